@@ -1,0 +1,1 @@
+"""One folder per domain; a domain never imports another."""

@@ -1,0 +1,1 @@
+"""Which model is live: promotion, rollback and pruning."""

@@ -1,0 +1,1 @@
+"""Statistics of posts, creators, hashtags and the topics that users engage with."""

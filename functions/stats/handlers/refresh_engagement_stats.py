@@ -1,0 +1,17 @@
+"""Count which topics each user engages with.
+
+Trigger   schedule, hourly
+Reads     app.engagements, app.contentinfo, analytics.topics
+Writes    analytics.userEngagementStats
+"""
+
+from functions.stats import refresh_engagement_stats
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    return refresh_engagement_stats.run(open_store(), settings().options.engagement_stats, now=tick.time)

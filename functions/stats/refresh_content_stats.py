@@ -1,0 +1,33 @@
+"""Engagement score of every post young enough to still matter."""
+
+from datetime import datetime
+
+from shared.config import ContentStats
+from shared.report import Report
+from shared.store import Store
+
+NAME = "refresh_content_stats"
+
+
+def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
+    """Score the posts that changed since the last run, let time pass for the others, drop those that left.
+
+    Safe to repeat: the same posts and the same `now` give the same rows.
+    """
+    with store.leases.hold(NAME):
+        period = store.watermarks.period(NAME, options, now=now)
+        if period.late:
+            return Report.late()
+        start = now - options.window
+        malformed = store.contents.malformed(period.since)
+        if period.since is None:
+            read = written = store.content_stats.rebuild(options, now=now)
+            removed = 0
+        else:
+            read = store.contents.published(start, options.age_from, changed_since=period.since)
+            store.content_stats.refresh(options, period.since, now=now)
+            written = read + store.content_stats.redate(options, now=now)
+            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
+        removed += store.content_stats.reconcile(options, now=now)
+        store.watermarks.advance(NAME, options, period, now=now)
+    return Report(read, written, removed, malformed=malformed)

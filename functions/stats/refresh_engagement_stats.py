@@ -1,0 +1,118 @@
+"""Which topics each user engages with, and how."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import numpy as np
+from bson import ObjectId
+from numpy.typing import NDArray
+
+from functions.stats.leaf_topics import LeafTopics
+from shared.clock import epoch_ms
+from shared.config import EngagementStats
+from shared.report import Report
+from shared.store import Store
+from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
+from shared.store.engagement_stats import FIELDS, Counts, added
+from shared.store.engagements import KINDS
+
+NAME = "refresh_engagement_stats"
+
+UserCounts = dict[ObjectId, Counts]
+
+
+def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
+    """Count the engagements of the users who did something, or took it back, since the last run; drop who has none.
+
+    A full run counts everything and settles it. A run in between adds what came since to what is settled, and settles a
+    user anew only where something older changed. Safe to repeat: the same data and `now` give the same rows.
+    """
+    with store.leases.hold(NAME):
+        period = store.watermarks.period(NAME, options, now=now)
+        if period.late:
+            return Report.late()
+        if period.since is None:
+            read, written, removed = count_everything(store, now=now)
+        else:
+            read, written, removed = count_changes(store, period.since, period.full_at, now=now)
+        store.watermarks.advance(NAME, options, period, now=now)
+        malformed = store.engagements.malformed(period.since)
+    return Report(read, written, removed, malformed=malformed)
+
+
+def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
+    """Count and settle all users; returns how many acts were read, rows written and rows removed."""
+    acts = store.engagements.on_contents()
+    topics = LeafTopics.of(store.content_topics.pairs(), store.content_topics.parents())
+    settled, fresh = split(acts, topics, now)
+    written = store.engagement_stats.put(rows(settled, fresh), now=now)
+    return len(acts["at"]), written, store.engagement_stats.prune(now=now)
+
+
+def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: datetime) -> tuple[int, int, int]:
+    """Count the users that something happened to since then; returns as `count_everything`."""
+    acts = store.engagements.on_contents(updated_since=min(since, settled_at))
+    retopiced = store.content_topics.changed_since(since)
+    changed = acts["touched"] >= epoch_ms(since)
+    older = changed & (acts["at"] < epoch_ms(settled_at))
+    unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at)
+    others = (ids_of(acts, changed) | store.engagements.users_of(retopiced, before=now)) - unsettled
+    recount = store.engagements.on_contents(users=unsettled)
+    parents = store.content_topics.parents()
+
+    def split_acts(part: Columns) -> tuple[UserCounts, UserCounts]:
+        posts = object_ids(distinct(part["content"]))
+        return split(part, LeafTopics.of(store.content_topics.pairs(posts), parents), settled_at)
+
+    settled, fresh = split_acts(recount)
+    fresh |= split_acts(of_users(acts, others))[1]
+    settled |= dict(store.engagement_stats.settled(others))
+    written = store.engagement_stats.put(rows(settled, fresh), now=now)
+    gone = (unsettled | others) - {user for user, *_ in rows(settled, fresh)}
+    return len(acts["at"]) + len(recount["at"]), written, store.engagement_stats.remove(gone)
+
+
+def split(acts: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:
+    """What was done before that moment and what since, by user."""
+    before = acts["at"] < epoch_ms(moment)
+    return count(acts, before, topics), count(acts, ~before, topics)
+
+
+def count(acts: Columns, chosen: NDArray[np.bool_], topics: LeafTopics) -> UserCounts:
+    """How often each user did each kind of thing to each topic, of the chosen acts that still stand."""
+    chosen = chosen & (acts["stands"] == 1)
+    ids = distinct(acts["user"][chosen])
+    user = positions(id_keys(acts["user"][chosen]), id_keys(ids))
+    which, topic = topics.of_posts(id_keys(acts["content"][chosen]))
+    width = max(len(topics.names), 1)
+    cell = (user[which] * len(KINDS) + acts["kind"][chosen][which]) * width + topic
+    cells, numbers = np.unique(cell, return_counts=True)
+    people, found = object_ids(ids), UserCounts()
+    for one, number in zip(cells.tolist(), numbers.tolist(), strict=True):
+        head, topic_index = divmod(one, width)
+        person, kind = divmod(head, len(KINDS))
+        counts = found.setdefault(people[person], {})
+        counts.setdefault(FIELDS[KINDS[kind]], {})[topics.names[topic_index]] = number
+    return found
+
+
+def rows(
+    settled: Mapping[ObjectId, Counts], fresh: Mapping[ObjectId, Counts]
+) -> Iterator[tuple[ObjectId, Counts, Counts]]:
+    """(user, all counts, settled counts) of every user who has any."""
+    for user in sorted(settled.keys() | fresh.keys()):
+        base, more = settled.get(user, {}), fresh.get(user)
+        total = added(base, more) if more else base
+        if any(total.values()):
+            yield user, total, base
+
+
+def ids_of(acts: Columns, chosen: NDArray[np.bool_]) -> set[ObjectId]:
+    """Users of the chosen acts."""
+    return set(object_ids(distinct(acts["user"][chosen])))
+
+
+def of_users(acts: Columns, users: set[ObjectId]) -> Columns:
+    """The acts of these users only."""
+    chosen = np.isin(id_keys(acts["user"]), id_keys(id_array(users)))
+    return {name: column[chosen] for name, column in acts.items()}

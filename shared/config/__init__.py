@@ -1,0 +1,35 @@
+"""Settings: where the data is, and every tunable.
+
+Lives here: reading the environment once, the options of every job with unit, default and one sentence.
+Does not live here: constants that only one module uses.
+"""
+
+from shared.config.env import Settings, forget_settings, load, own_server, settings
+from shared.config.options import (
+    Artifacts,
+    Coldstart,
+    ContentStats,
+    CreatorStats,
+    EngagementStats,
+    GuestFeed,
+    HashtagStats,
+    Options,
+    Weights,
+)
+
+__all__ = [
+    "Artifacts",
+    "Coldstart",
+    "ContentStats",
+    "CreatorStats",
+    "EngagementStats",
+    "GuestFeed",
+    "HashtagStats",
+    "Options",
+    "Settings",
+    "Weights",
+    "forget_settings",
+    "load",
+    "own_server",
+    "settings",
+]

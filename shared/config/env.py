@@ -1,0 +1,93 @@
+"""The only place that reads the environment."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.config.options import Options
+from shared.errors import BadConfig
+
+FetchSecret = Callable[[str], str]
+
+MIN_KEY_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Everything that a deployment decides. It has no repr, so that no log line can leak a secret.
+
+    mongo_uri      connection string of a replica set; secret
+    app_db         database of the application, prefix included
+    analytics_db   database of ours, prefix included
+    artifact_keys  signing keys of artifacts, newest first: the first signs, all verify; secret
+    options        tunables of the jobs
+    """
+
+    mongo_uri: str
+    app_db: str
+    analytics_db: str
+    artifact_keys: tuple[bytes, ...]
+    options: Options
+
+
+_loaded: Settings | None = None
+
+
+def settings(fetch_secret: FetchSecret | None = None) -> Settings:
+    """The settings of this process, read at the first call and kept; BadConfig names what is missing or wrong."""
+    global _loaded
+    if _loaded is None:
+        _loaded = load(os.environ, fetch_secret)
+    return _loaded
+
+
+def forget_settings() -> None:
+    """Read the environment again at the next call."""
+    global _loaded
+    _loaded = None
+
+
+def own_server() -> str | None:
+    """The URI of a server that the user wants to have used instead of the embedded one."""
+    return os.environ.get("MONGO_URI") or None
+
+
+def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None) -> Settings:
+    """Settings out of environment variables; BadConfig names the variable that is missing or wrong.
+
+    Secrets stand in `X`, or `X_PARAMETER` names where `fetch_secret` gets them.
+    """
+    prefix = environment.get("DB_PREFIX", "")
+    keys = tuple(key.strip().encode() for key in _secret("ARTIFACT_KEYS", environment, fetch_secret).split(","))
+    if any(len(key) < MIN_KEY_BYTES for key in keys):
+        raise BadConfig(f"ARTIFACT_KEYS: each key needs at least {MIN_KEY_BYTES} bytes")
+    return Settings(
+        mongo_uri=_secret("MONGO_URI", environment, fetch_secret),
+        app_db=prefix + environment.get("APP_DB", "app-db"),
+        analytics_db=prefix + environment.get("ANALYTICS_DB", "analytics-db"),
+        artifact_keys=keys,
+        options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
+    )
+
+
+def _secret(name: str, environment: Mapping[str, str], fetch: FetchSecret | None) -> str:
+    if environment.get(name):
+        return environment[name]
+    parameter = environment.get(f"{name}_PARAMETER")
+    if not parameter:
+        raise BadConfig(f"{name} is missing")
+    if fetch is None:
+        raise BadConfig(f"{name}_PARAMETER is set, but secrets can only be fetched inside a Lambda function")
+    return fetch(parameter)
+
+
+def _json(name: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        value = json.loads(environment.get(name) or "{}")
+    except ValueError as error:
+        raise BadConfig(f"{name} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadConfig(f"{name} must be a JSON object of sections")
+    return value

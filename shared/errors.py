@@ -1,0 +1,46 @@
+"""What can go wrong, and whether trying again helps.
+
+AppError
+├── BadConfig      a setting is missing or wrong           do not retry
+├── BadEvent       an input is not what it should be       do not retry
+├── NotFound       what was named does not exist           do not retry
+├── Conflict       someone else is doing or has done it    do not retry
+├── StaleModel     an artifact may not be used             retry helps, once a newer one is live
+└── Unavailable    a service does not answer or refuses    retry helps
+"""
+
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Any failure that we foresaw; its text names the field or the thing at fault."""
+
+    retry_helps: ClassVar[bool] = False
+
+
+class BadConfig(AppError):
+    """A setting is missing or wrong."""
+
+
+class BadEvent(AppError):
+    """An event, a file or a request is not what it should be; the text names the field."""
+
+
+class NotFound(AppError):
+    """What was named does not exist."""
+
+
+class Conflict(AppError):
+    """Someone else is doing it now, or has done it."""
+
+
+class StaleModel(AppError):
+    """An artifact is damaged, unsigned, or made for other features."""
+
+    retry_helps = True
+
+
+class Unavailable(AppError):
+    """A service does not answer, or refuses the operation."""
+
+    retry_helps = True

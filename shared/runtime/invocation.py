@@ -1,0 +1,66 @@
+"""What every trigger shares: warm-ups, one log line per outcome, metrics, failures that look failed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.config import settings
+from shared.errors import AppError, Conflict
+from shared.report import Detail, Report
+from shared.runtime.secrets import fetch_secret
+
+Handler = Callable[[Any, Any], dict[str, Detail] | None]
+
+WARM_UP = "serverless-plugin-warmup"
+IDS_LOGGED = 20
+
+_logger = Logger()
+_metrics = Metrics()
+
+
+def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> dict[str, Detail] | None:
+    """Run `work` as one invocation of the function `name` and return its report as counts; None for a warm-up.
+
+    Another run being under way is a quiet success that did nothing. Every other failure is logged once and raised, so
+    that the scheduler sees it; one of the database is raised as Unavailable.
+    """
+    if isinstance(event, dict) and event.get("source") == WARM_UP:
+        return None
+    _logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
+    try:
+        settings(fetch_secret)
+        report = work()
+    except Conflict as conflict:
+        report = Report(details={"skipped": str(conflict)})
+    except AppError as error:
+        _logger.error("failed", error=type(error).__name__, reason=str(error), retry_helps=error.retry_helps)
+        raise
+    except Exception as error:
+        raise _explained(error) from error
+    _tell(name, report)
+    return report.as_dict()
+
+
+def _tell(name: str, report: Report) -> None:
+    if report.malformed:
+        first = [str(one) for one in report.malformed[:IDS_LOGGED]]
+        _logger.warning("malformed documents", count=len(report.malformed), first=first)
+    counts = report.as_dict()
+    _logger.info("done", **counts)
+    _metrics.add_dimension(name="function", value=name)
+    for metric, value in counts.items():
+        if isinstance(value, int | float):
+            _metrics.add_metric(name=metric, unit=MetricUnit.NoUnit, value=value)
+    _metrics.flush_metrics()
+
+
+def _explained(error: Exception) -> Exception:
+    """The same failure in our terms where it is the database's; logged here, once, with its trace."""
+    from shared.store import as_app_error  # a failure that came before the database was needed has not loaded it
+
+    known = as_app_error(error)
+    reason = str(known) if known else str(error)
+    _logger.exception("failed", error=type(known or error).__name__, reason=reason)
+    return known or error

@@ -1,0 +1,9 @@
+"""The only road to MongoDB.
+
+Lives here: the table of collections, the client, one repository per collection, queries and bulk writes.
+Does not live here: decisions about what the data means (jobs), formulas over arrays (ml).
+"""
+
+from shared.store.client import Store, as_app_error, connect, open_store
+
+__all__ = ["Store", "as_app_error", "connect", "open_store"]

@@ -1,0 +1,113 @@
+"""One connection per process, and the repositories that use it."""
+
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidURI, OperationFailure, PyMongoError
+
+from shared.config import Settings, settings
+from shared.errors import AppError, BadConfig, Unavailable
+from shared.store.content_stats import ContentStatistics
+from shared.store.contents import Contents
+from shared.store.creator_stats import CreatorStatistics
+from shared.store.hashtag_stats import HashtagStatistics
+from shared.store.leases import Leases
+from shared.store.watermarks import Watermarks
+
+if TYPE_CHECKING:
+    from shared.store.content_topics import ContentTopics
+    from shared.store.engagement_stats import EngagementStatistics
+    from shared.store.engagements import Engagements
+
+ANSWER_WITHIN_MS = 5_000
+
+
+class Store:
+    """The two databases, and one repository per collection; repositories that need numpy are imported when used."""
+
+    def __init__(self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str) -> None:
+        self.client = client
+        self.app = client[app_db]
+        self.analytics = client[analytics_db]
+
+    @cached_property
+    def contents(self) -> Contents:
+        return Contents(self.app, self.analytics)
+
+    @cached_property
+    def content_stats(self) -> ContentStatistics:
+        return ContentStatistics(self.app, self.analytics)
+
+    @cached_property
+    def creator_stats(self) -> CreatorStatistics:
+        return CreatorStatistics(self.app, self.analytics)
+
+    @cached_property
+    def hashtag_stats(self) -> HashtagStatistics:
+        return HashtagStatistics(self.app, self.analytics)
+
+    @cached_property
+    def engagements(self) -> "Engagements":
+        from shared.store.engagements import Engagements
+
+        return Engagements(self.app, self.analytics)
+
+    @cached_property
+    def content_topics(self) -> "ContentTopics":
+        from shared.store.content_topics import ContentTopics
+
+        return ContentTopics(self.app, self.analytics)
+
+    @cached_property
+    def engagement_stats(self) -> "EngagementStatistics":
+        from shared.store.engagement_stats import EngagementStatistics
+
+        return EngagementStatistics(self.analytics)
+
+    @cached_property
+    def watermarks(self) -> Watermarks:
+        return Watermarks(self.analytics)
+
+    @cached_property
+    def leases(self) -> Leases:
+        return Leases(self.analytics)
+
+
+@lru_cache(maxsize=1)
+def open_store() -> Store:
+    """The store of this process, connected at the first operation; BadConfig for a URI that cannot be read."""
+    return connect(settings())
+
+
+def connect(chosen: Settings) -> Store:
+    """A store over its own client: majority writes, retried reads and writes, aware UTC, a small pool."""
+    try:
+        client = MongoClient[dict[str, Any]](
+            chosen.mongo_uri,
+            appname="feedkeeper",
+            w="majority",
+            retryReads=True,
+            retryWrites=True,
+            tz_aware=True,
+            datetime_conversion="DATETIME_AUTO",  # a date beyond Python's calendar is a value, not a failed read
+            maxPoolSize=5,
+            minPoolSize=0,
+            maxIdleTimeMS=60_000,
+            serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
+            connectTimeoutMS=ANSWER_WITHIN_MS,
+        )
+    except (InvalidURI, ConfigurationError) as error:
+        raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
+    return Store(client, chosen.app_db, chosen.analytics_db)
+
+
+def as_app_error(error: Exception) -> AppError | None:
+    """What a failure of the database means to a caller; None for what is not the database's."""
+    if isinstance(error, ConnectionFailure):
+        return Unavailable(f"the database does not answer: {type(error).__name__}")
+    if isinstance(error, OperationFailure):
+        return Unavailable(f"the database refuses the operation: {error.details and error.details.get('codeName')}")
+    if isinstance(error, PyMongoError):
+        return Unavailable(f"the database failed: {type(error).__name__}")
+    return None

@@ -1,0 +1,110 @@
+"""Reading many documents as arrays, without making a Python object of each.
+
+The server is asked for documents whose fields have fixed types, so that all have the same length and a batch of them is
+one array. A value of another type comes as its kind's neutral one: an id of zeros, 1970, nan, -1.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
+from numpy.typing import NDArray
+from pymongo.collection import Collection
+
+Kind = Literal["id", "moment", "number", "code"]
+Columns = dict[str, NDArray[Any]]
+
+NO_ID = ObjectId(b"\0" * 12)
+DOCUMENTS_A_BATCH = 100_000
+
+_DTYPE: dict[Kind, str] = {"id": "V12", "moment": "<i8", "number": "<f8", "code": "<i4"}
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def read_columns(
+    collection: Collection[dict[str, Any]], pipeline: list[dict[str, Any]], fields: Mapping[str, tuple[Kind, Any]]
+) -> Columns:
+    """Arrays out of an aggregation: for each name its kind and the expression that gives the value.
+
+    id      (n,) twelve bytes each; compare them with `id_keys`, turn them back with `object_ids`
+    moment  (n,) int64    [ms since 1970]
+    number  (n,) float64
+    code    (n,) int32
+    """
+    layout = _layout(fields)
+    shown = {name: _fixed(kind, expression) for name, (kind, expression) in fields.items()}
+    stages = [*pipeline, {"$project": {"_id": 0} | shown}]
+    batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True)
+    parts = [np.frombuffer(batch, layout) for batch in batches if batch]
+    columns = {}
+    for name in fields:
+        columns[name] = np.concatenate([part[name] for part in parts]) if parts else np.empty(0, layout[name])
+    return columns
+
+
+def id_keys(ids: NDArray[np.void]) -> NDArray[np.uint64]:
+    """(n,) 64-bit keys that sort and search fast; two different ids share one with a chance of 2⁻⁶⁴."""
+    raw = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, 12)
+    head = np.ascontiguousarray(raw[:, :8]).view("<u8").ravel()
+    tail = np.ascontiguousarray(raw[:, 8:]).view("<u4").ravel().astype(np.uint64)
+    mixed = (head ^ (head >> np.uint64(29))) * _GOLDEN
+    keys: NDArray[np.uint64] = (mixed ^ (mixed >> np.uint64(32))) + tail * (_GOLDEN << np.uint64(1) | np.uint64(1))
+    return keys
+
+
+def object_ids(ids: NDArray[np.void]) -> list[ObjectId]:
+    """The ids as the driver writes them."""
+    raw = ids.tobytes()
+    return [ObjectId(raw[i : i + 12]) for i in range(0, len(raw), 12)]
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The same columns of several reads, one below the other; at least one read."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def distinct(ids: NDArray[np.void]) -> NDArray[np.void]:
+    """Each id once."""
+    unique: NDArray[np.void] = ids[np.unique(id_keys(ids), return_index=True)[1]]
+    return unique
+
+
+def id_array(ids: Iterable[ObjectId]) -> NDArray[np.void]:
+    """(n,) the ids as `read_columns` gives them."""
+    return np.frombuffer(b"".join(one.binary for one in ids), "V12")
+
+
+def positions(keys: NDArray[np.uint64], table: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """(n,) where each key stands in the table, -1 where it does not.
+
+    >>> positions(np.array([5, 7, 9], "u8"), np.array([9, 5], "u8")).tolist()
+    [1, -1, 0]
+    """
+    if not len(table):
+        return np.full(len(keys), -1)
+    order = np.argsort(table, kind="stable")
+    at = np.minimum(np.searchsorted(table, keys, sorter=order), len(table) - 1)
+    found = order[at]
+    return np.where(table[found] == keys, found, -1)
+
+
+def _layout(fields: Mapping[str, tuple[Kind, Any]]) -> np.dtype[np.void]:
+    """BSON of one document: its length, then type byte, name and value of each field, then a zero byte."""
+    names, formats, offsets, at = [], [], [], 4
+    for name, (kind, _) in fields.items():
+        at += 1 + len(name.encode()) + 1
+        names.append(name)
+        formats.append(_DTYPE[kind])
+        offsets.append(at)
+        at += np.dtype(_DTYPE[kind]).itemsize
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": at + 1})
+
+
+def _fixed(kind: Kind, expression: Any) -> dict[str, Any]:
+    """The expression's value, or the neutral one of its kind, always of the same BSON type."""
+    if kind == "moment":
+        return {"$cond": [{"$eq": [{"$type": expression}, "date"]}, expression, DatetimeMS(0)]}
+    to, neutral = {"id": ("objectId", NO_ID), "number": ("double", float("nan")), "code": ("int", -1)}[kind]
+    return {"$convert": {"input": expression, "to": to, "onError": neutral, "onNull": neutral}}

@@ -1,0 +1,133 @@
+"""Engagement of every published post of the window.
+
+For example: {_id: ObjectId, contentId: ObjectId, authorId: ObjectId, createdAt: …, updatedAt: …, likeCount: 3,
+commentCount: 1, recastCount: 0, quoteCount: 0, photoCount: 2, characterLength: 80,
+aggregator: {ageScore: 0.5, engagementScore: 4.0}, score: 2.5, scoredAt: …}
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from shared.config import ContentStats
+from shared.store import schema
+from shared.store.contents import in_batches, in_window
+from shared.store.expressions import MOMENTS, age_score, count, object_id, text, weighted
+
+Document = dict[str, Any]
+
+COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCount", "quote": "$quoteCount"}
+
+
+class ContentStatistics:
+    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
+        self._contents = app[schema.CONTENTS.name]
+        self._stats = analytics[schema.CONTENT_STATS.name]
+        self._target = {"db": analytics.name, "coll": schema.CONTENT_STATS.name}
+
+    def rebuild(self, options: ContentStats, *, now: datetime) -> int:
+        """Compute every post of the window and replace the collection in one step; its indexes stay.
+
+        Returns how many posts the collection holds now. A reader sees the old or the new collection, never a part.
+        """
+        query = in_window(now - options.window, options.age_from)
+        self._contents.aggregate([{"$match": query}, *_statistics(options, now), {"$out": self._target}])
+        return self._stats.estimated_document_count()
+
+    def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
+        """Compute the posts that changed since then."""
+        self._merge(in_window(now - options.window, options.age_from, since), options, now)
+
+    def redate(self, options: ContentStats, *, now: datetime) -> int:
+        """Let time pass for the posts that nothing else touched: all whose score lags more than it may.
+
+        Returns how many those were. Scores too small to matter wait for the next full run.
+        """
+        allowed = timedelta(hours=-options.half_life_hours * math.log2(1 - options.lag_ratio))
+        lagging = {"score": {"$gte": options.negligible}, "scoredAt": {"$lt": now - allowed}}
+        return self._stats.update_many(lagging, [_scored(options, now)]).modified_count
+
+    def remove(self, batches: Iterable[list[ObjectId]]) -> int:
+        """Delete the rows of these posts and return how many there were."""
+        return sum(self._stats.delete_many({"_id": {"$in": ids}}).deleted_count for ids in batches)
+
+    def reconcile(self, options: ContentStats, *, now: datetime) -> int:
+        """Make the rows exactly those of the published posts of the window, and return how many were deleted.
+
+        Rows that grew too old go first. Where the two counts then differ, posts were deleted, hidden or added without
+        `updatedAt` telling: both sides are walked once in the order of `_id`.
+        """
+        start = now - options.window
+        removed = self._stats.delete_many({options.age_from: {"$lt": start}}).deleted_count
+        published = in_window(start, options.age_from)
+        if self._contents.count_documents(published) == self._stats.estimated_document_count():
+            return removed
+        surplus, lacking = _difference(_ids(self._stats, {}), _ids(self._contents, published))
+        for ids in in_batches(lacking):
+            self._merge({"_id": {"$in": ids}} | published, options, now)
+        return removed + self.remove(in_batches(surplus))
+
+    def _merge(self, query: Document, options: ContentStats, now: datetime) -> None:
+        into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
+        self._contents.aggregate([{"$match": query}, *_statistics(options, now), {"$merge": into}])
+
+
+def _statistics(options: ContentStats, now: datetime) -> list[Document]:
+    counts = {path.removeprefix("$"): count(f"$engagements.{kind}.count") for kind, path in COUNTS.items()}
+    photos = "$payload.photo.contents"
+    return [
+        {
+            "$project": counts
+            | MOMENTS
+            | {
+                "contentId": "$_id",
+                "authorId": object_id("$author.id"),
+                "photoCount": {"$cond": [{"$isArray": photos}, {"$size": photos}, 0]},
+                "characterLength": {"$strLenCP": text("$payload.message")},
+            }
+        },
+        _scored(options, now),
+    ]
+
+
+def _scored(options: ContentStats, now: datetime) -> Document:
+    """score = (engagementScore + bias) · ageScore, at `now`."""
+    age = age_score(f"${options.age_from}", now, options.half_life_hours)
+    points = weighted(options.weights, COUNTS)
+    return {
+        "$set": {
+            "aggregator": {"ageScore": age, "engagementScore": points},
+            "score": {"$multiply": [{"$add": [points, options.bias]}, age]},
+            "scoredAt": now,
+        }
+    }
+
+
+def _ids(collection: Any, query: Document) -> Iterator[ObjectId]:
+    return (document["_id"] for document in collection.find(query, {"_id": 1}).sort("_id", 1))
+
+
+def _difference(left: Iterator[ObjectId], right: Iterator[ObjectId]) -> tuple[list[ObjectId], list[ObjectId]]:
+    """What only the left and what only the right has, both ascending.
+
+    >>> a, b, c = (ObjectId(f"{n:024x}") for n in (1, 2, 3))
+    >>> _difference(iter([a, b]), iter([b, c])) == ([a], [c])
+    True
+    """
+    only_left: list[ObjectId] = []
+    only_right: list[ObjectId] = []
+    a, b = next(left, None), next(right, None)
+    while a is not None or b is not None:
+        if b is None or (a is not None and a < b):
+            only_left.append(a)  # type: ignore[arg-type]
+            a = next(left, None)
+        elif a is None or b < a:
+            only_right.append(b)
+            b = next(right, None)
+        else:
+            a, b = next(left, None), next(right, None)
+    return only_left, only_right

@@ -1,0 +1,44 @@
+"""Topics of posts: `contentinfo` of the application's database, `topics` of ours; read only here.
+
+For example: contentinfo {contentId: ObjectId, language: "th", topics: [ObjectId, …], updatedAt: …}
+and topics {_id: ObjectId, slug: "football", parents: [{_id: ObjectId, slug: "sports"}], children: []}
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.columns import Columns, Kind, joined, read_columns
+from shared.store.contents import in_batches
+
+Document = dict[str, Any]
+
+
+class ContentTopics:
+    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
+        self._info = app[schema.CONTENT_INFO.name]
+        self._topics = analytics[schema.TOPICS.name]
+
+    def pairs(self, contents: Iterable[ObjectId] | None = None) -> Columns:
+        """Every topic of these posts, or of all: content (n,) ids, topic (n,) ids, all levels of the hierarchy."""
+        if contents is None:
+            return self._pairs({"topics.0": {"$exists": True}})
+        parts = [self._pairs({"contentId": {"$in": batch}}) for batch in in_batches(contents)]
+        return joined(parts or [self._pairs({"_id": None})])
+
+    def _pairs(self, query: Document) -> Columns:
+        fields: dict[str, tuple[Kind, str]] = {"content": ("id", "$contentId"), "topic": ("id", "$topics")}
+        return read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
+
+    def parents(self) -> dict[ObjectId, list[ObjectId]]:
+        """The topics directly above each topic."""
+        found = self._topics.find({"parents.0": {"$exists": True}}, {"parents._id": 1})
+        return {topic["_id"]: [parent["_id"] for parent in topic["parents"]] for topic in found}
+
+    def changed_since(self, moment: datetime) -> list[ObjectId]:
+        """Posts whose topics were set or replaced since then."""
+        return [row["contentId"] for row in self._info.find({"updatedAt": {"$gte": moment}}, {"contentId": 1})]

@@ -1,0 +1,84 @@
+"""How often each user engaged with each topic, by kind of engagement.
+
+For example: {userId: ObjectId, countLikeContentTopic: {"6a01…": 3}, countCommentContentTopic: {},
+countRecastContentTopic: {}, countQuoteContentTopic: {}, countReportContentTopic: {}, timestamp: "01/31/2026, 13:00:00",
+computedAt: …, settled: {countLikeContentTopic: {"6a01…": 2}, …}}
+
+`settled` is the part of the counts that the last full run made; later runs add what came since. `timestamp` is UTC, in
+the form that other programs read.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReplaceOne
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.contents import in_batches
+
+Document = dict[str, Any]
+Counts = dict[str, dict[str, int]]
+
+FIELDS = {
+    "like": "countLikeContentTopic",
+    "comment": "countCommentContentTopic",
+    "recast": "countRecastContentTopic",
+    "quote": "countQuoteContentTopic",
+    "report": "countReportContentTopic",
+}
+ROWS_A_WRITE = 2_000
+
+
+class EngagementStatistics:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._stats = analytics[schema.ENGAGEMENT_STATS.name]
+
+    def put(self, rows: Iterable[tuple[ObjectId, Counts, Counts]], *, now: datetime) -> int:
+        """Replace the row of each (user, counts, settled counts) and return how many those were."""
+        written = 0
+        batch: list[ReplaceOne[Document]] = []
+        for user, counts, settled in rows:
+            stamp = {"userId": user, "timestamp": now.strftime("%m/%d/%Y, %H:%M:%S"), "computedAt": now}
+            row = stamp | {field: counts.get(field, {}) for field in FIELDS.values()} | {"settled": settled}
+            batch.append(ReplaceOne({"userId": user}, row, upsert=True))
+            if len(batch) == ROWS_A_WRITE:
+                written += self._write(batch)
+                batch = []
+        return written + self._write(batch)
+
+    def settled(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, Counts]]:
+        """What the last full run counted, for those of `users` who have a row."""
+        for ids in in_batches(users):
+            for row in self._stats.find({"userId": {"$in": ids}}, {"userId": 1, "settled": 1}):
+                yield row["userId"], row["settled"]
+
+    def remove(self, users: Iterable[ObjectId]) -> int:
+        """Delete the rows of these users and return how many there were."""
+        return sum(self._stats.delete_many({"userId": {"$in": ids}}).deleted_count for ids in in_batches(users))
+
+    def prune(self, *, now: datetime) -> int:
+        """Delete the rows that the full run of that moment did not write; returns how many."""
+        return self._stats.delete_many({"computedAt": {"$lt": now}}).deleted_count
+
+    def _write(self, batch: list[ReplaceOne[Document]]) -> int:
+        if batch:
+            self._stats.bulk_write(batch, ordered=False)
+        return len(batch)
+
+
+def added(left: Mapping[str, Mapping[str, int]], right: Mapping[str, Mapping[str, int]]) -> Counts:
+    """Both counts together.
+
+    >>> added({"a": {"x": 1}}, {"a": {"x": 2, "y": 1}})
+    {'a': {'x': 3, 'y': 1}}
+    """
+    total: Counts = {}
+    for counts in (left, right):
+        for field, topics in counts.items():
+            into = total.setdefault(field, {})
+            for topic, number in topics.items():
+                into[topic] = into.get(topic, 0) + number
+    return total

@@ -1,0 +1,80 @@
+"""What people did with posts; read only.
+
+For example: {_id: ObjectId, user: ObjectId, account: ObjectId, targetRef: DBRef("content", ObjectId), type: "like",
+visibility: "publish", createdAt: …, updatedAt: …}
+
+An act that was taken back stays, with visibility "deleted". Acts on comments have the `$ref` "comment".
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from bson import DBRef, ObjectId
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.columns import Columns, joined, read_columns
+from shared.store.contents import PUBLISHED, in_batches
+
+Document = dict[str, Any]
+
+KINDS = ("like", "comment", "recast", "quote", "report")
+_ON_CONTENTS = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
+
+
+class Engagements:
+    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
+        self._engagements = app[schema.ENGAGEMENTS.name]
+
+    def on_contents(self, *, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None) -> Columns:
+        """Acts on posts, those taken back included.
+
+        user     (n,) ids
+        content  (n,) ids
+        kind     (n,) index into KINDS
+        at       (n,) when it was done               [ms since 1970]
+        touched  (n,) when the record last changed   [ms since 1970]
+        stands   (n,) 1, or 0 when it was taken back
+        """
+        query: Document = dict(_ON_CONTENTS)
+        if updated_since is not None:
+            query["updatedAt"] = {"$gte": updated_since}
+        if users is None:
+            return self._read(query)
+        parts = [self._read(query | {"user": {"$in": batch}}) for batch in in_batches(users)]
+        return joined(parts or [self._read({"_id": None})])
+
+    def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
+        """Who acted on these posts before that moment."""
+        users: set[ObjectId] = set()
+        for batch in in_batches(contents):
+            query = {"targetRef": {"$in": [DBRef("content", one) for one in batch]}, "createdAt": {"$lt": before}}
+            users.update(row["user"] for row in self._engagements.find(query, {"user": 1, "_id": 0}) if "user" in row)
+        return users
+
+    def malformed(self, updated_since: datetime | None) -> list[ObjectId]:
+        """Acts without a user, a target or a date of the right type."""
+        wrong = [
+            {"user": {"$not": {"$type": "objectId"}}},
+            {"targetRef.$id": {"$not": {"$type": "objectId"}}},
+            {"createdAt": {"$not": {"$type": "date"}}},
+        ]
+        query: Document = {"$or": wrong}
+        if updated_since is not None:
+            query["updatedAt"] = {"$gte": updated_since}
+        return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]
+
+    def _read(self, query: Document) -> Columns:
+        return read_columns(
+            self._engagements,
+            [{"$match": query}],
+            {
+                "user": ("id", "$user"),
+                "content": ("id", "$targetRef.$id"),
+                "kind": ("code", {"$indexOfArray": [list(KINDS), "$type"]}),
+                "at": ("moment", "$createdAt"),
+                "touched": ("moment", "$updatedAt"),
+                "stands": ("code", {"$cond": [{"$eq": ["$visibility", PUBLISHED]}, 1, 0]}),
+            },
+        )

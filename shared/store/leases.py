@@ -1,0 +1,71 @@
+"""Who may run a job now: one document a job.
+
+For example: {_id: "build_guest_feed", holder: "9f0c…", until: 2026-01-01T00:15:00Z}
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from shared.errors import Conflict
+from shared.store import schema
+
+# Longer than a Lambda function can run, so that a holder that was killed is the only one that is ever overtaken.
+LONGEST_RUN = timedelta(minutes=16)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A right to run that its holder can check again before an act that cannot be undone."""
+
+    leases: "Leases"
+    name: str
+    holder: str
+
+    def renew(self) -> None:
+        """Extend the lease; Conflict when it has passed to someone else."""
+        if not self.leases.extend(self.name, self.holder):
+            raise Conflict(f"the lease of {self.name} has passed to another run")
+
+
+class Leases:
+    """Leases by the server's clock, so that clients whose clocks differ agree on who holds one."""
+
+    def __init__(self, analytics: Database[dict[str, Any]], lasts: timedelta = LONGEST_RUN) -> None:
+        self._leases = analytics[schema.LEASES.name]
+        self._lasts_ms = int(lasts.total_seconds() * 1000)
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[Lease]:
+        """Run the body as the only holder of `name`; Conflict when another run holds it."""
+        lease = Lease(self, name, uuid4().hex)
+        if not self._take(name, lease.holder):
+            raise Conflict(f"another run of {name} is under way")
+        try:
+            yield lease
+        finally:
+            self._leases.delete_one({"_id": name, "holder": lease.holder})
+
+    def extend(self, name: str, holder: str) -> bool:
+        """True when `holder` still had the lease and keeps it for another full term."""
+        return (
+            self._leases.update_one({"_id": name, "holder": holder}, [{"$set": self._term(holder)}]).matched_count == 1
+        )
+
+    def _take(self, name: str, holder: str) -> bool:
+        """Taken when nobody has it or its term is over: decided inside one atomic update, which is safe to retry."""
+        free = {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}
+        term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}
+        held = self._leases.find_one_and_update(
+            {"_id": name}, [{"$set": term}], upsert=True, return_document=ReturnDocument.AFTER
+        )
+        return bool(held["holder"] == holder)
+
+    def _term(self, holder: str) -> dict[str, Any]:
+        return {"holder": {"$literal": holder}, "until": {"$add": ["$$NOW", self._lasts_ms]}}

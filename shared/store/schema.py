@@ -1,0 +1,225 @@
+"""Every collection, its key, its indexes and what ages out. Nothing else makes an index.
+
+    python -m shared.store.schema plan     says what is missing
+    python -m shared.store.schema apply    makes it; safe to repeat
+
+Indexes are only ever added. On a collection of the application we add what our reads need; its own stay its own.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from pymongo import IndexModel
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from shared.errors import BadConfig
+
+Document = dict[str, Any]
+Keys = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Fields with 1 for ascending and -1 for descending."""
+
+    keys: Keys
+    unique: bool = False
+    expires_after: timedelta | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that MongoDB would choose, so that an index made by another program is recognised."""
+        return "_".join(f"{field}_{direction}" for field, direction in self.keys)
+
+    def model(self) -> IndexModel:
+        """As the driver takes it."""
+        options: Document = {"name": self.name}
+        if self.unique:
+            options["unique"] = True
+        if self.expires_after is not None:
+            options["expireAfterSeconds"] = int(self.expires_after.total_seconds())
+        return IndexModel(list(self.keys), **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection of the contract.
+
+    database  which of the two
+    key       the natural key that writes upsert by
+    owner     who writes the documents
+    indexes   what our reads need, beyond `_id`
+    """
+
+    database: Literal["app", "analytics"]
+    name: str
+    key: tuple[str, ...]
+    owner: Literal["application", "feedkeeper"]
+    indexes: tuple[Index, ...] = ()
+
+
+def _by(*fields: str, unique: bool = False, expires_after: timedelta | None = None) -> Index:
+    """`-field` descends."""
+    keys = tuple((f.removeprefix("-"), -1 if f.startswith("-") else 1) for f in fields)
+    return Index(keys, unique, expires_after)
+
+
+CONTENTS = Collection(
+    "app",
+    "contents",
+    key=("_id",),
+    owner="application",
+    indexes=(_by("visibility", "-createdAt"), _by("visibility", "-updatedAt"), _by("updatedAt"), _by("author.id")),
+)
+ENGAGEMENTS = Collection(
+    "app",
+    "engagements",
+    key=("user", "targetRef", "type"),
+    owner="application",
+    indexes=(_by("updatedAt"), _by("user"), _by("targetRef")),
+)
+USERS = Collection("app", "users", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
+ACCOUNTS = Collection("app", "accounts", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
+FEED_ITEMS = Collection("app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"),))
+CONTENT_INFO = Collection(
+    "app",
+    "contentinfo",
+    key=("contentId",),
+    owner="feedkeeper",
+    indexes=(_by("contentId", unique=True), _by("updatedAt")),
+)
+GUEST_FEED = Collection(
+    "app",
+    "guestfeeditems",
+    key=("countryCode", "content"),
+    owner="feedkeeper",
+    indexes=(
+        _by("countryCode", "_id"),
+        _by("countryCode", "-score"),
+        _by("-countryCode", "-content"),
+        _by("-score", "-createdAt"),
+        _by("score", "countryCode", "content.id", "content.author.id", "content.author.castcleId"),
+        _by("content"),
+        _by("author"),
+    ),
+)
+CONTENT_STATS = Collection(
+    "analytics",
+    "contentStats",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("contentId"), _by("authorId"), _by("updatedAt"), _by("createdAt")),
+)
+CREATOR_STATS = Collection(
+    "analytics", "creatorStats", key=("_id",), owner="feedkeeper", indexes=(_by("creatorId"), _by("-score"))
+)
+HASHTAG_STATS = Collection(
+    "analytics",
+    "hashtagStats",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("name", unique=True), _by("-score"), _by("aggregator.contributions.contents")),
+)
+ENGAGEMENT_STATS = Collection(
+    "analytics", "userEngagementStats", key=("userId",), owner="feedkeeper", indexes=(_by("userId", unique=True),)
+)
+TOPICS = Collection("analytics", "topics", key=("slug",), owner="feedkeeper", indexes=(_by("slug"),))
+CONTENT_FILTERING = Collection(
+    "analytics", "contentfiltering", key=("contentId",), owner="application", indexes=(_by("contentId"),)
+)
+COUNTRY_ARTIFACTS = Collection(
+    "analytics",
+    "mlArtifacts_country",
+    key=("account", "model"),
+    owner="feedkeeper",
+    indexes=(_by("account", "model", unique=True),),
+)
+ARTIFACT_VERSIONS = Collection(
+    "analytics",
+    "artifactVersions",
+    key=("name", "key", "version"),
+    owner="feedkeeper",
+    indexes=(_by("name", "key", "-version", unique=True), _by("state", "name", "key")),
+)
+WATERMARKS = Collection("analytics", "watermarks", key=("_id",), owner="feedkeeper")
+LEASES = Collection(
+    "analytics",
+    "leases",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("until", expires_after=timedelta(days=1)),),
+)
+
+COLLECTIONS = (
+    CONTENTS,
+    ENGAGEMENTS,
+    USERS,
+    ACCOUNTS,
+    FEED_ITEMS,
+    CONTENT_INFO,
+    GUEST_FEED,
+    CONTENT_STATS,
+    CREATOR_STATS,
+    HASHTAG_STATS,
+    ENGAGEMENT_STATS,
+    TOPICS,
+    CONTENT_FILTERING,
+    COUNTRY_ARTIFACTS,
+    ARTIFACT_VERSIONS,
+    WATERMARKS,
+    LEASES,
+)
+
+
+def missing(app: Database[Document], analytics: Database[Document]) -> Iterator[tuple[Collection, Index]]:
+    """Every index of the table that the databases lack."""
+    for wanted in COLLECTIONS:
+        found = (app if wanted.database == "app" else analytics)[wanted.name].index_information()
+        have = {tuple(i["key"]): i for i in found.values()}
+        yield from ((wanted, index) for index in wanted.indexes if not _serves(have.get(index.keys), index))
+
+
+def _serves(found: Any, wanted: Index) -> bool:
+    if found is None:
+        return False
+    expires = None if wanted.expires_after is None else wanted.expires_after.total_seconds()
+    return bool(found.get("unique", False) or not wanted.unique) and found.get("expireAfterSeconds") == expires
+
+
+def apply(app: Database[Document], analytics: Database[Document]) -> int:
+    """Make what is missing and return how many indexes that was.
+
+    Raises BadConfig naming the index where the data does not allow it (two documents with one unique key, or an index of
+    that name with other options).
+    """
+    count = 0
+    for collection, index in missing(app, analytics):
+        try:
+            (app if collection.database == "app" else analytics)[collection.name].create_indexes([index.model()])
+        except OperationFailure as error:
+            raise BadConfig(f"index {index.name} on {collection.name}: {error.details}") from error
+        count += 1
+    return count
+
+
+def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
+    """Run `plan` or `apply` on the configured databases; 2 for anything else."""
+    from shared.store.client import open_store  # the client needs this table, so it cannot come first
+
+    if arguments not in (["plan"], ["apply"]):
+        write("usage: python -m shared.store.schema plan|apply")
+        return 2
+    store = open_store()
+    for collection, index in missing(store.app, store.analytics):
+        write(f"{collection.database}.{collection.name}: index {index.name}{' (unique)' if index.unique else ''}")
+    made = apply(store.app, store.analytics) if arguments == ["apply"] else 0
+    write(f"{made} indexes made" if arguments == ["apply"] else "nothing was changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

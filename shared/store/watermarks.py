@@ -1,0 +1,63 @@
+"""How far each job has come: one document a job.
+
+For example: {_id: "refresh_content_stats", until: 2026-01-01T00:05:00Z, fullAt: 2026-01-01T00:00:00Z, options: "5b0c…"}
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from pymongo.database import Database
+
+from shared.store import schema
+
+
+class Incremental(Protocol):
+    """Options of a job that recomputes what changed."""
+
+    @property
+    def overlap(self) -> timedelta: ...
+    @property
+    def full_every(self) -> timedelta: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a run has to look at.
+
+    since    changes from this moment on; None means everything
+    full_at  when everything was last computed, this run included
+    last     the moment of the run before; None when there was none
+    late     a run of a later moment is already done, so that there is nothing to do
+    """
+
+    since: datetime | None
+    full_at: datetime
+    last: datetime | None
+    late: bool
+
+
+class Watermarks:
+    def __init__(self, analytics: Database[dict[str, Any]]) -> None:
+        self._marks = analytics[schema.WATERMARKS.name]
+
+    def period(self, job: str, options: Incremental, *, now: datetime) -> Period:
+        """Everything at the first run, when `full_every` has passed or when an option was changed; else what is new."""
+        mark = self._marks.find_one({"_id": job})
+        if mark is None:
+            return Period(None, now, None, late=False)
+        until: datetime = mark["until"]
+        full = now - mark["fullAt"] >= options.full_every or mark["options"] != _key(options)
+        since = None if full else until - options.overlap
+        return Period(since, now if full else mark["fullAt"], until, late=until > now)
+
+    def advance(self, job: str, options: Incremental, period: Period, *, now: datetime) -> None:
+        """Remember that everything up to `now` is done."""
+        done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
+        self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
+
+
+def _key(options: object) -> str:
+    """Changes when any option changes."""
+    return hashlib.sha256(repr(options).encode()).hexdigest()[:12]

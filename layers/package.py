@@ -1,0 +1,126 @@
+"""Compile, lint and measure the deployment without a cloud: python -m layers.package --stage prod
+
+Needs Node and the packages of requirements/dev.txt; no credentials, and once npm and pip have done their part, no
+network. The result is in .serverless/.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layers.build import BUDGET_MB, ROOT, Layer, build_all, lock
+from layers.offline import cloudformation
+
+RESULT = ROOT / ".serverless"
+TEMPLATE = "cloudformation-template-update-stack.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One function, unzipped [MB, 1e6 bytes]."""
+
+    function: str
+    code: float
+    layers: tuple[str, ...]
+    total: float
+
+
+def package(stage: str) -> tuple[Layer, ...]:
+    """Leaves template and zips in `RESULT`; hold `lock("package")` for as long as you read them."""
+    install_osls()
+    layers = build_all()
+    with cloudformation() as endpoint:
+        command = ["node", "node_modules/osls/bin/serverless.js", "package", "--stage", stage]
+        subprocess.run(command, cwd=ROOT, env=offline_environment(endpoint), check=True)
+    return layers
+
+
+def install_osls() -> None:
+    """As package-lock.json says; skipped when that was done before."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("packaging needs Node 20 or newer, with npm")
+    wanted = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
+    stamp = ROOT / "node_modules" / ".feedkeeper"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
+    stamp.write_text(wanted)
+
+
+def offline_environment(endpoint: str) -> dict[str, str]:
+    """Without this machine's AWS account, whatever it is; the credentials are as unreal as the endpoint."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return environment | {
+        "AWS_ACCESS_KEY_ID": "offline",
+        "AWS_SECRET_ACCESS_KEY": "offline",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+
+
+def lint(template: Path = RESULT / TEMPLATE) -> None:
+    # W3005: dependencies said twice, by osls and its plugin; harmless.
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    command = [str(cfn_lint), "--ignore-checks", "W3005", "--template", str(template)]
+    subprocess.run(command, check=True)
+
+
+def sizes(layers: tuple[Layer, ...], result: Path = RESULT) -> list[Size]:
+    template: dict[str, Any] = json.loads((result / TEMPLATE).read_text())
+    megabytes = {layer.name: layer.megabytes() for layer in layers}
+    return [
+        size(resource["Properties"], result, megabytes)
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    ]
+
+
+def size(function: dict[str, Any], result: Path, layer_megabytes: dict[str, float]) -> Size:
+    archive = result / Path(function["Code"]["S3Key"]).name
+    with zipfile.ZipFile(archive) as opened:
+        code = sum(entry.file_size for entry in opened.infolist()) / 1e6
+    names = tuple(layer_name(reference) for reference in function.get("Layers", ()))
+    return Size(archive.stem, code, names, code + sum(layer_megabytes[name] for name in names))
+
+
+def layer_name(reference: dict[str, str]) -> str:
+    """`base` of `{"Ref": "BaseLambdaLayer"}`."""
+    return reference["Ref"].removesuffix("LambdaLayer").lower()
+
+
+def report(measured: list[Size], layers: tuple[Layer, ...]) -> None:
+    print(f"\n{'layer':<26}{'MB unzipped':>12}")
+    for layer in layers:
+        print(f"{layer.name:<26}{layer.megabytes():>12.1f}")
+    print(f"\n{'function':<26}{'MB code':>12}{'MB in all':>12}  layers")
+    for one in measured:
+        print(f"{one.function:<26}{one.code:>12.2f}{one.total:>12.1f}  {' '.join(one.layers)}")
+    if heavy := [one.function for one in measured if one.total > BUDGET_MB]:
+        raise SystemExit(f"above the budget of {BUDGET_MB} MB: {', '.join(heavy)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stage", default="prod", help="one of those in serverless.yml (default: %(default)s)")
+    stage = parser.parse_args().stage
+    with lock("package"):
+        try:
+            layers = package(stage)
+            lint()
+        except subprocess.CalledProcessError as failure:  # it has said why
+            raise SystemExit(failure.returncode) from None
+        report(sizes(layers), layers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What everybody saw in the feed, when, and for how long."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from local.world.acts import Acts
+from local.world.draws import DAY, Flags, Floats, Ints, to_milliseconds
+from local.world.people import People
+from local.world.posts import Posts
+from local.world.sizes import WorldOptions
+from local.world.timelines import Timelines
+from local.world.viewers import MANNERS, Viewers
+
+RECENT_BOT = 3 * DAY  # a bot was last seen within this time
+ENGAGED_RATIO = 0.15  # of the feed items show a post that its viewer did engage with
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """One row a feed item, viewer by viewer, each viewer's in order of time.
+
+    viewer         (n,)  index into People
+    post           (n,)  index into Posts
+    seen_at        (n,)  [s from now]
+    off_screen_at  (n,)  [s from now]; nan where the phone never reported it, before seen_at where its clock jumped
+    score          (n,)  what a ranker would have said, above 0, higher is better
+    personal       (n,)  came from the viewer's own sources
+    """
+
+    viewer: Ints
+    post: Ints
+    seen_at: Floats
+    off_screen_at: Floats
+    score: Floats
+    personal: Flags
+
+    def __len__(self) -> int:
+        return len(self.viewer)
+
+
+def draw_exposures(
+    rng: Generator, options: WorldOptions, people: People, posts: Posts, viewers: Viewers, past: Acts
+) -> Exposures:
+    """Draw the reading of everybody, people and bots, before now."""
+    viewer = np.repeat(np.arange(options.users), viewers.views)
+    reading, gap = _rhythm(rng, viewers, viewer)
+    seen_at = to_milliseconds(_moments(rng, float(posts.created_at[0]), viewers, viewer, gap))
+    post = _seen_posts(rng, options, posts, past, viewer, seen_at)
+    interest = people.taste[viewer, posts.topic[post]]
+    interested = np.array([m.interested for m in MANNERS])[viewers.manner[viewer]]
+    reading = np.where(interested, reading * (0.6 + 6.0 * interest), reading)
+    return Exposures(
+        viewer=viewer,
+        post=post,
+        seen_at=seen_at,
+        off_screen_at=to_milliseconds(_reported_ends(rng, seen_at, reading)),
+        score=rng.gamma(2.0, 0.5, len(viewer)) * (0.3 + 4.0 * interest),
+        personal=rng.random(len(viewer)) < 0.55,
+    )
+
+
+def _rhythm(rng: Generator, viewers: Viewers, viewer: Ints) -> tuple[Floats, Floats]:
+    """(reading, gap), both (n,) [s]: time on each post, and from the view before it to this one."""
+    n, manner = len(viewer), viewers.manner[viewer]
+    pace, spread, noise = viewers.pace[viewer], viewers.spread[viewer], rng.standard_normal(n)
+    even = np.array([m.even for m in MANNERS])[manner]
+    reading = np.where(even, np.maximum(0.3, pace * (1.0 + spread * noise)), pace * np.exp(spread * noise))
+    ratio, shape, scale, floor = np.array([m.tail for m in MANNERS]).T[:, manner]
+    lingering = reading * np.where(rng.random(n) < ratio, rng.pareto(shape) * scale + floor, 1.0)
+    mean, sigma = np.array([m.between for m in MANNERS]).T[:, manner]
+    noise = rng.standard_normal(n)
+    between = np.where(even, np.maximum(0.05, mean + sigma * noise), np.exp(mean + sigma * noise))
+    ratio, mean, sigma = np.array([m.pause for m in MANNERS]).T[:, manner]
+    pause = np.where(rng.random(n) < ratio, rng.lognormal(mean, sigma), 0.0)
+    delays = np.array([m.tail_delays for m in MANNERS])[manner]
+    return lingering, np.where(delays, lingering, reading) + between + pause
+
+
+def _moments(rng: Generator, opening: float, viewers: Viewers, viewer: Ints, gap: Floats) -> Floats:
+    """(n,) [s from now] when each view began: after `opening`, the first post's moment, and before now."""
+    people, span = len(viewers.views), -opening
+    elapsed = gap.cumsum()
+    start = np.concatenate([[0.0], elapsed])[viewers.views.cumsum() - viewers.views]
+    total = np.bincount(viewer, gap, people)
+    fits = np.minimum(1.0, 0.98 * span / np.maximum(total, 1e-9))  # who takes too long reads that much faster
+    room = np.where(viewers.is_bot, np.minimum(RECENT_BOT, span - total * fits), 0.02 * span)
+    begin = -rng.random(people) * room - total * fits
+    at: Floats = begin[viewer] + (elapsed - start[viewer]) * fits[viewer]
+    return np.minimum(at, -1.0)
+
+
+def _seen_posts(rng: Generator, options: WorldOptions, posts: Posts, past: Acts, viewer: Ints, seen_at: Floats) -> Ints:
+    """(n,) a recent post, or the one that the viewer engages with next, where it was already out."""
+    out = np.searchsorted(posts.created_at, seen_at)
+    a_day_or_so = max(20.0, options.contents / options.days * 1.2)
+    post: Ints = np.maximum(0, out - 1 - rng.geometric(1.0 / a_day_or_so, len(viewer)))
+    lines = Timelines.of(past.person, past.at, options.users)
+    acts = lines.counts(viewer)
+    echoes = np.flatnonzero((rng.random(len(viewer)) < ENGAGED_RATIO) & (acts > 0))
+    who, when = viewer[echoes], seen_at[echoes]
+    engaged = past.post[lines.at_position(who, np.minimum(lines.earlier(who, when), acts[echoes] - 1))]
+    was_out = posts.created_at[engaged] < when
+    post[echoes[was_out]] = engaged[was_out]
+    return post
+
+
+def _reported_ends(rng: Generator, seen_at: Floats, reading: Floats) -> Floats:
+    """(n,) [s from now] as phones report them: one in 25 is missing, one in 250 lies before the view."""
+    lost = rng.random(len(seen_at)) < 0.04
+    backwards = rng.random(len(seen_at)) < 0.004
+    return np.where(lost, np.nan, seen_at + np.where(backwards, -reading, reading))

@@ -1,0 +1,64 @@
+"""Who follows whom."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from local.world.draws import Floats, Ints
+from local.world.people import People
+from local.world.posts import Authors
+
+ROWS_AT_ONCE = 1000  # people x authors does not fit in memory for large worlds
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """Follower by follower, the closest author first.
+
+    starts  (n_people + 1)  where each person's follows begin
+    author  (n_follows,)    index into Authors
+    """
+
+    starts: Ints
+    author: Ints
+
+    def of(self, person: int) -> Ints:
+        """Authors that one person follows."""
+        return self.author[self.starts[person] : self.starts[person + 1]]
+
+    def counts(self) -> Ints:
+        """(n_people,) how many authors each person follows."""
+        return np.diff(self.starts)
+
+    def followers(self) -> Ints:
+        """(n_follows,) the person behind each entry of `author`."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.counts())
+
+
+def draw_follows(rng: Generator, people: People, authors: Authors) -> Follows:
+    """Draw about eight follows a person, without repetition, by topical fit, country, skill and output."""
+    n = len(people.country)
+    counts = np.clip(rng.poisson(8, n), 2, len(authors.person) - 1)
+    rows = [
+        _closest(rng, _closeness(people, authors, first, min(n, first + ROWS_AT_ONCE)), int(counts.max()))
+        for first in range(0, n, ROWS_AT_ONCE)
+    ]
+    wanted = np.arange(counts.max()) < counts[:, None]
+    return Follows(starts=np.concatenate([[0], counts.cumsum()]), author=np.concatenate(rows)[wanted])
+
+
+def _closeness(people: People, authors: Authors, first: int, last: int) -> Floats:
+    """(last - first, n_authors) log weight of each possible follow."""
+    fit = people.taste[first:last] @ authors.topics.T
+    same_country = people.country[first:last, None] == people.country[authors.person][None, :]
+    closeness: Floats = np.log(fit + 1e-4) + 0.8 * same_country + np.log(authors.skill) + 0.4 * np.log(authors.weight)
+    return closeness
+
+
+def _closest(rng: Generator, closeness: Floats, k: int) -> Ints:
+    """(n, k) columns drawn without repetition in proportion to exp(closeness): the k largest after Gumbel noise."""
+    noisy = closeness + rng.gumbel(size=closeness.shape)
+    largest = np.argpartition(-noisy, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(noisy, largest, axis=1), axis=1)
+    return np.take_along_axis(largest, order, axis=1)

@@ -1,0 +1,46 @@
+"""Identifiers and dates of documents, the same for the same world."""
+
+from datetime import datetime
+from zlib import crc32
+
+import numpy as np
+from bson import ObjectId
+
+from local.world.draws import Floats
+from local.world.worlds import World
+
+
+def object_ids(world: World, purpose: str, at: Floats) -> list[ObjectId]:
+    """(n,) ids that carry their moment [s from now] as real ones do; each purpose has its own random rest."""
+    rng = np.random.default_rng([world.options.seed, crc32(purpose.encode())])
+    raw = np.empty((len(at), 12), np.uint8)
+    seconds = (int(world.now.timestamp()) + np.floor(at)).astype(">u4")
+    raw[:, :4] = seconds.view(np.uint8).reshape(-1, 4)
+    raw[:, 4:] = rng.integers(0, 256, (len(at), 8), np.uint8)
+    whole = raw.tobytes()
+    return [ObjectId(whole[i : i + 12]) for i in range(0, len(whole), 12)]
+
+
+def dates(world: World, at: Floats) -> list[datetime]:
+    """(n,) moments [s from now] as BSON keeps them: UTC, to the millisecond, without saying so.
+
+    An aware date costs the encoder a call a date; a world has millions.
+    """
+    milliseconds = int(world.now.timestamp()) * 1000 + np.rint(at * 1000).astype(np.int64)
+    naive: list[datetime] = milliseconds.astype("datetime64[ms]").tolist()
+    return naive
+
+
+class Identities:
+    """The ids that documents of several collections share, one list a kind, in the order of the world's rows."""
+
+    __slots__ = ("accounts", "authors", "credentials", "posts", "topics", "users")
+
+    def __init__(self, world: World) -> None:
+        joined_at = world.people.joined_at
+        self.users = object_ids(world, "users", joined_at)
+        self.accounts = object_ids(world, "accounts", joined_at)
+        self.credentials = object_ids(world, "credentials", joined_at + 60)
+        self.authors = [self.users[person] for person in world.authors.person]
+        self.posts = object_ids(world, "contents", world.posts.created_at)
+        self.topics = object_ids(world, "topics", np.full(world.people.taste.shape[1], -86_400 * world.options.days))

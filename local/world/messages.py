@@ -1,0 +1,69 @@
+"""The words of posts: a topic's own among fillers, in the author's language."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+
+from local.world.draws import Ints
+from local.world.vocabulary import FILLERS_ENGLISH, FILLERS_JAPANESE, FILLERS_THAI, TOPICS, Topic
+
+TELLING_RATIO = 0.45  # of the words belong to the topic
+TAG_RATIO = 0.6
+SECOND_TAG_RATIO = 0.25
+LINK_RATIO = 0.12
+SMILE_RATIO = 0.15
+
+
+def write_messages(rng: Generator, topic: Ints, language: Sequence[str]) -> list[str]:
+    """One message a post, (n,) topics and n language codes; 2 to 120 words, tags, links and smiles."""
+    lengths = np.clip(rng.lognormal(2.4, 0.7, len(topic)), 2, 120).astype(np.int64)
+    words, telling = rng.random(lengths.sum()).tolist(), (rng.random(lengths.sum()) < TELLING_RATIO).tolist()
+    spaces = (rng.random(lengths.sum()) < 0.2).tolist()
+    extras = rng.random((len(topic), 6)).tolist()
+    ends = lengths.cumsum()
+    vocabularies = {code: [_vocabulary(t, code) for t in TOPICS] for code in set(language)}
+    messages = []
+    for row, (code, which, end, length) in enumerate(zip(language, topic.tolist(), ends, lengths, strict=True)):
+        own, fillers = vocabularies[code][which]
+        chosen = [
+            own[int(w * len(own))] if tells else fillers[int(w * len(fillers))]
+            for w, tells in zip(words[end - length : end], telling[end - length : end], strict=True)
+        ]
+        text = _join(chosen, spaces[end - length : end], code)
+        messages.append(text + _extras(TOPICS[which], code, extras[row]))
+    return messages
+
+
+def _vocabulary(topic: Topic, language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(telling words, fillers); languages without a list get English words spelt backwards with their code."""
+    if language == "th":
+        return topic.thai, FILLERS_THAI
+    if language == "ja":
+        return topic.japanese, FILLERS_JAPANESE
+    if language == "en":
+        return topic.english, FILLERS_ENGLISH
+    return tuple(w[::-1] + language for w in topic.english), tuple(w[::-1] + language[0] for w in FILLERS_ENGLISH)
+
+
+def _join(words: list[str], spaces: list[bool], language: str) -> str:
+    """Thai has spaces only between phrases, Japanese none."""
+    if language == "th":
+        return "".join(word + " " * space for word, space in zip(words, spaces, strict=True))
+    return ("" if language == "ja" else " ").join(words)
+
+
+def _extras(topic: Topic, language: str, draws: list[float]) -> str:
+    """What follows the words; `draws` are six numbers of 0..1."""
+    tag, which, local, link, page, smile = draws
+    text = ""
+    if tag < TAG_RATIO:
+        words = topic.thai if language == "th" and local >= TAG_RATIO else topic.english
+        text += f" #{words[int(which * len(words))]}"
+    if tag < SECOND_TAG_RATIO:
+        text += f" #{topic.slug.capitalize()}"
+    if link < LINK_RATIO:
+        text += f" https://example.org/p/{1 + int(page * 999_999)}"
+    if smile < SMILE_RATIO:
+        text += " 😀🎉"
+    return text

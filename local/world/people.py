@@ -1,0 +1,61 @@
+"""Who lives in the world: where, with which tastes, how active."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from local.world.draws import DAY, Flags, Floats, Ints, dirichlet_rows, falling_shares
+from local.world.sizes import WorldOptions
+from local.world.vocabulary import TOPICS
+
+LIKING = np.array([[14.0, 2.4, 2.0, 1.0, 0.15]])  # concentrations of like, comment, recast, quote, report
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """One row a person.
+
+    country    (n,)            index into COUNTRIES
+    taste      (n, n_topics)   share of interest, rows sum to 1
+    activity   (n,)            share of everybody's acts, sums to 1
+    habits     (n, n_kinds)    share of each kind of act, rows sum to 1
+    bilingual  (n,)            reads English besides the country's language
+    located    (n,)            the application knows the country
+    joined_at  (n,)            [s from now]
+    """
+
+    country: Ints
+    taste: Floats
+    activity: Floats
+    habits: Floats
+    bilingual: Flags
+    located: Flags
+    joined_at: Floats
+
+
+def draw_people(rng: Generator, options: WorldOptions) -> People:
+    """Draw everybody; each country has somebody, and a taste that its people share in part."""
+    n = options.users
+    country = rng.choice(options.countries, n, p=falling_shares(options.countries, 0.9))
+    country[: options.countries] = np.arange(options.countries)
+    activity = rng.lognormal(0.0, 1.1, n)
+    located = rng.random(n) < 0.97
+    located[: options.countries] = True
+    return People(
+        country=country,
+        taste=dirichlet_rows(rng, 0.15 + 5.0 * _country_tastes(rng, options.countries)[country]),
+        activity=activity / activity.sum(),
+        habits=dirichlet_rows(rng, np.repeat(LIKING, n, axis=0)),
+        bilingual=rng.random(n) < 0.6,
+        located=located,
+        joined_at=-options.days * DAY - rng.exponential(200 * DAY, n),
+    )
+
+
+def _country_tastes(rng: Generator, countries: int) -> Floats:
+    """(countries, n_topics) what the world likes, mixed with what each country likes."""
+    topics = len(TOPICS)
+    everywhere = dirichlet_rows(rng, np.full((1, topics), 0.8))
+    here = dirichlet_rows(rng, np.full((countries, topics), 0.35))
+    return 0.4 * everywhere + 0.6 * here

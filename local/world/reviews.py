@@ -1,0 +1,48 @@
+"""Which heavy readers a person has judged, and over which window of their views."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from local.world.draws import Flags, Floats, Ints
+from local.world.exposures import Exposures
+from local.world.sizes import WorldOptions
+from local.world.viewers import Viewers
+
+WINDOW = 500  # usable views that a judgement rests on
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """One row a verdict: viewer (n,), first_seen_at and last_seen_at (n,) [s from now], verdict (n,) as written."""
+
+    viewer: Ints
+    first_seen_at: Floats
+    last_seen_at: Floats
+    verdict: Flags
+
+    def __len__(self) -> int:
+        return len(self.viewer)
+
+
+def draw_reviews(rng: Generator, options: WorldOptions, viewers: Viewers, exposures: Exposures) -> Reviews:
+    """Judge some of those whose last 500 usable views make a window."""
+    starts = np.concatenate([[0], viewers.views.cumsum()])
+    judged = [v for v in np.flatnonzero(viewers.views >= WINDOW) if rng.random() < options.verified_ratio]
+    windows = [(v, starts[v] + _window(exposures, starts[v], starts[v + 1])) for v in judged]
+    full = [(v, rows) for v, rows in windows if len(rows) == WINDOW]
+    viewer = np.array([v for v, _ in full], np.int64)
+    return Reviews(
+        viewer=viewer,
+        first_seen_at=exposures.seen_at[np.array([rows[0] for _, rows in full], np.int64)],
+        last_seen_at=exposures.seen_at[np.array([rows[-1] for _, rows in full], np.int64)],
+        verdict=viewers.is_bot[viewer] == (options.verdict_true_means == "bot"),
+    )
+
+
+def _window(exposures: Exposures, first: int, last: int) -> Ints:
+    """(at most 500,) the latest views with a usable reading time; the first view has none before it to compare with."""
+    off_screen_at, seen_at = exposures.off_screen_at[first:last], exposures.seen_at[first:last]
+    reported = np.flatnonzero(~np.isnan(off_screen_at))
+    return reported[1:][off_screen_at[reported[1:]] >= seen_at[reported[1:]]][-WINDOW:]

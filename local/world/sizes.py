@@ -1,0 +1,63 @@
+"""How large a world is, and what kind."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from local.world.vocabulary import COUNTRIES
+from shared.errors import BadConfig
+
+FEWEST_USERS = 20  # ten of them publish
+
+
+@dataclass(frozen=True, slots=True)
+class WorldOptions:
+    """What a world is made of; the same options, seed included, draw the same world.
+
+    contents            posts published before now [count]
+    engagements         acts before now, fewer where few people exhaust few posts; held-out ones come on top [count]
+    feed_items          exposures before now [count]
+    countries           how many of the known countries people come from, largest first [count]
+    days, holdout_days  length of the past and of the held-out future [days]
+    bot_ratio           of the heavy readers, 0..1
+    verified_ratio      of the heavy readers with a full window of views, how many a person has judged, 0..1
+    with_text           also leave what a text pipeline would know: languages and topics
+    verdict_true_means  what `verificationStatus: true` says
+    bots                hard: some bots jitter and pause like people, and some people read at a steady pace
+    """
+
+    users: int
+    contents: int
+    engagements: int
+    feed_items: int
+    countries: int = 10
+    days: float = 30.0
+    holdout_days: float = 3.0
+    bot_ratio: float = 0.12
+    verified_ratio: float = 0.6
+    seed: int = 7
+    with_text: bool = False
+    verdict_true_means: Literal["bot", "person"] = "bot"
+    bots: Literal["easy", "hard"] = "hard"
+
+    def __post_init__(self) -> None:
+        for name in ("contents", "engagements", "feed_items", "days"):
+            if getattr(self, name) <= 0:
+                raise BadConfig(f"{name} must be above 0, not {getattr(self, name)}")
+        for name in ("seed", "holdout_days"):
+            if getattr(self, name) < 0:
+                raise BadConfig(f"{name} must not be below 0, not {getattr(self, name)}")
+        for name in ("bot_ratio", "verified_ratio"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadConfig(f"{name} must lie in 0..1, not {getattr(self, name)}")
+        if not 1 <= self.countries <= len(COUNTRIES):
+            raise BadConfig(f"countries must lie in 1..{len(COUNTRIES)}, not {self.countries}")
+        if self.users < max(FEWEST_USERS, self.countries):
+            raise BadConfig(f"users must be at least {max(FEWEST_USERS, self.countries)}, not {self.users}")
+
+
+SIZES: dict[str, WorldOptions] = {
+    "XS": WorldOptions(users=200, contents=1_000, engagements=8_000, feed_items=20_000),
+    "S": WorldOptions(users=1_000, contents=5_000, engagements=50_000, feed_items=100_000),
+    "M": WorldOptions(users=10_000, contents=50_000, engagements=500_000, feed_items=500_000),
+    "L": WorldOptions(users=30_000, contents=150_000, engagements=1_500_000, feed_items=1_500_000),
+}

@@ -1,0 +1,52 @@
+"""Who did what when: the items of many owners, each owner's in order of time."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from local.world.draws import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Timelines:
+    """Items sorted by owner, then time, as one array that a single binary search can look through.
+
+    items   (n,)           index of each item
+    starts  (n_owners + 1) where each owner's items begin
+    keys    (n,)           owner and time in one number, ascending
+    """
+
+    items: Ints
+    starts: Ints
+    keys: Floats
+    first: float
+    stride: float
+
+    @classmethod
+    def of(cls, owner: Ints, at: Floats, owners: int) -> Self:
+        """Arrange items that belong to `owner` and happened `at` (n,)."""
+        first, last = float(at.min(initial=0.0)) - 1.0, float(at.max(initial=0.0)) + 1.0
+        stride = last - first + 1.0
+        items = np.lexsort((at, owner))
+        keys = owner[items] * stride + (at[items] - first)
+        return cls(items, np.searchsorted(owner[items], np.arange(owners + 1)), keys, first, stride)
+
+    def earlier(self, owner: Ints, at: Floats) -> Ints:
+        """(n,) how many items of each owner lie before each moment.
+
+        >>> lines = Timelines.of(np.array([0, 1, 1]), np.array([5.0, 1.0, 9.0]), 2)
+        >>> lines.earlier(np.array([0, 1, 1]), np.array([5.0, 5.0, 99.0])).tolist()
+        [0, 1, 2]
+        """
+        within = np.clip(at - self.first, 0.0, self.stride - 1.0)
+        return np.searchsorted(self.keys, owner * self.stride + within) - self.starts[owner]
+
+    def counts(self, owner: Ints) -> Ints:
+        """(n,) how many items each owner has."""
+        return self.starts[owner + 1] - self.starts[owner]
+
+    def at_position(self, owner: Ints, position: Ints) -> Ints:
+        """(n,) the item at a position of its owner's line; the position must exist."""
+        found: Ints = self.items[self.starts[owner] + position]
+        return found

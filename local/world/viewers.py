@@ -1,0 +1,126 @@
+"""How much everybody scrolls, in which manner, and who of them is a bot."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from local.world.draws import Flags, Floats, Ints
+from local.world.people import People
+from local.world.sizes import WorldOptions
+
+HEAVY_VIEWS = (540, 680)  # enough for one full window of reading times
+FEWEST_HEAVY = 20
+FEWEST_BOTS = 6
+STEADY_RATIO = 0.25  # of the people in a hard world read at an even pace
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one kind of viewer reads and scrolls; pairs are (log mean, log standard deviation) of lognormals [s].
+
+    tail   (ratio, shape, scale, floor): now and then a view lasts Pareto(shape) x scale + floor times as long
+    pause  (ratio, log mean, log standard deviation): now and then the viewer goes away between two views
+    """
+
+    is_bot: bool
+    between: tuple[float, float]
+    pause: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    tail: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
+    tail_delays: bool = False  # the next view waits for the end of a long one
+    even: bool = False  # normal instead of lognormal
+    interested: bool = False  # reads longer what fits the taste
+
+
+_LEFT_ON_THE_TABLE = (0.03, 1.2, 10.0, 5.0)
+_AWAY = (0.06, 8.5, 1.2)
+_RESTING = (0.04, 7.5, 1.0)
+MANNERS = (
+    Manner(False, (0.3, 0.9), _AWAY, _LEFT_ON_THE_TABLE, tail_delays=True, interested=True),
+    Manner(False, (0.3, 0.9), _AWAY, _LEFT_ON_THE_TABLE, tail_delays=True),
+    Manner(True, (1.0, 0.08), even=True),
+    Manner(True, (0.2, 0.35), _RESTING),
+    Manner(True, (0.2, 0.7), _RESTING, (0.02, 1.5, 6.0, 3.0)),
+)
+NATURAL, STEADY, METRONOME, JITTERING, IMITATING = range(len(MANNERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Viewers:
+    """One row a person.
+
+    views   (n,)  feed items [count]
+    heavy   (n,)  reads enough to be judged
+    manner  (n,)  index into MANNERS
+    pace    (n,)  median reading time [s]
+    spread  (n,)  of reading times: standard deviation of the logarithm, or relative when even
+    """
+
+    views: Ints
+    heavy: Flags
+    manner: Ints
+    pace: Floats
+    spread: Floats
+
+    @property
+    def is_bot(self) -> Flags:
+        """(n,) the truth that a detector looks for."""
+        return np.array([m.is_bot for m in MANNERS])[self.manner]
+
+
+def draw_viewers(rng: Generator, options: WorldOptions, people: People) -> Viewers:
+    """Share the feed items out and decide who is a bot; all bots are heavy readers."""
+    n = options.users
+    heavy = _heavy(rng, options, people)
+    bot = np.zeros(n, bool)
+    chosen = max(FEWEST_BOTS, int(options.bot_ratio * len(heavy)))
+    bot[rng.choice(heavy, min(chosen, len(heavy)), replace=False)] = True
+    manner = _manners(rng, options, bot)
+    is_heavy = np.zeros(n, bool)
+    is_heavy[heavy] = True
+    return Viewers(
+        views=_views(rng, options, people, heavy),
+        heavy=is_heavy,
+        manner=manner,
+        pace=np.where(bot, rng.uniform(1.5, 6.0, n), rng.lognormal(1.0, 0.6, n)),
+        spread=_spreads(rng, options, manner),
+    )
+
+
+def _heavy(rng: Generator, options: WorldOptions, people: People) -> Ints:
+    """(n_heavy,) the most active people, who see four fifths of all feed items."""
+    n = min(options.users, max(FEWEST_HEAVY, int(0.8 * options.feed_items / 620)))
+    blurred = people.activity + rng.random(options.users) * people.activity.max() * 0.05
+    return np.argsort(-blurred)[:n]
+
+
+def _views(rng: Generator, options: WorldOptions, people: People, heavy: Ints) -> Ints:
+    """(n_people,) feed items of each; their sum is `feed_items`, unless everybody is heavy."""
+    views = np.zeros(options.users, np.int64)
+    views[heavy] = rng.integers(*HEAVY_VIEWS, len(heavy))
+    if views.sum() > options.feed_items:
+        views = views * options.feed_items // views.sum()
+    light = np.setdiff1d(np.arange(options.users), heavy)
+    if len(light):
+        share = people.activity[light] + 1e-6
+        views[light] = rng.multinomial(options.feed_items - views.sum(), share / share.sum())
+    return views
+
+
+def _manners(rng: Generator, options: WorldOptions, bot: Flags) -> Ints:
+    """(n_people,) index into MANNERS; in an easy world every person is natural and every bot a metronome."""
+    of_bots = rng.integers(METRONOME, IMITATING + 1, len(bot))
+    of_people = np.where(rng.random(len(bot)) < STEADY_RATIO, STEADY, NATURAL)
+    if options.bots == "easy":
+        return np.where(bot, METRONOME, NATURAL)
+    return np.where(bot, of_bots, of_people)
+
+
+def _spreads(rng: Generator, options: WorldOptions, manner: Ints) -> Floats:
+    """(n_people,) how uneven each one's reading times are."""
+    low = np.array([0.8, 0.3, 0.03, 0.35, 0.7])
+    high = np.array([1.4, 0.6, 0.03, 0.6, 1.0])
+    spread = rng.uniform(low[manner], high[manner])
+    if options.bots == "easy":
+        return np.where(manner == METRONOME, rng.choice([0.03, 0.08, 0.15], len(manner)), spread)
+    return spread

@@ -1,0 +1,122 @@
+"""What is shipped works alone: a function's own zip, its layers, the standard library, and nothing else."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from layers.build import BUDGET_MB, LAYERS, PYTHON, ROOT, Layer, build_all, interpreter
+from layers.package import Size, layer_name, sizes
+from tests.contract.conftest import Deployment, handlers, key_of
+
+# The runtime's Python where this machine has one, else our own, with layers built for it.
+VERSION = PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
+
+REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
+
+IMPORT = "import importlib, json, sys; sys.path[:0] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2])"
+
+on_lambdas_platform = pytest.mark.skipif(sys.platform != "linux", reason="layers hold Linux binaries")
+
+
+@pytest.fixture(scope="module")
+def layers() -> dict[str, Layer]:
+    return {layer.name: layer for layer in build_all(VERSION)}
+
+
+def shipped(handler: Path, deployment: Deployment) -> zipfile.ZipFile:
+    return zipfile.ZipFile(deployment.folder / f"{key_of(handler)}.zip")
+
+
+def import_alone(
+    module: str, handler: Path, deployment: Deployment, layers: dict[str, Layer], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Import `module` as Lambda would on behalf of `handler`: /var/task first, then /opt/python."""
+    with shipped(handler, deployment) as archive:
+        archive.extractall(folder / "task")
+    function = deployment.properties(key_of(handler), "LambdaFunction")
+    reachable = [str(folder / "task")]
+    reachable += [str(layers[layer_name(reference)].packages) for reference in function["Layers"]]
+    return subprocess.run(
+        [str(interpreter(VERSION)), "-I", "-S", "-B", "-c", IMPORT, json.dumps(reachable), module],
+        cwd=folder,
+        env=function["Environment"]["Variables"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@on_lambdas_platform
+@pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
+def test_a_handler_imports_from_its_own_package(
+    handler: Path, deployment: Deployment, layers: dict[str, Layer], tmp_path: Path
+) -> None:
+    module = deployment.functions[key_of(handler)]["handler"].removesuffix(".handler").replace("/", ".")
+
+    outcome = import_alone(module, handler, deployment, layers, tmp_path)
+
+    assert outcome.returncode == 0, outcome.stderr
+
+
+@on_lambdas_platform
+@pytest.mark.parametrize("stranger", ["pytest", "boto3", "sklearn", "tests", "local", "layers"])
+def test_what_is_not_shipped_is_out_of_reach(
+    stranger: str, deployment: Deployment, layers: dict[str, Layer], tmp_path: Path
+) -> None:
+    outcome = import_alone(stranger, handlers()[0], deployment, layers, tmp_path)
+
+    assert f"No module named '{stranger}'" in outcome.stderr
+
+
+@pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
+def test_a_package_is_its_domain_and_what_is_shared(handler: Path, deployment: Deployment) -> None:
+    domain = handler.relative_to(ROOT).parts[1]
+    ours = re.compile(rf"functions/__init__\.py|functions/{domain}/.+|shared/.+")
+
+    with shipped(handler, deployment) as archive:
+        names = archive.namelist()
+
+    assert handler.relative_to(ROOT).as_posix() in names
+    assert [name for name in names if not ours.fullmatch(name)] == []
+    assert [name for name in names if "__pycache__" in name or "/tests/" in name] == []
+
+
+@pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
+def test_a_function_with_its_layers_is_within_budget(handler: Path, deployment: Deployment) -> None:
+    measured: dict[str, Size] = {size.function: size for size in sizes(build_all(), deployment.folder)}
+
+    assert 0 < measured[key_of(handler)].total <= BUDGET_MB
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layers_archive_holds_what_was_tried(name: str, layers: dict[str, Layer]) -> None:
+    layer = layers[name]
+    with zipfile.ZipFile(layer.archive) as archive:
+        shipped = set(archive.namelist())
+
+    assert shipped == {
+        file.relative_to(layer.folder).as_posix() for file in layer.packages.rglob("*") if file.is_file()
+    }
+    assert not any(entry.startswith(("python/functions/", "python/shared/", "python/bin/")) for entry in shipped)
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_requirements_are_pinned_hashed_and_the_same_everywhere(name: str) -> None:
+    pins = pins_of(name)
+
+    assert pins
+    assert pins.items() <= pins_of("dev.txt").items()
+    assert "://" not in (ROOT / "requirements" / name).read_text(), "a host name"
+
+
+def pins_of(name: str) -> dict[str, str]:
+    """Package to version; every one must carry a hash."""
+    text = (ROOT / "requirements" / name).read_text()
+    pins = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)(.*\\\n\s+--hash=sha256:)?", text, re.MULTILINE | re.IGNORECASE)
+    assert [package for package, _, hashed in pins if not hashed] == []
+    return {package: version for package, version, _ in pins}

@@ -1,0 +1,164 @@
+"""serverless.yml says everything about every function, and grants no more than it needs."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layers.build import PYTHON, ROOT
+from layers.package import TEMPLATE, lint
+from tests.contract.conftest import Deployment, handlers, key_of
+
+SOURCE = (ROOT / "serverless.yml").read_text()
+
+# Actions and resources with a * that are granted all the same, each with its reason. None so far.
+ACCEPTED_WILDCARDS: frozenset[str] = frozenset()
+
+each_handler = pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
+
+
+def test_every_handler_has_a_key_and_every_key_a_handler(deployment: Deployment) -> None:
+    declared = {key: function["handler"] for key, function in deployment.functions.items()}
+
+    assert declared == {key_of(path): path.relative_to(ROOT).with_suffix(".handler").as_posix() for path in handlers()}
+
+
+@each_handler
+def test_a_function_has_a_sample_of_its_event(handler: Path) -> None:
+    domain = handler.relative_to(ROOT).parts[1]
+
+    assert isinstance(json.loads((ROOT / "events" / domain / f"{handler.stem}.json").read_text()), dict)
+
+
+@each_handler
+def test_a_function_says_when_it_runs(handler: Path, deployment: Deployment) -> None:
+    function = deployment.functions[key_of(handler)]
+    on_demand = function.get("tags", {}).get("trigger") == "on-demand"
+
+    assert bool(function.get("events")) != on_demand, "either a trigger, or the tag `trigger: on-demand`"
+
+
+@each_handler
+def test_a_function_says_what_it_may_use(handler: Path, deployment: Deployment) -> None:
+    function = deployment.functions[key_of(handler)]
+    compiled = deployment.properties(key_of(handler), "LambdaFunction")
+
+    assert {"description", "memorySize", "timeout", "reservedConcurrency", "layers"} <= function.keys()
+    assert compiled["ReservedConcurrentExecutions"] >= 1
+    assert 0 < compiled["Timeout"] <= 900
+    assert compiled["Runtime"] == f"python{PYTHON}"
+
+
+@each_handler
+def test_what_fails_for_good_is_kept(handler: Path, deployment: Deployment) -> None:
+    failures = deployment.properties(key_of(handler), "LambdaEvConf")
+
+    queue = failures["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    assert deployment.resources[queue]["Type"] == "AWS::SQS::Queue"
+    assert deployment.resources[queue]["Properties"]["SqsManagedSseEnabled"] is True
+    assert failures["MaximumRetryAttempts"] in (0, 1, 2)
+    assert failures["MaximumEventAgeInSeconds"] >= 60
+
+
+@each_handler
+def test_a_function_has_a_role_of_its_own(handler: Path, deployment: Deployment) -> None:
+    name = deployment.properties(key_of(handler), "LambdaFunction")["Role"]["Fn::GetAtt"][0]
+    users = [
+        logical_id
+        for logical_id, resource in deployment.resources.items()
+        if resource["Type"] == "AWS::Lambda::Function" and resource["Properties"]["Role"]["Fn::GetAtt"][0] == name
+    ]
+
+    assert len(users) == 1
+    assert trusted(deployment.resources[name]) == ["lambda.amazonaws.com"]
+    assert "sqs:SendMessage" in list(granted(deployment.resources[name], "Action")), "to tell of its failures"
+
+
+@each_handler
+def test_logs_do_not_stay_for_ever(handler: Path, deployment: Deployment) -> None:
+    assert deployment.properties(key_of(handler), "LogGroup")["RetentionInDays"] == 30
+
+
+@each_handler
+def test_secrets_are_named_not_told_and_may_be_read(handler: Path, deployment: Deployment) -> None:
+    function = deployment.properties(key_of(handler), "LambdaFunction")
+    variables = function["Environment"]["Variables"]
+    secretive = re.compile(r"URI|KEY|SECRET|TOKEN|PASSWORD")
+    named = {value for name, value in variables.items() if name.endswith("_PARAMETER")}
+    readable = statement(deployment.resources[function["Role"]["Fn::GetAtt"][0]], "ssm:GetParameter")["Resource"]
+
+    assert [name for name in variables if secretive.search(name) and not name.endswith("_PARAMETER")] == []
+    assert "MONGO_URI_PARAMETER" in variables
+    assert {arn.partition(":parameter")[2] for arn in texts(readable)} == named
+
+
+def test_a_schedule_says_when_it_was_due_and_can_reach_its_function(deployment: Deployment) -> None:
+    schedules = of_type(deployment, "AWS::Scheduler::Schedule")
+    assert schedules
+
+    for properties in schedules:
+        target = properties["Target"]
+        caller = deployment.resources[target["RoleArn"]["Fn::GetAtt"][0]]
+        assert json.loads(target["Input"])["time"] == "<aws.scheduler.scheduled-time>"
+        assert properties["ScheduleExpressionTimezone"] == "UTC"
+        assert trusted(caller) == ["scheduler.amazonaws.com"]
+        assert target["Arn"] in statement(caller, "lambda:InvokeFunction")["Resource"]
+        assert target["DeadLetterConfig"]["Arn"] == statement(caller, "sqs:SendMessage")["Resource"]
+        assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 7200, "old ticks do not run after new ones"
+
+
+def test_no_role_is_granted_a_wildcard(deployment: Deployment) -> None:
+    roles = {key: value for key, value in deployment.resources.items() if value["Type"] == "AWS::IAM::Role"}
+    assert roles
+
+    wild = {
+        (name, text)
+        for name, role in roles.items()
+        for part in ("Action", "NotAction", "Resource", "NotResource")
+        for text in granted(role, part)
+        if "*" in text or part.startswith("Not")
+    }
+    assert {pair for pair in wild if pair[1] not in ACCEPTED_WILDCARDS} == set()
+
+
+def test_no_account_is_named() -> None:
+    assert re.findall(r"(?<!\d)\d{12}(?!\d)", SOURCE) == []
+
+
+def test_the_template_passes_cfn_lint(deployment: Deployment) -> None:
+    lint(deployment.folder / TEMPLATE)
+
+
+def of_type(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
+    return [resource["Properties"] for resource in deployment.resources.values() if resource["Type"] == kind]
+
+
+def trusted(role: dict[str, Any]) -> list[str]:
+    statements = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    return [service for one in statements for service in one["Principal"]["Service"]]
+
+
+def statements_of(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in role["Properties"]["Policies"]:
+        yield from (one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow")
+
+
+def statement(role: dict[str, Any], action: str) -> dict[str, Any]:
+    return next(one for one in statements_of(role) if action in texts(one["Action"]))
+
+
+def granted(role: dict[str, Any], part: str) -> Iterator[str]:
+    for one in statements_of(role):
+        yield from texts(one.get(part, []))
+
+
+def texts(value: object) -> list[str]:
+    """Every string in a value of the template, however deep (Fn::Sub, Fn::Join, lists)."""
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in texts(inner)]
+    return [value] if isinstance(value, str) else []

@@ -1,12 +1,13 @@
 """Aware UTC moments, ages and half-life decay."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # so that a function without arrays need not carry numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
-HOUR_MS = 3_600_000
-DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc(moment: datetime) -> datetime:
@@ -20,23 +21,33 @@ def utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def epoch_ms(moment: datetime) -> int:
-    """Milliseconds since 1970, as MongoDB stores dates.
+def hours(span: timedelta) -> float:
+    """The span in hours.
 
-    >>> epoch_ms(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
-    1000
+    >>> hours(timedelta(days=2))
+    48.0
     """
-    return round(utc(moment).timestamp() * 1000)
+    return span / timedelta(hours=1)
 
 
-def decay(age_hours: NDArray[np.float64], half_life_hours: float) -> NDArray[np.float64]:
+def epoch_ms(moment: datetime) -> int:
+    """Whole milliseconds since 1970, as MongoDB stores dates.
+
+    >>> epoch_ms(datetime(1970, 1, 1, 0, 0, 1, 2999, tzinfo=UTC))
+    1002
+    """
+    return (utc(moment) - EPOCH) // timedelta(milliseconds=1)
+
+
+def decay(age_hours: "NDArray[np.float64]", half_life_hours: float) -> "NDArray[np.float64]":
     """1 for something new, halved every `half_life_hours`; an age below zero (a clock that runs ahead) counts as zero.
 
     age_hours  any shape  [hours]
     returns    same shape, 0..1
 
+    >>> import numpy as np
     >>> decay(np.array([-5.0, 0.0, 24.0, 48.0]), 24.0).tolist()
     [1.0, 1.0, 0.5, 0.25]
     """
-    result: NDArray[np.float64] = np.exp2(-np.maximum(age_hours, 0.0) / half_life_hours)
-    return result
+    faded: NDArray[np.float64] = 0.5 ** (age_hours.clip(min=0.0) / half_life_hours)
+    return faded

@@ -4,6 +4,7 @@ AppError
 ├── BadConfig      a setting is missing or wrong           do not retry
 ├── BadEvent       an input is not what it should be       do not retry
 ├── NotFound       what was named does not exist           do not retry
+├── Refused        what was made failed its checks         do not retry
 ├── Conflict       someone else is doing or has done it    do not retry
 ├── StaleModel     an artifact may not be used             retry helps, once a newer one is live
 └── Unavailable    a service does not answer or refuses    retry helps
@@ -28,6 +29,10 @@ class BadEvent(AppError):
 
 class NotFound(AppError):
     """What was named does not exist."""
+
+
+class Refused(AppError):
+    """What a job made did not pass its checks, so that what was live before stays."""
 
 
 class Conflict(AppError):

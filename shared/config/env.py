@@ -21,7 +21,8 @@ class Settings:
     mongo_uri      connection string of a replica set; secret
     app_db         database of the application, prefix included
     analytics_db   database of ours, prefix included
-    artifact_keys  signing keys of artifacts, newest first: the first signs, all verify; secret
+    artifact_keys  signing keys of artifacts, newest first: the first signs, all verify; secret, empty where none is
+                   given
     options        tunables of the jobs
     """
 
@@ -60,14 +61,11 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
     Secrets stand in `X`, or `X_PARAMETER` names where `fetch_secret` gets them.
     """
     prefix = environment.get("DB_PREFIX", "")
-    keys = tuple(key.strip().encode() for key in _secret("ARTIFACT_KEYS", environment, fetch_secret).split(","))
-    if any(len(key) < MIN_KEY_BYTES for key in keys):
-        raise BadConfig(f"ARTIFACT_KEYS: each key needs at least {MIN_KEY_BYTES} bytes")
     return Settings(
         mongo_uri=_secret("MONGO_URI", environment, fetch_secret),
-        app_db=prefix + environment.get("APP_DB", "app-db"),
-        analytics_db=prefix + environment.get("ANALYTICS_DB", "analytics-db"),
-        artifact_keys=keys,
+        app_db=prefix + (environment.get("APP_DB") or "app-db"),
+        analytics_db=prefix + (environment.get("ANALYTICS_DB") or "analytics-db"),
+        artifact_keys=_keys(environment, fetch_secret),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
 
@@ -80,7 +78,20 @@ def _secret(name: str, environment: Mapping[str, str], fetch: FetchSecret | None
         raise BadConfig(f"{name} is missing")
     if fetch is None:
         raise BadConfig(f"{name}_PARAMETER is set, but secrets can only be fetched inside a Lambda function")
-    return fetch(parameter)
+    secret = fetch(parameter)
+    if not secret:
+        raise BadConfig(f"{name}_PARAMETER: the parameter {parameter} is empty")
+    return secret
+
+
+def _keys(environment: Mapping[str, str], fetch: FetchSecret | None) -> tuple[bytes, ...]:
+    """None for a function that handles no artifacts, and so may not read the secret."""
+    if not environment.get("ARTIFACT_KEYS") and not environment.get("ARTIFACT_KEYS_PARAMETER"):
+        return ()
+    keys = tuple(key.strip().encode() for key in _secret("ARTIFACT_KEYS", environment, fetch).split(","))
+    if any(len(key) < MIN_KEY_BYTES for key in keys):
+        raise BadConfig(f"ARTIFACT_KEYS: each key needs at least {MIN_KEY_BYTES} bytes")
+    return keys
 
 
 def _json(name: str, environment: Mapping[str, str]) -> dict[str, Any]:

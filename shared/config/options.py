@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from shared.errors import BadConfig
 
+LARGEST = 1_000_000  # of any number here; beyond it, a span has no date to begin at
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -66,18 +68,55 @@ class EngagementStats:
 
 
 @dataclass(frozen=True, slots=True)
+class EngagementValues:
+    """What one engagement of each kind is worth to a ranker, relative to a like."""
+
+    like: float = 1.0
+    comment: float = 1.5
+    recast: float = 2.0
+    quote: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
 class Coldstart:
-    base_country: str = "us"  # the country whose model serves those that have none
+    base_country: str = "us"  # the country whose model stands in for those that have none
+    window: timedelta = timedelta(days=30)  # how far back posts, engagements and exposures are read
+    age_from: Literal["createdAt", "updatedAt"] = "createdAt"  # the moment that a post's age starts at
+    exposures: str = "feeditems"  # collection of the exposures
+    hashtag_uses: int = 5  # posts that a hashtag needs to count as a topic
+    values: EngagementValues = field(default_factory=EngagementValues)  # worth of a kind of engagement as an example
+    examples_from: timedelta = timedelta(days=10)  # how old the oldest example may be; what is older is only history
+    holdout: timedelta = timedelta(days=2)  # the latest time, kept from training to evaluate on
+    horizon: timedelta = timedelta(hours=24)  # an engagement is predicted from a moment up to this long before it
+    max_positives: int = 25_000  # engagements that become examples, a random part beyond that
+    negatives: int = 5  # posts drawn for each of them that were there at the same moment
+    passed_over_ratio: float = 0.5  # exposures without engagement per positive, at most
+    passed_over_weight: float = 0.02  # their weight together, relative to the positives'
+    rounds: int = 130  # trees of the model of all countries
+    learning_rate: float = 0.075  # of those trees
+    max_depth: int = 6  # of every tree
+    country_rounds: int = 30  # trees that a country adds
+    country_learning_rate: float = 0.03  # of those trees
+    country_positives: int = 300  # engagements that a country needs for a model of its own
+    country_engagements: int = 1_200  # engagements of a country that become examples, a random part beyond that
+    country_lists: int = 50  # people of the holdout that a country needs for a judgement
+    candidates: int = 200  # posts per person of the holdout
+    lists_per_country: int = 200  # people of the holdout that are judged by, per country
+    margin: float = 1.0  # standard errors by which a model must beat the one that it replaces
 
 
 @dataclass(frozen=True, slots=True)
 class GuestFeed:
     rows_per_country: int = 2000  # posts in the feed of one country
+    least_rows_ratio: float = 0.5  # part of its former rows that a country must keep, or the feed is not published
+    per_author_ratio: float = 0.7  # factor on the score of an author's next post in one list
+    unknown_language: float = 0.75  # factor for posts whose language nobody named
+    foreign_language: float = 1e-7  # factor for posts in neither English nor a language of the country
 
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    keep_retired: int = 3  # former versions kept for a rollback, per model
+    keep: int = 4  # versions kept of each model, for a rollback
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +150,30 @@ def _override(section: Any, overrides: Mapping[str, Any], path: str) -> Any:
 
 
 def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
-    """`value` as the option's type: hours for a span, one of the choices for a literal."""
+    """`value` as the option's type: hours for a span, one of the choices for a literal.
+
+    Spans and `…_hours` are above 0, `…_ratio` lies in 0..1, counts are not below 0.
+    """
     if fields_of(default):
         return _override(default, value, f"{path}.")
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     if kind is timedelta and is_number and value > 0:
         return timedelta(hours=value)
-    if kind is float and is_number:
+    if kind is float and is_number and _in_range(path, value):
         return float(value)
-    if kind in (int, str, bool) and type(value) is kind:
+    if kind is int and type(value) is int and 0 <= value <= LARGEST:
+        return value
+    if kind in (str, bool) and type(value) is kind:
         return value
     if value in get_args(kind):
         return value
     raise BadConfig(f"option {path}: {value!r} is not a valid value")
+
+
+def _in_range(path: str, value: float) -> bool:
+    if path.endswith("_hours"):
+        return value > 0
+    return not path.endswith("_ratio") or 0 <= value <= 1
 
 
 def fields_of(value: object) -> tuple[str, ...]:

@@ -4,7 +4,14 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    InvalidName,
+    OperationFailure,
+    PyMongoError,
+)
 
 from shared.config import Settings, settings
 from shared.errors import AppError, BadConfig, Unavailable
@@ -19,6 +26,10 @@ if TYPE_CHECKING:
     from shared.store.content_topics import ContentTopics
     from shared.store.engagement_stats import EngagementStatistics
     from shared.store.engagements import Engagements
+    from shared.store.exposures import Exposures
+    from shared.store.guest_feed import GuestFeed
+    from shared.store.people import People
+    from shared.store.posts import Posts
 
 ANSWER_WITHIN_MS = 5_000
 
@@ -66,6 +77,30 @@ class Store:
         return EngagementStatistics(self.analytics)
 
     @cached_property
+    def people(self) -> "People":
+        from shared.store.people import People
+
+        return People(self.app)
+
+    @cached_property
+    def exposures(self) -> "Exposures":
+        from shared.store.exposures import Exposures
+
+        return Exposures(self.app)
+
+    @cached_property
+    def posts(self) -> "Posts":
+        from shared.store.posts import Posts
+
+        return Posts(self.app, self.analytics)
+
+    @cached_property
+    def guest_feed(self) -> "GuestFeed":
+        from shared.store.guest_feed import GuestFeed
+
+        return GuestFeed(self.app)
+
+    @cached_property
     def watermarks(self) -> Watermarks:
         return Watermarks(self.analytics)
 
@@ -97,15 +132,22 @@ def connect(chosen: Settings) -> Store:
             serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
             connectTimeoutMS=ANSWER_WITHIN_MS,
         )
-    except (InvalidURI, ConfigurationError) as error:
+    except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
-    return Store(client, chosen.app_db, chosen.analytics_db)
+    try:
+        return Store(client, chosen.app_db, chosen.analytics_db)
+    except InvalidName as error:
+        raise BadConfig(f"DB_PREFIX, APP_DB or ANALYTICS_DB makes no name of a database: {error}") from None
 
 
 def as_app_error(error: Exception) -> AppError | None:
     """What a failure of the database means to a caller; None for what is not the database's."""
     if isinstance(error, ConnectionFailure):
         return Unavailable(f"the database does not answer: {type(error).__name__}")
+    if isinstance(error, BulkWriteError):
+        failed = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
+        codes = sorted({one.get("code", 0) for one in failed})
+        return Unavailable(f"the database refuses {len(failed)} writes with the codes {codes}")
     if isinstance(error, OperationFailure):
         return Unavailable(f"the database refuses the operation: {error.details and error.details.get('codeName')}")
     if isinstance(error, PyMongoError):

@@ -1,7 +1,8 @@
 """Reading many documents as arrays, without making a Python object of each.
 
 The server is asked for documents whose fields have fixed types, so that all have the same length and a batch of them is
-one array. A value of another type comes as its kind's neutral one: an id of zeros, 1970, nan, -1.
+one array. A value of another type comes as its kind's neutral one: an id of zeros, 1970, nan, -1. A code is a whole
+number that an expression computes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,8 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 from numpy.typing import NDArray
 from pymongo.collection import Collection
+
+from shared.store.expressions import has_type
 
 Kind = Literal["id", "moment", "number", "code"]
 Columns = dict[str, NDArray[Any]]
@@ -37,11 +40,9 @@ def read_columns(
     shown = {name: _fixed(kind, expression) for name, (kind, expression) in fields.items()}
     stages = [*pipeline, {"$project": {"_id": 0} | shown}]
     batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True)
-    parts = [np.frombuffer(batch, layout) for batch in batches if batch]
-    columns = {}
-    for name in fields:
-        columns[name] = np.concatenate([part[name] for part in parts]) if parts else np.empty(0, layout[name])
-    return columns
+    raw = (memoryview(batch) for batch in batches if batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say
+    parts = [{name: np.frombuffer(batch, layout)[name].copy() for name in fields} for batch in raw]
+    return joined(parts) if parts else {name: np.empty(0, layout[name]) for name in fields}
 
 
 def id_keys(ids: NDArray[np.void]) -> NDArray[np.uint64]:
@@ -63,6 +64,12 @@ def object_ids(ids: NDArray[np.void]) -> list[ObjectId]:
 def joined(parts: Sequence[Columns]) -> Columns:
     """The same columns of several reads, one below the other; at least one read."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def known(ids: NDArray[np.void]) -> NDArray[np.bool_]:
+    """(n,) False where a document had no id."""
+    found: NDArray[np.bool_] = id_keys(ids) != 0
+    return found
 
 
 def distinct(ids: NDArray[np.void]) -> NDArray[np.void]:
@@ -105,6 +112,9 @@ def _layout(fields: Mapping[str, tuple[Kind, Any]]) -> np.dtype[np.void]:
 def _fixed(kind: Kind, expression: Any) -> dict[str, Any]:
     """The expression's value, or the neutral one of its kind, always of the same BSON type."""
     if kind == "moment":
-        return {"$cond": [{"$eq": [{"$type": expression}, "date"]}, expression, DatetimeMS(0)]}
-    to, neutral = {"id": ("objectId", NO_ID), "number": ("double", float("nan")), "code": ("int", -1)}[kind]
-    return {"$convert": {"input": expression, "to": to, "onError": neutral, "onNull": neutral}}
+        return {"$cond": [has_type(expression, "date"), expression, DatetimeMS(0)]}
+    if kind == "id":
+        return {"$cond": [has_type(expression, "objectId"), expression, NO_ID]}
+    to, neutral = {"number": ("double", float("nan")), "code": ("int", -1)}[kind]
+    converted = {"$convert": {"input": expression, "to": to, "onError": neutral, "onNull": neutral}}
+    return {"$cond": [{"$isNumber": expression}, converted, neutral]} if kind == "number" else converted

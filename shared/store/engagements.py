@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from bson import DBRef, ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, joined, read_columns
+from shared.store.columns import Columns, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
+from shared.store.expressions import has_type
 
 Document = dict[str, Any]
 
@@ -28,14 +30,14 @@ class Engagements:
         self._engagements = app[schema.ENGAGEMENTS.name]
 
     def on_contents(self, *, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None) -> Columns:
-        """Acts on posts, those taken back included.
+        """Acts on posts, those that do not count included.
 
         user     (n,) ids
         content  (n,) ids
         kind     (n,) index into KINDS
         at       (n,) when it was done               [ms since 1970]
         touched  (n,) when the record last changed   [ms since 1970]
-        stands   (n,) 1, or 0 when it was taken back
+        stands   (n,) 1, or 0 when it was taken back, or is malformed
         """
         query: Document = dict(_ON_CONTENTS)
         if updated_since is not None:
@@ -45,28 +47,42 @@ class Engagements:
         parts = [self._read(query | {"user": {"$in": batch}}) for batch in in_batches(users)]
         return joined(parts or [self._read({"_id": None})])
 
+    def acts(self, start: datetime, end: datetime) -> Columns:
+        """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
+        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]."""
+        query = _ON_CONTENTS | {"visibility": PUBLISHED, "updatedAt": {"$gte": start}}
+        return read_columns(
+            self._engagements,
+            [{"$match": query | {"createdAt": {"$gte": start, "$lte": end}}}],
+            {
+                "actor": ("id", {"$ifNull": ["$account", "$user"]}),
+                "content": ("id", "$targetRef.$id"),
+                "kind": ("code", {"$indexOfArray": [list(KINDS), "$type"]}),
+                "at": ("moment", "$createdAt"),
+            },
+        )
+
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
         """Who acted on these posts before that moment."""
         users: set[ObjectId] = set()
         for batch in in_batches(contents):
-            query = {"targetRef": {"$in": [DBRef("content", one) for one in batch]}, "createdAt": {"$lt": before}}
-            users.update(row["user"] for row in self._engagements.find(query, {"user": 1, "_id": 0}) if "user" in row)
-        return users
+            earlier = [{"createdAt": {"$lt": before}}, {"updatedAt": {"$lt": before}}]
+            query = {"targetRef": {"$in": [DBRef("content", one) for one in batch]}, "$or": earlier}
+            query["user"] = {"$type": "objectId"}
+            users.update(row["user"] for row in self._engagements.find(query, {"user": 1, "_id": 0}))
+        return {user for user in users if isinstance(user, ObjectId)}
 
     def malformed(self, updated_since: datetime | None) -> list[ObjectId]:
         """Acts without a user, a target or a date of the right type."""
-        wrong = [
-            {"user": {"$not": {"$type": "objectId"}}},
-            {"targetRef.$id": {"$not": {"$type": "objectId"}}},
-            {"createdAt": {"$not": {"$type": "date"}}},
-        ]
-        query: Document = {"$or": wrong}
+        sound = [has_type("$user", "objectId"), has_type("$targetRef.$id", "objectId")]
+        sound += [has_type("$createdAt", "date"), has_type("$updatedAt", "date")]
+        query: Document = {"$expr": {"$not": [{"$and": sound}]}}
         if updated_since is not None:
             query["updatedAt"] = {"$gte": updated_since}
         return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]
 
     def _read(self, query: Document) -> Columns:
-        return read_columns(
+        acts = read_columns(
             self._engagements,
             [{"$match": query}],
             {
@@ -78,3 +94,6 @@ class Engagements:
                 "stands": ("code", {"$cond": [{"$eq": ["$visibility", PUBLISHED]}, 1, 0]}),
             },
         )
+        acts["stands"] = acts["stands"] * (known(acts["user"]) & (acts["kind"] >= 0) & (acts["at"] > 0))
+        acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
+        return acts

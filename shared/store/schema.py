@@ -122,7 +122,7 @@ HASHTAG_STATS = Collection(
     "hashtagStats",
     key=("_id",),
     owner="feedkeeper",
-    indexes=(_by("name", unique=True), _by("-score"), _by("aggregator.contributions.contents")),
+    indexes=(_by("name", unique=True), _by("-score")),
 )
 ENGAGEMENT_STATS = Collection(
     "analytics", "userEngagementStats", key=("userId",), owner="feedkeeper", indexes=(_by("userId", unique=True),)
@@ -138,12 +138,19 @@ COUNTRY_ARTIFACTS = Collection(
     owner="feedkeeper",
     indexes=(_by("account", "model", unique=True),),
 )
+GLOBAL_ARTIFACTS = Collection(
+    "analytics",
+    "mlArtifacts_global",
+    key=("account", "model"),
+    owner="feedkeeper",
+    indexes=(_by("account", "model", unique=True),),
+)
 ARTIFACT_VERSIONS = Collection(
     "analytics",
     "artifactVersions",
-    key=("name", "key", "version"),
+    key=("family", "account", "version"),
     owner="feedkeeper",
-    indexes=(_by("name", "key", "-version", unique=True), _by("state", "name", "key")),
+    indexes=(_by("family", "account", "-version", unique=True),),
 )
 WATERMARKS = Collection("analytics", "watermarks", key=("_id",), owner="feedkeeper")
 LEASES = Collection(
@@ -169,6 +176,7 @@ COLLECTIONS = (
     TOPICS,
     CONTENT_FILTERING,
     COUNTRY_ARTIFACTS,
+    GLOBAL_ARTIFACTS,
     ARTIFACT_VERSIONS,
     WATERMARKS,
     LEASES,
@@ -193,8 +201,8 @@ def _serves(found: Any, wanted: Index) -> bool:
 def apply(app: Database[Document], analytics: Database[Document]) -> int:
     """Make what is missing and return how many indexes that was.
 
-    Raises BadConfig naming the index where the data does not allow it (two documents with one unique key, or an index of
-    that name with other options).
+    Raises BadConfig naming the index where the data does not allow it (two documents with one unique key, or an index
+    of that name with other options).
     """
     count = 0
     for collection, index in missing(app, analytics):

@@ -1,0 +1,21 @@
+"""Make a kept version of a model live: to bring an older one back, or a candidate forward.
+
+Trigger   on demand: {family, key, version}
+Reads     analytics.artifactVersions
+Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global
+"""
+
+from functions.artifacts import promote_artifact
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Request, on_demand
+from shared.store import open_store
+
+
+@on_demand
+def handler(request: Request) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    names = (request.text("family"), request.text("key"), request.text("version"))
+    return promote_artifact.run(registry, *names, now=request.time)

@@ -1,0 +1,20 @@
+"""Delete the versions of models that nobody will go back to.
+
+Trigger   schedule, daily
+Reads     analytics.artifactVersions
+Writes    analytics.artifactVersions
+"""
+
+from functions.artifacts import prune_artifacts
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    return prune_artifacts.run(store, registry, chosen.options.artifacts)

@@ -1,0 +1,14 @@
+"""How many versions of a model are kept."""
+
+from shared.artifacts import Registry
+from shared.config import Artifacts
+from shared.report import Report
+from shared.store import Store
+
+NAME = "prune_artifacts"
+
+
+def run(store: Store, registry: Registry, options: Artifacts) -> Report:
+    """Delete all but the newest versions of every model; the live one always stays. Safe to repeat."""
+    with store.leases.hold(NAME):
+        return Report(removed=registry.prune(options.keep))

@@ -1,0 +1,21 @@
+"""Publish the best posts for the guests of every country.
+
+Trigger   schedule, every 30 minutes
+Reads     analytics.mlArtifacts_country, app.contents, app.engagements, app.contentinfo, analytics.contentfiltering
+Writes    app.guestfeeditems, by way of a staging collection
+"""
+
+from functions.coldstart import build_guest_feed
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    options = chosen.options
+    return build_guest_feed.run(store, registry, options.guest_feed, options.coldstart, now=tick.time)

@@ -1,0 +1,20 @@
+"""Train a ranker for the guests of every country.
+
+Trigger   schedule, daily
+Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users, app.contentinfo, analytics.contentfiltering
+Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions
+"""
+
+from functions.coldstart import train_coldstart
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    return train_coldstart.run(store, registry, chosen.options.coldstart, now=tick.time)

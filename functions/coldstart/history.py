@@ -1,0 +1,228 @@
+"""What happened in the network lately, as arrays that refer to each other by position."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from bson import ObjectId
+from numpy.typing import NDArray
+
+from functions.coldstart.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
+from shared.clock import epoch_ms
+from shared.config import Coldstart
+from shared.store import Store
+from shared.store.columns import Columns, id_array, id_keys, positions
+from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
+
+COUNTED = ("like", "comment", "recast", "quote")  # reports are no sign of liking
+NOBODYS = -1  # where a country is not known
+HOUR_MS = 3_600_000.0
+
+# Codes of languages as found, and the one that stands for each: codes that ISO 639-1 replaced, and written standards.
+_SAME_LANGUAGE = {"iw": "he", "in": "id", "nb": "no", "nn": "no", "fil": "tl", "cmn": "zh", "yue": "zh"}
+LANGUAGE_CODES: tuple[str, ...] = tuple(sorted({code for read in LANGUAGES.values() for code in read}))
+
+Index = NDArray[np.int64]
+Hours = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """Published posts, oldest first.
+
+    ids         (n_posts,) ids
+    created     (n_posts,) [hours, 0 is now]
+    author      (n_posts,) one number per author, 0..n_authors
+    author_ids  (n_posts,) ids
+    photos, characters  (n_posts,) counts
+    language    (n_posts,) index into LANGUAGE_CODES, OTHER_LANGUAGE or UNKNOWN_LANGUAGE
+    topic_of, topic     (n_pairs,) post, ascending, and topic of every topic that it has; hashtags stand in where none
+    recast      (n_posts,) a mere repetition
+    originals, original_authors  (n_posts,) ids, zeros where there is none
+    """
+
+    ids: NDArray[np.void]
+    created: Hours
+    author: Index
+    author_ids: NDArray[np.void]
+    photos: NDArray[np.int32]
+    characters: NDArray[np.int32]
+    language: Index
+    topic_of: Index
+    topic: Index
+    recast: NDArray[np.bool_]
+    originals: NDArray[np.void]
+    original_authors: NDArray[np.void]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Something that someone of a country did with, or saw of, a post.
+
+    post     (n,) position among the posts
+    actor    (n,) one number per account, -1 where it is not known
+    country  (n,) index into COUNTRIES, NOBODYS where it is not known
+    at       (n,) [hours, 0 is now]
+    kind     (n,) index into COUNTED; 0 for what was seen
+    """
+
+    post: Index
+    actor: Index
+    country: Index
+    at: Hours
+    kind: Index
+
+    def __len__(self) -> int:
+        return len(self.post)
+
+    def where(self, chosen: NDArray[Any]) -> "Events":
+        """Some of them, by mask or position."""
+        return Events(self.post[chosen], self.actor[chosen], self.country[chosen], self.at[chosen], self.kind[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The published posts of a window, what was done with them, and, where asked for, what was seen of them."""
+
+    now: datetime
+    posts: Posts
+    acts: Events
+    seen: Events
+
+
+def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposures: bool = False) -> History:
+    """Everything up to `now` that the features and, with exposures, the examples are made of.
+
+    The large collections are read at the same time, since the wait is the database's.
+    """
+    start = now - options.window
+    with ThreadPoolExecutor(2) as threads:
+        reading_acts = threads.submit(store.engagements.acts, start, now)
+        reading_seen = (
+            threads.submit(store.exposures.between, start, now, options.exposures) if with_exposures else None
+        )
+        posts = _read_posts(store, options, start, now)
+        actors = _Actors.read(store)
+        keys = id_keys(posts.ids)
+        acts = _events(reading_acts.result(), "actor", actors, keys, now)
+        nothing = acts.where(np.empty(0, np.int64))
+        seen = _events(reading_seen.result(), "viewer", actors, keys, now) if reading_seen else nothing
+    return History(now, posts, acts, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Actors:
+    """Accounts by id, and users by id as the accounts that own them."""
+
+    keys: NDArray[np.uint64]
+    account: Index
+    country: Index
+
+    @classmethod
+    def read(cls, store: Store) -> "_Actors":
+        accounts, users = store.people.accounts(SPELLINGS), store.people.users()
+        account_keys = id_keys(accounts["id"])
+        meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [NOBODYS])
+        owner = positions(id_keys(users["account"]), account_keys)
+        return cls(
+            np.concatenate([account_keys, id_keys(users["id"])]),
+            np.concatenate([np.arange(len(account_keys)), owner]),
+            meant[accounts["country"]],
+        )
+
+    def of(self, ids: NDArray[np.void]) -> tuple[Index, Index]:
+        """(account, country) of each id."""
+        if not len(self.keys):
+            return np.full(len(ids), -1), np.full(len(ids), NOBODYS)
+        at = positions(id_keys(ids), self.keys)
+        account = np.where(at >= 0, self.account[at], -1)
+        if not len(self.country):
+            return account, np.full(len(ids), NOBODYS)
+        return account, np.where(account >= 0, self.country[account], NOBODYS)
+
+
+def _events(columns: Columns, who: str, actors: _Actors, posts: NDArray[np.uint64], now: datetime) -> Events:
+    """Events on posts that we know, in the order of time."""
+    post = positions(id_keys(columns["content"]), posts)
+    kind = columns["kind"].astype(np.int64) if "kind" in columns else np.zeros(len(post), np.int64)
+    chosen = np.flatnonzero((post >= 0) & (kind < len(COUNTED)))
+    chosen = chosen[np.argsort(columns["at"][chosen], kind="stable")]
+    account, country = actors.of(columns[who][chosen])
+    return Events(post[chosen], account, country, _hours(columns["at"][chosen], now), kind[chosen])
+
+
+def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime) -> Posts:
+    columns = store.posts.published(start, now, options.age_from)
+    columns = {name: column[np.argsort(columns["created"], kind="stable")] for name, column in columns.items()}
+    keys = id_keys(columns["id"])
+    authors, first, author = np.unique(id_keys(columns["author"]), return_index=True, return_inverse=True)
+    topic_of, topic = _topics(store, options, keys, start, now)
+    return Posts(
+        ids=columns["id"],
+        created=_hours(columns["created"], now),
+        author=author,
+        author_ids=columns["author"],
+        photos=columns["photos"],
+        characters=columns["characters"],
+        language=_languages(store, keys),
+        topic_of=topic_of,
+        topic=topic,
+        recast=columns["recast"] == 1,
+        originals=columns["original"],
+        original_authors=columns["original_author"],
+    )
+
+
+def _languages(store: Store, posts: NDArray[np.uint64]) -> Index:
+    """(n_posts,) what contentinfo says, else what contentfiltering says."""
+    spelt = LANGUAGE_CODES + tuple(_SAME_LANGUAGE)
+    meant = np.array([LANGUAGE_CODES.index(_SAME_LANGUAGE.get(code, code)) for code in spelt] + [OTHER_LANGUAGE])
+    language = np.full(len(posts), UNKNOWN_LANGUAGE)
+    for source in reversed(store.posts.languages(spelt)):
+        at = positions(id_keys(source["content"]), posts)
+        found = source["language"]
+        language[at[at >= 0]] = np.where(found == OTHER_LANGUAGE, OTHER_LANGUAGE, meant[found])[at >= 0]
+    return language
+
+
+def _topics(
+    store: Store, options: Coldstart, posts: NDArray[np.uint64], start: datetime, now: datetime
+) -> tuple[Index, Index]:
+    """(post, topic) pairs: topics as contentinfo names them; hashtags that are used often enough for posts without."""
+    pairs = store.content_topics.pairs()
+    topics, topic = np.unique(id_keys(pairs["topic"]), return_inverse=True)
+    post = positions(id_keys(pairs["content"]), posts)
+    known = post >= 0
+    tags = _hashtags(store.posts.hashtags(start, now, options.age_from), posts, set(post[known].tolist()))
+    often = [posts_of for posts_of in tags.values() if len(posts_of) >= options.hashtag_uses]
+    tag_post = [np.array(posts_of, np.int64) for posts_of in often]
+    tag = [np.full(len(posts_of), len(topics) + number) for number, posts_of in enumerate(often)]
+    of, topics_of = np.concatenate([post[known], *tag_post]), np.concatenate([topic[known], *tag])
+    order = np.argsort(of, kind="stable")
+    return of[order], topics_of[order]
+
+
+def _hashtags(
+    found: Iterable[tuple[ObjectId, list[str]]], posts: NDArray[np.uint64], classified: set[int]
+) -> dict[str, list[int]]:
+    """Posts without a topic by hashtag."""
+    rows = list(found)
+    tags: dict[str, list[int]] = {}
+    at = positions(id_keys(id_array(post for post, _ in rows)), posts)
+    for (_, names), post in zip(rows, at.tolist(), strict=True):
+        if post >= 0 and post not in classified:
+            for name in set(names):
+                tags.setdefault(name, []).append(post)
+    return tags
+
+
+def _hours(moments: NDArray[np.int64], now: datetime) -> Hours:
+    """Milliseconds since 1970 as hours since `now`."""
+    hours: Hours = (moments - epoch_ms(now)) / HOUR_MS
+    return hours

@@ -1,0 +1,10 @@
+"""Models as data: a manifest, bytes, and which version is live.
+
+Lives here: sealing and checking artifacts, candidate → live → retired, aliases.
+Does not live here: how a model is trained or used.
+"""
+
+from shared.artifacts.manifest import Artifact, Manifest
+from shared.artifacts.registry import Registry
+
+__all__ = ["Artifact", "Manifest", "Registry"]

@@ -1,0 +1,24 @@
+"""Bytes made small for a document, and whole again within bounds."""
+
+import zlib
+
+from shared.errors import StaleModel
+
+MOST_UNPACKED_BYTES = 64 * 2**20
+
+
+def pack(model: bytes) -> bytes:
+    """The model compressed; equal models give equal bytes."""
+    return zlib.compress(model, 6)
+
+
+def unpack(packed: bytes) -> bytes:
+    """The model again; StaleModel when the bytes are damaged or would grow beyond 64 MiB."""
+    stream = zlib.decompressobj()
+    try:
+        model = stream.decompress(packed, MOST_UNPACKED_BYTES)
+    except zlib.error as error:
+        raise StaleModel(f"the bytes of an artifact cannot be unpacked: {error}") from None
+    if stream.unconsumed_tail or not stream.eof or stream.unused_data:
+        raise StaleModel("the bytes of an artifact are cut short, or larger than they may be")
+    return model

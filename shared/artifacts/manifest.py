@@ -1,0 +1,150 @@
+"""What is known of a model, sealed together with its bytes."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared.artifacts.codec import pack, unpack
+from shared.clock import epoch_ms
+from shared.errors import StaleModel
+
+Document = dict[str, Any]
+Keys = Sequence[bytes]
+
+# What a document may hold beside its bytes, with a margin below MongoDB's 16 MiB.
+MOST_BYTES = 15 * 2**20
+LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Where a model comes from and what it needs.
+
+    family       which kind of model, e.g. "country"
+    key          which one of them, e.g. "th"
+    version      sorts by time
+    trained_at   the moment of the run that made it
+    window       first and last moment of the data it learnt from
+    features     names of its inputs, in order
+    fingerprint  of the feature set; a model is only used with the same one
+    metrics      what it reached on a later window, beside the baselines
+    libraries    versions it was made with
+    """
+
+    family: str
+    key: str
+    version: str
+    trained_at: datetime
+    window: tuple[datetime, datetime]
+    features: tuple[str, ...]
+    fingerprint: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A manifest with its bytes.
+
+    model  XGBoost's own UBJSON
+    """
+
+    manifest: Manifest
+    model: bytes
+
+    def seal(self, keys: Keys) -> Document:
+        """The document to store, signed with the first key; ValueError when it is too large for one."""
+        packed = pack(self.model)
+        if len(packed) > MOST_BYTES:
+            raise ValueError(f"artifact {self.manifest.family}/{self.manifest.key}: larger than {MOST_BYTES} bytes")
+        document: Document = {
+            "account": self.manifest.key,
+            "model": "xgboost",
+            "artifact": packed,
+            "features": list(self.manifest.features),
+            "trainedAt": self.manifest.trained_at,
+            "family": self.manifest.family,
+            "version": self.manifest.version,
+            "windowFrom": self.manifest.window[0],
+            "windowTo": self.manifest.window[1],
+            "fingerprint": self.manifest.fingerprint,
+            "metrics": dict(self.manifest.metrics),
+            "libraries": dict(self.manifest.libraries),
+            "layout": LAYOUT,
+            "sha256": _digest(packed),
+        }
+        return document | {"signature": _signature(document, keys[0])}
+
+    @classmethod
+    def unseal(cls, document: Document, keys: Keys, fingerprint: str | None = None) -> "Artifact":
+        """The artifact of a stored document, checked: bytes, signature, layout and, where given, the features' fingerprint.
+
+        Raises StaleModel naming what does not fit; nothing of a refused document is ever parsed.
+        """
+        name = f"artifact {document.get('family')}/{document.get('account')} {document.get('version')}"
+        packed = document.get("artifact")
+        if not isinstance(packed, bytes):
+            raise StaleModel(f"{name}: has no bytes")
+        if document.get("sha256") != _digest(packed):
+            raise StaleModel(f"{name}: the bytes are not those that were stored")
+        signature = str(document.get("signature"))
+        if not any(hmac.compare_digest(signature, _signature(document, key)) for key in keys):
+            raise StaleModel(f"{name}: the signature is not ours")
+        if document.get("layout") != LAYOUT:
+            raise StaleModel(f"{name}: layout {document.get('layout')} instead of {LAYOUT}")
+        if fingerprint is not None and document.get("fingerprint") != fingerprint:
+            raise StaleModel(f"{name}: was trained for other features")
+        return cls(_manifest(document), unpack(packed))
+
+
+def _manifest(document: Document) -> Manifest:
+    return Manifest(
+        family=document["family"],
+        key=document["account"],
+        version=document["version"],
+        trained_at=document["trainedAt"],
+        window=(document["windowFrom"], document["windowTo"]),
+        features=tuple(document["features"]),
+        fingerprint=document["fingerprint"],
+        metrics=document["metrics"],
+        libraries=document["libraries"],
+    )
+
+
+def _digest(packed: bytes) -> str:
+    return hashlib.sha256(packed).hexdigest()
+
+
+_SIGNED = (
+    "account",
+    "model",
+    "features",
+    "trainedAt",
+    "family",
+    "version",
+    "windowFrom",
+    "windowTo",
+    "fingerprint",
+    "metrics",
+    "libraries",
+    "layout",
+    "sha256",
+)
+
+
+def _signature(document: Document, key: bytes) -> str:
+    """HMAC-SHA256 over everything that a reader relies on, the digest of the bytes included."""
+    signed = {name: document.get(name) for name in _SIGNED}
+    text = json.dumps(signed, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Dates as milliseconds, as MongoDB keeps them."""
+    if isinstance(value, datetime):
+        return epoch_ms(value)
+    return str(value)

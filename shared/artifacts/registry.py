@@ -1,0 +1,134 @@
+"""Which version of which model is live.
+
+Every version is kept whole in `artifactVersions`. The live one stands, whole again, in the collection that other
+programs read, so that one update of one document makes a candidate live, and the same update brings an older one back:
+
+{account: "th", model: "xgboost", artifact: …, features: […], trainedAt: …, version: "…", promotedAt: …} or, for a key
+without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", trainedAt: …}
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import DESCENDING, UpdateOne
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from shared.artifacts.manifest import Artifact
+from shared.errors import BadConfig, Conflict, NotFound, StaleModel
+from shared.store import schema
+
+Document = dict[str, Any]
+
+FAMILIES: Final = {"country": schema.COUNTRY_ARTIFACTS.name, "global": schema.GLOBAL_ARTIFACTS.name}
+KIND: Final = "xgboost"
+
+
+class Registry:
+    """Artifacts in MongoDB, signed with the first of `keys` and checked against all."""
+
+    def __init__(self, analytics: Database[Document], keys: Sequence[bytes]) -> None:
+        self._versions = analytics[schema.ARTIFACT_VERSIONS.name]
+        self._live = {family: analytics[name] for family, name in FAMILIES.items()}
+        if not keys:
+            raise BadConfig("ARTIFACT_KEYS is missing")
+        self._keys = keys
+
+    def add(self, artifact: Artifact) -> None:
+        """Keep a candidate; adding the same version again changes nothing."""
+        sealed = artifact.seal(self._keys)
+        self._versions.replace_one(_version_of(sealed), sealed, upsert=True)
+
+    def live_version(self, family: str, key: str) -> str | None:
+        """The version that is live; None when the key has no model of its own."""
+        found = self._collection(family).find_one(_name(key), {"version": 1})
+        return None if found is None else found.get("version")
+
+    def owners(self, family: str) -> set[str]:
+        """The keys that have a model of their own."""
+        return set(self._collection(family).distinct("account", {"aliasOf": {"$exists": False}}))
+
+    def alias_of(self, family: str, key: str) -> str | None:
+        """The key whose model stands in; None when the key has its own, or is not known at all."""
+        found = self._collection(family).find_one(_name(key), {"aliasOf": 1})
+        return None if found is None else found.get("aliasOf")
+
+    def load(self, family: str, key: str, fingerprint: str) -> tuple[Artifact | None, list[str]]:
+        """The live artifact, or the last good one before it where that is refused, and why each was refused.
+
+        None when the key has no model of its own, or none that may be used.
+        """
+        refused: list[str] = []
+        for document in self._candidates(family, key):
+            try:
+                return Artifact.unseal(document, self._keys, fingerprint), refused
+            except StaleModel as error:
+                refused.append(str(error))
+        return None, refused
+
+    def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:
+        """Make a kept version live by one atomic update, if `instead_of` still is what is live (None: no own model).
+
+        Raises NotFound for a version that is not kept, StaleModel for one that fails its checks, Conflict when another
+        version was made live meanwhile.
+        """
+        sealed = self._versions.find_one({"family": family, "account": key, "version": version}, {"_id": 0})
+        if sealed is None:
+            raise NotFound(f"version: no {family}/{key} {version}")
+        Artifact.unseal(sealed, self._keys)
+        live = sealed | {"promotedAt": at, "instead_of": instead_of}
+        try:
+            self._collection(family).replace_one(_name(key) | {"version": instead_of}, live, upsert=instead_of is None)
+        except DuplicateKeyError:
+            raise Conflict(f"{family}/{key}: another version is live than {instead_of}") from None
+        if self.live_version(family, key) != version:
+            raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
+        self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}})
+
+    def stand_in(self, family: str, keys: Iterable[str], parent: str, *, at: datetime) -> int:
+        """Let `parent` answer for these keys, in place of a model of their own; returns how many documents changed."""
+        own = {
+            "$replaceWith": {"$cond": [{"$eq": ["$aliasOf", parent]}, "$$ROOT", {"aliasOf": parent, "trainedAt": at}]}
+        }
+        writes = [UpdateOne(_name(key), [own, {"$set": _name(key)}], upsert=True) for key in keys]
+        if not writes:
+            return 0
+        result = self._collection(family).bulk_write(writes, ordered=False)
+        return int(result.modified_count + result.upserted_count)
+
+    def prune(self, keep: int) -> int:
+        """Delete all but the newest `keep` versions of every key and the one that is live; returns how many."""
+        removed = 0
+        for group in self._versions.aggregate([{"$group": {"_id": {"family": "$family", "account": "$account"}}}]):
+            key = group["_id"]
+            newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING).limit(keep)
+            kept = [row["version"] for row in newest] + [self.live_version(key["family"], key["account"])]
+            removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
+        return removed
+
+    def _candidates(self, family: str, key: str) -> Iterator[Document]:
+        live = self._collection(family).find_one(_name(key))
+        if live is None or "aliasOf" in live:
+            return
+        yield live
+        former = {
+            "family": family,
+            "account": key,
+            "promotedAt": {"$exists": True},
+            "version": {"$ne": live.get("version")},
+        }
+        yield from self._versions.find(former).sort("version", DESCENDING)
+
+    def _collection(self, family: str) -> Any:
+        if family not in self._live:
+            raise NotFound(f"family: no {family}, only {', '.join(FAMILIES)}")
+        return self._live[family]
+
+
+def _name(key: str) -> Document:
+    return {"account": key, "model": KIND}
+
+
+def _version_of(sealed: Document) -> Document:
+    return {name: sealed[name] for name in ("family", "account", "version")}

@@ -1,0 +1,56 @@
+"""Boosted trees, always on one thread: a second one spins against the first and costs thirty times more than it gives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from shared.errors import StaleModel
+
+
+def fit(
+    matrix: NDArray[np.float32],
+    labels: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    *,
+    parameters: Mapping[str, Any],
+    rounds: int,
+    rises: Sequence[int],
+    start: bytes | None = None,
+) -> bytes:
+    """Train and return the model as XGBoost's UBJSON; `start` is a model that is continued for `rounds` more.
+
+    matrix   (n_rows, n_features)
+    labels   (n_rows,)
+    weights  (n_rows,)
+    rises    (n_features,) monotone constraints
+    The same input gives the same bytes.
+    """
+    data = xgboost.QuantileDMatrix(matrix, labels, weight=weights, nthread=1, max_bin=parameters["max_bin"])
+    constraints = {"monotone_constraints": tuple(rises), "nthread": 1, "seed": 0, "tree_method": "hist"}
+    booster = xgboost.train({**parameters, **constraints}, data, rounds, xgb_model=start and bytearray(start))
+    return bytes(booster.save_raw("ubj"))
+
+
+class Trees:
+    """A trained model, ready to score."""
+
+    def __init__(self, model: bytes) -> None:
+        """Load UBJSON; StaleModel when it is none."""
+        try:
+            self._booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(model))
+        except (xgboost.core.XGBoostError, ValueError) as error:
+            raise StaleModel(f"the trees of an artifact cannot be read: {str(error).splitlines()[0]}") from None
+
+    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n_rows,) the sum of the leaves, any real number, higher = more engagement."""
+        if not len(matrix):
+            return np.empty(0)
+        return np.asarray(self._booster.inplace_predict(matrix, predict_type="margin"), np.float64)
+
+
+def version() -> str:
+    """Of the library."""
+    return str(xgboost.__version__)

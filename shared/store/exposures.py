@@ -1,0 +1,26 @@
+"""Which post was on whose screen, and when; read only.
+
+For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …}
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from shared.store.columns import Columns, read_columns
+
+Document = dict[str, Any]
+
+
+class Exposures:
+    def __init__(self, app: Database[Document]) -> None:
+        self._app = app
+
+    def between(self, start: datetime, end: datetime, collection: str) -> Columns:
+        """Exposures of that time: viewer (n,) ids of accounts or users, content (n,) ids, at (n,) [ms since 1970]."""
+        return read_columns(
+            self._app[collection],
+            [{"$match": {"seenAt": {"$gte": start, "$lte": end}}}],
+            {"viewer": ("id", "$viewer"), "content": ("id", "$content"), "at": ("moment", "$seenAt")},
+        )

@@ -1,0 +1,167 @@
+"""The feed of guests, one list per country.
+
+For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", type: "content", createdAt: …,
+updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null}
+
+Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2), moment of
+the generation (4, seconds), zero (2): unique to a generation, the same when a generation is built again, and a cursor
+that outlives a generation goes on at the same rank in the next one.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from bson import ObjectId
+from pymongo import WriteConcern
+from pymongo.database import Database
+
+from shared.errors import Refused
+from shared.store import schema
+from shared.store.columns import Columns, distinct, object_ids, read_columns
+from shared.store.contents import PUBLISHED, in_batches
+
+Document = dict[str, Any]
+
+STAGING = "guestfeeditemstemp"
+LISTS_AHEAD = 4
+
+
+class Entry(NamedTuple):
+    """One post as it stands in lists."""
+
+    content: ObjectId
+    author: ObjectId | None
+    original: ObjectId | None
+    original_author: ObjectId | None
+
+
+class GuestFeed:
+    def __init__(self, app: Database[Document]) -> None:
+        self._app = app
+
+    def stage(self, at: datetime, holder: str) -> "Staging":
+        """A new generation, out of every reader's sight; what killed runs left behind is dropped."""
+        for name in self._app.list_collection_names(filter={"name": {"$regex": f"^{STAGING}"}}):
+            self._app.drop_collection(name)
+        return Staging(self._app, f"{STAGING}_{holder}", at)
+
+    def rows_by_country(self) -> dict[str, int]:
+        """How many rows the live feed has for each country."""
+        counts = self._app[schema.GUEST_FEED.name].aggregate([{"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])
+        return {group["_id"]: group["rows"] for group in counts}
+
+
+class Staging:
+    """A generation that is being built; `publish` makes it the live one."""
+
+    def __init__(self, app: Database[Document], name: str, at: datetime) -> None:
+        self._app = app
+        # Only the rename has to be durable: it comes after the rows in the log that makes it so.
+        self._rows = app.get_collection(name, write_concern=WriteConcern(w=1))
+        self._at = at
+        self._writer = ThreadPoolExecutor(2)
+        self._pending: deque[Future[Any]] = deque()
+
+    def put(self, country: str, ranked: Iterable[tuple[Entry, float]]) -> int:
+        """Begin to write a country's list of entries and scores, best first; returns its length.
+
+        The next list is made while this one travels; what went wrong with a list is raised by a later call.
+        """
+        rows = [
+            {
+                "_id": row_id(rank, country, self._at),
+                "content": entry.content,
+                "score": score,
+                "countryCode": country,
+                "type": "content",
+                "createdAt": self._at,
+                "updatedAt": self._at,
+                "author": entry.author,
+                "originalContent": entry.original,
+                "originalAuthor": entry.original_author,
+            }
+            for rank, (entry, score) in enumerate(ranked)
+        ]
+        if rows:
+            self._pending.append(self._writer.submit(self._rows.insert_many, rows, ordered=False))
+        self._wait(LISTS_AHEAD)
+        return len(rows)
+
+    def index(self) -> None:
+        """Wait for the rows, then make every index of the live feed, so that readers never meet an unindexed one."""
+        self._wait(0)
+        models = [index.model() for index in schema.GUEST_FEED.indexes]
+        with ThreadPoolExecutor(2) as builders:  # the server sorts each half on a core of its own
+            list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
+
+    def check(self, expected: dict[str, int], least: dict[str, int]) -> None:
+        """Read back what was written; Refused names what is wrong with it.
+
+        expected  rows that were written for each country
+        least     rows that each country must have
+        """
+        for country, needed in least.items():
+            if expected.get(country, 0) < needed:
+                raise Refused(f"guest feed: {country} has {expected.get(country, 0)} rows and needs {needed}")
+        rows = self._read_back()
+        found = dict(zip(*np.unique(rows["country"], return_counts=True), strict=True))
+        if {name.decode(): int(number) for name, number in found.items()} != {c: n for c, n in expected.items() if n}:
+            raise Refused("guest feed: not every row was written")
+        if not (np.isfinite(rows["score"]) & (rows["score"] > 0)).all():
+            raise Refused("guest feed: a score is not finite and positive")
+        same_country = rows["country"][1:] == rows["country"][:-1]
+        if (same_country & (rows["score"][1:] > rows["score"][:-1])).any():
+            raise Refused("guest feed: the order of _id is not that of the scores")
+        self._check_posts(rows)
+
+    def publish(self) -> None:
+        """Make this generation live in one step: a reader sees the old or the new one."""
+        self._app[self._rows.name].rename(schema.GUEST_FEED.name, dropTarget=True)
+
+    def _wait(self, most: int) -> None:
+        """Until at most that many lists are under way."""
+        while len(self._pending) > most:
+            self._pending.popleft().result()
+
+    def _check_posts(self, rows: Columns) -> None:
+        contents = self._app[schema.CONTENTS.name]
+        for ids in in_batches(object_ids(distinct(rows["content"]))):
+            shown = contents.count_documents({"_id": {"$in": ids}, "visibility": PUBLISHED})
+            if shown != len(ids):
+                raise Refused(f"guest feed: {len(ids) - shown} posts are not published any more")
+
+    def _read_back(self) -> Columns:
+        """Rows in the order of country and _id: country (n,) two letters, content (n,) ids, score (n,)."""
+        fields: Any = {"id": ("id", "$_id"), "content": ("id", "$content"), "score": ("number", "$score")}
+        rows = read_columns(self._rows, [], fields)
+        letters = np.frombuffer(rows["id"].tobytes(), np.uint8).reshape(-1, 12)
+        rank = np.ascontiguousarray(letters[:, :4]).view(">u4").ravel()
+        country = np.ascontiguousarray(letters[:, 4:6]).view("S2").ravel()
+        order = np.lexsort((rank, country))
+        return {"country": country[order], "content": rows["content"][order], "score": rows["score"][order]}
+
+
+def row_id(rank: int, country: str, at: datetime) -> ObjectId:
+    """The `_id` of a row.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> row_id(0, "th", now) < row_id(1, "th", now)
+    True
+    """
+    seconds = int(at.timestamp())
+    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + seconds.to_bytes(4, "big") + b"\0\0")
+
+
+def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float) -> dict[str, int]:
+    """Rows that each country must have: one, or that part of what it has now.
+
+    >>> least_rows({"th": 9}, ["th", "us"], 0.5)
+    {'th': 5, 'us': 1}
+    """
+    return {country: max(1, math.ceil(ratio * live.get(country, 0))) for country in countries}

@@ -1,0 +1,33 @@
+"""Who acts and who looks: accounts and users of the application; read only.
+
+For example: accounts {_id: ObjectId, geolocation: {countryCode: "TH", continentCode: "AS"}, …}
+and users {_id: ObjectId, ownerAccount: ObjectId, …}
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.columns import Columns, read_columns
+from shared.store.expressions import text
+
+Document = dict[str, Any]
+
+
+class People:
+    def __init__(self, app: Database[Document]) -> None:
+        self._accounts = app[schema.ACCOUNTS.name]
+        self._users = app[schema.USERS.name]
+
+    def accounts(self, codes: Sequence[str]) -> Columns:
+        """Every account: id (n,) ids, country (n,) index into `codes`, which are lower case; -1 where it is none of them."""
+        country = {"$toLower": {"$trim": {"input": text("$geolocation.countryCode")}}}
+        return read_columns(
+            self._accounts, [], {"id": ("id", "$_id"), "country": ("code", {"$indexOfArray": [list(codes), country]})}
+        )
+
+    def users(self) -> Columns:
+        """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""
+        return read_columns(self._users, [], {"id": ("id", "$_id"), "account": ("id", "$ownerAccount")})

@@ -24,6 +24,7 @@ from shared.config import own_server
 from shared.errors import BadConfig, Unavailable
 
 READY_WITHIN_S = 30.0
+URI_FILE = "feedkeeper.uri"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,7 +32,8 @@ _PR_SET_PDEATHSIG = 1
 def mongo_server(folder: Path | None = None, *, cache_gb: float = 0.5) -> Iterator[str]:
     """Give the URI of a running server: `MONGO_URI` where it is set, else an embedded one stopped on exit.
 
-    folder    where the data stays between runs; None is a temporary folder, deleted on exit
+    folder    where the data stays between runs; None is a temporary folder, deleted on exit. Where another process
+              already serves the folder, its server is used and left running
     cache_gb  WiredTiger's cache [GB], at least 0.25
     Raises BadConfig when there is neither `MONGO_URI` nor a binary, Unavailable when the server does not get ready.
     """
@@ -39,13 +41,19 @@ def mongo_server(folder: Path | None = None, *, cache_gb: float = 0.5) -> Iterat
     if configured:
         yield configured
         return
+    running = _running_on(folder) if folder else None
+    if running:
+        yield running
+        return
     binary = find_binary()
     scratch = None if folder else tempfile.mkdtemp(prefix="feedkeeper-")
     data = Path(folder or str(scratch))
     data.mkdir(parents=True, exist_ok=True)
     process, port = _launch(binary, data, cache_gb)
     try:
-        yield _initiate(process, port, data)
+        uri = _initiate(process, port, data)
+        (data / URI_FILE).write_text(uri)
+        yield uri
     finally:
         _stop(process)
         if scratch:
@@ -64,8 +72,22 @@ def find_binary() -> Path:
     )
 
 
+def _running_on(folder: Path) -> str | None:
+    """The server of another process on the same folder: one that ended has emptied its lock file, a killed one is mute."""
+    lock, address = folder / "mongod.lock", folder / URI_FILE
+    if not lock.exists() or not lock.read_text().strip() or not address.exists():
+        return None
+    uri = address.read_text()
+    try:
+        with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=1000) as client:
+            served = str(client.admin.command("getCmdLineOpts")["parsed"]["storage"]["dbPath"])
+    except PyMongoError:
+        return None
+    return uri if Path(served) == folder.absolute() else None
+
+
 def _launch(binary: Path, data: Path, cache_gb: float) -> tuple["subprocess.Popen[bytes]", int]:
-    port = _free_port()
+    port, data = _free_port(), data.absolute()
     command = [
         str(binary), "--replSet", "feedkeeper", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data),
         "--logpath", str(data / "mongod.log"), "--nounixsocket", "--oplogSize", "256",
@@ -97,7 +119,7 @@ def _free_port() -> int:
 
 
 def _initiate(process: "subprocess.Popen[bytes]", port: int, data: Path) -> str:
-    """Wait for the server, make it a replica set of one (again, when the port of kept data changed), wait for a primary."""
+    """Wait for the server, make it a replica set of one (anew, when the port of kept data changed), wait for a primary."""
     config = {
         "_id": "feedkeeper",
         "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}],

@@ -50,6 +50,12 @@ def forget_settings() -> None:
     _loaded = None
 
 
+def preset(values: Mapping[str, str]) -> None:
+    """Set environment variables of this process, for those who run the functions outside Lambda."""
+    os.environ.update(values)
+    forget_settings()
+
+
 def own_server() -> str | None:
     """The URI of a server that the user wants to have used instead of the embedded one."""
     return os.environ.get("MONGO_URI") or None

@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/ready ## a demo network, every function once, and what came out
+	$(RUN) -m local demo
+
+dev: .venv/ready ## the demo network kept running, its schedules firing
+	$(RUN) -m local dev
+
+test: .venv/ready ## every test, on a real MongoDB
+	$(RUN) -m pytest -n 2
+
+check: .venv/ready ## format, lint, types and the house rules
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest tests/contract
+
+bench: .venv/ready ## speed, memory and ranking quality beside their floors
+	$(RUN) -m benchmarks
+
+package: .venv/ready ## compile, lint and measure the deployment, without a cloud
+	$(RUN) -m layers.package --stage $(or $(STAGE),prod)
+
+requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
+	cd requirements && for name in dev base numeric trees; do \
+	  uv pip compile $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
+	    $$([ $$name = dev ] || echo -c dev.txt) $$([ $$name != trees ] || echo --no-emit-package numpy) $$name.in -o $$name.txt || exit 1; done
+
+.venv/ready: requirements/dev.txt
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: help demo dev test check bench package requirements

@@ -1,0 +1,97 @@
+"""The functions as they run on Lambda: through their handlers, with the events that their schedules send."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cronsim import CronSim
+
+from shared.errors import NotFound
+
+ROOT = Path(__file__).parent.parent
+
+# What a new network needs, in order: each function reads what those before it wrote.
+PIPELINE = (
+    "refresh_content_stats",
+    "refresh_creator_stats",
+    "refresh_hashtag_stats",
+    "refresh_engagement_stats",
+    "train_coldstart",
+    "build_guest_feed",
+    "prune_artifacts",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One Lambda of serverless.yml.
+
+    stem    as its files are named
+    domain  folder of its files
+    cron    five fields, UTC; None when it is called on demand
+    """
+
+    stem: str
+    domain: str
+    cron: str | None
+
+    def invoke(self, *, at: datetime, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Call the real handler with its sample event, due at that moment, or with another payload."""
+        event = payload or json.loads((ROOT / "events" / self.domain / f"{self.stem}.json").read_text())
+        if self.cron:
+            event = {**event, "time": at.isoformat()}
+        handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler
+        result: dict[str, Any] = handler(event, None)
+        return result
+
+    def due(self, after: datetime) -> datetime | None:
+        """The next moment that the schedule fires; None for a function without one."""
+        return next(CronSim(self.cron, after)) if self.cron else None
+
+
+def all_functions() -> dict[str, Function]:
+    """Every function of serverless.yml by stem."""
+    declared = yaml.load((ROOT / "serverless.yml").read_text(), Loader=_WithoutTags)["functions"]
+    return {function.stem: function for function in map(_function, declared.values())}
+
+
+def function(stem: str) -> Function:
+    """NotFound lists what there is."""
+    functions = all_functions()
+    if stem not in functions:
+        raise NotFound(f"no function {stem}; there are {', '.join(sorted(functions))}")
+    return functions[stem]
+
+
+def _function(declared: Mapping[str, Any]) -> Function:
+    _, domain, _, stem = declared["handler"].removesuffix(".handler").split("/")
+    return Function(stem, domain, next(_crons(declared.get("events", ())), None))
+
+
+def _crons(events: Any) -> Iterator[str]:
+    """Five fields out of AWS's six: no year, `?` is any day, `a/b` is every b from a on.
+
+    >>> list(_crons([{"schedule": {"rate": ["cron(23/30 * * * ? *)"]}}]))
+    ['23-59/30 * * * *']
+    """
+    for event in events:
+        for rate in event.get("schedule", {}).get("rate", ()):
+            minute, *others, _year = rate.removeprefix("cron(").removesuffix(")").replace("?", "*").split()
+            yield " ".join([re.sub(r"^(\d+)/(\d+)$", r"\1-59/\2", minute), *others])
+
+
+class _WithoutTags(yaml.SafeLoader):
+    """Reads past CloudFormation's own tags, such as !Ref."""
+
+
+def _ignored(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> None:
+    return None
+
+
+_WithoutTags.add_multi_constructor("!", _ignored)

@@ -1,0 +1,53 @@
+"""What came out, for people to read."""
+
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from functions.coldstart.countries import country_of
+from shared.store import Store
+
+LONGEST_TEXT = 26
+
+
+def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: datetime) -> int:
+    """Print the head of a country's feed and return how many rows there are."""
+    partition = country_of(country) or country
+    query = {"countryCode": partition}
+    found = list(store.app.guestfeeditems.find(query).sort("_id", 1).limit(rows))
+    total = store.app.guestfeeditems.count_documents(query)
+    ids = {"$in": [row["content"] for row in found]}
+    posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
+    languages = {row["contentId"]: row["language"] for row in _known_languages(store, ids)}
+    title = f"guest feed of {partition}: {total} rows, the first {len(found)}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for name, width in (("#", 3), ("score", 6), ("age", 5), ("likes", 5)):
+        table.add_column(name, justify="right", no_wrap=True, width=width)
+    for name, width in (("language", 8), ("author", 10), ("post", LONGEST_TEXT)):
+        table.add_column(name, no_wrap=True, width=width)
+    for rank, row in enumerate(found, 1):
+        post = posts[row["content"]]
+        table.add_row(
+            str(rank),
+            f"{row['score']:.4g}",
+            f"{(now - post['createdAt']).total_seconds() / 3600:.0f} h",
+            str(post["engagements"].get("like", {}).get("count", 0)),
+            languages.get(row["content"], "?"),
+            str(post["author"].get("castcleId", row["author"])),
+            _first_words(post),
+        )
+    console.print(table)
+    return total
+
+
+def _known_languages(store: Store, ids: dict[str, Any]) -> list[dict[str, Any]]:
+    query = {"contentId": ids, "language": {"$type": "string"}}
+    return [*store.analytics.contentfiltering.find(query), *store.app.contentinfo.find(query)]
+
+
+def _first_words(post: dict[str, Any]) -> str:
+    text = " ".join(str(post["payload"].get("message") or f"({post['type']} without text)").split())
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -73,7 +73,7 @@ def find_binary() -> Path:
 
 
 def _running_on(folder: Path) -> str | None:
-    """The server of another process on the same folder: one that ended has emptied its lock file, a killed one is mute."""
+    """The server of another process on the folder: one that ended has emptied its lock file, a killed one is mute."""
     lock, address = folder / "mongod.lock", folder / URI_FILE
     if not lock.exists() or not lock.read_text().strip() or not address.exists():
         return None
@@ -119,8 +119,8 @@ def _free_port() -> int:
 
 
 def _initiate(process: "subprocess.Popen[bytes]", port: int, data: Path) -> str:
-    """Wait for the server, make it a replica set of one (anew, when the port of kept data changed), wait for a primary."""
-    config = {
+    """Wait for the server, make it a replica set of one, anew where kept data know another port, await the primary."""
+    config: dict[str, object] = {
         "_id": "feedkeeper",
         "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}],
         "settings": {"electionTimeoutMillis": 500},

@@ -61,11 +61,12 @@ def draw_examples(
 
     touched  what `touched_until` gives for the end of the training time
     """
-    start, end = -hours(options.examples_from), -hours(options.holdout)
+    start, end = -hours(options.examples_span + options.holdout), -hours(options.holdout)
+    worth = worth_of_kinds(_between(history.acts, start, end, None), options.kind_prior)
     acts = _between(history.acts, start, end, country)
     if len(acts) > most:
         acts = acts.where(np.sort(rng.choice(len(acts), most, replace=False)))
-    engaged = _engaged(history, acts, options, rng)
+    engaged = _engaged(history, acts, worth, options, rng)
     ignored = _drawn(history, engaged, options, rng)
     seen = _between(history.seen, start, end, country)
     passed = _passed_over(history, seen, touched, int(options.passed_over_ratio * len(engaged)), rng)
@@ -79,12 +80,26 @@ def draw_examples(
     )
 
 
-def _engaged(history: History, acts: Events, options: Coldstart, rng: np.random.Generator) -> Examples:
+def worth_of_kinds(acts: Events, prior: float) -> Floats:
+    """(4,) what one act of each kind in COUNTED is worth as an example, 0..1: one minus the kind's part of all acts.
+
+    `prior` acts of each kind are assumed before counting, so that few acts give nearly equal worth.
+
+    >>> none = np.empty(0)
+    >>> worth_of_kinds(Events(none, none, none, none, none), 1.0).tolist()
+    [0.75, 0.75, 0.75, 0.75]
+    """
+    counts = np.bincount(acts.kind.astype(np.int64), minlength=len(COUNTED)) + prior
+    worth: Floats = 1 - counts / counts.sum()
+    return worth
+
+
+def _engaged(history: History, acts: Events, worth: Floats, options: Coldstart, rng: np.random.Generator) -> Examples:
     """Each act, described some time before it; acts on posts that were not there yet at that time fall out."""
     at = acts.at - rng.random(len(acts)) * hours(options.horizon)
-    acts, at = acts.where(at > history.posts.created[acts.post]), at[at > history.posts.created[acts.post]]
-    values = np.array([getattr(options.values, kind) for kind in COUNTED])
-    return Examples(acts.post, acts.country, at, np.ones(len(acts)), values[acts.kind])
+    there = at > history.posts.created[acts.post]
+    acts, at = acts.where(there), at[there]
+    return Examples(acts.post, acts.country, at, np.ones(len(acts)), worth[acts.kind])
 
 
 def _drawn(history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator) -> Examples:

@@ -1,7 +1,7 @@
 """A ranker for the guests of every country."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -71,7 +71,7 @@ class Training:
             key=key,
             version=self.version,
             trained_at=now,
-            window=(now - options.examples_from, now - options.holdout),
+            window=(now - options.holdout - options.examples_span, now - options.holdout),
             features=FEATURES.names,
             fingerprint=FEATURES.fingerprint,
             metrics=metrics,
@@ -102,14 +102,24 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
     """
     with store.leases.hold(NAME):
         history = read_history(store, options, now=now, with_exposures=True)
-        touched = touched_until(history, -hours(options.holdout))
-        training = Training(registry, Rankers(registry), options, history, touched, Counters(history))
-        lists = list(holdout_lists(history, touched, training.counters, options, np.random.default_rng(0)))
+        training, lists = prepare(registry, history, options)
         everyone, details = train_everyone(training, lists)
         train_countries(training, lists, everyone)
         aliased = stand_in(training, now)
     details |= {"promoted": len(training.promoted), "refused": len(training.rankers.refused)}
     return Report(len(history.acts) + len(history.seen), len(training.promoted) + aliased, details=details)
+
+
+def prepare(registry: Registry, history: History, options: Coldstart) -> tuple[Training, list[Lists]]:
+    """What to train with, and lists to judge by: of the shortest holdout in which enough people chose something."""
+    counters = Counters(history)
+    while True:
+        touched = touched_until(history, -hours(options.holdout))
+        lists = list(holdout_lists(history, touched, counters, options, np.random.default_rng(0)))
+        longer = options.holdout * 2
+        if sum(map(len, lists)) >= options.country_lists or longer > options.longest_holdout:
+            return Training(registry, Rankers(registry), options, history, touched, counters), lists
+        options = replace(options, holdout=longer)
 
 
 def train_everyone(training: Training, lists: Sequence[Lists]) -> tuple[CountryModel | None, dict[str, Detail]]:

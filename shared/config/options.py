@@ -68,25 +68,18 @@ class EngagementStats:
 
 
 @dataclass(frozen=True, slots=True)
-class EngagementValues:
-    """What one engagement of each kind is worth to a ranker, relative to a like."""
-
-    like: float = 1.0
-    comment: float = 1.5
-    recast: float = 2.0
-    quote: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
 class Coldstart:
     base_country: str = "us"  # the country whose model stands in for those that have none
     window: timedelta = timedelta(days=30)  # how far back posts, engagements and exposures are read
     age_from: Literal["createdAt", "updatedAt"] = "createdAt"  # the moment that a post's age starts at
     exposures: str = "feeditems"  # collection of the exposures
     hashtag_uses: int = 5  # posts that a hashtag needs to count as a topic
-    values: EngagementValues = field(default_factory=EngagementValues)  # worth of a kind of engagement as an example
-    examples_from: timedelta = timedelta(days=10)  # how old the oldest example may be; what is older is only history
+    kind_prior: float = (
+        1_000.0  # engagements of each kind assumed before counting which kinds are rare, and so say more
+    )
     holdout: timedelta = timedelta(days=2)  # the latest time, kept from training to evaluate on
+    longest_holdout: timedelta = timedelta(days=8)  # how far it may grow, doubling, where too few people are in it
+    examples_span: timedelta = timedelta(days=8)  # the time before the holdout that examples come from
     horizon: timedelta = timedelta(hours=24)  # an engagement is predicted from a moment up to this long before it
     max_positives: int = 25_000  # engagements that become examples, a random part beyond that
     negatives: int = 5  # posts drawn for each of them that were there at the same moment

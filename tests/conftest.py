@@ -1,7 +1,9 @@
 """One real MongoDB for the whole run, a pair of databases for every test."""
 
+import io
+import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +14,15 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from local.mongod import mongo_server
-from shared.config import Settings, load
-from shared.store import Store, connect, schema
+from shared.config import Settings, forget_settings, load
+from shared.runtime import invocation
+from shared.store import Store, connect, open_store, schema
 
 Document = dict[str, Any]
 Snapshot = Callable[[], dict[str, list[Document]]]
+Failing = Callable[..., AbstractContextManager[None]]
+
+NOT_PRIMARY = 10107
 
 SIGNING_KEY = "a key of the tests, and of nothing else"
 _servers = ExitStack()
@@ -109,3 +115,48 @@ def snapshot(databases: Databases) -> Snapshot:
         }
 
     return take
+
+
+@pytest.fixture(scope="session")
+def private_server() -> Iterator[str]:
+    """A server that no other worker uses, so that it may be made to fail; a module asks for it as its `mongo_uri`."""
+    with mongo_server(cache_gb=0.25) as uri:
+        yield uri
+
+
+@pytest.fixture
+def failing(private_server: str) -> Iterator[Failing]:
+    """Make the private server refuse these commands of Feedkeeper's clients inside a `with`."""
+    with MongoClient[Document](private_server) as admin:
+
+        @contextmanager
+        def refuse(*commands: str, code: int = NOT_PRIMARY) -> Iterator[None]:
+            what = {"failCommands": list(commands), "errorCode": code, "appName": "feedkeeper"}
+            admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": what})
+            try:
+                yield
+            finally:
+                admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+        yield refuse
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Document]]:
+    """What the functions' logger has written since the test began."""
+    written = io.StringIO()
+    monkeypatch.setattr(invocation._logger.registered_handler, "stream", written)
+    return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+@pytest.fixture
+def deployed(environment: dict[str, str], databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment of a deployment on the databases of this test, for real handlers."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget_settings()
+    open_store.cache_clear()
+    yield
+    open_store().client.close()
+    open_store.cache_clear()
+    forget_settings()

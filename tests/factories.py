@@ -14,11 +14,11 @@ def an_id(name: str) -> ObjectId:
     return ObjectId(hashlib.sha256(name.encode()).digest()[:12])
 
 
-def post(name: str, *, now: datetime, age_hours: float = 1, author: str = "ann", **counts: int) -> Document:
+def post(name: str, *, now: datetime, age_hours: float = 1, author: str = "ann", **fields: Any) -> Document:
     """A published post; `likes=3` and the like become counters, anything else is set as it is."""
     created = now - timedelta(hours=age_hours)
     names = {"likes": "like", "comments": "comment", "recasts": "recast", "quotes": "quote"}
-    engagements = {kind: {"count": counts.pop(plural, 0), "refs": []} for plural, kind in names.items()}
+    engagements = {kind: {"count": fields.pop(plural, 0), "refs": []} for plural, kind in names.items()}
     document: Document = {
         "_id": an_id(name),
         "author": {"id": an_id(author), "type": "people", "castcleId": author},
@@ -29,7 +29,7 @@ def post(name: str, *, now: datetime, age_hours: float = 1, author: str = "ann",
         "createdAt": created,
         "updatedAt": created,
     }
-    return document | counts
+    return document | fields
 
 
 def user(name: str, *, now: datetime, account: str | None = None, **fields: Any) -> Document:
@@ -86,3 +86,16 @@ def exposure(who: str, what: str, *, at: datetime, **fields: Any) -> Document:
         "updatedAt": at,
     }
     return document | fields
+
+
+def topic(name: str, *parents: str) -> Document:
+    """A topic below others."""
+    above = [{"_id": an_id(f"topic {parent}"), "slug": parent} for parent in parents]
+    return {"_id": an_id(f"topic {name}"), "slug": name, "parents": above, "children": []}
+
+
+def topics_of(what: str, *names: str, at: datetime, **fields: Any) -> Document:
+    """What is known about the text of post `what`."""
+    ids = [an_id(f"topic {name}") for name in names]
+    known: Document = {"_id": an_id(f"info of {what}"), "contentId": an_id(what), "language": "en", "topics": ids}
+    return known | {"updatedAt": at} | fields

@@ -7,7 +7,7 @@ from shared.report import Report
 
 
 def run(registry: Registry, family: str, key: str, version: str, *, now: datetime) -> Report:
-    """Make that version live in one update, after the same checks as at loading; safe to repeat.
+    """Make that version live in one update, once its bytes, signature and layout are checked; safe to repeat.
 
     Raises NotFound for a version that is not kept, StaleModel for one that fails its checks, Conflict when another one
     was made live at the same moment.

@@ -36,20 +36,20 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
         history = read_history(store, coldstart, now=now)
         rankers = Rankers(registry)
         desk = Desk(history, choose(store, history.posts), rankers, options, coldstart)
-        staging = store.guest_feed.stage(now, lease.holder)
-        written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
-        staging.index()
-        least = least_rows(store.guest_feed.rows_by_country(), written, options.least_rows_ratio)
-        staging.check(written, least)
-        lease.renew()
-        staging.publish()
+        with store.guest_feed.stage(now, lease.holder) as staging:
+            written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
+            staging.index()
+            live, most = store.guest_feed.rows_by_country(), options.rows_per_country
+            staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
+            lease.renew()
+            staging.publish()
     details = {"countries": len(written), "lists": len(desk.lists), "refused_models": len(rankers.refused)}
     return Report(len(history.posts), sum(written.values()), details=details)
 
 
 @dataclass(frozen=True)
 class Desk:
-    """Where the lists are made; whatever two countries share is computed once. No slots, for the sake of what is kept."""
+    """Where the lists are made. No slots, for the sake of what is kept: what two countries share is computed once."""
 
     history: History
     candidates: Candidates
@@ -81,7 +81,7 @@ class Desk:
         return self.rankers.own(GLOBAL, EVERYONE) or self.rankers.of(base, base)
 
     def taste_of(self, country: int) -> int:
-        """The country whose engagements describe the posts: itself, the base country, or nobody's, the first with enough."""
+        """The country whose engagements describe the posts: the first with enough of itself, the base and nobody's."""
         enough = self._acts_by_country >= self.coldstart.country_positives
         tastes = (country, COUNTRIES.index(self.coldstart.base_country))
         return NOBODYS if country == NOBODYS else next((one for one in tastes if enough[one]), NOBODYS)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.coldstart.counters import ENGLISH
@@ -61,8 +60,7 @@ def choose(store: Store, posts: Posts) -> Candidates:
 
 def _visible(store: Store, posts: Posts, original: NDArray[np.uint64], refers: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(n_posts,) whether the post that each refers to is published, be it in the window or not."""
-    named: list[ObjectId] = object_ids(distinct(posts.originals[refers]))
-    shown = id_keys(store.posts.still_published(named))
+    shown = id_keys(store.posts.still_published(object_ids(distinct(posts.originals[refers]))))
     return positions(original, shown) >= 0
 
 
@@ -73,7 +71,7 @@ def quality(said: Columns, posts: NDArray[np.uint64]) -> Floats:
                result is the same whether it means that or the chance of not being junk
     diversity  0..1, of the words
     promotion  1 where it found none, 1/2 where it is in doubt, 1/4 where it is sure
-    Where the filter said nothing, a part counts as the mean of what it said about others; 1 where it said nothing at all.
+    Where the filter said nothing, a part counts as the mean of what it said of others; 1 where it said nothing of any.
     """
     certainty = np.clip(said["junk_score"], 0.0, 1.0)
     certainty = np.maximum(certainty, 1 - certainty)

@@ -6,15 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.coldstart.countries import COUNTRIES, LANGUAGES
-from functions.coldstart.history import (
-    COUNTED,
-    LANGUAGE_CODES,
-    NOBODYS,
-    OTHER_LANGUAGE,
-    UNKNOWN_LANGUAGE,
-    History,
-)
+from functions.coldstart.history import COUNTED, LANGUAGE_CODES, NOBODYS, History
 from shared.ml.asof import AsOf
+from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]

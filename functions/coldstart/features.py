@@ -64,11 +64,11 @@ class PostsAt:
 
     @cached_property
     def acts(self) -> Floats:
-        return self.kinds.sum(0)
+        return np.asarray(self.kinds.sum(0))
 
     @cached_property
     def author_acts(self) -> Floats:
-        return self.author_kinds.sum(0)
+        return np.asarray(self.author_kinds.sum(0))
 
     @cached_property
     def author_posts(self) -> Floats:
@@ -148,7 +148,7 @@ class Moments:
 
     @cached_property
     def nowhere(self) -> NDArray[np.bool_]:
-        return self.country == NOBODYS
+        return np.asarray(self.country == NOBODYS)
 
     @cached_property
     def part(self) -> Floats:
@@ -241,7 +241,7 @@ def decayed_popularity(p: PostsAt) -> Floats:
 def promise(m: Moments) -> Floats:
     """What the post earns for its author and age, what the author earns here, and what is left of its life."""
     p = m.posts
-    return rate_for_author(p) + author_rate(p) + m.author_lift - p.age * np.log(2) / DAY_HOURS
+    return np.asarray(rate_for_author(p) + author_rate(p) + m.author_lift - p.age * np.log(2) / DAY_HOURS)
 
 
 FEATURES: FeatureSet[Moments] = FeatureSet(
@@ -289,7 +289,7 @@ _DECAYED = FEATURES.names.index("decayedPopularity")
 
 def popularity_of(matrix: NDArray[np.float32]) -> Floats:
     """(n,) baseline: engagements so far."""
-    return matrix[:, _LIKES : _LIKES + len(COUNTED)].sum(1).astype(np.float64)
+    return np.asarray(matrix[:, _LIKES : _LIKES + len(COUNTED)].sum(1), np.float64)
 
 
 def decayed_popularity_of(matrix: NDArray[np.float32]) -> Floats:

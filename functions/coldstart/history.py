@@ -1,20 +1,18 @@
 """What happened in the network lately, as arrays that refer to each other by position."""
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.coldstart.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.clock import epoch_ms
 from shared.config import Coldstart
 from shared.store import Store
-from shared.store.columns import Columns, id_array, id_keys, positions
+from shared.store.columns import Columns, id_keys, positions
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 COUNTED = ("like", "comment", "recast", "quote")  # reports are no sign of liking
@@ -151,7 +149,8 @@ def _events(columns: Columns, who: str, actors: _Actors, posts: NDArray[np.uint6
     """Events on posts that we know, in the order of time."""
     post = positions(id_keys(columns["content"]), posts)
     kind = columns["kind"].astype(np.int64) if "kind" in columns else np.zeros(len(post), np.int64)
-    chosen = np.flatnonzero((post >= 0) & (kind < len(COUNTED)))
+    sound = (kind >= 0) & (kind < len(COUNTED)) & (columns["at"] > 0)
+    chosen = np.flatnonzero(sound & (post >= 0))
     chosen = chosen[np.argsort(columns["at"][chosen], kind="stable")]
     account, country = actors.of(columns[who][chosen])
     return Events(post[chosen], account, country, _hours(columns["at"][chosen], now), kind[chosen])
@@ -161,7 +160,7 @@ def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime
     columns = store.posts.published(start, now, options.age_from)
     columns = {name: column[np.argsort(columns["created"], kind="stable")] for name, column in columns.items()}
     keys = id_keys(columns["id"])
-    authors, first, author = np.unique(id_keys(columns["author"]), return_index=True, return_inverse=True)
+    author = np.unique(id_keys(columns["author"]), return_inverse=True)[1]
     topic_of, topic = _topics(store, options, keys, start, now)
     return Posts(
         ids=columns["id"],
@@ -199,7 +198,8 @@ def _topics(
     topics, topic = np.unique(id_keys(pairs["topic"]), return_inverse=True)
     post = positions(id_keys(pairs["content"]), posts)
     known = post >= 0
-    tags = _hashtags(store.posts.hashtags(start, now, options.age_from), posts, set(post[known].tolist()))
+    tagged, names = store.posts.hashtags(start, now, options.age_from)
+    tags = _by_hashtag(positions(id_keys(tagged), posts), names, set(post[known].tolist()))
     often = [posts_of for posts_of in tags.values() if len(posts_of) >= options.hashtag_uses]
     tag_post = [np.array(posts_of, np.int64) for posts_of in often]
     tag = [np.full(len(posts_of), len(topics) + number) for number, posts_of in enumerate(often)]
@@ -208,16 +208,12 @@ def _topics(
     return of[order], topics_of[order]
 
 
-def _hashtags(
-    found: Iterable[tuple[ObjectId, list[str]]], posts: NDArray[np.uint64], classified: set[int]
-) -> dict[str, list[int]]:
+def _by_hashtag(posts: Index, names: list[list[str]], classified: set[int]) -> dict[str, list[int]]:
     """Posts without a topic by hashtag."""
-    rows = list(found)
     tags: dict[str, list[int]] = {}
-    at = positions(id_keys(id_array(post for post, _ in rows)), posts)
-    for (_, names), post in zip(rows, at.tolist(), strict=True):
+    for post, used in zip(posts.tolist(), names, strict=True):
         if post >= 0 and post not in classified:
-            for name in set(names):
+            for name in set(used):
                 tags.setdefault(name, []).append(post)
     return tags
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.coldstart.features import FEATURES, decayed_popularity_of
-from shared.artifacts import Registry
+from shared.artifacts import Artifact, Registry
 from shared.ml.trees import Trees
 
 COUNTRY: Final = "country"
@@ -38,6 +38,11 @@ class CountryModel:
         self.model = model
         self._trees = Trees(model)
 
+    @classmethod
+    def of(cls, artifact: Artifact) -> "CountryModel":
+        """StaleModel where the bytes are no trees."""
+        return cls(artifact.manifest.key, artifact.manifest.version, artifact.model)
+
     def margins(self, matrix: Matrix) -> Floats:
         """(n,) log odds of an engagement, against a post drawn at random."""
         return self._trees.margins(matrix)
@@ -64,9 +69,9 @@ class Rankers:
     def own(self, family: str, key: str) -> CountryModel | None:
         """The model of exactly that key; None where it has none, or none that may be used (`refused` says why)."""
         if (family, key) not in self._own:
-            artifact, refused = self._registry.load(family, key, FEATURES.fingerprint)
+            model, refused = self._registry.load(family, key, FEATURES.fingerprint, CountryModel.of)
             self.refused.extend(refused)
-            self._own[family, key] = artifact and CountryModel(key, artifact.manifest.version, artifact.model)
+            self._own[family, key] = model
         return self._own[family, key]
 
     def of(self, country: str, base: str) -> Ranker:

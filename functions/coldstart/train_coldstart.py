@@ -158,8 +158,8 @@ def train_countries(training: Training, lists: Sequence[Lists], everyone: Countr
 def train_country(training: Training, lists: Lists, parent: CountryModel | None) -> CountryModel | None:
     """Continue the parent with the country's own examples; returns the model that is live afterwards, None if none is.
 
-    A model of its own must beat its parent by `margin` standard errors, and the one that is live in any case. One that is
-    live and falls behind the parent is given up.
+    A model of its own must beat its parent by `margin` standard errors, and the one that is live in any case. One that
+    is live and falls behind the parent is given up.
     """
     options, key = training.options, COUNTRIES[lists.country]
     live = training.rankers.own(COUNTRY, key)
@@ -171,7 +171,7 @@ def train_country(training: Training, lists: Lists, parent: CountryModel | None)
         options.country_rounds,
         options.country_learning_rate,
         country=lists.country,
-        start=parent and parent.model,
+        start=parent.model if parent else None,
     )
     parent_ndcg = lists.ndcg(parent.margins if parent else decayed_popularity_of)
     live_ndcg = lists.ndcg(live.margins) if live else None

@@ -54,7 +54,7 @@ class LeafTopics:
 def _lineage(ids: list[ObjectId], parents: Parents) -> list[tuple[int, int]]:
     """(below, above) for every topic and each of its ancestors, as indices; a circle of parents ends where it began."""
     index = {one: i for i, one in enumerate(ids)}
-    found = []
+    found: list[tuple[int, int]] = []
     for one in ids:
         seen, ahead = {one}, list(parents.get(one, ()))
         while ahead:

@@ -1,5 +1,6 @@
 """Engagement score of every post young enough to still matter."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from shared.config import ContentStats
@@ -14,12 +15,12 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME):
+    with store.leases.hold(NAME), ThreadPoolExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
         start = now - options.window
-        malformed = store.contents.malformed(period.since)
+        malformed = aside.submit(store.contents.malformed, period.since)
         if period.since is None:
             read = written = store.content_stats.rebuild(options, now=now)
             removed = 0
@@ -30,4 +31,4 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
             removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
         removed += store.content_stats.reconcile(options, now=now)
         store.watermarks.advance(NAME, options, period, now=now)
-    return Report(read, written, removed, malformed=malformed)
+    return Report(read, written, removed, malformed=malformed.result())

@@ -1,5 +1,6 @@
 """What the posts of every creator of the window earn."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from shared.config import CreatorStats
@@ -14,21 +15,28 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME):
+    with store.leases.hold(NAME), ThreadPoolExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
+        malformed = aside.submit(malformed_since, store, period.since)
         start = now - options.window
         creators = None
-        if period.since is not None and period.last is not None:
-            creators = store.contents.authors_touched(
-                period.since, period.last - options.window, start, options.age_from
-            ) | store.creator_stats.touched(period.since)
+        if period.since is not None:
+            creators = (
+                store.contents.authors_touched(period.since)
+                | store.creator_stats.touched(period.since)
+                | store.creator_stats.miscounted(options, now=now)
+            )
         store.creator_stats.refresh(options, creators, now=now)
         removed = store.creator_stats.prune(creators, now=now)
         store.creator_stats.redate(options, now=now)
         store.watermarks.advance(NAME, options, period, now=now)
         written = store.creator_stats.written(now)
-        malformed = store.contents.malformed(period.since)
         read = store.contents.published(start, options.age_from, changed_since=period.since)
-    return Report(read, written, removed, malformed=malformed)
+    return Report(read, written, removed, malformed=malformed.result())
+
+
+def malformed_since(store: Store, since: datetime | None) -> list[object]:
+    """Posts and users with a field that is not what it should be."""
+    return [*store.contents.malformed(since), *store.creator_stats.malformed(since)]

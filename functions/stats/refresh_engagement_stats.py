@@ -1,6 +1,7 @@
 """Which topics each user engages with, and how."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -27,17 +28,22 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     A full run counts everything and settles it. A run in between adds what came since to what is settled, and settles a
     user anew only where something older changed. Safe to repeat: the same data and `now` give the same rows.
     """
-    with store.leases.hold(NAME):
+    with store.leases.hold(NAME), ThreadPoolExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
+        malformed = aside.submit(malformed_since, store, period.since)
         if period.since is None:
             read, written, removed = count_everything(store, now=now)
         else:
             read, written, removed = count_changes(store, period.since, period.full_at, now=now)
         store.watermarks.advance(NAME, options, period, now=now)
-        malformed = store.engagements.malformed(period.since)
-    return Report(read, written, removed, malformed=malformed)
+    return Report(read, written, removed, malformed=malformed.result())
+
+
+def malformed_since(store: Store, since: datetime | None) -> list[object]:
+    """Acts, and topics of posts, with a field that is not what it should be."""
+    return [*store.engagements.malformed(since), *store.content_topics.malformed(since)]
 
 
 def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:

@@ -13,11 +13,11 @@ from shared.store import Store
 
 NAME = "refresh_hashtag_stats"
 
-Use = dict[str, Any]
+Document = dict[str, Any]
 
 
 def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
-    """Total the hashtags whose posts changed or left the window, let time pass for the others, drop the unused.
+    """Total the hashtags of the window, write those with a post that changed, came or went, drop the unused.
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
@@ -25,16 +25,11 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
-        if period.since is None or period.last is None:
-            known = names = store.hashtag_stats.names()
-            rows = total(store.hashtag_stats.uses(options, now=now), options)
-        else:
-            touched = store.hashtag_stats.touched(options, period.since, period.last, now=now)
-            known = names = {normal(name) for name in touched}
-            uses = store.hashtag_stats.uses(options, now=now) if names else iter(())
-            rows = total((use for use in uses if normal(use["name"]) in names), options)
-        written = store.hashtag_stats.put(rows.values(), options, now=now)
-        removed = store.hashtag_stats.remove(known - rows.keys())
+        known = store.hashtag_stats.counts()
+        rows = total(store.hashtag_stats.posts(options, now=now), options)
+        outdated = rows if period.since is None else changed(rows, known, period.since)
+        written = store.hashtag_stats.put(outdated.values(), options, now=now)
+        removed = store.hashtag_stats.remove(known.keys() - rows.keys())
         store.watermarks.advance(NAME, options, period, now=now)
         malformed = store.contents.malformed(period.since)
         read = store.contents.published(now - options.window, options.age_from, changed_since=period.since)
@@ -50,45 +45,50 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", name).lower()
 
 
-def total(uses: Iterable[Use], options: HashtagStats) -> dict[str, Use]:
-    """One row per hashtag, by name, out of what each author made of each spelling.
+def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Document]:
+    """The row of each hashtag, by name; a post counts once for a hashtag, however often it repeats it."""
+    tagged: dict[str, list[Document]] = {}
+    for post in posts:
+        for name in {normal(written) for written in post["names"]}:
+            tagged.setdefault(name, []).append(post)
+    return {name: row(name, carriers, options) for name, carriers in tagged.items()}
+
+
+def changed(rows: dict[str, Document], known: dict[str, tuple[int, int]], since: datetime) -> dict[str, Document]:
+    """The hashtags with a post that changed since then, or with other posts than they are known for."""
+    return {
+        name: row
+        for name, row in rows.items()
+        if row["updatedAt"] >= since or known.get(name) != (row["useCount"], row["contributorCount"])
+    }
+
+
+def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
+    """The document of one hashtag, but for what depends on the time.
 
     hastagDiversityScore  contributors / uses, 0..1, 1 = nobody used it twice
     engagementScore       points of all posts that carry it
     """
-    by_author: dict[str, dict[ObjectId, Use]] = {}
-    for use in uses:
-        authors = by_author.setdefault(normal(use["name"]), {})
-        known = authors.get(use["author"])
-        authors[use["author"]] = merged(known, use, options.max_contents) if known else use
-    return {name: row(name, list(authors.values()), options.max_contributors) for name, authors in by_author.items()}
-
-
-def merged(one: Use, other: Use, most: int) -> Use:
-    """Two spellings of one hashtag by one author, as if they were the same."""
-    both = one | {clock: max(one[clock], other[clock]) for clock in ("updatedAt", "lastContentCreatedAt")}
-    both["createdAt"] = min(one["createdAt"], other["createdAt"])
-    both["contents"] = sorted({*one["contents"], *other["contents"]}, reverse=True)[:most]
-    return both | {total: one[total] + other[total] for total in ("uses", "points")}
-
-
-def row(name: str, uses: list[Use], most: int) -> Use:
-    """The document of one hashtag, but for what depends on the time."""
-    total_uses = sum(use["uses"] for use in uses)
-    listed = sorted(uses, key=lambda use: (-use["uses"], use["author"]))[:most]
-    contributions = [{"_id": u["author"], "contributionCount": u["uses"], "contents": u["contents"]} for u in listed]
+    by_author: dict[ObjectId, list[ObjectId]] = {}
+    for post in posts:
+        by_author.setdefault(post["author"], []).append(post["_id"])
+    busiest = sorted(by_author.items(), key=lambda item: (-len(item[1]), item[0]))[: options.max_contributors]
+    contributions = [
+        {"_id": author, "contributionCount": len(ids), "contents": sorted(ids, reverse=True)[: options.max_contents]}
+        for author, ids in busiest
+    ]
     return {
         "_id": name,
         "name": name,
         "__v": 0,
-        "createdAt": min(use["createdAt"] for use in uses),
-        "updatedAt": max(use["updatedAt"] for use in uses),
-        "lastContentCreatedAt": max(use["lastContentCreatedAt"] for use in uses),
-        "useCount": total_uses,
-        "contributorCount": len(uses),
+        "createdAt": min(post["createdAt"] for post in posts),
+        "updatedAt": max(post["updatedAt"] for post in posts),
+        "lastContentCreatedAt": max(post["createdAt"] for post in posts),
+        "useCount": len(posts),
+        "contributorCount": len(by_author),
         "aggregator": {
             "contributions": contributions,
-            "hastagDiversityScore": len(uses) / total_uses,
-            "engagementScore": sum(use["points"] for use in uses),
+            "hastagDiversityScore": len(by_author) / len(posts),
+            "engagementScore": sum(post["points"] for post in posts),
         },
     }

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.artifacts.codec import pack, unpack
+from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
 from shared.clock import epoch_ms
-from shared.errors import StaleModel
+from shared.errors import Refused, StaleModel
 
 Document = dict[str, Any]
 Keys = Sequence[bytes]
@@ -57,10 +57,11 @@ class Artifact:
     model: bytes
 
     def seal(self, keys: Keys) -> Document:
-        """The document to store, signed with the first key; ValueError when it is too large for one."""
+        """The document to store, signed with the first key; Refused when it is too large for one."""
         packed = pack(self.model)
-        if len(packed) > MOST_BYTES:
-            raise ValueError(f"artifact {self.manifest.family}/{self.manifest.key}: larger than {MOST_BYTES} bytes")
+        if len(packed) > MOST_BYTES or len(self.model) > MOST_UNPACKED_BYTES:
+            size = f"{len(self.model)} bytes, {len(packed)} packed"
+            raise Refused(f"artifact {self.manifest.family}/{self.manifest.key}: {size}, is too large")
         document: Document = {
             "account": self.manifest.key,
             "model": "xgboost",
@@ -81,7 +82,7 @@ class Artifact:
 
     @classmethod
     def unseal(cls, document: Document, keys: Keys, fingerprint: str | None = None) -> "Artifact":
-        """The artifact of a stored document, checked: bytes, signature, layout and, where given, the features' fingerprint.
+        """The artifact of a stored document: its bytes, signature, layout and, where given, fingerprint are checked.
 
         Raises StaleModel naming what does not fit; nothing of a refused document is ever parsed.
         """
@@ -91,8 +92,8 @@ class Artifact:
             raise StaleModel(f"{name}: has no bytes")
         if document.get("sha256") != _digest(packed):
             raise StaleModel(f"{name}: the bytes are not those that were stored")
-        signature = str(document.get("signature"))
-        if not any(hmac.compare_digest(signature, _signature(document, key)) for key in keys):
+        signature = str(document.get("signature")).encode()
+        if not any(hmac.compare_digest(signature, _signature(document, key).encode()) for key in keys):
             raise StaleModel(f"{name}: the signature is not ours")
         if document.get("layout") != LAYOUT:
             raise StaleModel(f"{name}: layout {document.get('layout')} instead of {LAYOUT}")
@@ -144,7 +145,7 @@ def _signature(document: Document, key: bytes) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Dates as milliseconds, as MongoDB keeps them."""
+    """Dates as milliseconds, as MongoDB keeps them, and never to be taken for a number."""
     if isinstance(value, datetime):
-        return epoch_ms(value)
+        return {"$date": epoch_ms(value)}
     return str(value)

@@ -7,9 +7,10 @@ programs read, so that one update of one document makes a candidate live, and th
 without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", trainedAt: …}
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
@@ -20,6 +21,7 @@ from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 
 Document = dict[str, Any]
+Model = TypeVar("Model")
 
 FAMILIES: Final = {"country": schema.COUNTRY_ARTIFACTS.name, "global": schema.GLOBAL_ARTIFACTS.name}
 KIND: Final = "xgboost"
@@ -38,7 +40,8 @@ class Registry:
     def add(self, artifact: Artifact) -> None:
         """Keep a candidate; adding the same version again changes nothing."""
         sealed = artifact.seal(self._keys)
-        self._versions.replace_one(_version_of(sealed), sealed, upsert=True)
+        if not self._versions.count_documents(_version_of(sealed) | {"signature": sealed["signature"]}, limit=1):
+            self._versions.replace_one(_version_of(sealed), sealed, upsert=True)
 
     def live_version(self, family: str, key: str) -> str | None:
         """The version that is live; None when the key has no model of its own."""
@@ -54,15 +57,21 @@ class Registry:
         found = self._collection(family).find_one(_name(key), {"aliasOf": 1})
         return None if found is None else found.get("aliasOf")
 
-    def load(self, family: str, key: str, fingerprint: str) -> tuple[Artifact | None, list[str]]:
-        """The live artifact, or the last good one before it where that is refused, and why each was refused.
+    def load(
+        self, family: str, key: str, fingerprint: str, read: Callable[[Artifact], Model]
+    ) -> tuple[Model | None, list[str]]:
+        """The live model, or the last good one before it where that is refused, and why each was refused.
 
+        read  makes a model of an artifact; StaleModel where its bytes are none
         None when the key has no model of its own, or none that may be used.
         """
         refused: list[str] = []
         for document in self._candidates(family, key):
             try:
-                return Artifact.unseal(document, self._keys, fingerprint), refused
+                artifact = Artifact.unseal(document, self._keys, fingerprint)
+                if artifact.manifest.family != family:
+                    raise StaleModel(f"artifact {family}/{key}: is of the family {artifact.manifest.family}")
+                return read(artifact), refused
             except StaleModel as error:
                 refused.append(str(error))
         return None, refused
@@ -78,11 +87,13 @@ class Registry:
             raise NotFound(f"version: no {family}/{key} {version}")
         Artifact.unseal(sealed, self._keys)
         live = sealed | {"promotedAt": at, "instead_of": instead_of}
+        replaced = _name(key) | {"version": instead_of}
         try:
-            self._collection(family).replace_one(_name(key) | {"version": instead_of}, live, upsert=instead_of is None)
+            result = self._collection(family).replace_one(replaced, live, upsert=instead_of is None)
+            done = bool(result.matched_count or result.upserted_id)
         except DuplicateKeyError:
-            raise Conflict(f"{family}/{key}: another version is live than {instead_of}") from None
-        if self.live_version(family, key) != version:
+            done = False
+        if not done and self.live_version(family, key) != version:
             raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
         self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}})
 
@@ -100,10 +111,12 @@ class Registry:
     def prune(self, keep: int) -> int:
         """Delete all but the newest `keep` versions of every key and the one that is live; returns how many."""
         removed = 0
-        for group in self._versions.aggregate([{"$group": {"_id": {"family": "$family", "account": "$account"}}}]):
+        ours = {"$match": {"family": {"$in": list(self._live)}}}
+        by_key = {"$group": {"_id": {"family": "$family", "account": "$account"}}}
+        for group in self._versions.aggregate([ours, by_key]):
             key = group["_id"]
-            newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING).limit(keep)
-            kept = [row["version"] for row in newest] + [self.live_version(key["family"], key["account"])]
+            newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING)
+            kept = [row["version"] for row in islice(newest, keep)] + [self.live_version(key["family"], key["account"])]
             removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
         return removed
 

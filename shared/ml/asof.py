@@ -11,29 +11,32 @@ from numpy.typing import NDArray
 Keys = NDArray[np.int64]
 Hours = NDArray[np.float64]
 
-# Keys and moments share one sortable integer: 36 bits hold two years in milliseconds, 27 are left for keys.
-_MOMENT_BITS = 36
 _HOUR_MS = 3_600_000.0
-MOST_KEYS = 2 ** (63 - _MOMENT_BITS)
+_INTEGER_BITS = 63
 
 
 class AsOf:
     """Events by key and moment, answering how many, how fresh and when last, strictly before a moment.
 
-    keys  (n_events,)  what is counted, 0..MOST_KEYS
-    at    (n_events,)  when it happened  [hours since any origin, within two years after `origin`]
+    keys  (n_events,)  what is counted, from 0 on
+    at    (n_events,)  when it happened, none before `origin`  [hours since any origin, told apart by the millisecond]
+
+    Keys and moments share one sortable integer; ValueError where the largest of both do not fit together.
     """
 
     def __init__(self, keys: NDArray[Any], at: Hours, origin: float, half_life_hours: float | None = None) -> None:
         self._origin = origin
         self._half_life = half_life_hours
+        latest = int((at.max(initial=origin) - origin) * _HOUR_MS) + 2  # so that a moment behind all events exists
+        self._bits = latest.bit_length()
+        self._unused = int(keys.max(initial=0)) + 1
+        if self._unused.bit_length() + self._bits > _INTEGER_BITS:
+            raise ValueError(f"{self._unused} keys over {latest / _HOUR_MS:.0f} hours are more than can be told apart")
         joined = self._join(keys, at)
         order = np.argsort(joined, kind="stable")
         self._joined = joined[order]
-        self._risen: Hours | None = None
-        if half_life_hours is not None:
-            weight = np.exp2((at[order] - origin) / half_life_hours)
-            self._risen = np.concatenate([[0.0], np.cumsum(weight)])
+        self._at = at[order]
+        self._faded = np.empty(0) if half_life_hours is None else _faded(keys[order], self._at, half_life_hours)
 
     def count(self, keys: NDArray[Any], at: Hours) -> NDArray[np.float64]:
         """(n,) events of each key before each moment; with a half-life each event counts 2^(-its age / half-life).
@@ -43,25 +46,45 @@ class AsOf:
         [0.0, 1.0, 2.0, 1.0]
         """
         first, end = self._range(keys, at)
-        if self._risen is None or self._half_life is None:
+        if self._half_life is None:
             return (end - first).astype(np.float64)
-        risen = self._risen[end] - self._risen[first]
-        faded: NDArray[np.float64] = np.maximum(risen, 0.0) * np.exp2(-(at - self._origin) / self._half_life)
-        return faded
+        if not len(self._joined):
+            return np.zeros(len(first))
+        last = np.maximum(end - 1, 0)
+        since = np.maximum(at - self._at[last], 0.0)
+        return np.where(end > first, self._faded[last] * np.exp2(-since / self._half_life), 0.0)
 
     def last(self, keys: NDArray[Any], at: Hours) -> Hours:
         """(n,) moment of the last event of each key before each moment  [hours]; -inf where there was none."""
         first, end = self._range(keys, at)
         if not len(self._joined):
             return np.full(len(first), -np.inf)
-        moment = self._joined[np.maximum(end - 1, 0)] & (2**_MOMENT_BITS - 1)
-        return np.where(end > first, moment / _HOUR_MS + self._origin, -np.inf)
+        return np.where(end > first, self._at[np.maximum(end - 1, 0)], -np.inf)
 
     def _range(self, keys: NDArray[Any], at: Hours) -> tuple[Keys, Keys]:
-        first = np.searchsorted(self._joined, keys.astype(np.int64) << _MOMENT_BITS)
+        keys = np.minimum(keys.astype(np.int64), self._unused)
+        first = np.searchsorted(self._joined, keys << self._bits)
         return first, np.searchsorted(self._joined, self._join(keys, at))
 
     def _join(self, keys: NDArray[Any], at: Hours) -> Keys:
-        moment = np.clip(np.round((at - self._origin) * _HOUR_MS), 0, 2**_MOMENT_BITS - 1).astype(np.int64)
-        joined: Keys = (keys.astype(np.int64) << _MOMENT_BITS) | moment
+        moment = np.clip(np.round((at - self._origin) * _HOUR_MS), 0, 2**self._bits - 1).astype(np.int64)
+        joined: Keys = (keys.astype(np.int64) << self._bits) | moment
         return joined
+
+
+def _faded(keys: NDArray[Any], at: Hours, half_life_hours: float) -> Hours:
+    """(n_events,) for events by key and moment: what those of the key up to and with each are worth at its moment.
+
+    Each is the one before, faded, plus 1. Solved for all at once, over ever longer stretches, each within one key:
+    a running sum over all keys would lose the old events of one in the many new ones of another.
+    """
+    worth = np.ones(len(keys))
+    fading = np.zeros(len(keys))
+    fading[1:] = np.where(keys[1:] == keys[:-1], np.exp2(-np.diff(at) / half_life_hours), 0.0)
+    behind, active = 1, np.flatnonzero(fading)
+    while len(active):
+        worth[active] += fading[active] * worth[active - behind]
+        fading[active] *= fading[active - behind]
+        active = active[fading[active] > 0]
+        behind *= 2
+    return worth

@@ -29,7 +29,7 @@ def ndcg(scores: NDArray[np.float64], chosen: NDArray[np.bool_], at: int = 10) -
     top = np.argsort(-scores, axis=1, kind="stable")[:, :at]
     gain = (np.take_along_axis(chosen, top, 1) * discount).sum(1)
     best = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(chosen.sum(1), at)]
-    return np.divide(gain, best, out=np.zeros(len(gain)), where=best > 0)
+    return np.asarray(np.divide(gain, best, out=np.zeros(len(gain)), where=best > 0))
 
 
 def recall(scores: NDArray[np.float64], chosen: NDArray[np.bool_], at: int = 10) -> NDArray[np.float64]:

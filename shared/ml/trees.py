@@ -1,4 +1,4 @@
-"""Boosted trees, always on one thread: a second one spins against the first and costs thirty times more than it gives."""
+"""Boosted trees, always on one thread: a second spins against the first and costs thirty times more than it gives."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +38,13 @@ class Trees:
     """A trained model, ready to score."""
 
     def __init__(self, model: bytes) -> None:
-        """Load UBJSON; StaleModel when it is none."""
+        """Load UBJSON; StaleModel when it is none.
+
+        The library trusts what it reads and ends the process over bytes that stop short. Such are kept from here by the
+        digest of their artifact; the braces are a last look.
+        """
+        if not (model.startswith(b"{") and model.endswith(b"}")):
+            raise StaleModel("the trees of an artifact cannot be read: they are no whole object")
         try:
             self._booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(model))
         except (xgboost.core.XGBoostError, ValueError) as error:

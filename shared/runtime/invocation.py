@@ -16,8 +16,8 @@ Handler = Callable[[Any, Any], dict[str, Detail] | None]
 WARM_UP = "serverless-plugin-warmup"
 IDS_LOGGED = 20
 
-_logger = Logger()
-_metrics = Metrics()
+_logger = Logger(service="feedkeeper")
+_metrics = Metrics(namespace="Feedkeeper", service="feedkeeper")
 
 
 def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> dict[str, Detail] | None:
@@ -38,7 +38,10 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
         _logger.error("failed", error=type(error).__name__, reason=str(error), retry_helps=error.retry_helps)
         raise
     except Exception as error:
-        raise _explained(error) from error
+        known = _explained(error)
+        if known is None:
+            raise
+        raise known from error
     _tell(name, report)
     return report.as_dict()
 
@@ -48,7 +51,7 @@ def _tell(name: str, report: Report) -> None:
         first = [str(one) for one in report.malformed[:IDS_LOGGED]]
         _logger.warning("malformed documents", count=len(report.malformed), first=first)
     counts = report.as_dict()
-    _logger.info("done", **counts)
+    _logger.info("done", report=counts)
     _metrics.add_dimension(name="function", value=name)
     for metric, value in counts.items():
         if isinstance(value, int | float):
@@ -56,11 +59,11 @@ def _tell(name: str, report: Report) -> None:
     _metrics.flush_metrics()
 
 
-def _explained(error: Exception) -> Exception:
+def _explained(error: Exception) -> AppError | None:
     """The same failure in our terms where it is the database's; logged here, once, with its trace."""
     from shared.store import as_app_error  # a failure that came before the database was needed has not loaded it
 
     known = as_app_error(error)
     reason = str(known) if known else str(error)
     _logger.exception("failed", error=type(known or error).__name__, reason=reason)
-    return known or error
+    return known

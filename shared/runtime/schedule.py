@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
 
+from shared.clock import EPOCH
 from shared.errors import BadEvent
 from shared.report import Report
 from shared.runtime.invocation import Handler, invoke
@@ -33,6 +34,8 @@ class Tick:
             raise BadEvent("event.time: not a moment in ISO 8601") from None
         if time.tzinfo is None:
             raise BadEvent("event.time: has no time zone")
+        if time < EPOCH:
+            raise BadEvent("event.time: lies before 1970")
         if time > clock + MOST_AHEAD:
             raise BadEvent("event.time: lies in the future")
         return cls(time.astimezone(UTC))

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from shared.config import ContentStats
@@ -47,7 +48,8 @@ class ContentStatistics:
 
         Returns how many those were. Scores too small to matter wait for the next full run.
         """
-        allowed = timedelta(hours=-options.half_life_hours * math.log2(1 - options.lag_ratio))
+        least = max(1 - options.lag_ratio, 1e-9)
+        allowed = timedelta(hours=-options.half_life_hours * math.log2(least))
         lagging = {"score": {"$gte": options.negligible}, "scoredAt": {"$lt": now - allowed}}
         return self._stats.update_many(lagging, [_scored(options, now)]).modified_count
 
@@ -107,7 +109,8 @@ def _scored(options: ContentStats, now: datetime) -> Document:
     }
 
 
-def _ids(collection: Any, query: Document) -> Iterator[ObjectId]:
+def _ids(collection: Collection[Document], query: Document) -> Iterator[ObjectId]:
+    query = query | {"_id": {"$type": "objectId"}}  # ids of other types have another order here than there
     return (document["_id"] for document in collection.find(query, {"_id": 1}).sort("_id", 1))
 
 

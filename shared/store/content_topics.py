@@ -12,8 +12,9 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, read_columns
+from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import in_batches
+from shared.store.expressions import has_type, optional
 
 Document = dict[str, Any]
 
@@ -24,7 +25,10 @@ class ContentTopics:
         self._topics = analytics[schema.TOPICS.name]
 
     def pairs(self, contents: Iterable[ObjectId] | None = None) -> Columns:
-        """Every topic of these posts, or of all: content (n,) ids, topic (n,) ids, all levels of the hierarchy."""
+        """Every topic of these posts, or of all: content (n,) ids, topic (n,) ids, all levels of the hierarchy.
+
+        What is no id is left out.
+        """
         if contents is None:
             return self._pairs({"topics.0": {"$exists": True}})
         parts = [self._pairs({"contentId": {"$in": batch}}) for batch in in_batches(contents)]
@@ -32,13 +36,29 @@ class ContentTopics:
 
     def _pairs(self, query: Document) -> Columns:
         fields: dict[str, tuple[Kind, str]] = {"content": ("id", "$contentId"), "topic": ("id", "$topics")}
-        return read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
+        pairs = read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
+        sound = known(pairs["content"]) & known(pairs["topic"])
+        return {name: column[sound] for name, column in pairs.items()}
 
     def parents(self) -> dict[ObjectId, list[ObjectId]]:
         """The topics directly above each topic."""
         found = self._topics.find({"parents.0": {"$exists": True}}, {"parents._id": 1})
-        return {topic["_id"]: [parent["_id"] for parent in topic["parents"]] for topic in found}
+        return {topic["_id"]: _ids(topic["parents"]) for topic in found}
 
     def changed_since(self, moment: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""
-        return [row["contentId"] for row in self._info.find({"updatedAt": {"$gte": moment}}, {"contentId": 1})]
+        changed = {"updatedAt": {"$gte": moment}, "contentId": {"$type": "objectId"}}
+        return [row["contentId"] for row in self._info.find(changed, {"contentId": 1})]
+
+    def malformed(self, changed_since: datetime | None) -> list[Any]:
+        """Records without a post, or whose topics are no list of ids."""
+        each = {"$map": {"input": "$topics", "in": has_type("$$this", "objectId")}}
+        listed = {"$cond": [{"$isArray": "$topics"}, {"$allElementsTrue": [each]}, False]}
+        sound = {"$and": [has_type("$contentId", "objectId"), optional("$topics", listed)]}
+        changed = {} if changed_since is None else {"updatedAt": {"$gte": changed_since}}
+        return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [sound]}}, {"_id": 1})]
+
+
+def _ids(parents: Any) -> list[ObjectId]:
+    found = [parent.get("_id") for parent in parents if isinstance(parent, dict)]
+    return [one for one in found if isinstance(one, ObjectId)]

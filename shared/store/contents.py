@@ -1,40 +1,35 @@
 """Posts of the application; read only.
 
-For example: {_id: ObjectId, author: {id: ObjectId, …}, type: "short", visibility: "publish", payload: {message: "#goal"},
-engagements: {like: {count: 3}, …}, createdAt: …, updatedAt: …}
+For example: {_id: ObjectId, author: {id: ObjectId, …}, type: "short", visibility: "publish",
+payload: {message: "#goal"}, engagements: {like: {count: 3}, …}, createdAt: …, updatedAt: …}
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.expressions import ENGAGEMENTS
+from shared.store.expressions import ENGAGEMENTS, LAST_DAY, has_type, is_count, is_moment, object_id, optional
 
 Document = dict[str, Any]
+Id = TypeVar("Id")
 
 PUBLISHED = "publish"
 IDS_A_BATCH = 10_000
 
 
-def _not(kind: str, path: str) -> Document:
-    """Present, not null, and not of that BSON type."""
-    return {path: {"$ne": None, "$not": {"$type": kind}}}
-
-
-_MALFORMED: list[Document] = [
-    {"createdAt": {"$not": {"$type": "date"}}},
-    {"updatedAt": {"$not": {"$type": "date"}}},
-    {"author.id": {"$not": {"$type": "objectId"}}},
-    _not("string", "payload.message"),
-    {"payload.photo.contents": {"$exists": True}, "$expr": {"$not": [{"$isArray": "$payload.photo.contents"}]}},
-    *(_not("number", f"engagements.{kind}.count") for kind in ENGAGEMENTS),
-    *({f"engagements.{kind}.count": {"$lt": 0}} for kind in ENGAGEMENTS),
-    *({f"engagements.{kind}.count": float("nan")} for kind in ENGAGEMENTS),
-]
+_SOUND = (
+    has_type("$_id", "objectId"),
+    is_moment("$createdAt"),
+    is_moment("$updatedAt"),
+    has_type("$author.id", "objectId"),
+    optional("$payload.message", has_type("$payload.message", "string")),
+    optional("$payload.photo.contents", has_type("$payload.photo.contents", "array")),
+    *(optional(f"$engagements.{kind}.count", is_count(f"$engagements.{kind}.count")) for kind in ENGAGEMENTS),
+)
 
 
 class Contents:
@@ -46,10 +41,10 @@ class Contents:
         """How many published posts a window that begins at `start` holds; `clock` is the date field that counts."""
         return self._contents.count_documents(in_window(start, clock, changed_since))
 
-    def malformed(self, changed_since: datetime | None) -> list[ObjectId]:
+    def malformed(self, changed_since: datetime | None) -> list[Any]:
         """Published posts with a field of the wrong type or an impossible count."""
         changed = {} if changed_since is None else {"updatedAt": {"$gte": changed_since}}
-        query = {"visibility": PUBLISHED, "$or": _MALFORMED} | changed
+        query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": _SOUND}]}} | changed
         return [post["_id"] for post in self._contents.find(query, {"_id": 1})]
 
     def withdrawn_since(self, moment: datetime) -> Iterator[list[ObjectId]]:
@@ -57,32 +52,22 @@ class Contents:
         query = {"updatedAt": {"$gte": moment}, "visibility": {"$ne": PUBLISHED}}
         return in_batches(post["_id"] for post in self._contents.find(query, {"_id": 1}))
 
-    def authors_touched(self, since: datetime, gone_from: datetime, gone_to: datetime, clock: str) -> set[ObjectId]:
-        """Authors of posts that changed since then, or whose age left the window between the last run and this one."""
-        touched = [
-            {"updatedAt": {"$gte": since}},
-            {"visibility": PUBLISHED, clock: {"$gte": gone_from, "$lt": gone_to}},
-        ]
-        found = set()
-        for query in touched:
-            found.update(group["_id"] for group in self._contents.aggregate(_distinct("author.id", query)))
-        return {author for author in found if isinstance(author, ObjectId)}
-
-
-def _distinct(path: str, query: Document) -> list[Document]:
-    """As a cursor: the driver's `distinct` answers in one document and fails above 16 MB."""
-    return [{"$match": query}, {"$group": {"_id": f"${path}"}}]
+    def authors_touched(self, since: datetime) -> set[ObjectId]:
+        """Authors of posts that changed since then."""
+        authors = {"$group": {"_id": object_id("$author.id")}}  # a cursor; `distinct` answers in one document of 16 MB
+        found = self._contents.aggregate([{"$match": {"updatedAt": {"$gte": since}}}, authors])
+        return {group["_id"] for group in found} - {None}
 
 
 def in_window(start: datetime, clock: str, changed_since: datetime | None = None) -> Document:
     """The query for published posts of a window, and of those only what changed."""
-    query: Document = {"visibility": PUBLISHED, clock: {"$gte": start}}
-    return query if changed_since is None else query | {"updatedAt": {"$gte": changed_since}}
+    window: Document = {"visibility": PUBLISHED, clock: {"$gte": start, "$lt": LAST_DAY}}
+    return window if changed_since is None else window | {"$and": [{"updatedAt": {"$gte": changed_since}}]}
 
 
-def in_batches(ids: Iterable[ObjectId]) -> Iterator[list[ObjectId]]:
+def in_batches(ids: Iterable[Id]) -> Iterator[list[Id]]:
     """Lists short enough to stand in one command."""
-    batch: list[ObjectId] = []
+    batch: list[Id] = []
     for one in ids:
         batch.append(one)
         if len(batch) == IDS_A_BATCH:

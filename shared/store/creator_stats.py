@@ -3,8 +3,9 @@
 For example: {_id: ObjectId, creatorId: ObjectId, ownerAccount: ObjectId, displayId: "ann", userCreatedAt: …,
 geolocation: {countryCode: "th", continentCode: "AS"}, followerCount: 9, followedCount: 4, contentCount: 2,
 creatorLikedCount: 5, creatorCommentedCount: 0, creatorRecastedCount: 1, creatorQuotedCount: 0,
-lastContentCreatedAt: …, lastContentUpdatedAt: …, aggregator: {ageScore: 0.5, engagementScore: 6.0, followedScore: 0.09},
-score: 2.59, summary: [{type: "short", typeCount: 2, typeWeight: 1.0, aggregator: {…}, score: 0.59, …}], scoredAt: …}
+lastContentCreatedAt: …, lastContentUpdatedAt: …, points: 6.0,
+aggregator: {ageScore: 0.5, engagementScore: 6.0, followedScore: 0.09}, score: 2.59,
+summary: [{type: "short", typeCount: 2, typeWeight: 1.0, aggregator: {…}, score: 0.59, …}], scoredAt: …}
 """
 
 from collections.abc import Iterable
@@ -16,8 +17,20 @@ from pymongo.database import Database
 
 from shared.config import CreatorStats
 from shared.store import schema
-from shared.store.contents import PUBLISHED, in_window
-from shared.store.expressions import MOMENTS, Expression, age_score, count, object_id, text, weighted
+from shared.store.contents import PUBLISHED, in_batches, in_window
+from shared.store.expressions import (
+    MOMENTS,
+    Expression,
+    age_score,
+    count,
+    has_type,
+    is_count,
+    moment,
+    object_id,
+    optional,
+    text,
+    weighted,
+)
 
 Document = dict[str, Any]
 
@@ -32,18 +45,19 @@ _LAST = {"createdAt": "lastContentCreatedAt", "updatedAt": "lastContentUpdatedAt
 
 class CreatorStatistics:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._app = app
+        self._contents, self._users = app[schema.CONTENTS.name], app[schema.USERS.name]
+        self._accounts = app[schema.ACCOUNTS.name]
         self._stats = analytics[schema.CREATOR_STATS.name]
         self._target = {"db": analytics.name, "coll": schema.CREATOR_STATS.name}
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
         """Compute these creators, or all."""
         query = in_window(now - options.window, options.age_from)
-        if creators is not None:
-            query["author.id"] = {"$in": list(creators)}
-        into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        stages = [{"$match": query}, *_totals(options), *_profile(), *_scored(options, now), {"$merge": into}]
-        self._app[schema.CONTENTS.name].aggregate(stages, allowDiskUse=True)
+        if creators is None:
+            self._merge(query, options, now)
+            return
+        for some in in_batches(creators):  # a few posts hold the author's id as 24 hex digits
+            self._merge(query | {"author.id": {"$in": [*some, *map(str, some)]}}, options, now)
 
     def redate(self, options: CreatorStats, *, now: datetime) -> int:
         """Let time pass for every creator that this run did not compute; returns how many those were."""
@@ -51,21 +65,42 @@ class CreatorStatistics:
 
     def prune(self, creators: Iterable[ObjectId] | None, *, now: datetime) -> int:
         """Delete those of `creators` (None: of all) that this run did not compute again; returns how many."""
-        stale: Document = {"scoredAt": {"$lt": now}}
-        if creators is not None:
-            stale["_id"] = {"$in": list(creators)}
-        return self._stats.delete_many(stale).deleted_count
+        stale: Document = {"scoredAt": {"$ne": now}}
+        if creators is None:
+            return self._stats.delete_many(stale).deleted_count
+        batches = in_batches(creators)
+        return sum(self._stats.delete_many(stale | {"_id": {"$in": some}}).deleted_count for some in batches)
+
+    def miscounted(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
+        """Creators with more or fewer posts in the window than their row tells, because posts aged or vanished."""
+        window = {"$match": in_window(now - options.window, options.age_from)}
+        number = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": 1}}}
+        posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, number])}
+        rows = self._stats.find({}, {"contentCount": 1})
+        return {row["_id"] for row in rows if row.get("contentCount") != posts.get(row["_id"], 0)}
 
     def touched(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
         changed = {"updatedAt": {"$gte": since}}
-        accounts = [a["_id"] for a in self._app[schema.ACCOUNTS.name].find(changed, {"_id": 1})]
-        query = {"$or": [changed, {"ownerAccount": {"$in": accounts}}]}
-        return {user["_id"] for user in self._app[schema.USERS.name].find(query, {"_id": 1})}
+        accounts = (account["_id"] for account in self._accounts.find(changed, {"_id": 1}))
+        queries = [changed, *({"ownerAccount": {"$in": some}} for some in in_batches(accounts))]
+        return {user["_id"] for query in queries for user in self._users.find(query, {"_id": 1})}
+
+    def malformed(self, since: datetime | None) -> list[Any]:
+        """Published users with an impossible number of followers."""
+        changed = {} if since is None else {"updatedAt": {"$gte": since}}
+        sound = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
+        query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}} | changed
+        return [user["_id"] for user in self._users.find(query, {"_id": 1})]
 
     def written(self, now: datetime) -> int:
         """How many rows the run of that moment computed or redated."""
         return self._stats.count_documents({"scoredAt": now})
+
+    def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
+        into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
+        stages = [{"$match": query}, *_totals(options), *_profile(), *_scored(options, now), {"$merge": into}]
+        self._contents.aggregate(stages, allowDiskUse=True)
 
 
 def _totals(options: CreatorStats) -> list[Document]:
@@ -119,12 +154,12 @@ def _profile() -> list[Document]:
         {
             "$set": {
                 "creatorId": "$_id",
-                "ownerAccount": "$user.ownerAccount",
-                "displayId": "$user.displayId",
-                "userCreatedAt": "$user.createdAt",
+                "ownerAccount": object_id("$user.ownerAccount"),
+                "displayId": text("$user.displayId"),
+                "userCreatedAt": moment("$user.createdAt", "$user.createdAt"),
                 "followerCount": count("$user.followerCount"),
                 "followedCount": count("$user.followedCount"),
-                "geolocation": {"$ifNull": ["$account.geolocation", None]},
+                "geolocation": {"$cond": [has_type("$account.geolocation", "object"), "$account.geolocation", None]},
             }
         },
         {"$unset": ["user", "account"]},

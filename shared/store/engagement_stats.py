@@ -10,6 +10,7 @@ the form that other programs read.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -17,6 +18,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.ahead import Ahead
 from shared.store.contents import in_batches
 
 Document = dict[str, Any]
@@ -38,16 +40,13 @@ class EngagementStatistics:
 
     def put(self, rows: Iterable[tuple[ObjectId, Counts, Counts]], *, now: datetime) -> int:
         """Replace the row of each (user, counts, settled counts) and return how many those were."""
-        written = 0
-        batch: list[ReplaceOne[Document]] = []
-        for user, counts, settled in rows:
-            stamp = {"userId": user, "timestamp": now.strftime("%m/%d/%Y, %H:%M:%S"), "computedAt": now}
-            row = stamp | {field: counts.get(field, {}) for field in FIELDS.values()} | {"settled": settled}
-            batch.append(ReplaceOne({"userId": user}, row, upsert=True))
-            if len(batch) == ROWS_A_WRITE:
-                written += self._write(batch)
-                batch = []
-        return written + self._write(batch)
+        ahead, written = Ahead(), 0
+        rows = iter(rows)
+        while batch := [self._replacement(*row, now) for row in islice(rows, ROWS_A_WRITE)]:
+            ahead(self._stats.bulk_write, batch, ordered=False)
+            written += len(batch)
+        ahead.finish()
+        return written
 
     def settled(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, Counts]]:
         """What the last full run counted, for those of `users` who have a row."""
@@ -61,12 +60,12 @@ class EngagementStatistics:
 
     def prune(self, *, now: datetime) -> int:
         """Delete the rows that the full run of that moment did not write; returns how many."""
-        return self._stats.delete_many({"computedAt": {"$lt": now}}).deleted_count
+        return self._stats.delete_many({"computedAt": {"$ne": now}}).deleted_count
 
-    def _write(self, batch: list[ReplaceOne[Document]]) -> int:
-        if batch:
-            self._stats.bulk_write(batch, ordered=False)
-        return len(batch)
+    def _replacement(self, user: ObjectId, counts: Counts, settled: Counts, now: datetime) -> ReplaceOne[Document]:
+        stamp = {"userId": user, "timestamp": now.strftime("%m/%d/%Y, %H:%M:%S"), "computedAt": now}
+        row = stamp | {field: counts.get(field, {}) for field in FIELDS.values()} | {"settled": settled}
+        return ReplaceOne({"userId": user}, row, upsert=True)
 
 
 def added(left: Mapping[str, Mapping[str, int]], right: Mapping[str, Mapping[str, int]]) -> Counts:

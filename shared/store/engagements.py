@@ -69,8 +69,9 @@ class Engagements:
             earlier = [{"createdAt": {"$lt": before}}, {"updatedAt": {"$lt": before}}]
             query = {"targetRef": {"$in": [DBRef("content", one) for one in batch]}, "$or": earlier}
             query["user"] = {"$type": "objectId"}
-            users.update(row["user"] for row in self._engagements.find(query, {"user": 1, "_id": 0}))
-        return {user for user in users if isinstance(user, ObjectId)}
+            found = (row["user"] for row in self._engagements.find(query, {"user": 1, "_id": 0}))
+            users.update(user for user in found if isinstance(user, ObjectId))
+        return users
 
     def malformed(self, updated_since: datetime | None) -> list[ObjectId]:
         """Acts without a user, a target or a date of the right type."""

@@ -1,5 +1,6 @@
 """Aggregation expressions that several statistics share. Each gives a value for every document, however malformed."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,15 +15,35 @@ LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)
 ENGAGEMENTS = ("like", "comment", "recast", "quote")
 
 
+def has_type(path: str | Expression, *types: str) -> Expression:
+    """Whether the value at `path` is of one of these BSON types; "missing" is one, and an array is not its elements."""
+    kind = {"$type": path}
+    return {"$eq": [kind, types[0]]} if len(types) == 1 else {"$in": [kind, list(types)]}
+
+
+def is_count(path: str) -> Expression:
+    """Whether there is a number that can be a count."""
+    return {"$and": [{"$isNumber": path}, {"$gte": [path, 0]}, {"$lt": [path, MOST_COUNTED]}]}
+
+
+def is_moment(path: str) -> Expression:
+    """Whether there is a date that a calendar can show."""
+    return {"$and": [has_type(path, "date"), {"$gte": [path, FIRST_DAY]}, {"$lt": [path, LAST_DAY]}]}
+
+
+def optional(path: str, sound: Expression) -> Expression:
+    """Whether there is nothing at `path`, or something sound."""
+    return {"$or": [has_type(path, "missing", "null"), sound]}
+
+
 def count(path: str) -> Expression:
     """The number at `path` as a long; 0 where it is missing, negative, not finite or not a number."""
-    sound = {"$and": [{"$isNumber": path}, {"$gte": [path, 0]}, {"$lt": [path, MOST_COUNTED]}]}
-    return {"$cond": [sound, {"$toLong": path}, 0]}
+    return {"$cond": [is_count(path), {"$toLong": path}, 0]}
 
 
 def text(path: str) -> Expression:
     """The string at `path`; empty where there is none."""
-    return {"$cond": [{"$eq": [{"$type": path}, "string"]}, path, ""]}
+    return {"$cond": [has_type(path, "string"), path, ""]}
 
 
 def object_id(path: str) -> Expression:
@@ -31,20 +52,19 @@ def object_id(path: str) -> Expression:
 
 
 def moment(path: str, otherwise: str) -> Expression:
-    """The date at `path`; the one at `otherwise` where there is none that a calendar can show."""
-    sound = {"$and": [{"$eq": [{"$type": path}, "date"]}, {"$gte": [path, FIRST_DAY]}, {"$lt": [path, LAST_DAY]}]}
-    return {"$cond": [sound, path, otherwise]}
+    """The date at `path`, else the one at `otherwise`; null where neither is one that a calendar can show."""
+    return {"$cond": [is_moment(path), path, {"$cond": [is_moment(otherwise), otherwise, None]}]}
 
 
 def age_score(moment: str, now: datetime, half_life_hours: float) -> Expression:
-    """0..1, halved every `half_life_hours` since the date at `moment`; 1 for a moment yet to come."""
-    hours = {"$divide": [{"$subtract": [now, moment]}, HOUR_MS]}
-    return {"$pow": [0.5, {"$divide": [{"$max": [hours, 0]}, half_life_hours]}]}
+    """0..1, halved every `half_life_hours` since the date at `moment`; 1 for a date yet to come, 0 for no date."""
+    half_lives = {"$divide": [{"$subtract": [now, moment]}, HOUR_MS * half_life_hours]}
+    return {"$cond": [has_type(moment, "date"), {"$pow": [0.5, {"$max": [half_lives, 0]}]}, 0]}
 
 
 MOMENTS = {"createdAt": moment("$createdAt", "$updatedAt"), "updatedAt": moment("$updatedAt", "$createdAt")}
 
 
-def weighted(weights: Weights, paths: dict[str, str]) -> Expression:
+def weighted(weights: Weights, paths: Mapping[str, str | Expression]) -> Expression:
     """Points of the engagement counts found at `paths`, by kind [points]."""
     return {"$add": [{"$multiply": [getattr(weights, kind), path]} for kind, path in paths.items()]}

@@ -3,15 +3,15 @@
 For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", type: "content", createdAt: …,
 updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null}
 
-Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2), moment of
-the generation (4, seconds), zero (2): unique to a generation, the same when a generation is built again, and a cursor
-that outlives a generation goes on at the same rank in the next one.
+Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2), moment
+of the generation (4, seconds), zero (2): unique to a generation, the same when a generation is built again, and a
+cursor that outlives a generation goes on at the same rank in the next one.
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,16 +19,17 @@ import numpy as np
 from bson import ObjectId
 from pymongo import WriteConcern
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from shared.errors import Refused
 from shared.store import schema
-from shared.store.columns import Columns, distinct, object_ids, read_columns
+from shared.store.ahead import Ahead
+from shared.store.columns import Columns, Kind, distinct, known, object_ids, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 
 Document = dict[str, Any]
 
 STAGING = "guestfeeditemstemp"
-LISTS_AHEAD = 4
 
 
 class Entry(NamedTuple):
@@ -57,15 +58,23 @@ class GuestFeed:
 
 
 class Staging:
-    """A generation that is being built; `publish` makes it the live one."""
+    """A generation that is being built; `publish` makes it the live one. What is not published goes at the end."""
 
     def __init__(self, app: Database[Document], name: str, at: datetime) -> None:
         self._app = app
         # Only the rename has to be durable: it comes after the rows in the log that makes it so.
         self._rows = app.get_collection(name, write_concern=WriteConcern(w=1))
         self._at = at
-        self._writer = ThreadPoolExecutor(2)
-        self._pending: deque[Future[Any]] = deque()
+        self._ahead = Ahead(threads=2)
+
+    def __enter__(self) -> "Staging":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Stop writing and drop what is left; where the server does not answer, that is left to the next run."""
+        self._ahead.abandon()
+        with suppress(PyMongoError):
+            self._rows.drop()
 
     def put(self, country: str, ranked: Iterable[tuple[Entry, float]]) -> int:
         """Begin to write a country's list of entries and scores, best first; returns its length.
@@ -88,13 +97,12 @@ class Staging:
             for rank, (entry, score) in enumerate(ranked)
         ]
         if rows:
-            self._pending.append(self._writer.submit(self._rows.insert_many, rows, ordered=False))
-        self._wait(LISTS_AHEAD)
+            self._ahead(self._rows.insert_many, rows, ordered=False)
         return len(rows)
 
     def index(self) -> None:
         """Wait for the rows, then make every index of the live feed, so that readers never meet an unindexed one."""
-        self._wait(0)
+        self._ahead.finish()
         models = [index.model() for index in schema.GUEST_FEED.indexes]
         with ThreadPoolExecutor(2) as builders:  # the server sorts each half on a core of its own
             list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
@@ -123,27 +131,29 @@ class Staging:
         """Make this generation live in one step: a reader sees the old or the new one."""
         self._app[self._rows.name].rename(schema.GUEST_FEED.name, dropTarget=True)
 
-    def _wait(self, most: int) -> None:
-        """Until at most that many lists are under way."""
-        while len(self._pending) > most:
-            self._pending.popleft().result()
-
     def _check_posts(self, rows: Columns) -> None:
         contents = self._app[schema.CONTENTS.name]
-        for ids in in_batches(object_ids(distinct(rows["content"]))):
+        named = np.concatenate([rows["content"], rows["original"][known(rows["original"])]])
+        for ids in in_batches(object_ids(distinct(named))):
             shown = contents.count_documents({"_id": {"$in": ids}, "visibility": PUBLISHED})
             if shown != len(ids):
                 raise Refused(f"guest feed: {len(ids) - shown} posts are not published any more")
 
     def _read_back(self) -> Columns:
-        """Rows in the order of country and _id: country (n,) two letters, content (n,) ids, score (n,)."""
-        fields: Any = {"id": ("id", "$_id"), "content": ("id", "$content"), "score": ("number", "$score")}
+        """Rows in the order of country and rank: country (n,) two letters, content, original (n,) ids, score (n,)."""
+        fields: dict[str, tuple[Kind, Any]] = {
+            "id": ("id", "$_id"),
+            "content": ("id", "$content"),
+            "original": ("id", "$originalContent"),
+            "score": ("number", "$score"),
+        }
         rows = read_columns(self._rows, [], fields)
         letters = np.frombuffer(rows["id"].tobytes(), np.uint8).reshape(-1, 12)
         rank = np.ascontiguousarray(letters[:, :4]).view(">u4").ravel()
         country = np.ascontiguousarray(letters[:, 4:6]).view("S2").ravel()
         order = np.lexsort((rank, country))
-        return {"country": country[order], "content": rows["content"][order], "score": rows["score"][order]}
+        ordered = {name: column[order] for name, column in rows.items()}
+        return {"country": country[order], **ordered}
 
 
 def row_id(rank: int, country: str, at: datetime) -> ObjectId:
@@ -158,10 +168,10 @@ def row_id(rank: int, country: str, at: datetime) -> ObjectId:
     return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + seconds.to_bytes(4, "big") + b"\0\0")
 
 
-def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float) -> dict[str, int]:
-    """Rows that each country must have: one, or that part of what it has now.
+def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, most: int) -> dict[str, int]:
+    """Rows that each country must have: one, or that part of what it has now, of which no more than `most` count.
 
-    >>> least_rows({"th": 9}, ["th", "us"], 0.5)
-    {'th': 5, 'us': 1}
+    >>> least_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
+    {'th': 5, 'us': 5, 'jp': 1}
     """
-    return {country: max(1, math.ceil(ratio * live.get(country, 0))) for country in countries}
+    return {country: max(1, math.ceil(ratio * min(live.get(country, 0), most))) for country in countries}

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.config import HashtagStats
 from shared.store import schema
-from shared.store.contents import PUBLISHED, in_batches, in_window
+from shared.store.contents import in_batches, in_window
 from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
 
 Document = dict[str, Any]
@@ -31,23 +30,10 @@ class HashtagStatistics:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.HASHTAG_STATS.name]
 
-    def uses(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
-        """What each author made of each hashtag as written, over the window.
-
-        {name, author, uses, points, contents: [newest first], createdAt: first, lastContentCreatedAt, updatedAt}
-        """
+    def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
+        """Every post of the window with hashtags: {_id, author, names: as written, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from)
-        return self._contents.aggregate([{"$match": query}, *_names(), *_by_author(options)], allowDiskUse=True)
-
-    def touched(self, options: HashtagStats, since: datetime, last: datetime, *, now: datetime) -> Iterator[str]:
-        """Hashtags of the posts that changed since then, before and after the change, or that have left the window."""
-        gone = {"$gte": last - options.window, "$lt": now - options.window}
-        query = {"$or": [{"updatedAt": {"$gte": since}}, {"visibility": PUBLISHED, options.age_from: gone}]}
-        for group in self._contents.aggregate([{"$match": query}, *_names(), {"$group": {"_id": "$name"}}]):
-            yield group["_id"]
-        for ids in in_batches(post["_id"] for post in self._contents.find(query, {"_id": 1})):
-            listed = {"aggregator.contributions.contents": {"$in": ids}}
-            yield from (row["_id"] for row in self._stats.find(listed, {"_id": 1}))
+        return self._contents.aggregate([{"$match": query}, *_tagged(options)])
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score these hashtags, let time pass for the others; returns how many rows are up to date now."""
@@ -61,39 +47,23 @@ class HashtagStatistics:
 
     def remove(self, names: Iterable[str]) -> int:
         """Delete the rows of these hashtags and return how many there were."""
-        return self._stats.delete_many({"_id": {"$in": list(names)}}).deleted_count
+        return sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
 
-    def names(self) -> set[str]:
-        """Every hashtag that has a row."""
-        return {row["_id"] for row in self._stats.find({}, {"_id": 1})}
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """How many uses and contributors the row of each hashtag tells of."""
+        rows = self._stats.find({}, {"useCount": 1, "contributorCount": 1})
+        return {row["_id"]: (row.get("useCount", 0), row.get("contributorCount", 0)) for row in rows}
 
 
-def _names() -> list[Document]:
-    """One document per post and distinct hashtag in its message."""
+def _tagged(options: HashtagStats) -> list[Document]:
     found = {"$regexFindAll": {"input": text("$payload.message"), "regex": HASHTAG}}
     names = {"$map": {"input": found, "in": {"$first": "$$this.captures"}}}
+    points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS})
     return [
-        {"$match": {"payload.message": {"$regex": "#"}}},
-        {
-            "$project": {kind: count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS}
-            | MOMENTS
-            | {"author": object_id("$author.id"), "name": {"$setUnion": [names, []]}}
-        },
-        {"$match": {"author": {"$ne": None}}},
-        {"$unwind": "$name"},
-    ]
-
-
-def _by_author(options: HashtagStats) -> list[Document]:
-    points = weighted(options.weights, {kind: f"${kind}" for kind in ENGAGEMENTS})
-    moments = {"createdAt": {"$min": "$createdAt"}, "updatedAt": {"$max": "$updatedAt"}}
-    totals = {"uses": {"$sum": 1}, "points": {"$sum": points}, "contents": {"$push": "$_id"}}
-    newest = {"$slice": [{"$sortArray": {"input": "$contents", "sortBy": -1}}, options.max_contents]}
-    last = {"lastContentCreatedAt": {"$max": "$createdAt"}}
-    return [
-        {"$group": {"_id": {"name": "$name", "author": "$author"}} | totals | moments | last},
-        {"$set": {"name": "$_id.name", "author": "$_id.author", "contents": newest}},
-        {"$unset": "_id"},
+        # Leaves out invalid UTF-8 as well, which would stop $regexFindAll and with it everything.
+        {"$match": {"_id": {"$type": "objectId"}, "payload.message": {"$regex": "#"}}},
+        {"$project": MOMENTS | {"author": object_id("$author.id"), "names": names, "points": points}},
+        {"$match": {"author": {"$ne": None}, "createdAt": {"$ne": None}}},
     ]
 
 

@@ -65,7 +65,7 @@ class Leases:
         held = self._leases.find_one_and_update(
             {"_id": name}, [{"$set": term}], upsert=True, return_document=ReturnDocument.AFTER
         )
-        return bool(held["holder"] == holder)
+        return held is not None and bool(held["holder"] == holder)
 
     def _term(self, holder: str) -> dict[str, Any]:
         return {"holder": {"$literal": holder}, "until": {"$add": ["$$NOW", self._lasts_ms]}}

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, read_columns
+from shared.store.columns import Columns, Kind, known, read_columns
 from shared.store.expressions import text
 
 Document = dict[str, Any]
@@ -22,12 +22,20 @@ class People:
         self._users = app[schema.USERS.name]
 
     def accounts(self, codes: Sequence[str]) -> Columns:
-        """Every account: id (n,) ids, country (n,) index into `codes`, which are lower case; -1 where it is none of them."""
+        """Every account: id (n,) ids, country (n,) index into `codes`, which are lower case; -1 for none of them."""
         country = {"$toLower": {"$trim": {"input": text("$geolocation.countryCode")}}}
-        return read_columns(
-            self._accounts, [], {"id": ("id", "$_id"), "country": ("code", {"$indexOfArray": [list(codes), country]})}
-        )
+        fields: dict[str, tuple[Kind, Any]] = {
+            "id": ("id", "$_id"),
+            "country": ("code", {"$indexOfArray": [list(codes), country]}),
+        }
+        return _known(read_columns(self._accounts, [], fields))
 
     def users(self) -> Columns:
         """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""
-        return read_columns(self._users, [], {"id": ("id", "$_id"), "account": ("id", "$ownerAccount")})
+        return _known(read_columns(self._users, [], {"id": ("id", "$_id"), "account": ("id", "$ownerAccount")}))
+
+
+def _known(people: Columns) -> Columns:
+    """Those whose `_id` is an id."""
+    sound = known(people["id"])
+    return {name: column[sound] for name, column in people.items()}

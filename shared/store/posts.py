@@ -1,10 +1,11 @@
 """Posts as arrays, with what is known of their language, topics and quality; read only.
 
-Contents of the application; language and topics from contentinfo, or language and quality from contentfiltering, for
-example {contentId: ObjectId, language: "th", junkOutput: {class: "not junk", score: 0.9}, textDiversity: 0.8, prDetect: 0.5}
+Contents of the application; language and topics from contentinfo, or language and quality from contentfiltering:
+{contentId: ObjectId, language: "th", junkOutput: {class: "not junk", score: 0.9}, textDiversity: 0.8, prDetect: 1}
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, read_columns
+from shared.store.columns import Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.expressions import text
 
@@ -22,7 +23,7 @@ Document = dict[str, Any]
 
 OTHER_LANGUAGE = -2
 UNKNOWN_LANGUAGE = -1
-_NO_LANGUAGE = ["", "n/a", "und"]
+_NO_LANGUAGE = re.compile("^(n/a|und)?$", re.IGNORECASE)
 
 
 class Posts:
@@ -52,13 +53,16 @@ class Posts:
             "original": ("id", "$originalPost._id"),
             "original_author": ("id", "$originalPost.author.id"),
         }
-        return read_columns(self._contents, [{"$match": query}], fields)
+        posts = read_columns(self._contents, [{"$match": query}], fields)
+        sound = known(posts["id"]) & known(posts["author"]) & (posts["created"] > 0)
+        return {name: column[sound] for name, column in posts.items()}
 
-    def hashtags(self, start: datetime, end: datetime, clock: str) -> Iterator[tuple[ObjectId, list[str]]]:
-        """Each post of that time that has hashtags, and those, in lower case."""
+    def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
+        """Posts of that time that have hashtags, (n,) ids, and the hashtags of each, in lower case."""
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "hashtags.0": {"$exists": True}}
-        for post in self._contents.find(query, {"hashtags": 1}):
-            yield post["_id"], [tag.lower() for tag in post["hashtags"] if isinstance(tag, str)]
+        found = [post for post in self._contents.find(query, {"hashtags": 1}) if isinstance(post["_id"], ObjectId)]
+        names = [[tag.lower() for tag in post["hashtags"] if isinstance(tag, str)] for post in found]
+        return id_array(post["_id"] for post in found), names
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
         """Languages as contentinfo and as contentfiltering name them; the first is the better informed.
@@ -69,7 +73,7 @@ class Posts:
         primary = {"$first": {"$split": [{"$toLower": text("$language")}, "-"]}}
         index = {"$indexOfArray": [list(codes), primary]}
         known = {"$cond": [{"$eq": [index, -1]}, OTHER_LANGUAGE, index]}
-        named = [{"$match": {"language": {"$type": "string", "$nin": _NO_LANGUAGE}}}]
+        named = [{"$match": {"language": {"$type": "string", "$not": _NO_LANGUAGE}}}]
         fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "language": ("code", known)}
         return read_columns(self._info, named, fields), read_columns(self._filtering, named, fields)
 

@@ -82,7 +82,7 @@ ENGAGEMENTS = Collection(
     owner="application",
     indexes=(_by("updatedAt"), _by("user"), _by("targetRef")),
 )
-USERS = Collection("app", "users", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
+USERS = Collection("app", "users", key=("_id",), owner="application", indexes=(_by("updatedAt"), _by("ownerAccount")))
 ACCOUNTS = Collection("app", "accounts", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
 FEED_ITEMS = Collection("app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"),))
 CONTENT_INFO = Collection(

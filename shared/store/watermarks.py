@@ -28,13 +28,11 @@ class Period:
 
     since    changes from this moment on; None means everything
     full_at  when everything was last computed, this run included
-    last     the moment of the run before; None when there was none
     late     a run of a later moment is already done, so that there is nothing to do
     """
 
     since: datetime | None
     full_at: datetime
-    last: datetime | None
     late: bool
 
 
@@ -46,11 +44,11 @@ class Watermarks:
         """Everything at the first run, when `full_every` has passed or when an option was changed; else what is new."""
         mark = self._marks.find_one({"_id": job})
         if mark is None:
-            return Period(None, now, None, late=False)
+            return Period(None, now, late=False)
         until: datetime = mark["until"]
         full = now - mark["fullAt"] >= options.full_every or mark["options"] != _key(options)
         since = None if full else until - options.overlap
-        return Period(since, now if full else mark["fullAt"], until, late=until > now)
+        return Period(since, now if full else mark["fullAt"], late=until > now)
 
     def advance(self, job: str, options: Incremental, period: Period, *, now: datetime) -> None:
         """Remember that everything up to `now` is done."""

@@ -32,7 +32,11 @@ def table_of_options() -> Iterator[str]:
         kind = section.default_factory()
         for option in fields(kind):
             value = getattr(kind, option.name)
-            shown = ", ".join(f"{f.name} {getattr(value, f.name):g}" for f in fields(value)) if nested(value) else plain(value)
+            shown = (
+                ", ".join(f"{f.name} {getattr(value, f.name):g}" for f in fields(value))
+                if nested(value)
+                else plain(value)
+            )
             yield f"| `{section.name}.{option.name}` | {shown} | {sentences[type(kind).__name__, option.name]} |"
 
 

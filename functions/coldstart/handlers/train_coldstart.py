@@ -1,7 +1,8 @@
 """Train a ranker for the guests of every country.
 
 Trigger   schedule, daily
-Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users, app.contentinfo, analytics.contentfiltering
+Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users, app.contentinfo,
+          analytics.contentfiltering
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions
 """
 

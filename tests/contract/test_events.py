@@ -1,0 +1,61 @@
+"""Every function takes its own sample event, on a database that has nothing in it yet."""
+
+import json
+from importlib import import_module
+
+import pytest
+
+from layers.build import ROOT
+from shared.errors import AppError
+from shared.store import open_store, schema
+from tests.contract.conftest import handlers
+
+each_handler = pytest.mark.parametrize("path", handlers(), ids=lambda path: path.stem)
+
+
+def handler_of(path):
+    return import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)).handler
+
+
+def sample_of(path):
+    return json.loads((ROOT / "events" / path.relative_to(ROOT).parts[1] / f"{path.stem}.json").read_text())
+
+
+def outcome_of(path):
+    """What the real handler answers, or the failure that it foresaw."""
+    try:
+        return handler_of(path)(sample_of(path), None)
+    except AppError as failure:
+        return failure
+
+
+@each_handler
+def test_a_function_takes_its_sample_on_an_empty_database(deployed, path):
+    schema.apply(open_store().app, open_store().analytics)
+
+    counts = outcome_of(path)
+
+    if isinstance(counts, AppError):
+        assert path.relative_to(ROOT).parts[1] != "stats", f"statistics of nothing are no failure: {counts}"
+        assert str(counts), "a failure says what is missing"
+    else:
+        assert {"read", "written"} <= counts.keys()
+        assert json.loads(json.dumps(counts)) == counts
+
+
+@each_handler
+def test_a_warm_up_is_answered_with_nothing(path):
+    assert handler_of(path)({"source": "serverless-plugin-warmup"}, None) is None
+
+
+@each_handler
+@pytest.mark.parametrize("event", [None, [], "event", 7], ids=repr)
+def test_a_function_refuses_what_is_no_event(deployed, path, event):
+    with pytest.raises(AppError, match="event"):
+        handler_of(path)(event, None)
+
+
+def test_every_sample_belongs_to_a_function():
+    samples = {path.relative_to(ROOT / "events").with_suffix("").as_posix() for path in ROOT.glob("events/*/*.json")}
+
+    assert samples == {f"{path.relative_to(ROOT).parts[1]}/{path.stem}" for path in handlers()}

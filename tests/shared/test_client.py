@@ -1,0 +1,78 @@
+import socket
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import import_module
+
+import pytest
+from bson.datetime_ms import DatetimeMS
+
+from shared.config import forget_settings
+from shared.errors import BadConfig, Unavailable
+from shared.store import client, connect, open_store
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "nonsense://host", "mongodb://", "mongodb://h:99999/", "mongodb://h:port/", "mongodb://secret:se@cret@h/"],
+)
+def test_a_uri_that_cannot_be_read_is_named_but_not_shown(chosen, uri):
+    with pytest.raises(BadConfig, match=r"MONGO_URI cannot be used: \w+$") as caught:
+        connect(replace(chosen, mongo_uri=uri))
+
+    assert caught.value.__suppress_context__, "a log of the context would show the URI"
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", "a.b", "$x"])
+def test_a_name_that_no_database_can_have_is_refused(chosen, name):
+    with pytest.raises(BadConfig, match="DB_PREFIX, APP_DB or ANALYTICS_DB"):
+        connect(replace(chosen, app_db=name))
+
+
+def test_writes_wait_for_the_majority_and_are_retried(store):
+    options = store.client.options
+
+    assert store.client.write_concern.document == {"w": "majority"}
+    assert options.retry_writes
+    assert options.retry_reads
+    assert options.server_selection_timeout == 5
+
+
+def test_dates_are_aware_and_a_date_beyond_the_calendar_is_a_value(store):
+    store.app.things.insert_one({"_id": 1, "now": datetime(2026, 1, 1, tzinfo=UTC), "far": DatetimeMS(10**15)})
+
+    found = store.app.things.find_one()
+
+    assert found["now"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert int(found["far"]) == 10**15
+
+
+def test_a_store_is_opened_once_per_process(deployed):
+    assert open_store() is open_store()
+
+
+@pytest.fixture
+def nobody_there(monkeypatch):
+    """A port that was free a moment ago, and short patience."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setattr(client, "ANSWER_WITHIN_MS", 300)
+    monkeypatch.setenv("MONGO_URI", f"mongodb://127.0.0.1:{port}/?replicaSet=x")
+    forget_settings()
+    open_store.cache_clear()
+    yield
+    open_store().client.close()
+    open_store.cache_clear()
+    forget_settings()
+
+
+def test_a_server_that_does_not_answer_is_a_failure_in_time(nobody_there):
+    handler = import_module("functions.stats.handlers.refresh_content_stats").handler
+    start = time.monotonic()
+
+    with pytest.raises(Unavailable, match="the database does not answer"):
+        handler({"time": "2026-01-15T12:00:00Z"}, None)
+
+    assert time.monotonic() - start < 5

@@ -1,0 +1,97 @@
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from bson import Decimal128, Int64, ObjectId
+from bson.datetime_ms import DatetimeMS
+
+from shared.clock import epoch_ms
+from shared.store.columns import NO_ID, distinct, id_array, id_keys, known, object_ids, positions, read_columns
+
+MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
+AN_ID = ObjectId(b"an object id")
+JUNK = [None, "7", "", 7, -1, 2.5, float("inf"), Int64(2**40), Decimal128("1.5"), Decimal128("9E+6000"), True, MOMENT]
+JUNK += [datetime(1960, 1, 1, tzinfo=UTC), DatetimeMS(568_971_820_800_000), AN_ID, str(AN_ID), [AN_ID], {"a": 1}, b"x"]
+
+
+def neutral_or(kind, value):
+    """What a value should come as."""
+    if kind == "id":
+        return value if isinstance(value, ObjectId) else NO_ID
+    if kind == "moment":
+        if isinstance(value, datetime):
+            return epoch_ms(value)
+        return int(value) if isinstance(value, DatetimeMS) else 0
+    if isinstance(value, Decimal128):
+        number = float(value.to_decimal())
+        return number if math.isfinite(number) else math.nan
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+@pytest.mark.parametrize("kind", ["id", "moment", "number"])
+def test_columns_say_what_documents_say_and_are_neutral_about_the_rest(store, kind):
+    store.app.things.insert_many([{"_id": i, "x": value} for i, value in enumerate(JUNK)] + [{"_id": 99}])
+
+    read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": (kind, "$x")})["x"]
+
+    found = object_ids(read) if kind == "id" else read.tolist()
+    expected = [neutral_or(kind, value) for value in [*JUNK, None]]
+    assert found == pytest.approx(expected, nan_ok=True) if kind == "number" else found == expected
+
+
+def test_codes_are_what_an_expression_says(store):
+    store.app.things.insert_many([{"_id": i, "x": word} for i, word in enumerate(["b", "a", "z", None, 3, ["a"]])])
+    code = {"$indexOfArray": [["a", "b"], "$x"]}
+
+    read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("code", code)})
+
+    assert read["x"].tolist() == [1, 0, -1, -1, -1, -1]
+
+
+def test_columns_of_one_document_stand_in_one_row_however_many_batches(store, monkeypatch):
+    monkeypatch.setattr("shared.store.columns.DOCUMENTS_A_BATCH", 7)
+    rows = [{"_id": ObjectId(), "at": MOMENT, "n": float(i)} for i in range(50)]
+    store.app.things.insert_many(rows)
+    fields = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n")}
+
+    read = read_columns(store.app.things, [], fields)
+
+    by_id = dict(zip(object_ids(read["id"]), zip(read["at"], read["n"], strict=True), strict=True))
+    assert by_id == {row["_id"]: (epoch_ms(MOMENT), row["n"]) for row in rows}
+
+
+def test_nothing_read_is_empty_columns_of_the_right_kinds(store):
+    fields = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n"), "c": ("code", "$c")}
+
+    read = read_columns(store.app.things, [], fields)
+
+    assert {name: (len(column), column.dtype.str) for name, column in read.items()} == {
+        "id": (0, "|V12"),
+        "at": (0, "<i8"),
+        "n": (0, "<f8"),
+        "c": (0, "<i4"),
+    }
+
+
+def test_ids_survive_the_way_there_and_back():
+    ids = [ObjectId() for _ in range(100)]
+
+    assert object_ids(id_array(ids)) == ids
+    assert sorted(object_ids(distinct(id_array(ids + ids)))) == sorted(ids)
+    assert object_ids(id_array([])) == []
+
+
+def test_different_ids_have_different_keys():
+    ids = [ObjectId(f"{n:024x}") for n in range(2000)] + [ObjectId(f"{n:08x}{'0' * 16}") for n in range(1, 2000)]
+
+    assert len(np.unique(id_keys(id_array(ids)))) == len(ids)
+
+
+def test_an_id_of_zeros_is_none():
+    assert known(id_array([NO_ID, AN_ID])).tolist() == [False, True]
+
+
+def test_positions_in_an_empty_table_are_nowhere():
+    assert positions(np.array([1, 2], "u8"), np.array([], "u8")).tolist() == [-1, -1]
+    assert positions(np.array([], "u8"), np.array([1], "u8")).tolist() == []

@@ -1,0 +1,81 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+
+from shared.errors import Conflict
+from shared.store.leases import Leases
+
+OVER_AT_ONCE = timedelta(milliseconds=-1)
+
+
+@pytest.fixture
+def leases(store):
+    return store.leases
+
+
+@pytest.fixture
+def hasty(store):
+    """Leases whose term is over when it begins."""
+    return Leases(store.analytics, lasts=OVER_AT_ONCE)
+
+
+def test_of_two_holders_the_second_is_refused_by_name(leases):
+    with leases.hold("job"), pytest.raises(Conflict, match="another run of job"), leases.hold("job"):
+        pass
+
+
+def test_different_jobs_do_not_meet(leases):
+    with leases.hold("one"), leases.hold("other"):
+        pass
+
+
+def test_a_lease_is_given_back_whatever_happens(leases):
+    with pytest.raises(KeyError), leases.hold("job"):
+        raise KeyError
+
+    with leases.hold("job"):
+        pass
+
+
+def test_a_lease_that_ran_out_can_be_taken_over(leases, hasty):
+    with hasty.hold("job"), leases.hold("job") as second:
+        second.renew()
+
+
+def test_who_lost_the_lease_cannot_renew_it(leases, hasty):
+    with hasty.hold("job") as first, leases.hold("job"), pytest.raises(Conflict, match="passed to another run"):
+        first.renew()
+
+
+def test_who_lost_the_lease_does_not_end_the_others(leases, hasty):
+    first = hasty.hold("job")
+    first.__enter__()
+    with leases.hold("job") as second:
+        first.__exit__(None, None, None)
+        second.renew()
+
+
+def test_a_lease_that_ran_out_unnoticed_can_still_be_renewed(leases, hasty, store):
+    with hasty.hold("job") as first:
+        assert leases.extend("job", first.holder)
+        with pytest.raises(Conflict), leases.hold("job"):
+            pass
+
+
+def test_of_many_that_ask_at_once_one_holds(leases):
+    together = Barrier(8)
+
+    def ask(_):
+        together.wait()
+        try:
+            with leases.hold("job"):
+                together.wait()
+                return True
+        except Conflict:
+            together.wait()
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(ask, range(8))) == [False] * 7 + [True]

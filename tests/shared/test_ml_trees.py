@@ -1,0 +1,93 @@
+import json
+
+import numpy as np
+import pytest
+import xgboost
+
+from shared.errors import StaleModel
+from shared.ml import trees
+
+PARAMETERS = {"objective": "reg:logistic", "max_depth": 3, "max_bin": 32, "subsample": 0.7, "learning_rate": 0.3}
+
+
+@pytest.fixture
+def examples():
+    rng = np.random.default_rng(4)
+    matrix = rng.normal(size=(500, 3)).astype(np.float32)
+    matrix[rng.random(matrix.shape) < 0.1] = np.nan
+    labels = (np.nan_to_num(matrix[:, 0]) + rng.normal(size=500) > 0).astype(float)
+    return matrix, labels, np.ones(500)
+
+
+def fit(examples, *, rounds=5, rises=(0, 0, 0), start=None):
+    return trees.fit(*examples, parameters=PARAMETERS, rounds=rounds, rises=rises, start=start)
+
+
+def test_the_same_examples_give_the_same_bytes(examples):
+    assert fit(examples) == fit(examples)
+
+
+def test_only_one_thread_works(examples, monkeypatch):
+    asked = {}
+    train, matrix = xgboost.train, xgboost.QuantileDMatrix
+
+    def spied_train(parameters, *others, **named):
+        asked["train"] = parameters["nthread"]
+        return train(parameters, *others, **named)
+
+    def spied_matrix(*others, **named):
+        asked["matrix"] = named["nthread"]
+        return matrix(*others, **named)
+
+    monkeypatch.setattr(xgboost, "train", spied_train)
+    monkeypatch.setattr(xgboost, "QuantileDMatrix", spied_matrix)
+    fit(examples)
+
+    assert asked == {"train": 1, "matrix": 1}
+
+
+def test_a_model_orders_what_it_learnt(examples):
+    matrix, labels, _ = examples
+
+    margins = trees.Trees(fit(examples)).margins(matrix)
+
+    assert margins[labels == 1].mean() > margins[labels == 0].mean() + 0.5
+
+
+def test_a_continued_model_keeps_its_trees_and_gets_more(examples):
+    first = fit(examples, rounds=5)
+    more = fit(examples, rounds=3, start=first)
+
+    assert number_of_trees(more) == 8
+    assert number_of_trees(first) == 5
+    assert fit(examples, rounds=3, start=first) == more
+
+
+def test_a_feature_that_rises_never_lowers_a_score(examples):
+    model = trees.Trees(fit(examples, rises=(1, 0, 0)))
+    ladder = np.zeros((50, 3), np.float32)
+    ladder[:, 0] = np.linspace(-3, 3, 50)
+
+    assert (np.diff(model.margins(ladder)) >= 0).all()
+
+
+def test_without_rows_there_are_no_margins(examples):
+    assert trees.Trees(fit(examples)).margins(np.empty((0, 3), np.float32)).tolist() == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"no model", b"\x80\x04]\x94.", b"{}"])
+def test_what_is_no_model_is_refused(damage):
+    with pytest.raises(StaleModel, match="cannot be read"):
+        trees.Trees(damage)
+
+
+def test_half_a_model_is_refused(examples):
+    model = fit(examples)
+
+    with pytest.raises(StaleModel, match="cannot be read"):
+        trees.Trees(model[: len(model) // 2])
+
+
+def number_of_trees(model: bytes) -> int:
+    booster = xgboost.Booster(model_file=bytearray(model))
+    return len(json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"])

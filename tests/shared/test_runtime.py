@@ -1,0 +1,246 @@
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from shared.config import forget_settings
+from shared.errors import AppError, BadConfig, BadEvent, Conflict, NotFound, Refused, StaleModel, Unavailable
+from shared.report import Report
+from shared.runtime import Request, Tick, on_demand, on_schedule
+
+DUE = "2026-01-15T12:00:00Z"
+EVENT = {"source": "aws.scheduler", "time": DUE}
+
+
+@dataclass
+class Context:
+    aws_request_id: str = "request-1"
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch):
+    """Settings that need no server."""
+    monkeypatch.setenv("MONGO_URI", "mongodb://127.0.0.1:1/")
+    monkeypatch.delenv("FEEDKEEPER_OPTIONS", raising=False)
+    forget_settings()
+    yield
+    forget_settings()
+
+
+def job(outcome):
+    """A handler whose job ends like that."""
+
+    @on_schedule
+    def handler(tick):
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome(tick) if callable(outcome) else outcome
+
+    return handler
+
+
+def metrics_in(text):
+    """Metrics and dimensions out of what was printed in CloudWatch's embedded format."""
+    found = [json.loads(line) for line in text.splitlines() if '"_aws"' in line]
+    assert len(found) == 1
+    told = found[0]["_aws"]["CloudWatchMetrics"][0]
+    return told["Namespace"], {one["Name"]: found[0][one["Name"]] for one in told["Metrics"]}, found[0]
+
+
+def test_a_tick_is_the_moment_the_run_was_due_not_the_moment_it_runs():
+    seen = []
+    job(lambda tick: seen.append(tick) or Report())(EVENT, Context())
+
+    assert seen == [Tick(datetime(2026, 1, 15, 12, tzinfo=UTC))]
+
+
+def test_a_tick_from_another_zone_is_the_same_moment():
+    there = Tick.of({"time": "2026-01-15T19:00:00+07:00"}, clock=datetime(2026, 2, 1, tzinfo=UTC))
+
+    assert there.time == datetime(2026, 1, 15, 12, tzinfo=UTC)
+    assert there.time.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("event", "named"),
+    [
+        (None, "event: a scheduled event is an object, not NoneType"),
+        ([EVENT], "event: a scheduled event is an object, not list"),
+        ("tick", "event: a scheduled event is an object, not str"),
+        ({}, r"event\.time: .* missing"),
+        ({"time": 1768478400}, r"event\.time: .* missing"),
+        ({"time": ""}, r"event\.time: not a moment"),
+        ({"time": "yesterday"}, r"event\.time: not a moment"),
+        ({"time": "2026-13-01T00:00:00Z"}, r"event\.time: not a moment"),
+        ({"time": "2026-01-15T12:00:00"}, r"event\.time: has no time zone"),
+        ({"time": "<aws.scheduler.scheduled-time>"}, r"event\.time: not a moment"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, r"event\.time: lies before 1970"),
+        ({"time": "9999-12-31T23:59:59-14:00"}, r"event\.time: lies in the future"),
+        ({"Records": [{"body": "{}"}]}, r"event\.time"),
+        ({"detail": {"operationType": "insert"}, "time": None}, r"event\.time"),
+    ],
+)
+def test_an_event_that_no_schedule_sends_is_refused(event, named):
+    ran = []
+    handler = job(lambda tick: ran.append(tick))
+
+    with pytest.raises(BadEvent, match=named):
+        handler(event, Context())
+
+    assert ran == []
+
+
+def test_clocks_may_differ_by_a_little():
+    now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+    assert Tick.of(EVENT, clock=now - timedelta(minutes=4)).time == now
+    with pytest.raises(BadEvent):
+        Tick.of(EVENT, clock=now - timedelta(minutes=6))
+
+
+def test_a_warm_up_does_nothing_and_says_so(logged, capsys):
+    ran = []
+
+    assert job(lambda tick: ran.append(tick))({"source": "serverless-plugin-warmup"}, Context()) is None
+
+    assert ran == []
+    assert logged() == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_report_becomes_the_answer_one_log_line_and_metrics(logged, capsys):
+    report = Report(read=5, written=4, removed=1, details={"countries": 2, "model": "v1"})
+
+    answer = job(report)(EVENT, Context())
+
+    assert answer == {"read": 5, "written": 4, "removed": 1, "countries": 2, "model": "v1"}
+    (line,) = logged()
+    assert (line["level"], line["message"], line["report"]) == ("INFO", "done", answer)
+    assert (line["function"], line["correlation_id"]) == ("test_runtime", "request-1")
+    namespace, metrics, told = metrics_in(capsys.readouterr().out)
+    assert namespace == "Feedkeeper"
+    assert metrics == {"read": [5.0], "written": [4.0], "removed": [1.0], "countries": [2.0]}
+    assert told["function"] == "test_runtime"
+
+
+def test_metrics_of_one_run_do_not_leak_into_the_next(capsys):
+    job(Report(read=5, removed=3))(EVENT, Context())
+    capsys.readouterr()
+
+    job(Report(read=1))(EVENT, Context())
+
+    assert metrics_in(capsys.readouterr().out)[1] == {"read": [1.0], "written": [0.0]}
+
+
+def test_ids_of_malformed_documents_are_logged_but_not_all_of_a_flood(logged):
+    answer = job(Report(read=100, malformed=list(range(50))))(EVENT, Context())
+
+    warning = next(line for line in logged() if line["level"] == "WARNING")
+    assert answer["malformed"] == warning["count"] == 50
+    assert warning["first"] == [str(one) for one in range(20)]
+
+
+def test_a_run_while_another_is_under_way_is_a_quiet_skip(logged):
+    answer = job(Conflict("another run of x is under way"))(EVENT, Context())
+
+    assert answer == {"read": 0, "written": 0, "skipped": "another run of x is under way"}
+    assert [line["level"] for line in logged()] == ["INFO"]
+
+
+@pytest.mark.parametrize("kind", [BadConfig, BadEvent, NotFound, Refused, StaleModel, Unavailable])
+def test_a_foreseen_failure_is_logged_once_and_raised(logged, capsys, kind):
+    with pytest.raises(kind, match="the reason"):
+        job(kind("the reason"))(EVENT, Context())
+
+    (line,) = logged()
+    assert (line["level"], line["error"], line["reason"]) == ("ERROR", kind.__name__, "the reason")
+    assert line["retry_helps"] == (kind in (StaleModel, Unavailable))
+    assert capsys.readouterr().out == "", "a failed run tells no counts"
+
+
+def test_an_unforeseen_failure_is_logged_once_with_its_trace_and_raised_as_it_is(logged):
+    with pytest.raises(ZeroDivisionError) as caught:
+        job(lambda tick: 1 / 0)(EVENT, Context())
+
+    (line,) = logged()
+    assert (line["level"], line["error"]) == ("ERROR", "ZeroDivisionError")
+    assert "1 / 0" in line["exception"]
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ServerSelectionTimeoutError("x"), "does not answer: ServerSelectionTimeoutError"),
+        (AutoReconnect("x"), "does not answer: AutoReconnect"),
+        (OperationFailure("x", 13, {"codeName": "Unauthorized"}), "refuses the operation: Unauthorized"),
+        (DuplicateKeyError("x", 11000, {"codeName": "DuplicateKey"}), "refuses the operation: DuplicateKey"),
+        (BulkWriteError({"writeErrors": [{"code": 121}, {"code": 121}]}), r"refuses 2 writes with the codes \[121\]"),
+        (PyMongoError("x"), "failed: PyMongoError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_failure_of_the_database_is_one_of_ours(logged, error, reason):
+    with pytest.raises(Unavailable, match=reason) as caught:
+        job(error)(EVENT, Context())
+
+    assert caught.value.__cause__ is error
+    assert len(logged()) == 1
+
+
+def test_a_missing_setting_is_told_before_anything_is_done(monkeypatch):
+    monkeypatch.delenv("MONGO_URI")
+    forget_settings()
+    ran = []
+
+    with pytest.raises(BadConfig, match="MONGO_URI is missing"):
+        job(lambda tick: ran.append(tick))(EVENT, Context())
+
+    assert ran == []
+
+
+def test_only_two_failures_are_worth_a_retry():
+    kinds = [BadConfig, BadEvent, NotFound, Refused, Conflict, StaleModel, Unavailable]
+
+    assert [kind for kind in kinds if kind.retry_helps] == [StaleModel, Unavailable]
+    assert all(issubclass(kind, AppError) for kind in kinds)
+
+
+def call(event):
+    seen = []
+
+    @on_demand
+    def handler(request):
+        seen.append(request)
+        return Report(details={"name": request.text("name")})
+
+    return handler(event, Context()), seen
+
+
+def test_a_call_gives_its_payload():
+    answer, seen = call({"name": "x" * 128})
+
+    assert answer == {"read": 0, "written": 0, "name": "x" * 128}
+    assert seen[0].payload == {"name": "x" * 128}
+    assert seen[0].time.tzinfo is UTC
+
+
+@pytest.mark.parametrize("event", [None, [], "name", 3])
+def test_a_call_without_an_object_is_refused(event):
+    with pytest.raises(BadEvent, match="event: a call needs an object"):
+        call(event)
+
+
+@pytest.mark.parametrize("value", [None, "", 3, ["x"], "x" * 129])
+def test_a_field_that_is_no_short_text_is_named(value):
+    with pytest.raises(BadEvent, match="name: needs a text"):
+        Request({"name": value}, datetime.now(UTC)).text("name")

@@ -1,0 +1,71 @@
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from shared.store.watermarks import Period
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Some:
+    overlap: timedelta = timedelta(minutes=5)
+    full_every: timedelta = timedelta(days=1)
+    taste: float = 1.0
+
+
+@pytest.fixture
+def marks(store):
+    return store.watermarks
+
+
+def test_the_first_run_looks_at_everything(marks, noon):
+    assert marks.period("job", Some(), now=noon) == Period(None, noon, late=False)
+
+
+def test_the_next_looks_back_to_the_last_and_a_little_further(marks, noon):
+    marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
+
+    following = marks.period("job", Some(), now=noon + HOUR)
+
+    assert following == Period(noon - timedelta(minutes=5), noon, late=False)
+
+
+def test_a_run_that_never_advanced_did_not_happen(marks, noon):
+    marks.period("job", Some(), now=noon)
+
+    assert marks.period("job", Some(), now=noon + HOUR).since is None
+
+
+@pytest.mark.parametrize(
+    ("options", "after"), [(Some(), timedelta(days=1)), (Some(taste=2.0), HOUR)], ids=["a day later", "other options"]
+)
+def test_everything_is_due_again(marks, noon, options, after):
+    marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
+
+    assert marks.period("job", options, now=noon + after) == Period(None, noon + after, late=False)
+
+
+def test_runs_in_between_do_not_put_the_full_one_off(marks, noon):
+    marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
+    for hour in range(1, 24):
+        now = noon + hour * HOUR
+        period = marks.period("job", Some(), now=now)
+        assert (period.since, period.full_at) == (now - HOUR - timedelta(minutes=5), noon)
+        marks.advance("job", Some(), period, now=now)
+
+    assert marks.period("job", Some(), now=noon + 24 * HOUR).since is None
+
+
+def test_an_older_run_is_late(marks, noon):
+    marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
+
+    assert marks.period("job", Some(), now=noon - HOUR).late
+    assert not marks.period("job", Some(), now=noon).late, "a retry of the same run is not"
+
+
+def test_jobs_do_not_share_a_mark(marks, noon):
+    marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
+
+    assert marks.period("other", Some(), now=noon).since is None

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from shared.config import settings
 from shared.errors import AppError, Conflict
@@ -17,7 +17,6 @@ WARM_UP = "serverless-plugin-warmup"
 IDS_LOGGED = 20
 
 _logger = Logger(service="feedkeeper")
-_metrics = Metrics(namespace="Feedkeeper", service="feedkeeper")
 
 
 def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> dict[str, Detail] | None:
@@ -52,11 +51,12 @@ def _tell(name: str, report: Report) -> None:
         _logger.warning("malformed documents", count=len(report.malformed), first=first)
     counts = report.as_dict()
     _logger.info("done", report=counts)
-    _metrics.add_dimension(name="function", value=name)
+    metrics = EphemeralMetrics(namespace="Feedkeeper", service="feedkeeper")  # one process may run several functions
+    metrics.add_dimension(name="function", value=name)
     for metric, value in counts.items():
         if isinstance(value, int | float):
-            _metrics.add_metric(name=metric, unit=MetricUnit.NoUnit, value=value)
-    _metrics.flush_metrics()
+            metrics.add_metric(name=metric, unit=MetricUnit.NoUnit, value=value)
+    metrics.flush_metrics()
 
 
 def _explained(error: Exception) -> AppError | None:

@@ -3,9 +3,9 @@
 For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", type: "content", createdAt: …,
 updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null}
 
-Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2), moment
-of the generation (4, seconds), zero (2): unique to a generation, the same when a generation is built again, and a
-cursor that outlives a generation goes on at the same rank in the next one.
+Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2), seconds
+from the moment of the generation until 2106 (4), zero (2): unique to a generation, the same when a generation is built
+again, and a cursor that outlives a generation goes on at the next rank of the new one.
 """
 
 import math
@@ -30,6 +30,7 @@ from shared.store.contents import PUBLISHED, in_batches
 Document = dict[str, Any]
 
 STAGING = "guestfeeditemstemp"
+LAST_MOMENT = 2**32 - 1  # seconds since 1970
 
 
 class Entry(NamedTuple):
@@ -164,8 +165,8 @@ def row_id(rank: int, country: str, at: datetime) -> ObjectId:
     >>> row_id(0, "th", now) < row_id(1, "th", now)
     True
     """
-    seconds = int(at.timestamp())
-    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + seconds.to_bytes(4, "big") + b"\0\0")
+    left = LAST_MOMENT - int(at.timestamp())
+    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + left.to_bytes(4, "big") + b"\0\0")
 
 
 def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, most: int) -> dict[str, int]:

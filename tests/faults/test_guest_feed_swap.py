@@ -32,8 +32,7 @@ FEED = GuestFeed(rows_per_country=ROWS)
 STEPS = [("put", "before"), ("put", "after"), ("index", "before"), ("index", "after"), ("check", "after")]
 STEPS += [("publish", "before"), ("publish", "after")]
 
-KILLED_RUN = (
-    """
+KILLED_RUN = """
 import os, signal, sys
 from datetime import datetime
 from functions.coldstart import build_guest_feed
@@ -58,10 +57,8 @@ def deadly(*arguments):
 setattr(Staging, step, deadly)
 store = open_store()
 registry = Registry(store.analytics, settings().artifact_keys)
-build_guest_feed.run(store, registry, GuestFeed(rows_per_country=%d), Coldstart(), now=now)
+build_guest_feed.run(store, registry, GuestFeed(rows_per_country=6), Coldstart(), now=now)
 """
-    % ROWS
-)
 
 
 @pytest.fixture

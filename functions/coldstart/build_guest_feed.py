@@ -23,7 +23,7 @@ from shared.store.guest_feed import Staging, least_rows
 NAME = "build_guest_feed"
 
 Floats = NDArray[np.float64]
-Best = list[tuple[int, float]]
+Best = tuple[NDArray[np.int64], Floats]  # places among the candidates and their scores, best first
 
 
 def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldstart, *, now: datetime) -> Report:
@@ -32,19 +32,28 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
     Refused says which check failed; the live feed then stays as it is. The partition `en` holds the list for viewers of
     no known country. The same data and `now` give the same rows.
     """
-    with store.leases.hold(NAME) as lease:
-        history = read_history(store, coldstart, now=now)
-        rankers = Rankers(registry)
-        desk = Desk(history, choose(store, history.posts), rankers, options, coldstart)
-        with store.guest_feed.stage(now, lease.holder) as staging:
-            written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
-            staging.index()
-            live, most = store.guest_feed.rows_by_country(), options.rows_per_country
-            staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
-            lease.renew()
-            staging.publish()
-    details = {"countries": len(written), "lists": len(desk.lists), "refused_models": len(rankers.refused)}
-    return Report(len(history.posts), sum(written.values()), details=details)
+    with store.leases.hold(NAME) as lease, store.guest_feed.stage(now, lease.holder) as staging:
+        written, details = write_lists(store, staging, Rankers(registry), options, coldstart, now=now)
+        staging.index()
+        live, most = store.guest_feed.rows_by_country(), options.rows_per_country
+        staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
+        lease.renew()
+        staging.publish()
+    return Report(details.pop("posts"), sum(written.values()), details=details)
+
+
+def write_lists(
+    store: Store, staging: Staging, rankers: Rankers, options: GuestFeed, coldstart: Coldstart, *, now: datetime
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Write the list of every partition; returns its length by partition, and counts for the report.
+
+    What the lists are made of is given back before they are indexed and checked.
+    """
+    history = read_history(store, coldstart, now=now)
+    desk = Desk(history, choose(store, history.posts), rankers, options, coldstart)
+    written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
+    counts = {"posts": len(history.posts), "countries": len(written), "lists": len(desk.lists)}
+    return written, counts | {"refused_models": len(rankers.refused)}
 
 
 @dataclass(frozen=True)
@@ -61,11 +70,12 @@ class Desk:
 
     def write(self, staging: Staging, partition: str) -> int:
         """Write the list of a country, or of everywhere; returns its length."""
-        best = self.best(NOBODYS if partition == EVERYWHERE else COUNTRIES.index(partition))
-        return staging.put(partition, ((self.candidates.entries[place], score) for place, score in best))
+        places, scores = self.best(NOBODYS if partition == EVERYWHERE else COUNTRIES.index(partition))
+        entries = (self.candidates.entries[place] for place in places.tolist())
+        return staging.put(partition, zip(entries, scores.tolist(), strict=True))
 
     def best(self, country: int) -> Best:
-        """Places among the candidates and scores, best first."""
+        """The list of a country."""
         ranker, taste = self.ranker_of(country), self.taste_of(country)
         read = LANGUAGES[COUNTRIES[country]] if country != NOBODYS else None
         key = (ranker.name, taste, read)
@@ -96,8 +106,8 @@ class Desk:
         fits = 1.0 if country == NOBODYS else language_factor(relation, self.options)
         scores = points(margins) * self.candidates.quality * fits
         scores = spread(scores, self.candidates.author, self.options.per_author_ratio)
-        order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country]
-        return list(zip(order.tolist(), scores[order].tolist(), strict=True))
+        order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country].copy()  # without the rest behind it
+        return order, scores[order]
 
     def _margins_by_relation(self, ranker: Ranker, taste: int) -> Floats:
         """(4, n) margins of every candidate, were its language foreign, English, the reader's own or unknown."""

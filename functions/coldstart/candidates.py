@@ -9,7 +9,7 @@ from functions.coldstart.counters import ENGLISH
 from functions.coldstart.history import Posts
 from shared.config import GuestFeed
 from shared.store import Store
-from shared.store.columns import Columns, distinct, id_keys, object_ids, positions
+from shared.store.columns import Columns, distinct, id_keys, known, object_ids, positions
 from shared.store.guest_feed import Entry
 
 Floats = NDArray[np.float64]
@@ -49,10 +49,9 @@ def choose(store: Store, posts: Posts) -> Candidates:
     post = np.flatnonzero(keep | ~posts.recast)
     ids, authors = object_ids(posts.ids), object_ids(posts.author_ids)
     originals, original_authors = object_ids(posts.originals), object_ids(posts.original_authors)
+    named = visible & known(posts.original_authors)
     entries = [
-        Entry(ids[i], authors[i], originals[i], original_authors[i])
-        if visible[i]
-        else Entry(ids[i], authors[i], None, None)
+        Entry(ids[i], authors[i], originals[i] if visible[i] else None, original_authors[i] if named[i] else None)
         for i in post.tolist()
     ]
     return Candidates(post, posts.author[post], quality(store.posts.quality(), id_keys(posts.ids))[post], entries)
@@ -80,10 +79,10 @@ def quality(said: Columns, posts: NDArray[np.uint64]) -> Floats:
     at = positions(id_keys(said["content"]), posts)
     factor = np.ones(len(posts))
     for part in (sense + _LEAST, np.clip(said["diversity"], 0.0, 1.0) + _LEAST, promotion):
-        known = np.full(len(posts), np.nan)
-        known[at[at >= 0]] = part[at >= 0]
-        mean = np.nanmean(known) if np.isfinite(known).any() else 1.0
-        factor *= np.where(np.isfinite(known), known, mean)
+        found = np.full(len(posts), np.nan)
+        found[at[at >= 0]] = part[at >= 0]
+        mean = np.nanmean(found) if np.isfinite(found).any() else 1.0
+        factor *= np.where(np.isfinite(found), found, mean)
     return factor
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,12 +28,17 @@ NOT_PRIMARY = 10107
 SIGNING_KEY = "a key of the tests, and of nothing else"
 _servers = ExitStack()
 _uri: list[str] = []
+_kept: dict[str, str] = {}  # by server, the prefix of the databases that are kept from test to test
 
 
 def _server_uri() -> str:
     if not _uri:
         _uri.append(_servers.enter_context(mongo_server()))
     return _uri[0]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite-golden", action="store_true", help="write the golden files anew; then read the diff")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,6 +63,9 @@ def mongo_uri(request: pytest.FixtureRequest) -> str:
 def client(mongo_uri: str) -> Iterator[MongoClient[Document]]:
     with MongoClient[Document](mongo_uri, tz_aware=True) as connected:
         yield connected
+        for name in connected.list_database_names():
+            if name.startswith(_kept.get(mongo_uri, name + "x")):
+                connected.drop_database(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +78,16 @@ class Databases:
 
 
 @pytest.fixture
-def environment(mongo_uri: str) -> dict[str, str]:
-    """What a deployment would set, with a prefix of this test's own."""
-    return {"MONGO_URI": mongo_uri, "DB_PREFIX": f"t{uuid4().hex[:12]}-", "ARTIFACT_KEYS": SIGNING_KEY}
+def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a deployment would set, with a prefix that no other test uses at the same time.
+
+    To make every index takes longer than most tests do. So a test with a `store` gets databases that its worker keeps
+    from test to test, empty and with their indexes; any other test gets a pair of its own.
+    """
+    prefix = f"t{uuid4().hex[:12]}-"
+    if "store" in request.fixturenames:
+        prefix = _kept.setdefault(mongo_uri, prefix)
+    return {"MONGO_URI": mongo_uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": SIGNING_KEY}
 
 
 @pytest.fixture
@@ -81,11 +97,27 @@ def chosen(environment: dict[str, str]) -> Settings:
 
 @pytest.fixture
 def databases(client: MongoClient[Document], chosen: Settings, environment: dict[str, str]) -> Iterator[Databases]:
-    """Empty databases, dropped afterwards."""
+    """Empty databases, empty again or dropped afterwards."""
     truth = environment["DB_PREFIX"] + "eval-db"
-    yield Databases(client[chosen.app_db], client[chosen.analytics_db], client[truth])
-    for name in (chosen.app_db, chosen.analytics_db, truth):
-        client.drop_database(name)
+    pair = Databases(client[chosen.app_db], client[chosen.analytics_db], client[truth])
+    yield pair
+    if environment["DB_PREFIX"] in _kept.values():
+        empty(pair)
+    else:
+        for name in (chosen.app_db, chosen.analytics_db, truth):
+            client.drop_database(name)
+
+
+def empty(databases: Databases) -> None:
+    """Delete all documents, and every collection that is not as the schema has it."""
+    indexes = {collection.name: len(collection.indexes) + 1 for collection in schema.COLLECTIONS}
+    for database in (databases.app, databases.analytics, databases.truth):
+        database.command("profile", 0)
+        for name in database.list_collection_names():
+            if len(database[name].index_information()) == indexes.get(name):
+                database[name].delete_many({})
+            else:
+                database[name].drop()
 
 
 @pytest.fixture
@@ -160,3 +192,17 @@ def deployed(environment: dict[str, str], databases: Databases, monkeypatch: pyt
     open_store().client.close()
     open_store.cache_clear()
     forget_settings()
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
+    """Compare with a file of tests/golden, which only `--rewrite-golden` changes."""
+
+    def compare(name: str, found: Any) -> None:
+        file = Path(__file__).parent / "golden" / f"{name}.json"
+        text = json.dumps(found, indent=1, default=str, ensure_ascii=False, sort_keys=True) + "\n"
+        if request.config.getoption("--rewrite-golden"):
+            file.write_text(text)
+        assert json.loads(text) == json.loads(file.read_text())
+
+    return compare

@@ -200,7 +200,7 @@ def _topics(
     known = post >= 0
     tagged, names = store.posts.hashtags(start, now, options.age_from)
     tags = _by_hashtag(positions(id_keys(tagged), posts), names, set(post[known].tolist()))
-    often = [posts_of for posts_of in tags.values() if len(posts_of) >= options.hashtag_uses]
+    often = [tags[name] for name in sorted(tags) if len(tags[name]) >= options.hashtag_uses]
     tag_post = [np.array(posts_of, np.int64) for posts_of in often]
     tag = [np.full(len(posts_of), len(topics) + number) for number, posts_of in enumerate(often)]
     of, topics_of = np.concatenate([post[known], *tag_post]), np.concatenate([topic[known], *tag])

@@ -14,7 +14,7 @@ from shared.config import EngagementStats
 from shared.report import Report
 from shared.store import Store
 from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
-from shared.store.engagement_stats import FIELDS, Counts, added
+from shared.store.engagement_stats import FIELDS, Counts, changed
 from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
@@ -59,10 +59,10 @@ def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: d
     """Count the users that something happened to since then; returns as `count_everything`."""
     acts = store.engagements.on_contents(updated_since=min(since, settled_at))
     retopiced = store.content_topics.changed_since(since)
-    changed = acts["touched"] >= epoch_ms(since)
-    older = changed & (acts["at"] < epoch_ms(settled_at))
+    new = acts["touched"] >= epoch_ms(since)
+    older = new & (acts["at"] < epoch_ms(settled_at))
     unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at)
-    others = (ids_of(acts, changed) | store.engagements.users_of(retopiced, before=now)) - unsettled
+    others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now)) - unsettled
     recount = store.engagements.on_contents(users=unsettled)
     parents = store.content_topics.parents()
 
@@ -73,8 +73,9 @@ def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: d
     settled, fresh = split_acts(recount)
     fresh |= split_acts(of_users(acts, others))[1]
     settled |= dict(store.engagement_stats.settled(others))
-    written = store.engagement_stats.put(rows(settled, fresh), now=now)
-    gone = (unsettled | others) - {user for user, *_ in rows(settled, fresh)}
+    counted = list(rows(settled, fresh))
+    written = store.engagement_stats.put(counted, now=now)
+    gone = (unsettled | others) - {user for user, *_ in counted}
     return len(acts["at"]) + len(recount["at"]), written, store.engagement_stats.remove(gone)
 
 
@@ -105,12 +106,12 @@ def count(acts: Columns, chosen: NDArray[np.bool_], topics: LeafTopics) -> UserC
 def rows(
     settled: Mapping[ObjectId, Counts], fresh: Mapping[ObjectId, Counts]
 ) -> Iterator[tuple[ObjectId, Counts, Counts]]:
-    """(user, all counts, settled counts) of every user who has any."""
+    """(user, all counts, fresh counts) of every user who has any."""
     for user in sorted(settled.keys() | fresh.keys()):
-        base, more = settled.get(user, {}), fresh.get(user)
-        total = added(base, more) if more else base
+        base, more = settled.get(user, {}), fresh.get(user, {})
+        total = changed(base, more) if more else base
         if any(total.values()):
-            yield user, total, base
+            yield user, total, more
 
 
 def ids_of(acts: Columns, chosen: NDArray[np.bool_]) -> set[ObjectId]:

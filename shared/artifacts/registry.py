@@ -50,7 +50,7 @@ class Registry:
 
     def owners(self, family: str) -> set[str]:
         """The keys that have a model of their own."""
-        return set(self._collection(family).distinct("account", {"aliasOf": {"$exists": False}}))
+        return set(self._collection(family).distinct("account", {"version": {"$exists": True}}))
 
     def alias_of(self, family: str, key: str) -> str | None:
         """The key whose model stands in; None when the key has its own, or is not known at all."""
@@ -60,7 +60,7 @@ class Registry:
     def load(
         self, family: str, key: str, fingerprint: str, read: Callable[[Artifact], Model]
     ) -> tuple[Model | None, list[str]]:
-        """The live model, or the last good one before it where that is refused, and why each was refused.
+        """The live model, where that is refused its kept copy or the last good one before it, and why each was refused.
 
         read  makes a model of an artifact; StaleModel where its bytes are none
         None when the key has no model of its own, or none that may be used.
@@ -125,13 +125,8 @@ class Registry:
         if live is None or "aliasOf" in live:
             return
         yield live
-        former = {
-            "family": family,
-            "account": key,
-            "promotedAt": {"$exists": True},
-            "version": {"$ne": live.get("version")},
-        }
-        yield from self._versions.find(former).sort("version", DESCENDING)
+        kept = {"family": family, "account": key, "promotedAt": {"$exists": True}}
+        yield from self._versions.find(kept).sort([("promotedAt", DESCENDING), ("version", DESCENDING)])
 
     def _collection(self, family: str) -> Any:
         if family not in self._live:

@@ -2,9 +2,9 @@
 
 For example: {userId: ObjectId, countLikeContentTopic: {"6a01…": 3}, countCommentContentTopic: {},
 countRecastContentTopic: {}, countQuoteContentTopic: {}, countReportContentTopic: {}, timestamp: "01/31/2026, 13:00:00",
-computedAt: …, settled: {countLikeContentTopic: {"6a01…": 2}, …}}
+computedAt: …, fresh: {countLikeContentTopic: {"6a01…": 1}}}
 
-`settled` is the part of the counts that the last full run made; later runs add what came since. `timestamp` is UTC, in
+`fresh` is the part of the counts that came since the last full run; all else is settled. `timestamp` is UTC, in
 the form that other programs read.
 """
 
@@ -39,7 +39,7 @@ class EngagementStatistics:
         self._stats = analytics[schema.ENGAGEMENT_STATS.name]
 
     def put(self, rows: Iterable[tuple[ObjectId, Counts, Counts]], *, now: datetime) -> int:
-        """Replace the row of each (user, counts, settled counts) and return how many those were."""
+        """Replace the row of each (user, counts, fresh counts) and return how many those were."""
         ahead, written = Ahead(), 0
         rows = iter(rows)
         while batch := [self._replacement(*row, now) for row in islice(rows, ROWS_A_WRITE)]:
@@ -51,8 +51,8 @@ class EngagementStatistics:
     def settled(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, Counts]]:
         """What the last full run counted, for those of `users` who have a row."""
         for ids in in_batches(users):
-            for row in self._stats.find({"userId": {"$in": ids}}, {"userId": 1, "settled": 1}):
-                yield row["userId"], row["settled"]
+            for row in self._stats.find({"userId": {"$in": ids}}):
+                yield row["userId"], changed({field: row[field] for field in FIELDS.values()}, row["fresh"], -1)
 
     def remove(self, users: Iterable[ObjectId]) -> int:
         """Delete the rows of these users and return how many there were."""
@@ -62,22 +62,27 @@ class EngagementStatistics:
         """Delete the rows that the full run of that moment did not write; returns how many."""
         return self._stats.delete_many({"computedAt": {"$ne": now}}).deleted_count
 
-    def _replacement(self, user: ObjectId, counts: Counts, settled: Counts, now: datetime) -> ReplaceOne[Document]:
+    def _replacement(self, user: ObjectId, counts: Counts, fresh: Counts, now: datetime) -> ReplaceOne[Document]:
         stamp = {"userId": user, "timestamp": now.strftime("%m/%d/%Y, %H:%M:%S"), "computedAt": now}
-        row = stamp | {field: counts.get(field, {}) for field in FIELDS.values()} | {"settled": settled}
+        row = stamp | {field: counts.get(field, {}) for field in FIELDS.values()} | {"fresh": fresh}
         return ReplaceOne({"userId": user}, row, upsert=True)
 
 
-def added(left: Mapping[str, Mapping[str, int]], right: Mapping[str, Mapping[str, int]]) -> Counts:
-    """Both counts together.
+def changed(counts: Mapping[str, Mapping[str, int]], by: Mapping[str, Mapping[str, int]], sign: int = 1) -> Counts:
+    """The counts with others added, or taken away where `sign` is -1; what comes to nothing is left out.
 
-    >>> added({"a": {"x": 1}}, {"a": {"x": 2, "y": 1}})
+    >>> changed({"a": {"x": 1}}, {"a": {"x": 2, "y": 1}})
     {'a': {'x': 3, 'y': 1}}
+    >>> changed({"a": {"x": 3, "y": 1}}, {"a": {"y": 1}}, -1)
+    {'a': {'x': 3}}
     """
-    total: Counts = {}
-    for counts in (left, right):
-        for field, topics in counts.items():
-            into = total.setdefault(field, {})
-            for topic, number in topics.items():
-                into[topic] = into.get(topic, 0) + number
+    total = {field: dict(topics) for field, topics in counts.items()}
+    for field, topics in by.items():
+        into = total.setdefault(field, {})
+        for topic, number in topics.items():
+            left = into.get(topic, 0) + sign * number
+            if left:
+                into[topic] = left
+            else:
+                into.pop(topic, None)
     return total

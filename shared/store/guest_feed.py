@@ -3,9 +3,9 @@
 For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", type: "content", createdAt: …,
 updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null}
 
-Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2), seconds
-from the moment of the generation until 2106 (4), zero (2): unique to a generation, the same when a generation is built
-again, and a cursor that outlives a generation goes on at the next rank of the new one.
+Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2),
+seconds from the moment of the generation until 2106 (4), zero (2): unique to a generation, the same when a generation
+is built again, and a cursor that outlives a generation goes on at the next rank of the new one.
 """
 
 import math

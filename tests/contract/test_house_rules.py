@@ -71,13 +71,13 @@ def handlers_hold_the_settings(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def drivers_stay_in_their_rooms(path: Path, tree: ast.Module) -> Iterator[str]:
-    """MongoDB in the store and the artifacts, AWS in the runtime, trees in ml; an ObjectId is a type that all may name."""
+    """MongoDB in the store and the artifacts, AWS in the runtime, trees in ml; all may name the type ObjectId."""
     if not within(path, "functions", "shared"):
         return
     for module, name in imported(tree):
-        if is_of(module, "pymongo", "bson", "gridfs") and not within(path, "shared/store", "shared/artifacts"):
-            if (module, name) != ("bson", "ObjectId"):
-                yield f"{path} imports {module} {name}: the store speaks to MongoDB"
+        of_mongo = is_of(module, "pymongo", "bson", "gridfs") and (module, name) != ("bson", "ObjectId")
+        if of_mongo and not within(path, "shared/store", "shared/artifacts"):
+            yield f"{path} imports {module} {name}: the store speaks to MongoDB"
         if is_of(module, "boto3", "botocore", "aws_lambda_powertools") and not within(path, "shared/runtime"):
             yield f"{path} imports {module}: the runtime speaks to AWS"
         if is_of(module, "xgboost") and not within(path, "shared/ml"):
@@ -108,7 +108,9 @@ def only_the_runtime_reads_the_clock(path: Path, tree: ast.Module) -> Iterator[s
 
 
 def nothing_runs_what_it_reads(path: Path, tree: ast.Module) -> Iterator[str]:
-    """No pickle and no eval: what stands in a database is data."""
+    """No pickle and no eval: what stands in a database is data. Tests may make what must be refused."""
+    if within(path, "tests"):
+        return
     for module, _ in imported(tree):
         if is_of(module, *UNSAFE):
             yield f"{path} imports {module}"
@@ -136,9 +138,8 @@ def every_file_has_a_name_of_its_own(path: Path, tree: ast.Module) -> Iterator[s
 
 
 def every_package_says_what_lives_in_it(path: Path, tree: ast.Module) -> Iterator[str]:
-    if path.name == "__init__.py" and within(path, "functions", "shared", "local", "relay", "layers", "benchmarks"):
-        if not ast.get_docstring(tree):
-            yield f"{path} has no docstring"
+    if path.name == "__init__.py" and not within(path, "tests") and not ast.get_docstring(tree):
+        yield f"{path} has no docstring"
 
 
 def repositories_stay_short(path: Path, tree: ast.Module) -> Iterator[str]:
@@ -162,7 +163,7 @@ def what_is_public_says_what_it_does(path: Path, tree: ast.Module) -> Iterator[s
 
 def one_of_its_room(path: Path, tree: ast.Module, node: ast.ClassDef) -> bool:
     """A repository is its module, whose docstring shows a document; a section of options is its commented fields."""
-    repository = within(path, "shared/store") and "For example" in (ast.get_docstring(tree) or "")
+    repository = within(path, "shared/store") and "{" in (ast.get_docstring(tree) or "")
     return repository or within(path, "shared/config/options.py")
 
 
@@ -210,7 +211,7 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("shared/x.py", "from time import time", "shared/x.py", "from time import sleep"),
     ],
     nothing_runs_what_it_reads: [
-        ("tests/x.py", "import pickle", "tests/x.py", "import json"),
+        ("local/x.py", "import pickle", "tests/x.py", "import pickle"),
         ("shared/x.py", "from joblib import load", "shared/x.py", "from json import load"),
         ("shared/x.py", "eval('1')", "shared/x.py", "literal_eval('1')"),
         ("shared/x.py", "np.load(f, allow_pickle=True)", "shared/x.py", "np.load(f, allow_pickle=False)"),

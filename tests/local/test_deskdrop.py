@@ -43,7 +43,7 @@ def run(databases: Databases, noon: datetime) -> Import:
 
 def written(path: Path, rows: list[str], header: str = HEADER) -> Path:
     text = "\n".join([header, *rows, ""]).encode()
-    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path
 
 
@@ -235,7 +235,7 @@ def test_progress_ends_with_every_document_of_every_collection(
     }
 
 
-PACKED = gzip.compress("\n".join([HEADER, *ROWS * 50]).encode())
+PACKED = gzip.compress("\n".join([HEADER, *ROWS * 50]).encode(), mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ PACKED = gzip.compress("\n".join([HEADER, *ROWS * 50]).encode())
     [
         ("events.csv", b"", "is empty"),
         ("events.csv.gz", b"", "is empty"),
-        ("events.csv.gz", gzip.compress(b""), "is empty"),
+        ("events.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("events.csv", b"timestamp,eventType,contentId\n1,VIEW,c1\n", "no column personId, sessionId, userCountry"),
         ("events.csv.gz", HEADER.encode(), "is not gzip"),
         ("events.csv.gz", PACKED[: len(PACKED) // 2], "truncated"),

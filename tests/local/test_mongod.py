@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -13,6 +14,8 @@ from pymongo.errors import PyMongoError
 from local import mongod
 from local.mongod import find_binary, mongo_server
 from shared.errors import BadConfig, Unavailable
+
+Document = dict[str, Any]
 
 START = """
 import time
@@ -49,7 +52,7 @@ def test_a_server_is_soon_ready_and_a_primary(tmp_path):
     start = time.monotonic()
     with mongo_server(tmp_path / "data") as uri:
         assert time.monotonic() - start < 15
-        with MongoClient(uri) as client:
+        with MongoClient[Document](uri) as client:
             hello = client.admin.command("hello")
             assert hello["setName"] == "feedkeeper"
             assert hello["isWritablePrimary"]
@@ -58,12 +61,12 @@ def test_a_server_is_soon_ready_and_a_primary(tmp_path):
 
     assert not listens(uri)
 
-    with mongo_server(tmp_path / "data") as again, MongoClient(again) as client:
+    with mongo_server(tmp_path / "data") as again, MongoClient[Document](again) as client:
         assert client.things.one.count_documents({}) == 1, "a folder of one's own keeps its data, whatever the port"
 
 
 def test_a_temporary_folder_is_cleared_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(mongod.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     with mongo_server():
         assert list(tmp_path.iterdir()) != []
@@ -124,10 +127,10 @@ def test_a_server_that_ends_at_once_says_where_the_reason_is(monkeypatch, tmp_pa
 
 
 def test_a_server_leaves_no_process_behind(tmp_path):
-    with mongo_server(tmp_path) as uri, MongoClient(uri, serverSelectionTimeoutMS=500) as client:
+    with mongo_server(tmp_path) as uri, MongoClient[Document](uri, serverSelectionTimeoutMS=500) as client:
         number = client.admin.command("serverStatus")["pid"]
 
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
-    with MongoClient(uri, serverSelectionTimeoutMS=200) as client, pytest.raises(PyMongoError):
+    with MongoClient[Document](uri, serverSelectionTimeoutMS=200) as client, pytest.raises(PyMongoError):
         client.admin.command("ping")

@@ -209,14 +209,15 @@ def test_a_model_of_its_own_takes_the_place_of_the_stand_in_and_back(registry, a
     ],
     ids=["bytes", "signature", "features", "layout", "digest", "metrics"],
 )
-def test_where_the_live_model_is_refused_the_last_good_one_answers(versions, databases, damage):
+def test_where_the_live_model_is_refused_its_copy_or_the_last_good_one_answers(versions, databases, damage):
     databases.analytics.mlArtifacts_country.update_one({"account": "th"}, damage)
-    databases.analytics.artifactVersions.update_one({"version": "v2"}, damage)
+    assert live(versions)[0] == b"model v3"
+    databases.analytics.artifactVersions.update_many({"version": {"$in": ["v2", "v3"]}}, damage)
 
     model, refused = live(versions)
 
     assert model == b"model v1"
-    assert len(refused) == 2
+    assert len(refused) == 3
     assert all("country/th" in reason for reason in refused)
 
 
@@ -224,7 +225,16 @@ def test_a_candidate_that_was_never_live_does_not_stand_in_for_a_damaged_model(v
     versions.add(artifact("v9"))
     databases.analytics.mlArtifacts_country.update_one({"account": "th"}, {"$set": {"artifact": b"damaged"}})
 
+    databases.analytics.artifactVersions.update_one({"version": "v3"}, {"$set": {"artifact": b"damaged"}})
+
     assert live(versions)[0] == b"model v2"
+
+
+def test_after_a_rollback_the_copy_of_what_is_live_comes_first(versions, databases, noon):
+    versions.promote("country", "th", "v1", instead_of="v3", at=noon + HOUR)
+    databases.analytics.mlArtifacts_country.update_one({"account": "th"}, {"$set": {"artifact": b"damaged"}})
+
+    assert live(versions)[0] == b"model v1"
 
 
 def test_a_model_that_its_reader_cannot_use_gives_way_to_the_last_good_one(versions):
@@ -233,7 +243,7 @@ def test_a_model_that_its_reader_cannot_use_gives_way_to_the_last_good_one(versi
             raise StaleModel("no trees")
         return one.model
 
-    assert versions.load("country", "th", FEATURES, read) == (b"model v2", ["no trees"])
+    assert versions.load("country", "th", FEATURES, read) == (b"model v2", ["no trees", "no trees"])
 
 
 def test_without_a_good_version_there_is_no_model(versions, databases):
@@ -243,7 +253,7 @@ def test_without_a_good_version_there_is_no_model(versions, databases):
     model, refused = live(versions)
 
     assert model is None
-    assert len(refused) == 3
+    assert len(refused) == 4
 
 
 def test_a_model_of_another_family_is_refused(registry, artifact, databases, noon):

@@ -4,6 +4,7 @@ import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from bson import BSON, CodecOptions
@@ -39,7 +40,7 @@ def through_bson(document):
     return BSON.encode(document).decode(CODEC)
 
 
-CODEC = CodecOptions(tz_aware=True)
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 
 def test_what_is_sealed_comes_back_whole(stored):

@@ -1,5 +1,6 @@
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,11 +8,24 @@ from bson import Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from shared.clock import epoch_ms
-from shared.store.columns import NO_ID, distinct, id_array, id_keys, known, object_ids, positions, read_columns
+from shared.store.columns import NO_ID, Kind, distinct, id_array, id_keys, known, object_ids, positions, read_columns
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
 AN_ID = ObjectId(b"an object id")
-JUNK = [None, "7", "", 7, -1, 2.5, float("inf"), Int64(2**40), Decimal128("1.5"), Decimal128("9E+6000"), True, MOMENT]
+JUNK: list[Any] = [
+    None,
+    "7",
+    "",
+    7,
+    -1,
+    2.5,
+    float("inf"),
+    Int64(2**40),
+    Decimal128("1.5"),
+    Decimal128("9E+6000"),
+    True,
+    MOMENT,
+]
 JUNK += [datetime(1960, 1, 1, tzinfo=UTC), DatetimeMS(568_971_820_800_000), AN_ID, str(AN_ID), [AN_ID], {"a": 1}, b"x"]
 
 
@@ -53,7 +67,7 @@ def test_columns_of_one_document_stand_in_one_row_however_many_batches(store, mo
     monkeypatch.setattr("shared.store.columns.DOCUMENTS_A_BATCH", 7)
     rows = [{"_id": ObjectId(), "at": MOMENT, "n": float(i)} for i in range(50)]
     store.app.things.insert_many(rows)
-    fields = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n")}
+    fields: dict[str, tuple[Kind, str]] = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n")}
 
     read = read_columns(store.app.things, [], fields)
 
@@ -62,7 +76,12 @@ def test_columns_of_one_document_stand_in_one_row_however_many_batches(store, mo
 
 
 def test_nothing_read_is_empty_columns_of_the_right_kinds(store):
-    fields = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n"), "c": ("code", "$c")}
+    fields: dict[str, tuple[Kind, str]] = {
+        "id": ("id", "$_id"),
+        "at": ("moment", "$at"),
+        "n": ("number", "$n"),
+        "c": ("code", "$c"),
+    }
 
     read = read_columns(store.app.things, [], fields)
 

@@ -26,7 +26,7 @@ def before(events, key, moment):
 
 
 def test_counts_are_those_of_a_search_through_all_events(events, questions):
-    counted = AsOf(*events, origin=-DAYS_30).count(*questions)
+    counted = AsOf(events[0], events[1], -DAYS_30).count(questions[0], questions[1])
 
     assert counted.tolist() == [len(before(events, key, at)) for key, at in zip(*questions, strict=True)]
     assert counted.max() > 50
@@ -34,7 +34,7 @@ def test_counts_are_those_of_a_search_through_all_events(events, questions):
 
 @pytest.mark.parametrize("half_life", [6.0, 24.0, 72.0])
 def test_faded_counts_are_sums_of_halvings(events, questions, half_life):
-    counted = AsOf(*events, origin=-DAYS_30, half_life_hours=half_life).count(*questions)
+    counted = AsOf(events[0], events[1], -DAYS_30, half_life).count(questions[0], questions[1])
 
     each = [np.exp2((before(events, key, at) - at) / half_life).sum() for key, at in zip(*questions, strict=True)]
     np.testing.assert_allclose(counted, each, rtol=1e-9, atol=1e-12)
@@ -50,7 +50,7 @@ def test_old_events_of_one_key_are_not_lost_in_many_new_ones_of_another():
 
 
 def test_the_last_event_is_the_newest_before_the_moment(events, questions):
-    last = AsOf(*events, origin=-DAYS_30).last(*questions)
+    last = AsOf(events[0], events[1], -DAYS_30).last(questions[0], questions[1])
 
     each = [before(events, key, at).max(initial=-np.inf) for key, at in zip(*questions, strict=True)]
     np.testing.assert_allclose(last, each)
@@ -68,7 +68,7 @@ def test_an_event_is_not_before_its_own_moment(half_life):
 
 
 def test_a_moment_before_all_events_or_behind_them_counts_none_or_all(events):
-    counters = AsOf(*events, origin=-DAYS_30)
+    counters = AsOf(events[0], events[1], -DAYS_30)
 
     assert counters.count(np.arange(40), np.full(40, -1e6)).sum() == 0
     assert counters.count(np.arange(40), np.full(40, 1e6)).sum() == 4000

@@ -1,10 +1,15 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from shared.ml.features import Feature, FeatureSet
 
-LIKES = Feature("likes", "count", lambda rows: rows)
-AGE = Feature("age", "hours", lambda rows: rows * 2.0)
+Rows = NDArray[Any]
+
+LIKES: Feature[Rows] = Feature("likes", "count", lambda rows: rows)
+AGE: Feature[Rows] = Feature("age", "hours", lambda rows: rows * 2.0)
 
 
 @pytest.mark.parametrize(
@@ -23,9 +28,9 @@ def test_the_fingerprint_changes_with_names_units_and_order(other):
 
 
 def test_the_fingerprint_of_the_same_features_is_the_same():
-    again = Feature("likes", "count", lambda rows: rows + 0, rises=1), AGE
+    likes: Feature[Rows] = Feature("likes", "count", lambda rows: rows + 0, rises=1)
 
-    assert FeatureSet(again).fingerprint == FeatureSet((LIKES, AGE)).fingerprint
+    assert FeatureSet((likes, AGE)).fingerprint == FeatureSet((LIKES, AGE)).fingerprint
 
 
 def test_a_matrix_has_one_column_a_feature_in_their_order():

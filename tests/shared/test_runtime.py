@@ -58,7 +58,12 @@ def metrics_in(text):
 
 def test_a_tick_is_the_moment_the_run_was_due_not_the_moment_it_runs():
     seen = []
-    job(lambda tick: seen.append(tick) or Report())(EVENT, Context())
+
+    def remember(tick):
+        seen.append(tick)
+        return Report()
+
+    job(remember)(EVENT, Context())
 
     assert seen == [Tick(datetime(2026, 1, 15, 12, tzinfo=UTC))]
 

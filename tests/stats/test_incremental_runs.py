@@ -20,7 +20,7 @@ WORDS = ("#goal", "#Goal", "#GOAL", "#น้ำท่วม", "#song", "#Đẹp"
 TYPES = ("short", "image", "blog")
 KINDS = ("like", "comment", "recast", "quote", "report", "seen")
 FAR = timedelta(days=1000)
-BOOKKEEPING = ("scoredAt", "computedAt", "settled", "timestamp")
+BOOKKEEPING = ("scoredAt", "computedAt", "fresh", "timestamp")
 
 
 @dataclass

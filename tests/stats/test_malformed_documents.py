@@ -136,6 +136,10 @@ def junk(databases, noon):
             one["contentId"] = an_id(f"post of {one['_id']}")
     with suppress(BulkWriteError):  # some kinds of junk are the same `contentId`, which is unique
         app.contentinfo.insert_many(broken_info, ordered=False)
+    on = [one["contentId"] for one in broken_info if isinstance(one.get("contentId"), ObjectId)]
+    app.engagements.insert_many(
+        engagement("dora", str(what), at=noon - timedelta(hours=1), targetRef=DBRef("content", what)) for what in on
+    )
     return databases
 
 

@@ -58,7 +58,7 @@ def test_a_row_is_what_other_programs_read(store, databases, topics, noon):
         "countReportContentTopic": {},
         "timestamp": "01/31/2026, 12:00:00",
         "computedAt": noon,
-        "settled": made,
+        "fresh": {},
     }
 
 

@@ -1,0 +1,176 @@
+"""python -m benchmarks: every floor, measured in one run.
+
+Uses the embedded MongoDB, or the one of MONGO_URI if it is on this machine. Ends with code 1 when a floor is missed.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from benchmarks import table
+from benchmarks.floors import Figure
+from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
+from benchmarks.places import NOW, Tell, load_average, machine, open_place
+from benchmarks.quality import Judgement, judge, mean_ratios
+from benchmarks.swaps import Seen, under_readers
+from local.mongod import mongo_server
+from local.world import SIZES
+from shared.errors import AppError
+
+RESULTS = Path(__file__).parent / "results"
+STEMS = tuple(job.stem for job in JOBS)
+PARTS = (*STEMS, "swaps", "quality")
+RUN_ONCE = ("L",)  # too large to repeat, and without floors
+NO_QUALITY = ("L",)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+if not console.is_terminal:
+    console = Console(width=200)  # a file folds nothing
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything that one run found."""
+
+    machine: dict[str, Any]
+    began_at: datetime
+    load_at_start: float
+    jobs: list[Measured] = field(default_factory=list)
+    swaps: Seen | None = None
+    quality: list[Judgement] = field(default_factory=list)
+    took_s: float = 0.0
+
+    def figures(self) -> list[Figure]:
+        """All that may have a floor."""
+        of_jobs = [figure for one in self.jobs for figure in (one.seconds, one.peak_mb)]
+        of_swaps = list(self.swaps.figures().values()) if self.swaps else []
+        return of_jobs + of_swaps + list(mean_ratios(self.quality).values())
+
+    def sheets(self) -> list[table.Sheet]:
+        """One table per part that was measured."""
+        found = []
+        if self.jobs:
+            found.append(table.of_jobs(self.jobs))
+        if len({one.size for one in self.jobs}) > 1:
+            found.append(table.of_growth(self.jobs))
+        if self.swaps:
+            found.append(table.of_swaps(self.swaps))
+        if self.quality:
+            found += [table.of_ratios(self.quality), table.of_rankers(self.quality)]
+        return found
+
+    def save(self, name: str) -> None:
+        """Write `<name>.json` and `<name>.md`."""
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(json.dumps(plain(self), indent=1) + "\n")
+        where = ", ".join(f"{key} {value}" for key, value in self.machine.items())
+        head = (
+            f"# {name}\n\n{self.began_at:%Y-%m-%d %H:%M} UTC, {self.took_s:.0f} s, load {self.load_at_start}; {where}\n"
+        )
+        (RESULTS / f"{name}.md").write_text("\n".join([head, *(sheet.markdown() for sheet in self.sheets())]))
+
+
+def plain(value: Any) -> Any:
+    """As JSON holds it; a figure also says whether it meets its floor.
+
+    >>> plain([Figure(1, "s", 2)])
+    [{'value': 1, 'unit': 's', 'floor': 2, 'at_least': False, 'met': True}]
+    """
+    if is_dataclass(value):
+        known = {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        return known | {"met": value.met} if isinstance(value, Figure) else known
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+@app.command(help=__doc__)
+def bench(
+    sizes: Annotated[str, typer.Option(help="of the demo networks: XS, S, M, L")] = "S,M",
+    runs: Annotated[int, typer.Option(min=1, help="of each job; the median counts")] = 3,
+    seeds: Annotated[
+        str, typer.Option(help="of the networks that rankers are judged on; jobs run on the first")
+    ] = "7,8,9",
+    only: Annotated[str, typer.Option(help=f"some of {', '.join(PARTS)}")] = "",
+    name: Annotated[str, typer.Option(help="of the files in benchmarks/results")] = "",
+) -> None:
+    """Measure, print, save."""
+    chosen_sizes, chosen = _chosen(sizes, tuple(SIZES), "--sizes"), set(_chosen(only, PARTS, "--only") or PARTS)
+    chosen_seeds = [int(seed) for seed in seeds.split(",")]
+    began = time.perf_counter()
+    with mongo_server() as uri, console.status("") as status:
+        results = Results(machine(uri), datetime.now(UTC), load_average())
+
+        def tell(what: str) -> None:
+            status.update(f"{time.perf_counter() - began:6.0f} s  {what}")
+
+        for size in chosen_sizes:
+            measure_size(uri, size, chosen, chosen_seeds, 1 if size in RUN_ONCE else runs, results, tell)
+        if "swaps" in chosen:
+            with open_place(uri, "XS", chosen_seeds[0], tell) as place:
+                results.swaps = under_readers(place, tell)
+                console.print(f"swaps: {results.swaps.counts} {results.swaps.errors}", highlight=False)
+    results.took_s = round(time.perf_counter() - began, 1)
+    for sheet in results.sheets():
+        sheet.show(console)
+    whole = not only and {"S", "M"} <= set(chosen_sizes) and runs >= 3 and len(chosen_seeds) >= 3
+    results.save(name or ("full" if whole else "partial"))
+    asked = [figure.met for figure in results.figures() if figure.met is not None]
+    console.print(f"{sum(asked)} of {len(asked)} floors met, in {results.took_s:.0f} s")
+    raise typer.Exit(0 if all(asked) else 1)
+
+
+def measure_size(
+    uri: str, size: str, chosen: set[str], seeds: Sequence[int], runs: int, results: Results, tell: Tell
+) -> None:
+    """All that is measured on networks of one size; quality first, since the jobs' changes come after it."""
+    judged = "quality" in chosen and size not in NO_QUALITY
+    stems = chosen & set(STEMS)
+    for number, seed in enumerate(seeds):
+        measured = stems and number == 0
+        if not judged and not measured:
+            continue
+        with open_place(uri, size, seed, tell) as place:
+            if judged:
+                tell(f"{size}, seed {seed}: train_coldstart")
+                trained = from_nothing(place, TRAIN, NOW)
+                for one in judge(place, tell):
+                    results.quality.append(one)
+                    console.print(f"{size} seed {seed}, {one.protocol}: {one.ratio.told}", highlight=False)
+                console.print(f"{size} seed {seed}: {trained.report}", highlight=False)
+            if measured:
+                for found in measure(place, stems, runs, tell):
+                    results.jobs.append(found)
+                    figures = f"{found.seconds.told}, {found.peak_mb.told}"
+                    console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
+
+
+def _chosen(given: str, allowed: tuple[str, ...], option: str) -> list[str]:
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    unknown = [name for name in names if name not in allowed]
+    if unknown:
+        raise typer.BadParameter(f"{option}: no {unknown[0]}; there are {', '.join(allowed)}")
+    return names
+
+
+def main() -> None:
+    """Errors that we foresaw are one line, without a trace."""
+    try:
+        app()
+    except AppError as error:
+        console.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

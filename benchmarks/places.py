@@ -1,0 +1,115 @@
+"""Demo networks to measure on: databases of their own on one server, gone afterwards."""
+
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from os import cpu_count, getloadavg, sysconf
+from pathlib import Path
+from typing import Any
+
+from pymongo.database import Database
+
+from local.world import SIZES, World, build_world, truth_documents, write_world
+from local.world.ids import Identities
+from shared.config import Settings, load
+from shared.store import Store, connect, schema
+
+Document = dict[str, Any]
+Tell = Callable[[str], None]
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)  # every network is drawn around this moment
+KEY = "a signing key of the benchmarks, and of nothing else"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A network, and how to get at it.
+
+    environment  what a deployment would set, for child processes
+    truth        what people did after NOW; no function may read it
+    """
+
+    size: str
+    seed: int
+    world: World
+    environment: dict[str, str]
+    settings: Settings
+    store: Store
+    truth: Database[Document]
+
+    def settle(self) -> None:
+        """Have the server finish writing what came before, so that it is not on the next one's clock."""
+        self.store.client.admin.command("fsync")
+
+    def add_text(self) -> None:
+        """Also leave what a text pipeline would know: topics, and the language and topic of most posts."""
+        ids = Identities(self.world)
+        self.store.analytics[schema.TOPICS.name].insert_many(list(truth_documents.topics(self.world, ids)))
+        info = list(truth_documents.content_info(self.world, ids))
+        self.store.app[schema.CONTENT_INFO.name].insert_many(info, ordered=False)
+
+
+@contextmanager
+def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
+    """Write a network with every index of the schema; its databases are dropped on exit."""
+    environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{size}-{seed}-", "ARTIFACT_KEYS": KEY}
+    settings = load(environment)
+    store = connect(settings)
+    truth = store.client[f"{environment['DB_PREFIX']}eval-db"]
+    tell(f"world {size}, seed {seed}: drawing")
+    world = build_world(replace(SIZES[size], seed=seed), now=NOW)
+    try:
+        write_world(
+            world,
+            store.app,
+            store.analytics,
+            truth,
+            progress=lambda name, done, total: tell(f"world {size}, seed {seed}: {name} {done:,} of {total:,}"),
+        )
+        schema.apply(store.app, store.analytics)
+        yield Place(size, seed, world, environment, settings, store, truth)
+    finally:
+        for database in (store.app, store.analytics, truth):
+            store.client.drop_database(database)
+        store.client.close()
+
+
+def machine(store_uri: str) -> Document:
+    """What the figures were measured on."""
+    store = connect(load({"MONGO_URI": store_uri}))
+    with store.client:
+        version = store.client.server_info()["version"]
+    return {
+        "cores": cpu_count(),
+        "memory_gb": round(sysconf("SC_PAGE_SIZE") * sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "processor": _processor(),
+        "python": platform.python_version(),
+        "mongodb": version,
+    }
+
+
+def load_average() -> float:
+    """Processes that wanted a core in the last minute; what is above our own two or three is disturbance."""
+    return round(getloadavg()[0], 2)
+
+
+def server_cpu_seconds(store: Store) -> float | None:
+    """Processor time that the server has used since it began; None where it is not a process of this machine."""
+    process = Path(f"/proc/{store.client.admin.command('serverStatus')['pid']}")
+    try:
+        if not (process / "comm").read_text().startswith("mongod"):
+            return None
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

@@ -1,0 +1,78 @@
+"""A world that tests only read, with its models and its feed, and an empty network for each test that writes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from functions.coldstart import build_guest_feed, train_coldstart
+from functions.coldstart.counters import Counters
+from functions.coldstart.history import History, read_history
+from shared.artifacts import Registry
+from shared.config import load
+from shared.report import Report
+from tests.coldstart.networks import (
+    NOON,
+    QUICK,
+    SHORT,
+    Network,
+    index_artifacts,
+    opened,
+    write_three_countries,
+    write_village,
+)
+
+Document = dict[str, Any]
+Build = Callable[..., Report]
+
+
+@pytest.fixture(scope="session")
+def world(mongo_uri: str, client: MongoClient[Document]) -> Iterator[Network]:
+    """Three countries with models of their own and a published feed; to be read only."""
+    with opened(mongo_uri, client) as network:
+        write_three_countries(network)
+        train_coldstart.run(network.store, network.registry, QUICK, now=NOON)
+        build_guest_feed.run(network.store, network.registry, SHORT, QUICK, now=NOON)
+        yield network
+
+
+@pytest.fixture(scope="session")
+def history(world: Network) -> History:
+    return read_history(world.store, QUICK, now=NOON, with_exposures=True)
+
+
+@pytest.fixture(scope="session")
+def counters(history: History) -> Counters:
+    return Counters(history)
+
+
+@pytest.fixture
+def fresh(world: Network, client: MongoClient[Document]) -> Iterator[Registry]:
+    """A registry without models, for training on the shared world."""
+    name = f"r{uuid4().hex[:12]}"
+    index_artifacts(client[name])
+    yield Registry(client[name], load(world.environment).artifact_keys)
+    client.drop_database(name)
+
+
+@pytest.fixture
+def village(mongo_uri: str, client: MongoClient[Document]) -> Iterator[Network]:
+    """Thirty posts, three readers, no models."""
+    with opened(mongo_uri, client) as network:
+        write_village(network.store)
+        yield network
+
+
+@pytest.fixture
+def build(village: Network) -> Build:
+    """Build the village's feed; keywords are options of the feed."""
+
+    def run(*, now: datetime = NOON, **options: Any) -> Report:
+        chosen = replace(SHORT, **options)
+        return build_guest_feed.run(village.store, village.registry, chosen, QUICK, now=now)
+
+    return run

@@ -1,0 +1,105 @@
+"""Small networks, and options that fit them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from local.world import WorldOptions, build_world, write_world
+from shared.artifacts import Registry
+from shared.config import Coldstart, GuestFeed, load
+from shared.store import Store, connect, schema
+from tests.conftest import SIGNING_KEY
+from tests.factories import account, engagement, post, user
+
+Document = dict[str, Any]
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+# Th, us and jp, of which at least th and one more are better off with a model of their own under these options.
+THREE_COUNTRIES = WorldOptions(
+    users=200, contents=1_000, engagements=8_000, feed_items=8_000, countries=3, with_text=True, seed=13
+)
+QUICK = replace(
+    Coldstart(),
+    base_country="th",
+    max_positives=2_000,
+    country_engagements=800,
+    rounds=20,
+    country_rounds=8,
+    country_lists=10,
+    country_positives=200,
+    candidates=50,
+    margin=0.0,
+)
+SHORT = GuestFeed(rows_per_country=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Databases with a network in them, open to a job."""
+
+    store: Store
+    registry: Registry
+    environment: dict[str, str]
+
+    def feed(self, country: str) -> list[Document]:
+        return list(self.store.app.guestfeeditems.find({"countryCode": country}).sort("_id", 1))
+
+    def staging(self) -> list[str]:
+        return self.store.app.list_collection_names(filter={"name": {"$regex": "^guestfeeditemstemp"}})
+
+
+ARTIFACTS = (schema.COUNTRY_ARTIFACTS, schema.GLOBAL_ARTIFACTS, schema.ARTIFACT_VERSIONS)
+
+
+def index_artifacts(analytics: Database[Document]) -> None:
+    """Make the indexes that promotions rely on; small networks do without the others."""
+    for one in ARTIFACTS:
+        analytics[one.name].create_indexes([index.model() for index in one.indexes])
+
+
+def copy_artifacts(source: Database[Document], target: Database[Document]) -> None:
+    for one in ARTIFACTS:
+        target[one.name].insert_many(source[one.name].find())
+
+
+@contextmanager
+def opened(mongo_uri: str, client: MongoClient[Document]) -> Iterator[Network]:
+    """Empty databases, dropped in the end."""
+    environment = {"MONGO_URI": mongo_uri, "DB_PREFIX": f"n{uuid4().hex[:12]}-", "ARTIFACT_KEYS": SIGNING_KEY}
+    chosen = load(environment)
+    store = connect(chosen)
+    index_artifacts(store.analytics)
+    try:
+        yield Network(store, Registry(store.analytics, chosen.artifact_keys), environment)
+    finally:
+        store.client.close()
+        for name in (chosen.app_db, chosen.analytics_db, f"{environment['DB_PREFIX']}truth"):
+            client.drop_database(name)
+
+
+def write_three_countries(network: Network) -> None:
+    world = build_world(THREE_COUNTRIES, now=NOON)
+    truth = network.store.client[f"{network.environment['DB_PREFIX']}truth"]
+    write_world(world, network.store.app, network.store.analytics, truth)
+
+
+def write_village(store: Store, *, posts: int = 30) -> None:
+    """Posts p0, p1, … of ten authors, an hour apart, the newest first, and readers who like each third one."""
+    names = [f"p{number}" for number in range(posts)]
+    store.app.contents.insert_many(
+        [post(name, now=NOON, age_hours=1 + n, author=f"author {n % 10}") for n, name in enumerate(names)]
+    )
+    readers = {"thai": "th", "american": "us", "nomad": None}
+    store.app.accounts.insert_many([account(f"account of {who}", now=NOON, country=c) for who, c in readers.items()])
+    store.app.users.insert_many([user(who, now=NOON) for who in readers])
+    store.app.engagements.insert_many(
+        [engagement(who, name, at=NOON - HOUR / 2) for who in readers for name in names[::3]]
+    )

@@ -1,0 +1,396 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from bson import ObjectId
+
+from functions.coldstart import build_guest_feed
+from functions.coldstart.candidates import choose, language_factor
+from functions.coldstart.counters import relations
+from functions.coldstart.countries import COUNTRIES, EVERYWHERE
+from functions.coldstart.features import FEATURES, Moments, PostsAt
+from functions.coldstart.ranker import COUNTRY, EVERYONE, Rankers, points
+from shared.artifacts import Registry
+from shared.errors import Conflict, Refused
+from shared.store import schema
+from shared.store.guest_feed import Staging
+from tests.coldstart.networks import HOUR, NOON, QUICK, SHORT
+from tests.factories import account, an_id, engagement, post, topics_of
+
+PARTITIONS = sorted([*COUNTRIES, EVERYWHERE])
+FIELDS: dict[str, Any] = {
+    "_id": ObjectId,
+    "content": ObjectId,
+    "score": float,
+    "countryCode": str,
+    "type": str,
+    "createdAt": type(NOON),
+    "updatedAt": type(NOON),
+    "author": ObjectId,
+    "originalContent": ObjectId | None,
+    "originalAuthor": ObjectId | None,
+}
+
+
+def contents(rows):
+    return [row["content"] for row in rows]
+
+
+def every_row(network):
+    return list(network.store.app.guestfeeditems.find().sort("_id", 1))
+
+
+# The contract of the rows, on the feed of a whole world.
+
+
+def test_there_is_a_list_for_every_country_and_one_for_everywhere(world):
+    rows = world.store.app.guestfeeditems.aggregate([{"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])
+
+    assert {group["_id"]: group["rows"] for group in rows} == dict.fromkeys(PARTITIONS, SHORT.rows_per_country)
+
+
+def test_every_row_has_exactly_the_fields_of_the_contract_in_their_types(world):
+    for row in every_row(world):
+        assert row.keys() == FIELDS.keys()
+        for name, kind in FIELDS.items():
+            assert isinstance(row[name], kind), (name, row[name])
+
+
+def test_every_row_is_of_its_generation(world):
+    for row in every_row(world):
+        assert row["type"] == "content"
+        assert row["createdAt"] == row["updatedAt"] == NOON
+        assert row["countryCode"] == row["countryCode"].lower()
+
+
+def test_within_a_country_ids_ascend_as_scores_descend_and_no_post_comes_twice(world):
+    for partition in PARTITIONS:
+        rows = world.feed(partition)
+        scores = [row["score"] for row in rows]
+        assert scores == sorted(scores, reverse=True)
+        assert np.isfinite(scores).all()
+        assert min(scores) > 0
+        assert len(set(contents(rows))) == len(rows)
+
+
+def test_every_post_and_every_post_it_quotes_is_published(world):
+    rows = every_row(world)
+    named = {row[field] for row in rows for field in ("content", "originalContent")} - {None}
+
+    assert world.store.app.contents.count_documents({"_id": {"$in": [*named]}, "visibility": "publish"}) == len(named)
+    assert all((row["originalContent"] is None) == (row["originalAuthor"] is None) for row in rows)
+
+
+def test_the_author_of_a_row_is_that_of_its_post(world):
+    authors = {one["_id"]: one["author"]["id"] for one in world.store.app.contents.find({}, {"author.id": 1})}
+
+    assert all(row["author"] == authors[row["content"]] for row in every_row(world))
+
+
+def test_countries_have_a_taste_of_their_own(world):
+    assert len({tuple(contents(world.feed(country))) for country in ("th", "us", "jp", EVERYWHERE)}) == 4
+
+
+@pytest.mark.parametrize("country", ["th", "us"])
+def test_a_score_is_what_the_countrys_model_says_of_the_features_it_was_trained_on(world, history, counters, country):
+    candidates, ranker = choose(world.store, history.posts), Rankers(world.registry).of(country, "th")
+    assert ranker.name == country
+    countries = np.full(len(candidates.post), COUNTRIES.index(country))
+    language = relations(countries, history.posts.language[candidates.post])
+    described = PostsAt(counters, candidates.post, np.zeros(len(candidates.post)))
+    margins = ranker.margins(FEATURES.matrix(Moments(described, countries, language)))
+    scores = points(margins) * candidates.quality * language_factor(language, SHORT)
+    best = dict(zip([entry.content for entry in candidates.entries], scores.tolist(), strict=True))
+
+    first, *others = world.feed(country)
+
+    assert first["score"] == max(best.values()) == best[first["content"]]
+    assert all(row["score"] <= best[row["content"]] for row in others)
+
+
+# What is in, and in which order, on a village without models: popularity ranks.
+
+
+def test_rows_are_limited_and_the_report_counts_them(village, build):
+    report = build(rows_per_country=7)
+
+    assert (report.read, report.written) == (30, 7 * len(PARTITIONS))
+    assert report.details == {"countries": 251, "lists": report.details["lists"], "refused_models": 0}
+    assert village.store.app.guestfeeditems.count_documents({}) == 7 * len(PARTITIONS)
+
+
+def test_without_a_model_engagements_and_age_rank(village, build):
+    build(per_author_ratio=1.0)
+
+    liked = [an_id(f"p{number}") for number in range(0, 30, 3)]
+    assert contents(village.feed("th"))[:4] == liked[:4]
+
+
+def test_a_second_run_at_the_same_tick_gives_identical_rows(village, build):
+    build()
+    before = every_row(village)
+    build()
+
+    assert every_row(village) == before
+
+
+@pytest.mark.parametrize("visibility", ["hidden", "deleted", "illegal"])
+def test_what_is_not_published_never_shows(village, build, visibility):
+    village.store.app.contents.update_one({"_id": an_id("p0")}, {"$set": {"visibility": visibility}})
+
+    build()
+
+    assert an_id("p0") not in {row["content"] for row in every_row(village)}
+
+
+def test_old_and_future_posts_never_show(village, build):
+    village.store.app.contents.insert_many(
+        [post("old", now=NOON, age_hours=31 * 24, author="o"), post("future", now=NOON, age_hours=-1, author="f")]
+    )
+    village.store.app.engagements.insert_many(
+        [engagement("thai", what, at=NOON - HOUR / 4) for what in ("old", "future")]
+    )
+
+    build(rows_per_country=100)
+
+    assert {row["content"] for row in every_row(village)} == {an_id(f"p{n}") for n in range(30)}
+
+
+def test_an_author_of_many_does_not_fill_the_list(village, build):
+    village.store.app.contents.update_many({}, {"$set": {"author.id": an_id("one")}})
+    village.store.app.contents.update_one({"_id": an_id("p5")}, {"$set": {"author.id": an_id("other")}})
+    build(per_author_ratio=1.0)
+    assert an_id("p5") not in contents(village.feed("th"))
+
+    build(per_author_ratio=0.5)
+
+    assert contents(village.feed("th"))[1:3].count(an_id("p5")) == 1
+
+
+@pytest.fixture
+def tongues(village):
+    """Five equal posts: in Chinese, English, Thai, a language nobody named, and one that no country reads."""
+    village.store.app.contents.delete_many({})
+    named = {"chinese": "ZH-Hant", "english": "EN", "thai": "th", "silent": "n/a", "klingon": "tlh"}
+    village.store.app.contents.insert_many([post(name, now=NOON, author=name) for name in named])
+    village.store.app.contentinfo.insert_many(
+        [topics_of(name, at=NOON, language=language) for name, language in named.items()]
+    )
+    return {an_id(name): name for name in named}
+
+
+def test_a_country_of_several_languages_reads_each_in_full(village, build, tongues):
+    build(foreign_language=0.001)
+
+    def scores(country):
+        rows = village.feed(country)
+        return {tongues[row["content"]]: row["score"] / rows[0]["score"] for row in rows}
+
+    full = {"chinese": 1, "english": 1, "thai": 0.001, "silent": 0.75, "klingon": 0.001}
+    assert scores("sg") == pytest.approx(full)
+    assert scores("th") == pytest.approx(full | {"chinese": 0.001, "thai": 1})
+    assert scores("jp") == pytest.approx(full | {"chinese": 0.001})
+    assert scores(EVERYWHERE) == pytest.approx(dict.fromkeys(full, 1))
+
+
+def test_a_foreign_post_ranks_below_however_popular_it_is(village, build, tongues):
+    village.store.app.engagements.delete_many({})
+    village.store.app.engagements.insert_many(
+        [engagement(f"reader {n}", "klingon", at=NOON - HOUR / 2) for n in range(50)]
+    )
+
+    build()
+
+    assert [tongues[one] for one in contents(village.feed("th"))].index("klingon") > 2
+    assert tongues[contents(village.feed(EVERYWHERE))[0]] == "klingon"
+
+
+def test_malformed_posts_stop_nothing_and_never_show(village, build):
+    odd = [post("odd id", now=NOON) | {"_id": "odd"}, post("no author", now=NOON) | {"author": {"id": "ann"}}]
+    village.store.app.contents.insert_many([*odd, post("array date", now=NOON) | {"createdAt": [NOON]}])
+    build(rows_per_country=100)
+
+    assert {row["content"] for row in every_row(village)} == {an_id(f"p{n}") for n in range(30)}
+
+
+def test_a_country_with_enough_acts_but_no_model_has_its_own_taste(village, build):
+    app, before = village.store.app, int(build().details["lists"])
+    app.accounts.insert_one(account("account of gaucho", now=NOON, country="ar"))
+    app.engagements.insert_many(
+        [engagement("gaucho", "p7", at=NOON - HOUR / 2 - timedelta(seconds=n)) for n in range(QUICK.country_positives)]
+    )
+
+    report = build()
+
+    assert report.details["lists"] == before + 1
+    assert contents(village.feed("ar"))[0] == an_id("p7")
+
+
+# Publishing.
+
+
+def test_the_live_feed_has_the_indexes_of_the_schema_and_keeps_them_over_swaps(village, build):
+    wanted = {index.name for index in schema.GUEST_FEED.indexes} | {"_id_"}
+
+    for minutes in (0, 30):
+        build(now=NOON + timedelta(minutes=minutes))
+        assert set(village.store.app.guestfeeditems.index_information()) == wanted
+        assert village.staging() == []
+
+
+def test_a_reader_goes_on_at_the_next_rank_after_a_swap(village, build):
+    build()
+    fourth = village.feed("th")[3]["_id"]
+
+    build(now=NOON + timedelta(minutes=30))
+
+    later = village.feed("th")
+    assert [row for row in later if row["_id"] > fourth] == later[4:]
+    assert {row["createdAt"] for row in later} == {NOON + timedelta(minutes=30)}
+
+
+def test_an_empty_database_is_refused_naming_the_country(village, build):
+    build()
+    before = every_row(village)
+    village.store.app.contents.delete_many({})
+
+    with pytest.raises(Refused, match="ad has 0 rows and needs"):
+        build(now=NOON + timedelta(minutes=30))
+
+    assert every_row(village) == before
+    assert village.staging() == []
+
+
+def test_a_feed_that_shrank_too_much_is_refused(village, build):
+    build(rows_per_country=30)
+    village.store.app.contents.delete_many({"_id": {"$nin": [an_id(f"p{n}") for n in range(14)]}})
+
+    with pytest.raises(Refused, match="ad has 14 rows and needs 15"):
+        build(rows_per_country=30)
+    build(rows_per_country=30, least_rows_ratio=0.4)
+
+    assert len(village.feed("ad")) == 14
+
+
+def test_shorter_lists_that_were_asked_for_are_no_shrinking(village, build):
+    build(rows_per_country=30)
+
+    build(rows_per_country=5)
+
+    assert len(village.feed("ad")) == 5
+
+
+def test_a_quoted_post_that_is_hidden_while_the_feed_is_made_stops_it(village, build, monkeypatch):
+    app, check = village.store.app, Staging.check
+    quoting = {"isQuote": True, "originalPost": {"_id": an_id("quoted"), "author": {"id": an_id("ann")}}}
+    app.contents.insert_one(post("quoted", now=NOON, age_hours=24 * 40))
+    app.contents.update_one({"_id": an_id("p0")}, {"$set": quoting})
+
+    def meanwhile(self, *arguments):
+        app.contents.update_one({"_id": an_id("quoted")}, {"$set": {"visibility": "deleted"}})
+        check(self, *arguments)
+
+    monkeypatch.setattr(Staging, "check", meanwhile)
+
+    with pytest.raises(Refused, match="1 posts are not published any more"):
+        build()
+
+    assert every_row(village) == []
+    assert village.staging() == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda rows: rows.delete_one({"countryCode": "th"}), "not every row was written"),
+        (lambda rows: rows.update_one({"countryCode": "th"}, {"$set": {"content": ObjectId()}}), "1 posts are not"),
+        (lambda rows: rows.update_one({"countryCode": "th"}, {"$set": {"score": "much"}}), "not finite and positive"),
+        (lambda rows: rows.update_one({}, {"$set": {"score": 1e-9}}), "the order of _id"),
+    ],
+    ids=["missing", "unknown post", "no number", "order"],
+)
+def test_what_went_wrong_in_writing_is_found_in_reading_back(village, build, monkeypatch, spoil, reason):
+    index = Staging.index
+
+    def spoilt(self):
+        index(self)
+        (name,) = village.staging()
+        spoil(village.store.app[name])
+
+    monkeypatch.setattr(Staging, "index", spoilt)
+
+    with pytest.raises(Refused, match=reason):
+        build()
+
+    assert every_row(village) == []
+
+
+def test_a_failing_write_is_a_failed_run_that_leaves_nothing_behind(village, build, monkeypatch):
+    put = Staging.put
+
+    def twice(self, country, ranked):
+        rows = list(ranked)
+        put(self, country, rows)
+        return put(self, country, rows)  # the same ids again
+
+    monkeypatch.setattr(Staging, "put", twice)
+
+    with pytest.raises(Exception, match="batch op errors"):
+        build()
+
+    assert every_row(village) == []
+    assert village.staging() == []
+
+
+def test_what_a_killed_run_left_is_cleared_away(village, build):
+    village.store.app["guestfeeditemstemp"].insert_one({"left": "by another program"})
+    village.store.app["guestfeeditemstemp_0123"].insert_one({"left": "by a killed run"})
+
+    build()
+
+    assert village.staging() == []
+
+
+def test_two_runs_never_mix(village, build):
+    with village.store.leases.hold(build_guest_feed.NAME), pytest.raises(Conflict):
+        build()
+
+    assert every_row(village) == []
+
+
+# Which model answers.
+
+
+def lend(world, registry, *names):
+    database = registry._versions.database
+    for name in names:
+        database[name].insert_many(world.store.analytics[name].find())
+
+
+def test_the_model_of_a_country_answers_else_the_base_countrys_else_that_of_all(world, fresh):
+    assert Rankers(fresh).of("th", "th").name == "popularity"
+
+    lend(world, fresh, "mlArtifacts_global")
+    assert Rankers(fresh).of("ad", "th").name == EVERYONE
+
+    lend(world, fresh, "mlArtifacts_country")
+    own = sorted(fresh.owners(COUNTRY))
+    assert {key: Rankers(fresh).of(key, "th").name for key in own} == {key: key for key in own}
+    assert Rankers(fresh).of("ad", "th").name == "th"
+
+
+def test_a_model_signed_by_someone_else_is_not_used_and_the_run_says_so(world, village):
+    lend(world, village.registry, "mlArtifacts_global", "mlArtifacts_country")
+    stranger = Registry(village.store.analytics, [b"the key of someone else"])
+    options = replace(SHORT, rows_per_country=3)
+
+    refused = build_guest_feed.run(village.store, stranger, options, QUICK, now=NOON)
+    by_popularity = [contents(village.feed(country)) for country in PARTITIONS]
+    village.store.analytics.mlArtifacts_country.delete_many({})
+    village.store.analytics.mlArtifacts_global.delete_many({})
+    build_guest_feed.run(village.store, stranger, options, QUICK, now=NOON)
+
+    assert int(refused.details["refused_models"]) > 1
+    assert [contents(village.feed(country)) for country in PARTITIONS] == by_popularity

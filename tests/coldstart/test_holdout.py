@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from functions.coldstart.counters import Counters
+from functions.coldstart.countries import COUNTRIES
+from functions.coldstart.examples import touched_until
+from functions.coldstart.features import FEATURES
+from functions.coldstart.history import NOBODYS, read_history
+from functions.coldstart.holdout import holdout_lists
+from tests.coldstart.networks import HOUR, NOON, QUICK
+from tests.factories import account, engagement, post
+
+CUT = -48.0
+
+
+def lists_of(history, **options):
+    chosen = replace(QUICK, **options)
+    return list(
+        holdout_lists(history, touched_until(history, CUT), Counters(history), chosen, np.random.default_rng(0))
+    )
+
+
+def column(one, name):
+    """(n_lists, n_candidates) a feature of every candidate."""
+    return one.matrix[one.posts, FEATURES.names.index(name)]
+
+
+@pytest.fixture
+def judged(store, databases):
+    """Twelve posts, 60 to 71 h old, and one of the holdout. Cat liked p0 and p1 before it, p0, p2 and p3 in it."""
+    app = databases.app
+    app.contents.insert_many([post(f"p{n}", now=NOON, age_hours=60 + n) for n in range(12)])
+    app.contents.insert_one(post("new", now=NOON, age_hours=40))
+    app.accounts.insert_one(account("account of cat", now=NOON))
+    moments = [("p0", 50), ("p1", 49), ("p0", 20), ("p2", 20), ("p3", 10), ("p2", 9), ("new", 5)]
+    app.engagements.insert_many([engagement("cat", what, at=NOON - ago * HOUR) for what, ago in moments])
+    app.engagements.insert_one(engagement("a stranger", "p4", at=NOON - HOUR))
+    return read_history(store, QUICK, now=NOON)
+
+
+def test_chosen_is_what_one_turned_to_later_and_had_not_touched_before(judged):
+    (one,) = lists_of(judged, candidates=8)
+
+    ages = column(one, "age") - 12  # a post of 60 h was 12 h old at the beginning of the holdout
+    assert COUNTRIES[one.country] == "th"
+    assert one.posts.shape == (1, 8)
+    assert sorted(ages[one.chosen].tolist()) == [2, 3]
+
+
+def test_candidates_were_there_and_untouched_when_the_holdout_began(judged):
+    (one,) = lists_of(judged, candidates=10)
+
+    assert sorted((column(one, "age") - 12)[0].tolist()) == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+def test_candidates_are_described_as_nobody_knew_the_holdout(judged):
+    (one,) = lists_of(judged, candidates=10)
+
+    assert column(one, "likeCount").max() == 0
+
+
+def test_a_person_without_enough_candidates_is_not_judged_by(judged):
+    assert lists_of(judged, candidates=11) == []
+
+
+def test_an_empty_history_gives_no_lists(store):
+    assert lists_of(read_history(store, QUICK, now=NOON)) == []
+
+
+def test_the_lists_of_a_world_are_whole(history):
+    lists = lists_of(history)
+
+    assert [one.country for one in lists] == [NOBODYS, *map(COUNTRIES.index, ("jp", "th", "us"))]
+    for one in lists:
+        assert one.posts.shape == one.chosen.shape == (len(one), QUICK.candidates)
+        assert (one.chosen.sum(1) > 0).all()
+        assert (one.chosen.sum(1) < QUICK.candidates).all()
+        assert all(len(set(row)) == QUICK.candidates for row in one.posts.tolist())
+        assert (column(one, "age") >= 0).all()
+
+
+def test_who_knows_what_was_chosen_reaches_the_top_and_chance_does_not(history):
+    (one, *_) = lists_of(history)
+    chosen = np.zeros((len(one), len(one.matrix)), bool)
+    chosen[np.arange(len(one))[:, None], one.posts] = one.chosen
+
+    by_chance = one.ndcg(lambda matrix: np.random.default_rng(0).random(len(matrix)))
+    of_the_first = one.ndcg(lambda matrix: chosen[0].astype(float))
+
+    assert of_the_first[0] == 1.0
+    assert by_chance.mean() < 0.3
+
+
+def test_no_more_people_are_judged_by_than_asked_for(history):
+    assert all(len(one) <= 5 for one in lists_of(history, lists_per_country=5))

@@ -1,0 +1,260 @@
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import xgboost
+
+from functions.coldstart import train_coldstart
+from functions.coldstart.countries import COUNTRIES
+from functions.coldstart.features import FEATURES
+from functions.coldstart.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.errors import Conflict
+from shared.ml import trees
+from tests.coldstart.networks import NOON, QUICK, copy_artifacts
+
+SECOND = timedelta(seconds=1)
+BY_CHANCE = "20260101T000000Z"
+
+
+def documents(network):
+    return list(network.store.analytics.mlArtifacts_country.find())
+
+
+@pytest.fixture
+def own(world):
+    """The countries with a model of their own: the base country first, then at least one more."""
+    found = world.registry.owners(COUNTRY)
+    assert "th" in found
+    assert len(found) > 1
+    return ["th", *sorted(found - {"th"})]
+
+
+def artifact(network, family, key):
+    found, refused = network.registry.load(family, key, FEATURES.fingerprint, lambda one: one)
+    assert refused == []
+    return found
+
+
+def copied(world, registry):
+    """Let a registry of its own begin with the models of the world."""
+    copy_artifacts(world.store.analytics, registry._versions.database)
+
+
+def put_chance(registry, one):
+    """Make a model live that learnt from noise, under the names of another one."""
+    rng = np.random.default_rng(0)
+    model = trees.fit(
+        rng.normal(size=(200, len(FEATURES.names))).astype(np.float32),
+        rng.integers(0, 2, 200).astype(float),
+        np.ones(200),
+        parameters={"objective": "reg:logistic", "max_bin": 64},
+        rounds=5,
+        rises=[0] * len(FEATURES.names),
+    )
+    family, key = one.manifest.family, one.manifest.key
+    registry.add(replace(one, manifest=replace(one.manifest, version=BY_CHANCE), model=model))
+    registry.promote(family, key, BY_CHANCE, instead_of=registry.live_version(family, key), at=NOON)
+
+
+def models(registry):
+    """Every live document, of countries and of all."""
+    database = registry._versions.database
+    return [list(database[name].find().sort("account", 1)) for name in ("mlArtifacts_country", "mlArtifacts_global")]
+
+
+@pytest.fixture
+def train(world):
+    """Train on the world with another registry."""
+
+    def run(registry, *, now=NOON, **options):
+        return train_coldstart.run(world.store, registry, replace(QUICK, **options), now=now)
+
+    return run
+
+
+@pytest.fixture
+def shuffled(monkeypatch):
+    """Let every model learn from labels that belong to other examples."""
+    fit = trees.fit
+
+    def from_shuffled(matrix, labels, weights, **others):
+        order = np.random.default_rng(0).permutation(len(labels))
+        return fit(matrix, labels[order], weights[order], **others)
+
+    monkeypatch.setattr(trees, "fit", from_shuffled)
+
+
+def test_all_250_countries_have_a_document_of_their_own_or_name_who_stands_in(world, own):
+    found = documents(world)
+
+    assert sorted(one["account"] for one in found) == list(COUNTRIES)
+    assert {one["model"] for one in found} == {"xgboost"}
+    assert {one["account"] for one in found if "artifact" in one} == set(own)
+    assert {one["aliasOf"] for one in found if one["account"] not in own} == {"th"}
+    assert all(not {"artifact", "features", "version"} & set(one) for one in found if "aliasOf" in one)
+
+
+def test_the_documents_of_models_keep_the_contract(world, own):
+    for one in documents(world):
+        assert one["trainedAt"] == NOON
+        if one["account"] in own:
+            assert isinstance(one["artifact"], bytes)
+            assert tuple(one["features"]) == FEATURES.names
+
+
+def test_the_base_country_goes_on_from_all_and_the_others_from_it(world, own):
+    base, *others = (number_of_trees(artifact(world, COUNTRY, key).model) for key in own)
+    everyone = number_of_trees(artifact(world, GLOBAL, EVERYONE).model)
+
+    assert everyone == QUICK.rounds
+    assert base == everyone + QUICK.country_rounds
+    assert set(others) == {base + QUICK.country_rounds}
+
+
+def test_the_manifest_says_how_good_a_model_is_beside_the_baselines(world):
+    metrics = artifact(world, GLOBAL, EVERYONE).manifest.metrics
+
+    assert set(metrics) == {"random", "popularity", "decayed_popularity", "model", "lists"}
+    assert metrics["random"] < metrics["popularity"] < metrics["decayed_popularity"] < metrics["model"] <= 1
+    assert metrics["lists"] > 100
+
+
+def test_a_model_of_a_countrys_own_is_better_than_its_parent(world, own):
+    for country in own:
+        manifest = artifact(world, COUNTRY, country).manifest
+
+        assert set(manifest.metrics) == {"random", "popularity", "decayed_popularity", "model", "parent", "lists"}
+        assert manifest.metrics["model"] > manifest.metrics["parent"]
+        assert manifest.key == country
+        assert manifest.window == (NOON - QUICK.holdout - QUICK.examples_span, NOON - QUICK.holdout)
+        assert (manifest.trained_at, manifest.fingerprint) == (NOON, FEATURES.fingerprint)
+
+
+def test_a_second_run_at_the_same_moment_changes_nothing(world, fresh, train):
+    copied(world, fresh)
+    before = models(fresh)
+
+    report = train(fresh)
+
+    assert models(fresh) == before
+    assert (report.written, report.details["promoted"]) == (0, 0)
+
+
+def test_another_run_on_the_same_data_gives_the_same_bytes(world, own, fresh, train):
+    report = train(fresh)
+
+    bytes_of = {one["account"]: one.get("artifact") for one in models(fresh)[0]}
+    assert bytes_of == {one["account"]: one.get("artifact") for one in documents(world)}
+    assert report.details["promoted"] == len(own) + 1
+    assert report.details["ndcg_model"] > report.details["ndcg_decayed_popularity"]
+
+
+def test_a_worse_challenger_takes_nobodys_place(world, fresh, train, shuffled):
+    copied(world, fresh)
+    before = models(fresh)
+
+    report = train(fresh, now=NOON + SECOND)
+
+    assert report.details["promoted"] == 0
+    assert report.details["ndcg_model"] < report.details["ndcg_live"]
+    assert models(fresh) == before
+
+
+def test_a_model_that_loses_against_popularity_is_not_used_at_all(fresh, train, shuffled):
+    report = train(fresh)
+
+    countries, everyone = models(fresh)
+    assert report.details["promoted"] == 0
+    assert report.details["ndcg_model"] < report.details["ndcg_decayed_popularity"]
+    assert everyone == []
+    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": EVERYONE}
+
+
+def test_a_better_challenger_takes_the_place_of_a_worse_model(world, fresh, train):
+    put_chance(fresh, artifact(world, GLOBAL, EVERYONE))
+
+    report = train(fresh)
+
+    strong = models(fresh)[1][0]
+    assert report.details["ndcg_live"] < report.details["ndcg_model"]
+    assert (strong["version"], strong["instead_of"]) == ("20260131T120000Z", BY_CHANCE)
+    assert strong["metrics"]["live"] < strong["metrics"]["model"]
+
+
+def test_a_country_is_given_up_when_its_model_falls_behind_its_parent(world, own, fresh, train):
+    """A country's model is replaced by one of chance; the challenger may not win, so the parent answers."""
+    copied(world, fresh)
+    country = own[-1]
+    put_chance(fresh, artifact(world, COUNTRY, country))
+
+    train(fresh, now=NOON + SECOND, margin=1e9)
+
+    assert fresh.alias_of(COUNTRY, country) == "th"
+    assert fresh.owners(COUNTRY) == set(own) - {country}
+
+
+def test_without_a_base_model_the_model_of_all_answers(fresh, train):
+    train(fresh, base_country="fr")
+
+    assert fresh.alias_of(COUNTRY, "fr") == EVERYONE
+    assert fresh.alias_of(COUNTRY, "ad") == "fr"
+    ranker = Rankers(fresh).of("ad", "fr")
+    assert ranker.name == EVERYONE
+
+
+def test_too_few_people_to_judge_by_change_no_model_and_the_run_says_so(world, fresh, train):
+    copied(world, fresh)
+    before = models(fresh)
+
+    report = train(fresh, now=NOON + SECOND, country_lists=10**6)
+
+    assert report.details["skipped"] == "too few people in the holdout to judge by"
+    assert models(fresh) == before
+
+
+def test_a_quiet_network_is_judged_over_more_days(fresh, train):
+    report = train(fresh, country_lists=150, longest_holdout=4 * QUICK.holdout)
+
+    manifest, _ = fresh.load(GLOBAL, EVERYONE, FEATURES.fingerprint, lambda one: one.manifest)
+    assert "skipped" not in report.details
+    assert manifest.window[1] < NOON - QUICK.holdout
+
+
+def test_a_damaged_live_model_is_replaced_by_the_next_good_one(world, own, fresh, train):
+    copied(world, fresh)
+    database = fresh._versions.database
+    for name in ("mlArtifacts_country", "mlArtifacts_global", "artifactVersions"):
+        database[name].update_many({"artifact": {"$exists": True}}, {"$set": {"artifact": b"damaged"}})
+
+    report = train(fresh, now=NOON + SECOND)
+
+    assert report.details["promoted"] == len(own) + 1
+    assert report.details["refused"] == 2 * (len(own) + 1)
+    assert fresh.load(COUNTRY, own[-1], FEATURES.fingerprint, lambda one: one)[1] == []
+
+
+def test_models_that_another_program_left_are_replaced_unread(own, fresh, train):
+    countries = fresh._versions.database.mlArtifacts_country
+    foreign = {"model": "xgboost", "artifact": b"\x80\x04.", "trainedAt": NOON}
+    countries.insert_many([{"account": key} | foreign for key in ("fr", own[-1])])
+
+    train(fresh)
+
+    assert fresh.owners(COUNTRY) == set(own)
+    assert fresh.alias_of(COUNTRY, "fr") == "th"
+    assert countries.count_documents({}) == 250
+    assert countries.count_documents({"artifact": foreign["artifact"]}) == 0
+
+
+def test_two_runs_never_mix(world, fresh, train):
+    with world.store.leases.hold(train_coldstart.NAME), pytest.raises(Conflict):
+        train(fresh)
+
+    assert models(fresh) == [[], []]
+
+
+def number_of_trees(model: bytes) -> int:
+    booster = xgboost.Booster(model_file=bytearray(model))
+    return len(json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"])

@@ -157,17 +157,14 @@ class Reader:
         return rows
 
     def _look_at(self, rows: list[Document], until: ObjectId | None) -> None:
-        """A page is whole when it goes on where the last one ended, leaves no rank out, and is full or the last one.
-
-        A cursor of an older generation may meet its own rank once more.
-        """
+        """A page is whole when it goes on where the last one ended, leaves no rank out, and is full or the last one."""
         generations = {row["createdAt"] for row in rows}
         self.generations |= generations
         self.counts["mixed pages"] += len(generations) > 1
         first = rank(rows[0]["_id"])
-        starts = {0} if until is None else {rank(until), rank(until) + 1}
+        start = 0 if until is None else rank(until) + 1
         ranks = [rank(row["_id"]) for row in rows]
-        whole = first in starts and ranks == list(range(first, min(first + PAGE, ROWS)))
+        whole = first == start and ranks == list(range(first, min(first + PAGE, ROWS)))
         self.counts["partial pages"] += not whole
 
     def _explain(self, query: Document) -> None:

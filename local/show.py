@@ -10,7 +10,7 @@ from rich.table import Table
 from functions.coldstart.countries import country_of
 from shared.store import Store
 
-LONGEST_TEXT = 26
+LONGEST_TEXT = 24
 
 
 def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: datetime) -> int:

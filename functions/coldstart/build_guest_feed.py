@@ -33,13 +33,16 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
     no known country. The same data and `now` give the same rows.
     """
     with store.leases.hold(NAME) as lease, store.guest_feed.stage(now, lease.holder) as staging:
+        live_since = store.guest_feed.generation()
+        if live_since is not None and live_since > now:
+            return Report.late()
         written, details = write_lists(store, staging, Rankers(registry), options, coldstart, now=now)
         staging.index()
         live, most = store.guest_feed.rows_by_country(), options.rows_per_country
-        staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
+        rows = staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
         lease.renew()
         staging.publish()
-    return Report(details.pop("posts"), sum(written.values()), details=details)
+    return Report(details.pop("posts"), rows, details=details)
 
 
 def write_lists(

@@ -24,7 +24,7 @@ from pymongo.errors import PyMongoError
 from shared.errors import Refused
 from shared.store import schema
 from shared.store.ahead import Ahead
-from shared.store.columns import Columns, Kind, distinct, known, object_ids, read_columns
+from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, known, object_ids, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 
 Document = dict[str, Any]
@@ -51,6 +51,11 @@ class GuestFeed:
         for name in self._app.list_collection_names(filter={"name": {"$regex": f"^{STAGING}"}}):
             self._app.drop_collection(name)
         return Staging(self._app, f"{STAGING}_{holder}", at)
+
+    def generation(self) -> datetime | None:
+        """The moment of the live feed; None without one."""
+        row = self._app[schema.GUEST_FEED.name].find_one({}, {"createdAt": 1})
+        return None if row is None else row["createdAt"]
 
     def rows_by_country(self) -> dict[str, int]:
         """How many rows the live feed has for each country."""
@@ -108,37 +113,47 @@ class Staging:
         with ThreadPoolExecutor(2) as builders:  # the server sorts each half on a core of its own
             list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
 
-    def check(self, expected: dict[str, int], least: dict[str, int]) -> None:
-        """Read back what was written; Refused names what is wrong with it.
+    def check(self, expected: dict[str, int], least: dict[str, int]) -> int:
+        """Read back what was written and return how many rows may be published; Refused names what is wrong with them.
 
+        Posts that were withdrawn while the lists were made are taken out of them first.
         expected  rows that were written for each country
         least     rows that each country must have
         """
-        for country, needed in least.items():
-            if expected.get(country, 0) < needed:
-                raise Refused(f"guest feed: {country} has {expected.get(country, 0)} rows and needs {needed}")
         rows = self._read_back()
-        found = dict(zip(*np.unique(rows["country"], return_counts=True), strict=True))
-        if {name.decode(): int(number) for name, number in found.items()} != {c: n for c, n in expected.items() if n}:
+        if _by_country(rows) != {country: number for country, number in expected.items() if number}:
             raise Refused("guest feed: not every row was written")
+        rows = self._without_withdrawn(rows)
+        found = _by_country(rows)
+        for country, needed in least.items():
+            if found.get(country, 0) < needed:
+                raise Refused(f"guest feed: {country} has {found.get(country, 0)} rows and needs {needed}")
         if not (np.isfinite(rows["score"]) & (rows["score"] > 0)).all():
             raise Refused("guest feed: a score is not finite and positive")
         same_country = rows["country"][1:] == rows["country"][:-1]
         if (same_country & (rows["score"][1:] > rows["score"][:-1])).any():
             raise Refused("guest feed: the order of _id is not that of the scores")
-        self._check_posts(rows)
+        return len(rows["score"])
 
     def publish(self) -> None:
         """Make this generation live in one step: a reader sees the old or the new one."""
         self._app[self._rows.name].rename(schema.GUEST_FEED.name, dropTarget=True)
 
-    def _check_posts(self, rows: Columns) -> None:
+    def _without_withdrawn(self, rows: Columns) -> Columns:
+        """Delete the rows of posts, and of quoted posts, that are not published any more; the others."""
         contents = self._app[schema.CONTENTS.name]
-        named = np.concatenate([rows["content"], rows["original"][known(rows["original"])]])
-        for ids in in_batches(object_ids(distinct(named))):
-            shown = contents.count_documents({"_id": {"$in": ids}, "visibility": PUBLISHED})
-            if shown != len(ids):
-                raise Refused(f"guest feed: {len(ids) - shown} posts are not published any more")
+        withdrawn: set[ObjectId] = set()
+        named = distinct(np.concatenate([rows["content"], rows["original"][known(rows["original"])]]))
+        for ids in in_batches(object_ids(named)):
+            shown = contents.find({"_id": {"$in": ids}, "visibility": PUBLISHED}, {"_id": 1})
+            withdrawn.update(set(ids) - {post["_id"] for post in shown})
+        if not withdrawn:
+            return rows
+        gone = id_keys(id_array(withdrawn))
+        stays = ~(np.isin(id_keys(rows["content"]), gone) | np.isin(id_keys(rows["original"]), gone))
+        for ids in in_batches(object_ids(rows["id"][~stays])):
+            self._rows.delete_many({"_id": {"$in": ids}})
+        return {name: column[stays] for name, column in rows.items()}
 
     def _read_back(self) -> Columns:
         """Rows in the order of country and rank: country (n,) two letters, content, original (n,) ids, score (n,)."""
@@ -155,6 +170,11 @@ class Staging:
         order = np.lexsort((rank, country))
         ordered = {name: column[order] for name, column in rows.items()}
         return {"country": country[order], **ordered}
+
+
+def _by_country(rows: Columns) -> dict[str, int]:
+    countries, numbers = np.unique(rows["country"], return_counts=True)
+    return {country.decode(): int(number) for country, number in zip(countries, numbers, strict=True)}
 
 
 def row_id(rank: int, country: str, at: datetime) -> ObjectId:

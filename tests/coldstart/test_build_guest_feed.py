@@ -282,7 +282,7 @@ def test_shorter_lists_that_were_asked_for_are_no_shrinking(village, build):
     assert len(village.feed("ad")) == 5
 
 
-def test_a_quoted_post_that_is_hidden_while_the_feed_is_made_stops_it(village, build, monkeypatch):
+def test_a_quoted_post_that_is_hidden_while_the_feed_is_made_takes_its_quote_with_it(village, build, monkeypatch):
     app, check = village.store.app, Staging.check
     quoting = {"isQuote": True, "originalPost": {"_id": an_id("quoted"), "author": {"id": an_id("ann")}}}
     app.contents.insert_one(post("quoted", now=NOON, age_hours=24 * 40))
@@ -290,14 +290,14 @@ def test_a_quoted_post_that_is_hidden_while_the_feed_is_made_stops_it(village, b
 
     def meanwhile(self, *arguments):
         app.contents.update_one({"_id": an_id("quoted")}, {"$set": {"visibility": "deleted"}})
-        check(self, *arguments)
+        return check(self, *arguments)
 
     monkeypatch.setattr(Staging, "check", meanwhile)
 
-    with pytest.raises(Refused, match="1 posts are not published any more"):
-        build()
+    build()
 
-    assert every_row(village) == []
+    assert len(every_row(village)) > 0
+    assert an_id("p0") not in {row["content"] for row in every_row(village)}
     assert village.staging() == []
 
 
@@ -305,11 +305,10 @@ def test_a_quoted_post_that_is_hidden_while_the_feed_is_made_stops_it(village, b
     ("spoil", "reason"),
     [
         (lambda rows: rows.delete_one({"countryCode": "th"}), "not every row was written"),
-        (lambda rows: rows.update_one({"countryCode": "th"}, {"$set": {"content": ObjectId()}}), "1 posts are not"),
         (lambda rows: rows.update_one({"countryCode": "th"}, {"$set": {"score": "much"}}), "not finite and positive"),
         (lambda rows: rows.update_one({}, {"$set": {"score": 1e-9}}), "the order of _id"),
     ],
-    ids=["missing", "unknown post", "no number", "order"],
+    ids=["missing", "no number", "order"],
 )
 def test_what_went_wrong_in_writing_is_found_in_reading_back(village, build, monkeypatch, spoil, reason):
     index = Staging.index

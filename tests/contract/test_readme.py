@@ -6,6 +6,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from local.functions import ROOT, all_functions
@@ -29,7 +30,7 @@ def table_of_options() -> Iterator[str]:
     """One row per option of options.py, with its default and its sentence."""
     sentences = comments(Path(options.__file__).read_text())
     for section in fields(Options):
-        kind = section.default_factory()
+        kind = getattr(Options(), section.name)
         for option in fields(kind):
             value = getattr(kind, option.name)
             shown = (
@@ -45,7 +46,7 @@ def comments(source: str) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     owner = name = ""
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         if before.string == "class":
             owner = token.string
         elif before.type == tokenize.NAME and token.string == ":":

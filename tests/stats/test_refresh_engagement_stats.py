@@ -48,7 +48,6 @@ def test_a_row_is_what_other_programs_read(store, databases, topics, noon):
 
     row = databases.analytics.userEngagementStats.find_one({}, {"_id": 0})
     music = str(an_id("topic music"))
-    made = {"countLikeContentTopic": {music: 1}, "countQuoteContentTopic": {music: 1}}
     assert row == {
         "userId": an_id("cat"),
         "countLikeContentTopic": {music: 1},

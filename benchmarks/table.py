@@ -74,7 +74,7 @@ def of_jobs(found: Sequence[Measured]) -> Sheet:
             )
         )
     columns = ("job", "run", "world", "time", "memory", "floor", "met", "its CPU", "server's CPU", "load", ORIGINAL)
-    note = "From the process's start to the handler's answer: median time, largest peak memory. Floors are for world M."
+    note = "Whole processes, from start to end: median time, largest peak memory. Floors are for world M."
     return Sheet("Jobs", columns, rows, note)
 
 

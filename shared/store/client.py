@@ -1,5 +1,6 @@
 """One connection per process, and the repositories that use it."""
 
+import atexit
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
 )
+from pymongo.synchronous import monitor
 
 from shared.config import Settings, settings
 from shared.errors import AppError, BadConfig, Unavailable
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from shared.store.posts import Posts
 
 ANSWER_WITHIN_MS = 5_000
+
+# A process would wait half a second at its end for threads of the driver that end with it in any case. A driver without
+# that function has nothing to unregister, and `print` never was registered.
+atexit.unregister(getattr(monitor, "_shutdown_resources", print))
 
 
 class Store:

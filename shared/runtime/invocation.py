@@ -1,5 +1,6 @@
 """What every trigger shares: warm-ups, one log line per outcome, metrics, failures that look failed."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
     if isinstance(event, dict) and event.get("source") == WARM_UP:
         return None
     _logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
+    gc.freeze()  # what was imported stays, so the collector need not walk it at every pass
     try:
         settings(fetch_secret)
         report = work()

@@ -31,7 +31,7 @@ FIELDS = {
     "quote": "countQuoteContentTopic",
     "report": "countReportContentTopic",
 }
-ROWS_A_WRITE = 2_000
+ROWS_A_WRITE = 1_000
 
 
 class EngagementStatistics:
@@ -40,7 +40,7 @@ class EngagementStatistics:
 
     def put(self, rows: Iterable[tuple[ObjectId, Counts, Counts]], *, now: datetime) -> int:
         """Replace the row of each (user, counts, fresh counts) and return how many those were."""
-        ahead, written = Ahead(), 0
+        ahead, written = Ahead(threads=2), 0
         rows = iter(rows)
         while batch := [self._replacement(*row, now) for row in islice(rows, ROWS_A_WRITE)]:
             ahead(self._stats.bulk_write, batch, ordered=False)
@@ -52,7 +52,8 @@ class EngagementStatistics:
         """What the last full run counted, for those of `users` who have a row."""
         for ids in in_batches(users):
             for row in self._stats.find({"userId": {"$in": ids}}):
-                yield row["userId"], changed({field: row[field] for field in FIELDS.values()}, row["fresh"], -1)
+                counts = {field: row[field] for field in FIELDS.values()}
+                yield row["userId"], changed(counts, row["fresh"], -1) if row["fresh"] else counts
 
     def remove(self, users: Iterable[ObjectId]) -> int:
         """Delete the rows of these users and return how many there were."""

@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
-LAYERS = ("base", "numeric", "trees")
+LAYERS = ("base", "numeric", "text", "trees")
+FROM_SOURCE = "langdetect"  # pure Python, published without a wheel
 PYTHON = "3.13"  # of the runtime in serverless.yml
 BUDGET_MB = 220  # 1e6 bytes, unzipped, a function with its layers
 
@@ -112,7 +113,7 @@ def build(layer: Layer) -> None:
 
 def install(layer: Layer) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--only-binary=:all:", "--implementation", "cp", "--python-version", layer.python]
+    command += ["--only-binary=:all:", "--no-binary", FROM_SOURCE, "--implementation", "cp", "--python-version", layer.python]
     command += [option for platform in PLATFORMS for option in ("--platform", platform)]
     command += ["--require-hashes", "--no-deps", "-r", str(layer.requirements), "--target", str(layer.packages)]
     subprocess.run(command, check=True)

@@ -29,6 +29,25 @@ class Report:
         """Nothing was done, because a run of a later moment already has."""
         return cls(details={"skipped": "a later run is done"})
 
+    @classmethod
+    def together(cls, reports: Sequence["Report"]) -> "Report":
+        """The sum of several; of details the numbers are added, of texts the last one stays.
+
+        >>> Report.together([Report(1, 1, details={"late": 1}), Report(2, 0, details={"late": 2})]).as_dict()
+        {'read': 3, 'written': 1, 'late': 3}
+        """
+        details: dict[str, Detail] = {}
+        for name, value in (item for one in reports for item in one.details.items()):
+            before = details.get(name, 0)
+            details[name] = value if isinstance(value, str) or isinstance(before, str) else before + value
+        return cls(
+            sum(one.read for one in reports),
+            sum(one.written for one in reports),
+            sum(one.removed for one in reports),
+            [key for one in reports for key in one.malformed],
+            details,
+        )
+
     def as_dict(self) -> dict[str, Detail]:
         """`read` and `written` always, the other counts where they are not zero, then the details.
 

@@ -13,7 +13,10 @@ from shared.config.options import (
     EngagementStats,
     GuestFeed,
     HashtagStats,
+    Language,
     Options,
+    Relay,
+    Topics,
     Weights,
 )
 
@@ -25,8 +28,11 @@ __all__ = [
     "EngagementStats",
     "GuestFeed",
     "HashtagStats",
+    "Language",
     "Options",
+    "Relay",
     "Settings",
+    "Topics",
     "Weights",
     "forget_settings",
     "load",

@@ -113,6 +113,42 @@ class Artifacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Language:
+    engine: Literal["py3langid", "langdetect"] = "py3langid"  # the library for a text whose script is of many languages
+    # ISO 639-1 codes that a text may get
+    served: str = "ar bn de en es fa fr he hi id it ja km ko lo ms my nl pl pt ru sv ta th tl tr uk vi zh"
+    least_letters: int = 4  # different letters that a text needs, unless its script settles the language
+    least_confidence_ratio: float = 0.3  # chance among the served languages below which none is named
+    least_served_ratio: float = (
+        0.1  # chance of all of them together, among all that are known, below which none is named
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    min_tokens: int = 3  # meaningful tokens that a text needs for topics
+    only_languages: str = ""  # codes of languages whose texts get topics, apart by spaces; empty for all supported
+    most: int = 5  # topics per post, their parents not counted
+    batch: int = 64  # posts that are embedded and written at once
+    reclassify_most: int = 50_000  # posts that one run of reclassify_contents looks at
+    head_texts: int = 20  # labelled texts that a topic needs for a head of its own
+    head_folds: int = 5  # parts of the labelled texts, each judged by heads that learnt from the others
+    labelled_most: int = 20_000  # labelled texts that are learnt from, those that changed last
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    batch: int = 200  # changes that are sent at once, where the receiver takes so many
+    queue: int = 1_000  # changes that are read ahead of the sending
+    most_bytes: int = 240_000  # of a change; a larger one is sent as its key, and read by the receiver
+    lease_s: float = 30.0  # seconds after which another copy takes over from one that is silent
+    beat_s: float = 10.0  # seconds between two notes of where a quiet collection stands
+    longest_pause_s: float = 30.0  # seconds between two attempts to send, at most; they double up to it
+    overlap: timedelta = timedelta(hours=2)  # how far behind its last note the relay looks after a loss of history
+    reconcile_most: int = 1_000_000  # documents that are sent again after a loss of history, at most
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """The sections, one per job or family of jobs."""
 
@@ -123,6 +159,9 @@ class Options:
     coldstart: Coldstart = field(default_factory=Coldstart)
     guest_feed: GuestFeed = field(default_factory=GuestFeed)
     artifacts: Artifacts = field(default_factory=Artifacts)
+    language: Language = field(default_factory=Language)
+    topics: Topics = field(default_factory=Topics)
+    relay: Relay = field(default_factory=Relay)
 
     @classmethod
     def from_mapping(cls, overrides: Mapping[str, Any]) -> "Options":

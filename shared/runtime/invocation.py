@@ -35,12 +35,10 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
         report = work()
     except Conflict as conflict:
         report = Report(details={"skipped": str(conflict)})
-    except AppError as error:
-        _logger.error("failed", error=type(error).__name__, reason=str(error), retry_helps=error.retry_helps)
-        raise
     except Exception as error:
-        known = _explained(error)
-        if known is None:
+        say_failed(error)
+        known = as_known(error)
+        if known is None or known is error:
             raise
         raise known from error
     _tell(name, report)
@@ -61,11 +59,20 @@ def _tell(name: str, report: Report) -> None:
     metrics.flush_metrics()
 
 
-def _explained(error: Exception) -> AppError | None:
-    """The same failure in our terms where it is the database's; logged here, once, with its trace."""
+def as_known(error: Exception) -> AppError | None:
+    """The failure in our terms, those of the database included; None for one that nobody foresaw."""
+    if isinstance(error, AppError):
+        return error
     from shared.store import as_app_error  # a failure that came before the database was needed has not loaded it
 
-    known = as_app_error(error)
-    reason = str(known) if known else str(error)
-    _logger.exception("failed", error=type(known or error).__name__, reason=reason)
-    return known
+    return as_app_error(error)
+
+
+def say_failed(error: Exception, **more: Detail) -> None:
+    """One line in the log; with a trace where the failure did not come from our own checks."""
+    known = as_known(error)
+    told: dict[str, Any] = {"error": type(known or error).__name__, "reason": str(known or error), **more}
+    if known is error:
+        _logger.error("failed", retry_helps=known.retry_helps, **told)
+    else:
+        _logger.error("failed", exc_info=error, **told)

@@ -17,11 +17,14 @@ from pymongo.synchronous import monitor
 
 from shared.config import Settings, settings
 from shared.errors import AppError, BadConfig, Unavailable
+from shared.store.content_info import ContentInfo
 from shared.store.content_stats import ContentStatistics
 from shared.store.contents import Contents
 from shared.store.creator_stats import CreatorStatistics
 from shared.store.hashtag_stats import HashtagStatistics
 from shared.store.leases import Leases
+from shared.store.parked_changes import ParkedChanges
+from shared.store.topic_tree import TopicTree
 from shared.store.watermarks import Watermarks
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from shared.store.engagements import Engagements
     from shared.store.exposures import Exposures
     from shared.store.guest_feed import GuestFeed
+    from shared.store.labelled_texts import LabelledTexts
     from shared.store.people import People
     from shared.store.posts import Posts
 
@@ -63,6 +67,18 @@ class Store:
     @cached_property
     def hashtag_stats(self) -> HashtagStatistics:
         return HashtagStatistics(self.app, self.analytics)
+
+    @cached_property
+    def content_info(self) -> ContentInfo:
+        return ContentInfo(self.app)
+
+    @cached_property
+    def topic_tree(self) -> TopicTree:
+        return TopicTree(self.analytics)
+
+    @cached_property
+    def parked_changes(self) -> ParkedChanges:
+        return ParkedChanges(self.analytics)
 
     @cached_property
     def engagements(self) -> "Engagements":
@@ -107,6 +123,12 @@ class Store:
         return GuestFeed(self.app)
 
     @cached_property
+    def labelled_texts(self) -> "LabelledTexts":
+        from shared.store.labelled_texts import LabelledTexts
+
+        return LabelledTexts(self.analytics)
+
+    @cached_property
     def watermarks(self) -> Watermarks:
         return Watermarks(self.analytics)
 
@@ -132,6 +154,7 @@ def connect(chosen: Settings) -> Store:
             retryWrites=True,
             tz_aware=True,
             datetime_conversion="DATETIME_AUTO",  # a date beyond Python's calendar is a value, not a failed read
+            unicode_decode_error_handler="replace",  # and so is text that is not UTF-8
             maxPoolSize=5,
             minPoolSize=0,
             maxIdleTimeMS=60_000,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.expressions import ENGAGEMENTS, LAST_DAY, has_type, is_count, is_moment, object_id, optional
 
@@ -19,7 +20,7 @@ Id = TypeVar("Id")
 
 PUBLISHED = "publish"
 IDS_A_BATCH = 10_000
-
+_STATE = {"visibility": 1, "payload.message": 1, "updatedAt": 1}
 
 _SOUND = (
     has_type("$_id", "objectId"),
@@ -51,6 +52,27 @@ class Contents:
         """Posts touched since then that are not published, in batches."""
         query = {"updatedAt": {"$gte": moment}, "visibility": {"$ne": PUBLISHED}}
         return in_batches(post["_id"] for post in self._contents.find(query, {"_id": 1}))
+
+    def now(self, posts: Iterable[ObjectId]) -> dict[ObjectId, tuple[Order, Document | None]]:
+        """Each post as it is: in which state, and its visibility, message and date; None where there is no such post.
+
+        The state has the cluster time of the moment before the read, so that no later change is taken for an older one.
+        """
+        found: dict[ObjectId, tuple[Order, Document | None]] = {}
+        for ids in in_batches(posts):
+            with self._contents.database.client.start_session() as session:
+                self._contents.database.command("ping", session=session)
+                before = session.operation_time
+                at = None if before is None else ClusterTime(before.time, before.inc)
+                rows = {row["_id"]: row for row in self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)}
+            found |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
+        return found
+
+    def with_text(self, size: int, before: ObjectId | None) -> list[ObjectId]:
+        """The next published posts that have a message, the newest first."""
+        query: Document = {"_id": {"$lt": before} if before else {"$type": "objectId"}}
+        query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}}
+        return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
     def authors_touched(self, since: datetime) -> set[ObjectId]:
         """Authors of posts that changed since then."""

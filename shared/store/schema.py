@@ -29,6 +29,7 @@ class Index:
     keys: Keys
     unique: bool = False
     expires_after: timedelta | None = None
+    sparse: bool = False  # without the documents that lack the field
 
     @property
     def name(self) -> str:
@@ -42,6 +43,8 @@ class Index:
             options["unique"] = True
         if self.expires_after is not None:
             options["expireAfterSeconds"] = int(self.expires_after.total_seconds())
+        if self.sparse:
+            options["sparse"] = True
         return IndexModel(list(self.keys), **options)
 
 
@@ -62,10 +65,10 @@ class Collection:
     indexes: tuple[Index, ...] = ()
 
 
-def _by(*fields: str, unique: bool = False, expires_after: timedelta | None = None) -> Index:
+def _by(*fields: str, unique: bool = False, expires_after: timedelta | None = None, sparse: bool = False) -> Index:
     """`-field` descends."""
     keys = tuple((f.removeprefix("-"), -1 if f.startswith("-") else 1) for f in fields)
-    return Index(keys, unique, expires_after)
+    return Index(keys, unique, expires_after, sparse)
 
 
 CONTENTS = Collection(
@@ -90,7 +93,7 @@ CONTENT_INFO = Collection(
     "contentinfo",
     key=("contentId",),
     owner="feedkeeper",
-    indexes=(_by("contentId", unique=True), _by("updatedAt")),
+    indexes=(_by("contentId", unique=True), _by("updatedAt"), _by("removedAt", expires_after=timedelta(days=15))),
 )
 GUEST_FEED = Collection(
     "app",
@@ -127,7 +130,17 @@ HASHTAG_STATS = Collection(
 ENGAGEMENT_STATS = Collection(
     "analytics", "userEngagementStats", key=("userId",), owner="feedkeeper", indexes=(_by("userId", unique=True),)
 )
-TOPICS = Collection("analytics", "topics", key=("slug",), owner="feedkeeper", indexes=(_by("slug"),))
+TOPICS = Collection(
+    "analytics",
+    "topics",
+    key=("path",),
+    owner="feedkeeper",
+    # Topics that another program left have no path; one slug may stand under two parents.
+    indexes=(_by("path", unique=True, sparse=True), _by("slug")),
+)
+LABELLED_TEXTS = Collection(
+    "analytics", "labelledTexts", key=("_id",), owner="application", indexes=(_by("updatedAt"),)
+)
 CONTENT_FILTERING = Collection(
     "analytics", "contentfiltering", key=("contentId",), owner="application", indexes=(_by("contentId"),)
 )
@@ -141,6 +154,13 @@ COUNTRY_ARTIFACTS = Collection(
 GLOBAL_ARTIFACTS = Collection(
     "analytics",
     "mlArtifacts_global",
+    key=("account", "model"),
+    owner="feedkeeper",
+    indexes=(_by("account", "model", unique=True),),
+)
+TOPIC_ARTIFACTS = Collection(
+    "analytics",
+    "mlArtifacts_topics",
     key=("account", "model"),
     owner="feedkeeper",
     indexes=(_by("account", "model", unique=True),),
@@ -160,6 +180,14 @@ LEASES = Collection(
     owner="feedkeeper",
     indexes=(_by("until", expires_after=timedelta(days=1)),),
 )
+PARKED_CHANGES = Collection(
+    "analytics",
+    "parkedChanges",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("lastAt", expires_after=timedelta(days=30)),),
+)
+RELAY_POSITIONS = Collection("analytics", "relayPositions", key=("_id",), owner="feedkeeper")
 
 COLLECTIONS = (
     CONTENTS,
@@ -174,12 +202,16 @@ COLLECTIONS = (
     HASHTAG_STATS,
     ENGAGEMENT_STATS,
     TOPICS,
+    LABELLED_TEXTS,
     CONTENT_FILTERING,
     COUNTRY_ARTIFACTS,
     GLOBAL_ARTIFACTS,
+    TOPIC_ARTIFACTS,
     ARTIFACT_VERSIONS,
     WATERMARKS,
     LEASES,
+    PARKED_CHANGES,
+    RELAY_POSITIONS,
 )
 
 
@@ -195,7 +227,8 @@ def _serves(found: Any, wanted: Index) -> bool:
     if found is None:
         return False
     expires = None if wanted.expires_after is None else wanted.expires_after.total_seconds()
-    return bool(found.get("unique", False) or not wanted.unique) and found.get("expireAfterSeconds") == expires
+    flags = bool(found.get("unique", False) or not wanted.unique) and bool(found.get("sparse")) == wanted.sparse
+    return flags and found.get("expireAfterSeconds") == expires
 
 
 def apply(app: Database[Document], analytics: Database[Document]) -> int:

@@ -1,6 +1,7 @@
 """How far each job has come: one document a job.
 
 For example: {_id: "refresh_content_stats", until: 2026-01-01T00:05:00Z, fullAt: 2026-01-01T00:00:00Z, options: "5b0c…"}
+or, for one that walks over a collection, {_id: "reclassify_contents", until: 2026-01-01T00:00:00Z, cursor: ObjectId}
 """
 
 import hashlib
@@ -54,6 +55,15 @@ class Watermarks:
         """Remember that everything up to `now` is done."""
         done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
         self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
+
+    def cursor(self, job: str) -> Any:
+        """Where a walk over a collection has come to; None at its beginning."""
+        mark = self._marks.find_one({"_id": job})
+        return None if mark is None else mark.get("cursor")
+
+    def move(self, job: str, cursor: Any, *, now: datetime) -> None:
+        """Remember where the walk goes on; None where it begins anew."""
+        self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
 
 
 def _key(options: object) -> str:

@@ -1,0 +1,112 @@
+"""What a text says of itself: its language, its topics, and its place among all texts."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from functions.topics.classifier import FINGERPRINT, Classifier, Match
+from functions.topics.taxonomy import taxonomy
+from functions.topics.train_topics import FAMILY, KEY
+from shared.artifacts import Registry
+from shared.config import Options, Topics
+from shared.store import Store
+from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
+from shared.text.embedding import SUPPORTED, embed, load, packed
+
+
+@dataclass(frozen=True, slots=True)
+class Describer:
+    """Everything that it takes to describe a text.
+
+    identify    names the language
+    classifier  names the topics of a vector
+    topic_ids   id of each path of the taxonomy
+    options     of topics
+    version     changes when the same text might be described otherwise
+    """
+
+    identify: Namer
+    classifier: Classifier
+    topic_ids: Mapping[str, ObjectId]
+    options: Topics
+    version: str
+
+    def describe(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """The fields of contentinfo for each text.
+
+        language            ISO 639-1, or n/a
+        languageConfidence  0..1, higher = surer
+        topicState          named, none (of them fits), short (too few words), excluded (by option), unknown (the language
+                            is), unsupported (the embedding does not serve the language)
+        topics              ids of the topics and of all above them, the surest first
+        topicScores         their paths and confidences 0..1
+        vector              of the text, 512 float16; absent where the language is not served
+        """
+        guesses = [self.identify(text) for text in texts]
+        words = [plain(text) for text in texts]
+        served = [row for row, guess in enumerate(guesses) if guess.code in SUPPORTED]
+        vectors = embed([words[row] for row in served])
+        found = [self._fields(guess, "unknown" if guess.code == UNKNOWN else "unsupported", []) for guess in guesses]
+        matches = self.classifier.classify(vectors, self.options.most)
+        for row, match, vector in zip(served, matches, packed(vectors), strict=True):
+            state = self._state(words[row], guesses[row], match)
+            named = match if state == "named" else []
+            found[row] = self._fields(guesses[row], state, named) | {"vector": vector}
+        return found
+
+    def _state(self, words: str, guess: NamedLanguage, matches: list[Match]) -> str:
+        only = self.options.only_languages.split()
+        if only and guess.code not in only:
+            return "excluded"
+        if tokens(words) < self.options.min_tokens:
+            return "short"
+        return "named" if matches else "none"
+
+    def _fields(self, guess: NamedLanguage, state: str, matches: list[Match]) -> dict[str, Any]:
+        return {
+            "language": guess.code,
+            "languageConfidence": round(guess.confidence, 4),
+            "topicState": state,
+            "topics": [self.topic_ids[match.path] for match in matches],
+            "topicScores": [{"path": match.path, "confidence": round(match.confidence, 4)} for match in matches],
+        }
+
+
+_kept: dict[tuple[Store, str | None, Options], Describer] = {}
+
+
+def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> Describer:
+    """The describer of the live model, made once per process and version; of the taxonomy alone where none is live."""
+    key = (store, registry.live_version(FAMILY, KEY), options)
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = _make(store, registry, options, now)
+    return _kept[key]
+
+
+def _make(store: Store, registry: Registry, options: Options, now: datetime) -> Describer:
+    with ThreadPoolExecutor(2) as aside:  # half of each load is unpacking, during which the other can run
+        embedding = aside.submit(load)
+        identify = aside.submit(identifier, options.language)
+        classifier, _ = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
+        wanted = {topic.path: {"name": topic.name, "iab": topic.iab or None} for topic in taxonomy().topics}
+        topic_ids = store.topic_tree.resolve(wanted, now=now)
+        embedding.result()
+    classifier = classifier or Classifier.of_phrases()
+    version = version_of(classifier.version, options)
+    return Describer(identify.result(), classifier, topic_ids, options.topics, version)
+
+
+def version_of(model: str, options: Options) -> str:
+    """One name for the model and every option that a description depends on.
+
+    >>> version_of("a", Options()) == version_of("a", Options()) != version_of("b", Options())
+    True
+    """
+    topics = (options.topics.min_tokens, options.topics.only_languages, options.topics.most)
+    return hashlib.sha256(repr((model, options.language, topics)).encode()).hexdigest()[:12]

@@ -1,0 +1,22 @@
+"""Name the language and topics of posts the moment that they change.
+
+Trigger   change: contents
+Reads     app.contents, app.contentinfo, analytics.mlArtifacts_topics
+Writes    app.contentinfo, analytics.topics
+"""
+
+from functions.topics import classify_content
+from functions.topics.describe import open_describer
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Changes, on_change
+from shared.store import open_store
+
+
+@on_change("contents")
+def handler(changes: Changes) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    describer = open_describer(store, registry, chosen.options, now=changes.time)
+    return classify_content.run(store, describer, chosen.options.topics, changes.items, now=changes.time)

@@ -1,0 +1,61 @@
+"""python -m relay: send the changes of MongoDB to functions.
+
+`run` follows every collection under custom.changes of serverless.yml until it is told to stop (SIGTERM or Ctrl-C), and
+may run beside a copy of itself. `replay` sends again what was parked. Settings come from the environment, as for the
+functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OPTIONS; those of AWS as boto3 reads them.
+"""
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from relay.follow import Follower
+from relay.replay import replay as replayed
+from relay.serve import serve
+from relay.sinks import sink
+from relay.watched import watched
+from shared.config import settings
+from shared.errors import AppError
+from shared.runtime.secrets import fetch_secret
+from shared.store import open_store
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Target = Annotated[
+    str, typer.Option("--to", help="bus:NAME (EventBridge), queue:URL (SQS), function:NAME (Lambda), or here")
+]
+
+
+@app.command()
+def run(to: Target) -> None:
+    """Follow every declared collection until told to stop."""
+    options, stop = settings(fetch_secret).options.relay, threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serve([Follower(open_store(), one, sink(to, one), options, stop) for one in watched()], stop)
+
+
+@app.command()
+def replay(to: Target) -> None:
+    """Send again what was parked."""
+    options, sinks = settings(fetch_secret).options.relay, {one.stem: sink(to, one) for one in watched()}
+    count = 0
+    for parked, what in replayed(open_store(), sinks, options.most_bytes):
+        count += 1
+        typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {what}")
+    typer.echo(f"{count} were parked")
+
+
+def main() -> None:
+    """Errors that we foresaw are one line, without a trace."""
+    try:
+        app()
+    except AppError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Following one collection: read ahead, send in order, remember where it stands."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from bson import Timestamp
+from pymongo.errors import OperationFailure, PyMongoError
+
+from relay.events import Event, event_of
+from relay.meter import Meter, logger
+from relay.positions import Position
+from relay.prefetch import Prefetch
+from relay.reconcile import begin, reconcile, server_time
+from relay.sinks import Sink
+from relay.watched import ENDINGS, Watched
+from shared.config import Relay
+from shared.errors import Conflict
+from shared.store import Store, as_app_error
+from shared.store.leases import Lease, Leases
+
+# ChangeStreamHistoryLost, InvalidResumeToken, ChangeStreamFatalError, and the code of a token that no server knows.
+LOST = frozenset({286, 260, 280, 40576})
+TOO_LARGE = 10334  # BSONObjectTooLarge: the event with its document would be above 16 MB
+
+POLL_MS = 500  # how long the server waits for a change before it answers that there is none
+LOOK_UP_S = 0.5  # how often a sender without work looks at its lease
+FIRST_PAUSE_S = 0.1
+
+Document = dict[str, Any]
+
+
+class Stopped(Exception):
+    """The relay shall end while something cannot be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the reader found, in order.
+
+    token  where the stream goes on behind it
+    event  a change to send; None where none came for a while
+    at     cluster time of the change
+    ended  the collection was dropped or renamed, and its stream with it
+    """
+
+    token: Document
+    event: Event | None = None
+    at: Timestamp | None = None
+    ended: bool = False
+
+
+class Follower:
+    """One collection. Of all copies of the relay, the one that holds its lease follows it.
+
+    A change is sent before its place is noted: a copy that dies leaves changes to be sent again, and none unsent.
+    """
+
+    def __init__(self, store: Store, watched: Watched, sink: Sink, options: Relay, stop: threading.Event) -> None:
+        self.meter = Meter(watched.collection)
+        self._store, self._watched, self._sink, self._options, self._stop = store, watched, sink, options, stop
+        self._leases = Leases(store.analytics, timedelta(seconds=options.lease_s))
+        self._renewed_at = self._noted_at = 0.0
+
+    def run(self) -> None:
+        """Follow until told to stop, through whatever the database or the receiver does; BadConfig ends it."""
+        pause = FIRST_PAUSE_S
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                with self._leases.hold(f"relay {self._watched.collection}") as lease:
+                    self._follow(lease)
+            except Conflict:
+                self._stop.wait(self._options.lease_s / 3)
+            except Stopped:
+                return
+            except PyMongoError as error:
+                logger.warning("interrupted", collection=self._watched.collection, reason=str(as_app_error(error)))
+                pause = FIRST_PAUSE_S if time.monotonic() - began > self._options.longest_pause_s else pause * 2
+                self._stop.wait(min(pause, self._options.longest_pause_s))
+
+    def _follow(self, lease: Lease) -> None:
+        """Go on where the last holder of the lease stood."""
+        self._renewed_at = time.monotonic()
+        position = Position(self._store.analytics, self._watched.collection, uuid4().hex)
+        while not self._stop.is_set():
+            mark = position.claim()
+            if mark.get("reconciling"):
+                self._catch_up(lease, position, mark["reconciling"])
+            elif not (mark.get("token") or mark.get("startAt")):
+                mark["startAt"] = server_time(self._store)  # else a first copy that dies at once would leave a gap
+                position.save({"startAt": mark["startAt"]})
+            try:
+                if self._stream(lease, position, mark):
+                    begin(self._store, position, mark, "the collection was dropped or renamed", everything=True)
+            except OperationFailure as error:
+                if error.code not in LOST:
+                    raise
+                logger.error("history lost", collection=self._watched.collection, code=error.code, since=mark.get("at"))
+                begin(self._store, position, mark, f"the history is lost, code {error.code}", everything=False)
+
+    def _catch_up(self, lease: Lease, position: Position, gap: Document) -> None:
+        def deliver(events: Sequence[Event]) -> None:
+            if self._stop.is_set():
+                raise Stopped
+            self._deliver(events, lease)
+
+        reconcile(self._store, self._watched, self._options, position, gap, deliver)
+
+    def _stream(self, lease: Lease, position: Position, mark: Document) -> bool:
+        """Send what the stream brings; True where it has ended with its collection, False where told to stop."""
+        with closing(Prefetch(self._reads(_start_of(mark)), self._options.queue)) as ahead:
+            while True:
+                found = ahead.take(self._options.batch, LOOK_UP_S)
+                if found is None:
+                    return False
+                self._keep(lease)
+                if not found:
+                    continue
+                events = [one.event for one in found if one.event]
+                self._deliver(events, lease)
+                self._note(position, found, len(events))
+                if found[-1].ended:
+                    return True
+
+    def _reads(self, start: Document) -> Iterator[Read]:
+        """The stream from there on, until told to stop or until the collection is gone."""
+        bare = False
+        while not self._stop.is_set():
+            try:
+                for read in self._watch(start, bare=bare):
+                    yield read
+                    start = {"start_after": read.token}
+                    if read.ended:
+                        return
+                    if bare and read.event:
+                        break  # that was the one: the next may have its document again
+                bare = False
+            except OperationFailure as error:
+                if error.code != TOO_LARGE or bare:
+                    raise
+                bare = True
+
+    def _watch(self, start: Document, *, bare: bool) -> Iterator[Read]:
+        """One change stream; `bare` leaves the documents out, so that no event is too large."""
+        with self._store.app[self._watched.collection].watch(
+            self._watched.pipeline(with_document=not bare),
+            full_document=None if bare else "updateLookup",
+            batch_size=self._options.batch,
+            max_await_time_ms=POLL_MS,
+            **start,
+        ) as stream:
+            while not self._stop.is_set():
+                change = stream.try_next()
+                if change is None:
+                    if stream.resume_token:
+                        yield Read(dict(stream.resume_token))
+                elif change["operationType"] in ENDINGS:
+                    yield Read(change["_id"], ended=change["operationType"] == "invalidate")
+                else:
+                    event = event_of(change, self._options.most_bytes)
+                    yield Read(change["_id"], event, change["clusterTime"])
+
+    def _deliver(self, events: Sequence[Event], lease: Lease) -> None:
+        """Send all, however long it takes; park what is refused. Raises Stopped where that cannot be waited for."""
+        pause = FIRST_PAUSE_S
+        while events:
+            outcome = self._sink.send(events)
+            for event, reason in outcome.refused:
+                now = datetime.now(UTC)
+                self._store.parked_changes.park(event.digest, self._watched.stem, event.bare, reason, now=now)
+            self.meter.parked += len(outcome.refused)
+            events = outcome.unsent
+            if events:
+                self.meter.retried += len(events)
+                logger.warning("not taken", collection=self._watched.collection, count=len(events), reason=outcome.why)
+                if self._stop.wait(pause):
+                    raise Stopped
+                pause = min(pause * 2, self._options.longest_pause_s)
+            self._keep(lease)
+
+    def _note(self, position: Position, found: Sequence[Read], sent: int) -> None:
+        """Save where the stream goes on; on a quiet collection only now and then."""
+        quiet = not sent and not found[-1].ended
+        if quiet and time.monotonic() - self._noted_at < self._options.beat_s:
+            return
+        times = [one.at for one in found if one.at]
+        fields: Document = {"token": found[-1].token, "startAt": None}
+        if times:
+            fields |= {"clusterTime": times[-1], "at": times[-1].as_datetime()}
+        position.save(fields, sent=sent, now=quiet)
+        self._noted_at = time.monotonic()
+        self.meter.arrived(sent, times[-1] if times else None)
+
+    def _keep(self, lease: Lease) -> None:
+        """Renew the lease well before it ends; Conflict where it has passed to another copy."""
+        if time.monotonic() - self._renewed_at > self._options.lease_s / 3:
+            lease.renew()
+            self._renewed_at = time.monotonic()
+
+
+def _start_of(mark: Document) -> Document:
+    """Where to open the stream: at its token, at a moment, or, the first time, now."""
+    if mark.get("token"):
+        return {"start_after": mark["token"]}
+    return {"start_at_operation_time": mark["startAt"]} if mark.get("startAt") else {}

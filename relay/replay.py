@@ -1,0 +1,48 @@
+"""Sending parked changes again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+
+from relay.events import Event, event_of
+from relay.sinks import Sink
+from shared.errors import BadEvent
+from shared.store import Store
+from shared.store.extended_json import decoded
+
+Document = dict[str, Any]
+
+
+def replay(store: Store, sinks: Mapping[str, Sink], most_bytes: int) -> Iterator[tuple[Document, str]]:
+    """Send every change that waits, by its key alone, so that the document is read as it is now; yields each with what
+    became of it: "sent", "names no document", or why it was not taken.
+
+    sinks  where the changes of each function go
+    """
+    for parked in store.parked_changes.waiting():
+        event = _event(parked, most_bytes)
+        if event is None or parked["function"] not in sinks:
+            yield parked, "names no document"
+            continue
+        outcome = sinks[parked["function"]].send([event])
+        if outcome.refused or outcome.unsent:
+            yield parked, outcome.why or outcome.refused[0][1]
+            continue
+        store.parked_changes.replayed(parked["_id"], now=datetime.now(UTC))
+        yield parked, "sent"
+
+
+def _event(parked: Document, most_bytes: int) -> Event | None:
+    """Without the time of the change: what is read now is as new as can be."""
+    try:
+        kept = decoded(json.loads(parked.get("event") or "{}"))
+        space, key = kept["ns"], kept["documentKey"]["_id"]
+        named = {"db": str(space["db"]), "coll": str(space["coll"])}
+    except (BadEvent, KeyError, TypeError):
+        return None
+    if not isinstance(key, ObjectId | str | int):
+        return None
+    return event_of({"operationType": "update", "ns": named, "documentKey": {"_id": key}}, most_bytes)

@@ -1,0 +1,186 @@
+"""Where changes are sent: an EventBridge bus, an SQS queue, a Lambda function, or a handler in this process."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain
+from typing import Any, Protocol
+
+from relay.events import SOURCE, Event, payload, requests, unpacked
+from relay.watched import Watched
+from shared.errors import AppError, BadConfig, Unavailable
+
+# EventBridge and SQS take 10 entries a call. All three services take 256 kB a call in every region and version.
+MOST_ENTRIES = 10
+MOST_CALL_BYTES = 262_144
+ENTRY_OVERHEAD = 400  # bytes around an event: names, ids, attributes
+CALL_WITHIN_S = 5.0
+TOO_MANY, ITS_OWN_FAULT = 429, 500  # HTTP status
+DETAIL_TYPE = "MongoDB Database Trigger for {}"  # as Atlas names its own, so that one rule serves both
+
+# What a service answers when it is busy or ill; any other refusal is about the entry itself.
+PASSING = {
+    "InternalFailure", "InternalException", "InternalError", "ServiceUnavailable", "ServiceUnavailableException",
+    "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestThrottled", "RequestLimitExceeded",
+    "ServiceException", "KmsThrottled",
+}  # fmt: skip
+Call = Callable[[Sequence[Event]], Sequence[str | None]]  # sends a group; per event a code where it was not taken
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch.
+
+    refused  events that will never be taken, each with the reason
+    unsent   events to send again later, in order; all that follow the first fault are among them
+    why      they were not taken
+    """
+
+    refused: Sequence[tuple[Event, str]] = ()
+    unsent: Sequence[Event] = ()
+    why: str = ""
+
+
+class Sink(Protocol):
+    """Takes changes in order; one may arrive twice."""
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        """Send all; BadConfig where nothing ever can be sent."""
+
+
+class Bus:
+    """An EventBridge bus: one event a change."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client, self._name = client, name
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        return _send(requests(events, MOST_ENTRIES, MOST_CALL_BYTES, ENTRY_OVERHEAD), self._put)
+
+    def _put(self, group: Sequence[Event]) -> list[str | None]:
+        with faults_of("EventBridge"):
+            answer = self._client.put_events(Entries=[self._entry(event) for event in group])
+        return [entry.get("ErrorCode") for entry in answer["Entries"]]
+
+    def _entry(self, event: Event) -> dict[str, str]:
+        kind = DETAIL_TYPE.format(event.collection)
+        return {"EventBusName": self._name, "Source": SOURCE, "DetailType": kind, "Detail": event.text}
+
+
+class Queue:
+    """An SQS queue: one message a change; a FIFO queue keeps those of one document in order."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client, self._url = client, url
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        return _send(requests(events, MOST_ENTRIES, MOST_CALL_BYTES, ENTRY_OVERHEAD), self._put)
+
+    def _put(self, group: Sequence[Event]) -> list[str | None]:
+        entries = [self._entry(str(number), event) for number, event in enumerate(group)]
+        with faults_of("SQS"):
+            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        failed = {entry["Id"]: entry["Code"] for entry in answer.get("Failed", ())}
+        return [failed.get(str(number)) for number in range(len(group))]
+
+    def _entry(self, number: str, event: Event) -> dict[str, str]:
+        entry = {"Id": number, "MessageBody": payload([event])}
+        if self._url.endswith(".fifo"):
+            entry["MessageGroupId"] = _digest(f"{event.collection} {event.key}")
+            entry["MessageDeduplicationId"] = _digest(event.text)
+        return entry
+
+
+class Function:
+    """A Lambda function, called asynchronously with a batch."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client, self._name = client, name
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        return _send(requests(events, len(events), MOST_CALL_BYTES, 1), self._invoke)
+
+    def _invoke(self, group: Sequence[Event]) -> list[str | None]:
+        with faults_of("Lambda"):
+            self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload(group).encode())
+        return [None] * len(group)
+
+
+class Here:
+    """A handler in this process."""
+
+    def __init__(self, handler: Callable[[Any, Any], Any]) -> None:
+        self._handler = handler
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        return _send([list(events)], self._call)
+
+    def _call(self, group: Sequence[Event]) -> list[str | None]:
+        try:
+            self._handler(unpacked(payload(group)), None)
+        except AppError as error:
+            if not error.retry_helps:
+                raise
+            raise Unavailable(str(error)) from error
+        return [None] * len(group)
+
+
+def _send(groups: Iterable[list[Event]], call: Call) -> Outcome:
+    """Group after group, up to the first fault that may pass."""
+    refused: list[tuple[Event, str]] = []
+    ahead = iter(groups)
+    for group in ahead:
+        try:
+            codes = call(group)
+        except Unavailable as error:
+            return Outcome(refused, [*group, *chain.from_iterable(ahead)], str(error))
+        waiting = [event for event, code in zip(group, codes, strict=True) if code in PASSING]
+        refused += [(event, code) for event, code in zip(group, codes, strict=True) if code and code not in PASSING]
+        if waiting:
+            return Outcome(refused, [*waiting, *chain.from_iterable(ahead)], f"busy: {sorted(PASSING & set(codes))}")
+    return Outcome(refused)
+
+
+@contextmanager
+def faults_of(service: str) -> Iterator[None]:
+    """Raise the failures of an AWS call as ours: Unavailable where it passes, BadConfig where it does not."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"].get("HTTPStatusCode", 500)
+        if code in PASSING or status == TOO_MANY or status >= ITS_OWN_FAULT:
+            raise Unavailable(f"{service} does not take it now: {code}") from None
+        raise BadConfig(f"{service} refuses every call: {code}") from None
+    except BotoCoreError as error:
+        raise Unavailable(f"{service} cannot be reached: {type(error).__name__}") from None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sink(target: str, watched: Watched) -> Sink:
+    """Where a word says that the changes of a collection go.
+
+    bus:NAME, queue:URL, function:NAME, or here: to the real handler in this process
+    """
+    kind, _, name = target.partition(":")
+    if target == "here":
+        module = watched.handler.removesuffix(".handler").replace("/", ".")
+        return Here(import_module(module).handler)
+    if kind not in ("bus", "queue", "function") or not name:
+        raise BadConfig("--to: needs bus:NAME, queue:URL, function:NAME or here")
+    import boto3
+    from botocore.config import Config
+
+    # The relay itself tries again, and renews its lease in between.
+    once = Config(connect_timeout=CALL_WITHIN_S, read_timeout=CALL_WITHIN_S, retries={"total_max_attempts": 1})
+    if kind == "bus":
+        return Bus(boto3.client("events", config=once), name)
+    if kind == "queue":
+        return Queue(boto3.client("sqs", config=once), name)
+    return Function(boto3.client("lambda", config=once), name)

@@ -1,0 +1,89 @@
+"""What the relay watches, as serverless.yml names it under `custom.changes`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared.errors import BadConfig
+
+DECLARED = Path(__file__).parent.parent / "serverless.yml"
+KINDS = ("insert", "replace", "delete")
+ENDINGS = ("drop", "rename", "dropDatabase", "invalidate")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One collection of the application.
+
+    collection  its name
+    handler     of the function that its changes fire, e.g. "functions/topics/handlers/classify_content.handler"
+    when        fields of which an update must touch one to be sent; inserts, replacements and deletes always are
+    carry       fields that are sent along; no others leave the database
+    """
+
+    collection: str
+    handler: str
+    when: tuple[str, ...]
+    carry: tuple[str, ...]
+
+    @property
+    def stem(self) -> str:
+        """The function as its files are named.
+
+        >>> Watched("contents", "functions/topics/handlers/classify_content.handler", (), ()).stem
+        'classify_content'
+        """
+        return Path(self.handler).stem
+
+    def pipeline(self, *, with_document: bool = True) -> list[dict[str, Any]]:
+        """Stages that filter and cut down events on the server; without the document where it is too large for one."""
+        wanted = {"$or": [{"operationType": {"$in": [*KINDS, *ENDINGS]}}, {"$expr": _touches(self.when)}]}
+        shown = dict.fromkeys(("operationType", "clusterTime", "ns", "documentKey"), 1)
+        if with_document:
+            shown |= {f"fullDocument.{field}": 1 for field in ("_id", *self.carry)}
+        return [{"$match": wanted}, {"$project": shown}]
+
+    @property
+    def projection(self) -> dict[str, int]:
+        """The same fields of a document that is read and not streamed."""
+        return dict.fromkeys(self.carry, 1)
+
+
+def watched(declared: Path = DECLARED) -> list[Watched]:
+    """Every collection that is declared; BadConfig names what is missing."""
+    service = yaml.load(declared.read_text(), Loader=yaml.BaseLoader)
+    changes = service.get("custom", {}).get("changes", {})
+    return [_watched(collection, entry, service["functions"]) for collection, entry in changes.items()]
+
+
+def _watched(collection: str, entry: Mapping[str, Any], functions: Mapping[str, Any]) -> Watched:
+    where = f"serverless.yml: custom.changes.{collection}"
+    if entry.get("function") not in functions:
+        raise BadConfig(f"{where}.function: no function {entry.get('function')}")
+    for field in ("when", "carry"):
+        if not isinstance(entry.get(field), list):
+            raise BadConfig(f"{where}.{field}: needs a list of fields")
+    return Watched(collection, functions[entry["function"]]["handler"], tuple(entry["when"]), tuple(entry["carry"]))
+
+
+def _touches(fields: tuple[str, ...]) -> dict[str, Any]:
+    """Whether an update set, removed or shortened one of these fields, or something in or around them."""
+    described = "$updateDescription"
+    paths = {
+        "$concatArrays": [
+            {"$map": {"input": {"$objectToArray": {"$ifNull": [f"{described}.updatedFields", {}]}}, "in": "$$this.k"}},
+            {"$ifNull": [f"{described}.removedFields", []]},
+            {"$ifNull": [f"{described}.truncatedArrays.field", []]},
+        ]
+    }
+    # Compared with a dot behind each: then "payload." begins "payload.message.", but not "payloads.".
+    ended = {"$concat": ["$$path", "."]}
+    alike = [
+        {"$eq": [{"$indexOfBytes": pair}, 0]}
+        for field in fields
+        for pair in ([ended, f"{field}."], [f"{field}.", ended])
+    ]
+    return {"$anyElementTrue": [{"$map": {"input": paths, "as": "path", "in": {"$or": alike}}}]}

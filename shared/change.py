@@ -1,0 +1,72 @@
+"""One change of one document, however it travelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["insert", "update", "replace", "delete"]
+
+
+class ClusterTime(NamedTuple):
+    """The server's logical clock: seconds since 1970, and a counter within the second."""
+
+    seconds: int
+    increment: int
+
+
+class Order(NamedTuple):
+    """Which of two states of a document is the newer: by cluster time, within one by `updatedAt`.
+
+    Either may be unknown. A state read from the database has the cluster time of the moment before the read.
+    """
+
+    cluster_time: ClusterTime | None
+    updated_at: datetime | None
+
+    @classmethod
+    def of(cls, cluster_time: ClusterTime | None, document: Mapping[str, Any] | None) -> "Order":
+        """The order of a document as of that cluster time; an `updatedAt` that is no date counts as unknown."""
+        updated_at = (document or {}).get("updatedAt")
+        return cls(cluster_time, updated_at if isinstance(updated_at, datetime) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a document.
+
+    collection    its name
+    key           `_id` as stored
+    kind          what was done
+    document      its fields as they were then or later, maybe only some; None where it has to be read
+    updated       paths that an update set or removed; None where nobody told
+    cluster_time  when it was done, by the server's clock; None where nobody told
+    """
+
+    collection: str
+    key: Any
+    kind: Kind
+    document: Mapping[str, Any] | None = None
+    updated: frozenset[str] | None = None
+    cluster_time: ClusterTime | None = None
+
+    @property
+    def order(self) -> Order:
+        """Where it stands among the changes of its document."""
+        return Order.of(self.cluster_time, self.document)
+
+    def touches(self, *fields: str) -> bool:
+        """Whether any of these fields, or something in or around them, may have changed.
+
+        >>> Change("contents", 1, "update", updated=frozenset({"engagements.like.count"})).touches("payload")
+        False
+        >>> Change("contents", 1, "update", updated=frozenset({"payload.message"})).touches("payload")
+        True
+        """
+        if self.kind != "update" or self.updated is None:
+            return True
+        return any(
+            path == field or path.startswith(f"{field}.") or field.startswith(f"{path}.")
+            for path in self.updated
+            for field in fields
+        )

@@ -1,0 +1,126 @@
+"""What is known of the text of each post, and which state of the post that is.
+
+For example: {_id: ObjectId, contentId: ObjectId, language: "th", languageConfidence: 0.98, topics: [ObjectId, …],
+topicScores: [{path: "sports/football", confidence: 0.71}, …], topicState: "named", vector: Binary(1024 bytes, float16),
+textHash: "5b0c…", model: "…", clusterTime: Timestamp(1767225600, 1), contentUpdatedAt: …, updatedAt: …}
+
+A post that is gone, withdrawn or without text leaves {contentId, clusterTime, contentUpdatedAt, removedAt, updatedAt},
+so that an older change which comes late finds out; it ages out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId, Timestamp
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from shared.change import ClusterTime, Order
+from shared.store import schema
+from shared.store.contents import in_batches
+from shared.store.upserts import upsert_all
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was made of a post: of which text, in which state of the post, by which model; no text where it is gone."""
+
+    text_hash: str | None
+    model: str | None
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A row to write: `fields` are those of the description, beside what identifies the state of the post."""
+
+    content: ObjectId
+    text_hash: str
+    model: str
+    order: Order
+    fields: Mapping[str, Any]
+
+
+class ContentInfo:
+    def __init__(self, app: Database[Document]) -> None:
+        self._info = app[schema.CONTENT_INFO.name]
+
+    def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, Known]:
+        """What is known of these posts."""
+        shown = {"_id": 0, "contentId": 1, "textHash": 1, "model": 1, "clusterTime": 1, "contentUpdatedAt": 1}
+        found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
+        return {row["contentId"]: Known(row.get("textHash"), row.get("model"), _order(row)) for row in found}
+
+    def put(self, rows: Sequence[Named], *, now: datetime) -> int:
+        """Write what was found out, but for posts of which a newer state is known; returns how many changed."""
+        return self._replace([(row.content, row.order, _described(row, now)) for row in rows])
+
+    def withdraw(self, posts: Mapping[ObjectId, Order], *, now: datetime) -> int:
+        """Leave nothing of these posts but that they are gone, unless a newer state is known."""
+        return self._replace([(post, order, {"removedAt": now, "updatedAt": now}) for post, order in posts.items()])
+
+    def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]]) -> bool:
+        """The text, by its hash, is still the same in this later state of each post; False where one has changed
+        meanwhile, so that it must be looked at again."""
+        writes = [
+            UpdateOne(
+                {"contentId": post, "textHash": text_hash},
+                [{"$set": {"clusterTime": _latest(order), "contentUpdatedAt": _if_newer(order, "contentUpdatedAt")}}],
+            )
+            for post, (text_hash, order) in posts.items()
+        ]
+        return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
+
+    def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
+        """The next posts of which something is kept, in order of their ids, the newest first."""
+        query: Document = {"contentId": {"$lt": before} if before else {"$type": "objectId"}}
+        query |= {"removedAt": {"$exists": False}}
+        found = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
+        return [row["contentId"] for row in found]
+
+    def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
+        """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others."""
+        writes = [
+            UpdateOne({"contentId": post}, [{"$replaceWith": _replaced(post, order, fields)}], upsert=True)
+            for post, order, fields in rows
+        ]
+        return upsert_all(self._info, writes)
+
+
+def _order(row: Document) -> Order:
+    at = row.get("clusterTime")
+    cluster_time = ClusterTime(at.time, at.inc) if isinstance(at, Timestamp) else None
+    return Order.of(cluster_time, {"updatedAt": row.get("contentUpdatedAt")})
+
+
+def _described(row: Named, now: datetime) -> Document:
+    return {**row.fields, "textHash": row.text_hash, "model": row.model, "updatedAt": now}
+
+
+def _replaced(post: ObjectId, order: Order, fields: Document) -> Document:
+    whole = {"contentId": post, **fields, "contentUpdatedAt": order.updated_at}
+    literal = {name: {"$literal": value} for name, value in whole.items()}
+    new = {"$mergeObjects": [{"_id": "$_id"}, literal, {"clusterTime": _latest(order)}]}
+    return {"$cond": [_is_newer(order), new, "$$ROOT"]}
+
+
+def _is_newer(order: Order) -> Document:
+    """Whether this state is newer than the one that is kept; what is missing is older than anything."""
+    later = {"$gt": [order.updated_at, "$contentUpdatedAt"]}
+    if order.cluster_time is None:
+        return later
+    at = Timestamp(*order.cluster_time)
+    return {"$or": [{"$gt": [at, "$clusterTime"]}, {"$and": [{"$eq": [at, "$clusterTime"]}, later]}]}
+
+
+def _latest(order: Order) -> Document:
+    at = None if order.cluster_time is None else Timestamp(*order.cluster_time)
+    return {"$max": ["$clusterTime", at]}
+
+
+def _if_newer(order: Order, field: str) -> Document:
+    return {"$cond": [_is_newer(order), {"$literal": order.updated_at}, f"${field}"]}

@@ -1,0 +1,37 @@
+"""Changes that failed for good where their source could not take them back.
+
+For example: {_id: "9f0c… (SHA-256 of the payload)", function: "classify_content", times: 1, firstAt: …, lastAt: …,
+reason: "documentKey._id: needs an id", replayedAt: …,
+event: '{"operationType": "insert", "ns": {…}, "documentKey": {…}, "clusterTime": {…}}'}
+
+`event` is without the document, which is read again when it is sent again; it is null where it names no document.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from shared.store import schema
+
+Document = dict[str, Any]
+
+
+class ParkedChanges:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._parked = analytics[schema.PARKED_CHANGES.name]
+
+    def park(self, digest: str, function: str, event: str | None, reason: str, *, now: datetime) -> None:
+        """Keep it; the same payload again only counts up."""
+        known = {"function": function, "event": event, "reason": reason, "lastAt": now}
+        update = {"$set": known, "$setOnInsert": {"firstAt": now}, "$inc": {"times": 1}, "$unset": {"replayedAt": ""}}
+        self._parked.update_one({"_id": digest}, update, upsert=True)
+
+    def waiting(self) -> Iterator[Document]:
+        """Those that were not sent again since they were parked, the oldest first."""
+        return self._parked.find({"replayedAt": {"$exists": False}}).sort("firstAt", 1)
+
+    def replayed(self, digest: str, *, now: datetime) -> None:
+        """Remember that it was sent again."""
+        self._parked.update_one({"_id": digest}, {"$set": {"replayedAt": now}})

@@ -1,0 +1,67 @@
+"""The hierarchy of topics.
+
+For example: {_id: ObjectId, path: "sports/football", slug: "football", name: "Football", iab: "533",
+parents: [{_id: ObjectId, slug: "sports"}], children: [], createdAt: …, updatedAt: …}
+
+The key is the path: one slug may stand under two parents. Readers follow the ids.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.upserts import upsert_all
+
+Document = dict[str, Any]
+
+
+class TopicTree:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._topics = analytics[schema.TOPICS.name]
+
+    def resolve(self, wanted: Mapping[str, Mapping[str, Any]], *, now: datetime) -> dict[str, ObjectId]:
+        """Make the tree what it should be, and return the id of each path.
+
+        wanted  what each path, such as "sports/football", shall say beside its place: {"name": …, "iab": …}; every
+                parent is a path too
+        Only what differs is written, so repeating it writes nothing, and a run that was cut short is completed by the
+        next.
+        """
+        self._write({path: {"slug": _slug(path), **fields} for path, fields in wanted.items()}, now)
+        ids = {path: topic["_id"] for path, topic in self._found(list(wanted)).items()}
+        self._write({path: _relatives(path, ids) for path in wanted}, now)
+        return ids
+
+    def _write(self, wanted: Mapping[str, Document], now: datetime) -> None:
+        found = self._found(list(wanted))
+        writes = [
+            UpdateOne({"path": path}, {"$set": {**fields, "updatedAt": now}, "$setOnInsert": {"createdAt": now}}, True)
+            for path, fields in wanted.items()
+            if any(found.get(path, {}).get(name) != value for name, value in fields.items())
+        ]
+        upsert_all(self._topics, writes)
+
+    def _found(self, paths: list[str]) -> dict[str, Document]:
+        return {topic["path"]: topic for topic in self._topics.find({"path": {"$in": paths}})}
+
+
+def _slug(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _relatives(path: str, ids: Mapping[str, ObjectId]) -> Document:
+    above, _, _ = path.rpartition("/")
+    below = sorted(one for one in ids if one.rpartition("/")[0] == path)
+    return {
+        "parents": [_named(above, ids)] if above else [],
+        "children": [_named(one, ids) for one in below],
+    }
+
+
+def _named(path: str, ids: Mapping[str, ObjectId]) -> Document:
+    return {"_id": ids[path], "slug": _slug(path)}

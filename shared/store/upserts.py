@@ -1,0 +1,29 @@
+"""Upserts by a unique key that two writers may make at the same moment."""
+
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+_DUPLICATE_KEY = 11000
+
+
+def upsert_all(collection: Collection[dict[str, Any]], writes: list[UpdateOne]) -> int:
+    """Write all, in any order, and return how many documents changed.
+
+    Where another writer inserted the same key at the same moment, the server refuses the second insert: that one is
+    asked for again, and is an update now.
+    """
+    changed = 0
+    while writes:
+        try:
+            result = collection.bulk_write(writes, ordered=False)
+            return changed + result.modified_count + result.upserted_count
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in failed):
+                raise
+            changed += error.details["nModified"] + error.details["nUpserted"]
+            writes = [writes[one["index"]] for one in failed]
+    return changed

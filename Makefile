@@ -8,7 +8,7 @@ help: ## this list
 demo: .venv/ready ## a demo network, every function once, and what came out
 	$(RUN) -m local demo
 
-dev: .venv/ready ## the demo network kept running, its schedules firing
+dev: .venv/ready ## the demo network kept running, its schedules and changes firing
 	$(RUN) -m local dev
 
 test: .venv/ready ## every test, on a real MongoDB

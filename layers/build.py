@@ -113,7 +113,8 @@ def build(layer: Layer) -> None:
 
 def install(layer: Layer) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--only-binary=:all:", "--no-binary", FROM_SOURCE, "--implementation", "cp", "--python-version", layer.python]
+    command += ["--only-binary=:all:", "--no-binary", FROM_SOURCE]
+    command += ["--implementation", "cp", "--python-version", layer.python]
     command += [option for platform in PLATFORMS for option in ("--platform", platform)]
     command += ["--require-hashes", "--no-deps", "-r", str(layer.requirements), "--target", str(layer.packages)]
     subprocess.run(command, check=True)

@@ -1,8 +1,8 @@
-"""The functions as they run on Lambda: through their handlers, with the events that their schedules send."""
+"""The functions as they run on Lambda: through their handlers, with the events that their triggers send."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -16,11 +16,15 @@ from shared.errors import NotFound
 
 ROOT = Path(__file__).parent.parent
 
+Handler = Callable[[Any, Any], dict[str, Any]]
+
 # What a new network needs, in order: each function reads what those before it wrote.
 PIPELINE = (
     "refresh_content_stats",
     "refresh_creator_stats",
     "refresh_hashtag_stats",
+    "train_topics",
+    "reclassify_contents",
     "refresh_engagement_stats",
     "train_coldstart",
     "build_guest_feed",
@@ -34,21 +38,25 @@ class Function:
 
     stem    as its files are named
     domain  folder of its files
-    cron    five fields, UTC; None when it is called on demand
+    cron    five fields, UTC; None when a change or a call fires it
     """
 
     stem: str
     domain: str
     cron: str | None
 
+    @property
+    def handler(self) -> Handler:
+        """The real one, imported when it is first asked for."""
+        found: Handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler
+        return found
+
     def invoke(self, *, at: datetime, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Call the real handler with its sample event, due at that moment, or with another payload."""
+        """Call the real handler with its sample event or another payload; a scheduled one was due at that moment."""
         event = payload or json.loads((ROOT / "events" / self.domain / f"{self.stem}.json").read_text())
         if self.cron:
             event = {**event, "time": at.isoformat()}
-        handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler
-        result: dict[str, Any] = handler(event, None)
-        return result
+        return self.handler(event, None)
 
     def due(self, after: datetime) -> datetime | None:
         """The next moment that the schedule fires; None for a function without one."""

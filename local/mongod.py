@@ -29,12 +29,17 @@ _PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
-def mongo_server(folder: Path | None = None, *, cache_gb: float = 0.5) -> Iterator[str]:
+def mongo_server(
+    folder: Path | None = None, *, cache_gb: float = 0.5, nodes: int = 1, history_mb: int = 256, checkpoint_s: int = 60
+) -> Iterator[str]:
     """Give the URI of a running server: `MONGO_URI` where it is set, else an embedded one stopped on exit.
 
-    folder    where the data stays between runs; None is a temporary folder, deleted on exit. Where another process
-              already serves the folder, its server is used and left running
-    cache_gb  WiredTiger's cache [GB], at least 0.25
+    folder        where the data stays between runs; None is a temporary folder, deleted on exit. Where another process
+                  already serves the folder, its server is used and left running
+    cache_gb      WiredTiger's cache of each node [GB], at least 0.25
+    nodes         members of the replica set; with three, one may step down or die
+    history_mb    of changes that are kept for those who follow them [MB]
+    checkpoint_s  between two checkpoints, at which older history is given up [s]
     Raises BadConfig when there is neither `MONGO_URI` nor a binary, Unavailable when the server does not get ready.
     """
     configured = own_server()
@@ -48,14 +53,15 @@ def mongo_server(folder: Path | None = None, *, cache_gb: float = 0.5) -> Iterat
     binary = find_binary()
     scratch = None if folder else tempfile.mkdtemp(prefix="feedkeeper-")
     data = Path(folder or str(scratch))
-    data.mkdir(parents=True, exist_ok=True)
-    process, port = _launch(binary, data, cache_gb)
+    folders = [data / str(number) if number else data for number in range(nodes)]
+    members = [_launch(binary, one, cache_gb, history_mb, checkpoint_s) for one in folders]
     try:
-        uri = _initiate(process, port, data)
+        uri = _initiate(members, data)
         (data / URI_FILE).write_text(uri)
         yield uri
     finally:
-        _stop(process)
+        for process, _ in members:
+            _stop(process, gently=scratch is None)
         if scratch:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -86,15 +92,22 @@ def _running_on(folder: Path) -> str | None:
     return uri if Path(served) == folder.absolute() else None
 
 
-def _launch(binary: Path, data: Path, cache_gb: float) -> tuple["subprocess.Popen[bytes]", int]:
+def _launch(
+    binary: Path, data: Path, cache_gb: float, history_mb: int, checkpoint_s: int
+) -> tuple["subprocess.Popen[bytes]", int]:
     port, data = _free_port(), data.absolute()
+    data.mkdir(parents=True, exist_ok=True)
     command = [
         str(binary), "--replSet", "feedkeeper", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data),
-        "--logpath", str(data / "mongod.log"), "--nounixsocket", "--oplogSize", "256",
+        "--logpath", str(data / "mongod.log"), "--nounixsocket", "--oplogSize", str(history_mb),
+        "--syncdelay", str(checkpoint_s),
         "--wiredTigerCacheSizeGB", str(cache_gb), "--setParameter", "diagnosticDataCollectionEnabled=false",
         "--setParameter", "enableTestCommands=1",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=_die_with(os.getpid()))
+    # Ctrl-C at a terminal goes to all of a session: in one of its own, the server outlives those who still write to it.
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with(os.getpid())
+    )
     return process, port
 
 
@@ -118,12 +131,14 @@ def _free_port() -> int:
         return port
 
 
-def _initiate(process: "subprocess.Popen[bytes]", port: int, data: Path) -> str:
-    """Wait for the server, make it a replica set of one, anew where kept data know another port, await the primary."""
+def _initiate(members: list[tuple["subprocess.Popen[bytes]", int]], data: Path) -> str:
+    """Wait for the servers, make them a replica set, anew where kept data know other ports, await the primary."""
+    process, port = members[0]
+    hosts = [f"127.0.0.1:{one}" for _, one in members]
     config: dict[str, object] = {
         "_id": "feedkeeper",
-        "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}],
-        "settings": {"electionTimeoutMillis": 500},
+        "members": [{"_id": number, "host": host} for number, host in enumerate(hosts)],
+        "settings": {"electionTimeoutMillis": 500 if len(hosts) == 1 else 2_000},
     }
     deadline = time.monotonic() + READY_WITHIN_S
     with MongoClient[dict[str, object]](
@@ -139,12 +154,20 @@ def _initiate(process: "subprocess.Popen[bytes]", port: int, data: Path) -> str:
                 if not asked:
                     _ask_for_replica_set(client, config)
                     asked = True
-                if client.admin.command("hello").get("isWritablePrimary"):
-                    return f"mongodb://127.0.0.1:{port}/?replicaSet=feedkeeper"
+                if _is_ready(client, len(hosts)):
+                    return f"mongodb://{','.join(hosts)}/?replicaSet=feedkeeper"
             except PyMongoError:
                 pass  # not listening yet
             time.sleep(0.02)
     raise Unavailable(f"mongod was not ready within {READY_WITHIN_S:.0f} s; see {data}/mongod.log")
+
+
+def _is_ready(client: "MongoClient[dict[str, object]]", nodes: int) -> bool:
+    """Whether there is a primary that takes writes; of several nodes, also whether each other could take its place."""
+    if nodes == 1:
+        return bool(client.admin.command("hello").get("isWritablePrimary"))
+    states = [member["stateStr"] for member in client.admin.command("replSetGetStatus")["members"]]
+    return sorted(states) == ["PRIMARY"] + ["SECONDARY"] * (nodes - 1)
 
 
 def _ask_for_replica_set(client: "MongoClient[dict[str, object]]", config: dict[str, object]) -> None:
@@ -156,8 +179,12 @@ def _ask_for_replica_set(client: "MongoClient[dict[str, object]]", config: dict[
         client.admin.command("replSetReconfig", config | version, force=True)
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
+def _stop(process: "subprocess.Popen[bytes]", *, gently: bool) -> None:
+    """A server whose data are deleted need not bring them in order first."""
+    if gently:
+        process.terminate()
+    else:
+        process.kill()
     try:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:

@@ -1,16 +1,20 @@
 """What came out, for people to read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from functions.coldstart.countries import country_of
+from local.posts import Answer
 from shared.store import Store
 
 LONGEST_TEXT = 24
+BESIDE = 26  # columns of a table of answers that its topics and posts do not get
 
 
 def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: datetime) -> int:
@@ -41,6 +45,21 @@ def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: 
         )
     console.print(table)
     return total
+
+
+def answers(console: Console, title: str, rows: Sequence[Answer]) -> None:
+    """Print what became known of posts, and how soon; of topics the lowest of each branch."""
+    said = [[f"{path} {sure:.2f}" for path, sure in row.topics.items()] or [row.remark] for row in rows]
+    widest = min(max(len(line) for lines in said for line in lines), console.width // 2)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table.add_column("ms", justify="right", no_wrap=True, width=5)
+    table.add_column("language", no_wrap=True, width=8)
+    table.add_column("topics", overflow="fold", width=widest)
+    table.add_column("post", no_wrap=True, width=max(console.width - BESIDE - widest, 10))
+    for row, lines in zip(rows, said, strict=True):
+        language = f"{row.language}  {row.confidence:.2f}" if row.language else ""
+        table.add_row(f"{row.seconds * 1000:.0f}", language, Text("\n".join(lines)), Text(row.text))
+    console.print(table)
 
 
 def _known_languages(store: Store, ids: dict[str, Any]) -> list[dict[str, Any]]:

@@ -24,11 +24,12 @@ from shared.errors import Conflict
 from shared.store import Store, as_app_error
 from shared.store.leases import Lease, Leases
 
-# ChangeStreamHistoryLost, InvalidResumeToken, ChangeStreamFatalError, and the code of a token that no server knows.
-LOST = frozenset({286, 260, 280, 40576})
+# ChangeStreamHistoryLost, InvalidResumeToken, ChangeStreamFatalError; and those of a token that cannot be read, since
+# it is damaged or another system's: FailedToParse, Overflow, and three without a name.
+LOST = frozenset({286, 260, 280, 9, 15, 40576, 40647, 40649})
 TOO_LARGE = 10334  # BSONObjectTooLarge: the event with its document would be above 16 MB
 
-POLL_MS = 500  # how long the server waits for a change before it answers that there is none
+POLL_MS = 250  # how long the server waits for a change before it answers that there is none
 LOOK_UP_S = 0.5  # how often a sender without work looks at its lease
 FIRST_PAUSE_S = 0.1
 
@@ -65,6 +66,7 @@ class Follower:
         self.meter = Meter(watched.collection)
         self._store, self._watched, self._sink, self._options, self._stop = store, watched, sink, options, stop
         self._leases = Leases(store.analytics, timedelta(seconds=options.lease_s))
+        self._holder = uuid4().hex
         self._renewed_at = self._noted_at = 0.0
 
     def run(self) -> None:
@@ -73,7 +75,7 @@ class Follower:
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                with self._leases.hold(f"relay {self._watched.collection}") as lease:
+                with self._leases.hold(f"relay {self._watched.collection}", self._holder) as lease:
                     self._follow(lease)
             except Conflict:
                 self._stop.wait(self._options.lease_s / 3)
@@ -87,7 +89,7 @@ class Follower:
     def _follow(self, lease: Lease) -> None:
         """Go on where the last holder of the lease stood."""
         self._renewed_at = time.monotonic()
-        position = Position(self._store.analytics, self._watched.collection, uuid4().hex)
+        position = Position(self._store.analytics, self._watched.collection, self._holder)
         while not self._stop.is_set():
             mark = position.claim()
             if mark.get("reconciling"):

@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from functions.topics.describe import Describer
 from functions.topics.settle import State, message_of, rank, settle
-from shared.change import Change
+from shared.change import Change, Order
 from shared.config import Topics
 from shared.errors import BadEvent
 from shared.report import Report
@@ -32,18 +32,22 @@ def run(store: Store, describer: Describer, options: Topics, changes: Sequence[C
 
 
 def newest_of(changes: Sequence[Change]) -> dict[ObjectId, Change]:
-    """The last change of each post; what does not tell its time comes after what came before it."""
+    """The last change of each post, but one that has to be read before any other: what is read is the newest.
+
+    Where one of two does not tell its time, `updatedAt` decides, as it does where they are written.
+    """
     newest: dict[ObjectId, Change] = {}
     for change in changes:
         if not isinstance(change.key, ObjectId):
             raise BadEvent(f"documentKey._id: a post has an ObjectId, not {type(change.key).__name__}")
         other = newest.get(change.key, change)
         timeless = change.cluster_time is None or other.cluster_time is None
-        if timeless or rank(change.order) >= rank(other.order):
+        later = rank(change.order)[timeless:] >= rank(other.order)[timeless:]
+        if not is_told(change) or (later and is_told(other)):
             newest[change.key] = change
     return newest
 
 
 def is_told(change: Change) -> bool:
-    """Whether the change says all about the post; else it has to be read."""
-    return change.kind == "delete" or change.document is not None
+    """Whether the change says all about the post, and when; else it has to be read."""
+    return (change.kind == "delete" or change.document is not None) and change.order != Order(None, None)

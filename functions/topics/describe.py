@@ -9,9 +9,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from functions.topics.classifier import FINGERPRINT, Classifier, Match
+from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Match
 from functions.topics.taxonomy import taxonomy
-from functions.topics.train_topics import FAMILY, KEY
 from shared.artifacts import Registry
 from shared.config import Options, Topics
 from shared.store import Store
@@ -41,8 +40,8 @@ class Describer:
 
         language            ISO 639-1, or n/a
         languageConfidence  0..1, higher = surer
-        topicState          named, none (of them fits), short (too few words), excluded (by option), unknown (the language
-                            is), unsupported (the embedding does not serve the language)
+        topicState          named, none (of them fits), short (too few words), excluded (by option), unknown (language),
+                            unsupported (the embedding does not serve the language)
         topics              ids of the topics and of all above them, the surest first
         topicScores         their paths and confidences 0..1
         vector              of the text, 512 float16; absent where the language is not served

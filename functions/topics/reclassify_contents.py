@@ -5,7 +5,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from functions.topics.describe import Describer
-from functions.topics.settle import State, is_described, settle
+from functions.topics.settle import State, is_settled, settle
 from shared.config import Topics
 from shared.report import Report
 from shared.store import Store
@@ -25,13 +25,13 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
     with store.leases.hold(NAME):
         before: ObjectId | None = store.watermarks.cursor(NAME)
         while read < options.reclassify_most:
-            posts = next_page(store, before)
+            posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
             known = store.content_info.known(posts)
             states = {post: State.of(*seen) for post, seen in store.contents.now(posts).items()}
             stale = {
                 post: state
                 for post, state in states.items()
-                if state.text is None or not is_described(state, known.get(post), describer.version)
+                if not is_settled(state, known.get(post), describer.version)
             }
             part = settle(store, describer, stale, options.batch, now=now)
             read, described, removed = read + len(posts), described + part[0], removed + part[1]
@@ -42,9 +42,7 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
     return Report(read, described, removed, details={"finished": int(before is None)})
 
 
-def next_page(store: Store, before: ObjectId | None) -> list[ObjectId]:
+def next_page(store: Store, before: ObjectId | None, size: int) -> list[ObjectId]:
     """The next posts with a text, or of which something is kept, the newest first; empty at the end."""
-    pages = [store.contents.with_text(PAGE, before), store.content_info.kept(PAGE, before)]
-    ends = [page[-1] for page in pages if len(page) == PAGE]  # beyond the end of a full page, more may come
-    posts = sorted({post for page in pages for post in page}, reverse=True)
-    return [post for post in posts if not ends or post >= max(ends)]
+    found = {*store.contents.with_text(size, before), *store.content_info.kept(size, before)}
+    return sorted(found, reverse=True)[:size]

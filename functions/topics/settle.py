@@ -88,6 +88,13 @@ def is_described(state: State, known: Known | None, version: str) -> bool:
     return known is not None and (known.text_hash, known.model) == (state.text_hash, version)
 
 
+def is_settled(state: State, known: Known | None, version: str) -> bool:
+    """Whether what is on record is what this state and this model make of the post."""
+    if state.text is None:
+        return known is None or known.gone
+    return is_described(state, known, version)
+
+
 def is_newer(order: Order, known: Known | None) -> bool:
     """Whether a state is newer than the one on record, as the guard of the write decides it too.
 

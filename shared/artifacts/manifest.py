@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
 from shared.clock import epoch_ms
@@ -18,6 +18,9 @@ Keys = Sequence[bytes]
 # What a document may hold beside its bytes, with a margin below MongoDB's 16 MiB.
 MOST_BYTES = 15 * 2**20
 LAYOUT = 1
+
+# What a model of each family is, under the name that the contract has for it.
+KINDS: Final = {"country": "xgboost", "global": "xgboost", "topics": "linear"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Manifest:
 class Artifact:
     """A manifest with its bytes.
 
-    model  XGBoost's own UBJSON
+    model  as its family keeps it: XGBoost's own UBJSON, or an npz of plain arrays
     """
 
     manifest: Manifest
@@ -64,7 +67,7 @@ class Artifact:
             raise Refused(f"artifact {self.manifest.family}/{self.manifest.key}: {size}, is too large")
         document: Document = {
             "account": self.manifest.key,
-            "model": "xgboost",
+            "model": kind_of(self.manifest.family),
             "artifact": packed,
             "features": list(self.manifest.features),
             "trainedAt": self.manifest.trained_at,
@@ -100,6 +103,11 @@ class Artifact:
         if fingerprint is not None and document.get("fingerprint") != fingerprint:
             raise StaleModel(f"{name}: was trained for other features")
         return cls(_manifest(document), unpack(packed))
+
+
+def kind_of(family: str) -> str:
+    """The name of what a model of this family is."""
+    return KINDS.get(family, "xgboost")
 
 
 def _manifest(document: Document) -> Manifest:

@@ -16,15 +16,18 @@ from pymongo import DESCENDING, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from shared.artifacts.manifest import Artifact
+from shared.artifacts.manifest import Artifact, kind_of
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 
 Document = dict[str, Any]
 Model = TypeVar("Model")
 
-FAMILIES: Final = {"country": schema.COUNTRY_ARTIFACTS.name, "global": schema.GLOBAL_ARTIFACTS.name}
-KIND: Final = "xgboost"
+FAMILIES: Final = {
+    "country": schema.COUNTRY_ARTIFACTS.name,
+    "global": schema.GLOBAL_ARTIFACTS.name,
+    "topics": schema.TOPIC_ARTIFACTS.name,
+}
 
 
 class Registry:
@@ -45,7 +48,7 @@ class Registry:
 
     def live_version(self, family: str, key: str) -> str | None:
         """The version that is live; None when the key has no model of its own."""
-        found = self._collection(family).find_one(_name(key), {"version": 1})
+        found = self._collection(family).find_one(_name(family, key), {"version": 1})
         return None if found is None else found.get("version")
 
     def owners(self, family: str) -> set[str]:
@@ -54,7 +57,7 @@ class Registry:
 
     def alias_of(self, family: str, key: str) -> str | None:
         """The key whose model stands in; None when the key has its own, or is not known at all."""
-        found = self._collection(family).find_one(_name(key), {"aliasOf": 1})
+        found = self._collection(family).find_one(_name(family, key), {"aliasOf": 1})
         return None if found is None else found.get("aliasOf")
 
     def load(
@@ -87,7 +90,7 @@ class Registry:
             raise NotFound(f"version: no {family}/{key} {version}")
         Artifact.unseal(sealed, self._keys)
         live = sealed | {"promotedAt": at, "instead_of": instead_of}
-        replaced = _name(key) | {"version": instead_of}
+        replaced = _name(family, key) | {"version": instead_of}
         try:
             result = self._collection(family).replace_one(replaced, live, upsert=instead_of is None)
             done = bool(result.matched_count or result.upserted_id)
@@ -102,7 +105,7 @@ class Registry:
         own = {
             "$replaceWith": {"$cond": [{"$eq": ["$aliasOf", parent]}, "$$ROOT", {"aliasOf": parent, "trainedAt": at}]}
         }
-        writes = [UpdateOne(_name(key), [own, {"$set": _name(key)}], upsert=True) for key in keys]
+        writes = [UpdateOne(_name(family, key), [own, {"$set": _name(family, key)}], upsert=True) for key in keys]
         if not writes:
             return 0
         result = self._collection(family).bulk_write(writes, ordered=False)
@@ -121,7 +124,7 @@ class Registry:
         return removed
 
     def _candidates(self, family: str, key: str) -> Iterator[Document]:
-        live = self._collection(family).find_one(_name(key))
+        live = self._collection(family).find_one(_name(family, key))
         if live is None or "aliasOf" in live:
             return
         yield live
@@ -134,8 +137,8 @@ class Registry:
         return self._live[family]
 
 
-def _name(key: str) -> Document:
-    return {"account": key, "model": KIND}
+def _name(family: str, key: str) -> Document:
+    return {"account": key, "model": kind_of(family)}
 
 
 def _version_of(sealed: Document) -> Document:

@@ -131,11 +131,11 @@ def change_of(raw: Any, collection: str, *, now: datetime) -> Change:
         raise BadEvent("fullDocument: needs an object")
     return Change(
         collection=collection,
-        key=_key(decoded(raw.get("documentKey"))),
+        key=_key(decoded(raw.get("documentKey"), "documentKey")),
         kind=cast("Kind", kind),
-        document=None if document is None else _named(decoded(document)),
+        document=None if document is None else _named(decoded(document, "fullDocument")),
         updated=_updated(raw.get("updateDescription")),
-        cluster_time=_cluster_time(decoded(raw.get("clusterTime")), now),
+        cluster_time=_cluster_time(decoded(raw.get("clusterTime"), "clusterTime"), now),
     )
 
 
@@ -181,9 +181,9 @@ def _attempt(raw: Any, collection: str, now: datetime) -> Change | BadEvent:
 
 def _key(document_key: Any) -> Any:
     key = document_key.get("_id") if isinstance(document_key, Mapping) else None
-    if isinstance(key, str) and not key.startswith("$"):
-        key = _id(key)
-    if isinstance(key, bool) or not isinstance(key, ObjectId | str | int):
+    if type(key) is str:  # BSON's code is a str too, but no id
+        return _id(key)
+    if isinstance(key, bool) or not isinstance(key, ObjectId | int):
         raise BadEvent("documentKey._id: needs an id")
     return key
 
@@ -206,9 +206,9 @@ def _id(text: str) -> ObjectId | str:
 def _moment(text: str) -> datetime | str:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter for what another zone puts before the year 1 or after 9999
         return text
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _updated(description: Any) -> frozenset[str] | None:
@@ -220,7 +220,7 @@ def _updated(description: Any) -> frozenset[str] | None:
     if not isinstance(fields, Mapping) or not isinstance(removed, list) or not isinstance(shortened, list):
         return None
     arrays = (one.get("field") for one in shortened if isinstance(one, Mapping))
-    return frozenset(str(path) for path in (*fields, *removed, *arrays))
+    return frozenset(str(path) for path in (*fields, *removed, *arrays)) or None
 
 
 def _cluster_time(value: Any, now: datetime) -> ClusterTime | None:
@@ -249,13 +249,12 @@ def _run(body: Body, arrived: list[Arrival], now: datetime) -> tuple[Report, lis
     sound = [one for one in arrived if isinstance(one.change, Change)]
     try:
         return _hand_over(body, sound, now), failures
-    except AppError as error:
-        if error.retry_helps:
-            raise
+    except BadEvent as bad:
         if len(sound) == 1:
-            return Report(), [*failures, Failure(sound[0], error)]
+            return Report(), [*failures, Failure(sound[0], bad)]
     except Exception as error:
-        if as_known(error) is not None or len(sound) < 2:
+        known = as_known(error)
+        if len(sound) == 1 or (known is not None and known.retry_helps):
             raise
     report, failed = _one_by_one(body, sound, now)
     return report, failures + failed
@@ -272,8 +271,9 @@ def _one_by_one(body: Body, sound: list[Arrival], now: datetime) -> tuple[Report
             if known is not None and known.retry_helps:
                 raise
             failed.append(Failure(one, error))
-    if not reports and not all(isinstance(one.reason, BadEvent) for one in failed):
-        raise failed[-1].reason
+    unforeseen = [one.reason for one in failed if not isinstance(one.reason, BadEvent)]
+    if unforeseen and not reports:
+        raise unforeseen[-1]
     return Report.together(reports), failed
 
 
@@ -296,18 +296,19 @@ def _park(function: str, failures: Sequence[Failure], now: datetime) -> None:
 def _kept(raw: Any) -> str | None:
     """What is needed to send it again, by its key: nothing that a person wrote. None where there is not enough."""
     try:
-        text = json.dumps({name: raw[name] for name in ("operationType", "ns", "documentKey", "clusterTime")})
+        named = {name: raw[name] for name in ("operationType", "ns", "documentKey")}
+        text = json.dumps(named | {"clusterTime": raw.get("clusterTime")})
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return text if len(text) <= MOST_KEPT else None
 
 
 def _digest(raw: Any) -> str:
-    """Of the payload as it came, however it is nested."""
+    """Of the payload as it came; of what is kept of it where it is nested too deeply."""
     try:
         text = raw if isinstance(raw, str) else json.dumps(raw, sort_keys=True, default=str)
-    except RecursionError:
-        text = "nested too deeply"
+    except (RecursionError, ValueError):
+        text = _kept(raw) or "cannot be written down"
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """What every trigger shares: warm-ups, one log line per outcome, metrics, failures that look failed."""
 
 import gc
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -69,10 +70,13 @@ def as_known(error: Exception) -> AppError | None:
 
 
 def say_failed(error: Exception, **more: Detail) -> None:
-    """One line in the log; with a trace where the failure did not come from our own checks."""
+    """One line in the log; with a trace where the failure did not come from our own checks.
+
+    Of what others raise only the place is told, since its text may repeat what a person wrote.
+    """
     known = as_known(error)
-    told: dict[str, Any] = {"error": type(known or error).__name__, "reason": str(known or error), **more}
+    told: dict[str, Any] = {"error": type(known or error).__name__, "reason": str(known or ""), **more}
     if known is error:
         _logger.error("failed", retry_helps=known.retry_helps, **told)
     else:
-        _logger.error("failed", exc_info=error, **told)
+        _logger.error("failed", exception="".join(traceback.format_tb(error.__traceback__)), **told)

@@ -27,11 +27,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was made of a post: of which text, in which state of the post, by which model; no text where it is gone."""
+    """What was made of a post: of which text, in which state of the post, by which model; or that it is gone."""
 
     text_hash: str | None
     model: str | None
     order: Order
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class ContentInfo:
 
     def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, Known]:
         """What is known of these posts."""
-        shown = {"_id": 0, "contentId": 1, "textHash": 1, "model": 1, "clusterTime": 1, "contentUpdatedAt": 1}
+        shown = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        return {row["contentId"]: Known(row.get("textHash"), row.get("model"), _order(row)) for row in found}
+        return {row["contentId"]: _known(row) for row in found}
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a newer state is known; returns how many changed."""
@@ -91,10 +92,11 @@ class ContentInfo:
         return upsert_all(self._info, writes)
 
 
-def _order(row: Document) -> Order:
+def _known(row: Document) -> Known:
     at = row.get("clusterTime")
     cluster_time = ClusterTime(at.time, at.inc) if isinstance(at, Timestamp) else None
-    return Order.of(cluster_time, {"updatedAt": row.get("contentUpdatedAt")})
+    order = Order.of(cluster_time, {"updatedAt": row.get("contentUpdatedAt")})
+    return Known(row.get("textHash"), row.get("model"), order, "removedAt" in row)
 
 
 def _described(row: Named, now: datetime) -> Document:

@@ -20,23 +20,26 @@ _OPTIONS = json_util.JSONOptions(
 )
 
 
-def decoded(value: Any, *, depth: int = 0) -> Any:
+def decoded(value: Any, field: str = "document", *, depth: int = 0) -> Any:
     """The value, with each wrapper ({"$oid": …}, {"$date": …}, …), relaxed or canonical, made what it stands for.
 
-    What is plain JSON stays as it is. Raises BadEvent for a wrapper that holds nonsense, and for more than 200 levels.
+    What is plain JSON stays as it is. Raises BadEvent for a wrapper that holds nonsense, and for more than 200 levels;
+    `field` is what the value is called there.
     """
     if depth > DEEPEST:
-        raise BadEvent(f"document: more than {DEEPEST} levels deep")
+        raise BadEvent(f"{field}: more than {DEEPEST} levels deep")
     if isinstance(value, Mapping):
-        inner = {key: decoded(one, depth=depth + 1) for key, one in value.items()}
+        inner = {key: decoded(one, field, depth=depth + 1) for key, one in value.items()}
         if not any(key.startswith("$") for key in inner):
             return inner
         try:
+            if not isinstance(inner.get("$oid", ""), str):  # of None the driver would make a new id
+                raise TypeError
             return json_util.object_hook(inner, _OPTIONS)
-        except (BSONError, TypeError, ValueError, ArithmeticError, KeyError):
-            raise BadEvent(f"document: {min(inner)} does not hold what it should") from None
+        except (BSONError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+            raise BadEvent(f"{field}: a wrapper does not hold what it should") from None
     if isinstance(value, list):
-        return [decoded(one, depth=depth + 1) for one in value]
+        return [decoded(one, field, depth=depth + 1) for one in value]
     return value
 
 

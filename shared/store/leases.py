@@ -42,9 +42,12 @@ class Leases:
         self._lasts_ms = int(lasts.total_seconds() * 1000)
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[Lease]:
-        """Run the body as the only holder of `name`; Conflict when another run holds it."""
-        lease = Lease(self, name, uuid4().hex)
+    def hold(self, name: str, holder: str | None = None) -> Iterator[Lease]:
+        """Run the body as the only holder of `name`; Conflict when another run holds it.
+
+        holder  who it is, for one that may lose the database and come back: what was its own it takes again at once
+        """
+        lease = Lease(self, name, holder or uuid4().hex)
         if not self._take(name, lease.holder):
             raise Conflict(f"another run of {name} is under way")
         try:
@@ -59,8 +62,8 @@ class Leases:
         )
 
     def _take(self, name: str, holder: str) -> bool:
-        """Taken when nobody has it or its term is over: decided inside one atomic update, which is safe to retry."""
-        free = {"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}
+        """Taken when nobody else has it: decided inside one atomic update, which is safe to retry."""
+        free = {"$or": [{"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}, {"$eq": ["$holder", {"$literal": holder}]}]}
         term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}
         held = self._leases.find_one_and_update(
             {"_id": name}, [{"$set": term}], upsert=True, return_document=ReturnDocument.AFTER

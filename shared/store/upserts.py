@@ -6,6 +6,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+MOST_ATTEMPTS = 10  # a key that is refused more often is not one that another writer just made
 _DUPLICATE_KEY = 11000
 
 
@@ -15,14 +16,16 @@ def upsert_all(collection: Collection[dict[str, Any]], writes: list[UpdateOne]) 
     Where another writer inserted the same key at the same moment, the server refuses the second insert: that one is
     asked for again, and is an update now.
     """
-    changed = 0
+    changed = attempts = 0
     while writes:
+        attempts += 1
         try:
             result = collection.bulk_write(writes, ordered=False)
             return changed + result.modified_count + result.upserted_count
         except BulkWriteError as error:
             failed = error.details["writeErrors"]
-            if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in failed):
+            others = error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in failed)
+            if others or attempts == MOST_ATTEMPTS:
                 raise
             changed += error.details["nModified"] + error.details["nUpserted"]
             writes = [writes[one["index"]] for one in failed]

@@ -134,3 +134,9 @@ def test_a_server_leaves_no_process_behind(tmp_path):
         os.kill(number, 0)
     with MongoClient[Document](uri, serverSelectionTimeoutMS=200) as client, pytest.raises(PyMongoError):
         client.admin.command("ping")
+
+
+def test_a_server_is_not_of_the_terminals_session_where_ctrl_c_would_end_it_first(tmp_path):
+    with mongo_server(tmp_path) as uri, MongoClient[Document](uri) as client:
+        number = client.admin.command("serverStatus")["pid"]
+        assert os.getsid(number) != os.getsid(0)

@@ -79,3 +79,10 @@ def test_of_many_that_ask_at_once_one_holds(leases):
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(ask, range(8))) == [False] * 7 + [True]
+
+
+def test_who_comes_back_takes_its_own_lease_again_at_once(store):
+    with store.leases.hold("job", "me"):
+        store.leases.extend("job", "me")
+        with store.leases.hold("job", "me"), pytest.raises(Conflict), store.leases.hold("job", "another"):
+            pass

@@ -1,0 +1,1 @@
+"""What posts are about: a taxonomy, a classifier over it, and the jobs that keep both."""

@@ -1,0 +1,20 @@
+"""Train the classifier of topics, when there is something new to learn from.
+
+Trigger   schedule, daily
+Reads     analytics.labelledTexts
+Writes    analytics.mlArtifacts_topics, analytics.artifactVersions
+"""
+
+from functions.topics import train_topics
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    return train_topics.run(store, registry, chosen.options.topics, now=tick.time)

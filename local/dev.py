@@ -1,0 +1,66 @@
+"""The running service: functions fired by the clock and by changes, until it is told to stop."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from local.changes import relaying
+from local.functions import Function, all_functions
+from local.runs import fire
+from local.screen import Screen
+from relay.meter import Meter
+from shared.store import Store
+
+LOOK_EVERY_S = 0.5  # whether the relay is still well
+
+
+def serve(store: Store, screen: Screen, stop: threading.Event) -> None:
+    """Fire every function when its schedule is due, and the relay beside it; drain the relay at the end.
+
+    What fails, of the kinds that we foresaw, is shown, and the next run comes when it is due. Ctrl-C ends it like
+    `stop`, and cuts short the run that is under way.
+    """
+    due = {one: next_due(one, datetime.now(UTC)) for one in all_functions().values() if one.cron}
+    with relaying(store, screen.tell) as relay:
+        collections = ", ".join(one.collection for one in relay.meters)
+        screen.say(
+            f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "
+            "Ctrl-C ends it"
+        )
+
+        def status() -> str:
+            return status_of(relay.meters, due, datetime.now(UTC))
+
+        with screen.showing(status):
+            while not stop.is_set():
+                relay.check()
+                one = min(due, key=lambda function: due[function])
+                ahead = (due[one] - datetime.now(UTC)).total_seconds()
+                if ahead > 0:
+                    screen.beat(status)
+                    stop.wait(min(ahead, LOOK_EVERY_S))
+                    continue
+                screen.tell(fire(one, due[one]))
+                due[one] = next_due(one, max(due[one], datetime.now(UTC)))  # what came due meanwhile is left out
+
+
+def next_due(one: Function, after: datetime) -> datetime:
+    """When the schedule fires next; never without one."""
+    return one.due(after) or datetime.max.replace(tzinfo=UTC)
+
+
+def status_of(meters: Sequence[Meter], due: Mapping[Function, datetime], now: datetime) -> str:
+    """Where the relay stands in each collection, and what the clock fires next."""
+    parts = [
+        f"{one.collection}: {one.sent} sent, {one.retried} retried, {one.parked} parked, {one.lag_s:.1f} s behind"
+        for one in meters
+    ]
+    if due:
+        one, at = min(due.items(), key=lambda pair: pair[1])
+        parts.append(f"next {one.stem} at {at:%H:%M}, in {max((at - now).total_seconds(), 0):.0f} s")
+    return "  |  ".join(parts)
+
+
+def _address(store: Store) -> str:
+    host, port = store.client.address or ("?", 0)
+    return f"{host}:{port}"

@@ -1,0 +1,130 @@
+"""Posts, written as the application writes them, and what becomes known of them."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+
+from shared.store import Store, schema
+
+Document = dict[str, Any]
+
+KINDS = ("like", "comment", "recast", "quote")
+WITHIN_S = 20.0
+LOOK_EVERY_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became known of a post after it was written, edited or withdrawn.
+
+    seconds  from the write until it stood in contentinfo
+    info     the document of contentinfo; None where it did not come in time
+    """
+
+    post: ObjectId
+    text: str
+    seconds: float
+    info: Mapping[str, Any] | None
+
+    @property
+    def language(self) -> str:
+        """ISO 639-1 or n/a; empty where nothing is known."""
+        return str((self.info or {}).get("language", ""))
+
+    @property
+    def confidence(self) -> float:
+        """Of the language, 0..1."""
+        return float((self.info or {}).get("languageConfidence", 0.0))
+
+    @property
+    def topics(self) -> dict[str, float]:
+        """Paths with confidences 0..1, the surest first, without those that one of them is below."""
+        found = {one["path"]: one["confidence"] for one in (self.info or {}).get("topicScores", ())}
+        return {path: sure for path, sure in found.items() if not any(one.startswith(f"{path}/") for one in found)}
+
+    @property
+    def remark(self) -> str:
+        """Why there are no topics, or nothing at all; empty where there are some."""
+        if self.info is None:
+            return f"nothing came within {self.seconds:.0f} s"
+        if "removedAt" in self.info:
+            return "withdrawn: nothing is kept of it"
+        return _REMARKS.get(self.info.get("topicState", ""), "")
+
+
+_REMARKS = {
+    "none": "no topic",
+    "short": "too short for topics",
+    "excluded": "no topics in this language, by option",
+    "unknown": "no language, so no topics",
+    "unsupported": "topics do not serve this language",
+}
+
+
+class Author:
+    """Someone who writes posts and waits for what becomes known of them.
+
+    check  called while waiting; what it raises ends the wait
+    """
+
+    def __init__(self, store: Store, check: Callable[[], None]) -> None:
+        self._contents = store.app[schema.CONTENTS.name]
+        self._info = store.app[schema.CONTENT_INFO.name]
+        self._check = check
+        user = store.app[schema.USERS.name].find_one({"visibility": "publish", "type": "people"}) or {}
+        name = user.get("displayId", "someone")
+        self._signature = {"id": user.get("_id", ObjectId()), "type": "people", "castcleId": name, "displayName": name}
+
+    def publish(self, text: str, within_s: float = WITHIN_S) -> Answer:
+        """Write a post."""
+        post, at = ObjectId(), _now()
+        document: Document = {
+            "_id": post,
+            "author": self._signature,
+            "type": "short",
+            "payload": {"message": text},
+            "hashtags": re.findall(r"#(\w+)", text),
+            "engagements": {kind: {"count": 0, "refs": []} for kind in KINDS},
+            "visibility": "publish",
+            "revisionCount": 1,
+            "__v": 0,
+            "createdAt": at,
+            "updatedAt": at,
+        }
+        began = time.perf_counter()
+        self._contents.insert_one(document)
+        return self._answer(post, text, at, began, within_s)
+
+    def edit(self, post: ObjectId, text: str, within_s: float = WITHIN_S) -> Answer:
+        """Give a post another text."""
+        at, began = _now(), time.perf_counter()
+        update = {"$set": {"payload.message": text, "updatedAt": at}, "$inc": {"revisionCount": 1}}
+        self._contents.update_one({"_id": post}, update)
+        return self._answer(post, text, at, began, within_s)
+
+    def withdraw(self, post: ObjectId, text: str, within_s: float = WITHIN_S) -> Answer:
+        """Unpublish a post."""
+        at, began = _now(), time.perf_counter()
+        self._contents.update_one({"_id": post}, {"$set": {"visibility": "deleted", "updatedAt": at}})
+        return self._answer(post, text, at, began, within_s)
+
+    def _answer(self, post: ObjectId, text: str, at: datetime, began: float, within_s: float) -> Answer:
+        """What is known of that state of the post, or of a later one, as soon as it is."""
+        query = {"contentId": post, "contentUpdatedAt": {"$gte": at}}
+        while True:
+            info, seconds = self._info.find_one(query, {"vector": 0}), time.perf_counter() - began
+            if info is not None or seconds > within_s:
+                return Answer(post, text, seconds, info)
+            self._check()
+            time.sleep(LOOK_EVERY_S)
+
+
+def _now() -> datetime:
+    """As exact as MongoDB keeps it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

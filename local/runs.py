@@ -1,0 +1,64 @@
+"""Runs of functions in this process, and what came of them."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from local.functions import PIPELINE, Function, function
+from local.terminal import console, say
+from shared.errors import AppError
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call of a handler.
+
+    stem      the function
+    fired_by  "schedule", "change ×3"
+    at        when it began
+    seconds   how long it took
+    result    what the handler answered; empty where it failed
+    failure   what went wrong, of the kinds that we foresaw
+    """
+
+    stem: str
+    fired_by: str
+    at: datetime
+    seconds: float
+    result: Mapping[str, Any]
+    failure: AppError | None = None
+
+    @property
+    def told(self) -> str:
+        """What came of it, for people to read."""
+        if self.failure:
+            return f"FAILED: {type(self.failure).__name__}: {self.failure}"
+        return "  ".join(f"{name} {value}" for name, value in self.result.items())
+
+
+def fire(one: Function, due: datetime) -> Run:
+    """Run a function as its schedule would at that moment; a failure that we foresaw is in what it returns."""
+    at, began, failure = datetime.now(UTC), time.perf_counter(), None
+    result: Mapping[str, Any] = {}
+    try:
+        result = one.invoke(at=due)
+    except AppError as error:
+        failure = error
+    return Run(one.stem, "schedule", at, time.perf_counter() - began, result, failure)
+
+
+def run_and_say(stem: str, now: datetime) -> None:
+    """Run a function and say what it did; a failure is raised."""
+    with console.status(stem):
+        done = fire(function(stem), now)
+    if done.failure:
+        raise done.failure
+    say(stem, done.seconds, done.told)
+
+
+def run_pipeline(now: datetime) -> None:
+    """Every function once, in the order that a new network needs."""
+    for stem in PIPELINE:
+        run_and_say(stem, now)

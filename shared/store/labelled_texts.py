@@ -1,0 +1,67 @@
+"""Texts whose topics someone named: `labelledTexts`, read only here.
+
+For example: {_id: ObjectId, text: "Two goals in the last five minutes", topics: ["sports/football"], language: "en",
+updatedAt: 2026-01-01T00:00:00Z}
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.database import Database
+
+from shared.store import schema
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """One text.
+
+    topics    paths of the taxonomy, at any level
+    language  ISO 639-1; None where nobody named it
+    """
+
+    text: str
+    topics: tuple[str, ...]
+    language: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many there are, and the moment of the latest change; None where there are none."""
+
+    count: int
+    until: datetime | None
+
+
+class LabelledTexts:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._texts = analytics[schema.LABELLED_TEXTS.name]
+
+    def extent(self) -> Extent:
+        """What a trained model is compared with, to see whether anything was added, changed or removed since."""
+        newest = self._texts.find_one({"updatedAt": {"$type": "date"}}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
+        return Extent(self._texts.count_documents({}), newest["updatedAt"] if newest else None)
+
+    def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
+        """The texts that changed last, newest first, and the ids of those that are not as they should be."""
+        fields = {"text": 1, "topics": 1, "language": 1, "updatedAt": 1}
+        found, malformed = [], []
+        for row in self._texts.find({}, fields).sort(_NEWEST_FIRST).limit(most):
+            text, topics, language = row.get("text"), row.get("topics"), row.get("language")
+            paths = tuple(topics) if isinstance(topics, list) else (None,)
+            named = all(isinstance(path, str) for path in paths)
+            if isinstance(text, str) and text.strip() and named and isinstance(row.get("updatedAt"), datetime):
+                known = language if isinstance(language, str) else None
+                found.append(LabelledText(text, paths, known, row["updatedAt"]))
+            else:
+                malformed.append(row["_id"])
+        return found, malformed
+
+
+_NEWEST_FIRST = [("updatedAt", DESCENDING), ("_id", ASCENDING)]

@@ -1,0 +1,83 @@
+"""Which scripts a text is written in, and which of them name its language by themselves."""
+
+import unicodedata
+from collections import Counter
+from functools import lru_cache
+
+THAI, LATIN, HAN, KANA = "THAI", "LATIN", "CJK", "KANA"
+
+# Scripts that one language has to itself in practice, by the first word of their letters' Unicode names. Not here:
+# Latin, Cyrillic, Arabic, Devanagari, Ethiopic and Tibetan, which several languages share. Bengali is here although
+# Assamese shares it, since a library takes everyday Bengali for Assamese. Han is Chinese where no kana stands by it:
+# none of 701 Japanese sentences, cut to 30 characters, is without kana (sib200, train).
+SETTLES = {
+    THAI: "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my", "HANGUL": "ko", KANA: "ja", HAN: "zh", "BOPOMOFO": "zh",
+    "TAMIL": "ta", "BENGALI": "bn", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml", "SINHALA": "si",
+    "GUJARATI": "gu", "GURMUKHI": "pa", "ORIYA": "or", "HEBREW": "he", "GREEK": "el", "GEORGIAN": "ka",
+    "ARMENIAN": "hy", "THAANA": "dv",
+}  # fmt: skip
+
+# Names, brands and hashtags are in Latin letters everywhere, and say little: three count as one of another script.
+LATIN_WEIGHT = 1 / 3
+# So a text is Thai from a quarter of Thai letters on, and one Thai word leaves an English sentence English. A clause,
+# about four words, is something that only Thais can read: it need not be more than a seventh of the letters.
+# Of the posts with Thai letters (wisesight) 99.9 % are Thai by this, 99.8 % without the clause.
+THAI_RATIO, THAI_CLAUSE_RATIO, THAI_CLAUSE_LETTERS = 1 / 2, 1 / 3, 20
+# Kana beside Han that make a text Japanese; the lowest in 30 characters is 7 % (sib200, train), and less is a
+# brand's one "の" in Chinese.
+LEAST_KANA_RATIO = 0.05
+
+_SAME = {"HIRAGANA": KANA, "KATAKANA": KANA, "KATAKANA-HIRAGANA": KANA, "IDEOGRAPHIC": HAN}
+_WIDTHS = ("HALFWIDTH", "FULLWIDTH")
+
+
+@lru_cache(maxsize=8192)  # more letters than the posts of a day use
+def script_of(character: str) -> str:
+    """The script of a letter or a vowel sign; empty for anything else, and for accents that any script takes.
+
+    >>> script_of("ก"), script_of("ー"), script_of("漢"), script_of("7"), script_of("!")
+    ('THAI', 'KANA', 'CJK', '', '')
+    """
+    if unicodedata.category(character)[0] not in "LM":
+        return ""
+    words = unicodedata.name(character, "").split() or [""]
+    first = words[1] if words[0] in _WIDTHS else words[0]
+    return "" if first in ("COMBINING", "VARIATION", "MODIFIER") else _SAME.get(first, first)
+
+
+def weights(text: str) -> dict[str, float]:
+    """Letters of each script; a Latin letter counts LATIN_WEIGHT, and kana take the Han that they stand by.
+
+    >>> weights("max สวย"), weights("コーヒーを飲む"), weights("2026!")
+    ({'LATIN': 1.0, 'THAI': 3.0}, {'KANA': 7.0}, {})
+    """
+    if text.isascii():
+        letters = sum(map(str.isalpha, text))
+        return {LATIN: letters * LATIN_WEIGHT} if letters else {}
+    found: Counter[str] = Counter()
+    for character, times in Counter(text).items():
+        found[script_of(character)] += times
+    del found[""]
+    if found[KANA] >= LEAST_KANA_RATIO * (found[KANA] + found[HAN]):
+        found[KANA] += found.pop(HAN, 0)
+    return {script: n * LATIN_WEIGHT if script == LATIN else float(n) for script, n in found.items() if n}
+
+
+def is_thai(found: dict[str, float]) -> bool:
+    """Whether letters, as `weights` gives them, make a text Thai: by their part, or a clause of them by a smaller part.
+
+    >>> is_thai({"THAI": 6.0, "LATIN": 12.0}), is_thai({"THAI": 24.0, "LATIN": 32.0}), is_thai({"LATIN": 3.0})
+    (False, True, False)
+    """
+    thai = found.get(THAI, 0.0)
+    ratio = thai / sum(found.values())
+    return ratio >= THAI_RATIO or (ratio >= THAI_CLAUSE_RATIO and thai >= THAI_CLAUSE_LETTERS)
+
+
+def only(script: str, text: str) -> str:
+    """The text without letters of other scripts, which a library would weigh too.
+
+    >>> only("LATIN", "The word ดี means good, 2 letters")
+    'The word    means good, 2 letters'
+    """
+    return "".join(c if script_of(c) in ("", script) else " " for c in text)

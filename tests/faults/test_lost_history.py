@@ -1,0 +1,236 @@
+"""The relay where MongoDB no longer knows what happened: it says so, catches up from the documents, and goes on."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from local.mongod import mongo_server
+from relay.follow import LOST
+from relay.meter import logger
+from tests.factories import an_id, post
+from tests.relay.conftest import Receiver, position_of, until
+
+MB = 2**20
+
+
+@pytest.fixture(scope="module")
+def forgetful_server() -> Iterator[str]:
+    """It keeps about 60 MB of history, and gives up older at the next second."""
+    with mongo_server(cache_gb=0.25, history_mb=2, checkpoint_s=1) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def mongo_uri(forgetful_server: str) -> str:
+    return forgetful_server
+
+
+@pytest.fixture(scope="module")
+def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as connected:
+        yield connected
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the relay logs: (message, details)."""
+    lines: list[tuple[str, dict[str, Any]]] = []
+    for level in ("error", "warning"):
+        monkeypatch.setattr(logger, level, lambda message, **more: lines.append((message, more)))
+    return lines
+
+
+def now() -> datetime:
+    """As the server stores it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def roll_over(store) -> None:
+    """Write elsewhere until the history of this moment is given up."""
+    first = store.client.local["oplog.rs"]
+    oldest = first.find_one(sort=[("$natural", -1)])["ts"]
+    filler = [{"x": "y" * 100_000} for _ in range(50)]
+
+    def passed() -> bool:
+        store.app.filler.insert_many([dict(one) for one in filler])
+        return bool(first.find_one(sort=[("$natural", 1)])["ts"] > oldest)
+
+    until(passed, 60)
+    store.app.filler.drop()
+
+
+def test_what_changed_in_a_gap_is_sent_from_the_documents(store, follow, told):
+    receiver, contents = Receiver(), store.app.contents
+    contents.insert_one(post("old", now=now() - timedelta(days=30)))
+    with follow(receiver):
+        contents.insert_one(post("before", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("before")))
+    contents.insert_many([post(f"in the gap {number}", now=now(), age_hours=0) for number in range(120)])
+    roll_over(store)
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("in the gap 119")))
+        until(lambda: any(message == "reconciled" for message, _ in told))
+        contents.insert_one(post("after", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("after")))
+
+    assert all(receiver.of(an_id(f"in the gap {number}")) for number in range(120))
+    assert receiver.of(an_id("old")) == [], "only what was touched since the last note, less the overlap"
+    (lost,) = [more for message, more in told if message == "history lost"]
+    (covered,) = [more for message, more in told if message == "reconciled"]
+    assert lost["code"] == 286
+    assert covered["documents"] == 121
+    assert covered["complete"] is True
+    assert covered["covered_from"] <= covered["covered_to"]
+
+
+def test_what_is_read_to_catch_up_never_passes_for_newer_than_what_came_meanwhile(store, follow):
+    receiver, contents = Receiver(), store.app.contents
+    with follow(receiver):
+        pass
+    contents.insert_one(post("a", now=now(), age_hours=0))
+    roll_over(store)
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("a")))
+        contents.update_one({"_id": an_id("a")}, {"$set": {"payload.message": "edited"}})
+        until(lambda: len(receiver.of(an_id("a"))) >= 2)
+
+    first, *_, last = receiver.of(an_id("a"))
+    assert first["clusterTime"] < last["clusterTime"]
+    assert last["fullDocument"]["payload"]["message"] == "edited"
+
+
+def test_a_quiet_collection_outlives_the_history_of_the_others(store, follow, told):
+    receiver = Receiver()
+    with follow(receiver):
+        roll_over(store)
+        noted = store.client.local["oplog.rs"].find_one(sort=[("$natural", 1)])["ts"].as_datetime()
+        until(lambda: position_of(store)["at"] > noted)
+    store.app.contents.insert_one(post("at last", now=now(), age_hours=0))
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("at last")))
+
+    assert [message for message, _ in told] == []
+
+
+@pytest.mark.parametrize("code", sorted(LOST))
+def test_every_way_of_losing_the_history_is_survived(store, follow, told, client, code):
+    receiver = Receiver()
+    with follow(receiver):
+        pass
+    store.app.contents.insert_one(post("in the gap", now=now(), age_hours=0))
+    what = {"failCommands": ["aggregate"], "errorCode": code, "appName": "feedkeeper"}
+    client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": what})
+    try:
+        with follow(receiver):
+            until(lambda: receiver.of(an_id("in the gap")))
+            until(lambda: not position_of(store).get("reconciling"))
+    finally:
+        client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+    assert [(message, more.get("code")) for message, more in told] == [("history lost", code), ("reconciled", None)]
+
+
+@pytest.mark.parametrize("token", ["nonsense", "", "8263", 5], ids=repr)
+def test_a_token_that_means_nothing_is_no_restart_loop(store, follow, told, token):
+    store.analytics.relayPositions.insert_one({"_id": "contents", "token": {"_data": token}, "at": now()})
+    receiver = Receiver()
+
+    with follow(receiver):
+        until(lambda: any(message == "reconciled" for message, _ in told))
+        store.app.contents.insert_one(post("after", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("after")))
+
+    assert [message for message, _ in told] == ["history lost", "reconciled"]
+
+
+def test_catching_up_is_bounded_and_says_so(store, follow, told):
+    store.analytics.relayPositions.insert_one({"_id": "contents", "token": {"_data": "nonsense"}, "at": now()})
+    store.app.contents.insert_many([post(f"post {number}", now=now(), age_hours=0) for number in range(30)])
+    receiver = Receiver()
+
+    with follow(receiver, reconcile_most=20, batch=7):
+        until(lambda: any(message == "reconciled" for message, _ in told))
+
+    assert len(receiver.changes) == 20
+    assert [more["complete"] for message, more in told if message == "reconciled"] == [False]
+
+
+def test_catching_up_goes_on_where_a_copy_ended(store, follow, told):
+    moments = [now() - timedelta(minutes=60 - number) for number in range(60)]
+    store.app.contents.insert_many([post(f"post {n}", now=at, age_hours=0) for n, at in enumerate(moments)])
+    store.analytics.relayPositions.insert_one({"_id": "contents", "token": {"_data": "nonsense"}, "at": now()})
+    first = Receiver(takes=3)
+    with follow(first, wait=False, batch=10) as follower:
+        until(lambda: follower.meter.retried)
+
+    second = Receiver()
+    with follow(second, batch=10):
+        until(lambda: any(message == "reconciled" for message, _ in told))
+
+    assert len(first.changes) == 30
+    assert 30 <= len(second.changes) < 40, "it did not begin anew"
+    sent = {change["documentKey"]["_id"] for change in first.changes + second.changes}
+    assert sent == {an_id(f"post {number}") for number in range(60)}
+
+
+def test_a_collection_that_is_dropped_and_made_again_is_followed_on(store, follow):
+    receiver, contents = Receiver(), store.app.contents
+    with follow(receiver):
+        contents.insert_one(post("one", now=now(), age_hours=0))
+        until(lambda: receiver.changes)
+        contents.drop()
+        contents.insert_one(post("two", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("two")))
+
+
+def test_nothing_is_lost_between_a_drop_and_the_next_start(store, follow):
+    receiver, contents = Receiver(), store.app.contents
+    with follow(receiver):
+        contents.insert_one(post("one", now=now(), age_hours=0))
+        until(lambda: receiver.changes)
+    contents.drop()
+    contents.insert_one(post("two", now=now(), age_hours=0))
+    contents.update_one({"_id": an_id("two")}, {"$set": {"payload.message": "edited"}})
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("two")))
+        until(lambda: receiver.of(an_id("two"))[-1]["fullDocument"]["payload"]["message"] == "edited")
+
+
+def test_a_collection_that_is_put_in_the_place_of_another_is_sent_whole(store, follow):
+    receiver, contents = Receiver(), store.app.contents
+    store.app.restored.insert_many([post(f"restored {n}", now=now() - timedelta(days=300)) for n in range(3)])
+    with follow(receiver):
+        contents.insert_one(post("one", now=now(), age_hours=0))
+        until(lambda: receiver.changes)
+        store.app.restored.rename("contents", dropTarget=True)
+        until(lambda: all(receiver.of(an_id(f"restored {number}")) for number in range(3)))
+        contents.insert_one(post("two", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("two")))
+
+
+def test_a_collection_that_is_renamed_and_one_that_takes_its_name(store, follow):
+    receiver, contents = Receiver(), store.app.contents
+    with follow(receiver):
+        contents.insert_one(post("one", now=now(), age_hours=0))
+        until(lambda: receiver.changes)
+        contents.rename("archive")
+        contents.insert_one(post("two", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("two")))
+    store.app.archive.drop()
+
+
+def test_a_database_that_is_dropped(store, follow, client):
+    receiver = Receiver()
+    with follow(receiver):
+        store.app.contents.insert_one(post("one", now=now(), age_hours=0))
+        until(lambda: receiver.changes)
+        client.drop_database(store.app.name)
+        store.app.contents.insert_one(post("two", now=now(), age_hours=0))
+        until(lambda: receiver.of(an_id("two")))

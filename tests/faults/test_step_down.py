@@ -1,0 +1,55 @@
+"""The primary steps down while changes are on their way."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect
+
+from local.mongod import mongo_server
+from relay.follow import Follower
+from relay.sinks import sink
+from relay.watched import watched
+from shared.config import Relay
+from tests.faults.writers import Writer, caught_up, differences
+from tests.relay.conftest import position_of, until
+
+STEPS_DOWN = 3
+
+
+@pytest.fixture(scope="module")
+def mongo_uri() -> Iterator[str]:
+    """A replica set of three nodes."""
+    with mongo_server(cache_gb=0.25, nodes=3) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as connected:
+        yield connected
+
+
+def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepared, client):
+    stop, (contents,) = threading.Event(), watched()
+    follower = Follower(prepared, contents, sink("here", contents), Relay(batch=16, beat_s=0.2), stop)
+    thread = threading.Thread(target=follower.run)
+    thread.start()
+    try:
+        until(lambda: position_of(prepared).get("token"), 30)
+        with Writer(prepared, seed=2) as writer:
+            for _ in range(STEPS_DOWN):
+                goal = position_of(prepared).get("sent", 0) + 20
+                until(lambda goal=goal: position_of(prepared).get("sent", 0) >= goal, 60)
+                with suppress(AutoReconnect):  # the one that steps down may cut the line before it answers
+                    client.admin.command("replSetStepDown", 3, secondaryCatchUpPeriodSecs=1, force=True)
+        assert caught_up(prepared)
+        assert differences(prepared, writer.posts) == []
+        assert follower.meter.parked == 0
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()

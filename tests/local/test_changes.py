@@ -1,0 +1,97 @@
+import threading
+import time
+
+import pytest
+
+from local.changes import Handled, relaying
+from local.functions import Function
+from local.posts import Author
+from local.runs import Run
+from relay.events import Event
+from shared.errors import BadConfig, Unavailable
+from tests.factories import post
+
+EVENTS = [Event("app-db.contents", str(number), "{}", 2, "{}") for number in range(3)]
+
+
+@pytest.fixture
+def handled(monkeypatch):
+    """A sink over this handler, and the runs that it tells of."""
+
+    def make(handler):
+        runs: list[Run] = []
+        monkeypatch.setattr(Function, "handler", property(lambda self: handler))
+        return Handled(Function("classify_content", "topics", None), runs.append), runs
+
+    return make
+
+
+def refusing(error):
+    def handler(event, context):
+        raise error
+
+    return handler
+
+
+def test_a_run_is_told_with_its_changes_and_its_answer(handled):
+    sink, runs = handled(lambda event, context: {"read": len(event["changes"])})
+
+    outcome = sink.send(EVENTS)
+
+    assert not outcome.refused
+    assert not outcome.unsent
+    assert [(one.stem, one.fired_by, one.told) for one in runs] == [("classify_content", "change ×3", "read 3")]
+
+
+def test_a_failure_that_passes_is_told_and_the_changes_are_sent_again(handled):
+    sink, runs = handled(refusing(Unavailable("the database does not answer")))
+
+    outcome = sink.send(EVENTS)
+
+    assert list(outcome.unsent) == EVENTS
+    assert [one.told for one in runs] == ["FAILED: Unavailable: the database does not answer"]
+
+
+def test_a_failure_for_good_is_told_and_the_changes_are_parked(handled):
+    sink, runs = handled(refusing(BadConfig("ARTIFACT_KEYS is missing")))
+
+    outcome = sink.send(EVENTS)
+
+    assert outcome.refused == [(event, "ARTIFACT_KEYS is missing") for event in EVENTS]
+    assert [one.told for one in runs] == ["FAILED: BadConfig: ARTIFACT_KEYS is missing"]
+
+
+def test_of_two_relays_the_second_takes_over_when_the_first_ends(deployed, store, handled):
+    first: list[Run] = []
+    second: list[Run] = []
+    handled(lambda event, context: {})
+    with relaying(store, second.append) as waiting:
+        with relaying(store, first.append) as working:
+            working.await_start()
+            working.check()
+        waiting.await_start()
+        Author(store, waiting.check).publish("hello", within_s=0.5)
+
+    assert len(first) + len(second) == 1, "a change is handed over once"
+
+
+def test_an_end_that_nobody_foresaw_is_raised_by_the_next_look(deployed, store, handled, noon):
+    handled(refusing(ZeroDivisionError("a mistake of ours")))
+    deadline = time.monotonic() + 10
+
+    with pytest.raises(ZeroDivisionError, match="a mistake of ours"), relaying(store, lambda run: None) as relay:  # noqa: PT012
+        relay.await_start()
+        store.app.contents.insert_one(post("any", now=noon))
+        while time.monotonic() < deadline:
+            relay.check()
+            time.sleep(0.01)
+
+
+def test_a_relay_leaves_neither_lease_nor_thread_behind(deployed, store):
+    with relaying(store, lambda run: None) as relay:
+        relay.await_start()
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 5
+    assert store.analytics.leases.count_documents({}) == 0
+    assert [one.name for one in threading.enumerate() if one.name.startswith("relay")] == []

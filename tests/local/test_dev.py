@@ -1,0 +1,227 @@
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from rich.console import Console
+
+from local import dev
+from local.functions import ROOT, Function, function
+from local.mongod import mongo_server
+from local.posts import Author
+from local.screen import Screen
+from shared.errors import Unavailable
+
+ENDS_WITHIN_S = 10.0
+LINE = re.compile(r"\d\d:\d\d:\d\d  (\w+) +(schedule|change ×\d+) +([\d,]+) ms  (.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Once(Function):
+    """Due at once, and never again."""
+
+    failure: str = ""
+    moments: list[datetime] = field(default_factory=lambda: [datetime.now(UTC)], compare=False)
+
+    def due(self, after):
+        return self.moments.pop() if self.moments else None
+
+    def invoke(self, *, at, payload=None):
+        if self.failure:
+            raise Unavailable(self.failure)
+        return {"read": 7}
+
+
+def until(condition, within_s=20.0):
+    """Whether the condition comes true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(condition())
+
+
+def lines(text):
+    """(function, fired by, what came of it) of each run that is shown."""
+    return [(found[1], found[2], found[4]) for found in LINE.finditer(text)]
+
+
+@pytest.fixture
+def serving(deployed, store, monkeypatch):
+    """Run these functions, and the real relay, in a thread inside a `with`; what is shown grows meanwhile."""
+
+    @contextmanager
+    def serve(*functions, terminal=False):
+        monkeypatch.setattr(dev, "all_functions", lambda: {one.stem: one for one in functions})
+        shown, stop = io.StringIO(), threading.Event()
+        screen = Screen(Console(file=shown, width=100, force_terminal=terminal), status_every_s=0.2)
+        thread = threading.Thread(target=dev.serve, args=(store, screen, stop))
+        thread.start()
+        try:
+            yield shown.getvalue
+        finally:
+            stop.set()
+            thread.join(ENDS_WITHIN_S)
+            assert not thread.is_alive(), "it has not ended"
+
+    return serve
+
+
+def test_a_failing_function_is_shown_and_the_others_run(serving):
+    bad = Once("bad", "stats", "0 * * * *", "the database [red] does not answer")
+    good = Once("good", "stats", "0 * * * *", moments=[datetime.now(UTC) + timedelta(milliseconds=300)])
+
+    with serving(bad, good) as shown:
+        assert until(lambda: "read 7" in shown())
+
+    assert lines(shown()) == [
+        ("bad", "schedule", "FAILED: Unavailable: the database [red] does not answer"),
+        ("good", "schedule", "read 7"),
+    ]
+
+
+def test_a_change_fires_its_function_and_the_status_counts_it(serving, store):
+    with serving(function("refresh_content_stats")) as shown:
+        assert until(lambda: "Ctrl-C" in shown())
+        assert until(lambda: store.analytics.relayPositions.count_documents({}))
+        Author(store, lambda: None).publish("the striker scored twice in the cup final", within_s=20)
+        assert until(lambda: "contents: 1 sent, 0 retried, 0 parked" in shown())
+
+    assert lines(shown()) == [("classify_content", "change ×1", "read 1  written 1")]
+    assert re.search(r"next refresh_content_stats at \d\d:\d[05], in \d+ s", shown())
+
+
+def test_a_change_that_cannot_be_understood_is_shown_with_its_reason(serving, store):
+    with serving(function("refresh_content_stats")) as shown:
+        assert until(lambda: store.analytics.relayPositions.count_documents({}))
+        store.app.contents.insert_one({"_id": True, "payload": {"message": "hello"}})
+        assert until(lambda: "parked 1" in shown())
+
+    assert "error: failed" in shown()
+    assert "documentKey._id: needs an id" in shown()
+    assert "{" not in shown(), "log lines are for people here"
+
+
+def test_on_a_terminal_the_status_stands_below_the_lines(serving):
+    with serving(Once("good", "stats", "0 * * * *"), terminal=True) as shown:
+        assert until(lambda: "read 7" in shown())
+        assert until(lambda: "contents: 0 sent" in shown())
+
+    assert "\x1b[2K" in shown(), "it is written over"
+
+
+DEV = """
+import sys, threading
+from datetime import timedelta
+from local import dev, __main__
+from local.functions import Function
+
+_, due_after_s, folder = sys.argv
+
+class Endless(Function):
+    def due(self, after):
+        return after + timedelta(seconds=float(due_after_s))
+    def invoke(self, *, at, payload=None):
+        print("under way", flush=True)
+        threading.Event().wait(60)
+
+dev.all_functions = lambda: {"endless": Endless("endless", "stats", "0 * * * *")}
+sys.argv = ["local", "--data", folder, "dev"]
+__main__.main()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of data with one user in it, so that no demo network is written, and its running server."""
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    with mongo_server(tmp_path / "mongodb", cache_gb=0.25) as uri, MongoClient[dict[str, Any]](uri) as client:
+        client["app-db"].users.insert_one({"visibility": "publish", "type": "people", "displayId": "ann"})
+        yield tmp_path
+
+
+@pytest.fixture
+def developing(folder):
+    """`dev` on that folder in a process of its own, whose one function is due after so many seconds and never ends."""
+
+    @contextmanager
+    def start(due_after_s):
+        command = [sys.executable, "-c", DEV, str(due_after_s), str(folder)]
+        with (folder / "shown").open("w") as file:
+            process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT)
+            try:
+                yield process, (folder / "shown").read_text
+            finally:
+                process.kill()
+                process.wait()
+
+    return start
+
+
+def post(folder, text):
+    """What `python -m local post` answers."""
+    command = [sys.executable, "-m", "local", "--data", str(folder), "post", text]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+
+
+def test_a_post_of_another_process_reaches_dev_and_ctrl_c_ends_it_while_it_waits(developing, folder):
+    with developing(3600) as (process, shown):
+        assert until(lambda: "Ctrl-C" in shown())
+
+        answer = post(folder, "the goalkeeper saved two penalties in the cup final")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert "en  " in answer.stdout
+        assert "sports/football" in answer.stdout
+        assert ("classify_content", "change ×1", "read 1  written 1") in lines(shown())
+
+        process.send_signal(signal.SIGINT)
+        assert process.wait(ENDS_WITHIN_S) == 0
+    assert "Traceback" not in shown()
+    assert "ended" in shown()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+def test_a_run_that_is_under_way_does_not_hold_up_the_end(developing, end):
+    with developing(0.01) as (process, shown):
+        assert until(lambda: "under way" in shown())
+
+        process.send_signal(end)
+        assert process.wait(ENDS_WITHIN_S) == 0
+    assert "Traceback" not in shown()
+
+
+def test_a_post_without_dev_runs_the_relay_itself(folder):
+    answer = post(folder, "駅前のカフェでコーヒーを飲みながら本を読んだ")
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "ja  1.00" in answer.stdout
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_command_that_fails_says_why_in_one_line(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "local",
+        "--data",
+        str(tmp_path),
+        "import",
+        "sentences",
+        str(tmp_path / "none.tsv"),
+    ]
+    environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
+
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, env=environment)
+
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines()[-1].startswith("NotFound: ")
+    assert answer.stderr == ""

@@ -1,0 +1,58 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.functions import PIPELINE, all_functions, function
+from shared.errors import NotFound
+from shared.store import open_store
+
+MIDNIGHT = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def test_a_function_that_changes_fire_has_no_schedule():
+    one = function("classify_content")
+
+    assert (one.domain, one.cron, one.due(MIDNIGHT)) == ("topics", None, None)
+
+
+@pytest.mark.parametrize(
+    ("stem", "after"),
+    [
+        ("refresh_content_stats", timedelta(minutes=5)),
+        ("build_guest_feed", timedelta(minutes=23)),
+        ("reclassify_contents", timedelta(minutes=41)),
+        ("train_topics", timedelta(hours=2, minutes=36)),
+    ],
+)
+def test_a_schedule_is_read_as_aws_means_it(stem, after):
+    assert function(stem).due(MIDNIGHT) == MIDNIGHT + after
+
+
+def test_the_pipeline_runs_whatever_a_schedule_fires_once_and_topics_before_those_who_read_them():
+    place = PIPELINE.index
+
+    assert sorted(PIPELINE) == sorted(one.stem for one in all_functions().values() if one.cron)
+    assert place("train_topics") < place("reclassify_contents") < place("refresh_engagement_stats")
+    assert place("refresh_engagement_stats") < place("train_coldstart") < place("build_guest_feed")
+
+
+def test_a_function_that_changes_fire_is_called_with_its_sample_as_it_is(deployed, databases):
+    result = function("classify_content").invoke(at=MIDNIGHT)
+
+    [info] = open_store().app.contentinfo.find()
+    assert (result["read"], result["written"]) == (1, 1)
+    assert (info["language"], info["clusterTime"].time) == ("en", 1644477216)
+
+
+def test_a_scheduled_function_is_told_when_it_was_due(deployed, databases, monkeypatch):
+    seen = []
+    monkeypatch.setattr("functions.stats.handlers.refresh_content_stats.handler", lambda event, _: seen.append(event))
+
+    function("refresh_content_stats").invoke(at=MIDNIGHT)
+
+    assert [one["time"] for one in seen] == [MIDNIGHT.isoformat()]
+
+
+def test_a_name_that_no_function_has_is_answered_with_those_that_there_are():
+    with pytest.raises(NotFound, match="classify_content"):
+        function("classify_contents")

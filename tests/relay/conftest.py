@@ -1,0 +1,105 @@
+"""A relay in a thread, and a receiver that remembers what it was sent."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from relay.events import Event
+from relay.follow import Follower
+from relay.sinks import Outcome, Sink
+from relay.watched import Watched
+from shared.config import Relay
+from shared.store import Store
+from shared.store.extended_json import decoded
+
+WATCHED = Watched(
+    "contents",
+    "functions/topics/handlers/classify_content.handler",
+    ("payload", "visibility"),
+    ("payload.message", "visibility", "updatedAt"),
+)
+QUICK = Relay(lease_s=1.5, beat_s=0.1, longest_pause_s=0.2, batch=50, queue=100)
+WITHIN_S = 15.0
+
+
+def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
+    """What the condition gives once it is true; fails where it does not become so in time."""
+    deadline = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+    return found
+
+
+@dataclass
+class Receiver:
+    """A sink that keeps what arrives.
+
+    busy     sends that are turned away first
+    takes    batches that it takes in all, and no more
+    refuses  which events are refused for good
+    gate     closed, it lets a sender wait
+    """
+
+    batches: list[list[Event]] = field(default_factory=list)
+    busy: int = 0
+    takes: int = 1_000_000
+    refuses: Callable[[Event], bool] = lambda event: False
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        """Take them, one batch after the other, while the gate is open."""
+        self.gate.wait(WITHIN_S)
+        if self.busy or len(self.batches) >= self.takes:
+            self.busy = max(self.busy - 1, 0)
+            return Outcome(unsent=events, why="busy")
+        taken = [event for event in events if not self.refuses(event)]
+        self.batches.append(taken)
+        return Outcome(refused=[(event, "refused") for event in events if self.refuses(event)])
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """Every event in order of arrival, decoded."""
+        return [decoded(json.loads(event.text)) for batch in list(self.batches) for event in batch]
+
+    def of(self, key: Any) -> list[dict[str, Any]]:
+        """The events of one document."""
+        return [change for change in self.changes if change["documentKey"]["_id"] == key]
+
+
+Start = Callable[..., AbstractContextManager[Follower]]
+
+
+@pytest.fixture
+def follow(store: Store) -> Start:
+    """Follow the contents of this test inside a `with`; it is up when the body begins, and drained when it ends."""
+
+    @contextmanager
+    def start(sink: Sink, *, watched: Watched = WATCHED, wait: bool = True, **changes: Any) -> Iterator[Follower]:
+        stop = threading.Event()
+        follower = Follower(store, watched, sink, replace(QUICK, **changes), stop)
+        thread = threading.Thread(target=follower.run, daemon=True)
+        thread.start()
+        try:
+            if wait:
+                until(lambda: position_of(store).get("token"))
+            yield follower
+        finally:
+            stop.set()
+            thread.join(WITHIN_S)
+            assert not thread.is_alive(), "the relay does not end when it is told to"
+
+    return start
+
+
+def position_of(store: Store) -> dict[str, Any]:
+    return store.analytics.relayPositions.find_one({"_id": "contents"}) or {}

@@ -1,0 +1,258 @@
+"""Following a collection: what is sent, in which order, and where it goes on."""
+
+from datetime import timedelta
+
+import pytest
+
+from relay.positions import Position
+from shared.errors import Conflict
+from shared.runtime.changes import change_of
+from tests.factories import an_id, post
+from tests.relay.conftest import Receiver, position_of, until
+
+
+def test_what_is_written_is_sent_with_the_fields_that_it_needs(store, follow, noon):
+    receiver = Receiver()
+
+    with follow(receiver):
+        store.app.contents.insert_one(post("new", now=noon))
+        until(lambda: receiver.changes)
+
+    (sent,) = receiver.changes
+    assert sent["operationType"] == "insert"
+    assert sent["ns"] == {"db": store.app.name, "coll": "contents"}
+    assert sent["fullDocument"] == {
+        "_id": an_id("new"),
+        "visibility": "publish",
+        "payload": {"message": "hello from new"},
+        "updatedAt": noon - timedelta(hours=1),
+    }
+
+
+def test_what_is_sent_is_what_functions_take(store, follow, noon):
+    receiver = Receiver()
+
+    with follow(receiver):
+        store.app.contents.insert_one(post("new", now=noon))
+        until(lambda: receiver.changes)
+
+    change = change_of(receiver.changes[0], "contents", now=noon + timedelta(days=5000))
+    assert (change.key, change.kind) == (an_id("new"), "insert")
+    assert change.document
+    assert change.document["payload"]["message"] == "hello from new"
+    assert change.cluster_time is not None
+
+
+def test_only_updates_that_touch_what_matters_are_sent(store, follow, noon):
+    receiver, contents = Receiver(), store.app.contents
+    contents.insert_one(post("a", now=noon, payloads=1, photo=[1, 2, 3]))
+    key = {"_id": an_id("a")}
+
+    with follow(receiver):
+        contents.update_one(key, {"$inc": {"engagements.like.count": 1}, "$set": {"updatedAt": noon}})
+        contents.update_one(key, {"$set": {"payloads": 2}})
+        contents.update_one(key, [{"$set": {"photo": {"$slice": ["$photo", 1]}}}])
+        contents.update_one(key, {"$set": {"payload.message": "edited"}})
+        contents.update_one(key, {"$set": {"payload": {"message": "replaced"}}})
+        contents.update_one(key, {"$unset": {"payload.message": ""}})
+        contents.update_one(key, {"$set": {"visibility": "hidden"}})
+        contents.replace_one(key, post("a", now=noon))
+        contents.delete_one(key)
+        until(lambda: len(receiver.changes) >= 6)
+
+    kinds = [change["operationType"] for change in receiver.changes]
+    assert kinds == ["update", "update", "update", "update", "replace", "delete"]
+
+
+def test_changes_of_one_document_arrive_in_order(store, follow, noon):
+    receiver, contents = Receiver(), store.app.contents
+    names = [f"post {number}" for number in range(20)]
+
+    with follow(receiver):
+        contents.insert_many([post(name, now=noon) for name in names])
+        for version in range(5):
+            for name in names:
+                contents.update_one({"_id": an_id(name)}, {"$set": {"payload.message": str(version)}})
+        until(lambda: len(receiver.changes) == 120)
+
+    for name in names:
+        times = [change["clusterTime"] for change in receiver.of(an_id(name))]
+        assert len(times) == 6
+        assert times == sorted(times)
+
+
+def test_after_a_pause_it_goes_on_where_it_ended(store, follow, noon):
+    receiver = Receiver()
+    with follow(receiver):
+        store.app.contents.insert_one(post("before", now=noon))
+        until(lambda: receiver.changes)
+
+    store.app.contents.insert_one(post("meanwhile", now=noon))
+    with follow(receiver):
+        until(lambda: len(receiver.changes) == 2)
+
+    assert [change["documentKey"]["_id"] for change in receiver.changes] == [an_id("before"), an_id("meanwhile")]
+    assert position_of(store)["sent"] == 2
+
+
+def test_a_copy_that_dies_before_it_ever_sent_leaves_no_gap(store, follow, noon):
+    receiver = Receiver()
+    receiver.gate.clear()
+    with follow(receiver, wait=False, beat_s=1_000.0):
+        until(lambda: position_of(store).get("startAt"))
+        started = position_of(store)
+        receiver.gate.set()
+    store.app.contents.insert_one(post("meanwhile", now=noon))
+    store.analytics.relayPositions.replace_one({"_id": "contents"}, started)  # as if it had been killed then
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("meanwhile")))
+
+
+def test_what_is_not_taken_is_sent_again_in_order(store, follow, noon, logged):
+    receiver = Receiver(busy=3)
+
+    with follow(receiver) as follower:
+        store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(3)])
+        until(lambda: len(receiver.changes) == 3)
+        until(lambda: position_of(store).get("sent") == 3)
+        assert follower.meter.retried >= 3
+
+    assert [change["documentKey"]["_id"] for change in receiver.changes] == [an_id(f"post {n}") for n in range(3)]
+
+
+def test_nothing_is_noted_as_sent_before_it_is(store, follow, noon):
+    receiver = Receiver()
+    with follow(receiver):
+        receiver.gate.clear()
+        store.app.contents.insert_one(post("waits", now=noon))
+        store.app.contents.insert_one(post("waits too", now=noon))
+        assert position_of(store).get("sent", 0) == 0
+        held = position_of(store)
+        receiver.gate.set()
+        until(lambda: len(receiver.changes) == 2)
+        until(lambda: position_of(store)["sent"] == 2)
+
+    assert position_of(store)["token"] != held["token"]
+
+
+def test_what_is_refused_for_good_is_parked_without_its_text_and_the_rest_goes_on(store, follow, noon):
+    receiver = Receiver(refuses=lambda event: "poison" in event.text)
+
+    with follow(receiver) as follower:
+        store.app.contents.insert_one(post("poison", now=noon))
+        store.app.contents.insert_one(post("sound", now=noon))
+        until(lambda: receiver.of(an_id("sound")))
+        until(lambda: position_of(store).get("sent"))
+        assert follower.meter.parked == 1
+
+    (parked,) = store.analytics.parkedChanges.find()
+    assert (parked["function"], parked["reason"]) == ("classify_content", "refused")
+    assert str(an_id("poison")) in parked["event"]
+    assert "hello" not in str(parked)
+
+
+def test_a_slow_receiver_holds_back_the_reading(store, follow, noon):
+    receiver = Receiver()
+    with follow(receiver, batch=5, queue=10):
+        receiver.gate.clear()
+        store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(300)])
+        cursors = store.client.admin.aggregate
+        held = [{"$currentOp": {"idleCursors": True}}, {"$match": {"cursor.originatingCommand.aggregate": "contents"}}]
+        until(lambda: list(cursors([*held, {"$match": {"cursor.nDocsReturned": {"$gt": 0}}}])))
+        taken = max(op["cursor"]["nDocsReturned"] for op in cursors(held))
+        receiver.gate.set()
+        until(lambda: len(receiver.changes) == 300)
+
+    assert taken <= 5 + 10 + 5 + 1 + 5, "a batch being sent, a full queue, a batch of the cursor, one at the door"
+
+
+def test_a_large_document_is_sent_as_its_key(store, follow, noon):
+    receiver = Receiver()
+
+    with follow(receiver, most_bytes=2_000):
+        store.app.contents.insert_one(post("large", now=noon, payload={"message": "ก" * 2_000}))
+        store.app.contents.insert_one(post("small", now=noon))
+        until(lambda: len(receiver.changes) == 2)
+
+    large, small = receiver.changes
+    assert large["documentKey"] == {"_id": an_id("large")}
+    assert "fullDocument" not in large
+    assert "fullDocument" in small
+
+
+def test_on_a_quiet_collection_the_token_is_kept_fresh(store, follow):
+    with follow(Receiver()):
+        first = until(lambda: position_of(store))
+        store.app.users.insert_one({"name": "someone"})  # the history moves on elsewhere
+        later = until(lambda: position_of(store)["token"] != first["token"] and position_of(store))
+
+    assert later["token"]["_data"] > first["token"]["_data"]
+    assert later["at"] >= first["at"]
+
+
+def test_told_to_stop_it_sends_what_it_has_read_and_gives_the_lease_back(store, follow, noon):
+    receiver = Receiver()
+    with follow(receiver, batch=10, queue=50):
+        receiver.gate.clear()
+        store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(30)])
+        receiver.gate.set()
+
+    sent = len(receiver.changes)
+    assert position_of(store).get("sent", 0) == sent
+    with follow(receiver):
+        until(lambda: len(receiver.changes) == 30)
+    assert store.analytics.leases.find_one({"_id": "relay contents"}) is None
+
+
+def test_told_to_stop_while_nothing_is_taken_it_ends_and_the_next_one_sends_it(store, follow, noon):
+    receiver = Receiver(busy=10_000)
+    with follow(receiver):
+        store.app.contents.insert_one(post("waits", now=noon))
+        until(lambda: receiver.busy < 10_000)
+
+    receiver.busy = 0
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("waits")))
+
+
+def test_of_two_copies_one_follows_and_the_other_takes_over_when_it_falls_silent(store, follow, noon):
+    first, second, leases = Receiver(), Receiver(), store.analytics.leases
+    with follow(first), follow(second):
+        store.app.contents.insert_one(post("one", now=noon))
+        until(lambda: first.changes)
+        assert second.changes == []
+
+        leases.update_one({"_id": "relay contents"}, {"$set": {"holder": "one that is silent"}})
+        until(lambda: leases.find_one({"_id": "relay contents"})["holder"] != "one that is silent")
+        store.app.contents.insert_one(post("two", now=noon))
+        until(lambda: first.of(an_id("two")) or second.of(an_id("two")))
+
+    assert len([*first.changes, *second.changes]) == 2
+
+
+def test_a_copy_that_was_overtaken_can_note_nothing(store):
+    old, new = Position(store.analytics, "contents", "old"), Position(store.analytics, "contents", "new")
+    old.claim()
+    old.save({"token": {"_data": "1"}})
+    new.claim()
+
+    with pytest.raises(Conflict, match="taken over contents"):
+        old.save({"token": {"_data": "2"}})
+
+    assert position_of(store)["token"] == {"_data": "1"}
+
+
+def test_metrics_are_in_the_embedded_format(store, follow, noon, capsys, monkeypatch):
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+    receiver = Receiver()
+    with follow(receiver) as follower:
+        store.app.contents.insert_one(post("new", now=noon))
+        until(lambda: follower.meter.sent)
+        follower.meter.report()
+
+    told = capsys.readouterr().out
+    for name in ("sent", "retried", "parked", "lag"):
+        assert f'"{name}"' in told
+    assert '"collection":"contents"' in told.replace(" ", "")
+    assert follower.meter.sent == 0

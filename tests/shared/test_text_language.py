@@ -1,0 +1,188 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from shared.config import Language
+from shared.errors import BadConfig
+from shared.text import UNKNOWN, NamedLanguage, identifier
+
+OWN = {
+    "ar": "أحب قراءة الكتب في المساء مع فنجان من الشاي",
+    "bn": "আমি সন্ধ্যায় বই পড়তে ভালোবাসি",
+    "de": "Abends lese ich gern ein Buch und trinke Tee",
+    "en": "In the evening I like to read a book and drink tea",
+    "es": "Por la noche me gusta leer un libro y tomar té",
+    "fa": "من دوست دارم عصرها کتاب بخوانم و چای بنوشم",
+    "fr": "Le soir, j’aime lire un livre et boire du thé",
+    "he": "בערב אני אוהב לקרוא ספר ולשתות תה",
+    "hi": "मुझे शाम को किताब पढ़ना और चाय पीना पसंद है",
+    "id": "Pada malam hari saya suka membaca buku karena suasananya tenang",
+    "it": "La sera mi piace leggere un libro e bere il tè",
+    "ja": "夜は本を読んでお茶を飲むのが好きです",
+    "km": "ខ្ញុំចូលចិត្តអានសៀវភៅនៅពេលល្ងាច",
+    "ko": "저녁에는 책을 읽고 차를 마시는 것을 좋아해요",
+    "lo": "ຕອນແລງຂ້ອຍມັກອ່ານປຶ້ມ",
+    "ms": "Pada waktu malam saya gemar membaca buku kerana suasana sunyi",
+    "my": "ညနေဘက်မှာ စာအုပ်ဖတ်ရတာ ကြိုက်တယ်",
+    "nl": "'s Avonds lees ik graag een boek en drink ik thee",
+    "pl": "Wieczorem lubię czytać książki i pić herbatę",
+    "pt": "À noite gosto de ler um livro e beber chá",
+    "ru": "По вечерам я люблю читать книги и пить чай с вареньем",
+    "sv": "På kvällen läser jag gärna en bok och dricker te",
+    "ta": "மாலையில் புத்தகம் படிக்க எனக்கு பிடிக்கும்",
+    "th": "ตอนเย็นฉันชอบอ่านหนังสือและดื่มชา",
+    "tl": "Tuwing gabi ay mahilig akong magbasa ng libro at uminom ng tsaa",
+    "tr": "Akşamları kitap okumayı ve çay içmeyi severim",
+    "uk": "Увечері я люблю читати книжки й пити чай",
+    "vi": "Buổi tối tôi thích đọc sách và uống trà",
+    "zh": "我晚上喜欢看书喝茶",
+}
+FOREIGN = {
+    "Finnish": "Iltaisin luen mielelläni kirjaa ja juon teetä",
+    "Hungarian": "Este szívesen olvasok könyvet és teát iszom",
+    "Czech": "Večer si rád čtu knihu a piju čaj",
+    "Danish": "Om aftenen læser jeg gerne en bog og drikker te",
+    "Swahili": "Jioni napenda kusoma kitabu na kunywa chai",
+    "Bulgarian": "Вечер обичам да чета книга и да пия чай",
+    "Urdu": "مجھے شام کو کتاب پڑھنا اور چائے پینا پسند ہے",
+    "Marathi": "मला संध्याकाळी पुस्तक वाचायला आणि चहा प्यायला आवडते",
+    "Greek": "Το βράδυ μου αρέσει να διαβάζω",
+    "Georgian": "საღამოს წიგნის კითხვა მიყვარს",
+}
+NOTHING = NamedLanguage(UNKNOWN, 0.0)
+PY3LANGID = Language()
+LANGDETECT = Language(engine="langdetect", served=Language().served.replace(" ms ", " "))
+each_engine = pytest.mark.parametrize("options", [PY3LANGID, LANGDETECT], ids=lambda options: options.engine)
+
+
+@each_engine
+def test_every_language_that_is_served_is_named_by_its_code(options):
+    said = {code: identifier(options)(text) for code, text in OWN.items() if code in options.served.split()}
+
+    assert {code: one.code for code, one in said.items()} == {code: code for code in said}
+    assert all(options.least_confidence_ratio <= one.confidence <= 1.0 for one in said.values())
+
+
+def test_a_sentence_of_each_served_language_stands_here():
+    assert sorted(OWN) == sorted(Language().served.split())
+
+
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
+def test_a_language_that_is_not_served_is_unknown(text):
+    assert identifier(PY3LANGID)(text) == NOTHING
+
+
+@each_engine
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  \n",
+        "😂😂",
+        "☺️ 🇹🇭",
+        "https://example.com/wiki/หน้าแรก",
+        "www.example.com @ann",
+        "555555",
+        "12:30 - 14:00",
+        "!!! ...",
+        "\x00\ud800",
+    ],
+)
+def test_a_text_without_words_is_unknown_without_confidence(options, text):
+    assert identifier(options)(text) == NOTHING
+
+
+@each_engine
+@pytest.mark.parametrize("text", ["ok", "lol", "hahahaha", "wkwkwkwk", "xxxx", "aaaaaaaa"])
+def test_too_little_to_tell_is_unknown(options, text):
+    assert identifier(options)(text) == NOTHING
+
+
+@pytest.mark.parametrize("text", ["asdf qwer zxcv", "iPhone", "hello", "zzzz brrr"])
+def test_what_could_be_many_languages_is_unknown(text):
+    assert identifier(PY3LANGID)(text) == NOTHING
+
+
+@each_engine
+@pytest.mark.parametrize("text", ["你好", "谢谢", "謝謝大家", "早安", "好吃"])
+def test_short_chinese_is_never_korean(options, text):
+    assert identifier(options)(text).code == "zh"
+
+
+@each_engine
+def test_hebrew_is_he_and_never_iw(options):
+    assert identifier(options)("תודה רבה").code == "he"
+
+
+def test_thai_comes_first_with_latin_names_in_it():
+    name = identifier(PY3LANGID)
+
+    assert name("ชอบ Netflix มากเลย #MovieNight").code == "th"
+    assert name("สวย").code == "th"
+    assert name("ขอบคุณครับ https://example.com/some/long/english/path @somebody").code == "th"
+
+
+def test_an_english_sentence_with_a_thai_word_is_english():
+    assert identifier(PY3LANGID)("Yesterday we learned that ดี means good in Thai").code == "en"
+
+
+def test_links_and_mentions_do_not_make_a_text_english():
+    assert (
+        identifier(PY3LANGID)("@john_smith Abends lese ich gern ein Buch https://example.com/the/best/books").code
+        == "de"
+    )
+
+
+def test_a_language_is_named_only_while_it_is_served():
+    name = identifier(replace(PY3LANGID, served="en de"))
+
+    assert name(OWN["de"]).code == "de"
+    assert [name(OWN[code]) for code in ("th", "ko", "fr", "ru")] == [NOTHING] * 4
+
+
+def test_languages_that_scripts_settle_need_no_library():
+    name = identifier(replace(LANGDETECT, served="th lo km my"))
+
+    assert name(OWN["km"]) == NamedLanguage("km", 1.0)
+    assert name(OWN["en"]) == NOTHING
+
+
+@each_engine
+def test_the_same_text_gets_the_same_answer_each_time(options):
+    name = identifier(options)
+    texts = [*OWN.values(), "selamat pagi semua", "muy bom dia"]
+
+    assert [name(text) for text in texts] == [name(text) for text in texts]
+
+
+def test_threads_share_one_identifier_and_agree():
+    options = replace(PY3LANGID, served="de en fr")
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(identifier, [options] * 8))
+        said = list(pool.map(names[0], [OWN["fr"]] * 50))
+
+    assert len(set(map(id, names))) == 1
+    assert {one.code for one in said} == {"fr"}
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (replace(PY3LANGID, served="en iw"), "iw"),
+        (replace(PY3LANGID, served="en tlh"), "tlh"),
+        (replace(PY3LANGID, engine="langdetect"), "ms"),
+        (replace(PY3LANGID, served=" "), "served"),
+    ],
+)
+def test_a_language_that_nothing_can_name_is_a_fault_that_says_which(options, named):
+    with pytest.raises(BadConfig, match=named):
+        identifier(options)
+
+
+def test_opening_the_room_loads_nothing_heavy():
+    heavy = "import sys, shared.text; print([m for m in ('numpy', 'py3langid', 'langdetect') if m in sys.modules])"
+
+    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout == "[]\n"

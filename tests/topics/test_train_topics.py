@@ -1,0 +1,308 @@
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+
+import numpy as np
+import pytest
+
+from functions.topics import train_topics
+from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Phrases, Rule
+from functions.topics.taxonomy import taxonomy
+from functions.topics.train_topics import Examples, f1, fit_heads, least_squares
+from shared.artifacts import Registry
+from shared.config import Topics
+from shared.errors import Conflict
+from shared.text.embedding import DIMENSIONS, embed
+from tests.conftest import SIGNING_KEY
+
+OPTIONS = Topics(head_texts=12)
+DAY = timedelta(days=1)
+
+# What a network could call sports and food in its own words, which no phrase of the taxonomy has.
+MOVES = ("Our ultras sang for", "Nobody pressed high against", "Another clean sheet by", "The gaffer benched half of")
+SIDES = ("the reds", "the old rivals", "the yellow wall", "the blues")
+EATEN = ("A bowl of", "Second helping of", "Grandma's", "I could live on")
+DISHES = ("khao soi", "congee", "laksa", "pad kra pao")
+SPORTS = [f"{move} {side}" for move, side in product(MOVES, SIDES)]
+FOOD = [f"{eaten} {dish}" for eaten, dish in product(EATEN, DISHES)]
+
+
+@pytest.fixture
+def registry(store):
+    return Registry(store.analytics, [SIGNING_KEY.encode()])
+
+
+@pytest.fixture
+def label(store, noon):
+    """Put texts with these topics, in the order given, one a minute."""
+
+    def put(texts, *topics, at=noon, **fields):
+        store.analytics.labelledTexts.insert_many(
+            {"text": text, "topics": list(topics), "updatedAt": at + timedelta(minutes=n)} | fields
+            for n, text in enumerate(texts)
+        )
+
+    return put
+
+
+@pytest.fixture
+def labelled(label):
+    label(SPORTS, "sports/football")
+    label(FOOD, "food", language="en")
+
+
+@pytest.fixture
+def train(store, registry, noon):
+    def run(*, now=noon, **options):
+        return train_topics.run(store, registry, replace(OPTIONS, **options), now=now)
+
+    return run
+
+
+@pytest.fixture
+def blind(monkeypatch):
+    """From then on, heads find nothing in texts that they have not seen."""
+
+    def found(phrases, examples, options):
+        return np.zeros(examples.about.shape, np.float32)
+
+    return lambda: monkeypatch.setattr(train_topics, "held_out", found)
+
+
+def live(registry):
+    found, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (one.manifest, Classifier.read(one)))
+    assert refused == []
+    return found
+
+
+def headed(classifier):
+    return [taxonomy().paths[place] for place in classifier.heads.topic]
+
+
+def test_without_labelled_texts_the_taxonomy_alone_becomes_live(registry, train, noon):
+    report = train()
+
+    manifest, classifier = live(registry)
+    assert report.as_dict() == {
+        "read": 0,
+        "written": 1,
+        "labelled": 0,
+        "heads": 0,
+        "promoted": 1,
+        "refused": 0,
+        "unusable": 0,
+    }
+    assert (manifest.version, manifest.trained_at, manifest.window) == ("20260131T120000Z", noon, (noon, noon))
+    assert classifier.to_bytes() == Classifier.of_phrases().to_bytes()
+
+
+def test_the_document_keeps_the_contract(store, train, noon):
+    train()
+
+    (document,) = store.analytics.mlArtifacts_topics.find()
+    assert (document["account"], document["model"], document["trainedAt"]) == ("all", "linear", noon)
+    assert isinstance(document["artifact"], bytes)
+
+
+def test_topics_with_enough_labelled_texts_get_a_head_and_so_do_those_above_them(labelled, registry, train):
+    report = train()
+
+    manifest, classifier = live(registry)
+    assert headed(classifier) == ["sports", "sports/football", "food"]
+    assert report.read == 32
+    assert report.details["f1_heads"] > report.details["f1_phrases"]
+    assert manifest.metrics["f1_heads"] == pytest.approx(report.details["f1_heads"], abs=1e-4)
+
+
+def test_a_head_finds_what_the_phrases_do_not(labelled, registry, train):
+    vectors = embed(["Nobody pressed high against the yellow wall", "Grandma's congee"])
+    train()
+
+    plain, sharpened = (one.confidences(vectors) for one in (Classifier.of_phrases(), live(registry)[1]))
+    football, food = (taxonomy().paths.index(path) for path in ("sports/football", "food"))
+    assert sharpened[0, football] > max(plain[0, football], Rule().threshold)
+    assert sharpened[1, food] > Rule().threshold
+
+
+def test_a_second_run_changes_nothing_on_the_same_day_or_the_next(labelled, train, noon, snapshot):
+    train()
+    before = snapshot()
+
+    assert train().as_dict() == {"read": 0, "written": 0, "skipped": "nothing changed"}
+    assert train(now=noon + DAY).details == {"skipped": "nothing changed"}
+    assert snapshot() == before
+
+
+def test_the_same_texts_give_the_same_bytes_whenever_they_are_learnt_from(labelled, store, registry, train, noon):
+    train()
+    first = live(registry)[1].to_bytes()
+    store.analytics.mlArtifacts_topics.delete_many({})
+
+    train(now=noon + DAY)
+
+    assert live(registry)[1].to_bytes() == first
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "remove", "option"])
+def test_whatever_changes_is_learnt_from(labelled, label, store, registry, train, noon, change):
+    texts = store.analytics.labelledTexts
+    train()
+    if change == "add":
+        label(["Nothing beats mango sticky rice"], "food", at=noon - DAY)
+    if change == "edit":
+        texts.update_one({"text": FOOD[0]}, {"$set": {"topics": ["food/street-food"], "updatedAt": noon + DAY}})
+    if change == "remove":
+        texts.delete_one({"text": FOOD[3]})
+
+    train(now=noon + DAY, head_texts=13 if change == "option" else OPTIONS.head_texts)
+
+    assert live(registry)[0].version == "20260201T120000Z"
+
+
+def test_a_topic_with_too_few_texts_has_no_head(label, registry, train):
+    label(SPORTS[:11], "sports/football")
+
+    train()
+
+    assert headed(live(registry)[1]) == []
+
+
+def test_heads_that_find_less_than_the_phrases_are_left_out(labelled, registry, train, blind):
+    blind()
+
+    report = train()
+
+    assert report.details["f1_heads"] < report.details["f1_phrases"]
+    assert report.details["heads"] == 0
+    assert headed(live(registry)[1]) == []
+
+
+def test_a_candidate_that_is_worse_on_newer_texts_does_not_become_live(labelled, label, registry, train, noon, blind):
+    train()
+    version = live(registry)[0].version
+    label([f"{text}, as ever" for text in SPORTS], "sports/football", at=noon + DAY)
+    blind()
+
+    report = train(now=noon + 2 * DAY)
+
+    assert report.details["newer_candidate"] < report.details["newer_live"]
+    assert (report.written, report.details["promoted"]) == (0, 0)
+    assert live(registry)[0].version == version
+
+
+def test_a_candidate_that_is_as_good_on_newer_texts_becomes_live(labelled, label, registry, train, noon):
+    train()
+    label([f"{text}, as ever" for text in SPORTS], "sports/football", at=noon + DAY)
+
+    report = train(now=noon + 2 * DAY)
+
+    assert report.details["newer_candidate"] >= report.details["newer_live"]
+    assert live(registry)[0].version == "20260202T120000Z"
+
+
+def test_texts_that_cannot_be_used_are_told_and_left_out(labelled, label, store, registry, train, noon):
+    label(["Bóng đá là niềm vui của tôi"], "sports", language="vi")
+    label(["Underwater basket weaving"], "sports/basket-weaving")
+    odd: list[dict[str, object]] = [
+        {"text": 7, "topics": []},
+        {"text": "no topics"},
+        {"text": "x", "topics": [1]},
+        {"text": " ", "topics": []},
+    ]
+    store.analytics.labelledTexts.insert_many([one | {"updatedAt": noon} for one in odd])
+
+    report = train()
+
+    assert (len(report.malformed), report.details["unusable"]) == (4, 2)
+    assert headed(live(registry)[1]) == ["sports", "sports/football", "food"]
+
+
+def test_only_the_texts_that_changed_last_are_read(labelled, label, train, noon):
+    label(["Ramen at midnight"], "food", at=noon + DAY)
+
+    assert train(labelled_most=20).read == 20
+
+
+def test_a_damaged_live_model_is_replaced(labelled, store, registry, train, noon):
+    train()
+    for name in ("mlArtifacts_topics", "artifactVersions"):
+        store.analytics[name].update_many({}, {"$set": {"artifact": b"damaged"}})
+
+    report = train(now=noon + DAY)
+
+    assert (report.details["promoted"], report.details["refused"]) == (1, 2)
+    assert live(registry)[0].version == "20260201T120000Z"
+
+
+def test_a_model_of_another_program_is_replaced_unread(store, registry, train, noon):
+    store.analytics.mlArtifacts_topics.insert_one({"account": "all", "model": "linear", "artifact": b"\x80\x04."})
+
+    train()
+
+    assert live(registry)[0].trained_at == noon
+    assert store.analytics.mlArtifacts_topics.count_documents({}) == 1
+
+
+def test_two_runs_never_mix(store, train):
+    with store.leases.hold(train_topics.NAME), pytest.raises(Conflict):
+        train()
+
+    assert store.analytics.artifactVersions.count_documents({}) == 0
+
+
+def test_a_label_says_nothing_about_the_topics_below_it():
+    examples = Examples.of(np.zeros((3, DIMENSIONS), np.float32), [["sports"], ["sports/golf"], []])
+    sports, golf, tennis = (taxonomy().paths.index(path) for path in ("sports", "sports/golf", "sports/tennis"))
+
+    assert examples.about[:, [sports, golf, tennis]].tolist() == [
+        [True, False, False],
+        [True, True, False],
+        [False] * 3,
+    ]
+    assert examples.unknown[:, [sports, golf, tennis]].tolist() == [[False, True, True], [False] * 3, [False] * 3]
+    confidences = np.zeros(examples.about.shape, np.float32)
+    confidences[0, golf] = 1.0  # may be right
+    assert f1(confidences, examples, np.array([golf])) == 0.0
+    confidences[1, golf] = 1.0
+    assert f1(confidences, examples, np.array([golf])) == 1.0
+
+
+def test_heads_do_not_depend_on_the_order_of_the_texts():
+    vectors, named = embed([*SPORTS, *FOOD]), [["sports"]] * 16 + [["food"]] * 16
+    order = np.random.default_rng(1).permutation(32)
+    phrases = Phrases.of(taxonomy())
+
+    one = fit_heads(phrases, Examples.of(vectors, named), 12)
+    other = fit_heads(phrases, Examples.of(vectors[order], [named[n] for n in order]), 12)
+
+    assert other.weights == pytest.approx(one.weights, abs=1e-4)
+    assert other.topic.tolist() == one.topic.tolist()
+
+
+def test_least_squares_gives_what_leaving_one_out_after_another_would_choose(monkeypatch):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(40, 6)).astype(np.float32)
+    about = (vectors[:, :2] + rng.normal(size=(40, 2))) > 0
+
+    def fitted(penalty, rows):
+        monkeypatch.setattr(train_topics, "PENALTIES", (penalty,))
+        return least_squares(vectors[rows], about[rows])
+
+    missed = {}
+    for penalty in (0.5, 8.0, 100.0, 10_000.0):
+        missed[penalty] = 0.0
+        for left_out in range(40):
+            x = vectors.astype(float) - vectors[np.arange(40) != left_out].mean(axis=0)
+            rows = np.arange(40) != left_out
+            gram = x[rows].T @ x[rows] + penalty * np.eye(6)
+            share = about[rows].mean(axis=0)
+            told = x[left_out] @ np.linalg.solve(gram, x[rows].T @ (about[rows] - share)) + share
+            missed[penalty] += ((told - about[left_out]) ** 2).sum()
+    best = min(missed, key=lambda penalty: missed[penalty])
+    expected = fitted(best, np.arange(40))
+    monkeypatch.setattr(train_topics, "PENALTIES", tuple(missed))
+
+    weights, bias = least_squares(vectors, about)
+
+    assert weights == pytest.approx(expected[0])
+    assert bias == pytest.approx(expected[1])

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import table
+from benchmarks import changes, language, table, topics
 from benchmarks.floors import Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
 from benchmarks.places import NOW, Tell, load_average, machine, open_place
@@ -26,7 +26,7 @@ from shared.errors import AppError
 
 RESULTS = Path(__file__).parent / "results"
 STEMS = tuple(job.stem for job in JOBS)
-PARTS = (*STEMS, "swaps", "quality")
+PARTS = (*STEMS, "swaps", "quality", "changes", "language", "topics")
 RUN_ONCE = ("L",)  # too large to repeat, and without floors
 NO_QUALITY = ("L",)
 
@@ -46,13 +46,19 @@ class Results:
     jobs: list[Measured] = field(default_factory=list)
     swaps: Seen | None = None
     quality: list[Judgement] = field(default_factory=list)
+    changes: list[changes.Measured] = field(default_factory=list)
+    language: list[language.Accuracy] = field(default_factory=list)
+    topics: topics.Results | None = None
     took_s: float = 0.0
 
     def figures(self) -> list[Figure]:
         """All that may have a floor."""
         of_jobs = [figure for one in self.jobs for figure in (one.seconds, one.peak_mb)]
         of_swaps = list(self.swaps.figures().values()) if self.swaps else []
-        return of_jobs + of_swaps + list(mean_ratios(self.quality).values())
+        of_texts = [figure for one in self.language for figure in (one.right, one.per_second)]
+        of_texts += self.topics.figures() if self.topics else []
+        of_changes = [one.figure for one in self.changes]
+        return of_jobs + of_swaps + list(mean_ratios(self.quality).values()) + of_changes + of_texts
 
     def sheets(self) -> list[table.Sheet]:
         """One table per part that was measured."""
@@ -65,6 +71,12 @@ class Results:
             found.append(table.of_swaps(self.swaps))
         if self.quality:
             found += [table.of_ratios(self.quality), table.of_rankers(self.quality)]
+        if self.changes:
+            found.append(changes.sheet_of(self.changes))
+        if self.language:
+            found.append(language.sheet_of(self.language))
+        if self.topics:
+            found += self.topics.sheets()
         return found
 
     def save(self, name: str) -> None:
@@ -103,6 +115,7 @@ def bench(
     ] = "7,8,9",
     only: Annotated[str, typer.Option(help=f"some of {', '.join(PARTS)}")] = "",
     name: Annotated[str, typer.Option(help="of the files in benchmarks/results")] = "",
+    data: Annotated[Path, typer.Option(help="folder of the data sets of language and topics")] = Path("../shared/data"),
 ) -> None:
     """Measure, print, save."""
     chosen_sizes, chosen = _chosen(sizes, tuple(SIZES), "--sizes"), set(_chosen(only, PARTS, "--only") or PARTS)
@@ -120,6 +133,17 @@ def bench(
             with open_place(uri, "XS", chosen_seeds[0], tell) as place:
                 results.swaps = under_readers(place, tell)
                 console.print(f"swaps: {results.swaps.counts} {results.swaps.errors}", highlight=False)
+        if "changes" in chosen:
+            results.changes = changes.measure(uri, tell)
+        if "language" in chosen:
+            tell("language")
+            results.language = language.measure(data)
+        if "topics" in chosen:
+            tell("topics")
+            results.topics = topics.measure(data)
+    for part in ("language", "topics"):
+        if part in chosen and not getattr(results, part):
+            console.print(f"{part}: skipped, its sentences are not below {data}")
     results.took_s = round(time.perf_counter() - began, 1)
     for sheet in results.sheets():
         sheet.show(console)

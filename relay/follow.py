@@ -170,7 +170,7 @@ class Follower:
 
     def _deliver(self, events: Sequence[Event], lease: Lease) -> None:
         """Send all, however long it takes; park what is refused. Raises Stopped where that cannot be waited for."""
-        pause = FIRST_PAUSE_S
+        pause, count = FIRST_PAUSE_S, len(events)
         while events:
             outcome = self._sink.send(events)
             for event, reason in outcome.refused:
@@ -185,6 +185,7 @@ class Follower:
                     raise Stopped
                 pause = min(pause * 2, self._options.longest_pause_s)
             self._keep(lease)
+        self.meter.sent += count
 
     def _note(self, position: Position, found: Sequence[Read], sent: int) -> None:
         """Save where the stream goes on; on a quiet collection only now and then."""
@@ -197,7 +198,7 @@ class Follower:
             fields |= {"clusterTime": times[-1], "at": times[-1].as_datetime()}
         position.save(fields, sent=sent, now=quiet)
         self._noted_at = time.monotonic()
-        self.meter.arrived(sent, times[-1] if times else None)
+        self.meter.stands_at(times[-1] if times else None)
 
     def _keep(self, lease: Lease) -> None:
         """Renew the lease well before it ends; Conflict where it has passed to another copy."""

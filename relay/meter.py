@@ -23,9 +23,8 @@ class Meter:
     parked: int = 0
     lag_s: float = 0.0
 
-    def arrived(self, count: int, at: Timestamp | None) -> None:
-        """So many were sent, the last of which happened at that cluster time."""
-        self.sent += count
+    def stands_at(self, at: Timestamp | None) -> None:
+        """All is sent up to that cluster time, which has whole seconds; None where nothing is waiting."""
         self.lag_s = 0.0 if at is None else max((datetime.now(UTC) - at.as_datetime()).total_seconds(), 0.0)
 
     def report(self) -> None:

@@ -120,10 +120,12 @@ class Here:
     def _call(self, group: Sequence[Event]) -> list[str | None]:
         try:
             self._handler(unpacked(payload(group)), None)
+        except BadConfig:
+            raise
         except AppError as error:
-            if not error.retry_helps:
-                raise
-            raise Unavailable(str(error)) from error
+            if error.retry_helps:
+                raise Unavailable(str(error)) from error
+            return [f"{type(error).__name__}: {error}"] * len(group)
         return [None] * len(group)
 
 

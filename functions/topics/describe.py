@@ -82,10 +82,12 @@ _kept: dict[tuple[Store, str | None, Options], Describer] = {}
 def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> Describer:
     """The describer of the live model, made once per process and version; of the taxonomy alone where none is live."""
     key = (store, registry.live_version(FAMILY, KEY), options)
-    if key not in _kept:
-        _kept.clear()
-        _kept[key] = _make(store, registry, options, now)
-    return _kept[key]
+    describer = _kept.get(key)
+    if describer is None:
+        describer = _make(store, registry, options, now)
+        _kept.clear()  # the one before is not asked for again
+        _kept[key] = describer
+    return describer
 
 
 def _make(store: Store, registry: Registry, options: Options, now: datetime) -> Describer:

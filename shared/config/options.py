@@ -115,8 +115,9 @@ class Artifacts:
 @dataclass(frozen=True, slots=True)
 class Language:
     engine: Literal["py3langid", "langdetect"] = "py3langid"  # the library for a text whose script is of many languages
-    # ISO 639-1 codes that a text may get
-    served: str = "ar bn de en es fa fr he hi id it ja km ko lo ms my nl pl pt ru sv ta th tl tr uk vi zh"
+    served: str = (  # ISO 639-1 codes that a text may get
+        "ar bn de en es fa fr he hi id it ja km ko lo ms my nl pl pt ru sv ta th tl tr uk vi zh"
+    )
     least_letters: int = 4  # different letters that a text needs, unless its script settles the language
     least_confidence_ratio: float = 0.3  # chance among the served languages below which none is named
     least_served_ratio: float = (

@@ -3,6 +3,7 @@
 import gc
 import traceback
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -30,7 +31,7 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
     if isinstance(event, dict) and event.get("source") == WARM_UP:
         return None
     _logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
-    gc.freeze()  # what was imported stays, so the collector need not walk it at every pass
+    _freeze()
     try:
         settings(fetch_secret)
         report = work()
@@ -44,6 +45,12 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
         raise known from error
     _tell(name, report)
     return report.as_dict()
+
+
+@cache
+def _freeze() -> None:
+    """What was imported by the first invocation stays, so the collector need not walk it at every pass."""
+    gc.freeze()
 
 
 def _tell(name: str, report: Report) -> None:

@@ -15,7 +15,7 @@ from relay.sinks import sink
 from relay.watched import watched
 from shared.config import Relay
 from tests.faults.writers import Writer, caught_up, differences
-from tests.relay.conftest import position_of, until
+from tests.relay.conftest import has_sent, position_of, until
 
 STEPS_DOWN = 3
 
@@ -42,8 +42,7 @@ def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepa
         until(lambda: position_of(prepared).get("token"), 30)
         with Writer(prepared, seed=2) as writer:
             for _ in range(STEPS_DOWN):
-                goal = position_of(prepared).get("sent", 0) + 20
-                until(lambda goal=goal: position_of(prepared).get("sent", 0) >= goal, 60)
+                until(has_sent(prepared, 20), 60)
                 with suppress(AutoReconnect):  # the one that steps down may cut the line before it answers
                     client.admin.command("replSetStepDown", 3, secondaryCatchUpPeriodSecs=1, force=True)
         assert caught_up(prepared)

@@ -101,5 +101,11 @@ def follow(store: Store) -> Start:
     return start
 
 
+def has_sent(store: Store, more: int) -> Callable[[], bool]:
+    """Whether the relay has noted so many more changes than by now."""
+    goal = position_of(store).get("sent", 0) + more
+    return lambda: position_of(store).get("sent", 0) >= goal
+
+
 def position_of(store: Store) -> dict[str, Any]:
     return store.analytics.relayPositions.find_one({"_id": "contents"}) or {}

@@ -29,7 +29,6 @@ def test_many_that_make_the_same_keys_at_once_leave_one_each(rows):
 
     def make(number):
         together.wait()
-        # Of an update by stages, unlike a plain one, the server does not itself repeat an insert that came second.
         return upsert_all(rows, [UpdateOne({"key": n}, [{"$set": {"by": number}}], upsert=True) for n in range(30)])
 
     with ThreadPoolExecutor(16) as pool:
@@ -54,6 +53,27 @@ def test_a_key_that_is_refused_for_good_is_raised_in_the_end(rows, monkeypatch):
         upsert_all(rows, [UpdateOne({"key": n}, {"$set": {"slug": "taken"}}, upsert=True) for n in (2, 3)])
 
     assert len(asked) == MOST_ATTEMPTS
+
+
+def test_only_what_was_refused_is_asked_for_again(rows, monkeypatch):
+    rows.create_index("slug", unique=True)
+    rows.insert_one({"key": 0, "slug": "c"})
+    asked = []
+    bulk_write = type(rows).bulk_write
+
+    def freed_after_the_first(collection, writes, **more):
+        asked.append(len(writes))
+        try:
+            return bulk_write(collection, writes, **more)
+        finally:
+            rows.delete_one({"key": 0})
+
+    monkeypatch.setattr(type(rows), "bulk_write", freed_after_the_first)
+    writes = [UpdateOne({"key": n}, {"$set": {"slug": slug}}, upsert=True) for n, slug in enumerate("abcde", start=1)]
+
+    assert upsert_all(rows, writes) == 5
+    assert asked == [5, 1]
+    assert "".join(row["slug"] for row in rows.find().sort("key", 1)) == "abcde"
 
 
 def test_any_other_refusal_is_raised_at_once(rows):

@@ -1,0 +1,61 @@
+"""Follow the contents in this process until so many changes are sent, for those who measure it from outside.
+
+python -m benchmarks.relaying nothing 60000     into a receiver that does nothing
+python -m benchmarks.relaying here 6000         into the real handler of classify_content
+
+Prints, as the last line, what it took between the first change and the last: {"seconds": …, "changes": …}. Ends without
+it at SIGTERM.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from relay.events import Event
+from relay.follow import Follower
+from relay.sinks import Outcome, Sink, sink
+from relay.watched import watched
+from shared.config import settings
+from shared.store import open_store
+
+
+class Nowhere:
+    """Takes everything and does nothing."""
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        return Outcome()
+
+
+class Counted:
+    """Another sink, with a clock that runs from the first change to the one after which all are sent."""
+
+    def __init__(self, sink: Sink, most: int, stop: threading.Event) -> None:
+        self._sink, self._most, self._stop = sink, most, stop
+        self.changes = 0
+        self.began_at = self.ended_at = 0.0
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        self.began_at = self.began_at or time.perf_counter()
+        outcome = self._sink.send(events)
+        self.changes += len(events) - len(outcome.unsent)
+        if self.changes >= self._most and not self._stop.is_set():
+            self.ended_at = time.perf_counter()
+            self._stop.set()
+        return outcome
+
+
+def main(receiver: str, most: str) -> None:
+    """Follow until done or told to stop."""
+    stop, (contents,) = threading.Event(), watched()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    counted = Counted(Nowhere() if receiver == "nothing" else sink("here", contents), int(most), stop)
+    Follower(open_store(), contents, counted, settings().options.relay, stop).run()
+    if counted.ended_at:
+        print(json.dumps({"seconds": counted.ended_at - counted.began_at, "changes": counted.changes}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

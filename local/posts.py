@@ -62,7 +62,7 @@ _REMARKS = {
     "short": "too short for topics",
     "excluded": "no topics in this language, by option",
     "unknown": "no language, so no topics",
-    "unsupported": "topics do not serve this language",
+    "unsupported": "no topics: the language is unsupported",
 }
 
 

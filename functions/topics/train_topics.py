@@ -153,14 +153,14 @@ def judged(
     """The heads worth having, F1 with and without heads, and (n, n_topics) confidences in texts as if never seen."""
     heads = fit_heads(phrases, examples, options.head_texts)
     plain = Classifier(phrases, Heads.none()).confidences(examples.vectors)
-    metrics = {"labelled": float(len(examples)), "heads": float(len(heads.topic))}
+    metrics: dict[str, float] = {"labelled": len(examples), "heads": len(heads.topic)}
     if not heads.topic.size:
         return heads, metrics, plain
     sharpened = held_out(phrases, examples, options)
     metrics |= {"f1_phrases": f1(plain, examples, heads.topic), "f1_heads": f1(sharpened, examples, heads.topic)}
     if metrics["f1_heads"] >= metrics["f1_phrases"]:
         return heads, metrics, sharpened
-    return Heads.none(), metrics | {"heads": 0.0}, plain
+    return Heads.none(), metrics | {"heads": 0}, plain
 
 
 def held_out(phrases: Phrases, examples: Examples, options: Topics) -> NDArray[np.float32]:

@@ -38,7 +38,7 @@ def test_the_demo_shows_language_and_topics_of_posts_in_many_languages(deployed,
     assert len({one.language for one in story.published if one.topics}) >= 5
     assert all(f" {one.language}  {one.confidence:.2f} " in text for one in story.published)
     assert all(f"{path} {sure:.2f}" in text for one in story.published for path, sure in one.topics.items())
-    assert "topics do not serve this language" in text
+    assert "no topics: the language is unsupported" in text
     assert "no topic" in text
 
     before = story.published[EDITED]

@@ -37,13 +37,18 @@ class Event:
 
 def event_of(change: dict[str, Any], most_bytes: int) -> Event:
     """The event for a change; without the document where that would make it larger than `most_bytes`."""
-    bare = encoded({name: change[name] for name in _BARE if name in change})
-    text = encoded(change)
+    bare = _text({name: change[name] for name in _BARE if name in change})
+    text = _text(change)
     size = len(text.encode())
     if size > most_bytes:
         text, size = bare, len(bare.encode())
     space = change["ns"]
     return Event(f"{space['db']}.{space['coll']}", str(change["documentKey"]["_id"]), text, size, bare)
+
+
+def _text(change: dict[str, Any]) -> str:
+    """As extended JSON; SQS takes neither of two characters that are none, so they are escaped."""
+    return encoded(change).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 def payload(events: Iterable[Event]) -> str:

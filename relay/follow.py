@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -21,16 +21,20 @@ from relay.sinks import Sink
 from relay.watched import ENDINGS, Watched
 from shared.config import Relay
 from shared.errors import Conflict
+from shared.runtime.changes import MOST_KEPT
 from shared.store import Store, as_app_error
 from shared.store.leases import Lease, Leases
 
 # ChangeStreamHistoryLost, InvalidResumeToken, ChangeStreamFatalError; and those of a token that cannot be read, since
 # it is damaged or another system's: FailedToParse, Overflow, and three without a name.
 LOST = frozenset({286, 260, 280, 9, 15, 40576, 40647, 40649})
-TOO_LARGE = 10334  # BSONObjectTooLarge: the event with its document would be above 16 MB
+# BSONObjectTooLarge: the event would be above 16 MB. Where it is so without its document, since the key itself is of
+# megabytes, there is no way past it but to begin anew behind it.
+TOO_LARGE = 10334
 
 POLL_MS = 250  # how long the server waits for a change before it answers that there is none
 LOOK_UP_S = 0.5  # how often a sender without work looks at its lease
+FRESH_S = 1.0  # how long what was read tells of now
 FIRST_PAUSE_S = 0.1
 
 Document = dict[str, Any]
@@ -44,16 +48,18 @@ class Stopped(Exception):
 class Read:
     """What the reader found, in order.
 
-    token  where the stream goes on behind it
-    event  a change to send; None where none came for a while
-    at     cluster time of the change
-    ended  the collection was dropped or renamed, and its stream with it
+    token    where the stream goes on behind it
+    event    a change to send; None where none came for a while
+    at       cluster time of the change
+    ended    the collection was dropped or renamed, and its stream with it
+    read_at  when that was, by the clock of this process [s]
     """
 
     token: Document
     event: Event | None = None
     at: Timestamp | None = None
     ended: bool = False
+    read_at: float = field(default_factory=time.monotonic)
 
 
 class Follower:
@@ -101,7 +107,7 @@ class Follower:
                 if self._stream(lease, position, mark):
                     begin(self._store, position, mark, "the collection was dropped or renamed", everything=True)
             except OperationFailure as error:
-                if error.code not in LOST:
+                if error.code not in LOST | {TOO_LARGE}:
                     raise
                 logger.error("history lost", collection=self._watched.collection, code=error.code, since=mark.get("at"))
                 begin(self._store, position, mark, f"the history is lost, code {error.code}", everything=False)
@@ -174,8 +180,8 @@ class Follower:
         while events:
             outcome = self._sink.send(events)
             for event, reason in outcome.refused:
-                now = datetime.now(UTC)
-                self._store.parked_changes.park(event.digest, self._watched.stem, event.bare, reason, now=now)
+                now, kept = datetime.now(UTC), event.bare if len(event.bare) <= MOST_KEPT else None
+                self._store.parked_changes.park(event.digest, self._watched.stem, kept, reason, now=now)
             self.meter.parked += len(outcome.refused)
             events = outcome.unsent
             if events:
@@ -196,9 +202,12 @@ class Follower:
         fields: Document = {"token": found[-1].token, "startAt": None}
         if times:
             fields |= {"clusterTime": times[-1], "at": times[-1].as_datetime()}
-        position.save(fields, sent=sent, now=quiet)
-        self._noted_at = time.monotonic()
-        self.meter.stands_at(times[-1] if times else None)
+        now = time.monotonic()
+        fresh = now - found[-1].read_at < FRESH_S  # not where it waited behind what could not be sent
+        position.save(fields, sent=sent, now=quiet and fresh)
+        self._noted_at = now
+        if times or fresh:
+            self.meter.stands_at(times[-1] if times else None)
 
     def _keep(self, lease: Lease) -> None:
         """Renew the lease well before it ends; Conflict where it has passed to another copy."""

@@ -27,22 +27,23 @@ def replay(store: Store, sinks: Mapping[str, Sink], most_bytes: int) -> Iterator
         if event is None or parked["function"] not in sinks:
             yield parked, "names no document"
             continue
+        now = datetime.now(UTC)
         outcome = sinks[parked["function"]].send([event])
         if outcome.refused or outcome.unsent:
             yield parked, outcome.why or outcome.refused[0][1]
             continue
-        store.parked_changes.replayed(parked["_id"], now=datetime.now(UTC))
+        store.parked_changes.replayed(parked["_id"], now=now)
         yield parked, "sent"
 
 
 def _event(parked: Document, most_bytes: int) -> Event | None:
     """Without the time of the change: what is read now is as new as can be."""
     try:
-        kept = decoded(json.loads(parked.get("event") or "{}"))
-        space, key = kept["ns"], kept["documentKey"]["_id"]
+        kept = json.loads(parked.get("event") or "{}")
+        space, key = kept["ns"], decoded(kept["documentKey"])["_id"]  # the time may be what was wrong with it
         named = {"db": str(space["db"]), "coll": str(space["coll"])}
     except (BadEvent, KeyError, TypeError):
         return None
-    if not isinstance(key, ObjectId | str | int):
+    if isinstance(key, bool) or not isinstance(key, ObjectId | str | int):
         return None
     return event_of({"operationType": "update", "ns": named, "documentKey": {"_id": key}}, most_bytes)

@@ -17,13 +17,14 @@ def serve(followers: Sequence[Follower], stop: threading.Event) -> None:
     """
     logger.info("relay", collections=[one.meter.collection for one in followers])
     with ThreadPoolExecutor(len(followers)) as threads:
-        running = {threads.submit(one.run) for one in followers}
+        runs = [threads.submit(one.run) for one in followers]
+        running = set(runs)
         while running:
             done, running = wait(running, REPORT_EVERY_S, FIRST_EXCEPTION)
             for follower in followers:
                 follower.meter.report()
             if any(future.exception() for future in done):
                 stop.set()
-            for future in done:
-                future.result()
+    for future in runs:
+        future.result()
     logger.info("drained")

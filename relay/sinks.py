@@ -1,7 +1,7 @@
 """Where changes are sent: an EventBridge bus, an SQS queue, a Lambda function, or a handler in this process."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,7 +15,7 @@ from shared.errors import AppError, BadConfig, Unavailable
 # EventBridge and SQS take 10 entries a call. All three services take 256 kB a call in every region and version.
 MOST_ENTRIES = 10
 MOST_CALL_BYTES = 262_144
-ENTRY_OVERHEAD = 400  # bytes around an event: names, ids, attributes
+ENTRY_OVERHEAD = 400  # bytes around an event, and around all of a call: names, ids, attributes
 CALL_WITHIN_S = 5.0
 TOO_MANY, ITS_OWN_FAULT = 429, 500  # HTTP status
 DETAIL_TYPE = "MongoDB Database Trigger for {}"  # as Atlas names its own, so that one rule serves both
@@ -57,7 +57,7 @@ class Bus:
         self._client, self._name = client, name
 
     def send(self, events: Sequence[Event]) -> Outcome:
-        return _send(requests(events, MOST_ENTRIES, MOST_CALL_BYTES, ENTRY_OVERHEAD), self._put)
+        return _send(events, MOST_ENTRIES, self._put)
 
     def _put(self, group: Sequence[Event]) -> list[str | None]:
         with faults_of("EventBridge"):
@@ -76,7 +76,7 @@ class Queue:
         self._client, self._url = client, url
 
     def send(self, events: Sequence[Event]) -> Outcome:
-        return _send(requests(events, MOST_ENTRIES, MOST_CALL_BYTES, ENTRY_OVERHEAD), self._put)
+        return _send(events, MOST_ENTRIES, self._put)
 
     def _put(self, group: Sequence[Event]) -> list[str | None]:
         entries = [self._entry(str(number), event) for number, event in enumerate(group)]
@@ -100,7 +100,7 @@ class Function:
         self._client, self._name = client, name
 
     def send(self, events: Sequence[Event]) -> Outcome:
-        return _send(requests(events, len(events), MOST_CALL_BYTES, 1), self._invoke)
+        return _send(events, len(events), self._invoke)
 
     def _invoke(self, group: Sequence[Event]) -> list[str | None]:
         with faults_of("Lambda"):
@@ -115,24 +115,26 @@ class Here:
         self._handler = handler
 
     def send(self, events: Sequence[Event]) -> Outcome:
-        return _send([list(events)], self._call)
-
-    def _call(self, group: Sequence[Event]) -> list[str | None]:
         try:
-            self._handler(unpacked(payload(group)), None)
+            self._handler(unpacked(payload(events)), None)
         except BadConfig:
             raise
         except AppError as error:
             if error.retry_helps:
-                raise Unavailable(str(error)) from error
-            return [f"{type(error).__name__}: {error}"] * len(group)
-        return [None] * len(group)
+                return Outcome(unsent=events, why=str(error))
+            return Outcome([(event, f"{type(error).__name__}: {error}") for event in events])
+        return Outcome()
 
 
-def _send(groups: Iterable[list[Event]], call: Call) -> Outcome:
-    """Group after group, up to the first fault that may pass."""
-    refused: list[tuple[Event, str]] = []
-    ahead = iter(groups)
+def _send(events: Sequence[Event], most: int, call: Call) -> Outcome:
+    """Group after group, up to the first fault that may pass; what is larger than a call may be is refused.
+
+    most  events that a call takes
+    """
+    largest = MOST_CALL_BYTES - ENTRY_OVERHEAD
+    refused = [(event, f"too large: {event.size} bytes") for event in events if event.size > largest]
+    fitting = [event for event in events if event.size <= largest]
+    ahead = requests(fitting, most, MOST_CALL_BYTES, ENTRY_OVERHEAD)
     for group in ahead:
         try:
             codes = call(group)
@@ -176,13 +178,21 @@ def sink(target: str, watched: Watched) -> Sink:
         return Here(import_module(module).handler)
     if kind not in ("bus", "queue", "function") or not name:
         raise BadConfig("--to: needs bus:NAME, queue:URL, function:NAME or here")
+    if kind == "bus":
+        return Bus(_client("events"), name)
+    if kind == "queue":
+        return Queue(_client("sqs"), name)
+    return Function(_client("lambda"), name)
+
+
+def _client(service: str) -> Any:
+    """One that tries a call once: the relay itself tries again, and renews its lease in between."""
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
-    # The relay itself tries again, and renews its lease in between.
     once = Config(connect_timeout=CALL_WITHIN_S, read_timeout=CALL_WITHIN_S, retries={"total_max_attempts": 1})
-    if kind == "bus":
-        return Bus(boto3.client("events", config=once), name)
-    if kind == "queue":
-        return Queue(boto3.client("sqs", config=once), name)
-    return Function(boto3.client("lambda", config=once), name)
+    try:
+        return boto3.client(service, config=once)
+    except (BotoCoreError, ValueError) as error:
+        raise BadConfig(f"settings of AWS: {error}") from None

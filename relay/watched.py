@@ -55,8 +55,18 @@ class Watched:
 def watched(declared: Path = DECLARED) -> list[Watched]:
     """Every collection that is declared; BadConfig names what is missing."""
     service = yaml.load(declared.read_text(), Loader=yaml.BaseLoader)
-    changes = service.get("custom", {}).get("changes", {})
-    return [_watched(collection, entry, service["functions"]) for collection, entry in changes.items()]
+    functions, changes = _under(service, "functions"), _under(service, "custom", "changes")
+    return [_watched(one, _under(service, "custom", "changes", one), functions) for one in changes]
+
+
+def _under(service: Any, *names: str) -> Mapping[str, Any]:
+    """What stands there; BadConfig where that is nothing."""
+    found = service
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if not found or not isinstance(found, Mapping):
+        raise BadConfig(f"serverless.yml: {'.'.join(names)}: is missing")
+    return found
 
 
 def _watched(collection: str, entry: Mapping[str, Any], functions: Mapping[str, Any]) -> Watched:

@@ -33,5 +33,5 @@ class ParkedChanges:
         return self._parked.find({"replayedAt": {"$exists": False}}).sort("firstAt", 1)
 
     def replayed(self, digest: str, *, now: datetime) -> None:
-        """Remember that it was sent again."""
-        self._parked.update_one({"_id": digest}, {"$set": {"replayedAt": now}})
+        """Remember that it was sent again at that moment, unless it has failed once more since."""
+        self._parked.update_one({"_id": digest, "lastAt": {"$lt": now}}, {"$set": {"replayedAt": now}})

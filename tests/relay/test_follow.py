@@ -1,6 +1,9 @@
 """Following a collection: what is sent, in which order, and where it goes on."""
 
+import json
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -158,7 +161,8 @@ def test_a_slow_receiver_holds_back_the_reading(store, follow, noon):
         receiver.gate.clear()
         store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(300)])
         cursors = store.client.admin.aggregate
-        held = [{"$currentOp": {"idleCursors": True}}, {"$match": {"cursor.originatingCommand.aggregate": "contents"}}]
+        ours = {"ns": f"{store.app.name}.contents", "cursor.originatingCommand.aggregate": "contents"}
+        held = [{"$currentOp": {"idleCursors": True}}, {"$match": ours}]
         until(lambda: list(cursors([*held, {"$match": {"cursor.nDocsReturned": {"$gt": 0}}}])))
         taken = max(op["cursor"]["nDocsReturned"] for op in cursors(held))
         receiver.gate.set()
@@ -256,3 +260,28 @@ def test_metrics_are_in_the_embedded_format(store, follow, noon, capsys, monkeyp
         assert f'"{name}"' in told
     assert '"collection":"contents"' in told.replace(" ", "")
     assert follower.meter.sent == 0
+
+
+def test_what_was_read_long_ago_tells_nothing_of_now(store, follow, noon, monkeypatch):
+    """Behind a receiver that stood still wait looks at a quiet collection, which has changed since then."""
+    monkeypatch.setattr("relay.follow.POLL_MS", 20)
+    noted: list[Any] = []
+
+    class Slow(Receiver):
+        def send(self, events):
+            noted.extend((position_of(store).get("at"), json.loads(event.text)["clusterTime"]) for event in events)
+            return super().send(events)
+
+    receiver = Slow()
+    with follow(receiver, batch=2, queue=6, beat_s=0.0):
+        receiver.gate.clear()
+        store.app.contents.insert_one(post("first", now=noon))
+        until(lambda: len(noted) == 1)
+        time.sleep(0.5)  # the reader looks, and finds nothing, as often as there is room for
+        store.app.contents.insert_one(post("second", now=noon))
+        time.sleep(2.0)
+        receiver.gate.set()
+        until(lambda: len(noted) == 2)
+
+    at, changed = noted[1]
+    assert at.timestamp() < changed["$timestamp"]["t"] + 1, "the second had not been sent"

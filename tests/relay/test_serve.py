@@ -1,0 +1,225 @@
+"""Followers side by side, what they tell, and the process around them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from layers.build import ROOT
+from relay import serve as served
+from relay.follow import Follower
+from relay.meter import Meter
+from relay.serve import serve
+from relay.watched import Watched
+from shared.errors import BadConfig
+from tests.changes import state
+from tests.factories import an_id, post
+from tests.relay.conftest import QUICK, WATCHED, Receiver, position_of, until
+
+ALSO = Watched("comments", WATCHED.handler, ("message",), ("message",))
+METRICS = {"sent": "Count", "retried": "Count", "parked": "Count", "lag": "Seconds"}
+
+
+@pytest.fixture
+def serving(store):
+    """Serve these followers inside a `with`; gives them, the sign to stop, and what serving them has raised."""
+
+    @contextmanager
+    def start(*sinks):
+        stop, raised = threading.Event(), []
+        followers = [Follower(store, one, sink, QUICK, stop) for one, sink in zip([WATCHED, ALSO], sinks, strict=True)]
+
+        def run():
+            try:
+                serve(followers, stop)
+            except BadConfig as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            until(lambda: store.analytics.relayPositions.count_documents({"token": {"$ne": None}}) == 2)
+            yield followers, stop, raised
+        finally:
+            stop.set()
+            thread.join(15)
+            assert not thread.is_alive()
+
+    return start
+
+
+def metrics(text):
+    """Every line of metrics, and nothing else of the output."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    return [line for line in lines if "_aws" in line]
+
+
+def test_two_collections_are_followed_side_by_side(store, serving, noon):
+    posts, comments = Receiver(), Receiver()
+    posts.gate.clear()
+    with serving(posts, comments):
+        store.app.contents.insert_one(post("one", now=noon))
+        store.app.comments.insert_one({"_id": an_id("reply"), "message": "well said"})
+        until(lambda: comments.of(an_id("reply")))
+        assert posts.changes == [], "one that waits holds back no other"
+        posts.gate.set()
+        until(lambda: posts.of(an_id("one")))
+
+    assert store.analytics.relayPositions.distinct("_id") == ["comments", "contents"]
+    assert store.analytics.leases.count_documents({}) == 0
+
+
+def test_where_one_fails_for_good_the_other_is_drained_and_its_failure_is_raised(store, serving, noon, capsys, metered):
+    class Broken:
+        def send(self, events):
+            raise BadConfig("EventBridge refuses every call: AccessDeniedException")
+
+    class Waiting(Receiver):
+        asked = threading.Event()
+
+        def send(self, events):
+            self.asked.set()
+            return super().send(events)
+
+    posts = Waiting()
+    with serving(posts, Broken()) as (_, stop, raised):
+        posts.gate.clear()
+        store.app.contents.insert_one(post("one", now=noon))
+        assert posts.asked.wait(15)
+        store.app.comments.insert_one({"_id": an_id("reply"), "message": "well said"})
+        assert stop.wait(15)
+        posts.gate.set()
+        until(lambda: raised)
+
+    assert [str(error) for error in raised] == ["EventBridge refuses every call: AccessDeniedException"]
+    assert posts.of(an_id("one")), "what was under way was sent"
+    assert position_of(store)["sent"] == 1
+    assert store.analytics.leases.count_documents({}) == 0
+    assert [one["sent"] for one in metrics(capsys.readouterr().out) if one["collection"] == "contents"][-1] == [1.0]
+
+
+@pytest.fixture
+def metered(monkeypatch):
+    monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED", raising=False)
+
+
+def test_metrics_are_told_now_and_then_and_at_the_end_each_thing_once(
+    store, serving, noon, capsys, metered, monkeypatch
+):
+    monkeypatch.setattr(served, "REPORT_EVERY_S", 0.05)
+    posts = Receiver(busy=1, refuses=lambda event: "poison" in event.text)
+    with serving(posts, Receiver()):
+        store.app.contents.insert_one(post("one", now=noon))
+        until(lambda: posts.changes)
+        until(lambda: position_of(store).get("sent") == 1)
+        store.app.contents.insert_one(post("poison", now=noon))
+        until(lambda: position_of(store).get("sent") == 2)
+
+    told = metrics(capsys.readouterr().out)
+    assert len(told) >= 4
+    for one in told:
+        (directive,) = one["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "Feedkeeper"
+        assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == METRICS
+        assert set(directive["Dimensions"][0]) == {"collection", "service"}
+        assert one["service"] == "feedkeeper-relay"
+        assert one["_aws"]["Timestamp"] > 1_600_000_000_000
+        assert all(isinstance(value, float) and value >= 0 for name in METRICS for value in one[name])
+    total = {name: sum(one[name][0] for one in told if one["collection"] == "contents") for name in METRICS}
+    assert (total["sent"], total["retried"], total["parked"]) == (2, 1, 1)
+    assert sum(one["sent"][0] for one in told if one["collection"] == "comments") == 0
+
+
+def test_a_report_counts_anew(capsys, metered):
+    meter = Meter("contents", sent=3, retried=2, parked=1, lag_s=0.5)
+
+    meter.report()
+    meter.report()
+
+    first, second = metrics(capsys.readouterr().out)
+    assert [first[name] for name in METRICS] == [[3.0], [2.0], [1.0], [0.5]]
+    assert [second[name] for name in METRICS] == [[0.0], [0.0], [0.0], [0.5]]
+
+
+# The process
+
+
+OPTIONS = {"relay": {"lease_s": 1.5, "beat_s": 0.1}}
+
+
+def command(*words, environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "relay", *words],
+        cwd=ROOT,
+        env={**os.environ, "FEEDKEEPER_OPTIONS": json.dumps(OPTIONS), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_it_handles_a_post_and_ends_well_when_it_is_told_to(store, environment, number):
+    running = command("run", "--to", "here", environment=environment | {"POWERTOOLS_METRICS_DISABLED": "false"})
+    try:
+        until(lambda: position_of(store).get("token"), 30)
+        store.app.contents.insert_one(state("one"))
+        until(lambda: position_of(store).get("sent") == 1, 30)
+        assert store.app.contentinfo.find_one({"contentId": an_id("one")})
+
+        store.app.contents.insert_many([state(f"post {number}") for number in range(50)])
+        until(lambda: position_of(store).get("sent", 0) > 1, 30)
+        began = time.monotonic()
+        running.send_signal(number)
+        out, err = running.communicate(timeout=15)
+        assert time.monotonic() - began < 5
+    finally:
+        running.kill()
+
+    assert running.returncode == 0
+    assert "Traceback" not in err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert lines[-1]["message"] == "drained"
+    reported = [one for one in metrics(out) if one["service"] == "feedkeeper-relay"]
+    assert sum(one["sent"][0] for one in reported) == position_of(store)["sent"]
+    assert store.app.contentinfo.count_documents({}) >= position_of(store)["sent"], "sent before it is noted"
+    assert store.analytics.leases.count_documents({}) == 0
+
+
+NOWHERE = {"MONGO_URI": "mongodb://127.0.0.1:1/"}
+WITHOUT_REGION = {"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nowhere"}
+
+
+@pytest.mark.parametrize(
+    ("to", "environment", "said"),
+    [
+        ("nowhere", NOWHERE, "BadConfig: --to: needs bus:NAME, queue:URL, function:NAME or here"),
+        ("bus:", NOWHERE, "BadConfig: --to: needs bus:NAME, queue:URL, function:NAME or here"),
+        ("bus:b", NOWHERE | WITHOUT_REGION, "BadConfig: settings of AWS: Invalid endpoint"),
+        ("here", {"MONGO_URI": ""}, "BadConfig: MONGO_URI"),
+        ("here", NOWHERE | {"FEEDKEEPER_OPTIONS": '{"relay": {"batch": "many"}}'}, "BadConfig: option relay.batch"),
+    ],
+)
+def test_what_is_wrong_is_one_line(to, environment, said):
+    for name in ("run", "replay"):
+        running = command(name, "--to", to, environment=environment)
+        out, err = running.communicate(timeout=30)
+
+        assert (running.returncode, out) == (1, "")
+        assert err.startswith(said)
+        assert len(err.splitlines()) == 1
+
+
+def test_a_word_that_is_missing_is_asked_for():
+    running = command("run", environment=NOWHERE)
+    out, err = running.communicate(timeout=30)
+
+    assert (running.returncode, out) == (2, "")
+    assert "--to" in err
+    assert "Traceback" not in err

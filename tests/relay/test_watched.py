@@ -1,0 +1,105 @@
+"""What serverless.yml declares, and that the functions listen to the same."""
+
+from typing import get_args
+
+import pytest
+import yaml
+
+from layers.build import ROOT
+from relay.sinks import DETAIL_TYPE
+from relay.watched import DECLARED, Watched, watched
+from shared.change import Kind
+from shared.errors import BadConfig
+
+SERVICE = yaml.load(DECLARED.read_text(), Loader=yaml.BaseLoader)
+
+FUNCTIONS = "functions: {classifyContent: {handler: functions/topics/handlers/classify_content.handler}}\n"
+SOUND = "{function: classifyContent, when: [payload], carry: [payload.message]}"
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """Read the declarations of this text."""
+
+    def read(text):
+        (tmp_path / "serverless.yml").write_text(text)
+        return watched(tmp_path / "serverless.yml")
+
+    return read
+
+
+def test_what_is_declared():
+    assert watched() == [
+        Watched(
+            collection="contents",
+            handler="functions/topics/handlers/classify_content.handler",
+            when=("payload", "visibility"),
+            carry=("payload.message", "visibility", "updatedAt"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("one", watched(), ids=lambda one: one.collection)
+def test_what_a_collection_fires_is_a_handler_for_its_changes(one):
+    said = (ROOT / one.handler.replace(".handler", ".py")).read_text()
+
+    assert f'@on_change("{one.collection}")' in said
+    assert one.projection.keys() == set(one.carry)
+
+
+def test_functions_listen_to_what_is_declared_and_to_nothing_else():
+    listening = {
+        (name, kind, tuple(sorted(pattern["detail"]["operationType"])))
+        for name, function in SERVICE["functions"].items()
+        for event in function.get("events", ())
+        if "eventBridge" in event
+        for pattern in [event["eventBridge"]["pattern"]]
+        for kind in pattern["detail-type"]
+    }
+
+    assert listening == {
+        (entry["function"], DETAIL_TYPE.format(f"app-db.{collection}"), tuple(sorted(get_args(Kind))))
+        for collection, entry in SERVICE["custom"]["changes"].items()
+    }
+
+
+def test_several_collections_keep_their_order(declared):
+    found = declared(f"{FUNCTIONS}custom: {{changes: {{users: {SOUND}, contents: {SOUND}}}}}")
+
+    assert [one.collection for one in found] == ["users", "contents"]
+    assert {(one.stem, one.when, one.carry) for one in found} == {
+        ("classify_content", ("payload",), ("payload.message",))
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "functions: is missing"),
+        (f"custom: {{changes: {{contents: {SOUND}}}}}", "functions: is missing"),
+        (FUNCTIONS, r"custom\.changes: is missing"),
+        (f"{FUNCTIONS}custom: {{other: 1}}", r"custom\.changes: is missing"),
+        (f"{FUNCTIONS}custom:\n  changes:\n", r"custom\.changes: is missing"),
+        (f"{FUNCTIONS}custom: {{changes: [contents]}}", r"custom\.changes: is missing"),
+        (f"{FUNCTIONS}custom: {{changes: {{contents: classifyContent}}}}", r"custom\.changes\.contents: is missing"),
+        (
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{function: other, when: [], carry: []}}}}}}",
+            r"custom\.changes\.contents\.function: no function other",
+        ),
+        (
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{when: [], carry: []}}}}}}",
+            r"custom\.changes\.contents\.function: no function None",
+        ),
+        (
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{function: classifyContent, carry: [payload]}}}}}}",
+            r"custom\.changes\.contents\.when: needs a list of fields",
+        ),
+        (
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{function: classifyContent, when: [a], carry: payload}}}}}}",
+            r"custom\.changes\.contents\.carry: needs a list of fields",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(declared, text, named):
+    with pytest.raises(BadConfig, match=rf"serverless\.yml: {named}"):
+        declared(text)

@@ -105,12 +105,12 @@ class Follower:
                 position.save({"startAt": mark["startAt"]})
             try:
                 if self._stream(lease, position, mark):
-                    begin(self._store, position, mark, "the collection was dropped or renamed", everything=True)
+                    begin(self._store, position, "the collection was dropped or renamed", everything=True)
             except OperationFailure as error:
                 if error.code not in LOST | {TOO_LARGE}:
                     raise
-                logger.error("history lost", collection=self._watched.collection, code=error.code, since=mark.get("at"))
-                begin(self._store, position, mark, f"the history is lost, code {error.code}", everything=False)
+                logger.error("history lost", collection=self._watched.collection, code=error.code)
+                begin(self._store, position, f"the history is lost, code {error.code}", everything=False)
 
     def _catch_up(self, lease: Lease, position: Position, gap: Document) -> None:
         def deliver(events: Sequence[Event]) -> None:

@@ -18,12 +18,12 @@ Document = dict[str, Any]
 Deliver = Callable[[Sequence[Event]], None]
 
 
-def begin(store: Store, position: Position, mark: Document, reason: str, *, everything: bool) -> None:
+def begin(store: Store, position: Position, reason: str, *, everything: bool) -> None:
     """Note that the documents touched since the last note, or all, must be sent again, before anything is sent.
 
     The stream goes on at the moment before they are read, where its token is of no use any more.
     """
-    since = EPOCH if everything else mark.get("at", EPOCH)
+    since = EPOCH if everything else position.claim().get("at", EPOCH)
     start = server_time(store)
     gap = {"from": since, "start": start, "after": None, "covered": 0, "reason": reason}
     position.save({"reconciling": gap} if everything else {"reconciling": gap, "token": None, "startAt": start})

@@ -15,11 +15,14 @@ import typer
 from rich.console import Console
 
 from benchmarks import changes, language, table, topics
+from benchmarks.changes import Reaction
 from benchmarks.floors import Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
+from benchmarks.language import Accuracy
 from benchmarks.places import NOW, Tell, load_average, machine, open_place
 from benchmarks.quality import Judgement, judge, mean_ratios
 from benchmarks.swaps import Seen, under_readers
+from benchmarks.topics import Results as TopicResults
 from local.mongod import mongo_server
 from local.world import SIZES
 from shared.errors import AppError
@@ -46,9 +49,9 @@ class Results:
     jobs: list[Measured] = field(default_factory=list)
     swaps: Seen | None = None
     quality: list[Judgement] = field(default_factory=list)
-    changes: list[changes.Measured] = field(default_factory=list)
-    language: list[language.Accuracy] = field(default_factory=list)
-    topics: topics.Results | None = None
+    changes: list[Reaction] = field(default_factory=list)
+    language: list[Accuracy] = field(default_factory=list)
+    topics: TopicResults | None = None
     took_s: float = 0.0
 
     def figures(self) -> list[Figure]:

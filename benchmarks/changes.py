@@ -45,7 +45,7 @@ MORE_TEXTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Reaction:
     """One line of the table; `told` is what else there is to know."""
 
     what: str
@@ -53,7 +53,7 @@ class Measured:
     told: str = ""
 
 
-def measure(uri: str, tell: Tell) -> list[Measured]:
+def measure(uri: str, tell: Tell) -> list[Reaction]:
     """Everything, on databases that are dropped afterwards."""
     with _place(uri) as (store, environment):
         found = []
@@ -67,14 +67,14 @@ def measure(uri: str, tell: Tell) -> list[Measured]:
         return found + latency(store, environment)
 
 
-def sheet_of(found: list[Measured]) -> Sheet:
+def sheet_of(found: list[Reaction]) -> Sheet:
     """As a table."""
     rows = [(one.what, one.figure.told, one.figure.floor_told, told_met([one.figure]), one.told) for one in found]
     note = "Posts of 3 to 40 words in ten languages. The server shares the two cores."
     return Sheet("Changes, from MongoDB to contentinfo", ("what", "measured", "floor", "met", "of it"), rows, note)
 
 
-def cold_starts(store: Store, environment: dict[str, str]) -> list[Measured]:
+def cold_starts(store: Store, environment: dict[str, str]) -> list[Reaction]:
     """Whole processes, from the start of the interpreter to its end, each with one post to describe."""
     _run(environment, "benchmarks.invoke", "topics", "train_topics", datetime.now(UTC).isoformat())
     times = []
@@ -88,10 +88,10 @@ def cold_starts(store: Store, environment: dict[str, str]) -> list[Measured]:
     seconds = [took["seconds"] for took in times]
     peak = max(took["peak_kb"] for took in times) / 1024
     told = f"{min(seconds):.2f} to {max(seconds):.2f} s, {peak:.0f} MB"
-    return [Measured("cold start of classify_content", Figure(median(seconds), "s", CHANGES["cold start"]), told)]
+    return [Reaction("cold start of classify_content", Figure(median(seconds), "s", CHANGES["cold start"]), told)]
 
 
-def throughput(store: Store, environment: dict[str, str], receiver: str, count: int) -> list[Measured]:
+def throughput(store: Store, environment: dict[str, str], receiver: str, count: int) -> list[Reaction]:
     """How fast a relay gets through a backlog, and what it holds meanwhile."""
     _begin_here(store)
     rng = random.Random(7)
@@ -103,10 +103,10 @@ def throughput(store: Store, environment: dict[str, str], receiver: str, count: 
     name = f"relay into {'nothing' if receiver == 'nothing' else 'classify_content'}"
     memory = Figure(took["peak_kb"] / 1024, "MB", CHANGES.get(f"{name}, memory"))
     store.app.contents.delete_many({})
-    return [Measured(name, Figure(rate, "/s", CHANGES[name], at_least=True), told), Measured(f"{name}, memory", memory)]
+    return [Reaction(name, Figure(rate, "/s", CHANGES[name], at_least=True), told), Reaction(f"{name}, memory", memory)]
 
 
-def latency(store: Store, environment: dict[str, str]) -> list[Measured]:
+def latency(store: Store, environment: dict[str, str]) -> list[Reaction]:
     """From before the write of a post, so before its commit, to the sight of its contentinfo in another process."""
     _begin_here(store)
     seen: dict[ObjectId, float] = {}
@@ -136,8 +136,8 @@ def latency(store: Store, environment: dict[str, str]) -> list[Measured]:
     p50, p99 = median(took), quantiles(took, n=100)[98]
     told = f"{len(took):,} posts at {PER_SECOND} a second, {took[0]:.0f} to {took[-1]:.0f} ms"
     return [
-        Measured("write to contentinfo, p50", Figure(p50, "ms", CHANGES["p50"]), told),
-        Measured("write to contentinfo, p99", Figure(p99, "ms", CHANGES["p99"]), told),
+        Reaction("write to contentinfo, p50", Figure(p50, "ms", CHANGES["p50"]), told),
+        Reaction("write to contentinfo, p99", Figure(p99, "ms", CHANGES["p99"]), told),
     ]
 
 

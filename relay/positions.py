@@ -1,8 +1,8 @@
 """Where the relay stands in each collection: one document a collection.
 
-For example: {_id: "contents", holder: "9f0c…", token: {_data: "8263…"}, startAfter: false, clusterTime: Timestamp(…),
-at: 2026-01-01T00:00:00Z, sent: 5120}, and while it catches up after a loss of history
-{…, reconciling: {from: …, start: Timestamp(…), after: {updatedAt: …, _id: ObjectId}, covered: 2000}}
+For example: {_id: "contents", holder: "9f0c…", token: {_data: "8263…"}, startAt: null, clusterTime: Timestamp(…),
+at: 2026-01-01T00:00:00Z, sent: 5120}, where `startAt` is a Timestamp while there is no token; and while it catches up
+{…, reconciling: {from: …, start: Timestamp(…), after: a date or null, covered: 2000, reason: "…"}}
 
 Everything that happened before `at` has been sent. Only the holder of the lease may write.
 """

@@ -16,19 +16,33 @@ class ClusterTime(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Which of two states of a document is the newer: by cluster time, within one by `updatedAt`.
+    """Which of two states of a document is the newer: by cluster time, within one by `updatedAt`, where both have one.
 
-    Either may be unknown. A state read from the database has the cluster time of the moment before the read.
+    A state read from the database has the cluster time of the moment before the read. All that one transaction does
+    has one cluster time.
     """
 
-    cluster_time: ClusterTime | None
+    cluster_time: ClusterTime
     updated_at: datetime | None
 
     @classmethod
-    def of(cls, cluster_time: ClusterTime | None, document: Mapping[str, Any] | None) -> "Order":
+    def of(cls, cluster_time: ClusterTime, document: Mapping[str, Any] | None) -> "Order":
         """The order of a document as of that cluster time; an `updatedAt` that is no date counts as unknown."""
         updated_at = (document or {}).get("updatedAt")
         return cls(cluster_time, updated_at if isinstance(updated_at, datetime) else None)
+
+    def is_after(self, other: "Order") -> bool | None:
+        """Whether this state is the newer one; None where nothing tells.
+
+        >>> at, later = ClusterTime(5, 1), ClusterTime(5, 2)
+        >>> Order(later, None).is_after(Order(at, None)), Order(at, None).is_after(Order(at, None))
+        (True, None)
+        """
+        if self.cluster_time != other.cluster_time:
+            return self.cluster_time > other.cluster_time
+        if self.updated_at is None or other.updated_at is None or self.updated_at == other.updated_at:
+            return None
+        return self.updated_at > other.updated_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +63,6 @@ class Change:
     document: Mapping[str, Any] | None = None
     updated: frozenset[str] | None = None
     cluster_time: ClusterTime | None = None
-
-    @property
-    def order(self) -> Order:
-        """Where it stands among the changes of its document."""
-        return Order.of(self.cluster_time, self.document)
 
     def touches(self, *fields: str) -> bool:
         """Whether any of these fields, or something in or around them, may have changed.

@@ -6,7 +6,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from functions.topics.describe import Describer
-from functions.topics.settle import State, message_of, rank, settle
+from functions.topics.settle import State, settle, states_now
 from shared.change import Change, Order
 from shared.config import Topics
 from shared.errors import BadEvent
@@ -21,33 +21,39 @@ def run(store: Store, describer: Describer, options: Topics, changes: Sequence[C
     and only the text decides whether there is anything to describe. Raises BadEvent for a key that is no post's.
     """
     telling = [change for change in changes if change.touches("payload", "visibility")]
-    newest = newest_of(telling)
-    found = {post: (change.order, change.document) for post, change in newest.items() if is_told(change)}
-    found |= store.contents.now([post for post in newest if post not in found])
-    states = {post: State.of(order, document) for post, (order, document) in found.items()}
+    told = told_by(telling)
+    states = {post: state for post, state in told.items() if state is not None}
+    states |= states_now(store, [post for post in told if post not in states])
     described, removed = settle(store, describer, states, options.batch, now=now)
-    malformed = [post for post, (_, document) in found.items() if not isinstance(message_of(document), str | None)]
+    malformed = [post for post, state in states.items() if state.malformed]
     details = {"unconcerned": len(changes) - len(telling)} if len(changes) > len(telling) else {}
-    return Report(len(newest), described, removed, malformed, details)
+    return Report(len(states), described, removed, malformed, details)
 
 
-def newest_of(changes: Sequence[Change]) -> dict[ObjectId, Change]:
-    """The last change of each post, but one that has to be read before any other: what is read is the newest.
-
-    Where one of two does not tell its time, `updatedAt` decides, as it does where they are written.
-    """
-    newest: dict[ObjectId, Change] = {}
+def told_by(changes: Sequence[Change]) -> dict[ObjectId, State | None]:
+    """The last state of each post that changes tell of; None where they do not tell it, so that it has to be read."""
+    told: dict[ObjectId, State | None] = {}
     for change in changes:
         if not isinstance(change.key, ObjectId):
             raise BadEvent(f"documentKey._id: a post has an ObjectId, not {type(change.key).__name__}")
-        other = newest.get(change.key, change)
-        timeless = change.cluster_time is None or other.cluster_time is None
-        later = rank(change.order)[timeless:] >= rank(other.order)[timeless:]
-        if not is_told(change) or (later and is_told(other)):
-            newest[change.key] = change
-    return newest
+        state = shown(change)
+        told[change.key] = later(told[change.key], state) if change.key in told else state
+    return told
 
 
-def is_told(change: Change) -> bool:
-    """Whether the change says all about the post, and when; else it has to be read."""
-    return (change.kind == "delete" or change.document is not None) and change.order != Order(None, None)
+def shown(change: Change) -> State | None:
+    """The state of the post after the change; None where it does not say all, or not when."""
+    if change.cluster_time is None or (change.document is None and change.kind != "delete"):
+        return None
+    document = None if change.kind == "delete" else change.document
+    return State.of(Order.of(change.cluster_time, document), document)
+
+
+def later(one: State | None, other: State | None) -> State | None:
+    """The newer of two states; None where one is not told, or nothing tells which it is."""
+    if one is None or other is None:
+        return None
+    newer = one.order.is_after(other.order)
+    if newer is None:
+        return one if one.text == other.text else None
+    return one if newer else other

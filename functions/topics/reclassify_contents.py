@@ -5,7 +5,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from functions.topics.describe import Describer
-from functions.topics.settle import State, is_settled, settle
+from functions.topics.settle import is_settled, settle, states_now
 from shared.config import Topics
 from shared.report import Report
 from shared.store import Store
@@ -27,7 +27,7 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
         while read < options.reclassify_most:
             posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
             known = store.content_info.known(posts)
-            states = {post: State.of(*seen) for post, seen in store.contents.now(posts).items()}
+            states = states_now(store, posts)
             stale = {
                 post: state
                 for post, state in states.items()

@@ -1,15 +1,15 @@
 """Bringing what is known of posts up to the state that they are in."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
 from functions.topics.describe import Describer
-from shared.change import ClusterTime, Order
+from shared.change import Order
 from shared.store import Store
 from shared.store.content_info import Known, Named
 from shared.store.contents import PUBLISHED
@@ -19,20 +19,26 @@ from shared.store.contents import PUBLISHED
 class State:
     """A post as it was at some moment.
 
-    order  which moment
-    text   None where it is gone, not published, or says nothing
+    order      which moment
+    text       None where it is gone, not published, or says nothing
+    malformed  whether something else stands where its text should
     """
 
     order: Order
     text: str | None
+    malformed: bool = False
 
     @classmethod
     def of(cls, order: Order, document: Mapping[str, Any] | None) -> "State":
         """The state that a document, or its absence, shows."""
+        # The application saves a post without a visibility as published.
         if document is None or document.get("visibility", PUBLISHED) != PUBLISHED:
             return cls(order, None)
-        message = message_of(document)
-        return cls(order, message if isinstance(message, str) and message.strip() else None)
+        payload = document.get("payload")
+        message = payload.get("message") if isinstance(payload, Mapping) else None
+        if not isinstance(message, str | None):
+            return cls(order, None, malformed=True)
+        return cls(order, message if message and message.strip() else None)
 
     @property
     def text_hash(self) -> str:
@@ -40,10 +46,9 @@ class State:
         return hashlib.sha256((self.text or "").encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def message_of(document: Mapping[str, Any] | None) -> Any:
-    """What stands where the text of a post should."""
-    payload = (document or {}).get("payload")
-    return payload.get("message") if isinstance(payload, Mapping) else None
+def states_now(store: Store, posts: Iterable[ObjectId]) -> dict[ObjectId, State]:
+    """The state that each post is in now."""
+    return {post: State.of(*seen) for post, seen in store.contents.now(posts).items()}
 
 
 def settle(
@@ -53,14 +58,15 @@ def settle(
 
     size     posts that are embedded and written at once, so that a run which is cut short has done all but the last
     returns  how many were described, and of how many nothing is kept now
-    A post of which a newer state is on record is left alone. Safe to repeat, and beside other runs.
+    A post of which a newer state is on record is left alone; where it cannot be told which of two is newer, the post is
+    read. Safe to repeat, and beside other runs.
     """
     described = removed = 0
     for part in parts(states, size):
-        settled = False
-        while not settled:
+        while part:
             known = store.content_info.known(part)
-            pending = {post: state for post, state in part.items() if is_newer(state.order, known.get(post))}
+            newer = {post: is_newer(state, known.get(post)) for post, state in part.items()}
+            pending = {post: part[post] for post in part if newer[post]}
             gone = {post: state.order for post, state in pending.items() if state.text is None}
             same = {
                 post: (state.text_hash, state.order)
@@ -68,9 +74,13 @@ def settle(
                 if post not in gone and is_described(state, known.get(post), describer.version)
             }
             new = {post: state for post, state in pending.items() if post not in gone and post not in same}
-            removed += store.content_info.withdraw(gone, now=now)
-            described += store.content_info.put(rows(describer, new), now=now)
-            settled = store.content_info.confirm(same)  # else the text of one was replaced meanwhile: look again
+            withdrawn = store.content_info.withdraw(gone, now=now)
+            put = store.content_info.put(rows(describer, new), now=now)
+            confirmed = store.content_info.confirm(same)
+            removed, described = removed + withdrawn, described + put
+            # Another run may have written meanwhile what is no older: then look again.
+            taken = confirmed and withdrawn == len(gone) and put == len(new)
+            part = ({} if taken else pending) | states_now(store, [post for post in part if newer[post] is None])
     return described, removed
 
 
@@ -95,23 +105,19 @@ def is_settled(state: State, known: Known | None, version: str) -> bool:
     return is_described(state, known, version)
 
 
-def is_newer(order: Order, known: Known | None) -> bool:
-    """Whether a state is newer than the one on record, as the guard of the write decides it too.
+def is_newer(state: State, known: Known | None) -> bool | None:
+    """Whether a state is newer than the one on record, as the guard of the write decides it too; None where nothing
+    tells, though they differ: a transaction may change one post twice at one cluster time, and a deletion has no date.
 
-    >>> at = ClusterTime(5, 1)
-    >>> is_newer(Order(at, None), None), is_newer(Order(at, None), Known("a", "m", Order(at, None)))
-    (True, False)
+    >>> gone = State(Order(ClusterTime(5, 1), None), None)
+    >>> is_newer(gone, None), is_newer(gone, Known("a", "m", gone.order))
+    (True, None)
     """
     if known is None:
         return True
-    if order.cluster_time is None:
-        return rank(order)[1] > rank(known.order)[1]
-    return rank(order) > rank(known.order)
-
-
-def rank(order: Order) -> tuple[ClusterTime, datetime]:
-    """What orders compare by: nothing known is older than anything."""
-    return order.cluster_time or ClusterTime(-1, 0), order.updated_at or datetime.min.replace(tzinfo=UTC)
+    newer = state.order.is_after(known.order)
+    alike = known.gone if state.text is None else known.text_hash == state.text_hash
+    return False if newer is None and alike else newer
 
 
 def parts(states: Mapping[ObjectId, State], size: int) -> Iterator[dict[ObjectId, State]]:

@@ -57,21 +57,19 @@ class ContentInfo:
         return {row["contentId"]: _known(row) for row in found}
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
-        """Write what was found out, but for posts of which a newer state is known; returns how many changed."""
+        """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
         return self._replace([(row.content, row.order, _described(row, now)) for row in rows])
 
     def withdraw(self, posts: Mapping[ObjectId, Order], *, now: datetime) -> int:
-        """Leave nothing of these posts but that they are gone, unless a newer state is known."""
+        """Leave nothing of these posts but that they are gone, unless a state is known that is not older; returns how
+        many."""
         return self._replace([(post, order, {"removedAt": now, "updatedAt": now}) for post, order in posts.items()])
 
     def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]]) -> bool:
         """The text, by its hash, is still the same in this later state of each post; False where one has changed
         meanwhile, so that it must be looked at again."""
         writes = [
-            UpdateOne(
-                {"contentId": post, "textHash": text_hash},
-                [{"$set": {"clusterTime": _latest(order), "contentUpdatedAt": _if_newer(order, "contentUpdatedAt")}}],
-            )
+            UpdateOne({"contentId": post, "textHash": text_hash}, [{"$replaceWith": _if_newer(order, "$$ROOT", {})}])
             for post, (text_hash, order) in posts.items()
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
@@ -86,7 +84,11 @@ class ContentInfo:
     def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
         """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others."""
         writes = [
-            UpdateOne({"contentId": post}, [{"$replaceWith": _replaced(post, order, fields)}], upsert=True)
+            UpdateOne(
+                {"contentId": post},
+                [{"$replaceWith": _if_newer(order, {"_id": "$_id"}, {"contentId": post, **fields})}],
+                upsert=True,
+            )
             for post, order, fields in rows
         ]
         return upsert_all(self._info, writes)
@@ -94,7 +96,7 @@ class ContentInfo:
 
 def _known(row: Document) -> Known:
     at = row.get("clusterTime")
-    cluster_time = ClusterTime(at.time, at.inc) if isinstance(at, Timestamp) else None
+    cluster_time = ClusterTime(at.time, at.inc) if isinstance(at, Timestamp) else ClusterTime(0, 0)
     order = Order.of(cluster_time, {"updatedAt": row.get("contentUpdatedAt")})
     return Known(row.get("textHash"), row.get("model"), order, "removedAt" in row)
 
@@ -103,26 +105,15 @@ def _described(row: Named, now: datetime) -> Document:
     return {**row.fields, "textHash": row.text_hash, "model": row.model, "updatedAt": now}
 
 
-def _replaced(post: ObjectId, order: Order, fields: Document) -> Document:
-    whole = {"contentId": post, **fields, "contentUpdatedAt": order.updated_at}
-    literal = {name: {"$literal": value} for name, value in whole.items()}
-    new = {"$mergeObjects": [{"_id": "$_id"}, literal, {"clusterTime": _latest(order)}]}
+def _if_newer(order: Order, base: Any, fields: Document) -> Document:
+    """These fields of this state over `base`, or the row as it is."""
+    state = {"clusterTime": Timestamp(*order.cluster_time), "contentUpdatedAt": order.updated_at}
+    new = {"$mergeObjects": [base, {"$literal": fields | state}]}
     return {"$cond": [_is_newer(order), new, "$$ROOT"]}
 
 
 def _is_newer(order: Order) -> Document:
-    """Whether this state is newer than the one that is kept; what is missing is older than anything."""
-    later = {"$gt": [order.updated_at, "$contentUpdatedAt"]}
-    if order.cluster_time is None:
-        return later
-    at = Timestamp(*order.cluster_time)
-    return {"$or": [{"$gt": [at, "$clusterTime"]}, {"$and": [{"$eq": [at, "$clusterTime"]}, later]}]}
-
-
-def _latest(order: Order) -> Document:
-    at = None if order.cluster_time is None else Timestamp(*order.cluster_time)
-    return {"$max": ["$clusterTime", at]}
-
-
-def _if_newer(order: Order, field: str) -> Document:
-    return {"$cond": [_is_newer(order), {"$literal": order.updated_at}, f"${field}"]}
+    """`Order.is_after` inside the server: whether this state is surely newer than the one that is kept."""
+    at, kept = Timestamp(*order.cluster_time), "$contentUpdatedAt"
+    dated = [{"$eq": [{"$type": kept}, "date"]}, {"$gt": [order.updated_at, kept]}]
+    return {"$or": [{"$gt": [at, "$clusterTime"]}, {"$and": [{"$eq": [at, "$clusterTime"]}, *dated]}]}

@@ -13,6 +13,7 @@ from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
 from shared.store import schema
+from shared.store.cluster_time import cluster_time
 from shared.store.expressions import ENGAGEMENTS, LAST_DAY, has_type, is_count, is_moment, object_id, optional
 
 Document = dict[str, Any]
@@ -61,9 +62,8 @@ class Contents:
         found: dict[ObjectId, tuple[Order, Document | None]] = {}
         for ids in in_batches(posts):
             with self._contents.database.client.start_session() as session:
-                self._contents.database.command("ping", session=session)
-                before = session.operation_time
-                at = None if before is None else ClusterTime(before.time, before.inc)
+                before = cluster_time(session)
+                at = ClusterTime(before.time, before.inc)
                 rows = {row["_id"]: row for row in self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)}
             found |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
         return found

@@ -9,7 +9,7 @@ from bson import ObjectId
 from pymongo.errors import ConnectionFailure
 
 from functions.topics.describe import open_describer
-from functions.topics.settle import State
+from functions.topics.settle import states_now
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.store import Store
@@ -75,7 +75,7 @@ def differences(store: Store, posts: list[ObjectId]) -> list[str]:
     registry = Registry(store.analytics, settings().artifact_keys)
     describer = open_describer(store, registry, settings().options, now=datetime.now(UTC))
     found = {row["contentId"]: row for row in store.app.contentinfo.find({"removedAt": {"$exists": False}})}
-    states = {post: State.of(*seen) for post, seen in store.contents.now(posts).items()}
+    states = states_now(store, posts)
     texts = {post: state.text for post, state in states.items() if state.text is not None}
     expected = dict(zip(texts, describer.describe(list(texts.values())), strict=True))
     wrong = [f"{post} is left out" for post in expected.keys() - found.keys()]

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
 from layers.build import ROOT
-from shared.change import Change, ClusterTime, Order
+from shared.change import Change, ClusterTime
 from shared.errors import BadConfig, BadEvent, StaleModel, Unavailable
 from shared.report import Report
 from shared.runtime.changes import arrivals, change_of, is_queue, on_change
@@ -68,7 +68,6 @@ def test_an_inserted_post_is_the_same_change_however_it_travelled(path):
     assert change.document["updatedAt"] == datetime(2022, 2, 10, 7, 13, 36, 123000, tzinfo=UTC)
     assert change.document["updatedAt"].utcoffset() == timedelta()
     assert change.cluster_time == ClusterTime(1644477216, 2)
-    assert change.order == Order(ClusterTime(1644477216, 2), change.document["updatedAt"])
     assert change.updated is None
 
 
@@ -110,7 +109,6 @@ def test_a_change_without_a_document_still_has_its_key_and_its_time(name, kind, 
 
     assert (change.key, change.kind, change.document) == (ObjectId("6204bb1f5c1a4f0012a3b4c5"), kind, None)
     assert change.cluster_time.seconds == second
-    assert change.order.updated_at is None
 
 
 @pytest.mark.parametrize(
@@ -202,7 +200,6 @@ def test_a_date_is_an_aware_moment_or_stays_what_it_was(given, read):
     change = one_of(told("insert", "one") | {"fullDocument": {"updatedAt": given}})
 
     assert change.document == {"updatedAt": read}
-    assert change.order.updated_at == (read if isinstance(read, datetime) else None)
 
 
 @pytest.mark.parametrize(

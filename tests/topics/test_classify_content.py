@@ -11,7 +11,7 @@ from bson import DatetimeMS, ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from functions.topics import classify_content, reclassify_contents
-from functions.topics.classify_content import newest_of
+from functions.topics.classify_content import told_by
 from functions.topics.settle import State, settle
 from shared.change import Change, ClusterTime, Order
 from shared.config import Topics
@@ -46,7 +46,7 @@ def asked_for(databases):
 
 
 def hash_of(text):
-    return State(Order(None, None), text).text_hash
+    return State(Order(ClusterTime(0, 0), None), text).text_hash
 
 
 # What is kept of a post
@@ -324,44 +324,110 @@ def test_of_several_changes_of_one_post_only_the_last_is_described(classify, kep
     assert embedded == [MOVIE]
 
 
-# Without a time
+# Which of two is the newer
 
 
-def change(name, second=None, updated=None, *, document=True, kind="update"):
+def change(second=None, updated=None, text="a", *, kind="update"):
     time = None if second is None else ClusterTime(second, 1)
-    fields = {"updatedAt": None if updated is None else moment(updated)} if document else None
-    return Change("contents", an_id(name), kind, fields, cluster_time=time)
+    dated = None if updated is None else moment(updated)
+    fields = {"payload": {"message": text}, "updatedAt": dated} if text and kind != "delete" else None
+    return Change("contents", an_id("one"), kind, fields, cluster_time=time)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        (change(1, 9, "a"), change(2, 1, "b"), "b"),
+        (change(1, 1, "a"), change(1, 2, "b"), "b"),
+        (change(1, 9, "a"), change(2, kind="delete"), None),
+        (change(1, 1, "a"), change(1, 1, "a"), "a"),
+        (change(1, None, "a"), change(1, 2, "a"), "a"),
+        (change(1, kind="delete"), change(1, kind="delete"), None),
+    ],
+)
+def test_of_two_changes_the_newer_one_counts_in_whatever_order_they_came(first, second, text):
+    for changes in ([first, second], [second, first], [first, second, first]):
+        (told,) = told_by(changes).values()
+        assert told is not None
+        assert told.text == text
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (change("one", 1, 9), change("one", 2, 1)),
-        (change("one", 1, 1), change("one", 1, 2)),
-        (change("one", None, 1), change("one", None, 2)),
-        (change("one", 9, 1), change("one", None, 2)),
-        (change("one", None, 1), change("one", 1, 2)),
-        (change("one", 9, 9), change("one", 1, document=False)),
-        (change("one", 9, 9), change("one", document=False)),
-        (change("one", None, 9), change("one", document=False, kind="delete")),
-        (change("one", 9, kind="delete", document=False), change("one", 1, document=False)),
-        (change("one", 1, 9), change("one", 2, document=False, kind="delete")),
+        (change(9, 9), change(1, text=None)),
+        (change(9, 9), change(text=None)),
+        (change(9, 9), change(None, 9)),
+        (change(9, 9), change(kind="delete")),
+        (change(9, kind="delete"), change(1, text=None)),
+        (change(1, 1, "a"), change(1, 1, "b")),
+        (change(1, 1, "a"), change(1, None, "b")),
+        (change(1, 1, "a"), change(1, kind="delete")),
     ],
 )
-def test_of_two_changes_the_second_is_the_newer_in_whatever_order_they_came(first, second):
-    assert newest_of([first, second]) == newest_of([second, first]) == {an_id("one"): second}
+def test_where_two_changes_do_not_tell_which_is_the_newer_the_post_is_read(first, second):
+    for changes in ([first, second], [second, first]):
+        assert told_by(changes) == {an_id("one"): None}
 
 
-def test_without_a_cluster_time_the_date_of_the_post_decides(classify, kept):
-    def timeless(text, second):
-        return told("update", "one", state("one", text, second=second), second=None)
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("ends_in", ["nothing", CATS])
+def test_what_one_transaction_did_to_a_post_ends_as_it_ended(classify, kept, databases, ends_in, seed):
+    """All changes of a transaction have one cluster time, and a deletion has no date."""
+    last = deleted("one", second=2) if ends_in == "nothing" else edited("one", CATS, second=2, updatedAt=moment(1))
+    changes = [inserted("one", TEXT, second=2, updatedAt=moment(1)), last]
+    if ends_in != "nothing":
+        databases.app.contents.insert_one(state("one", CATS, second=1))
+    sent = changes * 3
+    random.Random(seed).shuffle(sent)
 
-    classify(timeless(CATS, 5))
-    classify(timeless(TEXT, 4))
-    assert kept("one")["textHash"] == hash_of(CATS)
+    if seed % 2:
+        classify(*sent)
+    else:
+        for one in sent:
+            classify(one)
 
-    classify(timeless(MOVIE, 6))
-    assert kept("one")["textHash"] == hash_of(MOVIE)
+    if ends_in == "nothing":
+        assert kept("one").keys() == STUB
+    else:
+        assert kept("one")["textHash"] == hash_of(CATS)
+
+
+def test_a_deletion_that_meets_an_insertion_of_its_transaction_at_the_database_is_not_lost(
+    store, describer, classify, kept, noon, monkeypatch
+):
+    """Another run writes between the look at what is known and the write."""
+    known, order = store.content_info.known, Order(ClusterTime(START + 2, 1), moment(1))
+    inserted_there = Named(an_id("one"), hash_of(TEXT), describer.version, order, {"topics": []})
+
+    def overtaken(posts):
+        monkeypatch.setattr(store.content_info, "known", known)
+        found = known(posts)
+        store.content_info.put([inserted_there], now=noon)
+        return found
+
+    monkeypatch.setattr(store.content_info, "known", overtaken)
+    report = classify(deleted("one", second=2))
+
+    assert kept("one").keys() == STUB
+    assert report.removed == 1
+
+
+# Without a time
+
+
+def test_a_change_that_tells_no_time_is_looked_up(classify, kept, databases):
+    """Else an insertion that comes late would revive a post that is gone."""
+    insertion = told("insert", "one", state("one", TEXT, second=9), second=None)
+    databases.app.contents.insert_one(state("one", TEXT, second=9))
+    classify(insertion)
+    assert kept("one")["textHash"] == hash_of(TEXT)
+
+    databases.app.contents.delete_one({"_id": an_id("one")})
+    classify(told("delete", "one", second=None))
+    classify(insertion)
+
+    assert kept("one").keys() == STUB
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -373,15 +439,6 @@ def test_a_deletion_that_tells_no_time_is_looked_up(classify, kept, databases, i
     classify(told("delete", "one", second=None))
 
     assert (kept("one").keys() == STUB) == (not is_there)
-
-
-def test_a_document_that_tells_no_time_at_all_is_looked_up(classify, kept, databases):
-    databases.app.contents.insert_one(state("one", CATS))
-    classify(inserted("one", MOVIE))
-
-    classify(told("update", "one", state("one", TEXT, updatedAt=None), second=None))
-
-    assert kept("one")["textHash"] == hash_of(CATS)
 
 
 # Clocks that nobody can trust

@@ -52,13 +52,17 @@ def next_due(one: Function, after: datetime) -> datetime:
 def status_of(meters: Sequence[Meter], due: Mapping[Function, datetime], now: datetime) -> str:
     """Where the relay stands in each collection, and what the clock fires next."""
     parts = [
-        f"{one.collection}: {one.sent} sent, {one.retried} retried, {one.parked} parked, {one.lag_s:.1f} s behind"
+        f"{one.collection}: {one.sent} sent, {one.retried} retried, {one.parked} parked, {_lag_of(one)}"
         for one in meters
     ]
     if due:
         one, at = min(due.items(), key=lambda pair: pair[1])
         parts.append(f"next {one.stem} at {at:%H:%M}, in {max((at - now).total_seconds(), 0):.0f} s")
     return "  |  ".join(parts)
+
+
+def _lag_of(meter: Meter) -> str:
+    return "another relay follows it" if meter.lag_s is None else f"{meter.lag_s:.1f} s behind"
 
 
 def _address(store: Store) -> str:

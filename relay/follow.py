@@ -16,13 +16,15 @@ from relay.events import Event, event_of
 from relay.meter import Meter, logger
 from relay.positions import Position
 from relay.prefetch import Prefetch
-from relay.reconcile import begin, reconcile, server_time
+from relay.reconcile import clamped, gap, reconcile
 from relay.sinks import Sink
 from relay.watched import ENDINGS, Watched
+from shared.clock import EPOCH
 from shared.config import Relay
 from shared.errors import Conflict
 from shared.runtime.changes import MOST_KEPT
 from shared.store import Store, as_app_error
+from shared.store.cluster_time import cluster_time
 from shared.store.leases import Lease, Leases
 
 # ChangeStreamHistoryLost, InvalidResumeToken, ChangeStreamFatalError; and those of a token that cannot be read, since
@@ -36,12 +38,21 @@ POLL_MS = 250  # how long the server waits for a change before it answers that t
 LOOK_UP_S = 0.5  # how often a sender without work looks at its lease
 FRESH_S = 1.0  # how long what was read tells of now
 FIRST_PAUSE_S = 0.1
+AHEAD_BYTES = 32 * 2**20  # of changes that are read ahead, beside their number
 
 Document = dict[str, Any]
 
 
 class Stopped(Exception):
     """The relay shall end while something cannot be sent."""
+
+
+class HistoryLost(Exception):
+    """The server does not know any more what came after the token."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,11 @@ class Read:
     at: Timestamp | None = None
     ended: bool = False
     read_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def size(self) -> int:
+        """Of its event [bytes]."""
+        return self.event.size if self.event else 0
 
 
 class Follower:
@@ -84,57 +100,75 @@ class Follower:
                 with self._leases.hold(f"relay {self._watched.collection}", self._holder) as lease:
                     self._follow(lease)
             except Conflict:
+                self.meter.up_to = None
                 self._stop.wait(self._options.lease_s / 3)
             except Stopped:
                 return
             except PyMongoError as error:
                 logger.warning("interrupted", collection=self._watched.collection, reason=str(as_app_error(error)))
-                pause = FIRST_PAUSE_S if time.monotonic() - began > self._options.longest_pause_s else pause * 2
-                self._stop.wait(min(pause, self._options.longest_pause_s))
+                pause = self._rest(pause, began)
+
+    def _rest(self, pause: float, began: float) -> float:
+        """Wait before the next attempt, twice as long as before the last one where that was not long ago."""
+        longest = self._options.longest_pause_s
+        pause = FIRST_PAUSE_S if time.monotonic() - began > longest else min(pause * 2, longest)
+        self._stop.wait(pause)
+        return pause
 
     def _follow(self, lease: Lease) -> None:
         """Go on where the last holder of the lease stood."""
-        self._renewed_at = time.monotonic()
+        self._renewed_at, pause = time.monotonic(), FIRST_PAUSE_S
         position = Position(self._store.analytics, self._watched.collection, self._holder)
+        mark = position.claim()
+        if not (mark.get("token") or mark.get("startAt")):
+            mark |= self._from_now()  # noted, else a first copy that dies at once would leave a gap
+            position.save({"startAt": mark["startAt"], "at": mark["at"]})
         while not self._stop.is_set():
-            mark = position.claim()
+            began, self.meter.up_to = time.monotonic(), mark.get("at", EPOCH)
             if mark.get("reconciling"):
                 self._catch_up(lease, position, mark["reconciling"])
-            elif not (mark.get("token") or mark.get("startAt")):
-                mark["startAt"] = server_time(self._store)  # else a first copy that dies at once would leave a gap
-                position.save({"startAt": mark["startAt"]})
             try:
-                if self._stream(lease, position, mark):
-                    begin(self._store, position, "the collection was dropped or renamed", everything=True)
-            except OperationFailure as error:
-                if error.code not in LOST | {TOO_LARGE}:
-                    raise
-                logger.error("history lost", collection=self._watched.collection, code=error.code)
-                begin(self._store, position, f"the history is lost, code {error.code}", everything=False)
+                self._stream(lease, position, mark)
+            except HistoryLost as lost:
+                logger.error("history lost", collection=self._watched.collection, code=lost.code)
+                since = clamped(position.load().get("at", EPOCH), self._options.overlap)
+                start = self._server_time()
+                missed = gap(since, start, f"the history is lost, code {lost.code}")
+                position.save({"reconciling": missed, "token": None, "startAt": start})
+                pause = self._rest(pause, began)
+            mark = position.load()
 
-    def _catch_up(self, lease: Lease, position: Position, gap: Document) -> None:
+    def _from_now(self) -> Document:
+        start = self._server_time()
+        return {"startAt": start, "at": start.as_datetime()}
+
+    def _server_time(self) -> Timestamp:
+        with self._store.client.start_session() as session:
+            return cluster_time(session)
+
+    def _catch_up(self, lease: Lease, position: Position, missed: Document) -> None:
         def deliver(events: Sequence[Event]) -> None:
             if self._stop.is_set():
                 raise Stopped
             self._deliver(events, lease)
 
-        reconcile(self._store, self._watched, self._options, position, gap, deliver)
+        reconcile(self._store.app, self._watched, self._options, position, missed, deliver)
 
-    def _stream(self, lease: Lease, position: Position, mark: Document) -> bool:
-        """Send what the stream brings; True where it has ended with its collection, False where told to stop."""
-        with closing(Prefetch(self._reads(_start_of(mark)), self._options.queue)) as ahead:
-            while True:
-                found = ahead.take(self._options.batch, LOOK_UP_S)
-                if found is None:
-                    return False
+    def _stream(self, lease: Lease, position: Position, mark: Document) -> None:
+        """Send what the stream brings, until it ends with its collection or until told to stop."""
+        reads = self._reads(_start_of(mark))
+        with closing(Prefetch(reads, self._options.queue, AHEAD_BYTES, lambda read: read.size)) as ahead:
+            while (found := ahead.take(self._options.batch, LOOK_UP_S)) is not None:
                 self._keep(lease)
                 if not found:
                     continue
                 events = [one.event for one in found if one.event]
                 self._deliver(events, lease)
-                self._note(position, found, len(events))
-                if found[-1].ended:
-                    return True
+                also: Document = {}
+                if found[-1].ended:  # what bears its name now, if anything, is new as a whole
+                    everything = gap(EPOCH, self._server_time(), "the collection was dropped or renamed")
+                    also = {"reconciling": everything}
+                self._note(position, found, len(events), also)
 
     def _reads(self, start: Document) -> Iterator[Read]:
         """The stream from there on, until told to stop or until the collection is gone."""
@@ -150,7 +184,9 @@ class Follower:
                         break  # that was the one: the next may have its document again
                 bare = False
             except OperationFailure as error:
-                if error.code != TOO_LARGE or bare:
+                if error.code in LOST or (error.code == TOO_LARGE and bare):
+                    raise HistoryLost(error.code) from None
+                if error.code != TOO_LARGE:
                     raise
                 bare = True
 
@@ -176,38 +212,39 @@ class Follower:
 
     def _deliver(self, events: Sequence[Event], lease: Lease) -> None:
         """Send all, however long it takes; park what is refused. Raises Stopped where that cannot be waited for."""
-        pause, count = FIRST_PAUSE_S, len(events)
+        pause = FIRST_PAUSE_S
         while events:
             outcome = self._sink.send(events)
             for event, reason in outcome.refused:
                 now, kept = datetime.now(UTC), event.bare if len(event.bare) <= MOST_KEPT else None
                 self._store.parked_changes.park(event.digest, self._watched.stem, kept, reason, now=now)
             self.meter.parked += len(outcome.refused)
+            self.meter.sent += len(events) - len(outcome.unsent) - len(outcome.refused)
             events = outcome.unsent
-            if events:
+            if outcome.why:
                 self.meter.retried += len(events)
                 logger.warning("not taken", collection=self._watched.collection, count=len(events), reason=outcome.why)
                 if self._stop.wait(pause):
                     raise Stopped
                 pause = min(pause * 2, self._options.longest_pause_s)
             self._keep(lease)
-        self.meter.sent += count
 
-    def _note(self, position: Position, found: Sequence[Read], sent: int) -> None:
-        """Save where the stream goes on; on a quiet collection only now and then."""
-        quiet = not sent and not found[-1].ended
+    def _note(self, position: Position, found: Sequence[Read], sent: int, also: Document) -> None:
+        """Save where the stream goes on, in one write with `also`; on a quiet collection only now and then."""
+        times, age_s = [one.at for one in found if one.at], time.monotonic() - found[-1].read_at
+        fresh = age_s < FRESH_S  # not where it waited behind what could not be sent
+        if times:
+            self.meter.up_to = times[-1].as_datetime()
+        elif fresh:
+            self.meter.up_to = datetime.now(UTC) - timedelta(seconds=age_s)
+        quiet = not sent and not also
         if quiet and time.monotonic() - self._noted_at < self._options.beat_s:
             return
-        times = [one.at for one in found if one.at]
-        fields: Document = {"token": found[-1].token, "startAt": None}
+        fields: Document = {"token": found[-1].token, "startAt": None, **also}
         if times:
             fields |= {"clusterTime": times[-1], "at": times[-1].as_datetime()}
-        now = time.monotonic()
-        fresh = now - found[-1].read_at < FRESH_S  # not where it waited behind what could not be sent
         position.save(fields, sent=sent, now=quiet and fresh)
-        self._noted_at = now
-        if times or fresh:
-            self.meter.stands_at(times[-1] if times else None)
+        self._noted_at = time.monotonic()
 
     def _keep(self, lease: Lease) -> None:
         """Renew the lease well before it ends; Conflict where it has passed to another copy."""

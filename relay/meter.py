@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from bson import Timestamp
 
 logger = Logger(service="feedkeeper-relay")
 
@@ -14,18 +13,19 @@ logger = Logger(service="feedkeeper-relay")
 class Meter:
     """Counts of one collection since the last report, and how far the relay is behind.
 
-    lag_s  age of the last change when it had been sent; 0 where none is waiting [s]
+    up_to  everything before this moment has been sent; None while another copy follows the collection
     """
 
     collection: str
     sent: int = 0
     retried: int = 0
     parked: int = 0
-    lag_s: float = 0.0
+    up_to: datetime | None = None
 
-    def stands_at(self, at: Timestamp | None) -> None:
-        """All is sent up to that cluster time, which has whole seconds; None where nothing is waiting."""
-        self.lag_s = 0.0 if at is None else max((datetime.now(UTC) - at.as_datetime()).total_seconds(), 0.0)
+    @property
+    def lag_s(self) -> float | None:
+        """How long ago that moment was, whether anything can be sent or not [s]."""
+        return None if self.up_to is None else max((datetime.now(UTC) - self.up_to).total_seconds(), 0.0)
 
     def report(self) -> None:
         """Write the metrics, and count anew."""
@@ -33,6 +33,8 @@ class Meter:
         metrics.add_dimension(name="collection", value=self.collection)
         for name, count in (("sent", self.sent), ("retried", self.retried), ("parked", self.parked)):
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
-        metrics.add_metric(name="lag", unit=MetricUnit.Seconds, value=self.lag_s)
+        lag_s = self.lag_s
+        if lag_s is not None:
+            metrics.add_metric(name="lag", unit=MetricUnit.Seconds, value=lag_s)
         metrics.flush_metrics()
         self.sent = self.retried = self.parked = 0

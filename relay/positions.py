@@ -27,7 +27,7 @@ class Position:
         self._mine = {"_id": name, "holder": holder}
 
     def claim(self) -> Document:
-        """Become the only one who may write, and return what the last one left."""
+        """Become the only one who may write, and return what the last one left; nothing at the first time."""
         found = self._positions.find_one_and_update(
             {"_id": self._mine["_id"]},
             {"$set": {"holder": self._mine["holder"]}},
@@ -35,6 +35,13 @@ class Position:
             return_document=ReturnDocument.AFTER,
         )
         return dict(found or {})
+
+    def load(self) -> Document:
+        """What was saved last; Conflict where another copy has taken over."""
+        found = self._positions.find_one(self._mine)
+        if found is None:
+            raise Conflict(f"another relay has taken over {self._mine['_id']}")
+        return found
 
     def save(self, fields: Mapping[str, Any], *, sent: int = 0, now: bool = False) -> None:
         """Remember these fields; Conflict where another copy has taken over.

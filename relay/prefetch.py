@@ -1,21 +1,27 @@
 """Reading ahead of who takes."""
 
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from queue import Empty, Full, Queue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-LOOK_UP_S = 0.1  # how often a reader that is ahead looks whether it shall end
 
 
 class Prefetch(Generic[Item]):
-    """Runs an iterator in a thread, at most `size` items ahead: then it waits, and so does what it reads from."""
+    """Runs an iterator in a thread, at most `size` items ahead, and no further than those that it holds weigh `most`:
+    then it waits, and so does what it reads from.
 
-    def __init__(self, source: Iterator[Item], size: int) -> None:
-        self._items: Queue[Item] = Queue(size)
-        self._closed = threading.Event()
+    weigh  what an item weighs
+    """
+
+    def __init__(self, source: Iterator[Item], size: int, most: int, weigh: Callable[[Item], int]) -> None:
+        self._size, self._most, self._weigh = size, most, weigh
+        self._items: deque[Item] = deque()
+        self._weight = 0
+        self._closed = self._ended = False
+        self._changed = threading.Condition()
         self._thread = ThreadPoolExecutor(1)
         self._reading = self._thread.submit(self._read, source)
 
@@ -24,30 +30,42 @@ class Prefetch(Generic[Item]):
 
         Once all is taken: None where the iterator has ended, else it raises what the iterator has raised.
         """
-        ended = self._reading.done()  # asked before the look: whatever it has put is then found
-        try:
-            taken = [self._items.get(timeout=within_s)] if not ended else [self._items.get_nowait()]
-        except Empty:
-            return self._reading.result() if ended else []
-        while len(taken) < most and not self._items.empty():
-            taken.append(self._items.get_nowait())
-        return taken
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended, within_s)
+            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            self._weight -= sum(map(self._weigh, taken))
+            self._changed.notify_all()
+            if taken or not self._ended:
+                return taken
+        return self._reading.result()
 
     def close(self) -> None:
         """End the reading, also where it waits."""
-        self._closed.set()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         self._thread.shutdown()
 
     def _read(self, source: Iterator[Item]) -> None:
-        for item in source:
-            while not (self._closed.is_set() or self._put(item)):
-                pass
-            if self._closed.is_set():
-                return
+        try:
+            for item in source:
+                if not self._put(item):
+                    return
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
     def _put(self, item: Item) -> bool:
-        try:
-            self._items.put(item, timeout=LOOK_UP_S)
-        except Full:
-            return False
+        """Wait for room; False where nobody takes any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has_room())
+            if self._closed:
+                return False
+            self._items.append(item)
+            self._weight += self._weigh(item)
+            self._changed.notify_all()
         return True
+
+    def _has_room(self) -> bool:
+        return len(self._items) < self._size and self._weight < self._most

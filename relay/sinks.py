@@ -1,12 +1,13 @@
 """Where changes are sent: an EventBridge bus, an SQS queue, a Lambda function, or a handler in this process."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from relay.events import SOURCE, Event, payload, requests, unpacked
 from relay.watched import Watched
@@ -17,16 +18,31 @@ MOST_ENTRIES = 10
 MOST_CALL_BYTES = 262_144
 ENTRY_OVERHEAD = 400  # bytes around an event, and around all of a call: names, ids, attributes
 CALL_WITHIN_S = 5.0
+SEND_WITHIN_S = 5.0  # then the relay looks at its lease before it sends the rest
 TOO_MANY, ITS_OWN_FAULT = 429, 500  # HTTP status
 DETAIL_TYPE = "MongoDB Database Trigger for {}"  # as Atlas names its own, so that one rule serves both
 
-# What a service answers when it is busy or ill; any other refusal is about the entry itself.
+# What a service answers when it is busy or ill.
 PASSING = {
     "InternalFailure", "InternalException", "InternalError", "ServiceUnavailable", "ServiceUnavailableException",
     "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestThrottled", "RequestLimitExceeded",
     "ServiceException", "KmsThrottled",
 }  # fmt: skip
-Call = Callable[[Sequence[Event]], Sequence[str | None]]  # sends a group; per event a code where it was not taken
+# What EventBridge says of an entry that is wrong by itself; any other code is about who sends or where to.
+ITS_FAULT = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
+
+
+class Fault(NamedTuple):
+    """Why an event was not taken.
+
+    passes  whether it may be taken later
+    """
+
+    code: str
+    passes: bool
+
+
+Call = Callable[[Sequence[Event]], Sequence[Fault | None]]  # sends a group; what became of each event
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +50,8 @@ class Outcome:
     """What became of a batch.
 
     refused  events that will never be taken, each with the reason
-    unsent   events to send again later, in order; all that follow the first fault are among them
-    why      they were not taken
+    unsent   the rest, in order; all that follow the first fault are among them
+    why      it was not taken, where that needs a pause; empty where there was no time left
     """
 
     refused: Sequence[tuple[Event, str]] = ()
@@ -59,10 +75,13 @@ class Bus:
     def send(self, events: Sequence[Event]) -> Outcome:
         return _send(events, MOST_ENTRIES, self._put)
 
-    def _put(self, group: Sequence[Event]) -> list[str | None]:
+    def _put(self, group: Sequence[Event]) -> list[Fault | None]:
         with faults_of("EventBridge"):
             answer = self._client.put_events(Entries=[self._entry(event) for event in group])
-        return [entry.get("ErrorCode") for entry in answer["Entries"]]
+        codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
+        for code in set(codes) - {None} - PASSING - ITS_FAULT:
+            raise BadConfig(f"EventBridge takes no event: {code}")
+        return [code and Fault(code, code in PASSING) for code in codes]
 
     def _entry(self, event: Event) -> dict[str, str]:
         kind = DETAIL_TYPE.format(event.collection)
@@ -78,11 +97,11 @@ class Queue:
     def send(self, events: Sequence[Event]) -> Outcome:
         return _send(events, MOST_ENTRIES, self._put)
 
-    def _put(self, group: Sequence[Event]) -> list[str | None]:
+    def _put(self, group: Sequence[Event]) -> list[Fault | None]:
         entries = [self._entry(str(number), event) for number, event in enumerate(group)]
         with faults_of("SQS"):
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        failed = {entry["Id"]: entry["Code"] for entry in answer.get("Failed", ())}
+        failed = {entry["Id"]: Fault(entry["Code"], not entry["SenderFault"]) for entry in answer.get("Failed", ())}
         return [failed.get(str(number)) for number in range(len(group))]
 
     def _entry(self, number: str, event: Event) -> dict[str, str]:
@@ -102,7 +121,7 @@ class Function:
     def send(self, events: Sequence[Event]) -> Outcome:
         return _send(events, len(events), self._invoke)
 
-    def _invoke(self, group: Sequence[Event]) -> list[str | None]:
+    def _invoke(self, group: Sequence[Event]) -> list[Fault | None]:
         with faults_of("Lambda"):
             self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload(group).encode())
         return [None] * len(group)
@@ -127,23 +146,28 @@ class Here:
 
 
 def _send(events: Sequence[Event], most: int, call: Call) -> Outcome:
-    """Group after group, up to the first fault that may pass; what is larger than a call may be is refused.
+    """Group after group, up to the first fault that may pass, while there is time; what is larger than a call may be is
+    refused.
 
     most  events that a call takes
     """
+    until = time.monotonic() + SEND_WITHIN_S
     largest = MOST_CALL_BYTES - ENTRY_OVERHEAD
     refused = [(event, f"too large: {event.size} bytes") for event in events if event.size > largest]
     fitting = [event for event in events if event.size <= largest]
     ahead = requests(fitting, most, MOST_CALL_BYTES, ENTRY_OVERHEAD)
     for group in ahead:
         try:
-            codes = call(group)
+            faults = [(event, fault) for event, fault in zip(group, call(group), strict=True) if fault]
         except Unavailable as error:
             return Outcome(refused, [*group, *chain.from_iterable(ahead)], str(error))
-        waiting = [event for event, code in zip(group, codes, strict=True) if code in PASSING]
-        refused += [(event, code) for event, code in zip(group, codes, strict=True) if code and code not in PASSING]
+        waiting = [event for event, fault in faults if fault.passes]
+        refused += [(event, fault.code) for event, fault in faults if not fault.passes]
         if waiting:
-            return Outcome(refused, [*waiting, *chain.from_iterable(ahead)], f"busy: {sorted(PASSING & set(codes))}")
+            busy = sorted({fault.code for _, fault in faults if fault.passes})
+            return Outcome(refused, [*waiting, *chain.from_iterable(ahead)], f"busy: {busy}")
+        if time.monotonic() > until:
+            return Outcome(refused, list(chain.from_iterable(ahead)))
     return Outcome(refused)
 
 

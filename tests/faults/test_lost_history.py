@@ -1,5 +1,8 @@
 """The relay where MongoDB no longer knows what happened: it says so, catches up from the documents, and goes on."""
 
+import itertools
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +11,9 @@ import pytest
 from pymongo import MongoClient
 
 from local.mongod import mongo_server
-from relay.follow import LOST
+from relay.follow import LOST, Stopped
 from relay.meter import logger
+from relay.positions import Position
 from tests.factories import an_id, post
 from tests.relay.conftest import Receiver, position_of, until
 
@@ -147,6 +151,71 @@ def test_a_token_that_means_nothing_is_no_restart_loop(store, follow, told, toke
         until(lambda: receiver.of(an_id("after")))
 
     assert [message for message, _ in told] == ["history lost", "reconciled"]
+
+
+def test_where_the_history_is_lost_again_and_again_each_time_less_is_sent_and_it_takes_its_time(
+    store, follow, told, client
+):
+    hour_ago = now() - timedelta(hours=1)
+    store.analytics.relayPositions.insert_one({"_id": "contents", "token": {"_data": "nonsense"}, "at": hour_ago})
+    store.app.contents.insert_many([post(f"post {n}", now=now(), age_hours=0.1) for n in range(200)])
+    what = {"failCommands": ["aggregate"], "errorCode": 286, "appName": "feedkeeper"}
+    client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 6}, "data": what})
+    receiver, began = Receiver(), time.monotonic()
+    try:
+        with follow(receiver, overlap=timedelta(0), longest_pause_s=0.4):
+            until(lambda: [message for message, _ in told].count("reconciled") == 6)
+            store.app.contents.insert_one(post("after", now=now(), age_hours=0))
+            until(lambda: receiver.of(an_id("after")))
+    finally:
+        client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+    assert time.monotonic() - began > 0.2 + 0.4 * 5
+    assert [more["documents"] for message, more in told if message == "reconciled"] == [200, 0, 0, 0, 0, 0]
+    assert len(receiver.changes) == 201
+
+
+@pytest.mark.parametrize("save", range(6))
+def test_a_copy_that_dies_at_any_note_leaves_a_renamed_collection_to_be_sent_whole(store, follow, monkeypatch, save):
+    """Above all between the note that the stream has ended and the one that all must be sent."""
+    restored, contents, saved, receiver = store.app.restored, store.app.contents, Position.save, Receiver()
+    restored.insert_many([post(f"restored {n}", now=now() - timedelta(days=300)) for n in range(3)])
+    left, died = itertools.count(save, -1), threading.Event()
+
+    def dies(self, *arguments, **named):
+        if next(left) <= 0:
+            died.set()
+            raise Stopped
+        return saved(self, *arguments, **named)
+
+    def is_whole():
+        return all(receiver.of(an_id(f"restored {number}")) for number in range(3))
+
+    with follow(receiver):
+        contents.insert_one(post("one", now=now(), age_hours=0))
+        until(lambda: receiver.changes)
+    with monkeypatch.context() as patch:
+        patch.setattr(Position, "save", dies)
+        with follow(receiver, wait=False, beat_s=1_000.0):
+            restored.rename("contents", dropTarget=True)
+            until(lambda: died.is_set() or is_whole())
+    with follow(receiver):
+        until(is_whole)
+
+
+def test_where_a_copy_goes_on_among_documents_of_one_date_none_is_counted_twice(store, follow, told):
+    store.analytics.relayPositions.insert_one({"_id": "contents", "token": {"_data": "nonsense"}, "at": now()})
+    store.app.contents.insert_many([post(f"post {n}", now=now(), age_hours=0) for n in range(40)])
+    with follow(Receiver(takes=3), wait=False, batch=10) as follower:
+        until(lambda: follower.meter.retried)
+
+    receiver = Receiver()
+    with follow(receiver, batch=10, reconcile_most=41):
+        until(lambda: any(message == "reconciled" for message, _ in told))
+
+    (covered,) = [more for message, more in told if message == "reconciled"]
+    assert (covered["documents"], covered["complete"]) == (40, True)
+    assert {change["documentKey"]["_id"] for change in receiver.changes} == {an_id(f"post {n}") for n in range(40)}
 
 
 def test_catching_up_is_bounded_and_says_so(store, follow, told):

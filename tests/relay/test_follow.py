@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay.positions import Position
+from relay.sinks import Outcome
 from shared.errors import Conflict
 from shared.runtime.changes import change_of
 from tests.factories import an_id, post
@@ -122,6 +123,34 @@ def test_what_is_not_taken_is_sent_again_in_order(store, follow, noon, logged):
         assert follower.meter.retried >= 3
 
     assert [change["documentKey"]["_id"] for change in receiver.changes] == [an_id(f"post {n}") for n in range(3)]
+
+
+def test_what_there_was_no_time_for_is_sent_at_once(store, follow, noon):
+    class Hasty(Receiver):
+        def send(self, events):
+            super().send(events[:2])
+            return Outcome(unsent=events[2:])
+
+    receiver = Hasty()
+    with follow(receiver, longest_pause_s=1_000.0) as follower:
+        receiver.gate.clear()
+        store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(30)])
+        receiver.gate.set()
+        until(lambda: position_of(store).get("sent") == 30)
+        assert (follower.meter.sent, follower.meter.retried) == (30, 0)
+
+    assert [change["documentKey"]["_id"] for change in receiver.changes] == [an_id(f"post {n}") for n in range(30)]
+
+
+def test_the_lag_grows_while_nothing_is_taken_and_is_gone_afterwards(store, follow, noon):
+    receiver = Receiver()
+    with follow(receiver) as follower:
+        until(lambda: follower.meter.lag_s < 1)
+        receiver.busy = 10_000
+        store.app.contents.insert_one(post("waits", now=noon))
+        until(lambda: follower.meter.lag_s > 2)
+        receiver.busy = 0
+        until(lambda: follower.meter.lag_s < 1)
 
 
 def test_nothing_is_noted_as_sent_before_it_is(store, follow, noon):
@@ -243,6 +272,9 @@ def test_a_copy_that_was_overtaken_can_note_nothing(store):
 
     with pytest.raises(Conflict, match="taken over contents"):
         old.save({"token": {"_data": "2"}})
+    with pytest.raises(Conflict, match="taken over contents"):
+        old.load()
+    assert new.load()["token"] == {"_data": "1"}
 
     assert position_of(store)["token"] == {"_data": "1"}
 

@@ -16,8 +16,8 @@ def ahead():
     """Read ahead of what is taken, until the test ends."""
     opened = []
 
-    def start(source, size=5):
-        opened.append(Prefetch(iter(source), size))
+    def start(source, size=5, most=1_000_000):
+        opened.append(Prefetch(iter(source), size, most, lambda item: item if isinstance(item, int) else 1))
         return opened[-1]
 
     yield start
@@ -76,6 +76,19 @@ def test_it_reads_no_further_than_it_may(ahead):
         assert source.asked == 8
 
 
+def test_nor_further_than_it_can_bear(ahead):
+    source = Source()
+    numbers = ahead(source, 1_000, most=10)
+    until(lambda: source.asked == 6)  # 0 + 1 + 2 + 3 + 4 is 10; the next waits at the door
+
+    assert numbers.take(3, SOON_S) == [0, 1, 2]
+    assert numbers.take(1_000, SOON_S) in ([3, 4], [3, 4, 5])
+
+
+def test_what_is_too_heavy_by_itself_comes_all_the_same(ahead):
+    assert everything(ahead([50, 60, 70], most=10)) == [50, 60, 70]
+
+
 def test_where_nothing_comes_it_says_so_in_time(ahead):
     gate = threading.Event()
 
@@ -120,7 +133,7 @@ def test_a_failure_comes_after_what_was_read_before_it_and_again_each_time(ahead
 
 def test_closing_ends_a_reader_that_waits_for_room():
     source = Source()
-    numbers = Prefetch(iter(source), 1)
+    numbers = Prefetch(iter(source), 1, 100, lambda item: item)
     until(lambda: source.asked == 2)
 
     numbers.close()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -132,19 +133,26 @@ def test_metrics_are_told_now_and_then_and_at_the_end_each_thing_once(
         assert one["_aws"]["Timestamp"] > 1_600_000_000_000
         assert all(isinstance(value, float) and value >= 0 for name in METRICS for value in one[name])
     total = {name: sum(one[name][0] for one in told if one["collection"] == "contents") for name in METRICS}
-    assert (total["sent"], total["retried"], total["parked"]) == (2, 1, 1)
+    assert (total["sent"], total["retried"], total["parked"]) == (1, 1, 1)
     assert sum(one["sent"][0] for one in told if one["collection"] == "comments") == 0
 
 
 def test_a_report_counts_anew(capsys, metered):
-    meter = Meter("contents", sent=3, retried=2, parked=1, lag_s=0.5)
+    meter = Meter("contents", sent=3, retried=2, parked=1, up_to=datetime.now(UTC) - timedelta(hours=1))
 
     meter.report()
     meter.report()
 
     first, second = metrics(capsys.readouterr().out)
-    assert [first[name] for name in METRICS] == [[3.0], [2.0], [1.0], [0.5]]
-    assert [second[name] for name in METRICS] == [[0.0], [0.0], [0.0], [0.5]]
+    assert [first[name] for name in ("sent", "retried", "parked")] == [[3.0], [2.0], [1.0]]
+    assert [second[name] for name in ("sent", "retried", "parked")] == [[0.0], [0.0], [0.0]]
+    assert 3600 <= first["lag"][0] <= second["lag"][0] < 3660
+
+
+def test_a_copy_that_waits_for_the_lease_tells_no_lag(capsys, metered):
+    Meter("contents").report()
+
+    assert "lag" not in metrics(capsys.readouterr().out)[0]
 
 
 # The process

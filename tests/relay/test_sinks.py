@@ -257,6 +257,9 @@ def stubbed(service):
         stub.assert_no_pending_responses()
 
 
+WRONG = "MalformedDetail"
+
+
 def entries(*codes):
     """The answer of a bus, with a code where an entry was not taken."""
     found = [{"EventId": "1"} if code is None else {"ErrorCode": code, "ErrorMessage": "x"} for code in codes]
@@ -265,7 +268,7 @@ def entries(*codes):
 
 def failed(*codes):
     """The answer of a queue."""
-    wrong = [{"Id": str(n), "Code": code, "SenderFault": True} for n, code in enumerate(codes) if code]
+    wrong = [{"Id": str(n), "Code": c, "SenderFault": c in (WRONG, "Mine")} for n, c in enumerate(codes) if c]
     right = [{"Id": str(n), "MessageId": "1", "MD5OfMessageBody": "1"} for n, code in enumerate(codes) if code is None]
     return {"Failed": wrong, "Successful": right}
 
@@ -298,12 +301,42 @@ def test_what_is_wrong_by_itself_is_refused_and_the_rest_goes_on(how):
     service, operation, make, answer, _ = how
     sent = events(12)
     with stubbed(service) as (client, stub):
-        stub.add_response(operation, answer("MalformedDetail", *[None] * 8, "InvalidMessageContents"))
+        stub.add_response(operation, answer(WRONG, *[None] * 8, WRONG))
         stub.add_response(operation, answer(None, None))
 
         outcome = make(client).send(sent)
 
-    assert outcome == Outcome([(sent[0], "MalformedDetail"), (sent[9], "InvalidMessageContents")])
+    assert outcome == Outcome([(sent[0], WRONG), (sent[9], WRONG)])
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException", "SomethingNew"])
+def test_a_bus_that_will_never_take_an_event_is_a_fault_of_the_settings_and_not_of_the_events(code):
+    with stubbed("events") as (client, stub):
+        stub.add_response("put_events", entries(None, code))
+
+        with pytest.raises(BadConfig, match=f"EventBridge takes no event: {code}"):
+            Bus(client, "b").send(events(2))
+
+
+def test_a_queue_tells_by_itself_whose_fault_it_is():
+    sent = events(3)
+    with stubbed("sqs") as (client, stub):
+        stub.add_response("send_message_batch", failed("Mine", "SomethingNew", None))
+
+        outcome = Queue(client, "https://q").send(sent)
+
+    assert outcome == Outcome([(sent[0], "Mine")], [sent[1]], "busy: ['SomethingNew']")
+
+
+@each_partial
+def test_what_there_is_no_time_for_comes_back_without_a_reason(how, monkeypatch):
+    monkeypatch.setattr("relay.sinks.SEND_WITHIN_S", 0.0)
+    service, operation, make, answer, _ = how
+    sent = events(25)
+    with stubbed(service) as (client, stub):
+        stub.add_response(operation, answer(*[None] * 10))
+
+        assert make(client).send(sent) == Outcome([], sent[10:])
 
 
 @each_partial
@@ -311,11 +344,11 @@ def test_both_at_once_are_told_apart(how):
     service, operation, make, answer, busy = how
     sent = events(3)
     with stubbed(service) as (client, stub):
-        stub.add_response(operation, answer("MalformedDetail", busy, None))
+        stub.add_response(operation, answer(WRONG, busy, None))
 
         outcome = make(client).send(sent)
 
-    assert outcome.refused == [(sent[0], "MalformedDetail")]
+    assert outcome.refused == [(sent[0], WRONG)]
     assert outcome.unsent == [sent[1]]
 
 

@@ -6,6 +6,7 @@ AppError
 ├── NotFound       what was named does not exist           do not retry
 ├── Refused        what was made failed its checks         do not retry
 ├── Conflict       someone else is doing or has done it    do not retry
+├── Unforeseen     none of these; the log has its place   do not retry
 ├── StaleModel     an artifact may not be used             retry helps, once a newer one is live
 └── Unavailable    a service does not answer or refuses    retry helps
 """
@@ -37,6 +38,10 @@ class Refused(AppError):
 
 class Conflict(AppError):
     """Someone else is doing it now, or has done it."""
+
+
+class Unforeseen(AppError):
+    """Something failed that nobody foresaw; told by its kind alone, since its text may repeat what a person wrote."""
 
 
 class StaleModel(AppError):

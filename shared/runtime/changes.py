@@ -8,7 +8,8 @@ A change arrives, as an event of MongoDB's change streams,
 - in an SQS message around any of these.
 
 SQS is told which messages failed and sends them again. The others can only take a whole batch back: what fails for good
-is parked in `parkedChanges`, with its reason and without its text, and the rest goes on.
+is parked in `parkedChanges`, with its reason and without its text, and the rest goes on. A failure that passes, and one
+of the settings, is raised: it is no fault of the changes.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from bson import ObjectId
 
 from shared.change import Change, ClusterTime, Kind
 from shared.clock import EPOCH
-from shared.errors import AppError, BadEvent
+from shared.errors import AppError, BadConfig, BadEvent, Conflict, Unavailable
 from shared.report import Report
 from shared.runtime.invocation import Handler, as_known, invoke, say_failed
 
@@ -62,7 +63,7 @@ class Failure:
     """A change that will not succeed however often it is sent."""
 
     arrival: Arrival
-    reason: Exception
+    reason: AppError
 
 
 Body = Callable[[Changes], Report]
@@ -82,8 +83,6 @@ def on_change(collection: str) -> Callable[[Body], Handler]:
                 now = datetime.now(UTC)
                 report, failures = _run(body, list(arrivals(event, collection, now=now)), now)
                 failed.extend(failures)
-                for failure in failures:
-                    say_failed(failure.reason, payload=_digest(failure.arrival.raw))
                 if not is_queue(event):
                     _park(name, failures, now)
                 told = {"parked" if not is_queue(event) else "returned": len(failures)} if failures else {}
@@ -245,41 +244,33 @@ def _counter(value: Any) -> int:
 
 def _run(body: Body, arrived: list[Arrival], now: datetime) -> tuple[Report, list[Failure]]:
     """Hand over all changes at once; where that fails for good, one by one, so that none holds back the others."""
-    failures = [Failure(one, one.change) for one in arrived if isinstance(one.change, BadEvent)]
     sound = [one for one in arrived if isinstance(one.change, Change)]
+    failures = [_failure(one, one.change) for one in arrived if isinstance(one.change, BadEvent)]
+    report, failed = _hand_over(body, sound, now)
+    if failed and len(sound) > 1:
+        parts = [_hand_over(body, [one], now) for one in sound]
+        report, failed = Report.together([part for part, _ in parts]), [one for _, found in parts for one in found]
+    failures += [_failure(one, error) for one, error in failed]
+    return report, failures
+
+
+def _hand_over(body: Body, arrived: Sequence[Arrival], now: datetime) -> tuple[Report, list[tuple[Arrival, Exception]]]:
+    """What came of it, and where it failed for good, all of them. Raises what passes, or is no fault of the changes."""
+    changes = [one.change for one in arrived if isinstance(one.change, Change)]
     try:
-        return _hand_over(body, sound, now), failures
-    except BadEvent as bad:
-        if len(sound) == 1:
-            return Report(), [*failures, Failure(sound[0], bad)]
+        return (body(Changes(changes, now)) if changes else Report()), []
+    except Conflict as conflict:
+        raise Unavailable(str(conflict)) from None  # else the changes would pass for done
     except Exception as error:
         known = as_known(error)
-        if len(sound) == 1 or (known is not None and known.retry_helps):
+        if known.retry_helps or isinstance(known, BadConfig):
             raise
-    report, failed = _one_by_one(body, sound, now)
-    return report, failures + failed
+        return Report(), [(one, error) for one in arrived]
 
 
-def _one_by_one(body: Body, sound: list[Arrival], now: datetime) -> tuple[Report, list[Failure]]:
-    """Raises what went wrong where every single one fails: then it is not the changes that are at fault."""
-    reports, failed = [], []
-    for one in sound:
-        try:
-            reports.append(_hand_over(body, [one], now))
-        except Exception as error:
-            known = as_known(error)
-            if known is not None and known.retry_helps:
-                raise
-            failed.append(Failure(one, error))
-    unforeseen = [one.reason for one in failed if not isinstance(one.reason, BadEvent)]
-    if unforeseen and not reports:
-        raise unforeseen[-1]
-    return Report.together(reports), failed
-
-
-def _hand_over(body: Body, arrived: Sequence[Arrival], now: datetime) -> Report:
-    changes = [one.change for one in arrived if isinstance(one.change, Change)]
-    return body(Changes(changes, now)) if changes else Report()
+def _failure(arrival: Arrival, error: Exception) -> Failure:
+    say_failed(error, payload=_digest(arrival.raw))
+    return Failure(arrival, as_known(error))
 
 
 def _park(function: str, failures: Sequence[Failure], now: datetime) -> None:
@@ -288,9 +279,7 @@ def _park(function: str, failures: Sequence[Failure], now: datetime) -> None:
 
         parked = open_store().parked_changes
         for one in failures:
-            # What nobody foresaw may speak of the document's text: then its kind has to do.
-            reason = str(one.reason) if isinstance(one.reason, AppError) else type(one.reason).__name__
-            parked.park(_digest(one.arrival.raw), function, _kept(one.arrival.raw), reason, now=now)
+            parked.park(_digest(one.arrival.raw), function, _kept(one.arrival.raw), str(one.reason), now=now)
 
 
 def _kept(raw: Any) -> str | None:

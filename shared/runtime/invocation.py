@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from shared.config import settings
-from shared.errors import AppError, Conflict
+from shared.errors import AppError, Conflict, Unforeseen
 from shared.report import Detail, Report
 from shared.runtime.secrets import fetch_secret
 
@@ -26,7 +26,7 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
     """Run `work` as one invocation of the function `name` and return its report as counts; None for a warm-up.
 
     Another run being under way is a quiet success that did nothing. Every other failure is logged once and raised, so
-    that the scheduler sees it; one of the database is raised as Unavailable.
+    that the scheduler sees it: in our terms, since Lambda writes what is raised into the log.
     """
     if isinstance(event, dict) and event.get("source") == WARM_UP:
         return None
@@ -40,9 +40,9 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
     except Exception as error:
         say_failed(error)
         known = as_known(error)
-        if known is None or known is error:
+        if known is error:
             raise
-        raise known from error
+        raise known from None
     _tell(name, report)
     return report.as_dict()
 
@@ -67,13 +67,13 @@ def _tell(name: str, report: Report) -> None:
     metrics.flush_metrics()
 
 
-def as_known(error: Exception) -> AppError | None:
-    """The failure in our terms, those of the database included; None for one that nobody foresaw."""
+def as_known(error: Exception) -> AppError:
+    """The failure in our terms, those of the database included."""
     if isinstance(error, AppError):
         return error
     from shared.store import as_app_error  # a failure that came before the database was needed has not loaded it
 
-    return as_app_error(error)
+    return as_app_error(error) or Unforeseen(type(error).__name__)
 
 
 def say_failed(error: Exception, **more: Detail) -> None:
@@ -82,7 +82,7 @@ def say_failed(error: Exception, **more: Detail) -> None:
     Of what others raise only the place is told, since its text may repeat what a person wrote.
     """
     known = as_known(error)
-    told: dict[str, Any] = {"error": type(known or error).__name__, "reason": str(known or ""), **more}
+    told: dict[str, Any] = {"error": type(known).__name__, "reason": str(known), **more}
     if known is error:
         _logger.error("failed", retry_helps=known.retry_helps, **told)
     else:

@@ -11,7 +11,7 @@ from pymongo.errors import AutoReconnect
 
 from layers.build import ROOT
 from shared.change import Change, ClusterTime
-from shared.errors import BadConfig, BadEvent, StaleModel, Unavailable
+from shared.errors import BadConfig, BadEvent, Conflict, StaleModel, Unavailable
 from shared.report import Report
 from shared.runtime.changes import arrivals, change_of, is_queue, on_change
 from tests.changes import (
@@ -564,7 +564,7 @@ def test_a_change_that_fails_for_good_is_parked_by_the_kind_of_its_failure(deplo
     assert row["reason"] == "RuntimeError"
     assert SECRET not in str(row)
     (error,) = [line for line in logged() if line["level"] == "ERROR"]
-    assert (error["error"], error["payload"]) == ("RuntimeError", row["_id"])
+    assert (error["error"], error["reason"], error["payload"]) == ("Unforeseen", "RuntimeError", row["_id"])
     assert "in body" in error["exception"], "the log says where"
     assert SECRET not in str(logged())
 
@@ -579,15 +579,25 @@ def test_of_sqs_only_the_message_that_fails_for_good_comes_back(deployed, parked
 
 
 @pytest.mark.parametrize("names", [["one"], ["one", "two", "three"]], ids=len)
-def test_where_every_change_fails_the_fault_is_ours_and_is_raised(deployed, parked, names):
-    handler = failing_with({an_id(name): ZeroDivisionError("x") for name in names})
-    batch = [inserted(name) for name in names]
+def test_no_change_stands_in_the_way_of_its_source_not_even_where_every_one_fails(deployed, parked, names):
+    """A change stream would send it again for ever, and EventBridge keep it with its text."""
+    handler = failing_with({an_id(name): ZeroDivisionError(SECRET) for name in names})
+    batch = [inserted(name, SECRET) for name in names]
 
-    for event in (documentdb(*batch), relayed(*batch), queued(*map(relayed, batch))):
-        with pytest.raises(ZeroDivisionError):
-            handler(event, None)
+    for event in (documentdb(*batch), relayed(*batch)):
+        assert handler(event, None) == {"read": 0, "written": 0, "parked": len(names)}
 
-    assert parked() == []
+    assert [row["reason"] for row in parked()] == ["ZeroDivisionError"] * len(names)
+    assert {json.loads(row["event"])["documentKey"]["_id"]["$oid"] for row in parked()} == set(map(str, ids(*names)))
+    assert returned(handler(queued(*map(relayed, batch)), None)) == [f"m{n}" for n in range(len(names))]
+
+
+def test_one_that_came_by_eventbridge_alone_is_parked(deployed, parked):
+    handler = failing_with({an_id("one"): ZeroDivisionError(SECRET)})
+
+    assert handler(atlas(inserted("one", SECRET)), None) == {"read": 0, "written": 0, "parked": 1}
+    assert [row["reason"] for row in parked()] == ["ZeroDivisionError"]
+    assert SECRET not in str(parked())
 
 
 @pytest.mark.parametrize("others", [0, 2])
@@ -600,11 +610,20 @@ def test_what_the_body_calls_no_post_is_parked_with_its_reason(deployed, parked,
     assert [row["reason"] for row in parked()] == ["documentKey._id: needs a post"]
 
 
-def test_bad_events_do_not_hide_a_fault_of_ours(deployed, parked):
-    handler = failing_with({an_id("one"): ZeroDivisionError("x"), an_id("two"): BadEvent("documentKey._id: x")})
+def test_what_another_run_is_doing_is_not_passed_over(deployed, parked):
+    handler = failing_with({an_id("one"): Conflict("another run is under way")})
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(Unavailable, match="another run is under way"):
         handler(relayed(inserted("one"), inserted("two")), None)
+
+    assert parked() == []
+
+
+def test_a_setting_that_is_missing_for_one_of_several_loses_none(deployed, parked):
+    handler = failing_with({an_id("two"): BadConfig("ARTIFACT_KEYS is missing")})
+
+    with pytest.raises(BadConfig):
+        handler(relayed(*map(inserted, ("one", "two", "three"))), None)
 
     assert parked() == []
 

@@ -13,6 +13,7 @@ from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Ma
 from functions.topics.taxonomy import taxonomy
 from shared.artifacts import Registry
 from shared.config import Options, Topics
+from shared.report import Report
 from shared.store import Store
 from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
 from shared.text.embedding import SUPPORTED, embed, load, packed
@@ -27,6 +28,7 @@ class Describer:
     topic_ids   id of each path of the taxonomy
     options     of topics
     version     changes when the same text might be described otherwise
+    refused     why each model was refused before one was found that may be used, or none
     """
 
     identify: Namer
@@ -34,6 +36,12 @@ class Describer:
     topic_ids: Mapping[str, ObjectId]
     options: Topics
     version: str
+    refused: Sequence[str] = ()
+
+    @property
+    def warning(self) -> Report:
+        """How many models were refused, to be told with what is done by this one; nothing where none was."""
+        return Report(details={"refused_models": len(self.refused)} if self.refused else {})
 
     def describe(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """The fields of contentinfo for each text.
@@ -94,13 +102,13 @@ def _make(store: Store, registry: Registry, options: Options, now: datetime) -> 
     with ThreadPoolExecutor(2) as aside:  # half of each load is unpacking, during which the other can run
         embedding = aside.submit(load)
         identify = aside.submit(identifier, options.language)
-        classifier, _ = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
+        classifier, refused = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
         wanted = {topic.path: {"name": topic.name, "iab": topic.iab or None} for topic in taxonomy().topics}
         topic_ids = store.topic_tree.resolve(wanted, now=now)
         embedding.result()
     classifier = classifier or Classifier.of_phrases()
     version = version_of(classifier.version, options)
-    return Describer(identify.result(), classifier, topic_ids, options.topics, version)
+    return Describer(identify.result(), classifier, topic_ids, options.topics, version, refused)
 
 
 def version_of(model: str, options: Options) -> str:

@@ -1,7 +1,7 @@
 """A classifier of topics, of the taxonomy's phrases and of what labelled texts add to them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -64,16 +64,16 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
 
     Heads are kept if they find the topics of texts that they have not seen at least as well as phrases alone, and the
     whole becomes live if it does so at least as well as the live one, on texts that neither has seen. Safe to repeat.
+
+    What changed is told by the newest version that was ever live: an older one that was brought back stays until there
+    is something new to learn from. Conflict where another version was made live during the training; that one stays.
     """
     with store.leases.hold(NAME):
-        extent = store.labelled_texts.extent()
-        trained_on = {
-            "labelled": extent.count,
-            "until": extent.until and extent.until.isoformat(),
-            "options": [options.head_texts, options.head_folds, options.labelled_most],
-        }
+        trained_on = what_there_is(store, options)
+        instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, _Live.read)
-        if live and not refused and live.is_of(trained_on):
+        newest = registry.newest(FAMILY, KEY)
+        if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
             return Report(details={"skipped": "nothing changed"})
 
         texts, malformed = store.labelled_texts.newest(options.labelled_most)
@@ -86,7 +86,9 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         better = metrics.get("newer_candidate", 1.0) >= metrics.get("newer_live", 0.0)
         if better:
             window = (usable[-1].updated_at, usable[0].updated_at) if usable else (now, now)
-            promote(registry, Classifier(phrases, heads), window, metrics | {"trained_on": trained_on}, now)
+            manifest = manifest_of(window, metrics | {"trained_on": trained_on}, now)
+            registry.add(Artifact(manifest, Classifier(phrases, heads).to_bytes()))
+            registry.promote(FAMILY, KEY, manifest.version, instead_of=instead_of, at=now)
     details = {name: round(value, 4) for name, value in metrics.items()}
     details |= {"promoted": int(better), "refused": len(refused), "unusable": len(texts) - len(usable)}
     return Report(len(texts) + len(malformed), int(better), malformed=malformed, details=details)
@@ -101,9 +103,17 @@ class _Live:
     def read(cls, artifact: Artifact) -> "_Live":
         return cls(artifact.manifest, Classifier.read(artifact))
 
-    def is_of(self, trained_on: dict[str, Any]) -> bool:
-        """Whether a run would make the same again."""
-        return self.manifest.metrics.get("trained_on") == trained_on and self.classifier.rule == Rule()
+
+def what_there_is(store: Store, options: Topics) -> dict[str, Any]:
+    """What a model depends on, as its manifest keeps it: where that is the same, a run makes the same again."""
+    extent = store.labelled_texts.extent()
+    return {
+        "labelled": extent.count,
+        "until": extent.until and extent.until.isoformat(),
+        "options": [options.head_texts, options.head_folds, options.labelled_most],
+        "fingerprint": FINGERPRINT,
+        "rule": list(astuple(Rule())),
+    }
 
 
 def beside_live(
@@ -124,15 +134,9 @@ def beside_live(
     }
 
 
-def promote(
-    registry: Registry,
-    candidate: Classifier,
-    window: tuple[datetime, datetime],
-    metrics: dict[str, Any],
-    now: datetime,
-) -> None:
-    """Keep the classifier and make it live."""
-    manifest = Manifest(
+def manifest_of(window: tuple[datetime, datetime], metrics: dict[str, Any], now: datetime) -> Manifest:
+    """Of the model that this run made."""
+    return Manifest(
         family=FAMILY,
         key=KEY,
         version=f"{now:%Y%m%dT%H%M%SZ}",
@@ -143,8 +147,6 @@ def promote(
         metrics=metrics,
         libraries={"numpy": np.__version__},
     )
-    registry.add(Artifact(manifest, candidate.to_bytes()))
-    registry.promote(FAMILY, KEY, manifest.version, instead_of=registry.live_version(FAMILY, KEY), at=now)
 
 
 def judged(

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
+from shared.artifacts.families import family_of
 from shared.clock import epoch_ms
 from shared.errors import Refused, StaleModel
 
@@ -18,9 +19,6 @@ Keys = Sequence[bytes]
 # What a document may hold beside its bytes, with a margin below MongoDB's 16 MiB.
 MOST_BYTES = 15 * 2**20
 LAYOUT = 1
-
-# What a model of each family is, under the name that the contract has for it.
-KINDS: Final = {"country": "xgboost", "global": "xgboost", "topics": "linear"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +58,15 @@ class Artifact:
     model: bytes
 
     def seal(self, keys: Keys) -> Document:
-        """The document to store, signed with the first key; Refused when it is too large for one."""
+        """The document to store, signed with the first key; Refused when it is too large for one, NotFound for a family
+        that there is not."""
         packed = pack(self.model)
         if len(packed) > MOST_BYTES or len(self.model) > MOST_UNPACKED_BYTES:
             size = f"{len(self.model)} bytes, {len(packed)} packed"
             raise Refused(f"artifact {self.manifest.family}/{self.manifest.key}: {size}, is too large")
         document: Document = {
             "account": self.manifest.key,
-            "model": kind_of(self.manifest.family),
+            "model": family_of(self.manifest.family).kind,
             "artifact": packed,
             "features": list(self.manifest.features),
             "trainedAt": self.manifest.trained_at,
@@ -103,11 +102,6 @@ class Artifact:
         if fingerprint is not None and document.get("fingerprint") != fingerprint:
             raise StaleModel(f"{name}: was trained for other features")
         return cls(_manifest(document), unpack(packed))
-
-
-def kind_of(family: str) -> str:
-    """The name of what a model of this family is."""
-    return KINDS.get(family, "xgboost")
 
 
 def _manifest(document: Document) -> Manifest:

@@ -10,32 +10,28 @@ without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", tra
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pymongo import DESCENDING, UpdateOne
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from shared.artifacts.manifest import Artifact, kind_of
+from shared.artifacts.families import FAMILIES, family_of
+from shared.artifacts.manifest import Artifact, Manifest
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 
 Document = dict[str, Any]
 Model = TypeVar("Model")
 
-FAMILIES: Final = {
-    "country": schema.COUNTRY_ARTIFACTS.name,
-    "global": schema.GLOBAL_ARTIFACTS.name,
-    "topics": schema.TOPIC_ARTIFACTS.name,
-}
-
 
 class Registry:
     """Artifacts in MongoDB, signed with the first of `keys` and checked against all."""
 
     def __init__(self, analytics: Database[Document], keys: Sequence[bytes]) -> None:
+        self._analytics = analytics
         self._versions = analytics[schema.ARTIFACT_VERSIONS.name]
-        self._live = {family: analytics[name] for family, name in FAMILIES.items()}
         if not keys:
             raise BadConfig("ARTIFACT_KEYS is missing")
         self._keys = keys
@@ -59,6 +55,15 @@ class Registry:
         """The key whose model stands in; None when the key has its own, or is not known at all."""
         found = self._collection(family).find_one(_name(family, key), {"aliasOf": 1})
         return None if found is None else found.get("aliasOf")
+
+    def newest(self, family: str, key: str) -> Manifest | None:
+        """Of the newest version that was ever live, also where an older one has been brought back since; None without
+        one that passes its checks."""
+        found = self._versions.find_one(_was_live(family, key), sort=[("version", DESCENDING)])
+        try:
+            return Artifact.unseal(found, self._keys).manifest if found else None
+        except StaleModel:
+            return None
 
     def load(
         self, family: str, key: str, fingerprint: str, read: Callable[[Artifact], Model]
@@ -114,7 +119,7 @@ class Registry:
     def prune(self, keep: int) -> int:
         """Delete all but the newest `keep` versions of every key and the one that is live; returns how many."""
         removed = 0
-        ours = {"$match": {"family": {"$in": list(self._live)}}}
+        ours = {"$match": {"family": {"$in": list(FAMILIES)}}}
         by_key = {"$group": {"_id": {"family": "$family", "account": "$account"}}}
         for group in self._versions.aggregate([ours, by_key]):
             key = group["_id"]
@@ -128,17 +133,19 @@ class Registry:
         if live is None or "aliasOf" in live:
             return
         yield live
-        kept = {"family": family, "account": key, "promotedAt": {"$exists": True}}
-        yield from self._versions.find(kept).sort([("promotedAt", DESCENDING), ("version", DESCENDING)])
+        kept = self._versions.find(_was_live(family, key))
+        yield from kept.sort([("promotedAt", DESCENDING), ("version", DESCENDING)])
 
-    def _collection(self, family: str) -> Any:
-        if family not in self._live:
-            raise NotFound(f"family: no {family}, only {', '.join(FAMILIES)}")
-        return self._live[family]
+    def _collection(self, family: str) -> Collection[Document]:
+        return self._analytics[family_of(family).live]
 
 
 def _name(family: str, key: str) -> Document:
-    return {"account": key, "model": kind_of(family)}
+    return {"account": key, "model": family_of(family).kind}
+
+
+def _was_live(family: str, key: str) -> Document:
+    return {"family": family, "account": key, "promotedAt": {"$exists": True}}
 
 
 def _version_of(sealed: Document) -> Document:

@@ -6,7 +6,7 @@ updatedAt: 2026-01-01T00:00:00Z}
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -44,8 +44,11 @@ class LabelledTexts:
         self._texts = analytics[schema.LABELLED_TEXTS.name]
 
     def extent(self) -> Extent:
-        """What a trained model is compared with, to see whether anything was added, changed or removed since."""
-        newest = self._texts.find_one({"updatedAt": {"$type": "date"}}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
+        """What a trained model is compared with, to see whether anything was added, changed or removed since.
+
+        A date beyond Python's calendar is no moment, and would hide every change that comes after it.
+        """
+        newest = self._texts.find_one({"updatedAt": _IN_CALENDAR}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
         return Extent(self._texts.count_documents({}), newest["updatedAt"] if newest else None)
 
     def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
@@ -64,4 +67,5 @@ class LabelledTexts:
         return found, malformed
 
 
+_IN_CALENDAR = {"$gte": datetime.min.replace(tzinfo=UTC), "$lte": datetime.max.replace(tzinfo=UTC)}
 _NEWEST_FIRST = [("updatedAt", DESCENDING), ("_id", ASCENDING)]

@@ -3,7 +3,8 @@
 For example: {_id: ObjectId, path: "sports/football", slug: "football", name: "Football", iab: "533",
 parents: [{_id: ObjectId, slug: "sports"}], children: [], createdAt: …, updatedAt: …}
 
-The key is the path: one slug may stand under two parents. Readers follow the ids.
+The key is the path: one slug may stand under two parents. Readers follow the ids. A topic stands among the children of
+its parent as long as it stands here at all.
 """
 
 from collections.abc import Mapping
@@ -25,20 +26,21 @@ class TopicTree:
         self._topics = analytics[schema.TOPICS.name]
 
     def resolve(self, wanted: Mapping[str, Mapping[str, Any]], *, now: datetime) -> dict[str, ObjectId]:
-        """Make the tree what it should be, and return the id of each path.
+        """Make the tree hold these topics, and return the id of each path.
 
         wanted  what each path, such as "sports/football", shall say beside its place: {"name": …, "iab": …}; every
                 parent is a path too
         Only what differs is written, so repeating it writes nothing, and a run that was cut short is completed by the
-        next.
+        next. Topics that are there and not wanted stay children of their parents, so that processes of two taxonomies
+        come to the same tree instead of writing it back and forth.
         """
         self._write({path: {"slug": _slug(path), **fields} for path, fields in wanted.items()}, now)
-        ids = {path: topic["_id"] for path, topic in self._found(list(wanted)).items()}
+        ids = {path: topic["_id"] for path, topic in self._found().items()}
         self._write({path: _relatives(path, ids) for path in wanted}, now)
-        return ids
+        return {path: ids[path] for path in wanted}
 
     def _write(self, wanted: Mapping[str, Document], now: datetime) -> None:
-        found = self._found(list(wanted))
+        found = self._found()
         writes = [
             UpdateOne({"path": path}, {"$set": {**fields, "updatedAt": now}, "$setOnInsert": {"createdAt": now}}, True)
             for path, fields in wanted.items()
@@ -46,8 +48,8 @@ class TopicTree:
         ]
         upsert_all(self._topics, writes)
 
-    def _found(self, paths: list[str]) -> dict[str, Document]:
-        return {topic["path"]: topic for topic in self._topics.find({"path": {"$in": paths}})}
+    def _found(self) -> dict[str, Document]:
+        return {topic["path"]: topic for topic in self._topics.find({"path": {"$type": "string"}})}
 
 
 def _slug(path: str) -> str:

@@ -5,6 +5,7 @@ from threading import Barrier, Thread
 import pytest
 
 from shared.artifacts import Artifact, Manifest, Registry
+from shared.artifacts.families import FAMILIES
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from tests.conftest import SIGNING_KEY
 
@@ -154,6 +155,39 @@ def test_a_rollback_brings_back_the_same_bytes(versions, noon):
     versions.promote("country", "th", "v1", instead_of="v3", at=noon + HOUR)
 
     assert live(versions) == (b"model v1", [])
+
+
+def test_the_newest_is_told_from_the_live_one_after_a_rollback(versions, artifact, noon):
+    versions.promote("country", "th", "v1", instead_of="v3", at=noon + HOUR)
+    versions.add(artifact("v4"))  # never live
+
+    assert versions.newest("country", "th") == artifact("v3").manifest
+    assert versions.newest("country", "us") is None
+
+
+def test_a_damaged_newest_is_none(versions, databases):
+    databases.analytics.artifactVersions.update_one({"version": "v3"}, {"$set": {"metrics": {"model": 1.0}}})
+
+    assert versions.newest("country", "th") is None
+
+
+def test_each_family_has_its_kind_and_its_collection(registry, artifact, databases, noon):
+    kinds = {"country": "xgboost", "global": "xgboost", "topics": "linear"}
+    for family in kinds:
+        registry.add(artifact("v1", family=family))
+        registry.promote(family, "th", "v1", instead_of=None, at=noon)
+
+    found = {family: databases.analytics[f"mlArtifacts_{family}"].find_one({"account": "th"}) for family in FAMILIES}
+    assert {family: one["model"] for family, one in found.items()} == kinds
+
+
+def test_an_artifact_of_an_unknown_family_is_not_kept(registry, artifact, snapshot):
+    before = snapshot()
+
+    with pytest.raises(NotFound, match="family: no bots, only country, global, topics"):
+        registry.add(artifact("v1", family="bots"))
+
+    assert snapshot() == before
 
 
 def test_a_key_without_a_model_of_its_own_names_the_one_that_stands_in(registry, databases, noon):

@@ -111,6 +111,30 @@ def test_a_name_may_change_and_a_branch_may_grow(tree, topics, noon):
     assert topics()["sports/football"]["updatedAt"] == noon
 
 
+def test_two_taxonomies_beside_each_other_come_to_one_tree(tree, topics, snapshot, noon):
+    newer = WANTED | {"sports/golf": {"name": "Golf", "iab": None}}
+    del newer["sports/tennis"]
+    tree.resolve(WANTED, now=noon)
+    tree.resolve(newer, now=noon)
+    before = snapshot()
+
+    for wanted in (WANTED, newer, WANTED):
+        assert tree.resolve(wanted, now=noon + HOUR).keys() == wanted.keys()
+
+    assert snapshot() == before
+    assert [one["slug"] for one in topics()["sports"]["children"]] == ["football", "golf", "tennis"]
+
+
+def test_a_topic_that_nobody_wants_leaves_its_parent_when_it_is_deleted(tree, topics, databases, noon):
+    tree.resolve(WANTED, now=noon)
+    kept = {path: fields for path, fields in WANTED.items() if path != "sports/tennis"}
+    databases.analytics.topics.delete_one({"path": "sports/tennis"})
+
+    tree.resolve(kept, now=noon + HOUR)
+
+    assert [one["slug"] for one in topics()["sports"]["children"]] == ["football"]
+
+
 def test_topics_that_another_program_left_stay_as_they_are(tree, topics, databases, noon):
     left = [topic("sports"), topic("football", "sports"), topic("music")]
     databases.analytics.topics.insert_many(left)

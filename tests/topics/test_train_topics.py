@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from bson import DatetimeMS
 
 from functions.topics import train_topics
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Phrases, Rule
@@ -11,7 +12,7 @@ from functions.topics.taxonomy import taxonomy
 from functions.topics.train_topics import Examples, f1, fit_heads, least_squares
 from shared.artifacts import Registry
 from shared.config import Topics
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
 from shared.text.embedding import DIMENSIONS, embed
 from tests.conftest import SIGNING_KEY
 
@@ -217,10 +218,100 @@ def test_texts_that_cannot_be_used_are_told_and_left_out(labelled, label, store,
     assert headed(live(registry)[1]) == ["sports", "sports/football", "food"]
 
 
+def test_a_date_beyond_the_calendar_is_told_and_hides_no_later_change(labelled, label, store, registry, train, noon):
+    odd = {"text": "When is it?", "topics": ["sports"]}
+    store.analytics.labelledTexts.insert_many(odd | {"updatedAt": DatetimeMS(at)} for at in (2**61, -(2**61)))
+
+    assert len(train().malformed) == 2
+    assert headed(live(registry)[1]) == ["sports", "sports/football", "food"]
+    assert train(now=noon + DAY).details == {"skipped": "nothing changed"}
+    store.analytics.labelledTexts.update_one({"text": FOOD[0]}, {"$set": {"updatedAt": noon + DAY}})
+    assert train(now=noon + DAY).written == 1
+
+
+def test_only_dates_beyond_the_calendar_are_no_texts(store, train):
+    store.analytics.labelledTexts.insert_one({"text": "x", "topics": [], "updatedAt": DatetimeMS(2**61)})
+
+    assert (len(train().malformed), train().details) == (1, {"skipped": "nothing changed"})
+
+
 def test_only_the_texts_that_changed_last_are_read(labelled, label, train, noon):
     label(["Ramen at midnight"], "food", at=noon + DAY)
 
     assert train(labelled_most=20).read == 20
+
+
+@pytest.fixture
+def roll_back(labelled, label, store, registry, train, noon):
+    """Two versions were trained, of which the first is brought back."""
+
+    def bring_back():
+        live_now = registry.live_version(FAMILY, KEY)
+        registry.promote(FAMILY, KEY, "20260131T120000Z", instead_of=live_now, at=noon + 2 * DAY)
+
+    train()
+    label(["Nothing beats mango sticky rice"], "food", at=noon + DAY)
+    train(now=noon + DAY)
+    return bring_back
+
+
+def test_an_older_version_that_was_brought_back_stays(roll_back, registry, train, noon, snapshot):
+    roll_back()
+    before = snapshot()
+
+    for days in (2, 3):
+        assert train(now=noon + days * DAY).details == {"skipped": "nothing changed"}
+
+    assert live(registry)[0].version == "20260131T120000Z"
+    assert snapshot() == before
+
+
+@pytest.mark.parametrize("change", ["text", "option", "rule", "taxonomy"])
+def test_an_older_version_that_was_brought_back_gives_way_to_what_is_new(
+    roll_back, label, registry, train, noon, monkeypatch, change
+):
+    roll_back()
+    if change == "text":
+        label(["Somtam for breakfast"], "food", at=noon + 2 * DAY)
+    if change == "rule":
+        monkeypatch.setattr(train_topics, "Rule", lambda: Rule(sharpness=36.0))
+    if change == "taxonomy":
+        monkeypatch.setattr(train_topics, "FINGERPRINT", "0123456789ab")
+
+    assert train(now=noon + 3 * DAY, head_texts=13 if change == "option" else OPTIONS.head_texts).written == 1
+
+    assert registry.live_version(FAMILY, KEY) == "20260203T120000Z"
+
+
+def test_an_older_version_that_is_brought_back_during_the_training_stays(
+    roll_back, label, registry, train, noon, monkeypatch
+):
+    label(["Somtam for breakfast"], "food", at=noon + 2 * DAY)
+    judge = train_topics.judged
+
+    def interrupted(*given):
+        roll_back()
+        return judge(*given)
+
+    monkeypatch.setattr(train_topics, "judged", interrupted)
+
+    with pytest.raises(Conflict, match="another version is live than 20260201T120000Z"):
+        train(now=noon + 3 * DAY)
+
+    assert live(registry)[0].version == "20260131T120000Z"
+
+
+def test_what_was_trained_and_never_became_live_is_trained_again(labelled, registry, train, noon, monkeypatch):
+    def unavailable(*given, **named):
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Registry, "promote", unavailable)
+        with pytest.raises(Unavailable):
+            train()
+
+    assert train(now=noon + DAY).written == 1
+    assert live(registry)[0].version == "20260201T120000Z"
 
 
 def test_a_damaged_live_model_is_replaced(labelled, store, registry, train, noon):

@@ -19,4 +19,5 @@ def handler(changes: Changes) -> Report:
     store, chosen = open_store(), settings()
     registry = Registry(store.analytics, chosen.artifact_keys)
     describer = open_describer(store, registry, chosen.options, now=changes.time)
-    return classify_content.run(store, describer, chosen.options.topics, changes.items, now=changes.time)
+    report = classify_content.run(store, describer, chosen.options.topics, changes.items, now=changes.time)
+    return Report.together([report, describer.warning])

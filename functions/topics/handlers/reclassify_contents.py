@@ -19,4 +19,5 @@ def handler(tick: Tick) -> Report:
     store, chosen = open_store(), settings()
     registry = Registry(store.analytics, chosen.artifact_keys)
     describer = open_describer(store, registry, chosen.options, now=tick.time)
-    return reclassify_contents.run(store, describer, chosen.options.topics, now=tick.time)
+    report = reclassify_contents.run(store, describer, chosen.options.topics, now=tick.time)
+    return Report.together([report, describer.warning])

@@ -34,8 +34,9 @@ def mongo_server(
 ) -> Iterator[str]:
     """Give the URI of a running server: `MONGO_URI` where it is set, else an embedded one stopped on exit.
 
-    folder        where the data stays between runs; None is a temporary folder, deleted on exit. Where another process
-                  already serves the folder, its server is used and left running
+    folder        where the data stays between runs; None is a temporary folder, deleted on exit, whose server can be
+                  made to fail (`enableTestCommands`). Where another process already serves the folder, its server is
+                  used and left running
     cache_gb      WiredTiger's cache of each node [GB], at least 0.25
     nodes         members of the replica set; with three, one may step down or die
     history_mb    of changes that are kept for those who follow them [MB]
@@ -54,7 +55,7 @@ def mongo_server(
     scratch = None if folder else tempfile.mkdtemp(prefix="feedkeeper-")
     data = Path(folder or str(scratch))
     folders = [data / str(number) if number else data for number in range(nodes)]
-    members = [_launch(binary, one, cache_gb, history_mb, checkpoint_s) for one in folders]
+    members = [_launch(binary, one, cache_gb, history_mb, checkpoint_s, may_fail=folder is None) for one in folders]
     try:
         uri = _initiate(members, data)
         (data / URI_FILE).write_text(uri)
@@ -93,7 +94,7 @@ def _running_on(folder: Path) -> str | None:
 
 
 def _launch(
-    binary: Path, data: Path, cache_gb: float, history_mb: int, checkpoint_s: int
+    binary: Path, data: Path, cache_gb: float, history_mb: int, checkpoint_s: int, *, may_fail: bool
 ) -> tuple["subprocess.Popen[bytes]", int]:
     port, data = _free_port(), data.absolute()
     data.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def _launch(
         "--logpath", str(data / "mongod.log"), "--nounixsocket", "--oplogSize", str(history_mb),
         "--syncdelay", str(checkpoint_s),
         "--wiredTigerCacheSizeGB", str(cache_gb), "--setParameter", "diagnosticDataCollectionEnabled=false",
-        "--setParameter", "enableTestCommands=1",
+        "--setParameter", f"enableTestCommands={int(may_fail)}",
     ]  # fmt: skip
     # Ctrl-C at a terminal goes to all of a session: in one of its own, the server outlives those who still write to it.
     process = subprocess.Popen(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shared.store.posts import Posts
 
 ANSWER_WITHIN_MS = 5_000
+LONGEST_ANSWER_MS = 300_000  # of one operation: where a server falls silent in the middle, this ends the wait
 
 # A process would wait half a second at its end for threads of the driver that end with it in any case. A driver without
 # that function has nothing to unregister, and `print` never was registered.
@@ -160,6 +161,7 @@ def connect(chosen: Settings) -> Store:
             maxIdleTimeMS=60_000,
             serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
             connectTimeoutMS=ANSWER_WITHIN_MS,
+            socketTimeoutMS=LONGEST_ANSWER_MS,
         )
     except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None

@@ -109,6 +109,7 @@ def is_newer(state: State, known: Known | None) -> bool | None:
     """Whether a state is newer than the one on record, as the guard of the write decides it too; None where nothing
     tells, though they differ: a transaction may change one post twice at one cluster time, and a deletion has no date.
 
+    >>> from shared.change import ClusterTime
     >>> gone = State(Order(ClusterTime(5, 1), None), None)
     >>> is_newer(gone, None), is_newer(gone, Known("a", "m", gone.order))
     (True, None)

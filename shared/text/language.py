@@ -1,7 +1,7 @@
 """The language of a text, or `n/a`.
 
 Three conditions, in this order: Thai; another language that is known; unknown. Scripts settle what they can; the
-rest is left to a library, either of two behind one interface.
+rest is left to a library, either of two behind one interface. Too little to tell by is unknown, not guessed at.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,10 +12,16 @@ from threading import Lock
 from shared.config import Language
 from shared.errors import BadConfig
 from shared.text.normalise import plain
-from shared.text.scripts import SETTLES, THAI, is_thai, only, weights
+from shared.text.scripts import HAN, SETTLES, THAI, is_chinese, is_thai, only, weights
 
 UNKNOWN = "n/a"
 ENOUGH_CHARACTERS = 1_000  # of a text that a library looks at; more change nothing but the time
+
+# Evidence is a language's chance times the different letters of the text: a library is nearly as sure of a name or of
+# "asdfgh" as of a word. With this much, py3langid is right on 92 % of the single words that it still names, and on
+# 94 % of two, Indonesian and Malay apart 95 % and 98 % (sib200, train). langdetect is always sure, so letters alone
+# count: 87 % and 88 %.
+LEAST_EVIDENCE = {"py3langid": 1.5, "langdetect": 10.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +70,31 @@ def _identifier(options: Language) -> Namer:
         if not found:
             return NOBODY_KNOWS
         script = THAI if is_thai(found) else max(found, key=found.__getitem__)
+        if script == HAN and not is_chinese(text):
+            return NOBODY_KNOWS
         if script in SETTLES:
             code, confidence = SETTLES[script], found[script] / sum(found.values())
             return NamedLanguage(code, confidence) if code in served else NOBODY_KNOWS
-        if len(set(filter(str.isalpha, text))) < options.least_letters:
-            return NOBODY_KNOWS
         text = text[:ENOUGH_CHARACTERS]
-        return _likeliest(chances(only(script, text) if len(found) > 1 else text), options)
+        if len(found) > 1:
+            text = only(script, text)
+        letters = len(set(filter(str.isalpha, text)))
+        return _likeliest(chances(text), letters, options) if letters >= options.least_letters else NOBODY_KNOWS
 
     return name
 
 
-def _likeliest(chances: dict[str, float], options: Language) -> NamedLanguage:
-    """The best of the languages that are served, unless the text is likely of another, or too many remain possible."""
+def _likeliest(chances: dict[str, float], letters: int, options: Language) -> NamedLanguage:
+    """The best of the languages that are served, unless the text is likely of another, too many remain possible, or
+    its different letters are too few for so small a chance.
+    """
     served = sum(chances.values())
     if not served or served < options.least_served_ratio:
         return NOBODY_KNOWS
     code = max(chances, key=chances.__getitem__)
     confidence = min(chances[code] / served, 1.0)
-    return NamedLanguage(code, confidence) if confidence >= options.least_confidence_ratio else NOBODY_KNOWS
+    enough = confidence >= options.least_confidence_ratio and chances[code] * letters >= LEAST_EVIDENCE[options.engine]
+    return NamedLanguage(code, confidence) if enough else NOBODY_KNOWS
 
 
 def _py3langid(served: frozenset[str]) -> Chances:

@@ -68,6 +68,7 @@ class Accuracy:
             f"{self.texts:,}",
             f"{self.right.value:.2%}",
             f"{self.unknown_ratio:.2%}",
+            f"{self.right.value / (1 - self.unknown_ratio):.2%}" if self.unknown_ratio < 1 else "",
             f"{self.per_second.value:,.0f}",
             ", ".join(floors),
             told_met((self.right, self.per_second)),
@@ -83,7 +84,9 @@ def measure(data: Path) -> list[Accuracy]:
 
 def sheet_of(found: Sequence[Accuracy]) -> Sheet:
     """One line per way and set."""
-    columns = ("way", "texts of", "texts", "right", "n/a", "texts/s", "floor", "met", "worst languages")
+    columns = (
+        "way", "texts of", "texts", "right", "n/a", "right of named", "texts/s", "floor", "met", "worst languages"
+    )  # fmt: skip
     note = "n/a counts as wrong. texts/s: of CPU time on one core, from the raw text on. langdetect knows no Malay."
     return Sheet("Languages", columns, [one.row() for one in found], note)
 
@@ -113,7 +116,7 @@ def _alone(engine: str, served: frozenset[str]) -> Namer:
 
 
 def texts_in(data: Path) -> dict[str, Labelled]:
-    """The sets of texts that are there, whole and cut."""
+    """The sets of texts that are there, whole, cut, and too short for their script's languages to be told apart."""
     sib = [
         (CODES[path.parent.name[:3]], line.split("\t")[2])
         for path in sorted(data.glob("sib200/*_*/dev.tsv"))
@@ -126,10 +129,16 @@ def texts_in(data: Path) -> dict[str, Labelled]:
         "sib200, 26 languages": [(code, text) for code, text in sib if code not in MORE],
         "sib200, 29 languages": sib,
         "udhr": [(CODES[code[:3]], text) for code, text in udhr],
+        "wisesight": posts,
+        "wisesight, with Thai letters": [one for one in posts if _has_thai(one[1])],
     }
     cut = {f"{title}, {CUT} characters": [(code, text[:CUT]) for code, text in texts] for title, texts in whole.items()}
-    thai = {"wisesight": posts, "wisesight, with Thai letters": [one for one in posts if _has_thai(one[1])]}
-    return {title: texts for title, texts in (whole | cut | thai).items() if texts}
+    unsettled = [(code, text.split()) for code, text in sib if code in SHARED_SCRIPT]
+    little = {
+        f"sib200, {len(SHARED_SCRIPT)} languages, {told}": [(code, " ".join(words[:n])) for code, words in unsettled]
+        for n, told in ((1, "1 word"), (2, "2 words"))
+    }
+    return {title: texts for title, texts in (whole | cut | little).items() if texts}
 
 
 def _lines(path: Path) -> list[str]:

@@ -12,16 +12,15 @@ from threading import Lock
 from shared.config import Language
 from shared.errors import BadConfig
 from shared.text.normalise import plain
-from shared.text.scripts import HAN, SETTLES, THAI, is_chinese, is_thai, only, weights
+from shared.text.scripts import HAN, SETTLES, THAI, is_chinese, is_thai, only, script_of, weights
 
 UNKNOWN = "n/a"
 ENOUGH_CHARACTERS = 1_000  # of a text that a library looks at; more change nothing but the time
 
-# Evidence is a language's chance times the different letters of the text: a library is nearly as sure of a name or of
-# "asdfgh" as of a word. With this much, py3langid is right on 92 % of the single words that it still names, and on
-# 94 % of two, Indonesian and Malay apart 95 % and 98 % (sib200, train). langdetect is always sure, so letters alone
-# count: 87 % and 88 %.
-LEAST_EVIDENCE = {"py3langid": 1.5, "langdetect": 10.0}
+# Evidence is a language's chance times the different letters of the text: a library is as sure of "asdfgh" as of many
+# a word. With this much, py3langid is right on 92 % of the single words and 93 % of the pairs that it still names, 95 %
+# and 97 % if Indonesian and Malay are one. langdetect is always sure, so letters alone count: 88 % (sib200, train).
+LEAST_EVIDENCE = {"py3langid": 1.5, "langdetect": 9.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +77,14 @@ def _identifier(options: Language) -> Namer:
         text = text[:ENOUGH_CHARACTERS]
         if len(found) > 1:
             text = only(script, text)
-        letters = len(set(filter(str.isalpha, text)))
+        letters = len(set(filter(script_of, text)))
         return _likeliest(chances(text), letters, options) if letters >= options.least_letters else NOBODY_KNOWS
 
     return name
 
 
 def _likeliest(chances: dict[str, float], letters: int, options: Language) -> NamedLanguage:
-    """The best of the languages that are served, unless the text is likely of another, too many remain possible, or
-    its different letters are too few for so small a chance.
-    """
+    """The best of the languages that are served, unless the text is likely of another, or says too little of which."""
     served = sum(chances.values())
     if not served or served < options.least_served_ratio:
         return NOBODY_KNOWS

@@ -8,7 +8,7 @@ THAI, LATIN, HAN, KANA = "THAI", "LATIN", "CJK", "KANA"
 
 # Scripts that one language has to itself in practice, by the first word of their letters' Unicode names. Not here:
 # Latin, Cyrillic, Arabic, Devanagari, Ethiopic and Tibetan, which several languages share. Bengali is here although
-# Assamese shares it, since a library takes everyday Bengali for Assamese. Han without kana is Chinese where `is_chinese` says so.
+# Assamese shares it, since a library takes everyday Bengali for Assamese. Han is here for where `is_chinese` holds.
 SETTLES = {
     THAI: "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my", "HANGUL": "ko", KANA: "ja", HAN: "zh", "BOPOMOFO": "zh",
     "TAMIL": "ta", "BENGALI": "bn", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml", "SINHALA": "si",
@@ -25,13 +25,12 @@ THAI_RATIO, THAI_CLAUSE_RATIO, THAI_CLAUSE_LETTERS = 1 / 2, 1 / 3, 20
 # Kana beside Han that make a text Japanese; the lowest in 30 characters is 7 % (sib200, train), and less is a
 # brand's one "の" in Chinese.
 LEAST_KANA_RATIO = 0.05
-# Han without kana may be a Japanese name or headline, so what makes them Chinese is one that Japanese does not write, or
-# ten. Not written are most simplified forms, which the Japanese code page lacks, and these: the commonest in Chinese that
-# stand in no Japanese sentence (sib200, train), without those of names, and one of everyday talk. Of the first six
-# letters of sentences that tells 81 % of simplified and 45 % of traditional ones, and of Japanese ones none. Of 701
-# Japanese sentences four have no kana among their first ten letters, and none among their first twenty.
-CHINESE = frozenset("些但吃它對將很於是會來沒發經與這們體")
+# Han without kana may be a Japanese name or headline. They are Chinese where there are ten, which 4 of 701 Japanese
+# sentences begin with, or one that Japanese does not write: its code page lacks most simplified forms, and these stand
+# in no Japanese sentence. They are the commonest such in Chinese, names left out, and one of everyday talk. Of the
+# first six letters of a sentence that tells 81 % of simplified, 45 % of traditional, and no Japanese (sib200, train).
 LEAST_HAN = 10
+CHINESE = frozenset("些但吃它對將很於是會來沒發經與這們體")
 
 _SAME = {"HIRAGANA": KANA, "KATAKANA": KANA, "KATAKANA-HIRAGANA": KANA, "IDEOGRAPHIC": HAN}
 _WIDTHS = ("HALFWIDTH", "FULLWIDTH")

@@ -101,15 +101,64 @@ def test_too_little_to_tell_is_unknown(options, text):
     assert identifier(options)(text) == NOTHING
 
 
-@pytest.mark.parametrize("text", ["asdf qwer zxcv", "iPhone", "hello", "zzzz brrr"])
+@each_engine
+@pytest.mark.parametrize(
+    "text", ["Bangkok", "Jakarta", "Kopenhagen", "Björn", "iPhone", "blorping", "florbing", "Киев"]
+)
+def test_a_name_or_an_invented_word_is_unknown(options, text):
+    assert identifier(options)(text) == NOTHING
+
+
+@pytest.mark.parametrize(
+    "text", ["asdfgh", "asdf qwer zxcv", "asdfghjkl asdfghjkl asdfghjkl", "zzzz brrr", "sdf sdf sdf"]
+)
+def test_keyboard_rubbish_is_unknown_however_long(text):
+    assert identifier(PY3LANGID)(text) == NOTHING
+
+
+@pytest.mark.parametrize("text", ["hello", "Wow nice", "good vibes", "hahaha lol", "Koh Samui"])
 def test_what_could_be_many_languages_is_unknown(text):
     assert identifier(PY3LANGID)(text) == NOTHING
 
 
 @each_engine
-@pytest.mark.parametrize("text", ["你好", "谢谢", "謝謝大家", "早安", "好吃"])
-def test_short_chinese_is_never_korean(options, text):
+@pytest.mark.parametrize(
+    "text", ["東京", "東京都庁", "謹賀新年", "緊急地震速報", "国際自然保護連合", "早安", "北京 trip"]
+)
+def test_han_that_may_be_chinese_or_japanese_are_unknown(options, text):
+    assert identifier(options)(text) == NOTHING
+
+
+@each_engine
+@pytest.mark.parametrize("text", ["你好", "谢谢", "好吃", "生日快乐", "這是什麼", "台北市立大安高級中學"])
+def test_han_that_japanese_does_not_write_or_a_row_of_them_are_chinese(options, text):
     assert identifier(options)(text).code == "zh"
+
+
+@each_engine
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("สวัสดี", "th"), ("ดี", "th"), ("안녕", "ko"), ("こんにちは", "ja"), ("東京へ", "ja"), ("תודה", "he")],
+)
+def test_a_script_of_one_language_needs_no_more_than_a_word(options, text, code):
+    assert identifier(options)(text) == NamedLanguage(code, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("thank you so much", "en"),
+        ("bonjour à tous", "fr"),
+        ("danke schön", "de"),
+        ("teşekkür ederim", "tr"),
+        ("dziękuję", "pl"),
+        ("доброе утро", "ru"),
+        ("صباح الخير", "ar"),
+        ("xin chào", "vi"),
+    ],
+)
+def test_a_greeting_that_only_one_language_writes_is_named(text, code):
+    assert identifier(PY3LANGID)(text).code == code
 
 
 @each_engine

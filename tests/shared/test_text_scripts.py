@@ -1,6 +1,6 @@
 import pytest
 
-from shared.text.scripts import HAN, KANA, LATIN, SETTLES, THAI, is_thai, script_of, weights
+from shared.text.scripts import HAN, KANA, LATIN, SETTLES, THAI, is_chinese, is_thai, script_of, weights
 
 ALONE = {
     "th": "พรุ่งนี้ไปทะเล",
@@ -51,6 +51,16 @@ def test_kana_make_han_japanese_and_a_single_kana_in_a_long_chinese_text_does_no
     assert set(weights("東京は雨")) == {KANA}
     assert set(weights("東京雨")) == {HAN}
     assert weights("我們今天一起去公園散步然後看電影再回家吃飯休息の")[HAN] == 23.0
+
+
+@pytest.mark.parametrize("text", ["国际", "國際上很", "trip 这", "台北市立大安高級中學"])
+def test_han_are_chinese_by_one_that_japanese_does_not_write_or_by_ten(text):
+    assert is_chinese(text)
+
+
+@pytest.mark.parametrize("text", ["", "国際", "國際", "髙﨑市", "人々", "台北市立大安高級中", "東京: 2026 ☺ café"])
+def test_fewer_han_that_japanese_writes_too_are_not(text):
+    assert not is_chinese(text)
 
 
 def test_thai_is_settled_by_its_part_of_the_letters():

@@ -11,13 +11,13 @@ from benchmarks.floors import RATIOS, Figure
 from benchmarks.places import NOW, Place, Tell
 from functions.coldstart.build_guest_feed import Desk
 from functions.coldstart.candidates import Candidates
-from functions.coldstart.counters import Counters, relations
-from functions.coldstart.countries import COUNTRIES, SPELLINGS, country_of
-from functions.coldstart.features import FEATURES, Moments, PostsAt
-from functions.coldstart.history import NOBODYS, History, read_history
-from functions.coldstart.ranker import Rankers
 from shared.artifacts import Registry
 from shared.ml import ranking
+from shared.network.counters import Counters, relations
+from shared.network.countries import COUNTRIES, SPELLINGS, country_of
+from shared.network.features import FEATURES, Moments, PostsAt
+from shared.network.history import NOBODYS, History, read_history
+from shared.network.ranker import Rankers
 from shared.store.columns import id_keys, positions, read_columns
 
 Index = NDArray[np.int64]

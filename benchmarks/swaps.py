@@ -21,8 +21,8 @@ from benchmarks import jobs
 from benchmarks.floors import Figure
 from benchmarks.places import NOW, Place, Tell
 from functions.coldstart import build_guest_feed
-from functions.coldstart.countries import COUNTRIES, EVERYWHERE
 from shared.artifacts import Registry
+from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.store import schema
 
 Document = dict[str, Any]

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from functions.coldstart.countries import country_of
 from local.posts import Answer
+from shared.network.countries import country_of
 from shared.store import Store
 
 LONGEST_TEXT = 24

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.coldstart.candidates import Candidates, choose, language_factor, spread
-from functions.coldstart.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
-from functions.coldstart.countries import COUNTRIES, EVERYWHERE, LANGUAGES
-from functions.coldstart.features import FEATURES, Moments, PostsAt
-from functions.coldstart.history import NOBODYS, History, read_history
-from functions.coldstart.ranker import EVERYONE, GLOBAL, Ranker, Rankers, points
 from shared.artifacts import Registry
 from shared.config import Coldstart, GuestFeed
+from shared.network.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
+from shared.network.countries import COUNTRIES, EVERYWHERE, LANGUAGES
+from shared.network.features import FEATURES, Moments, PostsAt
+from shared.network.history import NOBODYS, History, read_history
+from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers, points
 from shared.report import Report
 from shared.store import Store
 from shared.store.guest_feed import Staging, least_rows

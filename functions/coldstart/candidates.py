@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.counters import ENGLISH
-from functions.coldstart.history import Posts
 from shared.config import GuestFeed
+from shared.network.counters import ENGLISH
+from shared.network.history import Posts
 from shared.store import Store
 from shared.store.columns import Columns, distinct, id_keys, known, object_ids, positions
 from shared.store.guest_feed import Entry

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.counters import Counters, relations
-from functions.coldstart.examples import among, pairs
-from functions.coldstart.features import FEATURES, Moments, PostsAt
-from functions.coldstart.history import Events, History
 from shared.clock import hours
 from shared.config import Coldstart
 from shared.ml import ranking
+from shared.network.counters import Counters, relations
+from shared.network.examples import among, pairs
+from shared.network.features import FEATURES, Moments, PostsAt
+from shared.network.history import Events, History
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -7,17 +7,17 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.counters import Counters
-from functions.coldstart.countries import COUNTRIES
-from functions.coldstart.examples import draw_examples, touched_until
-from functions.coldstart.features import FEATURES, decayed_popularity_of, popularity_of
-from functions.coldstart.history import NOBODYS, History, read_history
 from functions.coldstart.holdout import Lists, holdout_lists
-from functions.coldstart.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, Ranker, Rankers
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.clock import hours
 from shared.config import Coldstart
 from shared.ml import trees
+from shared.network.counters import Counters
+from shared.network.countries import COUNTRIES
+from shared.network.examples import draw_examples, touched_until
+from shared.network.features import FEATURES, decayed_popularity_of, popularity_of
+from shared.network.history import NOBODYS, History, read_history
+from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, Ranker, Rankers
 from shared.report import Detail, Report
 from shared.store import Store
 

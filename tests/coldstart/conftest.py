@@ -10,12 +10,12 @@ import pytest
 from pymongo import MongoClient
 
 from functions.coldstart import build_guest_feed, train_coldstart
-from functions.coldstart.counters import Counters
-from functions.coldstart.history import History, read_history
 from shared.artifacts import Registry
 from shared.config import load
+from shared.network.counters import Counters
+from shared.network.history import History, read_history
 from shared.report import Report
-from tests.coldstart.networks import (
+from tests.networks import (
     NOON,
     QUICK,
     SHORT,

@@ -8,16 +8,16 @@ from bson import ObjectId
 
 from functions.coldstart import build_guest_feed
 from functions.coldstart.candidates import choose, language_factor
-from functions.coldstart.counters import relations
-from functions.coldstart.countries import COUNTRIES, EVERYWHERE
-from functions.coldstart.features import FEATURES, Moments, PostsAt
-from functions.coldstart.ranker import COUNTRY, EVERYONE, Rankers, points
 from shared.artifacts import Registry
 from shared.errors import Conflict, Refused
+from shared.network.counters import relations
+from shared.network.countries import COUNTRIES, EVERYWHERE
+from shared.network.features import FEATURES, Moments, PostsAt
+from shared.network.ranker import COUNTRY, EVERYONE, Rankers, points
 from shared.store import schema
 from shared.store.guest_feed import Staging
-from tests.coldstart.networks import HOUR, NOON, QUICK, SHORT
 from tests.factories import account, an_id, engagement, post, topics_of
+from tests.networks import HOUR, NOON, QUICK, SHORT
 
 PARTITIONS = sorted([*COUNTRIES, EVERYWHERE])
 FIELDS: dict[str, Any] = {

@@ -3,11 +3,11 @@ import pytest
 from bson import Decimal128, Int64
 
 from functions.coldstart.candidates import choose, language_factor, quality, spread
-from functions.coldstart.history import read_history
 from shared.config import GuestFeed
+from shared.network.history import read_history
 from shared.store.columns import id_array, id_keys
-from tests.coldstart.networks import HOUR, NOON, QUICK
 from tests.factories import an_id, post
+from tests.networks import HOUR, NOON, QUICK
 
 
 def repetition(name, of, *, author="ben", **fields):

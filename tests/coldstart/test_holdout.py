@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.coldstart.counters import Counters
-from functions.coldstart.countries import COUNTRIES
-from functions.coldstart.examples import touched_until
-from functions.coldstart.features import FEATURES
-from functions.coldstart.history import NOBODYS, read_history
 from functions.coldstart.holdout import holdout_lists
-from tests.coldstart.networks import HOUR, NOON, QUICK
+from shared.network.counters import Counters
+from shared.network.countries import COUNTRIES
+from shared.network.examples import touched_until
+from shared.network.features import FEATURES
+from shared.network.history import NOBODYS, read_history
 from tests.factories import account, engagement, post
+from tests.networks import HOUR, NOON, QUICK
 
 CUT = -48.0
 

@@ -7,12 +7,12 @@ import pytest
 import xgboost
 
 from functions.coldstart import train_coldstart
-from functions.coldstart.countries import COUNTRIES
-from functions.coldstart.features import FEATURES
-from functions.coldstart.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
 from shared.errors import Conflict
 from shared.ml import trees
-from tests.coldstart.networks import NOON, QUICK, copy_artifacts
+from shared.network.countries import COUNTRIES
+from shared.network.features import FEATURES
+from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from tests.networks import NOON, QUICK, copy_artifacts
 
 SECOND = timedelta(seconds=1)
 BY_CHANCE = "20260101T000000Z"

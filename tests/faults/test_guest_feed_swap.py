@@ -15,10 +15,10 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from functions.coldstart import build_guest_feed
-from functions.coldstart.countries import COUNTRIES
 from shared.artifacts import Registry
 from shared.config import Coldstart, GuestFeed
 from shared.errors import Conflict, Refused
+from shared.network.countries import COUNTRIES
 from shared.store import Store, connect, schema
 from shared.store.guest_feed import STAGING, Staging
 from tests.factories import an_id, post

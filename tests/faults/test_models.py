@@ -18,12 +18,13 @@ from pymongo import MongoClient
 
 from functions.artifacts import promote_artifact
 from functions.coldstart import build_guest_feed, train_coldstart
-from functions.coldstart.countries import COUNTRIES
-from functions.coldstart.features import FEATURES
-from functions.coldstart.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
 from shared.config import Coldstart
 from shared.errors import Conflict
-from tests.coldstart.networks import (
+from shared.network.countries import COUNTRIES
+from shared.network.features import FEATURES
+from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from tests.factories import account, an_id, engagement, exposure, post
+from tests.networks import (
     HOUR,
     NOON,
     QUICK,
@@ -34,7 +35,6 @@ from tests.coldstart.networks import (
     write_three_countries,
     write_village,
 )
-from tests.factories import account, an_id, engagement, exposure, post
 
 Document = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -274,7 +274,7 @@ from functions.coldstart import train_coldstart
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.store import open_store
-from tests.coldstart.networks import NOON, QUICK
+from tests.networks import NOON, QUICK
 
 step, calls = sys.argv[1], int(sys.argv[2])
 body, count = getattr(Registry, step), 0

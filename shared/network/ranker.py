@@ -5,9 +5,9 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.features import FEATURES, decayed_popularity_of
 from shared.artifacts import Artifact, Registry
 from shared.ml.trees import Trees
+from shared.network.features import FEATURES, decayed_popularity_of
 
 COUNTRY: Final = "country"
 GLOBAL: Final = "global"

@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.counters import DAY_HOURS, PLACES, RELATIONS, Counters, places, relation_keys
-from functions.coldstart.history import COUNTED, NOBODYS
 from shared.clock import decay
 from shared.ml.features import Feature, FeatureSet
+from shared.network.counters import DAY_HOURS, PLACES, RELATIONS, Counters, places, relation_keys
+from shared.network.history import COUNTED, NOBODYS
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.countries import COUNTRIES, LANGUAGES
-from functions.coldstart.history import COUNTED, LANGUAGE_CODES, NOBODYS, History
 from shared.ml.asof import AsOf
+from shared.network.countries import COUNTRIES, LANGUAGES
+from shared.network.history import COUNTED, LANGUAGE_CODES, NOBODYS, History
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 Index = NDArray[np.int64]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.clock import epoch_ms
 from shared.config import Coldstart
+from shared.network.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
 from shared.store.columns import Columns, id_keys, positions
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE

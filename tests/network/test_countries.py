@@ -1,6 +1,6 @@
 import pytest
 
-from functions.coldstart.countries import COUNTRIES, EVERYWHERE, LANGUAGES, SPELLINGS, country_of
+from shared.network.countries import COUNTRIES, EVERYWHERE, LANGUAGES, SPELLINGS, country_of
 
 
 def test_there_are_250_countries_in_lower_case():

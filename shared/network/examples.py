@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.counters import Counters, relations
-from functions.coldstart.features import Moments, PostsAt
-from functions.coldstart.history import COUNTED, Events, History
 from shared.clock import hours
 from shared.config import Coldstart
+from shared.network.counters import Counters, relations
+from shared.network.features import Moments, PostsAt
+from shared.network.history import COUNTED, Events, History
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]

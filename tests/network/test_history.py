@@ -10,12 +10,12 @@ import pytest
 from bson import DBRef, Decimal128
 from bson.datetime_ms import DatetimeMS
 
-from functions.coldstart.countries import COUNTRIES
-from functions.coldstart.history import COUNTED, LANGUAGE_CODES, NOBODYS, read_history
+from shared.network.countries import COUNTRIES
+from shared.network.history import COUNTED, LANGUAGE_CODES, NOBODYS, read_history
 from shared.store.columns import object_ids
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
-from tests.coldstart.networks import HOUR, NOON, QUICK
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
+from tests.networks import HOUR, NOON, QUICK
 
 ROOT = Path(__file__).parents[2]
 
@@ -266,8 +266,8 @@ def test_hashtags_are_numbered_the_same_in_every_process(store, app, chosen):
     names = [f"tag {number}" for number in range(20)]
     app.contents.insert_many([post(f"p{n}", now=NOON, age_hours=1 + n, hashtags=names[n:]) for n in range(20)])
     program = (
-        "from shared.store import open_store; from functions.coldstart.history import read_history;"
-        "from tests.coldstart.networks import NOON, QUICK;"
+        "from shared.store import open_store; from shared.network.history import read_history;"
+        "from tests.networks import NOON, QUICK;"
         "print(read_history(open_store(), QUICK, now=NOON).posts.topic.tolist())"
     )
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MONGO_URI": chosen.mongo_uri}

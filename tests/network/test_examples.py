@@ -4,13 +4,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from functions.coldstart.countries import COUNTRIES
-from functions.coldstart.examples import draw_examples, touched_until, worth_of_kinds
-from functions.coldstart.history import read_history
 from shared.clock import hours
+from shared.network.countries import COUNTRIES
+from shared.network.examples import draw_examples, touched_until, worth_of_kinds
+from shared.network.history import read_history
 from shared.store.columns import object_ids
-from tests.coldstart.networks import HOUR, NOON, QUICK
 from tests.factories import account, an_id, engagement, exposure, post
+from tests.networks import HOUR, NOON, QUICK
 
 END = -hours(QUICK.holdout)
 START = END - hours(QUICK.examples_span)

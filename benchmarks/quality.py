@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 
 from benchmarks.floors import RATIOS, Figure
 from benchmarks.places import NOW, Place, Tell
-from functions.coldstart.build_guest_feed import Desk
-from functions.coldstart.candidates import Candidates
 from shared.artifacts import Registry
 from shared.ml import ranking
-from shared.network.counters import Counters, relations
 from shared.network.countries import COUNTRIES, SPELLINGS, country_of
-from shared.network.features import FEATURES, Moments, PostsAt
 from shared.network.history import NOBODYS, History, read_history
+from shared.network.margins import Margins
 from shared.network.ranker import Rankers
 from shared.store.columns import id_keys, positions, read_columns
 
@@ -101,24 +98,15 @@ def model_scores(place: Place, history: History, countries: Index) -> tuple[Floa
 
     Returns (n_countries, n_posts) margins, and for how many countries which model answered.
     """
-    posts = history.posts
-    every = np.arange(len(posts))
     rankers = Rankers(Registry(place.store.analytics, place.settings.artifact_keys))
-    options = place.settings.options
-    everything = Candidates(every, posts.author, np.ones(len(posts)), [])
-    desk = Desk(history, everything, rankers, options.guest_feed, options.coldstart)
-    now = PostsAt(Counters(history), every, np.zeros(len(posts)))
+    margins = Margins(history, np.arange(len(history.posts)), rankers, place.settings.options.coldstart)
     answered: dict[str, int] = {}
-    margins = np.empty((len(countries), len(posts)))
-    for row, country in enumerate(countries.tolist()):
-        ranker = desk.ranker_of(country)
-        read_by = relations(np.full(len(posts), country), posts.language)
-        taste = np.full(len(posts), desk.taste_of(country))
-        margins[row] = ranker.margins(FEATURES.matrix(Moments(now, taste, read_by)))
+    for country in countries.tolist():
+        ranker = margins.ranker_of(country)
         key = COUNTRIES[country] if country != NOBODYS else "nobody's"
         name = "its own" if ranker.name == key else {"all": "of all countries"}.get(ranker.name, ranker.name)
         answered[name] = answered.get(name, 0) + 1
-    return margins, answered
+    return np.array([margins.of(country) for country in countries.tolist()]), answered
 
 
 def baselines(history: History, rng: np.random.Generator) -> dict[str, Floats]:

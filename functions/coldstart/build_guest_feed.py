@@ -3,7 +3,6 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 from functions.coldstart.candidates import Candidates, choose, language_factor, spread
 from shared.artifacts import Registry
 from shared.config import Coldstart, GuestFeed
-from shared.network.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
 from shared.network.countries import COUNTRIES, EVERYWHERE, LANGUAGES
-from shared.network.features import FEATURES, Moments, PostsAt
-from shared.network.history import NOBODYS, History, read_history
-from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers, points
+from shared.network.history import NOBODYS, read_history
+from shared.network.margins import Margins
+from shared.network.ranker import Rankers, points
 from shared.report import Report
 from shared.store import Store
 from shared.store.guest_feed import Staging, least_rows
@@ -53,23 +51,21 @@ def write_lists(
     What the lists are made of is given back before they are indexed and checked.
     """
     history = read_history(store, coldstart, now=now)
-    desk = Desk(history, choose(store, history.posts), rankers, options, coldstart)
+    candidates = choose(store, history.posts)
+    desk = Desk(Margins(history, candidates.post, rankers, coldstart), candidates, options)
     written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
     counts = {"posts": len(history.posts), "countries": len(written), "lists": len(desk.lists)}
     return written, counts | {"refused_models": len(rankers.refused)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Desk:
-    """Where the lists are made. No slots, for the sake of what is kept: what two countries share is computed once."""
+    """Where the lists are made; what two countries share is computed once."""
 
-    history: History
+    margins: Margins
     candidates: Candidates
-    rankers: Rankers
     options: GuestFeed
-    coldstart: Coldstart
     lists: dict[Hashable, Best] = field(default_factory=dict)
-    _margins: dict[tuple[str, int], Floats] = field(default_factory=dict)
 
     def write(self, staging: Staging, partition: str) -> int:
         """Write the list of a country, or of everywhere; returns its length."""
@@ -79,59 +75,16 @@ class Desk:
 
     def best(self, country: int) -> Best:
         """The list of a country."""
-        ranker, taste = self.ranker_of(country), self.taste_of(country)
+        ranker, taste = self.margins.ranker_of(country), self.margins.taste_of(country)
         read = LANGUAGES[COUNTRIES[country]] if country != NOBODYS else None
         key = (ranker.name, taste, read)
         if key not in self.lists:
-            self.lists[key] = self._rank(ranker, taste, country)
+            self.lists[key] = self._rank(country)
         return self.lists[key]
 
-    def ranker_of(self, country: int) -> Ranker:
-        """Of the country; of all countries for nobody's."""
-        base = self.coldstart.base_country
-        if country != NOBODYS:
-            return self.rankers.of(COUNTRIES[country], base)
-        return self.rankers.own(GLOBAL, EVERYONE) or self.rankers.of(base, base)
-
-    def taste_of(self, country: int) -> int:
-        """The country whose engagements describe the posts: the first with enough of itself, the base and nobody's."""
-        enough = self._acts_by_country >= self.coldstart.country_positives
-        tastes = (country, COUNTRIES.index(self.coldstart.base_country))
-        return NOBODYS if country == NOBODYS else next((one for one in tastes if enough[one]), NOBODYS)
-
-    def _rank(self, ranker: Ranker, taste: int, country: int) -> Best:
-        relation = relations(np.full(len(self._languages), country), self._languages)
-        if taste == country:
-            margins = ranker.margins(self._described(taste, relation))
-        else:
-            by_relation = self._margins_by_relation(ranker, taste)
-            margins = by_relation[relation_keys(relation, unknown=RELATIONS), np.arange(len(relation))]
-        fits = 1.0 if country == NOBODYS else language_factor(relation, self.options)
-        scores = points(margins) * self.candidates.quality * fits
+    def _rank(self, country: int) -> Best:
+        fits = 1.0 if country == NOBODYS else language_factor(self.margins.relation_to(country), self.options)
+        scores = points(self.margins.of(country)) * self.candidates.quality * fits
         scores = spread(scores, self.candidates.author, self.options.per_author_ratio)
         order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country].copy()  # without the rest behind it
         return order, scores[order]
-
-    def _margins_by_relation(self, ranker: Ranker, taste: int) -> Floats:
-        """(4, n) margins of every candidate, were its language foreign, English, the reader's own or unknown."""
-        key = (ranker.name, taste)
-        if key not in self._margins:
-            each = (np.full(len(self._languages), relation) for relation in (FOREIGN, ENGLISH, HOME, np.nan))
-            self._margins[key] = np.array([ranker.margins(self._described(taste, relation)) for relation in each])
-        return self._margins[key]
-
-    def _described(self, taste: int, relation: Floats) -> NDArray[np.float32]:
-        return FEATURES.matrix(Moments(self._posts, np.full(len(relation), taste), relation))
-
-    @cached_property
-    def _posts(self) -> PostsAt:
-        return PostsAt(Counters(self.history), self.candidates.post, np.zeros(len(self.candidates.post)))
-
-    @cached_property
-    def _languages(self) -> NDArray[np.int64]:
-        return self.history.posts.language[self.candidates.post]
-
-    @cached_property
-    def _acts_by_country(self) -> NDArray[np.int64]:
-        known = self.history.acts.country[self.history.acts.country != NOBODYS]
-        return np.bincount(known, minlength=len(COUNTRIES))

@@ -7,7 +7,6 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.coldstart.holdout import Lists, holdout_lists
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.clock import hours
 from shared.config import Coldstart
@@ -17,6 +16,7 @@ from shared.network.countries import COUNTRIES
 from shared.network.examples import draw_examples, touched_until
 from shared.network.features import FEATURES, decayed_popularity_of, popularity_of
 from shared.network.history import NOBODYS, History, read_history
+from shared.network.holdout import Lists, holdout_lists
 from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, Ranker, Rankers
 from shared.report import Detail, Report
 from shared.store import Store

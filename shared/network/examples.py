@@ -28,6 +28,7 @@ class Examples:
     """Rows to learn from.
 
     post, country  (n,) as in Moments
+    actor          (n,) whose it is: one number per account, -1 where it is not known
     at             (n,) the moment that the row is described at  [hours, 0 is now]
     label          (n,) 1 for an engagement, 0 for what was let pass
     weight         (n,) worth of the row
@@ -35,6 +36,7 @@ class Examples:
 
     post: Index
     country: Index
+    actor: Index
     at: Floats
     label: Floats
     weight: Floats
@@ -74,6 +76,7 @@ def draw_examples(
     return Examples(
         np.concatenate([engaged.post, ignored.post, passed.post]),
         np.concatenate([engaged.country, ignored.country, passed.country]),
+        np.concatenate([engaged.actor, ignored.actor, passed.actor]),
         np.concatenate([engaged.at, ignored.at, passed.at]),
         np.concatenate([engaged.label, ignored.label, np.zeros(len(passed))]),
         np.concatenate([engaged.weight, ignored.weight, np.full(len(passed), passed_weight)]),
@@ -99,7 +102,7 @@ def _engaged(history: History, acts: Events, worth: Floats, options: Coldstart, 
     at = acts.at - rng.random(len(acts)) * hours(options.horizon)
     there = at > history.posts.created[acts.post]
     acts, at = acts.where(there), at[there]
-    return Examples(acts.post, acts.country, at, np.ones(len(acts)), worth[acts.kind])
+    return Examples(acts.post, acts.country, acts.actor, at, np.ones(len(acts)), worth[acts.kind])
 
 
 def _drawn(history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator) -> Examples:
@@ -115,7 +118,8 @@ def _drawn(history: History, engaged: Examples, options: Coldstart, rng: np.rand
     post = np.where(from_new, end - 1 - (drawn * new).astype(np.int64), first + (drawn * number).astype(np.int64))
     chance = (1 - _FROM_NEW) / number + _FROM_NEW * (post >= end - new) / new
     weight = engaged.weight.mean() / options.negatives / number / chance if len(at) else np.empty(0)
-    return Examples(post, np.repeat(engaged.country, options.negatives), at, np.zeros(len(at)), weight)
+    country, actor = (np.repeat(whose, options.negatives) for whose in (engaged.country, engaged.actor))
+    return Examples(post, country, actor, at, np.zeros(len(at)), weight)
 
 
 def _passed_over(history: History, seen: Events, touched: Index, most: int, rng: np.random.Generator) -> Events:

@@ -1,5 +1,6 @@
 """What happened in the network lately, as arrays that refer to each other by position."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,7 @@ class Posts:
     photos, characters  (n_posts,) counts
     language    (n_posts,) index into LANGUAGE_CODES, OTHER_LANGUAGE or UNKNOWN_LANGUAGE
     topic_of, topic     (n_pairs,) post, ascending, and topic of every topic that it has; hashtags stand in where none
+    topic_keys          (n_topics,) what stays the same of a topic in another history
     recast      (n_posts,) a mere repetition
     originals, original_authors  (n_posts,) ids, zeros where there is none
     """
@@ -51,6 +53,7 @@ class Posts:
     language: Index
     topic_of: Index
     topic: Index
+    topic_keys: NDArray[np.uint64]
     recast: NDArray[np.bool_]
     originals: NDArray[np.void]
     original_authors: NDArray[np.void]
@@ -161,7 +164,7 @@ def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime
     columns = {name: column[np.argsort(columns["created"], kind="stable")] for name, column in columns.items()}
     keys = id_keys(columns["id"])
     author = np.unique(id_keys(columns["author"]), return_inverse=True)[1]
-    topic_of, topic = _topics(store, options, keys, start, now)
+    topic_of, topic, topic_keys = _topics(store, options, keys, start, now)
     return Posts(
         ids=columns["id"],
         created=_hours(columns["created"], now),
@@ -172,6 +175,7 @@ def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime
         language=_languages(store, keys),
         topic_of=topic_of,
         topic=topic,
+        topic_keys=topic_keys,
         recast=columns["recast"] == 1,
         originals=columns["original"],
         original_authors=columns["original_author"],
@@ -192,20 +196,30 @@ def _languages(store: Store, posts: NDArray[np.uint64]) -> Index:
 
 def _topics(
     store: Store, options: Coldstart, posts: NDArray[np.uint64], start: datetime, now: datetime
-) -> tuple[Index, Index]:
-    """(post, topic) pairs: topics as contentinfo names them; hashtags that are used often enough for posts without."""
+) -> tuple[Index, Index, NDArray[np.uint64]]:
+    """(post, topic) pairs, and the key of each topic: topics as contentinfo names them; hashtags that are used often
+    enough for posts without."""
     pairs = store.content_topics.pairs()
     topics, topic = np.unique(id_keys(pairs["topic"]), return_inverse=True)
     post = positions(id_keys(pairs["content"]), posts)
     known = post >= 0
     tagged, names = store.posts.hashtags(start, now, options.age_from)
     tags = _by_hashtag(positions(id_keys(tagged), posts), names, set(post[known].tolist()))
-    often = [tags[name] for name in sorted(tags) if len(tags[name]) >= options.hashtag_uses]
-    tag_post = [np.array(posts_of, np.int64) for posts_of in often]
-    tag = [np.full(len(posts_of), len(topics) + number) for number, posts_of in enumerate(often)]
+    often = [name for name in sorted(tags) if len(tags[name]) >= options.hashtag_uses]
+    tag_post = [np.array(tags[name], np.int64) for name in often]
+    tag = [np.full(len(tags[name]), len(topics) + number) for number, name in enumerate(often)]
     of, topics_of = np.concatenate([post[known], *tag_post]), np.concatenate([topic[known], *tag])
     order = np.argsort(of, kind="stable")
-    return of[order], topics_of[order]
+    return of[order], topics_of[order], np.concatenate([topics, *(hashtag_key(name) for name in often)])
+
+
+def hashtag_key(name: str) -> NDArray[np.uint64]:
+    """(1,) the key of a hashtag that stands in for a topic.
+
+    >>> hashtag_key("goal") == hashtag_key("goal"), hashtag_key("goal") == hashtag_key("gold")
+    (array([ True]), array([False]))
+    """
+    return np.frombuffer(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), np.uint64)
 
 
 def _by_hashtag(posts: Index, names: list[list[str]], classified: set[int]) -> dict[str, list[int]]:

@@ -27,14 +27,18 @@ POOL = 1_500
 class Lists:
     """For people of one country, posts that were there at the beginning of the holdout, and which they chose later.
 
-    posts   (n_lists, n_candidates) row of `matrix`
-    chosen  (n_lists, n_candidates)
-    matrix  (n_posts, n_features) as they were known at the beginning of the holdout
+    person     (n_lists,) one number per account
+    posts      (n_lists, n_candidates) row of `matrix`
+    chosen     (n_lists, n_candidates)
+    described  (n_posts,) position among the posts of the history
+    matrix     (n_posts, n_features) as they were known at the beginning of the holdout
     """
 
     country: int
+    person: Index
     posts: Index
     chosen: NDArray[np.bool_]
+    described: Index
     matrix: Matrix
 
     def __len__(self) -> int:
@@ -62,8 +66,8 @@ def holdout_lists(
     for country in np.unique(later.country).tolist():
         lists = list(_lists(later.where(later.country == country), own, pool, options, rng))
         if lists:
-            posts, chosen = (np.array(part) for part in zip(*lists, strict=True))
-            yield _described(country, posts, chosen, counters, cut)
+            person, posts, chosen = (np.array(part) for part in zip(*lists, strict=True))
+            yield _described(country, person, posts, chosen, counters, cut)
 
 
 def _later(history: History, touched: Index, cut: float) -> Events:
@@ -87,8 +91,8 @@ def _by_actor(acts: Events) -> Callable[[int], Index]:
 
 def _lists(
     later: Events, own: Callable[[int], Index], pool: Index, options: Coldstart, rng: np.random.Generator
-) -> Iterator[tuple[Index, NDArray[np.bool_]]]:
-    """Candidates of each person in any order, and which of them were chosen; all of one length."""
+) -> Iterator[tuple[int, Index, NDArray[np.bool_]]]:
+    """Each person's candidates in any order, and which of them were chosen; all of one length."""
     length = min(options.candidates, len(pool))
     actors = np.unique(later.actor)
     if len(actors) > options.lists_per_country:
@@ -100,12 +104,14 @@ def _lists(
         candidates = np.concatenate([chosen, others])
         if len(candidates) == length:
             mixed = rng.permutation(length)
-            yield candidates[mixed], (np.arange(length) < len(chosen))[mixed]
+            yield actor, candidates[mixed], (np.arange(length) < len(chosen))[mixed]
 
 
-def _described(country: int, posts: Index, chosen: NDArray[np.bool_], counters: Counters, cut: float) -> Lists:
+def _described(
+    country: int, person: Index, posts: Index, chosen: NDArray[np.bool_], counters: Counters, cut: float
+) -> Lists:
     distinct, rows = np.unique(posts, return_inverse=True)
     countries = np.full(len(distinct), country)
     languages = relations(countries, counters.posts.language[distinct])
     moments = Moments(PostsAt(counters, distinct, np.full(len(distinct), cut)), countries, languages)
-    return Lists(country, rows.reshape(posts.shape), chosen, FEATURES.matrix(moments))
+    return Lists(country, person, rows.reshape(posts.shape), chosen, distinct, FEATURES.matrix(moments))

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.coldstart.holdout import holdout_lists
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
 from shared.network.examples import touched_until
 from shared.network.features import FEATURES
 from shared.network.history import NOBODYS, read_history
+from shared.network.holdout import holdout_lists
 from tests.factories import account, engagement, post
 from tests.networks import HOUR, NOON, QUICK
 

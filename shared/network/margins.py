@@ -1,0 +1,86 @@
+"""What the ranker of every country says of posts now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.config import Coldstart
+from shared.network.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
+from shared.network.countries import COUNTRIES
+from shared.network.features import FEATURES, Moments, PostsAt
+from shared.network.history import NOBODYS, History
+from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers
+
+Index = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+KINDS_OF_RELATION = RELATIONS + 1  # foreign, English, the reader's own, unknown
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Scores of posts by country. No slots, for the sake of what is kept: what two countries share is computed once.
+
+    history  of the network
+    post     (n,) position among its posts
+    """
+
+    history: History
+    post: Index
+    rankers: Rankers
+    options: Coldstart
+    _by_relation: dict[tuple[str, int], Floats] = field(default_factory=dict)
+
+    def of(self, country: int) -> Floats:
+        """(n,) log odds of an engagement by people of that country; NOBODYS: by people of no known country."""
+        ranker, taste = self.ranker_of(country), self.taste_of(country)
+        relation = self.relation_to(country)
+        if taste == country:
+            return ranker.margins(self._described(taste, relation))
+        return self.by_relation(country)[relation_keys(relation, unknown=RELATIONS), np.arange(len(relation))]
+
+    def by_relation(self, country: int) -> Floats:
+        """(4, n) the same, were the language of every post foreign to them, English, their own or unknown."""
+        ranker, taste = self.ranker_of(country), self.taste_of(country)
+        key = (ranker.name, taste)
+        if key not in self._by_relation:
+            each = (np.full(len(self.post), relation) for relation in (FOREIGN, ENGLISH, HOME, np.nan))
+            self._by_relation[key] = np.array([ranker.margins(self._described(taste, one)) for one in each])
+        return self._by_relation[key]
+
+    def ranker_of(self, country: int) -> Ranker:
+        """Of the country; of all countries for nobody's."""
+        base = self.options.base_country
+        if country != NOBODYS:
+            return self.rankers.of(COUNTRIES[country], base)
+        return self.rankers.own(GLOBAL, EVERYONE) or self.rankers.of(base, base)
+
+    def taste_of(self, country: int) -> int:
+        """The country whose engagements describe the posts: the first with enough of itself, the base and nobody's."""
+        enough = self._acts_by_country >= self.options.country_positives
+        tastes = (country, COUNTRIES.index(self.options.base_country))
+        return NOBODYS if country == NOBODYS else next((one for one in tastes if enough[one]), NOBODYS)
+
+    def with_taste(self) -> Sequence[int]:
+        """The countries whose own engagements describe the posts."""
+        return np.flatnonzero(self._acts_by_country >= self.options.country_positives).tolist()
+
+    def relation_to(self, country: int) -> Floats:
+        """(n,) what the language of each post is to people of that country."""
+        languages = self.history.posts.language[self.post]
+        return relations(np.full(len(languages), country), languages)
+
+    def _described(self, taste: int, relation: Floats) -> NDArray[np.float32]:
+        return FEATURES.matrix(Moments(self._posts, np.full(len(relation), taste), relation))
+
+    @cached_property
+    def _posts(self) -> PostsAt:
+        return PostsAt(Counters(self.history), self.post, np.zeros(len(self.post)))
+
+    @cached_property
+    def _acts_by_country(self) -> Index:
+        known = self.history.acts.country[self.history.acts.country != NOBODYS]
+        return np.bincount(known, minlength=len(COUNTRIES))

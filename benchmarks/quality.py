@@ -11,6 +11,7 @@ from benchmarks.floors import RATIOS, Figure
 from benchmarks.places import NOW, Place, Tell
 from shared.artifacts import Registry
 from shared.ml import ranking
+from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES, SPELLINGS, country_of
 from shared.network.history import NOBODYS, History, read_history
 from shared.network.margins import Margins
@@ -99,7 +100,8 @@ def model_scores(place: Place, history: History, countries: Index) -> tuple[Floa
     Returns (n_countries, n_posts) margins, and for how many countries which model answered.
     """
     rankers = Rankers(Registry(place.store.analytics, place.settings.artifact_keys))
-    margins = Margins(history, np.arange(len(history.posts)), rankers, place.settings.options.coldstart)
+    every = np.arange(len(history.posts))
+    margins = Margins(history, Counters(history), every, rankers, place.settings.options.coldstart)
     answered: dict[str, int] = {}
     for country in countries.tolist():
         ranker = margins.ranker_of(country)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from functions.coldstart.candidates import Candidates, choose, language_factor, spread
 from shared.artifacts import Registry
 from shared.config import Coldstart, GuestFeed
+from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES, EVERYWHERE, LANGUAGES
 from shared.network.history import NOBODYS, read_history
 from shared.network.margins import Margins
@@ -52,7 +53,7 @@ def write_lists(
     """
     history = read_history(store, coldstart, now=now)
     candidates = choose(store, history.posts)
-    desk = Desk(Margins(history, candidates.post, rankers, coldstart), candidates, options)
+    desk = Desk(Margins(history, Counters(history), candidates.post, rankers, coldstart), candidates, options)
     written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
     counts = {"posts": len(history.posts), "countries": len(written), "lists": len(desk.lists)}
     return written, counts | {"refused_models": len(rankers.refused)}

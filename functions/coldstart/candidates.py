@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 from shared.config import GuestFeed
 from shared.network.counters import ENGLISH
 from shared.network.history import Posts
+from shared.network.quality import quality
 from shared.store import Store
-from shared.store.columns import Columns, distinct, id_keys, known, object_ids, positions
+from shared.store.columns import distinct, id_keys, known, object_ids, positions
 from shared.store.guest_feed import Entry
 
 Floats = NDArray[np.float64]
 
 _NO_KEY = id_keys(np.zeros(1, "V12"))[0]
-# Added to what an upstream filter says, so that its worst word pushes a post down without wiping out its order.
-_LEAST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +60,6 @@ def _visible(store: Store, posts: Posts, original: NDArray[np.uint64], refers: N
     """(n_posts,) whether the post that each refers to is published, be it in the window or not."""
     shown = id_keys(store.posts.still_published(object_ids(distinct(posts.originals[refers]))))
     return positions(original, shown) >= 0
-
-
-def quality(said: Columns, posts: NDArray[np.uint64]) -> Floats:
-    """(n_posts,) factor of the upstream filter: sense · diversity · promotion, positive.
-
-    sense      0..1, low for junk. The filter's score counts as its certainty about the class that it names, so that the
-               result is the same whether it means that or the chance of not being junk
-    diversity  0..1, of the words
-    promotion  1 where it found none, 1/2 where it is in doubt, 1/4 where it is sure
-    Where the filter said nothing, a part counts as the mean of what it said of others; 1 where it said nothing of any.
-    """
-    certainty = np.clip(said["junk_score"], 0.0, 1.0)
-    certainty = np.maximum(certainty, 1 - certainty)
-    sense = np.where(said["junk"] == 1, 1 - certainty, np.where(said["junk"] == 0, certainty, np.nan))
-    promotion = np.select([said["promotion"] == value for value in (0.0, 0.5, 1.0)], [1.0, 0.5, 0.25], np.nan)
-    at = positions(id_keys(said["content"]), posts)
-    factor = np.ones(len(posts))
-    for part in (sense + _LEAST, np.clip(said["diversity"], 0.0, 1.0) + _LEAST, promotion):
-        found = np.full(len(posts), np.nan)
-        found[at[at >= 0]] = part[at >= 0]
-        mean = np.nanmean(found) if np.isfinite(found).any() else 1.0
-        factor *= np.where(np.isfinite(found), found, mean)
-    return factor
 
 
 def language_factor(relation: Floats, options: GuestFeed) -> Floats:

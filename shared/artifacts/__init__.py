@@ -1,10 +1,12 @@
 """Models as data: a manifest, bytes, and which version is live.
 
-Lives here: sealing and checking artifacts, candidate → live → retired, aliases.
+Lives here: sealing and checking artifacts, candidate → live → retired, aliases; arrays that are
+published whole.
 Does not live here: how a model is trained or used.
 """
 
 from shared.artifacts.manifest import Artifact, Manifest
 from shared.artifacts.registry import Registry
+from shared.artifacts.snapshots import Snapshots
 
-__all__ = ["Artifact", "Manifest", "Registry"]
+__all__ = ["Artifact", "Manifest", "Registry", "Snapshots"]

@@ -60,13 +60,13 @@ class Artifact:
     def seal(self, keys: Keys) -> Document:
         """The document to store, signed with the first key; Refused when it is too large for one, NotFound for a family
         that there is not."""
-        packed = pack(self.model)
+        packed, family = pack(self.model), family_of(self.manifest.family)
         if len(packed) > MOST_BYTES or len(self.model) > MOST_UNPACKED_BYTES:
             size = f"{len(self.model)} bytes, {len(packed)} packed"
             raise Refused(f"artifact {self.manifest.family}/{self.manifest.key}: {size}, is too large")
         document: Document = {
-            "account": self.manifest.key,
-            "model": family_of(self.manifest.family).kind,
+            "account": family.stored(self.manifest.key),
+            "model": family.kind,
             "artifact": packed,
             "features": list(self.manifest.features),
             "trainedAt": self.manifest.trained_at,
@@ -107,7 +107,7 @@ class Artifact:
 def _manifest(document: Document) -> Manifest:
     return Manifest(
         family=document["family"],
-        key=document["account"],
+        key=str(document["account"]),
         version=document["version"],
         trained_at=document["trainedAt"],
         window=(document["windowFrom"], document["windowTo"]),

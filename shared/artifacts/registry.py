@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from pymongo import DESCENDING, UpdateOne
+from pymongo import DESCENDING, ReplaceOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -21,6 +21,8 @@ from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.manifest import Artifact, Manifest
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
+from shared.store.contents import in_batches
+from shared.store.upserts import replace_older
 
 Document = dict[str, Any]
 Model = TypeVar("Model")
@@ -84,13 +86,42 @@ class Registry:
                 refused.append(str(error))
         return None, refused
 
+    def current(self, family: str, keys: Sequence[str], fingerprint: str) -> dict[str, Artifact]:
+        """The live artifacts of these keys that pass their checks, by key."""
+        stored = {"$in": [family_of(family).stored(key) for key in keys]}
+        found: dict[str, Artifact] = {}
+        for document in self._collection(family).find({"account": stored, "model": family_of(family).kind}):
+            try:
+                artifact = Artifact.unseal(document, self._keys, fingerprint)
+            except StaleModel:
+                continue
+            if artifact.manifest.family == family:
+                found[artifact.manifest.key] = artifact
+        return found
+
+    def windows(self, family: str, fingerprint: str, keys: Sequence[str]) -> dict[str, datetime]:
+        """Until when the live artifacts of these keys have learnt, by key, but for other fingerprints."""
+        stored = [family_of(family).stored(key) for key in keys]
+        shown = {"account": 1, "windowTo": 1, "_id": 0}
+        found: dict[str, datetime] = {}
+        for some in in_batches(stored):
+            query = {"family": family, "fingerprint": fingerprint, "account": {"$in": some}}
+            found |= {str(row["account"]): row["windowTo"] for row in self._collection(family).find(query, shown)}
+        return found
+
+    def outdated(self, family: str, fingerprint: str) -> set[str]:
+        """The keys whose live artifact was made for other features."""
+        query = {"family": family, "fingerprint": {"$ne": fingerprint}}
+        return {str(row["account"]) for row in self._collection(family).find(query, {"account": 1, "_id": 0})}
+
     def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:
         """Make a kept version live by one atomic update, if `instead_of` still is what is live (None: no own model).
 
         Raises NotFound for a version that is not kept, StaleModel for one that fails its checks, Conflict when another
         version was made live meanwhile.
         """
-        sealed = self._versions.find_one({"family": family, "account": key, "version": version}, {"_id": 0})
+        kept = {"family": family, "account": family_of(family).stored(key), "version": version}
+        sealed = self._versions.find_one(kept, {"_id": 0})
         if sealed is None:
             raise NotFound(f"version: no {family}/{key} {version}")
         Artifact.unseal(sealed, self._keys)
@@ -104,6 +135,19 @@ class Registry:
         if not done and self.live_version(family, key) != version:
             raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
         self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}})
+
+    def replace(self, artifacts: Sequence[Artifact], *, at: datetime) -> int:
+        """Make many live at once, each unless one of a later version is; returns how many documents changed.
+
+        For models that are made again rather than rolled back: no other version of theirs is kept.
+        """
+        writes: dict[str, list[ReplaceOne[Document]]] = {}
+        for one in artifacts:
+            family, key, version = one.manifest.family, one.manifest.key, one.manifest.version
+            older = _name(family, key) | {"version": {"$not": {"$gt": version}}}
+            live = one.seal(self._keys) | {"promotedAt": at}
+            writes.setdefault(family, []).append(ReplaceOne(older, live, upsert=True))
+        return sum(replace_older(self._collection(family), some) for family, some in writes.items())
 
     def stand_in(self, family: str, keys: Iterable[str], parent: str, *, at: datetime) -> int:
         """Let `parent` answer for these keys, in place of a model of their own; returns how many documents changed."""
@@ -141,11 +185,12 @@ class Registry:
 
 
 def _name(family: str, key: str) -> Document:
-    return {"account": key, "model": family_of(family).kind}
+    found = family_of(family)
+    return {"account": found.stored(key), "model": found.kind}
 
 
 def _was_live(family: str, key: str) -> Document:
-    return {"family": family, "account": key, "promotedAt": {"$exists": True}}
+    return {"family": family, "account": family_of(family).stored(key), "promotedAt": {"$exists": True}}
 
 
 def _version_of(sealed: Document) -> Document:

@@ -99,6 +99,30 @@ class Coldstart:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    max_positives: int = 60_000  # engagements that become examples, a random part beyond that
+    negatives: int = 10  # posts drawn for each of them that were there at the same moment
+    rounds: int = 100  # trees of the ranker of all members
+    learning_rate: float = 0.1  # of those trees
+    max_depth: int = 6  # of those trees
+    least_lists: int = 50  # people of the holdout that a judgement needs
+    half_weight_acts: float = 0.5  # engagements of an account at which its taste and its country count alike
+    trees_least_acts: int = 30  # engagements that an account needs for trees of its own
+    trees_most_acts: int = 100  # of them, the latest that become examples
+    trees_rounds: int = 30  # trees of one account
+    trees_learning_rate: float = 0.05  # of those trees
+    trees_max_depth: int = 3  # of those trees
+    trees_later_ratio: float = 0.25  # part of an account's engagements, the latest, that its trees are judged by
+    trees_margin: float = 2.0  # standard errors by which they must be better there than the ranker of all members
+    look_every_s: float = 10.0  # seconds after which a container looks whether there are newer posts and rankers
+    recent_posts: int = 50  # posts that an account engaged with last, kept to find others like them
+    accounts_a_message: int = 500  # accounts that are trained at once
+    history_for: timedelta = timedelta(minutes=30)  # how long a container trains from what it has read
+    overlap: timedelta = timedelta(minutes=5)  # how far a plan looks back behind the last one, for late writes
+    full_every: timedelta = timedelta(days=7)  # how often a plan looks at everybody
+
+
+@dataclass(frozen=True, slots=True)
 class GuestFeed:
     rows_per_country: int = 2000  # posts in the feed of one country
     least_rows_ratio: float = 0.5  # part of its former rows that a country must keep, or the feed is not published
@@ -159,6 +183,7 @@ class Options:
     engagement_stats: EngagementStats = field(default_factory=EngagementStats)
     coldstart: Coldstart = field(default_factory=Coldstart)
     guest_feed: GuestFeed = field(default_factory=GuestFeed)
+    members: Members = field(default_factory=Members)
     artifacts: Artifacts = field(default_factory=Artifacts)
     language: Language = field(default_factory=Language)
     topics: Topics = field(default_factory=Topics)

@@ -19,17 +19,29 @@ def fit(
     rounds: int,
     rises: Sequence[int],
     start: bytes | None = None,
+    base: NDArray[np.float64] | None = None,
 ) -> bytes:
-    """Train and return the model as XGBoost's UBJSON; `start` is a model that is continued for `rounds` more.
+    """Train and return the model as XGBoost's UBJSON.
 
     matrix   (n_rows, n_features)
     labels   (n_rows,)
     weights  (n_rows,)
     rises    (n_features,) monotone constraints
+    start    a model that is continued for `rounds` more
+    base     (n_rows,) margins that the model is to add to; its own then begin at 0
     The same input gives the same bytes.
     """
-    data = xgboost.QuantileDMatrix(matrix, labels, weight=weights, nthread=1, max_bin=parameters["max_bin"])
-    constraints = {"monotone_constraints": tuple(rises), "nthread": 1, "seed": 0, "tree_method": "hist"}
+    data = xgboost.QuantileDMatrix(
+        matrix, labels, weight=weights, base_margin=base, nthread=1, max_bin=parameters["max_bin"]
+    )
+    constraints: dict[str, Any] = {
+        "monotone_constraints": tuple(rises),
+        "nthread": 1,
+        "seed": 0,
+        "tree_method": "hist",
+    }
+    if base is not None:
+        constraints["base_score"] = 0.5  # a margin of 0
     booster = xgboost.train({**parameters, **constraints}, data, rounds, xgb_model=start and bytearray(start))
     return bytes(booster.save_raw("ubj"))
 

@@ -68,8 +68,8 @@ def draw_examples(
     acts = _between(history.acts, start, end, country)
     if len(acts) > most:
         acts = acts.where(np.sort(rng.choice(len(acts), most, replace=False)))
-    engaged = _engaged(history, acts, worth, options, rng)
-    ignored = _drawn(history, engaged, options, rng)
+    engaged = engaged_before(history, acts, worth, options, rng)
+    ignored = drawn_against(history, engaged, options, rng)
     seen = _between(history.seen, start, end, country)
     passed = _passed_over(history, seen, touched, int(options.passed_over_ratio * len(engaged)), rng)
     passed_weight = options.passed_over_weight * engaged.weight.sum() / max(len(passed), 1)
@@ -97,7 +97,9 @@ def worth_of_kinds(acts: Events, prior: float) -> Floats:
     return worth
 
 
-def _engaged(history: History, acts: Events, worth: Floats, options: Coldstart, rng: np.random.Generator) -> Examples:
+def engaged_before(
+    history: History, acts: Events, worth: Floats, options: Coldstart, rng: np.random.Generator
+) -> Examples:
     """Each act, described some time before it; acts on posts that were not there yet at that time fall out."""
     at = acts.at - rng.random(len(acts)) * hours(options.horizon)
     there = at > history.posts.created[acts.post]
@@ -105,8 +107,8 @@ def _engaged(history: History, acts: Events, worth: Floats, options: Coldstart, 
     return Examples(acts.post, acts.country, acts.actor, at, np.ones(len(acts)), worth[acts.kind])
 
 
-def _drawn(history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator) -> Examples:
-    """Posts that were there at the same moments, together as heavy as the engagements."""
+def drawn_against(history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator) -> Examples:
+    """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy."""
     created = history.posts.created
     at = np.repeat(engaged.at, options.negatives)
     first = np.searchsorted(created, at - hours(options.window))

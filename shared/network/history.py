@@ -88,50 +88,28 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """The published posts of a window, what was done with them, and, where asked for, what was seen of them."""
+class Actors:
+    """Accounts by id, and users by id as the accounts that own them.
 
-    now: datetime
-    posts: Posts
-    acts: Events
-    seen: Events
-
-
-def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposures: bool = False) -> History:
-    """Everything up to `now` that the features and, with exposures, the examples are made of.
-
-    The large collections are read at the same time, since the wait is the database's.
+    ids      (n_accounts,) ids; an account's number is its position here
+    keys     (n_ids,) of every account, then of every user
+    account  (n_ids,) number of the account
+    country  (n_accounts,) index into COUNTRIES, NOBODYS where it is not known
     """
-    start = now - options.window
-    with ThreadPoolExecutor(2) as threads:
-        reading_acts = threads.submit(store.engagements.acts, start, now)
-        reading_seen = (
-            threads.submit(store.exposures.between, start, now, options.exposures) if with_exposures else None
-        )
-        posts = _read_posts(store, options, start, now)
-        actors = _Actors.read(store)
-        keys = id_keys(posts.ids)
-        acts = _events(reading_acts.result(), "actor", actors, keys, now)
-        nothing = acts.where(np.empty(0, np.int64))
-        seen = _events(reading_seen.result(), "viewer", actors, keys, now) if reading_seen else nothing
-    return History(now, posts, acts, seen)
 
-
-@dataclass(frozen=True, slots=True)
-class _Actors:
-    """Accounts by id, and users by id as the accounts that own them."""
-
+    ids: NDArray[np.void]
     keys: NDArray[np.uint64]
     account: Index
     country: Index
 
     @classmethod
-    def read(cls, store: Store) -> "_Actors":
+    def read(cls, store: Store) -> "Actors":
         accounts, users = store.people.accounts(SPELLINGS), store.people.users()
         account_keys = id_keys(accounts["id"])
         meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [NOBODYS])
         owner = positions(id_keys(users["account"]), account_keys)
         return cls(
+            accounts["id"],
             np.concatenate([account_keys, id_keys(users["id"])]),
             np.concatenate([np.arange(len(account_keys)), owner]),
             meant[accounts["country"]],
@@ -148,7 +126,38 @@ class _Actors:
         return account, np.where(account >= 0, self.country[account], NOBODYS)
 
 
-def _events(columns: Columns, who: str, actors: _Actors, posts: NDArray[np.uint64], now: datetime) -> Events:
+@dataclass(frozen=True, slots=True)
+class History:
+    """The published posts of a window, what was done with them and, where asked for, what was seen of them, by whom."""
+
+    now: datetime
+    posts: Posts
+    actors: Actors
+    acts: Events
+    seen: Events
+
+
+def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposures: bool = False) -> History:
+    """Everything up to `now` that the features and, with exposures, the examples are made of.
+
+    The large collections are read at the same time, since the wait is the database's.
+    """
+    start = now - options.window
+    with ThreadPoolExecutor(2) as threads:
+        reading_acts = threads.submit(store.engagements.acts, start, now)
+        reading_seen = (
+            threads.submit(store.exposures.between, start, now, options.exposures) if with_exposures else None
+        )
+        posts = _read_posts(store, options, start, now)
+        actors = Actors.read(store)
+        keys = id_keys(posts.ids)
+        acts = _events(reading_acts.result(), "actor", actors, keys, now)
+        nothing = acts.where(np.empty(0, np.int64))
+        seen = _events(reading_seen.result(), "viewer", actors, keys, now) if reading_seen else nothing
+    return History(now, posts, actors, acts, seen)
+
+
+def _events(columns: Columns, who: str, actors: Actors, posts: NDArray[np.uint64], now: datetime) -> Events:
     """Events on posts that we know, in the order of time."""
     post = positions(id_keys(columns["content"]), posts)
     kind = columns["kind"].astype(np.int64) if "kind" in columns else np.zeros(len(post), np.int64)

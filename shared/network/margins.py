@@ -17,18 +17,20 @@ from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-KINDS_OF_RELATION = RELATIONS + 1  # foreign, English, the reader's own, unknown
+ROWS_AT_ONCE = 100_000  # that are described at once; more only need more memory
 
 
 @dataclass(frozen=True)
 class Margins:
     """Scores of posts by country. No slots, for the sake of what is kept: what two countries share is computed once.
 
-    history  of the network
-    post     (n,) position among its posts
+    history   of the network
+    counters  of the same
+    post      (n,) position among its posts
     """
 
     history: History
+    counters: Counters
     post: Index
     rankers: Rankers
     options: Coldstart
@@ -50,6 +52,17 @@ class Margins:
             each = (np.full(len(self.post), relation) for relation in (FOREIGN, ENGLISH, HOME, np.nan))
             self._by_relation[key] = np.array([ranker.margins(self._described(taste, one)) for one in each])
         return self._by_relation[key]
+
+    def at(self, post: Index, country: Index, at: Floats) -> Floats:
+        """(m,) the same of any posts for people of any countries at any moments [hours, 0 is now]."""
+        found = np.empty(len(post))
+        for one in np.unique(country).tolist():
+            rows = np.flatnonzero(country == one)
+            for some in np.array_split(rows, max(len(rows) // ROWS_AT_ONCE, 1)):
+                relation = relations(country[some], self.history.posts.language[post[some]])
+                posts, taste = PostsAt(self.counters, post[some], at[some]), np.full(len(some), self.taste_of(one))
+                found[some] = self.ranker_of(one).margins(FEATURES.matrix(Moments(posts, taste, relation)))
+        return found
 
     def ranker_of(self, country: int) -> Ranker:
         """Of the country; of all countries for nobody's."""
@@ -78,7 +91,7 @@ class Margins:
 
     @cached_property
     def _posts(self) -> PostsAt:
-        return PostsAt(Counters(self.history), self.post, np.zeros(len(self.post)))
+        return PostsAt(self.counters, self.post, np.zeros(len(self.post)))
 
     @cached_property
     def _acts_by_country(self) -> Index:

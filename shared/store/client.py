@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from shared.store.engagement_stats import EngagementStatistics
     from shared.store.engagements import Engagements
     from shared.store.exposures import Exposures
+    from shared.store.follows import Follows
     from shared.store.guest_feed import GuestFeed
     from shared.store.labelled_texts import LabelledTexts
     from shared.store.people import People
@@ -110,6 +111,12 @@ class Store:
         from shared.store.exposures import Exposures
 
         return Exposures(self.app)
+
+    @cached_property
+    def follows(self) -> "Follows":
+        from shared.store.follows import Follows
+
+        return Follows(self.app)
 
     @cached_property
     def posts(self) -> "Posts":

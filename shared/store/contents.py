@@ -14,7 +14,7 @@ from pymongo.database import Database
 from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.cluster_time import cluster_time
-from shared.store.expressions import ENGAGEMENTS, LAST_DAY, has_type, is_count, is_moment, object_id, optional
+from shared.store.expressions import ENGAGEMENTS, LAST_DAY, count, has_type, is_count, is_moment, object_id, optional
 
 Document = dict[str, Any]
 Id = TypeVar("Id")
@@ -66,6 +66,17 @@ class Contents:
                 at = ClusterTime(before.time, before.inc)
                 rows = {row["_id"]: row for row in self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)}
             found |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
+        return found
+
+    def popularity(self, ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[datetime, float]]:
+        """When each of these posts was made and how many engagements it has; of published ones only."""
+        counts = {"$add": [count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS]}
+        shown = {"createdAt": 1, "acts": counts}
+        found: dict[ObjectId, tuple[datetime, float]] = {}
+        for some in in_batches(ids):
+            query = {"_id": {"$in": some}, "visibility": PUBLISHED, "createdAt": {"$type": "date"}}
+            rows = self._contents.find(query, shown)
+            found |= {row["_id"]: (row["createdAt"], float(row["acts"])) for row in rows}
         return found
 
     def with_text(self, size: int, before: ObjectId | None) -> list[ObjectId]:

@@ -15,7 +15,7 @@ from bson import DBRef, ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, joined, known, read_columns
+from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.expressions import has_type
 
@@ -61,6 +61,16 @@ class Engagements:
                 "at": ("moment", "$createdAt"),
             },
         )
+
+    def latest(self, since: datetime | None) -> Columns:
+        """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
+        users where an old record names no account; at (n,) when the last such record changed [ms since 1970]."""
+        query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": {"$gte": since}}
+        by_actor = {"_id": {"$ifNull": ["$account", "$user"]}, "at": {"$max": "$updatedAt"}}
+        fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
+        found = read_columns(self._engagements, [{"$match": query}, {"$group": by_actor}], fields)
+        sound = known(found["actor"])
+        return {name: column[sound] for name, column in found.items()}
 
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
         """Who acted on these posts before that moment."""

@@ -87,6 +87,13 @@ ENGAGEMENTS = Collection(
 )
 USERS = Collection("app", "users", key=("_id",), owner="application", indexes=(_by("updatedAt"), _by("ownerAccount")))
 ACCOUNTS = Collection("app", "accounts", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
+RELATIONSHIPS = Collection(
+    "app",
+    "relationships",
+    key=("user", "followedUser"),
+    owner="application",
+    indexes=(_by("user"), _by("followedUser"), _by("updatedAt")),
+)
 FEED_ITEMS = Collection("app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"),))
 CONTENT_INFO = Collection(
     "app",
@@ -158,6 +165,21 @@ GLOBAL_ARTIFACTS = Collection(
     owner="feedkeeper",
     indexes=(_by("account", "model", unique=True),),
 )
+MEMBER_ARTIFACTS = Collection(
+    "analytics",
+    "mlArtifacts_members",
+    key=("account", "model"),
+    owner="feedkeeper",
+    indexes=(_by("account", "model", unique=True),),
+)
+ACCOUNT_ARTIFACTS = Collection(
+    "analytics",
+    "mlArtifacts",
+    key=("account", "model"),
+    owner="feedkeeper",
+    indexes=(_by("account", "model", unique=True),),
+)
+SNAPSHOTS = Collection("analytics", "snapshots", key=("_id",), owner="feedkeeper", indexes=(_by("account"),))
 TOPIC_ARTIFACTS = Collection(
     "analytics",
     "mlArtifacts_topics",
@@ -194,6 +216,7 @@ COLLECTIONS = (
     ENGAGEMENTS,
     USERS,
     ACCOUNTS,
+    RELATIONSHIPS,
     FEED_ITEMS,
     CONTENT_INFO,
     GUEST_FEED,
@@ -206,6 +229,9 @@ COLLECTIONS = (
     CONTENT_FILTERING,
     COUNTRY_ARTIFACTS,
     GLOBAL_ARTIFACTS,
+    MEMBER_ARTIFACTS,
+    ACCOUNT_ARTIFACTS,
+    SNAPSHOTS,
     TOPIC_ARTIFACTS,
     ARTIFACT_VERSIONS,
     WATERMARKS,

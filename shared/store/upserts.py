@@ -2,12 +2,28 @@
 
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 MOST_ATTEMPTS = 10  # a key that is refused more often is not one that another writer just made
 _DUPLICATE_KEY = 11000
+
+
+def replace_older(collection: Collection[dict[str, Any]], writes: list[ReplaceOne[dict[str, Any]]]) -> int:
+    """Replace or insert all, each by a query that only finds what is older; returns how many documents changed.
+
+    Where something newer has the key, the server refuses the insert, and that stays.
+    """
+    try:
+        result = collection.bulk_write(writes, ordered=False)
+        return result.modified_count + result.upserted_count
+    except BulkWriteError as error:
+        if error.details["writeConcernErrors"] or any(
+            one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]
+        ):
+            raise
+        return int(error.details["nModified"] + error.details["nUpserted"])
 
 
 def upsert_all(collection: Collection[dict[str, Any]], writes: list[UpdateOne]) -> int:

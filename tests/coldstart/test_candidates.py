@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from bson import Decimal128, Int64
 
-from functions.coldstart.candidates import choose, language_factor, quality, spread
+from functions.coldstart.candidates import choose, language_factor, spread
 from shared.config import GuestFeed
 from shared.network.history import read_history
+from shared.network.quality import quality
 from shared.store.columns import id_array, id_keys
 from tests.factories import an_id, post
 from tests.networks import HOUR, NOON, QUICK

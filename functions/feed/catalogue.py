@@ -1,0 +1,201 @@
+"""The posts that a feed may show, as arrays in memory: what rankers need of them, and what finds them."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from bson import ObjectId
+from numpy.typing import NDArray
+
+from shared.clock import epoch_ms
+from shared.network.counters import RELATIONS, relation_keys, relations
+from shared.network.history import LANGUAGE_CODES, NOBODYS
+from shared.network.margins import Margins
+from shared.store.columns import id_array, id_keys, positions
+
+NAME = "posts"  # of its snapshot
+
+Index = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+HOUR_MS = 3_600_000.0
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Published posts, oldest first. No slots: what several ask for is computed once.
+
+    ids, created        (n,) ids, and moments                                   [hours since 1970]
+    author, author_ids  (n,) number of the author, (n_authors,) ids
+    language            (n,) as in the history
+    topic_start, topic  (n + 1,) and (n_pairs,): post i has topic[topic_start[i]:topic_start[i + 1]]
+    topic_keys          (n_topics,)
+    popularity          (n,) engagements                                        [count]
+    quality             (n,) factor of the upstream filter, above 0
+    characters          (n,) of the text                                        [count]
+    version_of          (n,) key of the post that it repeats or quotes, its own where it does not
+    recast              (n,) a mere repetition
+    countries, margins  (n_countries,) those with a taste of their own, NOBODYS among them, and (n_countries, n) what
+                        their rankers say                                       [log odds]
+    by_relation         (4, n) the same for any other country, were the language foreign, English, its own or unknown
+    line                (2,) slope and intercept of margins over decayed popularity, for posts that are not here
+    """
+
+    ids: NDArray[np.void]
+    created: Floats
+    author: NDArray[np.int32]
+    author_ids: NDArray[np.void]
+    language: NDArray[np.int16]
+    topic_start: NDArray[np.int32]
+    topic: NDArray[np.int32]
+    topic_keys: NDArray[np.uint64]
+    popularity: NDArray[np.float32]
+    quality: NDArray[np.float32]
+    characters: NDArray[np.int32]
+    version_of: NDArray[np.uint64]
+    recast: NDArray[np.bool_]
+    countries: NDArray[np.int16]
+    margins: NDArray[np.float16]
+    by_relation: NDArray[np.float16]
+    line: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(cls, margins: Margins, quality: Floats, base: int) -> "Catalogue":
+        """Every post of the history, in its order.
+
+        base  the country that stands in for those without a taste of their own
+        """
+        history, posts = margins.history, margins.history.posts
+        first = np.unique(posts.author, return_index=True)[1]
+        counters = margins.counters
+        popularity = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float32)
+        keys, originals = id_keys(posts.ids), id_keys(posts.originals)
+        countries = [NOBODYS, *margins.with_taste()]
+        by_relation = margins.by_relation(base)
+        here = hours_of(history.now)
+        return cls(
+            ids=posts.ids,
+            created=posts.created + here,
+            author=posts.author.astype(np.int32),
+            author_ids=posts.author_ids[first],
+            language=posts.language.astype(np.int16),
+            topic_start=counters.topic_start.astype(np.int32),
+            topic=posts.topic.astype(np.int32),
+            topic_keys=posts.topic_keys,
+            popularity=popularity,
+            quality=quality.astype(np.float32),
+            characters=posts.characters.astype(np.int32),
+            version_of=np.where(originals == id_keys(np.zeros(1, "V12"))[0], keys, originals),
+            recast=posts.recast,
+            countries=np.array(countries, np.int16),
+            margins=np.array([margins.of(one) for one in countries]).astype(np.float16),
+            by_relation=by_relation.astype(np.float16),
+            line=line_through(decayed(popularity.astype(np.float64), -posts.created), by_relation[RELATIONS]),
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything by name, for a snapshot."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @cached_property
+    def later(self) -> Floats:
+        """(n,) posts of the same author since each."""
+        order = np.lexsort((self.created, self.author))
+        counts = np.bincount(self.author, minlength=len(self.author_ids))
+        end = np.cumsum(counts)
+        later = np.empty(len(self))
+        later[order] = end[self.author[order]] - 1 - np.arange(len(self))
+        return later
+
+    @cached_property
+    def newest(self) -> Floats:
+        """(n_authors,) when each author last posted [hours since 1970]."""
+        newest = np.full(len(self.author_ids), -np.inf)
+        np.maximum.at(newest, self.author, self.created)
+        return newest
+
+    @cached_property
+    def author_keys(self) -> NDArray[np.uint64]:
+        return id_keys(self.author_ids)
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.uint64], Index]:
+        keys = id_keys(self.ids)
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order
+
+    @cached_property
+    def _by_author(self) -> tuple[Index, Index]:
+        """Posts author by author, the newest first, and where each author's begin."""
+        order = np.lexsort((-self.created, self.author))
+        return order, np.searchsorted(self.author[order], np.arange(len(self.author_ids) + 1))
+
+    def positions(self, ids: NDArray[np.void]) -> Index:
+        """(m,) where each id stands, -1 where it does not."""
+        if not len(self):
+            return np.full(len(ids), -1)
+        ascending, order = self._sorted
+        keys = id_keys(ids)
+        at = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+        return np.where(ascending[at] == keys, order[at], -1)
+
+    def by_authors(self, authors: list[ObjectId], most: int) -> Index:
+        """The newest posts of each of these authors, at most so many of each."""
+        order, start = self._by_author
+        number = positions(id_keys(id_array(authors)), self.author_keys)
+        parts = [order[start[one] : min(start[one + 1], start[one] + most)] for one in number[number >= 0].tolist()]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def topics_of(self, post: Index) -> tuple[Index, Index]:
+        """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""
+        first = self.topic_start[post].astype(np.int64)
+        number = self.topic_start[post + 1] - first
+        which = np.repeat(np.arange(len(post)), number)
+        within = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
+        return which, self.topic[np.repeat(first, number) + within].astype(np.int64)
+
+    def relation(self, post: Index, country: int) -> Floats:
+        """(m,) what the language of each post is to people of a country."""
+        return relations(np.full(len(post), country), self.language[post].astype(np.int64))
+
+    def country_margins(self, post: Index, country: int) -> Floats:
+        """(m,) what the country's ranker says of these posts, the base country's where it has no taste of its own."""
+        own = np.flatnonzero(self.countries == country)
+        if len(own):
+            return np.asarray(self.margins[own[0], post], np.float64)
+        relation = relation_keys(self.relation(post, country), unknown=RELATIONS)
+        found: Floats = self.by_relation[relation, post].astype(np.float64)
+        return found
+
+    def guess(self, popularity: Floats, age: Floats) -> Floats:
+        """(m,) a margin for posts that are not here, out of their engagements [count] and age [hours]."""
+        return np.asarray(self.line[0] * decayed(popularity, age) + self.line[1])
+
+
+FINGERPRINT = f"{'.'.join(one.name for one in fields(Catalogue))} {len(LANGUAGE_CODES)}"
+
+
+def decayed(popularity: Floats, age: Floats) -> Floats:
+    """The log of engagements, each halved every 24 hours of age [hours]."""
+    return np.asarray(np.log(popularity + 1) - np.maximum(age, 0.0) / 24 * np.log(2))
+
+
+def line_through(x: Floats, y: Floats) -> Floats:
+    """(2,) slope and intercept of the line with the least squares; 1 and 0 where there is nothing to fit.
+
+    >>> line_through(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])).round(6).tolist()
+    [2.0, 1.0]
+    """
+    if len(x) < 2 or np.ptp(x) == 0:
+        return np.array([1.0, 0.0])
+    return np.asarray(np.polyfit(x, y, 1))
+
+
+def hours_of(moment: datetime) -> float:
+    """Hours since 1970."""
+    return float(epoch_ms(moment) / HOUR_MS)

@@ -1,0 +1,148 @@
+"""Where an account's posts are ranked: what a container keeps between two calls, and the chain of who answers.
+
+An account's own model, else the ranker of its country, else the base country's, else popularity with decay: each is
+asked only where the one before it cannot answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from bson import ObjectId
+from numpy.typing import NDArray
+
+from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, decayed, hours_of
+from functions.feed.encounters import FEATURES
+from functions.feed.members import MembersRanker, load_members
+from functions.feed.taste import Taste
+from functions.feed.train_personal import PERSONAL
+from shared.artifacts import Artifact, Registry, Snapshots
+from shared.config import Members
+from shared.errors import StaleModel
+from shared.ml.trees import Trees
+from shared.network.countries import COUNTRIES, country_of
+from shared.network.history import NOBODYS
+from shared.network.ranker import points
+from shared.store import Store
+from shared.store.columns import id_array
+
+Index = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+TASTES_KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """An account's own model, ready to score."""
+
+    version: str
+    taste: Taste
+    trees: Trees | None
+
+    @classmethod
+    def of(cls, artifact: Artifact) -> "Personal":
+        """StaleModel where the bytes are none."""
+        taste = Taste.unpack(artifact.model)
+        return cls(artifact.manifest.version, taste, Trees(taste.trees) if taste.trees else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who the posts are ranked for: an account, its country, and its own model where it has one."""
+
+    account: ObjectId
+    country: int
+    personal: Personal | None
+
+
+class Desk:
+    """One per container."""
+
+    def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
+        self.store, self.options = store, options
+        self._registry, self._snapshots = registry, snapshots
+        self.catalogue: Catalogue | None = None
+        self.members: MembersRanker | None = None
+        self._version = ""
+        self._looked_at: datetime | None = None
+        self._kept: dict[str, Personal] = {}
+        self.refused: list[str] = []
+
+    def look(self, now: datetime) -> None:
+        """Take what was published since the last look, which is not made more often than the options say.
+
+        What cannot be used leaves what was there, and is told in `refused`.
+        """
+        if self._looked_at is not None and abs(now - self._looked_at) < timedelta(seconds=self.options.look_every_s):
+            return
+        self.refused = []
+        head = self._snapshots.head(NAME)
+        if head is not None and head.version != self._version:
+            try:
+                self.catalogue = Catalogue(**self._snapshots.load(NAME, head, FINGERPRINT))
+                self._version = head.version
+            except StaleModel as error:
+                self.refused.append(str(error))
+        members, refused = load_members(self._registry)
+        self.members = members or self.members
+        self.refused += refused
+        self._looked_at = now
+
+    def reader(self, account: ObjectId) -> Reader:
+        """Who asks; NotFound where there is neither such an account nor a model of it."""
+        personal, refused = self._registry.load(PERSONAL, str(account), FEATURES.fingerprint, self._opened)
+        self.refused += refused
+        if personal is not None:
+            return Reader(account, personal.taste.place, personal)
+        country = country_of(self.store.people.country_code(account))
+        return Reader(account, COUNTRIES.index(country) if country else NOBODYS, None)
+
+    def margins(self, reader: Reader, post: Index, now: datetime) -> Floats:
+        """(n,) how likely the account engages with posts of the catalogue [log odds against a post drawn at random]."""
+        assert self.catalogue is not None
+        country = self.catalogue.country_margins(post, reader.country)
+        if reader.personal is None or self.members is None:
+            return country
+        taste, trees = reader.personal.taste, reader.personal.trees
+        met = taste.encounters(self.catalogue, post, country, hours_of(now))
+        own = self.members.margins(met)
+        if trees is not None and taste.base == self.members.version:
+            own = own + trees.margins(FEATURES.matrix(met))
+        weight = taste.acts / (taste.acts + self.options.half_weight_acts)
+        return country + weight * (own - country)
+
+    def scores(self, reader: Reader, ids: Sequence[ObjectId], now: datetime) -> Mapping[ObjectId, float]:
+        """A score above 0 of each post, higher ranks first; 0 for what is no published post."""
+        place = np.full(len(ids), -1) if self.catalogue is None else self.catalogue.positions(id_array(ids))
+        known = np.flatnonzero(place >= 0)
+        scores = np.zeros(len(ids))
+        if len(known):
+            scores[known] = points(self.margins(reader, place[known], now))
+        missing = np.flatnonzero(place < 0)
+        if len(missing):
+            scores[missing] = self._guessed([ids[one] for one in missing.tolist()], now)
+        return dict(zip(ids, scores.tolist(), strict=True))
+
+    def _guessed(self, ids: Sequence[ObjectId], now: datetime) -> Floats:
+        """(n,) scores of posts that are too new, or too old, for the catalogue."""
+        found = self.store.contents.popularity(ids)
+        at = np.array([number for number, one in enumerate(ids) if one in found], np.int64)
+        scores = np.zeros(len(ids))
+        if len(at):
+            rows = [found[ids[number]] for number in at.tolist()]
+            age = np.array([hours_of(now) - hours_of(created) for created, _ in rows])
+            acts = np.array([acts for _, acts in rows])
+            margins = decayed(acts, age) if self.catalogue is None else self.catalogue.guess(acts, age)
+            scores[at] = points(margins)
+        return scores
+
+    def _opened(self, artifact: Artifact) -> Personal:
+        key, version = artifact.manifest.key, artifact.manifest.version
+        kept = self._kept.get(key)
+        if kept is None or kept.version != version:
+            if len(self._kept) >= TASTES_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            kept = self._kept[key] = Personal.of(artifact)
+        return kept

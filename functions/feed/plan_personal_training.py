@@ -1,0 +1,57 @@
+"""Which accounts have something new since their model was trained."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from functions.feed.encounters import FEATURES
+from functions.feed.train_personal import PERSONAL
+from shared.artifacts import Registry
+from shared.clock import epoch_ms
+from shared.config import Members
+from shared.report import Report
+from shared.store import Store
+from shared.store.columns import id_keys, object_ids, positions
+
+NAME = "plan_personal_training"
+
+Send = Callable[[Sequence[Mapping[str, Any]]], None]
+
+
+def run(store: Store, registry: Registry, send: Send, options: Members, *, now: datetime) -> Report:
+    """Queue every account that engaged with something, or followed someone, after its model had learnt.
+
+    Sent twice, a message trains its accounts twice, with the same result.
+    """
+    with store.leases.hold(NAME):
+        period = store.watermarks.period(NAME, options, now=now)
+        if period.late:
+            return Report.late()
+        touched = touched_since(store, period.since)
+        learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched))
+        new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
+        due = sorted(new | registry.outdated(PERSONAL, FEATURES.fingerprint))
+        messages = [{"accounts": some} for some in batches(due, options.accounts_a_message)]
+        send(messages)
+        store.watermarks.advance(NAME, options, period, now=now)
+    return Report(len(touched), len(due), details={"messages": len(messages)})
+
+
+def touched_since(store: Store, since: datetime | None) -> dict[str, int]:
+    """Accounts that did something since then, ever for None, and when they last did [ms since 1970]."""
+    users, acts, follows = store.people.users(), store.engagements.latest(since), store.follows.latest(since)
+    ids = np.concatenate([acts["actor"], follows["user"]])
+    at = np.concatenate([acts["at"], follows["at"]])
+    owner = positions(id_keys(ids), id_keys(users["id"]))
+    account = np.where(owner >= 0, users["account"][owner], ids) if len(users["id"]) else ids
+    touched: dict[str, int] = {}
+    for key, moment in zip(map(str, object_ids(account)), at.tolist(), strict=True):
+        touched[key] = max(touched.get(key, 0), moment)
+    return touched
+
+
+def batches(accounts: list[str], size: int) -> Iterable[list[str]]:
+    """The same in pieces of at most that size."""
+    return (accounts[first : first + size] for first in range(0, len(accounts), size))

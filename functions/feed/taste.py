@@ -1,0 +1,197 @@
+"""What makes an account different from its country, small enough for a document of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from functions.feed.catalogue import Catalogue, hours_of
+from functions.feed.encounters import (
+    LANGUAGE_PRIOR,
+    TOPIC_PRIOR,
+    Encounters,
+    Tastes,
+    language_keys,
+    mean_by,
+    turns,
+)
+from shared.artifacts.snapshots import packed, unpacked
+from shared.errors import StaleModel
+from shared.network.countries import COUNTRIES
+from shared.network.history import NOBODYS
+from shared.store.columns import id_keys
+from shared.store.posts import UNKNOWN_LANGUAGE
+
+Index = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_TOPIC = np.dtype([("key", "<u8"), ("lift", "<f4"), ("acts", "<f4")])
+_AUTHOR = np.dtype([("key", "<u8"), ("acts", "<f4"), ("last", "<f8"), ("followed", "?")])
+_LANGUAGE = np.dtype([("key", "<i2"), ("lift", "<f4")])
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """Affinities of one account, as of the moment that it was trained.
+
+    country    its code; empty where it is not known
+    acts, topic_acts, follows  what it did, of that with how many topics, and how many authors it follows  [count]
+    topics     (n_topics,)     key, lift against the country, acts; each in the order of its keys
+    languages  (n_languages,)  key, lift against the country
+    authors    (n_authors,)    key, acts, when the last was [hours since 1970], whether it is followed
+    posts      (n_posts,)      ids of those that it engaged with last, the newest first
+    trees      XGBoost's UBJSON of what the account adds to the ranker of all members; empty where that is nothing
+    base       version of the ranker that the trees add to
+    tried_at   acts when trees were last fitted, kept or not  [count]
+    """
+
+    country: str
+    acts: float
+    topic_acts: float
+    follows: float
+    topics: NDArray[np.void]
+    languages: NDArray[np.void]
+    authors: NDArray[np.void]
+    posts: NDArray[np.void]
+    trees: bytes = b""
+    base: str = ""
+    tried_at: float = 0.0
+
+    def pack(self) -> bytes:
+        """As an artifact keeps it."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        numbers = np.array([values.pop(name) for name in _NUMBERS])
+        texts = np.array([values.pop("country"), values.pop("base")])
+        trees = np.frombuffer(values.pop("trees"), np.uint8)
+        return packed(values | {"numbers": numbers, "texts": texts, "trees": trees})
+
+    @classmethod
+    def unpack(cls, model: bytes) -> "Taste":
+        """The same again; StaleModel where the bytes are no taste."""
+        found = unpacked(model)
+        try:
+            numbers, texts, trees = (found.pop(name) for name in ("numbers", "texts", "trees"))
+            named: dict[str, Any] = dict(zip(_NUMBERS, numbers.tolist(), strict=True))
+            country, base = texts.tolist()
+            return cls(**found, **named, country=country, base=base, trees=trees.tobytes())  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError):
+            raise StaleModel("the taste of an artifact is not whole") from None
+
+    @property
+    def place(self) -> int:
+        """The country as the history has it."""
+        return COUNTRIES.index(self.country) if self.country in COUNTRIES else NOBODYS
+
+    def encounters(self, catalogue: Catalogue, post: Index, margin: Floats, hour: float) -> Encounters:
+        """The account before posts of the catalogue, (n,) both; `margin` is what the country's ranker says.
+
+        hour  the moment [hours since 1970]
+        """
+        row, topic = catalogue.topics_of(post)
+        of_topic, has_topic = _found(self.topics, catalogue.topic_keys[topic])
+        lift = np.where(has_topic, of_topic["lift"], _unseen(self.topic_acts, TOPIC_PRIOR))
+        author = catalogue.author[post]
+        of_author, has_author = _found(self.authors, catalogue.author_keys[author])
+        followed = np.where(has_author & of_author["followed"], 1.0, 0.0)
+        acted = has_author & (of_author["acts"] > 0)
+        language = catalogue.language[post].astype(np.int64)
+        of_language, has_language = _found(self.languages, language_keys(language))
+        language_lift = np.where(has_language, of_language["lift"], _unseen(self.acts, LANGUAGE_PRIOR))
+        later = catalogue.later[post]
+        return Encounters(
+            margin=margin,
+            topic_lift=mean_by(row, lift, len(post)),
+            topic_acts=mean_by(row, np.where(has_topic, of_topic["acts"], 0.0), len(post)),
+            author_acts=np.where(acted, of_author["acts"], 0.0),
+            author_last=np.where(acted, hour - of_author["last"], np.nan),
+            followed=followed,
+            turn=turns(followed, np.full(len(post), self.follows), later),
+            later=later,
+            silence=hour - catalogue.newest[author],
+            language_lift=np.where(language == UNKNOWN_LANGUAGE, np.nan, language_lift),
+            language=catalogue.relation(post, self.place),
+            acts=np.full(len(post), self.acts),
+            age=hour - catalogue.created[post],
+            popularity=catalogue.popularity[post].astype(np.float64),
+        )
+
+
+_NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
+
+
+def tastes_now(tastes: Tastes, accounts: Index, recent: int) -> Iterator[Taste]:
+    """The taste of each of these accounts as of now; `recent` of the posts that it engaged with last are kept."""
+    history = tastes.history
+    posts, acts = history.posts, history.acts
+    here = hours_of(history.now)
+    author_keys = id_keys(posts.author_ids)[np.unique(posts.author, return_index=True)[1]]
+    order = np.argsort(acts.actor, kind="stable")  # within an account in the order of time
+    start = np.searchsorted(acts.actor[order], [accounts, accounts + 1])
+    followed = np.searchsorted(tastes.follows, [accounts * tastes.authors, (accounts + 1) * tastes.authors])
+    for number, account in enumerate(accounts.tolist()):
+        own = order[start[0, number] : start[1, number]]
+        post = acts.post[own]
+        row, topic = tastes.counters.topics_of(post)
+        topics, topic_acts = np.unique(topic, return_counts=True)
+        languages = np.unique(posts.language[post])
+        follows = tastes.follows[followed[0, number] : followed[1, number]] - account * tastes.authors
+        authors, author_acts = np.unique(np.concatenate([posts.author[post], follows]), return_counts=True)
+        author_acts = author_acts - np.isin(authors, follows)
+        last = np.full(len(authors), -np.inf)
+        np.maximum.at(last, np.searchsorted(authors, posts.author[post]), acts.at[own])
+        country = history.actors.country[account]
+        newest_first = post[::-1]
+        kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])[:recent]]
+        yield Taste(
+            country="" if country == NOBODYS else COUNTRIES[country],
+            acts=float(len(own)),
+            topic_acts=float(len(row)),
+            follows=float(len(follows)),
+            topics=_table(
+                _TOPIC, posts.topic_keys[topics], lift=_of(tastes.topic_lift, account, topics), acts=topic_acts
+            ),
+            languages=_table(_LANGUAGE, language_keys(languages), lift=_of(tastes.language_lift, account, languages)),
+            authors=_table(
+                _AUTHOR,
+                author_keys[authors],
+                acts=author_acts,
+                last=last + here,
+                followed=np.isin(authors, follows),
+            ),
+            posts=posts.ids[kept],
+        )
+
+
+def with_trees(taste: Taste, trees: bytes, base: str) -> Taste:
+    """The same, with what was fitted on what it did so far."""
+    return replace(taste, trees=trees, base=base if trees else "", tried_at=taste.acts)
+
+
+def _of(compute: Any, account: int, things: Index) -> Floats:
+    found: Floats = compute(np.full(len(things), account), things, np.zeros(len(things)))
+    return found
+
+
+def _table(layout: np.dtype[np.void], keys: NDArray[Any], **columns: NDArray[Any]) -> NDArray[np.void]:
+    """A row a key, in their order."""
+    order = np.argsort(keys, kind="stable")
+    table = np.zeros(len(keys), layout)
+    table["key"] = keys[order]
+    for name, values in columns.items():
+        table[name] = values[order]
+    return table
+
+
+def _found(table: NDArray[np.void], keys: NDArray[Any]) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
+    """The row of each key, and whether there is one."""
+    if not len(table):
+        return np.zeros(len(keys), table.dtype), np.zeros(len(keys), bool)
+    at = np.minimum(np.searchsorted(table["key"], keys), len(table) - 1)
+    return table[at], table["key"][at] == keys
+
+
+def _unseen(acts: float, prior: float) -> float:
+    """The lift of what the account never did."""
+    return float(np.log(prior / (acts + prior)))

@@ -1,0 +1,124 @@
+"""A small model for every account: what makes it different from its country."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+from bson import ObjectId
+from numpy.typing import NDArray
+
+from functions.feed import own_trees
+from functions.feed.encounters import FEATURES, Tastes, follow_pairs
+from functions.feed.members import MembersRanker, load_members
+from functions.feed.taste import Taste, tastes_now, with_trees
+from shared.artifacts import Artifact, Manifest, Registry
+from shared.config import Coldstart, Members
+from shared.ml import trees
+from shared.network.counters import Counters
+from shared.network.history import read_history
+from shared.network.margins import Margins
+from shared.network.ranker import Rankers
+from shared.report import Report
+from shared.store import Store
+from shared.store.columns import id_array
+
+PERSONAL = "personal"  # the family of these models
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """What a container trains from: the network as it was at one moment."""
+
+    tastes: Tastes
+    margins: Margins
+    ranker: MembersRanker | None
+
+    @property
+    def read_at(self) -> datetime:
+        return self.tastes.history.now
+
+
+_open: list[Trainer] = []
+
+
+def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Trainer:
+    """The network as it is, or as this container read it not long ago."""
+    if not _open or not now - options.history_for <= _open[0].read_at <= now:
+        history = read_history(store, coldstart, now=now)
+        counters = Counters(history)
+        tastes = Tastes(history, counters, follow_pairs(store, history))
+        margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
+        _open[:] = [Trainer(tastes, margins, load_members(registry)[0])]
+    return _open[0]
+
+
+def run(
+    trainer: Trainer,
+    registry: Registry,
+    coldstart: Coldstart,
+    options: Members,
+    accounts: Sequence[ObjectId],
+    *,
+    now: datetime,
+) -> Report:
+    """Train the model of each of these accounts and make it live, unless a later one is. Safe to repeat.
+
+    Accounts that there are no more are left out. What was done after the trainer read the network is left to the next
+    run, which is why each model says until when it has learnt.
+    """
+    history = trainer.tastes.history
+    number, _ = history.actors.of(id_array(accounts))
+    chosen = np.unique(number[number >= 0])
+    keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
+    tastes = list(tastes_now(trainer.tastes, chosen, options.recent_posts))
+    before = registry.current(PERSONAL, keys, FEATURES.fingerprint)
+    tastes = [kept(taste, before.get(key), trainer.ranker) for taste, key in zip(tastes, keys, strict=True)]
+    due = {one for one, taste in zip(chosen.tolist(), tastes, strict=True) if wants_trees(taste, options)}
+    fitted = 0
+    if due and trainer.ranker:
+        found = own_trees.examples_of(
+            np.array(sorted(due)), trainer.tastes, trainer.margins, trainer.ranker, coldstart, options
+        )
+        for place, one in enumerate(chosen.tolist()):
+            if one in found:
+                tastes[place] = with_trees(tastes[place], own_trees.fit(found[one], options), trainer.ranker.version)
+        fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
+    artifacts = [artifact(key, taste, trainer, coldstart) for key, taste in zip(keys, tastes, strict=True)]
+    written = registry.replace(artifacts, at=now) if artifacts else 0
+    details = {"tried": len(due), "trees": fitted, "unknown": int((number < 0).sum())}
+    return Report(len(accounts), written, details={name: value for name, value in details.items() if value})
+
+
+def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None) -> Taste:
+    """The taste with the trees that the account had, as long as what they add to is live."""
+    if before is None or ranker is None:
+        return taste
+    old = Taste.unpack(before.model)
+    if old.trees and old.base != ranker.version:
+        return taste
+    return replace(taste, trees=old.trees, base=old.base, tried_at=old.tried_at)
+
+
+def wants_trees(taste: Taste, options: Members) -> bool:
+    """Whether there is enough to fit trees on, and a fifth more than when that was last tried."""
+    return taste.acts >= max(options.trees_least_acts, taste.tried_at * 1.2)
+
+
+def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart) -> Artifact:
+    """The taste, as it is kept."""
+    at = trainer.read_at
+    manifest = Manifest(
+        family=PERSONAL,
+        key=key,
+        version=f"{at:%Y%m%dT%H%M%SZ}",
+        trained_at=at,
+        window=(at - coldstart.window, at),
+        features=FEATURES.names,
+        fingerprint=FEATURES.fingerprint,
+        metrics={"acts": taste.acts, "trees": bool(taste.trees)},
+        libraries={"xgboost": trees.version()},
+    )
+    return Artifact(manifest, taste.pack())

@@ -1,0 +1,37 @@
+"""Who follows whom, as arrays; read only.
+
+For example: {_id: ObjectId, user: ObjectId, followedUser: ObjectId, following: true, blocking: false, updatedAt: …}
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.columns import Columns, Kind, known, read_columns
+
+Document = dict[str, Any]
+
+_FIELDS: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "followed": ("id", "$followedUser")}
+
+
+class Follows:
+    def __init__(self, app: Database[Document]) -> None:
+        self._relationships = app[schema.RELATIONSHIPS.name]
+
+    def all(self) -> Columns:
+        """Follows that stand: user (n,) and followed (n,) ids of users."""
+        found = read_columns(self._relationships, [{"$match": {"following": {"$ne": False}}}], _FIELDS)
+        sound = known(found["user"]) & known(found["followed"])
+        return {name: column[sound] for name, column in found.items()}
+
+    def latest(self, since: datetime | None) -> Columns:
+        """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
+        1970]."""
+        query = {} if since is None else {"updatedAt": {"$gte": since}}
+        by_user = {"_id": "$user", "at": {"$max": "$updatedAt"}}
+        fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
+        found = read_columns(self._relationships, [{"$match": query}, {"$group": by_user}], fields)
+        sound = known(found["user"])
+        return {name: column[sound] for name, column in found.items()}

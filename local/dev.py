@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from local.changes import relaying
 from local.functions import Function, all_functions
-from local.runs import fire
+from local.runs import deliver, fire
 from local.screen import Screen
 from relay.meter import Meter
 from shared.store import Store
@@ -41,6 +41,8 @@ def serve(store: Store, screen: Screen, stop: threading.Event) -> None:
                     stop.wait(min(ahead, LOOK_EVERY_S))
                     continue
                 screen.tell(fire(one, due[one]))
+                for queued in deliver():
+                    screen.tell(queued)
                 due[one] = next_due(one, max(due[one], datetime.now(UTC)))  # what came due meanwhile is left out
 
 

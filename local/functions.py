@@ -28,6 +28,9 @@ PIPELINE = (
     "refresh_engagement_stats",
     "train_coldstart",
     "build_guest_feed",
+    "refresh_catalogue",
+    "train_members",
+    "plan_personal_training",
     "prune_artifacts",
 )
 
@@ -38,7 +41,7 @@ class Function:
 
     stem    as its files are named
     domain  folder of its files
-    cron    five fields, UTC; None when a change or a call fires it
+    cron    five fields, UTC; None when a change, a queue or a call fires it
     """
 
     stem: str

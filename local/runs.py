@@ -1,14 +1,18 @@
 """Runs of functions in this process, and what came of them."""
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from local.functions import PIPELINE, Function, function
 from local.terminal import console, say
-from shared.errors import AppError
+from shared.errors import AppError, Unavailable
+from shared.runtime import queue
+from shared.runtime.changes import QUEUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class Run:
     """One call of a handler.
 
     stem      the function
-    fired_by  "schedule", "change ×3"
+    fired_by  "schedule", "change ×3", "queue"
     at        when it began
     seconds   how long it took
     result    what the handler answered; empty where it failed
@@ -49,13 +53,32 @@ def fire(one: Function, due: datetime) -> Run:
     return Run(one.stem, "schedule", at, time.perf_counter() - began, result, failure)
 
 
+def deliver() -> Iterator[Run]:
+    """Hand what waits in the queue of this process to its function, a message at a time, as SQS does."""
+    one = function("train_personal")
+    while queue.waiting:
+        at, began = datetime.now(UTC), time.perf_counter()
+        body = json.dumps(queue.waiting.pop(0))
+        record = {"messageId": uuid4().hex, "body": body, "attributes": {}, "eventSource": QUEUE}
+        returned = one.handler({"Records": [record]}, None)["batchItemFailures"]
+        failure = Unavailable("a message was returned; the log says why") if returned else None
+        yield Run(one.stem, "queue", at, time.perf_counter() - began, {"messages": 1}, failure)
+
+
 def run_and_say(stem: str, now: datetime) -> None:
-    """Run a function and say what it did; a failure is raised."""
+    """Run a function, and what it queues, and say what they did; a failure is raised."""
     with console.status(stem):
         done = fire(function(stem), now)
     if done.failure:
         raise done.failure
     say(stem, done.seconds, done.told)
+    with console.status("train_personal"):
+        queued = list(deliver())
+    for one in queued:
+        if one.failure:
+            raise one.failure
+    if queued:
+        say(queued[0].stem, sum(one.seconds for one in queued), f"messages {len(queued)}")
 
 
 def run_pipeline(now: datetime) -> None:

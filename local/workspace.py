@@ -13,6 +13,7 @@ from local.mongod import mongo_server
 from local.terminal import progress_bars, say
 from shared.config import preset
 from shared.errors import BadConfig
+from shared.runtime import queue
 from shared.store import Store, open_store, schema
 
 HOME = ROOT / ".feedkeeper"
@@ -27,7 +28,9 @@ def workspace(home: Path | None, *, prefix: str = "", started: float | None = No
     """
     began = started or time.perf_counter()
     with mongo_server(home and home / "mongodb") as uri:
-        preset({"MONGO_URI": uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": signing_key(home)})
+        preset(
+            {"MONGO_URI": uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": signing_key(home), "TRAINING_QUEUE": queue.HERE}
+        )
         store = open_store()
         schema.apply(store.app, store.analytics)
         say("MongoDB", time.perf_counter() - began)

@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from local.mongod import mongo_server
 from shared.config import Settings, forget_settings, load
-from shared.runtime import invocation
+from shared.runtime import invocation, queue
 from shared.store import Store, connect, open_store, schema
 
 Document = dict[str, Any]
@@ -87,7 +87,7 @@ def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str
     prefix = f"t{uuid4().hex[:12]}-"
     if "store" in request.fixturenames:
         prefix = _kept.setdefault(mongo_uri, prefix)
-    return {"MONGO_URI": mongo_uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": SIGNING_KEY}
+    return {"MONGO_URI": mongo_uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": SIGNING_KEY, "TRAINING_QUEUE": queue.HERE}
 
 
 @pytest.fixture
@@ -188,6 +188,7 @@ def deployed(environment: dict[str, str], databases: Databases, monkeypatch: pyt
         monkeypatch.setenv(name, value)
     forget_settings()
     open_store.cache_clear()
+    queue.waiting.clear()
     yield
     open_store().client.close()
     open_store.cache_clear()

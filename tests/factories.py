@@ -88,6 +88,13 @@ def exposure(who: str, what: str, *, at: datetime, **fields: Any) -> Document:
     return document | fields
 
 
+def follow(who: str, whom: str, *, at: datetime, **fields: Any) -> Document:
+    """User `who` follows user `whom`."""
+    document: Document = {"_id": an_id(f"{who} follows {whom}"), "user": an_id(who), "followedUser": an_id(whom)}
+    document |= {"following": True, "isFollowPage": False, "visibility": "publish", "createdAt": at, "updatedAt": at}
+    return document | fields
+
+
 def topic(name: str, *parents: str) -> Document:
     """A topic below others."""
     above = [{"_id": an_id(f"topic {parent}"), "slug": parent} for parent in parents]

@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from local.world import WorldOptions, build_world, write_world
-from shared.artifacts import Registry
-from shared.config import Coldstart, GuestFeed, load
+from shared.artifacts import Registry, Snapshots
+from shared.config import Coldstart, GuestFeed, Members, load
 from shared.store import Store, connect, schema
 from tests.conftest import SIGNING_KEY
 from tests.factories import account, engagement, post, user
@@ -39,6 +39,9 @@ QUICK = replace(
     margin=0.0,
 )
 SHORT = GuestFeed(rows_per_country=10)
+QUICK_MEMBERS = Members(
+    max_positives=3_000, negatives=5, rounds=20, least_lists=10, accounts_a_message=50, look_every_s=0.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Network:
     registry: Registry
     environment: dict[str, str]
 
+    @property
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self.store.analytics, load(self.environment).artifact_keys)
+
     def feed(self, country: str) -> list[Document]:
         return list(self.store.app.guestfeeditems.find({"countryCode": country}).sort("_id", 1))
 
@@ -56,7 +63,13 @@ class Network:
         return self.store.app.list_collection_names(filter={"name": {"$regex": "^guestfeeditemstemp"}})
 
 
-ARTIFACTS = (schema.COUNTRY_ARTIFACTS, schema.GLOBAL_ARTIFACTS, schema.ARTIFACT_VERSIONS)
+ARTIFACTS = (
+    schema.COUNTRY_ARTIFACTS,
+    schema.GLOBAL_ARTIFACTS,
+    schema.MEMBER_ARTIFACTS,
+    schema.ACCOUNT_ARTIFACTS,
+    schema.ARTIFACT_VERSIONS,
+)
 
 
 def index_artifacts(analytics: Database[Document]) -> None:
@@ -67,7 +80,8 @@ def index_artifacts(analytics: Database[Document]) -> None:
 
 def copy_artifacts(source: Database[Document], target: Database[Document]) -> None:
     for one in ARTIFACTS:
-        target[one.name].insert_many(source[one.name].find())
+        if documents := list(source[one.name].find()):
+            target[one.name].insert_many(documents)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ asked only where the one before it cannot answer.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 from bson import ObjectId
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, decayed, hours_of
 from functions.feed.encounters import FEATURES
 from functions.feed.members import MembersRanker, load_members
-from functions.feed.taste import Taste
-from functions.feed.train_personal import PERSONAL
+from functions.feed.taste import PERSONAL, Taste
 from shared.artifacts import Artifact, Registry, Snapshots
 from shared.config import Members
 from shared.errors import StaleModel
@@ -57,8 +57,14 @@ class Reader:
     personal: Personal | None
 
 
+@lru_cache(maxsize=1)
+def open_desk(store: Store, keys: tuple[bytes, ...], options: Members) -> "Desk":
+    """The desk of this container; `keys` are those that artifacts are signed with."""
+    return Desk(store, Registry(store.analytics, keys), Snapshots(store.analytics, keys), options)
+
+
 class Desk:
-    """One per container."""
+    """Who ranks; it looks for what is new by itself."""
 
     def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
         self.store, self.options = store, options

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from functions.feed.encounters import FEATURES
-from functions.feed.train_personal import PERSONAL
+from functions.feed.taste import PERSONAL
 from shared.artifacts import Registry
 from shared.clock import epoch_ms
 from shared.config import Members

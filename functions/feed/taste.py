@@ -24,6 +24,8 @@ from shared.network.history import NOBODYS
 from shared.store.columns import id_keys
 from shared.store.posts import UNKNOWN_LANGUAGE
 
+PERSONAL = "personal"  # the family of artifacts that keep these
+
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 

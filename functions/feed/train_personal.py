@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from functions.feed import own_trees
 from functions.feed.encounters import FEATURES, Tastes, follow_pairs
 from functions.feed.members import MembersRanker, load_members
-from functions.feed.taste import Taste, tastes_now, with_trees
+from functions.feed.taste import PERSONAL, Taste, tastes_now, with_trees
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart, Members
 from shared.ml import trees
@@ -23,7 +23,7 @@ from shared.report import Report
 from shared.store import Store
 from shared.store.columns import id_array
 
-PERSONAL = "personal"  # the family of these models
+MOST = 2_000  # accounts of one message
 
 Index = NDArray[np.int64]
 
@@ -55,12 +55,17 @@ def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options
     return _open[0]
 
 
+def forget() -> None:
+    """Read the network again at the next call."""
+    _open.clear()
+
+
 def run(
     trainer: Trainer,
     registry: Registry,
     coldstart: Coldstart,
     options: Members,
-    accounts: Sequence[ObjectId],
+    accounts: Sequence[str],
     *,
     now: datetime,
 ) -> Report:
@@ -70,7 +75,7 @@ def run(
     run, which is why each model says until when it has learnt.
     """
     history = trainer.tastes.history
-    number, _ = history.actors.of(id_array(accounts))
+    number, _ = history.actors.of(id_array(map(ObjectId, accounts)))
     chosen = np.unique(number[number >= 0])
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
     tastes = list(tastes_now(trainer.tastes, chosen, options.recent_posts))

@@ -18,18 +18,20 @@ MIN_KEY_BYTES = 16
 class Settings:
     """Everything that a deployment decides. It has no repr, so that no log line can leak a secret.
 
-    mongo_uri      connection string of a replica set; secret
-    app_db         database of the application, prefix included
-    analytics_db   database of ours, prefix included
-    artifact_keys  signing keys of artifacts, newest first: the first signs, all verify; secret, empty where none is
-                   given
-    options        tunables of the jobs
+    mongo_uri       connection string of a replica set; secret
+    app_db          database of the application, prefix included
+    analytics_db    database of ours, prefix included
+    artifact_keys   signing keys of artifacts, newest first: the first signs, all verify; secret, empty where none is
+                    given
+    training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
+    options         tunables of the jobs
     """
 
     mongo_uri: str
     app_db: str
     analytics_db: str
     artifact_keys: tuple[bytes, ...]
+    training_queue: str
     options: Options
 
 
@@ -72,6 +74,7 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         app_db=prefix + (environment.get("APP_DB") or "app-db"),
         analytics_db=prefix + (environment.get("ANALYTICS_DB") or "analytics-db"),
         artifact_keys=_keys(environment, fetch_secret),
+        training_queue=environment.get("TRAINING_QUEUE", ""),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
 

@@ -13,7 +13,7 @@ COUNTRY: Final = "country"
 GLOBAL: Final = "global"
 EVERYONE: Final = "all"  # the key of the model of all countries
 
-_MOST_MARGIN = 30.0
+_MOST_MARGIN = 300.0  # beyond it, a score would be no number that a float holds
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]

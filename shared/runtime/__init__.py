@@ -5,7 +5,19 @@ Does not live here: anything that knows what a job does.
 """
 
 from shared.runtime.changes import Changes, on_change
-from shared.runtime.demand import Request, on_demand
+from shared.runtime.demand import Request, on_call, on_demand
+from shared.runtime.queue import Message, on_queue, send_to_training
 from shared.runtime.schedule import Tick, on_schedule
 
-__all__ = ["Changes", "Request", "Tick", "on_change", "on_demand", "on_schedule"]
+__all__ = [
+    "Changes",
+    "Message",
+    "Request",
+    "Tick",
+    "on_call",
+    "on_change",
+    "on_demand",
+    "on_queue",
+    "on_schedule",
+    "send_to_training",
+]

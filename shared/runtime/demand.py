@@ -1,6 +1,6 @@
 """Functions that someone calls with a payload."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -8,9 +8,12 @@ from typing import Any
 
 from shared.errors import BadEvent
 from shared.report import Report
-from shared.runtime.invocation import Handler, invoke
+from shared.runtime.invocation import Handler, as_known, invoke, say_failed
+from shared.runtime.queue import is_id
 
 LONGEST_TEXT = 128
+
+Answer = tuple[Mapping[str, Any], Report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,23 @@ class Request:
         value = self.payload.get(field)
         if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
             raise BadEvent(f"{field}: needs a text of 1 to {LONGEST_TEXT} characters")
+        return value
+
+    def id(self, *fields: str) -> str:
+        """The first of these fields that is there, as the text of an id; BadEvent names it otherwise."""
+        field = next((one for one in fields if one in self.payload), fields[0])
+        value = self.payload.get(field)
+        if not is_id(value):
+            raise BadEvent(f"{field}: needs an id, 24 hexadecimal digits")
+        return str(value)
+
+    def texts(self, field: str, most: int) -> list[str]:
+        """The field as a list of at most `most` short texts; BadEvent names it otherwise."""
+        value = self.payload.get(field)
+        if not isinstance(value, list) or len(value) > most:
+            raise BadEvent(f"{field}: needs a list of at most {most} texts")
+        if not all(isinstance(one, str) and len(one) <= LONGEST_TEXT for one in value):
+            raise BadEvent(f"{field}: holds what is no text of at most {LONGEST_TEXT} characters")
         return value
 
 
@@ -42,3 +62,36 @@ def on_demand(body: Callable[[Request], Report]) -> Handler:
         return invoke(name, event, context, work)
 
     return handler
+
+
+def on_call(sorry: Callable[[Any, str], Mapping[str, Any]]) -> Callable[[Callable[[Request], Answer]], Handler]:
+    """Make a Lambda handler for direct calls out of a body that returns its answer and a report of what it did.
+
+    sorry  makes the answer where that fails, out of the payload and the reason: callers of this kind take no errors.
+           It is told nothing of a failure that nobody foresaw but its kind
+    """
+
+    def decorate(body: Callable[[Request], Answer]) -> Handler:
+        name = body.__module__.rpartition(".")[2]
+
+        @wraps(body)
+        def handler(event: Any, context: Any) -> Any:
+            answers: list[Mapping[str, Any]] = []
+
+            def work() -> Report:
+                try:
+                    if not isinstance(event, dict):
+                        raise BadEvent(f"event: a call needs an object, not {type(event).__name__}")
+                    answer, report = body(Request(event, datetime.now(UTC)))
+                except Exception as error:  # noqa: BLE001 - this is where failures become answers
+                    say_failed(error)
+                    answer, report = sorry(event, str(as_known(error))), Report(details={"failed": 1})
+                answers.append(answer)
+                return report
+
+            invoke(name, event, context, work)
+            return answers[0] if answers else None
+
+        return handler
+
+    return decorate

@@ -44,7 +44,7 @@ def import_alone(
     return subprocess.run(
         [str(interpreter(VERSION)), "-I", "-S", "-B", "-c", IMPORT, json.dumps(reachable), module],
         cwd=folder,
-        env=function["Environment"]["Variables"],
+        env={name: str(value) for name, value in function["Environment"]["Variables"].items()},
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,6 @@ from threading import Barrier, Thread
 import pytest
 
 from shared.artifacts import Artifact, Manifest, Registry
-from shared.artifacts.families import FAMILIES
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from tests.conftest import SIGNING_KEY
 
@@ -172,19 +171,19 @@ def test_a_damaged_newest_is_none(versions, databases):
 
 
 def test_each_family_has_its_kind_and_its_collection(registry, artifact, databases, noon):
-    kinds = {"country": "xgboost", "global": "xgboost", "topics": "linear"}
+    kinds = {"country": "xgboost", "global": "xgboost", "members": "xgboost", "topics": "linear"}
     for family in kinds:
         registry.add(artifact("v1", family=family))
         registry.promote(family, "th", "v1", instead_of=None, at=noon)
 
-    found = {family: databases.analytics[f"mlArtifacts_{family}"].find_one({"account": "th"}) for family in FAMILIES}
+    found = {family: databases.analytics[f"mlArtifacts_{family}"].find_one({"account": "th"}) for family in kinds}
     assert {family: one["model"] for family, one in found.items()} == kinds
 
 
 def test_an_artifact_of_an_unknown_family_is_not_kept(registry, artifact, snapshot):
     before = snapshot()
 
-    with pytest.raises(NotFound, match="family: no bots, only country, global, topics"):
+    with pytest.raises(NotFound, match="family: no bots, only country, global, members, personal, snapshot, topics"):
         registry.add(artifact("v1", family="bots"))
 
     assert snapshot() == before

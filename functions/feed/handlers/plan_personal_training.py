@@ -1,0 +1,20 @@
+"""Queue the accounts that have something new since their model was trained.
+
+Trigger   schedule, daily
+Reads     app.engagements, app.relationships, app.users, analytics.mlArtifacts
+Writes    the queue of train_personal
+"""
+
+from functions.feed import plan_personal_training
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule, send_to_training
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    return plan_personal_training.run(store, registry, send_to_training, chosen.options.members, now=tick.time)

@@ -1,0 +1,22 @@
+"""Describe every published post for the ranking of members' feeds.
+
+Trigger   schedule, every 5 minutes
+Reads     app.contents, app.engagements, app.contentinfo, app.accounts, app.users, analytics.contentfiltering,
+          analytics.mlArtifacts_country
+Writes    analytics.snapshots
+"""
+
+from functions.feed import refresh_catalogue
+from shared.artifacts import Registry, Snapshots
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    snapshots = Snapshots(store.analytics, chosen.artifact_keys)
+    return refresh_catalogue.run(store, registry, snapshots, chosen.options.coldstart, now=tick.time)

@@ -1,0 +1,23 @@
+"""Train a small model for each of some accounts.
+
+Trigger   queue, from plan_personal_training
+Reads     app.contents, app.engagements, app.relationships, app.accounts, app.users, app.contentinfo,
+          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_members
+Writes    analytics.mlArtifacts
+"""
+
+from functions.feed import train_personal
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Message, on_queue
+from shared.store import open_store
+
+
+@on_queue
+def handler(message: Message) -> Report:
+    store, options = open_store(), settings().options
+    registry = Registry(store.analytics, settings().artifact_keys)
+    trainer = train_personal.open_trainer(store, registry, options.coldstart, options.members, now=message.time)
+    accounts = message.ids("accounts", train_personal.MOST)
+    return train_personal.run(trainer, registry, options.coldstart, options.members, accounts, now=message.time)

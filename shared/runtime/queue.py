@@ -1,0 +1,112 @@
+"""Functions that a queue feeds, and what is sent to a queue."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from itertools import islice
+from typing import Any
+
+from shared.config import settings
+from shared.errors import BadConfig, BadEvent, Unavailable
+from shared.report import Report
+from shared.runtime.changes import is_queue
+from shared.runtime.invocation import Handler, invoke, say_failed
+
+MOST_ENTRIES = 10  # that SQS takes a call
+HERE = "here"  # in place of a queue's URL: messages wait in this process, for who runs the functions in it
+
+waiting: list[dict[str, Any]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its body, how often it was received, and the moment it came."""
+
+    body: Mapping[str, Any]
+    attempt: int
+    time: datetime
+
+    def ids(self, field: str, most: int) -> list[str]:
+        """The field as a list of at most `most` ids, 24 hexadecimal digits each; BadEvent names it otherwise."""
+        value = self.body.get(field)
+        if not isinstance(value, list) or len(value) > most:
+            raise BadEvent(f"{field}: needs a list of at most {most} ids")
+        wrong = next((one for one in value if not is_id(one)), None)
+        if wrong is not None:
+            raise BadEvent(f"{field}: holds what is no id")
+        return value
+
+
+def is_id(value: Any) -> bool:
+    """Whether it is the text of an ObjectId.
+
+    >>> is_id("65f0a1b2c3d4e5f60718293a"), is_id("zz"), is_id({"$ne": None})
+    (True, False, False)
+    """
+    return isinstance(value, str) and len(value) == 24 and all(digit in "0123456789abcdefABCDEF" for digit in value)
+
+
+def on_queue(body: Callable[[Message], Report]) -> Handler:
+    """Make `body` a Lambda handler for the messages of a queue, called once for each.
+
+    SQS is told which messages failed, and sends them again; after the last time they wait in the dead-letter queue.
+    """
+    name = body.__module__.rpartition(".")[2]
+
+    @wraps(body)
+    def handler(event: Any, context: Any) -> Any:
+        failed: list[str] = []
+
+        def work() -> Report:
+            if not is_queue(event):
+                raise BadEvent("event: needs Records of a queue")
+            now, reports = datetime.now(UTC), []
+            for record in event["Records"]:
+                try:
+                    reports.append(body(_message(record, now)))
+                except Exception as error:  # noqa: BLE001 - this is where failures become answers
+                    say_failed(error, message=str(record.get("messageId")))
+                    failed.append(str(record.get("messageId")))
+            report = Report.together(reports)
+            told = {"returned": len(failed)} if failed else {}
+            return Report(report.read, report.written, report.removed, report.malformed, {**report.details, **told})
+
+        answer = invoke(name, event, context, work)
+        return answer and {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+    return handler
+
+
+def _message(record: Mapping[str, Any], now: datetime) -> Message:
+    try:
+        body = json.loads(record.get("body") or "")
+    except (ValueError, TypeError, RecursionError):
+        raise BadEvent("body: is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadEvent("body: needs an object")
+    received = record.get("attributes", {}).get("ApproximateReceiveCount", "1")
+    return Message(body, int(received), now)
+
+
+def send_to_training(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Queue messages for train_personal; Unavailable where SQS does not take them, BadConfig without a queue."""
+    url = settings().training_queue
+    if not url:
+        raise BadConfig("TRAINING_QUEUE is missing")
+    if url == HERE:
+        waiting.extend(dict(one) for one in messages)
+        return
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client, rest = boto3.client("sqs"), iter(messages)
+    while some := list(islice(rest, MOST_ENTRIES)):
+        entries = [{"Id": str(number), "MessageBody": json.dumps(one)} for number, one in enumerate(some)]
+        try:
+            failed = client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", ())
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable(f"SQS cannot be reached: {type(error).__name__}") from None
+        if failed:
+            raise Unavailable(f"SQS does not take {len(failed)} messages: {failed[0].get('Code')}")

@@ -1,0 +1,61 @@
+"""A world with the models of its countries and members, and small networks for tests that write."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from functions.coldstart import train_coldstart
+from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
+from functions.feed.desk import Desk
+from tests.networks import NOON, QUICK, QUICK_MEMBERS, Network, opened, write_three_countries, write_village
+
+
+def train_everything(network: Network) -> list[dict[str, Any]]:
+    """What the functions do one after the other; returns the messages that were queued."""
+    store, registry = network.store, network.registry
+    train_coldstart.run(store, registry, QUICK, now=NOON)
+    refresh_catalogue.run(store, registry, network.snapshots, QUICK, now=NOON)
+    train_members.run(store, registry, QUICK, QUICK_MEMBERS, now=NOON)
+    return train_accounts(network)
+
+
+def train_accounts(network: Network, now: datetime = NOON) -> list[dict[str, Any]]:
+    """Plan, and train what was queued, from what the network is now."""
+    messages: list[Any] = []
+    plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, now=now)
+    train_personal.forget()
+    trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
+    for one in messages:
+        train_personal.run(trainer, network.registry, QUICK, QUICK_MEMBERS, one["accounts"], now=now)
+    return messages
+
+
+def desk_of(network: Network) -> Desk:
+    return Desk(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
+
+
+@pytest.fixture(scope="session")
+def world(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[Network]:
+    """Three countries with every model; to be read only."""
+    with opened(mongo_uri, client) as network:
+        write_three_countries(network)
+        train_everything(network)
+        yield network
+
+
+@pytest.fixture
+def village(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[Network]:
+    """Thirty posts, three readers, no models."""
+    with opened(mongo_uri, client) as network:
+        write_village(network.store)
+        yield network
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """No test trains from what another has read."""
+    yield
+    train_personal.forget()

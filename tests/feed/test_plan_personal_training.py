@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+
+from functions.feed import plan_personal_training, train_personal
+from shared.errors import Unavailable
+from tests.factories import account, an_id, engagement, follow, user
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
+
+
+def plan(network, now=NOON, send=None, **options):
+    messages: list[Any] = []
+    report = plan_personal_training.run(
+        network.store, network.registry, send or messages.extend, QUICK_MEMBERS, now=now
+    )
+    return report, [one for message in messages for one in message["accounts"]]
+
+
+def train(network, accounts, now=NOON):
+    train_personal.forget()
+    trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
+    return train_personal.run(trainer, network.registry, QUICK, QUICK_MEMBERS, accounts, now=now)
+
+
+def named(*names):
+    return sorted(str(an_id(f"account of {name}")) for name in names)
+
+
+def test_everybody_who_ever_engaged_is_planned_at_first(village):
+    village.store.app.accounts.insert_one(account("account of lurker", now=NOON))
+
+    report, accounts = plan(village)
+
+    assert sorted(accounts) == named("thai", "american", "nomad")
+    assert report.as_dict() == {"read": 3, "written": 3, "messages": 1}
+
+
+def test_then_only_who_did_something_since_the_model_had_learnt(village):
+    _, everyone = plan(village)
+    train(village, everyone)
+    village.store.app.engagements.insert_one(engagement("nomad", "p1", at=NOON + HOUR))
+
+    _, accounts = plan(village, NOON + 2 * HOUR)
+
+    assert accounts == named("nomad")
+
+
+def test_who_took_something_back_and_who_follows_somebody_new_has_something_new(village):
+    _, everyone = plan(village)
+    train(village, everyone)
+    app, later = village.store.app, NOON + HOUR
+    app.engagements.update_one(
+        {"account": an_id("account of thai")}, {"$set": {"visibility": "deleted", "updatedAt": later}}
+    )
+    app.relationships.insert_one(follow("american", "author 1", at=later))
+
+    _, accounts = plan(village, NOON + 2 * HOUR)
+
+    assert sorted(accounts) == named("american", "thai")
+
+
+def test_what_was_planned_but_never_trained_is_planned_again_by_the_next_full_run(village):
+    plan(village)
+
+    _, none = plan(village, NOON + HOUR)
+    _, again = plan(village, NOON + QUICK_MEMBERS.full_every)
+
+    assert none == []
+    assert sorted(again) == named("american", "nomad", "thai")
+
+
+def test_a_model_for_other_features_is_made_again(village):
+    _, everyone = plan(village)
+    train(village, everyone)
+    old = {"account": an_id("account of thai")}
+    village.store.analytics.mlArtifacts.update_one(old, {"$set": {"fingerprint": "of yesterday"}})
+
+    _, accounts = plan(village, NOON + HOUR)
+
+    assert accounts == named("thai")
+
+
+def test_an_old_record_without_an_account_is_its_users_account(village):
+    village.store.app.users.insert_one(user("old", now=NOON))
+    act = engagement("old", "p1", at=NOON - HOUR)
+    del act["account"]
+    village.store.app.engagements.insert_one(act)
+
+    _, accounts = plan(village)
+
+    assert sorted(accounts) == named("american", "nomad", "old", "thai")
+
+
+def test_many_accounts_go_in_several_messages(world):
+    messages: list[Any] = []
+    world.store.analytics.watermarks.delete_one({"_id": plan_personal_training.NAME})
+    world.store.analytics.mlArtifacts.update_many({}, {"$set": {"windowTo": NOON - 100 * HOUR}})
+
+    plan_personal_training.run(world.store, world.registry, messages.extend, QUICK_MEMBERS, now=NOON)
+
+    sizes = [len(one["accounts"]) for one in messages]
+    assert max(sizes) == QUICK_MEMBERS.accounts_a_message
+    assert sum(sizes) == len({one for message in messages for one in message["accounts"]})
+    world.store.analytics.mlArtifacts.update_many({}, {"$set": {"windowTo": NOON}})
+
+
+def test_where_nothing_can_be_sent_the_next_run_plans_the_same(village):
+    def refuse(messages):
+        raise Unavailable("SQS cannot be reached")
+
+    with pytest.raises(Unavailable):
+        plan(village, send=refuse)
+    _, accounts = plan(village)
+
+    assert sorted(accounts) == named("american", "nomad", "thai")

@@ -1,0 +1,209 @@
+import json
+import math
+from datetime import UTC, datetime
+from importlib import import_module
+
+import pytest
+from bson import ObjectId
+
+from functions.feed import rank_contents
+from shared.artifacts import Registry
+from shared.errors import NotFound
+from shared.store import open_store, schema
+from tests.factories import account, an_id, engagement, follow, post, user
+from tests.feed.conftest import desk_of, train_accounts, train_everything
+from tests.networks import HOUR, NOON
+
+handler = import_module("functions.feed.handlers.rank_contents").handler
+
+
+def ids(*names):
+    return [str(an_id(name)) for name in names]
+
+
+def rank(network, who, contents, desk=None, now=NOON):
+    return rank_contents.run(desk or desk_of(network), str(an_id(f"account of {who}")), contents, now=now)
+
+
+def test_every_id_has_a_finite_number_and_the_best_comes_first(world):
+    reader = world.store.analytics.mlArtifacts.find_one()["account"]
+    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(200)]
+
+    found = rank_contents.run(desk_of(world), str(reader), posts, now=NOON)
+
+    assert set(found) == set(posts)
+    assert all(math.isfinite(score) and score > 0 for score in found.values())
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+def test_ids_of_users_strangers_and_no_ids_at_all_get_zero_and_duplicates_are_one(world):
+    reader = world.store.analytics.mlArtifacts.find_one()["account"]
+    post = str(world.store.app.contents.find_one({"visibility": "publish"})["_id"])
+    user = str(world.store.app.users.find_one()["_id"])
+    hidden = str(world.store.app.contents.find_one({"visibility": "deleted"})["_id"])
+
+    found = rank_contents.run(
+        desk_of(world), str(reader), [post, post, user, hidden, "no id", "$ne", post.upper()], now=NOON
+    )
+
+    assert found.pop(post) == found.pop(post.upper()) > 0
+    assert found == {user: 0, hidden: 0, "no id": 0, "$ne": 0}
+
+
+@pytest.fixture
+def friends(village):
+    """A fan likes what author 1 writes, again and again; a follower follows author 2; both read as all do."""
+    app = village.store.app
+    app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("fan", "follower", "lurker")])
+    app.users.insert_many([user(who, now=NOON) for who in ("fan", "follower", "lurker", "author 2")])
+    app.engagements.insert_many([engagement("fan", f"p{n}", at=NOON - HOUR / 3) for n in (1, 11)])
+    app.relationships.insert_one(follow("follower", "author 2", at=NOON - 9 * HOUR))
+    return village
+
+
+def test_without_any_model_popularity_with_decay_answers(friends):
+    for name, likes in (("p0", 2), ("p9", 2), ("p1", 0), ("p27", 30)):
+        friends.store.app.contents.update_one({"_id": an_id(name)}, {"$set": {"engagements.like.count": likes}})
+
+    found = rank(friends, "lurker", ids("p0", "p1", "p9", "p27"))
+
+    assert list(found) == ids("p27", "p0", "p9", "p1"), "by likes, halved every 24 hours"
+
+
+def test_a_post_that_is_newer_than_the_catalogue_is_ranked_too(world):
+    reader = str(world.store.analytics.mlArtifacts.find_one()["account"])
+    known = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
+    desk = desk_of(world)
+    world.store.app.contents.insert_one(post("brand new", now=NOON, age_hours=0, likes=5))
+
+    found = rank_contents.run(desk, reader, [*known, *ids("brand new")], now=NOON)
+
+    world.store.app.contents.delete_one({"_id": an_id("brand new")})
+    assert 0 < found[ids("brand new")[0]] < math.inf
+
+
+def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
+    world.store.app.accounts.insert_many(
+        [account("account of a new thai", now=NOON), account("account of nobody's", now=NOON, country=None)]
+    )
+    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(50)]
+
+    thai, anyone = rank(world, "a new thai", posts), rank(world, "nobody's", posts)
+
+    world.store.app.accounts.delete_many(
+        {"_id": {"$in": [an_id("account of a new thai"), an_id("account of nobody's")]}}
+    )
+    assert thai != anyone
+    assert all(score > 0 for score in [*thai.values(), *anyone.values()])
+
+
+def test_two_accounts_of_different_taste_see_different_orders(world):
+    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(100)]
+    desk = desk_of(world)
+
+    orders = {
+        tuple(rank_contents.run(desk, str(one["account"]), posts, now=NOON))
+        for one in world.store.analytics.mlArtifacts.find().limit(5)
+    }
+
+    assert len(orders) == 5
+
+
+def test_there_is_no_such_account(world):
+    with pytest.raises(NotFound, match="accountId"):
+        rank(world, "a stranger", ids("p1"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"artifact": b"\x80\x04N."}, {"signature": "forged"}, {"fingerprint": "of other features"}, {"layout": 99}],
+    ids=lambda damage: next(iter(damage)),
+)
+def test_a_model_that_may_not_be_used_leaves_the_country_to_answer(world, damage):
+    models, desk = world.store.analytics.mlArtifacts, desk_of(world)
+    kept = models.find_one()
+    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
+    own = rank_contents.run(desk, str(kept["account"]), posts, now=NOON)
+
+    models.update_one({"_id": kept["_id"]}, {"$set": damage})
+    found = rank_contents.run(desk_of(world), str(kept["account"]), posts, now=NOON)
+    models.replace_one({"_id": kept["_id"]}, kept)
+
+    assert all(score > 0 for score in found.values())
+    assert found != own
+    assert rank_contents.run(desk, str(kept["account"]), posts, now=NOON) == own
+
+
+def test_a_new_model_counts_at_the_next_call(village):
+    train_everything(village)
+    desk = desk_of(village)
+    posts = ids(*(f"p{n}" for n in range(30)))
+    before = rank(village, "thai", posts, desk)
+    village.store.app.engagements.insert_many(
+        [engagement("thai", "p4", kind=kind, at=NOON + HOUR / 2) for kind in ("like", "quote")]
+    )
+    train_accounts(village, NOON + HOUR)
+
+    assert rank(village, "thai", posts, desk).keys() == before.keys()
+    personal = desk.reader(an_id("account of thai")).personal
+    assert personal is not None
+    assert personal.taste.acts == 12
+
+
+def call(event):
+    return json.loads(json.dumps(handler(event, None)))
+
+
+@pytest.fixture
+def deployed_village(deployed):
+    store = open_store()
+    schema.apply(store.app, store.analytics)
+    store.app.contents.insert_many([post(f"p{n}", now=datetime.now(UTC), likes=n) for n in range(5)])
+    store.app.accounts.insert_one(account("account of cat", now=NOON))
+    return store
+
+
+def test_the_handler_answers_as_callers_expect(deployed_village):
+    answer = call({"accountId": str(an_id("account of cat")), "contents": ids("p0", "p4")})
+
+    assert answer["code"] == 200
+    assert answer["remark"] == "OK"
+    assert list(answer["result"]) == ids("p4", "p0")
+
+
+BAD = {
+    "no account": ({"contents": ids("p0")}, "accountId"),
+    "an operator for an account": ({"accountId": {"$ne": None}, "contents": ids("p0")}, "accountId"),
+    "no contents": ({"accountId": str(an_id("account of cat"))}, "contents"),
+    "a text for contents": ({"accountId": str(an_id("account of cat")), "contents": "p0"}, "contents"),
+    "an operator among contents": ({"accountId": str(an_id("account of cat")), "contents": [{"$gt": ""}]}, "contents"),
+    "more than 2,000 contents": (
+        {"accountId": str(an_id("account of cat")), "contents": [str(ObjectId()) for _ in range(2_001)]},
+        "contents",
+    ),
+    "an account that does not exist": ({"accountId": str(an_id("a stranger")), "contents": ids("p0")}, "accountId"),
+}
+
+
+@pytest.mark.parametrize(("event", "field"), BAD.values(), ids=BAD)
+def test_what_cannot_be_ranked_gets_zeros_and_a_reason(deployed_village, event, field):
+    answer = call(event)
+
+    asked = event.get("contents")
+    texts = [one for one in asked[:2_000] if isinstance(one, str)] if isinstance(asked, list) else []
+    assert answer["code"] == 1001
+    assert answer["remark"] == "Sorry, Can not predict the contents \n                please change the contents."
+    assert answer["result"] == dict.fromkeys(texts, 0)
+    assert answer["reason"].startswith(field)
+
+
+def test_a_database_that_does_not_answer_gives_zeros_and_no_secret(deployed_village, monkeypatch):
+    def fail(self, *arguments, **named):
+        raise RuntimeError("mongodb://user:secret@host")
+
+    monkeypatch.setattr(Registry, "load", fail)
+
+    answer = call({"accountId": str(an_id("account of cat")), "contents": ids("p0")})
+
+    assert answer["code"] == 1001
+    assert answer["reason"] == "RuntimeError"

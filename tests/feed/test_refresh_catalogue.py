@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from functions.feed import refresh_catalogue
+from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, line_through
+from shared.errors import StaleModel
+from shared.network.countries import COUNTRIES
+from shared.network.history import NOBODYS
+from shared.store.columns import object_ids
+from tests.factories import an_id, engagement, post
+from tests.networks import HOUR, NOON, QUICK
+
+
+def refresh(network, now=NOON):
+    return refresh_catalogue.run(network.store, network.registry, network.snapshots, QUICK, now=now)
+
+
+def catalogue_of(network):
+    return Catalogue(**network.snapshots.load(NAME, network.snapshots.head(NAME), FINGERPRINT))
+
+
+def test_every_published_post_is_in_the_catalogue(village):
+    village.store.app.contents.insert_one(post("hidden", now=NOON, visibility="hidden"))
+
+    report = refresh(village)
+
+    catalogue = catalogue_of(village)
+    assert report.as_dict() == {
+        "read": 30,
+        "written": 30,
+        "kilobytes": report.details["kilobytes"],
+        "refused_models": 0,
+    }
+    assert set(object_ids(catalogue.ids)) == {an_id(f"p{n}") for n in range(30)}
+    assert (np.diff(catalogue.created) >= 0).all()
+    place = catalogue.positions(catalogue.ids[::-1])
+    assert place.tolist() == list(range(29, -1, -1))
+
+
+def test_a_second_run_at_the_same_moment_changes_nothing(village):
+    refresh(village)
+    before = list(village.store.analytics.snapshots.find().sort("_id", 1))
+
+    refresh(village)
+
+    assert list(village.store.analytics.snapshots.find().sort("_id", 1)) == before
+
+
+def test_a_run_that_comes_late_leaves_what_is_newer(village):
+    refresh(village)
+    head = village.snapshots.head(NAME)
+
+    assert refresh(village, NOON - HOUR).details == {"skipped": "a later run is done"}
+    assert village.snapshots.head(NAME) == head
+
+
+def test_the_version_before_stays_for_who_is_about_to_read_it(village):
+    versions = []
+    for hour in range(3):
+        refresh(village, NOON + hour * HOUR)
+        versions.append(village.snapshots.head(NAME))
+
+    assert len(village.snapshots.load(NAME, versions[1], FINGERPRINT)["ids"]) == 30
+    with pytest.raises(StaleModel, match="a part is missing"):
+        village.snapshots.load(NAME, versions[0], FINGERPRINT)
+
+
+def test_an_empty_network_has_an_empty_catalogue(village):
+    village.store.app.contents.delete_many({})
+    village.store.app.engagements.delete_many({})
+
+    refresh(village)
+
+    catalogue = catalogue_of(village)
+    assert len(catalogue) == 0
+    assert catalogue.positions(np.frombuffer(an_id("p").binary, "V12")).tolist() == [-1]
+    assert catalogue.by_authors([an_id("ann")], 5).tolist() == []
+
+
+def test_a_country_with_enough_acts_has_its_own_margins_and_others_the_base_countrys(world):
+    catalogue = catalogue_of(world)
+    post = np.arange(len(catalogue))
+    own, vietnam = (catalogue.country_margins(post, COUNTRIES.index(code)) for code in ("jp", "vn"))
+
+    assert COUNTRIES.index("jp") in catalogue.countries.tolist()
+    assert NOBODYS in catalogue.countries.tolist()
+    assert COUNTRIES.index("vn") not in catalogue.countries.tolist()
+    assert np.isfinite(own).all()
+    assert np.isfinite(vietnam).all()
+    assert not np.allclose(own, vietnam)
+
+
+def test_authors_posts_come_newest_first_and_later_ones_are_counted(village):
+    refresh(village)
+    catalogue = catalogue_of(village)
+
+    found = catalogue.by_authors([an_id("author 3"), an_id("a stranger")], 2)
+
+    assert object_ids(catalogue.ids[found]) == [an_id("p3"), an_id("p13")]
+    assert catalogue.later[found].tolist() == [0, 1]
+    assert catalogue.newest[catalogue.author[found]].tolist() == [catalogue.created[found[0]]] * 2
+
+
+def test_what_is_taken_back_counts_no_more(village):
+    village.store.app.engagements.update_many({}, {"$set": {"visibility": "deleted"}})
+
+    refresh(village)
+
+    assert catalogue_of(village).popularity.sum() == 0
+
+
+def test_a_snapshot_that_somebody_touched_is_refused(village):
+    refresh(village)
+    parts = village.store.analytics.snapshots
+    for damage in ({"artifact": b"x"}, {"signature": "x"}, {"fingerprint": "other"}):
+        kept = parts.find_one({"family": "snapshot"})
+        parts.update_one({"_id": kept["_id"]}, {"$set": damage})
+
+        with pytest.raises(StaleModel):
+            catalogue_of(village)
+        parts.replace_one({"_id": kept["_id"]}, kept)
+
+
+def test_what_is_larger_than_a_document_is_cut_and_joined(village, monkeypatch):
+    monkeypatch.setattr("shared.artifacts.snapshots.PART_BYTES", 1_000)
+
+    refresh(village)
+
+    assert village.snapshots.head(NAME).parts > 3
+    assert len(catalogue_of(village)) == 30
+
+
+def test_new_engagements_count_at_the_next_run(village):
+    refresh(village)
+    village.store.app.engagements.insert_one(engagement("thai", "p1", at=NOON + HOUR))
+    refresh(village, NOON + 2 * HOUR)
+    catalogue = catalogue_of(village)
+
+    (place,) = catalogue.positions(np.frombuffer(an_id("p1").binary, "V12")).tolist()
+
+    assert catalogue.popularity[place] == 1
+
+
+def test_a_line_through_nothing_says_nothing_new():
+    assert line_through(np.empty(0), np.empty(0)).tolist() == [1, 0]
+    assert line_through(np.ones(5), np.arange(5.0)).tolist() == [1, 0]

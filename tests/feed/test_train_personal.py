@@ -1,0 +1,148 @@
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+import pytest
+
+from functions.feed import own_trees, train_personal
+from functions.feed.encounters import FEATURES
+from functions.feed.taste import PERSONAL, Taste
+from shared.config import Members
+from tests.factories import account, an_id, engagement
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
+
+
+def train(network, *names, now=NOON, options=QUICK_MEMBERS):
+    trainer = train_personal.open_trainer(network.store, network.registry, QUICK, options, now=now)
+    accounts = [str(an_id(f"account of {name}")) for name in names]
+    return train_personal.run(trainer, network.registry, QUICK, options, accounts, now=now)
+
+
+def taste_of(network, name):
+    artifact, refused = network.registry.load(
+        PERSONAL, str(an_id(f"account of {name}")), FEATURES.fingerprint, lambda found: Taste.unpack(found.model)
+    )
+    assert refused == []
+    return artifact
+
+
+def test_an_account_with_one_engagement_has_a_model(village):
+    village.store.app.accounts.insert_one(account("account of shy", now=NOON, country="jp"))
+    village.store.app.engagements.insert_one(engagement("shy", "p2", at=NOON - HOUR))
+
+    report = train(village, "shy")
+
+    taste = taste_of(village, "shy")
+    assert report.as_dict() == {"read": 1, "written": 1}
+    assert (taste.country, taste.acts, len(taste.authors), len(taste.posts)) == ("jp", 1, 1, 1)
+
+
+def test_the_document_has_what_other_programs_read(village):
+    train(village, "thai")
+
+    document = village.store.analytics.mlArtifacts.find_one({"account": an_id("account of thai")})
+    assert (document["model"], document["features"], document["trainedAt"]) == ("xgboost", list(FEATURES.names), NOON)
+    assert isinstance(document["artifact"], bytes)
+
+
+def test_training_twice_at_one_moment_changes_nothing(village):
+    train(village, "thai", "american")
+    before = list(village.store.analytics.mlArtifacts.find().sort("_id", 1))
+
+    train(village, "american", "thai", "thai")
+
+    assert list(village.store.analytics.mlArtifacts.find().sort("_id", 1)) == before
+
+
+def test_a_message_that_comes_late_does_not_replace_a_later_model(village):
+    train(village, "thai", now=NOON + HOUR)
+    train_personal.forget()
+
+    report = train(village, "thai", now=NOON)
+
+    assert report.written == 0
+    assert taste_of(village, "thai") is not None
+    assert village.store.analytics.mlArtifacts.find_one()["version"] == f"{NOON + HOUR:%Y%m%dT%H%M%SZ}"
+
+
+def test_accounts_that_are_gone_are_left_out(village):
+    report = train(village, "nobody", "thai")
+
+    assert report.as_dict() == {"read": 2, "written": 1, "unknown": 1}
+    assert village.store.analytics.mlArtifacts.count_documents({}) == 1
+
+
+def test_what_was_taken_back_is_no_taste(village):
+    village.store.app.engagements.update_many(
+        {"account": an_id("account of thai")}, {"$set": {"visibility": "deleted"}}
+    )
+
+    train(village, "thai")
+
+    taste = taste_of(village, "thai")
+    assert (taste.acts, len(taste.authors), len(taste.posts)) == (0, 0, 0)
+
+
+def test_what_was_done_after_the_network_was_read_is_left_to_the_next_run(village):
+    train(village, "thai")
+    village.store.app.engagements.insert_one(engagement("thai", "p1", at=NOON + HOUR / 10))
+
+    train(village, "thai", now=NOON + HOUR / 5)
+
+    document = village.store.analytics.mlArtifacts.find_one()
+    assert document["windowTo"] == NOON, "so that the next plan finds that there is something new"
+
+
+def test_a_pickle_that_the_original_left_is_replaced(village):
+    original = {"account": an_id("account of thai"), "model": "xgboost", "artifact": b"\x80\x04N.", "trainedAt": NOON}
+    village.store.analytics.mlArtifacts.insert_one(original)
+
+    train(village, "thai")
+
+    assert village.store.analytics.mlArtifacts.count_documents({}) == 1
+    assert taste_of(village, "thai") is not None
+
+
+def test_models_of_a_world_are_small(world):
+    sizes = [len(one["artifact"]) for one in world.store.analytics.mlArtifacts.find()]
+
+    engaged = world.store.app.engagements.distinct("account")
+    assert len(sizes) >= len(engaged) > 150
+    assert median(sizes) < 3_000
+
+
+def examples(pattern, number=80):
+    """Engagements whose feature 0 follows a pattern that the ranker of all members does not know."""
+    rng = np.random.default_rng(0)
+    matrix = rng.random((number, 1 + own_trees.NEGATIVES, len(FEATURES.names))).astype(np.float32)
+    matrix[:, 0, 0] += pattern
+    return own_trees.Examples(matrix, rng.normal(size=matrix.shape[:2]) * 0.1)
+
+
+def test_trees_that_learn_something_are_kept_and_others_are_not():
+    assert own_trees.fit(examples(0.8), Members())
+    assert own_trees.fit(examples(0.0), Members()) == b""
+    assert own_trees.fit(examples(0.8, number=3), Members()) == b"", "too few to judge by"
+
+
+@pytest.fixture
+def generous():
+    """Trees are fitted early, and kept whatever they are worth."""
+    return replace(QUICK_MEMBERS, trees_least_acts=5, trees_margin=-100.0)
+
+
+def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
+    models = world.store.analytics.mlArtifacts
+    kept = models.find_one({}, sort=[("metrics.acts", -1)])
+    account_id = kept["account"]
+    models.delete_one({"account": account_id})  # with what was tried before
+    trainer = train_personal.open_trainer(world.store, world.registry, QUICK, generous, now=NOON)
+
+    first = train_personal.run(trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
+    again = train_personal.run(trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
+
+    assert first.details == {"tried": 1, "trees": 1}
+    assert again.details == {}
+    assert models.find_one({"account": account_id})["metrics"]["trees"] is True
+    models.delete_one({"account": account_id})
+    models.insert_one(kept)

@@ -10,8 +10,8 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from shared.clock import epoch_ms
-from shared.network.counters import RELATIONS, relation_keys, relations
-from shared.network.history import LANGUAGE_CODES, NOBODYS
+from shared.network.counters import DAY_HOURS, RELATIONS, relation_keys, relations
+from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
 from shared.store.columns import id_array, id_keys, positions
 
@@ -33,6 +33,8 @@ class Catalogue:
     topic_start, topic  (n + 1,) and (n_pairs,): post i has topic[topic_start[i]:topic_start[i + 1]]
     topic_keys          (n_topics,)
     popularity          (n,) engagements                                        [count]
+    reads               (n,) each halved every 24 hours                         [count]
+    directions          (n, d) rows of length 1, or 0 where nothing is known: posts of one public point the same way
     quality             (n,) factor of the upstream filter, above 0
     characters          (n,) of the text                                        [count]
     version_of          (n,) key of the post that it repeats or quotes, its own where it does not
@@ -52,6 +54,8 @@ class Catalogue:
     topic: NDArray[np.int32]
     topic_keys: NDArray[np.uint64]
     popularity: NDArray[np.float32]
+    reads: NDArray[np.float32]
+    directions: NDArray[np.float16]
     quality: NDArray[np.float32]
     characters: NDArray[np.int32]
     version_of: NDArray[np.uint64]
@@ -65,7 +69,7 @@ class Catalogue:
         return len(self.ids)
 
     @classmethod
-    def of(cls, margins: Margins, quality: Floats, base: int) -> "Catalogue":
+    def of(cls, margins: Margins, directions: NDArray[np.float32], quality: Floats, base: int) -> "Catalogue":
         """Every post of the history, in its order.
 
         base  the country that stands in for those without a taste of their own
@@ -88,6 +92,8 @@ class Catalogue:
             topic=posts.topic.astype(np.int32),
             topic_keys=posts.topic_keys,
             popularity=popularity,
+            reads=recent_reads(history).astype(np.float32),
+            directions=directions.astype(np.float16),
             quality=quality.astype(np.float32),
             characters=posts.characters.astype(np.int32),
             version_of=np.where(originals == id_keys(np.zeros(1, "V12"))[0], keys, originals),
@@ -177,12 +183,18 @@ class Catalogue:
         return np.asarray(self.line[0] * decayed(popularity, age) + self.line[1])
 
 
+def recent_reads(history: History) -> Floats:
+    """(n_posts,) reads of each post until now, each halved every 24 hours."""
+    read = history.seen.where(history.seen.kind == READ)
+    return np.asarray(np.bincount(read.post, 0.5 ** (-read.at / DAY_HOURS), len(history.posts)), np.float64)
+
+
 FINGERPRINT = f"{'.'.join(one.name for one in fields(Catalogue))} {len(LANGUAGE_CODES)}"
 
 
 def decayed(popularity: Floats, age: Floats) -> Floats:
     """The log of engagements, each halved every 24 hours of age [hours]."""
-    return np.asarray(np.log(popularity + 1) - np.maximum(age, 0.0) / 24 * np.log(2))
+    return np.asarray(np.log(popularity + 1) - np.maximum(age, 0.0) / DAY_HOURS * np.log(2))
 
 
 def line_through(x: Floats, y: Floats) -> Floats:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.feed.alike import Alike
 from shared.ml.asof import AsOf
 from shared.ml.features import Feature, FeatureSet
-from shared.network.counters import PLACES, Counters, places, relations
+from shared.network.counters import DAY_HOURS, PLACES, Counters, places, relations
 from shared.network.examples import among
-from shared.network.history import LANGUAGE_CODES, History
+from shared.network.history import LANGUAGE_CODES, READ, History
 from shared.store import Store
 from shared.store.columns import id_keys, positions
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
@@ -45,6 +46,8 @@ class Encounters:
     acts            what the account did with any post                                 [count]
     age             of the post                                                        [hours]
     popularity      engagements of the post, by anyone                                 [count]
+    reads           of the post, each halved every 24 hours                            [count]
+    alike           to what the account engaged with or read, -1..1; nan where nothing tells
     """
 
     margin: Floats
@@ -61,6 +64,8 @@ class Encounters:
     acts: Floats
     age: Floats
     popularity: Floats
+    reads: Floats
+    alike: Floats
 
     def __len__(self) -> int:
         return len(self.margin)
@@ -87,6 +92,8 @@ FEATURES: FeatureSet[Encounters] = FeatureSet(
         Feature("acts", "log count", lambda e: np.log1p(e.acts)),
         Feature("age", "hours", lambda e: e.age),
         Feature("decayedPopularity", "log count", decayed_popularity),
+        Feature("recentReads", "log count, half-life 24 hours", lambda e: np.log(e.reads + 0.1)),
+        Feature("alike", "cosine -1..1", lambda e: e.alike),
     )
 )
 
@@ -115,13 +122,13 @@ def turns(followed: Floats, follows: Floats, later: Floats) -> Floats:
 class Tastes:
     """What every account of a history did, by topic, author and language, as of any moment, and whom it follows now."""
 
-    def __init__(self, history: History, counters: Counters, follows: Index) -> None:
+    def __init__(self, history: History, counters: Counters, follows: Index, alike: Alike) -> None:
         """follows  (n,) one number an account and author, as `follow_pairs` gives them"""
         posts, acts = history.posts, history.acts
         self.history, self.counters = history, counters
         self.authors = int(posts.author.max(initial=-1)) + 1
         self.topics = max(len(posts.topic_keys), 1)
-        self.follows = follows
+        self.follows, self.alike = follows, alike
         self.followed_by = np.bincount(follows // max(self.authors, 1), minlength=len(history.actors.ids))
         origin = float(min(posts.created.min(initial=0.0), acts.at.min(initial=0.0)))
         known = acts.where(acts.actor >= 0)
@@ -131,6 +138,8 @@ class Tastes:
         self.of_author = AsOf(known.actor * self.authors + posts.author[known.post], known.at, origin)
         self.of_language = AsOf(known.actor * LANGUAGES + language_keys(posts.language[known.post]), known.at, origin)
         self.of_post = AsOf(acts.post, acts.at, origin)
+        read = history.seen.where(history.seen.kind == READ)
+        self.of_reads = AsOf(read.post, read.at, min(origin, float(read.at.min(initial=0.0))), DAY_HOURS)
         self.of_any = AsOf(known.actor, known.at, origin)
         act, topic = counters.topics_of(acts.post)
         self.of_topic_anywhere = AsOf(topic, acts.at[act], origin)
@@ -166,6 +175,8 @@ class Tastes:
             acts=self.of_any.count(account, at),
             age=at - posts.created[post],
             popularity=self.of_post.count(post, at),
+            reads=self.of_reads.count(post, at),
+            alike=self.alike.scores(account, post, at),
         )
 
     def topic_lift(self, account: Index, topic: Index, at: Floats) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.feed.alike import both, cosines, latest, unit
 from functions.feed.catalogue import Catalogue, hours_of
 from functions.feed.encounters import (
     LANGUAGE_PRIOR,
@@ -43,7 +44,7 @@ class Taste:
     topics     (n_topics,)     key, lift against the country, acts; each in the order of its keys
     languages  (n_languages,)  key, lift against the country
     authors    (n_authors,)    key, acts, when the last was [hours since 1970], whether it is followed
-    posts      (n_posts,)      ids of those that it engaged with last, the newest first
+    posts      (n_posts,)      ids of those that it engaged with or read last, the newest first
     trees      XGBoost's UBJSON of what the account adds to the ranker of all members; empty where that is nothing
     base       version of the ranker that the trees add to
     tried_at   acts when trees were last fitted, kept or not  [count]
@@ -102,6 +103,7 @@ class Taste:
         of_language, has_language = _found(self.languages, language_keys(language))
         language_lift = np.where(has_language, of_language["lift"], _unseen(self.acts, LANGUAGE_PRIOR))
         later = catalogue.later[post]
+        leaning = self.leaning(catalogue)
         return Encounters(
             margin=margin,
             topic_lift=mean_by(row, lift, len(post)),
@@ -117,20 +119,31 @@ class Taste:
             acts=np.full(len(post), self.acts),
             age=hour - catalogue.created[post],
             popularity=catalogue.popularity[post].astype(np.float64),
+            reads=catalogue.reads[post].astype(np.float64),
+            alike=cosines(np.broadcast_to(leaning, (len(post), len(leaning))), catalogue.directions[post]),
         )
+
+    def leaning(self, catalogue: Catalogue) -> NDArray[np.float32]:
+        """(d,) where the posts point that it engaged with or read; zeros where the catalogue has none of them."""
+        place = catalogue.positions(self.posts)
+        towards: NDArray[np.float32] = catalogue.directions[place[place >= 0]].sum(0, dtype=np.float32)
+        return np.asarray(unit(towards[None])[0])
 
 
 _NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
 
 
 def tastes_now(tastes: Tastes, accounts: Index, recent: int) -> Iterator[Taste]:
-    """The taste of each of these accounts as of now; `recent` of the posts that it engaged with last are kept."""
+    """The taste of each of these accounts as of now; `recent` of the posts that it engaged with or read are kept."""
     history = tastes.history
     posts, acts = history.posts, history.acts
     here = hours_of(history.now)
     author_keys = id_keys(posts.author_ids)[np.unique(posts.author, return_index=True)[1]]
     order = np.argsort(acts.actor, kind="stable")  # within an account in the order of time
     start = np.searchsorted(acts.actor[order], [accounts, accounts + 1])
+    events = latest(both(history), recent)
+    by_actor = np.argsort(events.actor, kind="stable")
+    touched = np.searchsorted(events.actor[by_actor], [accounts, accounts + 1])
     followed = np.searchsorted(tastes.follows, [accounts * tastes.authors, (accounts + 1) * tastes.authors])
     for number, account in enumerate(accounts.tolist()):
         own = order[start[0, number] : start[1, number]]
@@ -144,8 +157,8 @@ def tastes_now(tastes: Tastes, accounts: Index, recent: int) -> Iterator[Taste]:
         last = np.full(len(authors), -np.inf)
         np.maximum.at(last, np.searchsorted(authors, posts.author[post]), acts.at[own])
         country = history.actors.country[account]
-        newest_first = post[::-1]
-        kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])[:recent]]
+        newest_first = events.post[by_actor[touched[0, number] : touched[1, number]]][::-1]
+        kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])]
         yield Taste(
             country="" if country == NOBODYS else COUNTRIES[country],
             acts=float(len(own)),

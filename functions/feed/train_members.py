@@ -7,13 +7,14 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from functions.feed.alike import Alike
 from functions.feed.encounters import FEATURES, Tastes, follow_pairs
 from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.clock import hours
 from shared.config import Coldstart, Members
 from shared.ml import ranking, trees
-from shared.network.counters import Counters
+from shared.network.counters import DAY_HOURS, Counters
 from shared.network.examples import draw_examples, touched_until
 from shared.network.features import decayed_popularity_of
 from shared.network.history import read_history
@@ -44,9 +45,10 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
     changes nothing.
     """
     with store.leases.hold(NAME):
-        history = read_history(store, coldstart, now=now)
+        history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
-        tastes = Tastes(history, counters, follow_pairs(store, history))
+        alike = Alike(history, options.recent_posts, DAY_HOURS)
+        tastes = Tastes(history, counters, follow_pairs(store, history), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
         touched = touched_until(history, -hours(coldstart.holdout))
         lists = list(holdout_lists(history, touched, counters, coldstart, np.random.default_rng(0)))

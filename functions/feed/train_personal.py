@@ -9,6 +9,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed import own_trees
+from functions.feed.alike import Alike
 from functions.feed.encounters import FEATURES, Tastes, follow_pairs
 from functions.feed.members import MembersRanker, load_members
 from functions.feed.taste import PERSONAL, Taste, tastes_now, with_trees
@@ -24,6 +25,7 @@ from shared.store import Store
 from shared.store.columns import id_array
 
 MOST = 2_000  # accounts of one message
+ALIKE_HOURS = 120.0  # how long directions hold, among examples of a month
 
 Index = NDArray[np.int64]
 
@@ -47,9 +49,10 @@ _open: list[Trainer] = []
 def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Trainer:
     """The network as it is, or as this container read it not long ago."""
     if not _open or not now - options.history_for <= _open[0].read_at <= now:
-        history = read_history(store, coldstart, now=now)
+        history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
-        tastes = Tastes(history, counters, follow_pairs(store, history))
+        alike = Alike(history, options.recent_posts, ALIKE_HOURS)
+        tastes = Tastes(history, counters, follow_pairs(store, history), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
         _open[:] = [Trainer(tastes, margins, load_members(registry)[0])]
     return _open[0]

@@ -73,6 +73,7 @@ class Coldstart:
     window: timedelta = timedelta(days=30)  # how far back posts, engagements and exposures are read
     age_from: Literal["createdAt", "updatedAt"] = "createdAt"  # the moment that a post's age starts at
     exposures: str = "feeditems"  # collection of the exposures
+    off_screen: str = "offScreenAt"  # field that says when an exposure ended
     hashtag_uses: int = 5  # posts that a hashtag needs to count as a topic
     kind_prior: float = (
         1_000.0  # engagements of each kind assumed before counting which kinds are rare, and so say more
@@ -115,7 +116,7 @@ class Members:
     trees_later_ratio: float = 0.25  # part of an account's engagements, the latest, that its trees are judged by
     trees_margin: float = 2.0  # standard errors by which they must be better there than the ranker of all members
     look_every_s: float = 10.0  # seconds after which a container looks whether there are newer posts and rankers
-    recent_posts: int = 50  # posts that an account engaged with last, kept to find others like them
+    recent_posts: int = 200  # posts that an account engaged with or read last, kept to find others like them
     accounts_a_message: int = 500  # accounts that are trained at once
     history_for: timedelta = timedelta(minutes=30)  # how long a container trains from what it has read
     overlap: timedelta = timedelta(minutes=5)  # how far a plan looks back behind the last one, for late writes

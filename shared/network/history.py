@@ -20,6 +20,11 @@ COUNTED = ("like", "comment", "recast", "quote")  # reports are no sign of likin
 NOBODYS = -1  # where a country is not known
 HOUR_MS = 3_600_000.0
 
+# Of exposures: the post was on the screen for half of the time that reading it takes. People read 238 words a minute
+# (Brysbaert 2019), which in English are 24 characters a second; a picture is given two seconds.
+READ = 1
+CHARACTERS_A_SECOND, LEAST_SECONDS, READ_RATIO = 24.0, 2.0, 0.5
+
 # Codes of languages as found, and the one that stands for each: codes that ISO 639-1 replaced, and written standards.
 _SAME_LANGUAGE = {"iw": "he", "in": "id", "nb": "no", "nn": "no", "fil": "tl", "cmn": "zh", "yue": "zh"}
 LANGUAGE_CODES: tuple[str, ...] = tuple(sorted({code for read in LANGUAGES.values() for code in read}))
@@ -70,7 +75,7 @@ class Events:
     actor    (n,) one number per account, -1 where it is not known
     country  (n,) index into COUNTRIES, NOBODYS where it is not known
     at       (n,) [hours, 0 is now]
-    kind     (n,) index into COUNTED; 0 for what was seen
+    kind     (n,) index into COUNTED; of what was seen READ or 0
     """
 
     post: Index
@@ -146,14 +151,20 @@ def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposu
     with ThreadPoolExecutor(2) as threads:
         reading_acts = threads.submit(store.engagements.acts, start, now)
         reading_seen = (
-            threads.submit(store.exposures.between, start, now, options.exposures) if with_exposures else None
+            threads.submit(store.exposures.between, start, now, options.exposures, options.off_screen)
+            if with_exposures
+            else None
         )
         posts = _read_posts(store, options, start, now)
         actors = Actors.read(store)
         keys = id_keys(posts.ids)
         acts = _events(reading_acts.result(), "actor", actors, keys, now)
         nothing = acts.where(np.empty(0, np.int64))
-        seen = _events(reading_seen.result(), "viewer", actors, keys, now) if reading_seen else nothing
+        seen = nothing
+        if reading_seen:
+            exposures = reading_seen.result()
+            exposures["kind"] = _read_or_not(exposures, keys, posts.characters)
+            seen = _events(exposures, "viewer", actors, keys, now)
     return History(now, posts, actors, acts, seen)
 
 
@@ -166,6 +177,15 @@ def _events(columns: Columns, who: str, actors: Actors, posts: NDArray[np.uint64
     chosen = chosen[np.argsort(columns["at"][chosen], kind="stable")]
     account, country = actors.of(columns[who][chosen])
     return Events(post[chosen], account, country, _hours(columns["at"][chosen], now), kind[chosen])
+
+
+def _read_or_not(exposures: Columns, posts: NDArray[np.uint64], characters: NDArray[np.int32]) -> Index:
+    """(n,) READ or 0; READ too where nobody told when the exposure ended, or a clock jumped back meanwhile."""
+    post = positions(id_keys(exposures["content"]), posts)
+    long = characters[post] if len(characters) else np.zeros(len(post))
+    takes = np.maximum(long / CHARACTERS_A_SECOND, LEAST_SECONDS)
+    lasted = (exposures["until"] - exposures["at"]) / 1_000
+    return np.where((lasted < 0) | (lasted >= READ_RATIO * takes), READ, 0)
 
 
 def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime) -> Posts:

@@ -1,6 +1,6 @@
 """Which post was on whose screen, and when; read only.
 
-For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …}
+For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, offScreenAt: …}
 """
 
 from datetime import datetime
@@ -17,10 +17,16 @@ class Exposures:
     def __init__(self, app: Database[Document]) -> None:
         self._app = app
 
-    def between(self, start: datetime, end: datetime, collection: str) -> Columns:
-        """Exposures of that time: viewer (n,) ids of accounts or users, content (n,) ids, at (n,) [ms since 1970]."""
+    def between(self, start: datetime, end: datetime, collection: str, off_screen: str) -> Columns:
+        """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
+        came on the screen and, if that is known, left it, by the field `off_screen` [ms since 1970]."""
         return read_columns(
             self._app[collection],
             [{"$match": {"seenAt": {"$gte": start, "$lte": end}}}],
-            {"viewer": ("id", "$viewer"), "content": ("id", "$content"), "at": ("moment", "$seenAt")},
+            {
+                "viewer": ("id", "$viewer"),
+                "content": ("id", "$content"),
+                "at": ("moment", "$seenAt"),
+                "until": ("moment", f"${off_screen}"),
+            },
         )

@@ -17,7 +17,7 @@ def train_everything(network: Network) -> list[dict[str, Any]]:
     """What the functions do one after the other; returns the messages that were queued."""
     store, registry = network.store, network.registry
     train_coldstart.run(store, registry, QUICK, now=NOON)
-    refresh_catalogue.run(store, registry, network.snapshots, QUICK, now=NOON)
+    refresh_catalogue.run(store, registry, network.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
     train_members.run(store, registry, QUICK, QUICK_MEMBERS, now=NOON)
     return train_accounts(network)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from functions.feed.alike import Alike
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, hours_of
 from functions.feed.encounters import FEATURES, Tastes, follow_pairs
 from functions.feed.taste import Taste, tastes_now
@@ -16,8 +17,8 @@ from tests.networks import HOUR, NOON, QUICK
 
 
 def tastes_of(network):
-    history = read_history(network.store, QUICK, now=NOON)
-    return Tastes(history, Counters(history), follow_pairs(network.store, history))
+    history = read_history(network.store, QUICK, now=NOON, with_exposures=True)
+    return Tastes(history, Counters(history), follow_pairs(network.store, history), Alike(history, 200, 24.0))
 
 
 def catalogue_of(network):
@@ -30,7 +31,7 @@ def test_training_and_answering_describe_every_encounter_alike(world):
     margins = Margins(history, tastes.counters, np.empty(0, np.int64), Rankers(world.registry), QUICK)
     accounts = np.arange(len(history.actors.ids))
     post = np.random.default_rng(0).choice(len(history.posts), 100, replace=False)
-    for number, taste in enumerate(tastes_now(tastes, accounts, 50)):
+    for number, taste in enumerate(tastes_now(tastes, accounts, 200)):
         whose, now = np.full(len(post), number), np.zeros(len(post))
         margin = margins.at(post, history.actors.country[whose], now)
         trained = FEATURES.matrix(tastes.encounters(whose, post, now, margin))
@@ -40,8 +41,10 @@ def test_training_and_answering_describe_every_encounter_alike(world):
             kept.encounters(catalogue, place, catalogue.country_margins(place, kept.place), hours_of(NOON))
         )
 
-        np.testing.assert_allclose(answered[:, 1:], trained[:, 1:], rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(answered[:, 0], trained[:, 0], atol=0.01)  # half precision
+        rounded = [FEATURES.names.index(name) for name in ("countryMargin", "alike")]  # kept in half precision
+        exact = np.setdiff1d(np.arange(len(FEATURES.names)), rounded)
+        np.testing.assert_allclose(answered[:, exact], trained[:, exact], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(answered[:, rounded], trained[:, rounded], atol=0.01)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from shared.network.countries import COUNTRIES
 from shared.network.history import NOBODYS
 from shared.store.columns import object_ids
 from tests.factories import an_id, engagement, post
-from tests.networks import HOUR, NOON, QUICK
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
 
 def refresh(network, now=NOON):
-    return refresh_catalogue.run(network.store, network.registry, network.snapshots, QUICK, now=now)
+    return refresh_catalogue.run(network.store, network.registry, network.snapshots, QUICK, QUICK_MEMBERS, now=now)
 
 
 def catalogue_of(network):

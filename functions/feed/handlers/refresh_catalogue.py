@@ -1,8 +1,8 @@
 """Describe every published post for the ranking of members' feeds.
 
 Trigger   schedule, every 5 minutes
-Reads     app.contents, app.engagements, app.contentinfo, app.accounts, app.users, analytics.contentfiltering,
-          analytics.mlArtifacts_country
+Reads     app.contents, app.engagements, app.feeditems, app.contentinfo, app.accounts, app.users,
+          analytics.contentfiltering, analytics.mlArtifacts_country
 Writes    analytics.snapshots
 """
 
@@ -16,7 +16,6 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    snapshots = Snapshots(store.analytics, chosen.artifact_keys)
-    return refresh_catalogue.run(store, registry, snapshots, chosen.options.coldstart, now=tick.time)
+    store, keys, options = open_store(), settings().artifact_keys, settings().options
+    registry, snapshots = Registry(store.analytics, keys), Snapshots(store.analytics, keys)
+    return refresh_catalogue.run(store, registry, snapshots, options.coldstart, options.members, now=tick.time)

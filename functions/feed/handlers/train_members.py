@@ -1,7 +1,7 @@
 """Train the ranker of all members: how much taste, follows and country count.
 
 Trigger   schedule, daily
-Reads     app.contents, app.engagements, app.relationships, app.accounts, app.users, app.contentinfo,
+Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
           analytics.contentfiltering, analytics.mlArtifacts_country
 Writes    analytics.mlArtifacts_members, analytics.artifactVersions
 """

@@ -1,7 +1,7 @@
 """Train a small model for each of some accounts.
 
 Trigger   queue, from plan_personal_training
-Reads     app.contents, app.engagements, app.relationships, app.accounts, app.users, app.contentinfo,
+Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
           analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_members
 Writes    analytics.mlArtifacts
 """

@@ -1,0 +1,113 @@
+"""Which posts are liked by the same people, as directions: two posts that share their public point the same way.
+
+The singular vectors of the matrix of accounts and posts, each side scaled by the root of its count, so that neither the
+busy nor the popular outweigh the others. An account points where the posts point that it engaged with or read.
+"""
+
+from functools import cache
+
+import numpy as np
+import scipy.sparse as sparse
+from numpy.typing import NDArray
+from scipy.sparse.linalg import svds
+
+from shared.network.history import READ, Events, History
+
+Index = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Directions = NDArray[np.float32]
+
+DIMENSIONS = 32
+_FEWEST = 2  # accounts, or posts, without which nothing is shared
+
+
+class Alike:
+    """How alike a post is to what an account did before, as of any moment."""
+
+    def __init__(self, history: History, recent: int, step_hours: float) -> None:
+        """recent      events of an account that count, its latest
+        step_hours  directions are made anew each such time, and hold until the next
+        """
+        self._events = both(history)
+        self._shape = (len(history.actors.ids), len(history.posts))
+        self._recent, self._step = recent, step_hours
+        self._at = cache(self._made)
+
+    def scores(self, account: Index, post: Index, at: Floats) -> Floats:
+        """(n,) cosine, -1..1; nan where there is nothing to tell by."""
+        found = np.full(len(post), np.nan)
+        steps = np.floor(at / self._step).astype(np.int64)
+        for step in np.unique(steps).tolist():
+            rows = np.flatnonzero(steps == step)
+            posts, accounts = self._at(step)
+            found[rows] = cosines(accounts[account[rows]], posts[post[rows]])
+        return found
+
+    def posts_now(self) -> Directions:
+        """(n_posts, DIMENSIONS) directions as of now."""
+        return self._at(0)[0]
+
+    def _made(self, step: int) -> tuple[Directions, Directions]:
+        """Of every post and every account, as of the beginning of a step."""
+        events = self._events.where(self._events.at < step * self._step)
+        posts = directions(events, self._shape)
+        own = latest(events, self._recent)
+        sums = _matrix(own.actor, own.post, self._shape) @ posts
+        return posts, unit(np.asarray(sums))
+
+
+def both(history: History) -> Events:
+    """What known accounts engaged with, and what they read, in the order of time."""
+    read = history.seen.where(history.seen.kind == READ)
+    parts = [events.where(events.actor >= 0) for events in (history.acts, read)]
+    joined = Events(
+        *(np.concatenate([getattr(one, name) for one in parts]) for name in ("post", "actor", "country", "at", "kind"))
+    )
+    return joined.where(np.argsort(joined.at, kind="stable"))
+
+
+def latest(events: Events, number: int) -> Events:
+    """The last events of each account, at most so many."""
+    newest_first = np.lexsort((-events.at, events.actor))
+    actor = events.actor[newest_first]
+    rank = np.arange(len(actor)) - np.searchsorted(actor, actor)
+    return events.where(np.sort(newest_first[rank < number]))
+
+
+def directions(events: Events, shape: tuple[int, int]) -> Directions:
+    """(n_posts, DIMENSIONS) rows of length 1, of length 0 for posts that nobody touched."""
+    matrix = _matrix(events.actor, events.post, shape)
+    by_account, by_post = (np.asarray(matrix.sum(axis)).ravel() for axis in (1, 0))
+    most = min(DIMENSIONS, int((by_account > 0).sum()) - 1, int((by_post > 0).sum()) - 1)
+    found = np.zeros((shape[1], DIMENSIONS), np.float32)
+    if most < _FEWEST:
+        return found
+    scaled = sparse.diags(1 / np.sqrt(by_account + 1)) @ matrix @ sparse.diags(1 / np.sqrt(by_post + 1))
+    found[:, :most] = svds(scaled.astype(np.float32), k=most, random_state=0)[2].T
+    found[by_post == 0] = 0
+    return unit(found)
+
+
+def unit(vectors: NDArray[np.floating]) -> Directions:
+    """(n, d) rows of length 1; those of next to no length become 0."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: Directions = np.zeros(vectors.shape, np.float32)
+    np.divide(vectors, length, out=found, where=length > 1e-6)
+    return found
+
+
+def cosines(one: NDArray[np.floating], other: NDArray[np.floating]) -> Floats:
+    """(n,) of rows of length 1; nan where either has length 0.
+
+    >>> cosines(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 0.0]])).tolist()
+    [1.0, nan]
+    """
+    found = np.einsum("nd,nd->n", one, other, dtype=np.float64)
+    return np.where(one.any(1) & other.any(1), found, np.nan)
+
+
+def _matrix(account: Index, post: Index, shape: tuple[int, int]) -> "sparse.csr_matrix":
+    """1 where an account touched a post, however often."""
+    pairs = np.unique(account * shape[1] + post)
+    ones = np.ones(len(pairs), np.float32)
+    return sparse.csr_matrix((ones, (pairs // shape[1], pairs % shape[1])), shape=shape)

@@ -4,7 +4,7 @@ The singular vectors of the matrix of accounts and posts, each side scaled by th
 busy nor the popular outweigh the others. An account points where the posts point that it engaged with or read.
 """
 
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import scipy.sparse as sparse
@@ -46,6 +46,12 @@ class Alike:
     def posts_now(self) -> Directions:
         """(n_posts, DIMENSIONS) directions as of now."""
         return self._at(0)[0]
+
+    @cached_property
+    def recent(self) -> Events:
+        """The last events of each account as of now, account by account, the oldest first."""
+        own = latest(self._events, self._recent)
+        return own.where(np.argsort(own.actor, kind="stable"))
 
     def _made(self, step: int) -> tuple[Directions, Directions]:
         """Of every post and every account, as of the beginning of a step."""

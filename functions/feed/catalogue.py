@@ -35,6 +35,7 @@ class Catalogue:
     popularity          (n,) engagements                                        [count]
     reads               (n,) each halved every 24 hours                         [count]
     directions          (n, d) rows of length 1, or 0 where nothing is known: posts of one public point the same way
+    meanings            (n, m) what the texts mean, in small; 0 where that is not known
     quality             (n,) factor of the upstream filter, above 0
     characters          (n,) of the text                                        [count]
     version_of          (n,) key of the post that it repeats or quotes, its own where it does not
@@ -56,6 +57,7 @@ class Catalogue:
     popularity: NDArray[np.float32]
     reads: NDArray[np.float32]
     directions: NDArray[np.float16]
+    meanings: NDArray[np.int8]
     quality: NDArray[np.float32]
     characters: NDArray[np.int32]
     version_of: NDArray[np.uint64]
@@ -69,7 +71,9 @@ class Catalogue:
         return len(self.ids)
 
     @classmethod
-    def of(cls, margins: Margins, directions: NDArray[np.float32], quality: Floats, base: int) -> "Catalogue":
+    def of(
+        cls, margins: Margins, directions: NDArray[np.float32], meanings: NDArray[np.int8], quality: Floats, base: int
+    ) -> "Catalogue":
         """Every post of the history, in its order.
 
         base  the country that stands in for those without a taste of their own
@@ -94,6 +98,7 @@ class Catalogue:
             popularity=popularity,
             reads=recent_reads(history).astype(np.float32),
             directions=directions.astype(np.float16),
+            meanings=meanings,
             quality=quality.astype(np.float32),
             characters=posts.characters.astype(np.int32),
             version_of=np.where(originals == id_keys(np.zeros(1, "V12"))[0], keys, originals),
@@ -126,14 +131,23 @@ class Catalogue:
         return newest
 
     @cached_property
+    def acts_of_author(self) -> Floats:
+        """(n_authors,) engagements with all posts of each author here [count]."""
+        return np.asarray(np.bincount(self.author, self.popularity, len(self.author_ids)), np.float64)
+
+    @cached_property
+    def keys(self) -> NDArray[np.uint64]:
+        """(n,) of the ids."""
+        return id_keys(self.ids)
+
+    @cached_property
     def author_keys(self) -> NDArray[np.uint64]:
         return id_keys(self.author_ids)
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.uint64], Index]:
-        keys = id_keys(self.ids)
-        order = np.argsort(keys, kind="stable")
-        return keys[order], order
+        order = np.argsort(self.keys, kind="stable")
+        return self.keys[order], order
 
     @cached_property
     def _by_author(self) -> tuple[Index, Index]:

@@ -105,6 +105,12 @@ class Desk:
         country = country_of(self.store.people.country_code(account))
         return Reader(account, COUNTRIES.index(country) if country else NOBODYS, None)
 
+    def version_for(self, reader: Reader) -> str:
+        """Which models answer for this account, for those who measure them."""
+        if reader.personal is None or self.members is None:
+            return f"country {self._version}"
+        return f"personal {self.members.version} {reader.personal.version}"
+
     def margins(self, reader: Reader, post: Index, now: datetime) -> Floats:
         """(n,) how likely the account engages with posts of the catalogue [log odds against a post drawn at random]."""
         assert self.catalogue is not None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.feed.alike import both, cosines, latest, unit
+from functions.feed.alike import cosines, unit
 from functions.feed.catalogue import Catalogue, hours_of
 from functions.feed.encounters import (
     LANGUAGE_PRIOR,
@@ -133,17 +133,16 @@ class Taste:
 _NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
 
 
-def tastes_now(tastes: Tastes, accounts: Index, recent: int) -> Iterator[Taste]:
-    """The taste of each of these accounts as of now; `recent` of the posts that it engaged with or read are kept."""
+def tastes_now(tastes: Tastes, accounts: Index) -> Iterator[Taste]:
+    """The taste of each of these accounts as of now."""
     history = tastes.history
     posts, acts = history.posts, history.acts
     here = hours_of(history.now)
     author_keys = id_keys(posts.author_ids)[np.unique(posts.author, return_index=True)[1]]
     order = np.argsort(acts.actor, kind="stable")  # within an account in the order of time
     start = np.searchsorted(acts.actor[order], [accounts, accounts + 1])
-    events = latest(both(history), recent)
-    by_actor = np.argsort(events.actor, kind="stable")
-    touched = np.searchsorted(events.actor[by_actor], [accounts, accounts + 1])
+    events = tastes.alike.recent
+    touched = np.searchsorted(events.actor, [accounts, accounts + 1])
     followed = np.searchsorted(tastes.follows, [accounts * tastes.authors, (accounts + 1) * tastes.authors])
     for number, account in enumerate(accounts.tolist()):
         own = order[start[0, number] : start[1, number]]
@@ -157,7 +156,7 @@ def tastes_now(tastes: Tastes, accounts: Index, recent: int) -> Iterator[Taste]:
         last = np.full(len(authors), -np.inf)
         np.maximum.at(last, np.searchsorted(authors, posts.author[post]), acts.at[own])
         country = history.actors.country[account]
-        newest_first = events.post[by_actor[touched[0, number] : touched[1, number]]][::-1]
+        newest_first = events.post[touched[0, number] : touched[1, number]][::-1]
         kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])]
         yield Taste(
             country="" if country == NOBODYS else COUNTRIES[country],

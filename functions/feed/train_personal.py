@@ -81,7 +81,7 @@ def run(
     number, _ = history.actors.of(id_array(map(ObjectId, accounts)))
     chosen = np.unique(number[number >= 0])
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
-    tastes = list(tastes_now(trainer.tastes, chosen, options.recent_posts))
+    tastes = list(tastes_now(trainer.tastes, chosen))
     before = registry.current(PERSONAL, keys, FEATURES.fingerprint)
     tastes = [kept(taste, before.get(key), trainer.ranker) for taste, key in zip(tastes, keys, strict=True)]
     due = {one for one, taste in zip(chosen.tolist(), tastes, strict=True) if wants_trees(taste, options)}

@@ -18,6 +18,7 @@ from functions.topics.taxonomy import Taxonomy, ancestors, taxonomy
 from shared.artifacts import Artifact
 from shared.errors import StaleModel
 from shared.text import embedding
+from shared.text.vectors import DIMENSIONS
 
 Floats = NDArray[np.float32]
 Index = NDArray[np.int64]
@@ -83,7 +84,7 @@ class Heads:
     @classmethod
     def none(cls) -> "Heads":
         """No labelled texts, so no heads."""
-        return cls(np.empty(0, np.int64), np.empty((0, embedding.DIMENSIONS), np.float32), np.empty(0, np.float32))
+        return cls(np.empty(0, np.int64), np.empty((0, DIMENSIONS), np.float32), np.empty(0, np.float32))
 
     def answers(self, vectors: Floats) -> Floats:
         """(n, n_heads) about 0 for no and 1 for yes, sometimes beyond."""
@@ -163,8 +164,8 @@ class Classifier:
         heads = Heads(found["head_topic"], found["weights"], found["bias"])
         rule = found["rule"]
         shapes = [
-            (phrases.vectors, (len(phrases.topic), embedding.DIMENSIONS)),
-            (heads.weights, (len(heads.topic), embedding.DIMENSIONS)),
+            (phrases.vectors, (len(phrases.topic), DIMENSIONS)),
+            (heads.weights, (len(heads.topic), DIMENSIONS)),
             (heads.bias, (len(heads.topic),)),
             (rule, (len(fields(Rule)),)),
         ]

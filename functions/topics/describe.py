@@ -16,7 +16,8 @@ from shared.config import Options, Topics
 from shared.report import Report
 from shared.store import Store
 from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
-from shared.text.embedding import SUPPORTED, embed, load, packed
+from shared.text.embedding import SUPPORTED, embed, load
+from shared.text.vectors import packed
 
 
 @dataclass(frozen=True, slots=True)

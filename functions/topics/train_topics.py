@@ -16,6 +16,7 @@ from shared.report import Report
 from shared.store import Store
 from shared.store.labelled_texts import LabelledText
 from shared.text import embedding
+from shared.text.vectors import DIMENSIONS
 
 NAME: Final = "train_topics"
 
@@ -188,7 +189,7 @@ def fit_heads(phrases: Phrases, examples: Examples, fewest: int) -> Heads:
     for_it = examples.about.sum(axis=0)
     against = (~examples.about & ~examples.unknown).sum(axis=0)
     topics = np.flatnonzero((for_it >= max(fewest, 1)) & (against >= max(fewest, 1)))
-    weights = np.empty((len(topics), embedding.DIMENSIONS), np.float32)
+    weights = np.empty((len(topics), DIMENSIONS), np.float32)
     bias = np.empty(len(topics), np.float32)
     masks, which = np.unique(unknown[:, topics], axis=1, return_inverse=True)  # heads that are asked about the same
     for number in range(masks.shape[1]):

@@ -124,6 +124,22 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    items: int = 25  # posts of a page, unless the caller asks for another number
+    most_follows: int = 1_000  # follows of an account that posts are taken from, the newest
+    per_author: int = 10  # posts of a followed author among the candidates, the newest
+    followed_for: timedelta = timedelta(days=10)  # how old a post of a followed author may be
+    alike: int = 200  # candidates whose public is that of what the account engaged with
+    meaning: int = 100  # candidates that mean the like of what the account engaged with
+    found_for: timedelta = timedelta(days=7)  # how old those two may be
+    trending: int = 300  # candidates from the guest feed of the country
+    remembered: int = 5_000  # posts that an account saw, or engaged with, that are not shown again, the latest
+    in_a_row: int = 2  # posts of one author, or of one topic, that may stand one below the other
+    explore_every: int = 10  # of so many places one goes to an author whom few know yet; 0 for none
+    few_acts: int = 20  # engagements in all that such an author has at most
+
+
+@dataclass(frozen=True, slots=True)
 class GuestFeed:
     rows_per_country: int = 2000  # posts in the feed of one country
     least_rows_ratio: float = 0.5  # part of its former rows that a country must keep, or the feed is not published
@@ -185,6 +201,7 @@ class Options:
     coldstart: Coldstart = field(default_factory=Coldstart)
     guest_feed: GuestFeed = field(default_factory=GuestFeed)
     members: Members = field(default_factory=Members)
+    home: Home = field(default_factory=Home)
     artifacts: Artifacts = field(default_factory=Artifacts)
     language: Language = field(default_factory=Language)
     topics: Topics = field(default_factory=Topics)

@@ -24,6 +24,7 @@ from shared.store.creator_stats import CreatorStatistics
 from shared.store.hashtag_stats import HashtagStatistics
 from shared.store.leases import Leases
 from shared.store.parked_changes import ParkedChanges
+from shared.store.relationships import Relationships
 from shared.store.topic_tree import TopicTree
 from shared.store.watermarks import Watermarks
 
@@ -81,6 +82,10 @@ class Store:
     @cached_property
     def parked_changes(self) -> ParkedChanges:
         return ParkedChanges(self.analytics)
+
+    @cached_property
+    def relationships(self) -> Relationships:
+        return Relationships(self.app)
 
     @cached_property
     def engagements(self) -> "Engagements":

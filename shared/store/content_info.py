@@ -8,7 +8,7 @@ A post that is gone, withdrawn or without text leaves {contentId, clusterTime, c
 so that an older change which comes late finds out; it ages out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,6 +73,11 @@ class ContentInfo:
             for post, (text_hash, order) in posts.items()
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
+
+    def vectors(self) -> Iterator[tuple[ObjectId, bytes]]:
+        """The meaning of every post that has one, as it is kept."""
+        for row in self._info.find({"vector": {"$type": "binData"}}, {"contentId": 1, "vector": 1, "_id": 0}):
+            yield row["contentId"], row["vector"]
 
     def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
         """The next posts of which something is kept, in order of their ids, the newest first."""

@@ -62,6 +62,12 @@ class Engagements:
             },
         )
 
+    def of_account(self, account: ObjectId, most: int) -> list[ObjectId]:
+        """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""
+        query = {"account": account, "targetRef.$ref": "content"}
+        found = self._engagements.find(query, {"targetRef": 1, "_id": 0}).sort("_id", -1).limit(most)
+        return [row["targetRef"].id for row in found if isinstance(row["targetRef"].id, ObjectId)]
+
     def latest(self, since: datetime | None) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
         users where an old record names no account; at (n,) when the last such record changed [ms since 1970]."""

@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, read_columns
+from shared.store.relationships import FOLLOWS
 
 Document = dict[str, Any]
 
@@ -22,7 +23,7 @@ class Follows:
 
     def all(self) -> Columns:
         """Follows that stand: user (n,) and followed (n,) ids of users."""
-        found = read_columns(self._relationships, [{"$match": {"following": {"$ne": False}}}], _FIELDS)
+        found = read_columns(self._relationships, [{"$match": FOLLOWS}], _FIELDS)
         sound = known(found["user"]) & known(found["followed"])
         return {name: column[sound] for name, column in found.items()}
 

@@ -57,6 +57,13 @@ class GuestFeed:
         row = self._app[schema.GUEST_FEED.name].find_one({}, {"createdAt": 1})
         return None if row is None else row["createdAt"]
 
+    def head(self, country: str, most: int) -> list[ObjectId]:
+        """The first posts of a country's list, in its order."""
+        rows = (
+            self._app[schema.GUEST_FEED.name].find({"countryCode": country}, {"content": 1}).sort("_id", 1).limit(most)
+        )
+        return [row["content"] for row in rows]
+
     def rows_by_country(self) -> dict[str, int]:
         """How many rows the live feed has for each country."""
         counts = self._app[schema.GUEST_FEED.name].aggregate([{"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])

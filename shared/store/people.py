@@ -42,6 +42,11 @@ class People:
         code = where.get("countryCode") if isinstance(where, dict) else None
         return code if isinstance(code, str) else ""
 
+    def users_of(self, account: ObjectId) -> list[ObjectId]:
+        """The users, people and pages alike, that an account owns."""
+        found = self._users.find({"ownerAccount": account}, {"_id": 1})
+        return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
+
     def users(self) -> Columns:
         """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""
         return _known(read_columns(self._users, [], {"id": ("id", "$_id"), "account": ("id", "$ownerAccount")}))

@@ -83,7 +83,7 @@ ENGAGEMENTS = Collection(
     "engagements",
     key=("user", "targetRef", "type"),
     owner="application",
-    indexes=(_by("updatedAt"), _by("user"), _by("targetRef")),
+    indexes=(_by("updatedAt"), _by("user"), _by("account"), _by("targetRef")),
 )
 USERS = Collection("app", "users", key=("_id",), owner="application", indexes=(_by("updatedAt"), _by("ownerAccount")))
 ACCOUNTS = Collection("app", "accounts", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
@@ -94,7 +94,9 @@ RELATIONSHIPS = Collection(
     owner="application",
     indexes=(_by("user"), _by("followedUser"), _by("updatedAt")),
 )
-FEED_ITEMS = Collection("app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"),))
+FEED_ITEMS = Collection(
+    "app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"), _by("viewer", "-seenAt"))
+)
 CONTENT_INFO = Collection(
     "app",
     "contentinfo",

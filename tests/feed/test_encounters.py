@@ -31,7 +31,7 @@ def test_training_and_answering_describe_every_encounter_alike(world):
     margins = Margins(history, tastes.counters, np.empty(0, np.int64), Rankers(world.registry), QUICK)
     accounts = np.arange(len(history.actors.ids))
     post = np.random.default_rng(0).choice(len(history.posts), 100, replace=False)
-    for number, taste in enumerate(tastes_now(tastes, accounts, 200)):
+    for number, taste in enumerate(tastes_now(tastes, accounts)):
         whose, now = np.full(len(post), number), np.zeros(len(post))
         margin = margins.at(post, history.actors.country[whose], now)
         trained = FEATURES.matrix(tastes.encounters(whose, post, now, margin))
@@ -106,7 +106,7 @@ def test_what_comes_later_is_not_known_before(cats):
 
 
 def test_a_taste_survives_its_packing_and_damage_is_refused(cats):
-    (taste,) = tastes_now(cats, np.array([0]), 50)
+    (taste,) = tastes_now(cats, np.array([0]))
     packed = taste.pack()
 
     again = Taste.unpack(packed)

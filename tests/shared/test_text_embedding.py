@@ -3,7 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from shared.text.embedding import DIMENSIONS, LONGEST, SUPPORTED, embed, load, packed, unpacked
+from shared.text.embedding import LONGEST, SUPPORTED, embed, load
+from shared.text.vectors import DIMENSIONS, packed, unpacked
 
 TEXTS = ["The ferry leaves at nine", "เรือออกเก้าโมง", "渡し船は九時に出る", "My cat hates the vet"]
 

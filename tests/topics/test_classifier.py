@@ -10,7 +10,8 @@ from functions.topics.classifier import FINGERPRINT, Classifier, Heads, Phrases,
 from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Manifest
 from shared.errors import StaleModel
-from shared.text.embedding import DIMENSIONS, embed
+from shared.text.embedding import embed
+from shared.text.vectors import DIMENSIONS
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PATHS = taxonomy().paths

@@ -17,7 +17,8 @@ from shared.change import Change, ClusterTime, Order
 from shared.config import Topics
 from shared.errors import BadEvent
 from shared.store.content_info import Named
-from shared.text.embedding import embed, unpacked
+from shared.text.embedding import embed
+from shared.text.vectors import unpacked
 from tests.changes import START, TEXT, as_json, deleted, edited, ids, inserted, moment, state, told
 from tests.factories import an_id
 from tests.shared.test_contents import invalid_text

@@ -13,7 +13,8 @@ from functions.topics.train_topics import Examples, f1, fit_heads, least_squares
 from shared.artifacts import Registry
 from shared.config import Topics
 from shared.errors import Conflict, Unavailable
-from shared.text.embedding import DIMENSIONS, embed
+from shared.text.embedding import embed
+from shared.text.vectors import DIMENSIONS
 from tests.conftest import SIGNING_KEY
 
 OPTIONS = Topics(head_texts=12)

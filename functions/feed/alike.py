@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Directions = NDArray[np.float32]
 
 DIMENSIONS = 32
+_WEAKEST = 1e-3  # part of the strongest direction that another needs
 _FEWEST = 2  # accounts, or posts, without which nothing is shared
 
 
@@ -89,7 +90,8 @@ def directions(events: Events, shape: tuple[int, int]) -> Directions:
     if most < _FEWEST:
         return found
     scaled = sparse.diags(1 / np.sqrt(by_account + 1)) @ matrix @ sparse.diags(1 / np.sqrt(by_post + 1))
-    found[:, :most] = svds(scaled.astype(np.float32), k=most, random_state=0)[2].T
+    _, strength, across = svds(scaled.astype(np.float32), k=most, random_state=0)
+    found[:, :most] = across.T * (strength > _WEAKEST * strength.max())  # weaker ones are noise of the arithmetic
     found[by_post == 0] = 0
     return unit(found)
 

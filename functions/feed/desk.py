@@ -102,7 +102,7 @@ class Desk:
         self.refused += refused
         if personal is not None:
             return Reader(account, personal.taste.place, personal)
-        country = country_of(self.store.people.country_code(account))
+        country = country_of(self.store.accounts.country_code(account))
         return Reader(account, COUNTRIES.index(country) if country else NOBODYS, None)
 
     def version_for(self, reader: Reader) -> str:

@@ -52,6 +52,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A page that is asked for: at most `most` posts for an account, none of `exclude`, what follows after `cursor`."""
+
+    account: str
+    most: int
+    exclude: Sequence[str] = ()
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some items, and the cursor that the next page is asked for with; empty where there are no more."""
 
@@ -59,17 +69,7 @@ class Page:
     cursor: str
 
 
-def run(
-    desk: Desk,
-    coldstart: Coldstart,
-    options: Home,
-    account: str,
-    *,
-    most: int,
-    exclude: Sequence[str] = (),
-    cursor: str = "",
-    now: datetime,
-) -> Page:
+def run(desk: Desk, coldstart: Coldstart, options: Home, asked: Asked, *, now: datetime) -> Page:
     """The next items for an account, the best first: nothing that it saw, engaged with or wrote, that it excludes or
     was given on the pages before, nothing of whom it blocks or is blocked by, and no post twice in other words.
 
@@ -79,13 +79,13 @@ def run(
     catalogue = desk.catalogue
     if catalogue is None:
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
-    reader, given = desk.reader(ObjectId(account)), given_before(cursor)
-    hidden = [*map(ObjectId, exclude), *given]
+    reader, given = desk.reader(ObjectId(asked.account)), given_before(asked.cursor)
+    hidden = [*map(ObjectId, asked.exclude), *given]
     found = candidates(desk.store, catalogue, reader, coldstart, options, hidden, now)
     margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
-    order = laid_out(catalogue, found, margins, options, number=2 * most)
+    order = laid_out(catalogue, found, margins, options, number=2 * asked.most)
     visible = desk.store.contents.visible(object_ids(catalogue.ids[order]))
-    posts = [one for one in order.tolist() if ObjectId(catalogue.ids[one].tobytes()) in visible][:most]
+    posts = [one for one in order.tolist() if ObjectId(catalogue.ids[one].tobytes()) in visible][: asked.most]
     place = {post: number for number, post in enumerate(found.post.tolist())}
     model = desk.version_for(reader)
     items = [item(catalogue, post, margins[place[post]], found.source[place[post]], model) for post in posts]
@@ -111,7 +111,7 @@ def candidates(
     now: datetime,
 ) -> Candidates:
     """Posts from all places, but for those that may not be shown."""
-    users = store.people.users_of(reader.account)
+    users = store.accounts.users_of(reader.account)
     bonds = store.relationships.bonds(users, options.most_follows)
     viewers = [reader.account, *users]
     known = [
@@ -159,12 +159,13 @@ def places(
 
 
 def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int) -> Index:
-    """The posts from a position on that point most where some posts point together, the nearest first."""
+    """The posts from a position on that point most where some posts point together, the nearest first, without those."""
     towards = vectors[own].sum(0, dtype=np.float32)
     length = np.linalg.norm(towards)
     if not length:
         return np.empty(0, np.int64)
     close = vectors[oldest:].astype(np.float32) @ (towards / length)
+    close[own[own >= oldest] - oldest] = 0
     best = np.argpartition(-close, min(number, len(close) - 1))[:number] if len(close) else np.empty(0, np.int64)
     best = best[close[best] > 0]
     nearest_first: Index = oldest + best[np.argsort(-close[best], kind="stable")]
@@ -247,3 +248,8 @@ def _suggestion(one: Item) -> dict[str, Any]:
     if one.source == "following":
         aggregator["user"] = [str(one.author)]
     return {"content": str(one.content), "score": one.score, "aggregator": aggregator, "author": str(one.author)}
+
+
+def sorry(payload: Any, reason: str) -> dict[str, Any]:
+    """An empty page, and why."""
+    return {"code": 1001, "items": [], "cursor": "", "reason": reason}

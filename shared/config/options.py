@@ -140,6 +140,14 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    most_follows: int = 1_000  # follows of an account that are looked through, the newest
+    follows_each: int = 500  # follows of each of those whom it follows
+    candidates: int = 500  # people who are weighed, from either side
+    popularity_ratio: float = 0.3  # part of the score that popularity makes, the rest comes by those who are followed
+
+
+@dataclass(frozen=True, slots=True)
 class GuestFeed:
     rows_per_country: int = 2000  # posts in the feed of one country
     least_rows_ratio: float = 0.5  # part of its former rows that a country must keep, or the feed is not published
@@ -202,6 +210,7 @@ class Options:
     guest_feed: GuestFeed = field(default_factory=GuestFeed)
     members: Members = field(default_factory=Members)
     home: Home = field(default_factory=Home)
+    people: People = field(default_factory=People)
     artifacts: Artifacts = field(default_factory=Artifacts)
     language: Language = field(default_factory=Language)
     topics: Topics = field(default_factory=Topics)

@@ -12,6 +12,7 @@ from shared.runtime.invocation import Handler, as_known, invoke, say_failed
 from shared.runtime.queue import is_id
 
 LONGEST_TEXT = 128
+LONGEST_CURSOR = 20_000
 
 Answer = tuple[Mapping[str, Any], Report]
 
@@ -37,6 +38,27 @@ class Request:
         if not is_id(value):
             raise BadEvent(f"{field}: needs an id, 24 hexadecimal digits")
         return str(value)
+
+    def number(self, field: str, otherwise: int, most: int) -> int:
+        """The field as a whole number of 1 to `most`, `otherwise` where it is missing; BadEvent names it else."""
+        value = self.payload.get(field, otherwise)
+        if type(value) is not int or not 1 <= value <= most:
+            raise BadEvent(f"{field}: needs a whole number of 1 to {most}")
+        return value
+
+    def ids(self, field: str, most: int) -> list[str]:
+        """The field as a list of at most `most` ids, empty where it is missing; BadEvent names it otherwise."""
+        value = self.payload.get(field, [])
+        if not isinstance(value, list) or len(value) > most or not all(map(is_id, value)):
+            raise BadEvent(f"{field}: needs a list of at most {most} ids, 24 hexadecimal digits each")
+        return value
+
+    def cursor(self, field: str) -> str:
+        """The field as the text that a page came with, empty where it is missing; BadEvent names it otherwise."""
+        value = self.payload.get(field, "")
+        if not isinstance(value, str) or len(value) > LONGEST_CURSOR:
+            raise BadEvent(f"{field}: is not one that a page came with")
+        return value
 
     def texts(self, field: str, most: int) -> list[str]:
         """The field as a list of at most `most` short texts; BadEvent names it otherwise."""

@@ -17,6 +17,7 @@ from pymongo.synchronous import monitor
 
 from shared.config import Settings, settings
 from shared.errors import AppError, BadConfig, Unavailable
+from shared.store.accounts import Accounts
 from shared.store.content_info import ContentInfo
 from shared.store.content_stats import ContentStatistics
 from shared.store.contents import Contents
@@ -24,6 +25,7 @@ from shared.store.creator_stats import CreatorStatistics
 from shared.store.hashtag_stats import HashtagStatistics
 from shared.store.leases import Leases
 from shared.store.parked_changes import ParkedChanges
+from shared.store.popular_creators import PopularCreators
 from shared.store.relationships import Relationships
 from shared.store.topic_tree import TopicTree
 from shared.store.watermarks import Watermarks
@@ -82,6 +84,14 @@ class Store:
     @cached_property
     def parked_changes(self) -> ParkedChanges:
         return ParkedChanges(self.analytics)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self.app)
+
+    @cached_property
+    def popular_creators(self) -> PopularCreators:
+        return PopularCreators(self.analytics)
 
     @cached_property
     def relationships(self) -> Relationships:

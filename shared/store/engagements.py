@@ -8,6 +8,7 @@ An act that was taken back stays, with visibility "deleted". Acts on comments ha
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Engagements:
         """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""
         query = {"account": account, "targetRef.$ref": "content"}
         found = self._engagements.find(query, {"targetRef": 1, "_id": 0}).sort("_id", -1).limit(most)
-        return [row["targetRef"].id for row in found if isinstance(row["targetRef"].id, ObjectId)]
+        return [row["targetRef"].id for row in islice(found, most) if isinstance(row["targetRef"].id, ObjectId)]
 
     def latest(self, since: datetime | None) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of

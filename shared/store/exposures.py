@@ -5,6 +5,7 @@ For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, o
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -23,7 +24,7 @@ class Exposures:
         """Posts that one of these, accounts or users, has seen; at most so many, the latest first."""
         query = {"viewer": {"$in": list(viewers)}, "seenAt": {"$type": "date"}}
         found = self._app[collection].find(query, {"content": 1, "_id": 0}).sort("seenAt", -1).limit(most)
-        return [row["content"] for row in found if isinstance(row.get("content"), ObjectId)]
+        return [row["content"] for row in islice(found, most) if isinstance(row.get("content"), ObjectId)]
 
     def between(self, start: datetime, end: datetime, collection: str, off_screen: str) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,10 +60,8 @@ class GuestFeed:
 
     def head(self, country: str, most: int) -> list[ObjectId]:
         """The first posts of a country's list, in its order."""
-        rows = (
-            self._app[schema.GUEST_FEED.name].find({"countryCode": country}, {"content": 1}).sort("_id", 1).limit(most)
-        )
-        return [row["content"] for row in rows]
+        found = self._app[schema.GUEST_FEED.name].find({"countryCode": country}, {"content": 1}).sort("_id", 1)
+        return [row["content"] for row in islice(found.limit(most), most)]  # for the server, a limit of 0 is none
 
     def rows_by_country(self) -> dict[str, int]:
         """How many rows the live feed has for each country."""

@@ -7,6 +7,7 @@ does. A row without `following` is a follow.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -37,10 +38,10 @@ class Relationships:
         blocks = {"$or": [{"blocking": True}, {"blocked": True}]}
         outward: Document = {"user": {"$in": list(users)}}
         followed = self._relationships.find(outward | FOLLOWS, shown).sort("_id", -1).limit(most)
-        blocked = list(self._relationships.find(outward | blocks, shown).limit(most))
-        blocked += self._relationships.find({"followedUser": {"$in": list(users)}} | blocks, shown).limit(most)
+        blocked = list(self._relationships.find(outward | blocks, shown))
+        blocked += self._relationships.find({"followedUser": {"$in": list(users)}} | blocks, shown)
         both = {row.get(field) for row in blocked for field in ("user", "followedUser")} - set(users)
-        return Bonds(_ids(row.get("followedUser") for row in followed), _ids(both))
+        return Bonds(_ids(row.get("followedUser") for row in islice(followed, most)), _ids(both))
 
     def second_hand(
         self, users: Sequence[ObjectId], each: int, most: int

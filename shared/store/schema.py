@@ -127,7 +127,11 @@ CONTENT_STATS = Collection(
     indexes=(_by("contentId"), _by("authorId"), _by("updatedAt"), _by("createdAt")),
 )
 CREATOR_STATS = Collection(
-    "analytics", "creatorStats", key=("_id",), owner="feedkeeper", indexes=(_by("creatorId"), _by("-score"))
+    "analytics",
+    "creatorStats",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("creatorId"), _by("-score"), _by("geolocation.countryCode", "-score")),
 )
 HASHTAG_STATS = Collection(
     "analytics",

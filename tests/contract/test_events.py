@@ -11,7 +11,7 @@ from shared.store import open_store, schema
 from tests.contract.conftest import handlers
 
 # Functions whose callers read an answer, a failure included; and those that tell a queue which messages failed.
-ANSWERING = {"rank_contents"}
+ANSWERING = {"rank_contents", "recommend_home", "recommend_people"}
 QUEUED = {"train_personal"}
 
 each_handler = pytest.mark.parametrize("path", handlers(), ids=lambda path: path.stem)

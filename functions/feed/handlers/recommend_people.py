@@ -1,0 +1,20 @@
+"""Suggest people to follow.
+
+Trigger   on demand: {"accountId": ..., "maxResults": 20}
+Reads     app.relationships, app.accounts, app.users, analytics.creatorStats
+Writes    nothing
+"""
+
+from functions.feed import recommend_people
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Request, on_call
+from shared.runtime.demand import Answer
+from shared.store import open_store
+
+
+@on_call(recommend_people.sorry)
+def handler(request: Request) -> Answer:
+    account, most = request.id("accountId", "userId"), request.number("maxResults", 20, recommend_people.MOST)
+    found = recommend_people.run(open_store(), settings().options.people, account, most=most)
+    return recommend_people.follow_scores(found, now=request.time), Report(written=len(found))

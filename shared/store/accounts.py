@@ -1,0 +1,43 @@
+"""Accounts and their users, one at a time; read only.
+
+For example: accounts {_id: ObjectId, geolocation: {countryCode: "TH", continentCode: "AS"}, …}
+and users {_id: ObjectId, ownerAccount: ObjectId, type: "people", visibility: "publish", …}
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from shared.errors import NotFound
+from shared.store import schema
+from shared.store.contents import PUBLISHED
+
+Document = dict[str, Any]
+
+
+class Accounts:
+    def __init__(self, app: Database[Document]) -> None:
+        self._accounts = app[schema.ACCOUNTS.name]
+        self._users = app[schema.USERS.name]
+
+    def country_code(self, account: ObjectId) -> str:
+        """Of an account, as the application has it; empty where it is not known. NotFound where there is no such
+        account."""
+        found = self._accounts.find_one({"_id": account}, {"geolocation.countryCode": 1})
+        if found is None:
+            raise NotFound(f"accountId: there is no account {account}")
+        where = found.get("geolocation")
+        code = where.get("countryCode") if isinstance(where, dict) else None
+        return code if isinstance(code, str) else ""
+
+    def users_of(self, account: ObjectId) -> list[ObjectId]:
+        """The users, people and pages alike, that an account owns."""
+        found = self._users.find({"ownerAccount": account}, {"_id": 1})
+        return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
+
+    def published(self, users: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those of these users who can be seen."""
+        found = self._users.find({"_id": {"$in": list(users)}, "visibility": PUBLISHED}, {"_id": 1})
+        return {row["_id"] for row in found}

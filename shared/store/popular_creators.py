@@ -1,0 +1,47 @@
+"""Creators by what their recent posts earned, out of what refresh_creator_stats keeps; read only."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.creator_stats import TOTALS
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Creator:
+    """A user: `score` in points, higher is more popular; `engagements` with its recent posts."""
+
+    user: ObjectId
+    score: float
+    engagements: int
+
+
+class PopularCreators:
+    """{_id: ObjectId, score: 2.59, geolocation: {countryCode: "th"}, creatorLikedCount: 5, …}"""
+
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._stats = analytics[schema.CREATOR_STATS.name]
+
+    def first(self, countries: Sequence[str] | None, most: int) -> list[Creator]:
+        """The most popular, the first ahead; only those whose country is spelt like one of these, of all for None."""
+        query = {} if countries is None else {"geolocation.countryCode": {"$in": list(countries)}}
+        found = self._stats.find(query, _SHOWN).sort([("score", -1), ("_id", 1)]).limit(most)
+        return [_creator(row) for row in islice(found, most)]
+
+    def among(self, users: Iterable[ObjectId]) -> dict[ObjectId, Creator]:
+        """Those of these users who posted lately."""
+        return {row["_id"]: _creator(row) for row in self._stats.find({"_id": {"$in": list(users)}}, _SHOWN)}
+
+
+_SHOWN = {"score": 1, **dict.fromkeys(TOTALS.values(), 1)}
+
+
+def _creator(row: Document) -> Creator:
+    return Creator(row["_id"], float(row.get("score") or 0), sum(int(row.get(name) or 0) for name in TOTALS.values()))

@@ -1,0 +1,244 @@
+import json
+from dataclasses import replace
+from importlib import import_module
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from bson import ObjectId
+
+from functions.coldstart import build_guest_feed
+from functions.feed import recommend_home, refresh_catalogue
+from functions.feed.recommend_home import Asked, cursor_after, given_before
+from shared.config import Home
+from shared.errors import BadEvent, NotFound, Unavailable
+from shared.text.vectors import DIMENSIONS, packed
+from tests.factories import account, an_id, engagement, exposure, follow, post, topics_of, user
+from tests.feed.conftest import desk_of, train_accounts
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT
+
+handler = import_module("functions.feed.handlers.recommend_home").handler
+OPTIONS = Home()
+
+
+def refresh(network):
+    refresh_catalogue.run(network.store, network.registry, network.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
+
+
+def page_of(network, who, most=25, desk=None, options=OPTIONS, exclude=(), cursor=""):
+    asked = Asked(str(an_id(f"account of {who}")), most, [str(an_id(name)) for name in exclude], cursor)
+    return recommend_home.run(desk or desk_of(network), QUICK, options, asked, now=NOON)
+
+
+def contents(page):
+    return [one.content for one in page.items]
+
+
+def posts(*names):
+    return [an_id(name) for name in names]
+
+
+@pytest.fixture
+def town(village):
+    """A village with a guest feed, in which cat follows author 1 and author 2."""
+    app = village.store.app
+    app.accounts.insert_one(account("account of cat", now=NOON))
+    app.users.insert_many([user(who, now=NOON) for who in ("cat", *(f"author {n}" for n in range(10)))])
+    app.relationships.insert_many([follow("cat", f"author {n}", at=NOON - 99 * HOUR) for n in (1, 2)])
+    build_guest_feed.run(village.store, village.registry, replace(SHORT, rows_per_country=30), QUICK, now=NOON)
+    refresh(village)
+    return village
+
+
+def test_a_page_holds_the_followed_and_the_trending_with_its_reasons(town):
+    page = page_of(town, "cat", 30)
+
+    sources = {one.content: one.source for one in page.items}
+    assert set(sources) == set(posts(*(f"p{n}" for n in range(30))))
+    assert {one for one, source in sources.items() if source == "following"} == set(
+        posts("p1", "p11", "p21", "p2", "p12", "p22")
+    )
+    told = recommend_home.home(page)["items"]
+    followed = next(one for one in told if one["source"] == "following")
+    assert followed["aggregator"] == {"name": "following-cast", "user": [followed["author"]]}
+    assert followed["reason"] == "by someone whom you follow"
+    assert next(one for one in told if one["source"] == "trending")["aggregator"] == {"name": "trending"}
+
+
+def test_nothing_is_shown_that_was_seen_engaged_with_excluded_or_written_by_oneself(town):
+    app = town.store.app
+    app.feeditems.insert_many([exposure("cat", "p1", at=NOON - HOUR), exposure("cat", "p5", at=NOON)])
+    app.feeditems.insert_one(exposure("a user id", "p6", at=NOON, viewer=an_id("cat")))
+    app.engagements.insert_one(engagement("cat", "p2", at=NOON - HOUR))
+    app.engagements.insert_one(engagement("cat", "p3", at=NOON - HOUR, visibility="deleted"))
+    app.contents.insert_one(post("mine", now=NOON, author="cat", age_hours=2))
+    refresh(town)
+
+    found = contents(page_of(town, "cat", 30, exclude=("p4",)))
+
+    assert set(found) == set(posts(*(f"p{n}" for n in (0, *range(7, 30)))))
+
+
+def test_who_blocks_is_not_shown_whoever_made_the_block(town):
+    app = town.store.app
+    app.relationships.update_one({"followedUser": an_id("author 1")}, {"$set": {"blocking": True, "following": False}})
+    app.relationships.insert_one(follow("author 3", "cat", at=NOON, following=False, blocking=True))
+    app.relationships.insert_one(follow("cat", "author 4", at=NOON, following=False, blocked=True))
+
+    page = page_of(town, "cat", 30)
+
+    authors = {one.author for one in page.items}
+    assert authors.isdisjoint(posts("author 1", "author 3", "author 4"))
+    assert an_id("author 2") in authors
+
+
+def test_no_post_comes_twice_as_itself_and_as_a_copy(town):
+    app = town.store.app
+    copies = {"originalPost": {"_id": an_id("p1"), "author": {"id": an_id("author 1")}}}
+    app.contents.insert_many(
+        [
+            post("recast", now=NOON, author="author 5", age_hours=0.5, isRecast=True, **copies),
+            post("quote", now=NOON, author="author 2", age_hours=0.5, isQuote=True, **copies),
+        ]
+    )
+    refresh(town)
+
+    before = contents(page_of(town, "cat", 40))
+    app.feeditems.insert_one(exposure("cat", "p1", at=NOON))
+    after = contents(page_of(town, "cat", 40))
+
+    assert len([one for one in before if one in posts("p1", "recast", "quote")]) == 1
+    assert not set(after) & set(posts("p1", "recast", "quote")), "its text was seen"
+
+
+def test_what_was_withdrawn_since_the_catalogue_was_made_is_not_shown(town):
+    town.store.app.contents.update_one({"_id": an_id("p1")}, {"$set": {"visibility": "deleted"}})
+    town.store.app.contents.delete_one({"_id": an_id("p2")})
+
+    assert not set(contents(page_of(town, "cat", 30))) & set(posts("p1", "p2"))
+
+
+def test_pages_follow_one_another_without_repetition_and_end(town):
+    desk, cursor, seen = desk_of(town), "", []
+    for _ in range(4):
+        page = page_of(town, "cat", 10, desk, cursor=cursor)
+        seen += contents(page)
+        cursor = page.cursor
+
+    assert len(seen) == len(set(seen)) == 30
+    assert (page.items, page.cursor) == ([], "")
+
+
+def test_no_author_tires(town):
+    page = page_of(town, "cat", 20, options=replace(OPTIONS, in_a_row=1, explore_every=0))
+
+    authors = [one.author for one in page.items]
+    assert all(one != other for one, other in pairwise(authors))
+
+
+def test_no_topic_tires(town):
+    town.store.app.contentinfo.insert_many(
+        [topics_of(f"p{n}", "cats" if n % 3 else "dogs", at=NOON) for n in range(30)]
+    )
+    refresh(town)
+
+    found = contents(page_of(town, "cat", 12, options=replace(OPTIONS, in_a_row=2, explore_every=0)))
+
+    cats = [one in set(posts(*(f"p{n}" for n in range(30) if n % 3))) for one in found]
+    assert not any(all(cats[at : at + 3]) for at in range(len(cats) - 2))
+
+
+def test_now_and_then_comes_somebody_whom_few_know(town):
+    town.store.app.contents.insert_many(
+        [post(f"n{n}", now=NOON, author=f"newcomer {n}", age_hours=3) for n in range(5)]
+    )
+    refresh(town)
+    options = replace(OPTIONS, explore_every=4, few_acts=0, trending=10)
+
+    page = page_of(town, "cat", 12, options=options)
+
+    sources = [one.source for one in page.items]
+    assert [at for at, source in enumerate(sources) if source == "new"] == [3, 7, 11]
+    assert "new" not in [one.source for one in page_of(town, "cat", 8, options=replace(options, explore_every=0)).items]
+
+
+def test_people_alike_and_meanings_alike_find_what_nobody_follows(town):
+    """Dog liked what the others liked who also liked p20; and p29 says what p5 says, which dog liked."""
+    app = town.store.app
+    app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("dog", *"abcdef")])
+    app.users.insert_many([user(who, now=NOON) for who in ("dog", *"abcdef")])
+    acts = [(who, name) for who in "abcdef" for name in ("p5", "p8", "p20")] + [("dog", "p5"), ("dog", "p8")]
+    app.engagements.insert_many([engagement(who, name, at=NOON - HOUR) for who, name in acts])
+    vectors = np.eye(30, DIMENSIONS, dtype=np.float32)
+    vectors[29] = vectors[5]
+    info = zip(range(30), packed(vectors), strict=True)
+    app.contentinfo.insert_many([topics_of(f"p{n}", at=NOON, vector=vector) for n, vector in info])
+    train_accounts(town)
+    refresh(town)
+    options = replace(OPTIONS, trending=0, explore_every=0, alike=1, meaning=1)
+
+    found = {one.content: one.source for one in page_of(town, "dog", 30, options=options).items}
+
+    assert found[an_id("p20")] == "alike"
+    assert found[an_id("p29")] == "meaning"
+
+
+def test_two_accounts_of_different_taste_have_different_pages(world):
+    first, second = [
+        ObjectId(one["account"]) for one in world.store.analytics.mlArtifacts.find().sort("metrics.acts", -1).limit(2)
+    ]
+    desk = desk_of(world)
+
+    pages = [
+        [one.content for one in recommend_home.run(desk, QUICK, OPTIONS, Asked(str(who), 25), now=NOON).items]
+        for who in (first, second)
+    ]
+
+    assert all(len(page) == 25 for page in pages)
+    assert len(set(pages[0]) & set(pages[1])) < 20
+
+
+def test_an_account_without_anything_gets_what_its_country_likes(town):
+    page = page_of(town, "nomad", 10)
+
+    assert {one.source for one in page.items} <= {"trending", "new"}
+    assert len(page.items) == 10
+
+
+def test_what_cannot_be_asked_is_said(town):
+    with pytest.raises(NotFound, match="accountId"):
+        page_of(town, "a stranger")
+    for cursor in ("!", "abc", "====", "a" * 17):
+        with pytest.raises(BadEvent, match="cursor"):
+            page_of(town, "cat", cursor=cursor)
+
+
+def test_before_there_is_a_catalogue_the_page_is_unavailable(village):
+    with pytest.raises(Unavailable, match="catalogue"):
+        page_of(village, "thai")
+
+
+def test_a_cursor_forgets_the_oldest_beyond_its_length():
+    given = [ObjectId() for _ in range(recommend_home.MOST_GIVEN + 5)]
+
+    assert given_before(cursor_after(given)) == given[5:]
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ({}, "accountId"),
+        ({"accountId": {"$ne": None}}, "accountId"),
+        ({"accountId": "65f0a1b2c3d4e5f60718293a", "maxResults": "25"}, "maxResults"),
+        ({"accountId": "65f0a1b2c3d4e5f60718293a", "maxResults": 0}, "maxResults"),
+        ({"accountId": "65f0a1b2c3d4e5f60718293a", "exclude": "p1"}, "exclude"),
+        ({"accountId": "65f0a1b2c3d4e5f60718293a", "exclude": [{"$gt": ""}]}, "exclude"),
+        ({"accountId": "65f0a1b2c3d4e5f60718293a", "cursor": 7}, "cursor"),
+        ([], "event"),
+    ],
+)
+def test_the_handler_answers_bad_input_with_an_empty_page_and_a_reason(deployed, event, field):
+    answer = json.loads(json.dumps(handler(event, None)))
+
+    assert (answer["code"], answer["items"], answer["cursor"]) == (1001, [], "")
+    assert answer["reason"].startswith(field)

@@ -1,0 +1,199 @@
+import json
+from dataclasses import replace
+from importlib import import_module
+
+import pytest
+
+from functions.feed import recommend_people
+from functions.stats import refresh_creator_stats
+from shared.config import CreatorStats, People
+from shared.errors import NotFound
+from shared.store import open_store
+from tests.factories import account, an_id, follow, post, user
+from tests.networks import HOUR, NOON
+
+handler = import_module("functions.feed.handlers.recommend_people").handler
+
+NEAR_ONLY, POPULAR_ONLY = People(popularity_ratio=0.0), People(popularity_ratio=1.0)
+
+
+@pytest.fixture
+def friends(store, databases):
+    """Me → ann, bob; ann → cas, dan; bob → cas; everybody has an account of the same country."""
+    app = databases.app
+    everyone = ("me", "ann", "bob", "cas", "dan", "star", "quiet")
+    app.users.insert_many([user(who, now=NOON) for who in everyone])
+    app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in everyone])
+    pairs = [("me", "ann"), ("me", "bob"), ("ann", "cas"), ("ann", "dan"), ("bob", "cas")]
+    app.relationships.insert_many([follow(who, whom, at=NOON - 9 * HOUR) for who, whom in pairs])
+    app.contents.insert_many([post("hit", now=NOON, author="star", likes=90), post("dull", now=NOON, author="quiet")])
+    refresh_creator_stats.run(store, CreatorStats(), now=NOON)
+    return store
+
+
+def suggested(store, who="me", options=NEAR_ONLY, most=20):
+    return recommend_people.run(store, options, str(an_id(f"account of {who}")), most=most)
+
+
+def users(found):
+    return [one.user for one in found]
+
+
+def test_whom_more_of_those_follow_whom_one_follows_comes_first(friends):
+    found = suggested(friends)
+
+    assert users(found)[:2] == [an_id("cas"), an_id("dan")]
+    assert set(found[0].through) == {an_id("ann"), an_id("bob")}
+    assert found[0].score > found[1].score > 0
+
+
+def test_follows_have_a_direction(friends, databases):
+    databases.app.relationships.insert_one(follow("star", "me", at=NOON))
+    databases.app.relationships.insert_one(follow("fan of ann", "ann", at=NOON))
+
+    assert an_id("fan of ann") not in users(suggested(friends)), "who follows ann is not whom ann follows"
+
+
+def test_popular_people_of_the_country_fill_up_and_come_first_if_asked_to(friends):
+    near, popular = suggested(friends), suggested(friends, options=POPULAR_ONLY)
+
+    assert an_id("star") in users(near)
+    assert users(popular)[0] == an_id("star")
+    assert (popular[0].engagements, popular[0].through) == (90, ())
+
+
+def test_the_popular_of_ones_country_come_before_those_of_others(friends, databases):
+    app = databases.app
+    app.users.insert_one(user("tokyo", now=NOON))
+    app.accounts.insert_one(account("account of tokyo", now=NOON, country="jp"))
+    app.contents.insert_one(post("huge", now=NOON, author="tokyo", likes=900))
+    refresh_creator_stats.run(friends, CreatorStats(full_every=HOUR), now=NOON + HOUR)
+
+    here = recommend_people.popular_near(friends, "th", 2)
+
+    assert [one.user for one in here] == [an_id("star"), an_id("quiet")]
+    assert recommend_people.popular_near(friends, None, 1)[0].user == an_id("tokyo")
+    assert an_id("tokyo") in [one.user for one in recommend_people.popular_near(friends, "th", 5)]
+
+
+BARRED = {
+    "oneself": ("star", {"ownerAccount": an_id("account of me")}),
+    "who is hidden": ("star", {"visibility": "hidden"}),
+    "who is gone": ("star", None),
+}
+
+
+@pytest.mark.parametrize(("who", "change"), BARRED.values(), ids=BARRED)
+def test_some_are_never_suggested(friends, databases, who, change):
+    if change is None:
+        databases.app.users.delete_one({"_id": an_id(who)})
+    else:
+        databases.app.users.update_one({"_id": an_id(who)}, {"$set": change})
+
+    assert an_id(who) not in users(suggested(friends))
+    assert an_id("me") not in users(suggested(friends))
+
+
+def test_who_is_followed_or_blocked_either_way_is_never_suggested(friends, databases):
+    block = {"following": False, "blocking": True}
+    databases.app.relationships.insert_many(
+        [follow("me", "cas", at=NOON, **block), follow("dan", "me", at=NOON, **block)]
+    )
+
+    found = users(suggested(friends))
+
+    assert not set(found) & {an_id(who) for who in ("ann", "bob", "cas", "dan")}
+
+
+def test_a_follow_that_was_taken_back_leads_nowhere(friends, databases):
+    databases.app.relationships.update_one(
+        {"user": an_id("me"), "followedUser": an_id("bob")}, {"$set": {"following": False}}
+    )
+
+    found = suggested(friends)
+
+    assert found[0].through == [an_id("ann")] == found[1].through
+    assert an_id("bob") not in users(found)[:2]
+
+
+def test_all_users_of_an_account_count_as_one(friends, databases):
+    databases.app.users.insert_one(user("my page", now=NOON, account="account of me"))
+    databases.app.relationships.insert_one(follow("my page", "star", at=NOON))
+
+    assert not set(users(suggested(friends))) & {an_id("my page"), an_id("star")}
+
+
+def test_the_order_stays_and_equal_ones_stand_by_their_ids(friends):
+    alike = suggested(friends, options=replace(NEAR_ONLY, candidates=50))
+
+    tied = [one for one in alike if one.score == 0]
+    assert tied == sorted(tied, key=lambda one: one.user)
+    assert alike == suggested(friends, options=replace(NEAR_ONLY, candidates=50))
+
+
+def test_who_follows_very_many_is_looked_through_only_so_far(friends, databases):
+    databases.app.relationships.insert_many(
+        [follow("bob", f"one of many {n}", at=NOON) for n in range(3_000)], ordered=False
+    )
+
+    near = friends.relationships.second_hand([an_id("ann"), an_id("bob")], 100, 10_000)
+
+    assert len(near) <= 102
+
+
+def test_who_follows_nobody_gets_the_popular(friends):
+    assert users(suggested(friends, "quiet"))[0] == an_id("star")
+
+
+def test_there_is_no_such_account(friends):
+    with pytest.raises(NotFound, match="accountId"):
+        suggested(friends, "a stranger")
+
+
+def test_reads_use_indexes(friends, databases):
+    plan = databases.app.relationships.find({"user": {"$in": [an_id("me")]}}).explain()
+    popular = databases.analytics.creatorStats.find({"geolocation.countryCode": {"$in": ["th"]}}).sort(
+        [("score", -1), ("_id", 1)]
+    )
+
+    assert "COLLSCAN" not in json.dumps(plan, default=str)
+    assert "COLLSCAN" not in json.dumps(popular.explain(), default=str)
+
+
+def call(event):
+    return json.loads(json.dumps(handler(event, None), allow_nan=False))
+
+
+def test_the_handler_answers_old_and_new_callers(deployed, databases):
+    open_store()
+    databases.app.accounts.insert_one(account("account of me", now=NOON))
+    databases.app.users.insert_one(user("star", now=NOON))
+    databases.analytics.creatorStats.insert_one({"_id": an_id("star"), "score": float("nan"), "creatorLikedCount": 3})
+
+    for field in ("accountId", "userId"):
+        answer = call({field: str(an_id("account of me"))})
+
+        assert answer["code"] == 200
+        assert answer["result"] == [{"userId": str(an_id("star")), "engagements": 3, "index": 0}]
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"accountId": None}, {"userId": "zz"}, {"accountId": {"$ne": None}}, {"accountId": 7}]
+)
+def test_without_an_id_nobody_is_suggested_and_no_id_is_made_up(deployed, event):
+    answer = call(event)
+
+    assert (answer["code"], answer["result"]) == (1001, [])
+    assert answer["reason"].startswith(next(iter(event), "accountId"))
+
+
+def test_both_contracts_are_served(friends):
+    found = suggested(friends)
+
+    payload = recommend_people.suggestions(found)["payload"]
+    assert payload[0] == {
+        "user": str(an_id("cas")),
+        "score": 1.0,
+        "aggregator": {"name": "following", "user": [str(one) for one in found[0].through]},
+    }
+    assert payload[-1]["aggregator"] == {"name": "trending"}

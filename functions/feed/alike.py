@@ -1,7 +1,8 @@
 """Which posts are liked by the same people, as directions: two posts that share their public point the same way.
 
-The singular vectors of the matrix of accounts and posts, each side scaled by the root of its count, so that neither the
-busy nor the popular outweigh the others. An account points where the posts point that it engaged with or read.
+The strongest singular vectors of the matrix of accounts and posts, each side scaled by the root of its count, so that
+neither the busy nor the popular outweigh the others. An account points where the posts point that it engaged with or
+read.
 """
 
 from functools import cache, cached_property
@@ -18,7 +19,7 @@ Floats = NDArray[np.float64]
 Directions = NDArray[np.float32]
 
 DIMENSIONS = 32
-_WEAKEST = 1e-3  # part of the strongest direction that another needs
+_NOISE = 1e-4  # of the arithmetic, which is another each time
 _FEWEST = 2  # accounts, or posts, without which nothing is shared
 
 
@@ -91,9 +92,13 @@ def directions(events: Events, shape: tuple[int, int]) -> Directions:
         return found
     scaled = sparse.diags(1 / np.sqrt(by_account + 1)) @ matrix @ sparse.diags(1 / np.sqrt(by_post + 1))
     _, strength, across = svds(scaled.astype(np.float32), k=most, random_state=0)
-    found[:, :most] = across.T * (strength > _WEAKEST * strength.max())  # weaker ones are noise of the arithmetic
+    weighed = (across * strength[:, None]).T
+    largest = np.take_along_axis(weighed, np.abs(weighed).argmax(0)[None], 0)
+    found[:, :most] = weighed * np.sign(largest)  # either sign would do: the same one each time
     found[by_post == 0] = 0
-    return unit(found)
+    found = unit(found)
+    found[np.abs(found) < _NOISE] = 0
+    return found
 
 
 def unit(vectors: NDArray[np.floating]) -> Directions:

@@ -159,7 +159,7 @@ def places(
 
 
 def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int) -> Index:
-    """The posts from a position on that point most where some posts point together, the nearest first, without those."""
+    """Other posts, from a position on, that point most where some posts point together; the nearest first."""
     towards = vectors[own].sum(0, dtype=np.float32)
     length = np.linalg.norm(towards)
     if not length:

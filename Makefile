@@ -27,9 +27,9 @@ package: .venv/ready ## compile, lint and measure the deployment, without a clou
 	$(RUN) -m layers.package --stage $(or $(STAGE),prod)
 
 requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
-	cd requirements && for name in dev base numeric text trees relay; do \
+	cd requirements && for name in dev base numeric text trees http relay; do \
 	  uv pip compile $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
-	    $$([ $$name = dev ] || echo -c dev.txt) $$(case $$name in text|trees) echo --no-emit-package numpy;; esac) $$name.in -o $$name.txt || exit 1; done
+	    $$([ $$name = dev ] || echo -c dev.txt) $$(case $$name in text|trees) echo --no-emit-package numpy;; http) echo --no-emit-package typing-extensions;; esac) $$name.in -o $$name.txt || exit 1; done
 
 .venv/ready: requirements/dev.txt
 	$(PYTHON) -m venv .venv

@@ -4,6 +4,9 @@ AppError
 ├── BadConfig      a setting is missing or wrong           do not retry
 ├── BadEvent       an input is not what it should be       do not retry
 ├── NotFound       what was named does not exist           do not retry
+├── Unauthorized   nobody can tell who asks                do not retry
+├── Forbidden      who asks may not                        do not retry
+├── TooLarge       more than is taken at once              do not retry
 ├── Refused        what was made failed its checks         do not retry
 ├── Conflict       someone else is doing or has done it    do not retry
 ├── Unforeseen     none of these; the log has its place   do not retry
@@ -30,6 +33,18 @@ class BadEvent(AppError):
 
 class NotFound(AppError):
     """What was named does not exist."""
+
+
+class Unauthorized(AppError):
+    """Nobody can tell who asks."""
+
+
+class Forbidden(AppError):
+    """Who asks may not."""
+
+
+class TooLarge(AppError):
+    """More than is taken at once."""
 
 
 class Refused(AppError):

@@ -26,6 +26,7 @@ Failing = Callable[..., AbstractContextManager[None]]
 NOT_PRIMARY = 10107
 
 SIGNING_KEY = "a key of the tests, and of nothing else"
+API_KEY = "a key of the tests for tokens and of nothing else"
 _servers = ExitStack()
 _uri: list[str] = []
 _kept: dict[str, str] = {}  # by server, the prefix of the databases that are kept from test to test
@@ -87,7 +88,13 @@ def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str
     prefix = f"t{uuid4().hex[:12]}-"
     if "store" in request.fixturenames:
         prefix = _kept.setdefault(mongo_uri, prefix)
-    return {"MONGO_URI": mongo_uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": SIGNING_KEY, "TRAINING_QUEUE": queue.HERE}
+    return {
+        "MONGO_URI": mongo_uri,
+        "DB_PREFIX": prefix,
+        "ARTIFACT_KEYS": SIGNING_KEY,
+        "TRAINING_QUEUE": queue.HERE,
+        "API_KEYS": API_KEY,
+    }
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from shared.errors import BadConfig
 FetchSecret = Callable[[str], str]
 
 MIN_KEY_BYTES = 16
+MIN_API_KEY_BYTES = 32  # of a key of HMAC-SHA256, as RFC 7518 asks for
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,6 +24,7 @@ class Settings:
     analytics_db    database of ours, prefix included
     artifact_keys   signing keys of artifacts, newest first: the first signs, all verify; secret, empty where none is
                     given
+    api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
     options         tunables of the jobs
     """
@@ -31,6 +33,7 @@ class Settings:
     app_db: str
     analytics_db: str
     artifact_keys: tuple[bytes, ...]
+    api_keys: tuple[bytes, ...]
     training_queue: str
     options: Options
 
@@ -73,7 +76,8 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         mongo_uri=_secret("MONGO_URI", environment, fetch_secret),
         app_db=prefix + (environment.get("APP_DB") or "app-db"),
         analytics_db=prefix + (environment.get("ANALYTICS_DB") or "analytics-db"),
-        artifact_keys=_keys(environment, fetch_secret),
+        artifact_keys=_keys("ARTIFACT_KEYS", MIN_KEY_BYTES, environment, fetch_secret),
+        api_keys=_keys("API_KEYS", MIN_API_KEY_BYTES, environment, fetch_secret),
         training_queue=environment.get("TRAINING_QUEUE", ""),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
@@ -93,13 +97,13 @@ def _secret(name: str, environment: Mapping[str, str], fetch: FetchSecret | None
     return secret
 
 
-def _keys(environment: Mapping[str, str], fetch: FetchSecret | None) -> tuple[bytes, ...]:
-    """None for a function that handles no artifacts, and so may not read the secret."""
-    if not environment.get("ARTIFACT_KEYS") and not environment.get("ARTIFACT_KEYS_PARAMETER"):
+def _keys(name: str, least_bytes: int, environment: Mapping[str, str], fetch: FetchSecret | None) -> tuple[bytes, ...]:
+    """None for a function that needs none, and so may not read the secret."""
+    if not environment.get(name) and not environment.get(f"{name}_PARAMETER"):
         return ()
-    keys = tuple(key.strip().encode() for key in _secret("ARTIFACT_KEYS", environment, fetch).split(","))
-    if any(len(key) < MIN_KEY_BYTES for key in keys):
-        raise BadConfig(f"ARTIFACT_KEYS: each key needs at least {MIN_KEY_BYTES} bytes")
+    keys = tuple(key.strip().encode() for key in _secret(name, environment, fetch).split(","))
+    if any(len(key) < least_bytes for key in keys):
+        raise BadConfig(f"{name}: each key needs at least {least_bytes} bytes")
     return keys
 
 

@@ -13,6 +13,7 @@ from tests.contract.conftest import handlers
 # Functions whose callers read an answer, a failure included; and those that tell a queue which messages failed.
 ANSWERING = {"rank_contents", "recommend_home", "recommend_people"}
 QUEUED = {"train_personal"}
+SERVING = {"serve_feed"}
 
 each_handler = pytest.mark.parametrize("path", handlers(), ids=lambda path: path.stem)
 
@@ -45,6 +46,8 @@ def test_a_function_takes_its_sample_on_an_empty_database(deployed, path):
     elif path.stem in ANSWERING:
         assert counts["code"] == 1001, "nobody is there to be answered"
         assert json.loads(json.dumps(counts)) == counts
+    elif path.stem in SERVING:
+        assert counts["statusCode"] == 401, "the sample's token is none"
     elif path.stem in QUEUED:
         assert counts == {"batchItemFailures": []}
     else:
@@ -63,6 +66,9 @@ def test_a_function_refuses_what_is_no_event(deployed, path, event):
     if path.stem in ANSWERING:
         answer = handler_of(path)(event, None)
         assert (answer["code"], answer["reason"].partition(":")[0]) == (1001, "event")
+        return
+    if path.stem in SERVING:
+        assert handler_of(path)(event, None)["statusCode"] == 400
         return
     with pytest.raises(AppError, match="event"):
         handler_of(path)(event, None)

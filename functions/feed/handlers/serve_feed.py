@@ -1,0 +1,19 @@
+"""Serve members' feeds over HTTP.
+
+Trigger   HTTP: the application's data service, and /feed/home; documentation at /swagger
+Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapshots, analytics.creatorStats,
+          app.relationships, app.feeditems, app.engagements, app.guestfeeditems, app.contents, app.accounts, app.users
+Writes    nothing
+"""
+
+from functions.feed.desk import open_desk
+from functions.feed.serve_feed import ROUTES, Feed
+from shared.config import settings
+from shared.runtime.http import on_http
+from shared.store import open_store
+
+
+@on_http(ROUTES, title="Feedkeeper")
+def handler() -> Feed:
+    desk = open_desk(open_store(), settings().artifact_keys, settings().options.members)
+    return Feed(desk, settings().options)

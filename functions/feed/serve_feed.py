@@ -1,0 +1,112 @@
+"""Members' feeds over HTTP: what the application calls, and a home page to page through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from functions.feed import rank_contents, recommend_home, recommend_people
+from functions.feed.desk import Desk
+from functions.feed.recommend_home import Asked
+from shared.api import Caller, Route
+from shared.config import Options
+from shared.errors import AppError
+
+Id = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{24}$")]
+Short = Annotated[str, StringConstraints(max_length=128)]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What the routes work with."""
+
+    desk: Desk
+    options: Options
+
+
+class Request(BaseModel):
+    """Fields are spelt in camel case, as the application spells them."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class RankRequest(Request):
+    """Posts to rank for an account, the caller's own where none is named."""
+
+    account_id: Id | None = None
+    contents: list[Short] = Field(max_length=rank_contents.MOST)
+
+
+class FollowRequest(Request):
+    """An account to suggest people to, the caller's own where none is named; older callers name it `userId`."""
+
+    account_id: Id | None = None
+    user_id: Id | None = None
+
+
+class SuggestRequest(Request):
+    """How many suggestions an account is to get, and which posts it is not."""
+
+    account_id: Id | None = None
+    max_results: int = Field(default=25, ge=1, le=recommend_home.MOST)
+    exclude: list[Id] = Field(default=[], max_length=recommend_home.MOST_GIVEN)
+
+
+class HomeQuery(Request):
+    """A page of the home, the first without a cursor."""
+
+    account_id: Id | None = None
+    max_results: int = Field(default=25, ge=1, le=recommend_home.MOST)
+    cursor: Annotated[str, StringConstraints(max_length=20_000)] = ""
+
+
+def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Mapping[str, Any]:
+    """A score for every id; zeros and the reason where nothing can be ranked, since these callers take no errors."""
+    account = caller.account_for(request.account_id)
+    try:
+        return rank_contents.answer(rank_contents.run(feed.desk, account, request.contents, now=now))
+    except AppError as error:
+        return rank_contents.sorry({"contents": request.contents}, str(error))
+
+
+def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datetime) -> Mapping[str, Any]:
+    """People to follow, in order."""
+    account = caller.account_for(request.account_id or request.user_id)
+    found = recommend_people.run(feed.desk.store, feed.options.people, account, most=recommend_people.MOST)
+    return recommend_people.follow_scores(found, now=now)
+
+
+def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
+    """People to follow, with where each comes from."""
+    account = caller.account_for(request.account_id)
+    found = recommend_people.run(feed.desk.store, feed.options.people, account, most=request.max_results)
+    return recommend_people.suggestions(found)
+
+
+def suggest_contents(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
+    """Posts of the home page, with where each comes from."""
+    asked = Asked(caller.account_for(request.account_id), request.max_results, request.exclude)
+    return recommend_home.suggestions(page(feed, asked, now))
+
+
+def home(feed: Feed, caller: Caller, request: HomeQuery, now: datetime) -> Mapping[str, Any]:
+    """A page of the home, with the reason of each item and the cursor of the next page."""
+    asked = Asked(caller.account_for(request.account_id), request.max_results, cursor=request.cursor)
+    return recommend_home.home(page(feed, asked, now))
+
+
+def page(feed: Feed, asked: Asked, now: datetime) -> recommend_home.Page:
+    """The page that is asked for."""
+    return recommend_home.run(feed.desk, feed.options.coldstart, feed.options.home, asked, now=now)
+
+
+ROUTES: tuple[Route[Feed], ...] = (
+    Route("POST", "/ds_service/personalize_content_predict", "Rank posts for an account", RankRequest, rank),
+    Route("POST", "/ds_service/suggest_follow_score", "Suggest people to follow", FollowRequest, follow_scores),
+    Route("POST", "/v2/data-services/suggest/contents", "Suggest posts", SuggestRequest, suggest_contents),
+    Route("POST", "/v2/data-services/suggest/users", "Suggest people", SuggestRequest, suggest_users),
+    Route("GET", "/feed/home", "A page of the home", HomeQuery, home),
+)

@@ -1,0 +1,90 @@
+"""The HTTP API on this machine: requests become the events that Lambda gets, and go to the real handler."""
+
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+from shared.errors import AppError
+
+HOST = "127.0.0.1"
+MOST_BYTES = 6 * 2**20  # as Lambda takes them
+
+Handler = Callable[[Any, Any], Any]
+
+
+@contextmanager
+def serving(handler: Handler, port: int = 0) -> Iterator[str]:
+    """Answer requests in a thread, and give the address; port 0 is any that is free."""
+    server = ThreadingHTTPServer((HOST, port), _door(handler))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def event_of(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """A request as an HTTP API hands it to Lambda, payload version 2.0."""
+    parts = urlsplit(target)
+    query = {name: ",".join(values) for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    try:
+        text, encoded = body.decode(), False
+    except UnicodeDecodeError:
+        text, encoded = b64encode(body).decode(), True
+    http = {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": HOST, "userAgent": ""}
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": parts.path,
+        "rawQueryString": parts.query,
+        "headers": headers,
+        "requestContext": {"http": http, "requestId": uuid4().hex, "routeKey": "$default", "stage": "$default"},
+        "isBase64Encoded": encoded,
+    }
+    return event | ({"queryStringParameters": query} if query else {}) | ({"body": text} if text else {})
+
+
+def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
+    def handled(event: dict[str, Any]) -> dict[str, Any]:
+        """The answer; where the function itself fails, what the gateway makes of it."""
+        try:
+            return dict(handler(event, None))
+        except AppError:
+            return {"statusCode": 500, "headers": {}, "body": '{"message": "Internal Server Error"}'}
+
+    class Door(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(min(length, MOST_BYTES))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            if length > MOST_BYTES:  # the gateway itself refuses these
+                self.close_connection = True
+                found: dict[str, Any] = {"statusCode": 413, "headers": {}, "body": ""}
+            else:
+                found = handled(event_of(self.command, self.path, headers, body))
+            said = str(found["body"] or "").encode()
+            self.send_response(found["statusCode"])
+            for name, value in found["headers"].items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(said)
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = answer  # noqa: N815
+
+        def log_message(self, *arguments: Any) -> None:
+            """The handler logs."""
+
+    return Door

@@ -31,6 +31,7 @@ PIPELINE = (
     "refresh_catalogue",
     "train_members",
     "plan_personal_training",
+    "measure_feed",
     "prune_artifacts",
 )
 

@@ -157,6 +157,13 @@ class GuestFeed:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureFeed:
+    day: timedelta = timedelta(days=1)  # the time whose exposures are measured together
+    attribution: timedelta = timedelta(days=1)  # how long after it was seen an engagement counts for what was shown
+    least_seconds: float = 1.0  # seconds on the screen from which a post was really seen, where they are known
+
+
+@dataclass(frozen=True, slots=True)
 class Artifacts:
     keep: int = 4  # versions kept of each model, for a rollback
 
@@ -211,6 +218,7 @@ class Options:
     members: Members = field(default_factory=Members)
     home: Home = field(default_factory=Home)
     people: People = field(default_factory=People)
+    measure_feed: MeasureFeed = field(default_factory=MeasureFeed)
     artifacts: Artifacts = field(default_factory=Artifacts)
     language: Language = field(default_factory=Language)
     topics: Topics = field(default_factory=Topics)

@@ -5,23 +5,17 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pymongo import MongoClient
-from pymongo.errors import (
-    BulkWriteError,
-    ConfigurationError,
-    ConnectionFailure,
-    InvalidName,
-    OperationFailure,
-    PyMongoError,
-)
+from pymongo.errors import ConfigurationError, InvalidName
 from pymongo.synchronous import monitor
 
 from shared.config import Settings, settings
-from shared.errors import AppError, BadConfig, Unavailable
+from shared.errors import BadConfig
 from shared.store.accounts import Accounts
 from shared.store.content_info import ContentInfo
 from shared.store.content_stats import ContentStatistics
 from shared.store.contents import Contents
 from shared.store.creator_stats import CreatorStatistics
+from shared.store.feed_performances import FeedPerformances
 from shared.store.hashtag_stats import HashtagStatistics
 from shared.store.leases import Leases
 from shared.store.parked_changes import ParkedChanges
@@ -84,6 +78,10 @@ class Store:
     @cached_property
     def parked_changes(self) -> ParkedChanges:
         return ParkedChanges(self.analytics)
+
+    @cached_property
+    def feed_performances(self) -> FeedPerformances:
+        return FeedPerformances(self.analytics)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -191,18 +189,3 @@ def connect(chosen: Settings) -> Store:
         return Store(client, chosen.app_db, chosen.analytics_db)
     except InvalidName as error:
         raise BadConfig(f"DB_PREFIX, APP_DB or ANALYTICS_DB makes no name of a database: {error}") from None
-
-
-def as_app_error(error: Exception) -> AppError | None:
-    """What a failure of the database means to a caller; None for what is not the database's."""
-    if isinstance(error, ConnectionFailure):
-        return Unavailable(f"the database does not answer: {type(error).__name__}")
-    if isinstance(error, BulkWriteError):
-        failed = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
-        codes = sorted({one.get("code", 0) for one in failed})
-        return Unavailable(f"the database refuses {len(failed)} writes with the codes {codes}")
-    if isinstance(error, OperationFailure):
-        return Unavailable(f"the database refuses the operation: {error.details and error.details.get('codeName')}")
-    if isinstance(error, PyMongoError):
-        return Unavailable(f"the database failed: {type(error).__name__}")
-    return None

@@ -200,6 +200,9 @@ ARTIFACT_VERSIONS = Collection(
     owner="feedkeeper",
     indexes=(_by("family", "account", "-version", unique=True),),
 )
+FEED_PERFORMANCES = Collection(
+    "analytics", "feedperformances", key=("_id",), owner="feedkeeper", indexes=(_by("calculatedAt"),)
+)
 WATERMARKS = Collection("analytics", "watermarks", key=("_id",), owner="feedkeeper")
 LEASES = Collection(
     "analytics",
@@ -240,6 +243,7 @@ COLLECTIONS = (
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
     ARTIFACT_VERSIONS,
+    FEED_PERFORMANCES,
     WATERMARKS,
     LEASES,
     PARKED_CHANGES,

@@ -1,0 +1,1 @@
+"""How well the feeds serve: what was shown, and what came of it."""

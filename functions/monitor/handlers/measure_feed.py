@@ -1,0 +1,18 @@
+"""Measure how much of what was seen was engaged with.
+
+Trigger   schedule, daily
+Reads     app.feeditems, app.engagements, app.accounts, app.users
+Writes    analytics.feedperformances
+"""
+
+from functions.monitor import measure_feed
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    options = settings().options
+    return measure_feed.run(open_store(), options.coldstart, options.measure_feed, now=tick.time)

@@ -1,0 +1,138 @@
+"""Of what was shown and really seen, how much was engaged with afterwards."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.clock import hours
+from shared.config import Coldstart, MeasureFeed
+from shared.ml.asof import AsOf
+from shared.ml.rates import wilson
+from shared.network.history import COUNTED, HOUR_MS, Actors
+from shared.report import Report
+from shared.store import Store
+from shared.store.columns import id_keys, known
+
+Index = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+SOURCES = ("personal", "global")  # of a feed item, as the application names them
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was really seen, each post once for each viewer, at its first time.
+
+    pair    (n,) one number for each viewer and post
+    at      (n,) when it came on the screen [hours]
+    source  (n,) index into SOURCES, -1 for none of them
+    model   (n,) index into the names of models, -1 where it is not known
+    """
+
+    pair: Index
+    at: Floats
+    source: Index
+    model: Index
+
+
+def run(store: Store, coldstart: Coldstart, options: MeasureFeed, *, now: datetime) -> Report:
+    """Measure the latest day whose engagements have all come, and keep it. Safe to repeat.
+
+    A day counts the posts that came on a screen in it, and what the same account did with them within `attribution`.
+    """
+    end = now - options.attribution
+    start = end - options.day
+    models = store.exposures.models(start, end, coldstart.exposures)
+    exposures = store.exposures.shown(start, end, coldstart.exposures, coldstart.off_screen, SOURCES, models)
+    acts = store.engagements.acts(start, now)
+    actors = Actors.read(store)
+    viewer, _ = actors.of(exposures["viewer"])
+    actor, _ = actors.of(acts["actor"])
+    posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(acts["content"])]))
+    lasted = (exposures["until"] - exposures["at"]) / 1_000
+    glimpsed = (lasted >= 0) & (lasted < options.least_seconds)
+    sound = (viewer >= 0) & known(exposures["content"]) & ~glimpsed
+    pair = viewer * len(posts) + np.searchsorted(posts, id_keys(exposures["content"]))
+    shown = first_of_each(pair[sound], *(exposures[name][sound] for name in ("at", "source", "model")))
+    did = (actor >= 0) & (acts["kind"] >= 0) & (acts["kind"] < len(COUNTED))
+    done = actor * len(posts) + np.searchsorted(posts, id_keys(acts["content"]))
+    engaged = engaged_with(shown, done[did], acts["at"][did] / HOUR_MS, hours(options.attribution))
+    left_out = {
+        "tooShort": int(glimpsed.sum()),
+        "unknownViewer": int(((viewer < 0) & ~glimpsed).sum()),
+        "repeated": int(sound.sum()) - len(shown.pair),
+    }
+    store.feed_performances.put(
+        scores(shown, engaged)
+        | {
+            "calculatedAt": now,
+            "windowFrom": start,
+            "windowTo": end,
+            "attributionHours": hours(options.attribution),
+            "overall": told(np.ones(len(engaged), bool), engaged),
+            "sources": list(by_name(SOURCES, shown.source, engaged)),
+            "models": list(by_name(models, shown.model, engaged)),
+            "leftOut": left_out,
+        }
+    )
+    return Report(len(viewer), 1, details={"seen": len(engaged), "engaged": int(engaged.sum())})
+
+
+def first_of_each(pair: Index, at_ms: Index, source: Index, model: Index) -> Shown:
+    """The first exposure of each pair; `at_ms` in milliseconds since 1970."""
+    order = np.lexsort((at_ms, pair))
+    first = order[np.unique(pair[order], return_index=True)[1]]
+    return Shown(pair[first], at_ms[first] / HOUR_MS, source[first], model[first])
+
+
+def engaged_with(shown: Shown, done: Index, at: Floats, within: float) -> Flags:
+    """(n,) whether an act followed each exposure within so many hours.
+
+    done, at  (n_acts,) pair and moment of each act [hours]
+    """
+    pairs, place = np.unique(np.concatenate([shown.pair, done]), return_inverse=True)
+    origin = float(np.concatenate([shown.at, at]).min()) if len(pairs) else 0.0
+    acts = AsOf(place[len(shown.pair) :], at, origin)
+    own = place[: len(shown.pair)]
+    found: Flags = acts.count(own, shown.at + within) > acts.count(own, shown.at)
+    return found
+
+
+def scores(shown: Shown, engaged: Flags) -> dict[str, float]:
+    """Percent of what was seen that was engaged with, in the fields that the application reads; 0 where nothing was."""
+    personal, anyone = (shown.source == number for number in range(len(SOURCES)))
+    return {
+        "personalize_content_feed_score_in_percent": percent(engaged[personal]),
+        "coldstart_feed_score_in_percent": percent(engaged[anyone]),
+        "overall_feed_score_in_percent": percent(engaged),
+    }
+
+
+def percent(engaged: Flags) -> float:
+    """With two decimals.
+
+    >>> percent(np.array([True, False, False])), percent(np.empty(0, bool))
+    (33.33, 0.0)
+    """
+    return round(float(engaged.mean()) * 100, 2) if len(engaged) else 0.0
+
+
+def told(chosen: Flags, engaged: Flags) -> dict[str, Any]:
+    """Counts of some exposures, the part that was engaged with, and its 95 % interval."""
+    seen, successes = int(chosen.sum()), int(engaged[chosen].sum())
+    low, high = wilson(successes, seen)
+    return {"seen": seen, "engaged": successes, "part": successes / seen if seen else 0.0, "from": low, "to": high}
+
+
+def by_name(names: Sequence[str], number: Index, engaged: Flags) -> Iterator[dict[str, Any]]:
+    """The same for each name, and for what has none."""
+    for place, name in enumerate(names):
+        yield {"name": name, **told(number == place, engaged)}
+    if (number < 0).any():
+        yield {"name": UNKNOWN, **told(number < 0, engaged)}

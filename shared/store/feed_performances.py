@@ -1,0 +1,28 @@
+"""What came of what was shown, day by day.
+
+For example: {_id: 2026-01-29T04:45:00Z, personalize_content_feed_score_in_percent: 4.2,
+coldstart_feed_score_in_percent: 2.1, overall_feed_score_in_percent: 3.3, calculatedAt: 2026-01-31T04:45:00Z,
+windowFrom: …, windowTo: …, attributionHours: 24.0, overall: {seen: 1000, engaged: 33, part: 0.033, from: 0.024,
+to: 0.046}, sources: [{name: "personal", seen: …}, …], models: [{name: "personal 20260130T…", seen: …}, …],
+leftOut: {tooShort: 12, unknownViewer: 3, repeated: 50}}
+
+`_id` is when the day began: measured again, a day is replaced. Parts are 0..1, from and to are their 95 % interval.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.database import Database
+
+from shared.store import schema
+
+Document = dict[str, Any]
+
+
+class FeedPerformances:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._performances = analytics[schema.FEED_PERFORMANCES.name]
+
+    def put(self, day: Mapping[str, Any]) -> None:
+        """Keep a day, in place of what was kept of it."""
+        self._performances.replace_one({"_id": day["windowFrom"]}, {"_id": day["windowFrom"], **day}, upsert=True)

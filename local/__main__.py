@@ -6,17 +6,17 @@ Data stays in .feedkeeper/ between commands, in an embedded MongoDB; with MONGO_
 import signal
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pymongo.errors import PyMongoError
 
-from local.functions import PIPELINE
+from local.functions import PIPELINE, function
 from local.runs import run_and_say, run_pipeline
 from local.terminal import console, progress_bars, say
-from local.workspace import HOME, drop, fill, workspace
+from local.workspace import HOME, drop, fill, signing_key, workspace
 from shared.config import preset
 from shared.errors import AppError
 from shared.store import Store, as_app_error
@@ -67,8 +67,10 @@ def demo(
 def dev(
     context: typer.Context,
     size: Annotated[str, typer.Option(help="of the network that an empty database is filled with")] = "S",
+    port: Annotated[int, typer.Option(help="that the HTTP API is served at, on this machine only")] = 8080,
 ) -> None:
-    """Keep the service running: every function when its schedule or a change fires it, until Ctrl-C."""
+    """Keep the service running, HTTP included: every function when its schedule, a change or a request fires it, until
+    Ctrl-C."""
     from local.dev import serve
     from local.screen import Screen
 
@@ -80,7 +82,7 @@ def dev(
             run_pipeline(datetime.now(UTC))
         screen = Screen(console)
         try:
-            serve(store, screen, threading.Event())
+            serve(store, screen, threading.Event(), port)
         except KeyboardInterrupt:
             screen.say("ended; the relay has sent what it had read")
 
@@ -176,6 +178,31 @@ def run(
         now = datetime.now(UTC)
         for stem in PIPELINE if stems == ["all"] else stems:
             run_and_say(stem, now)
+
+
+@app.command()
+def erase(
+    context: typer.Context, account: Annotated[str, typer.Argument(help="id of the account, 24 hexadecimal digits")]
+) -> None:
+    """Forget an account: its model, its statistics, and its posts in feeds."""
+    with workspace(context.obj):
+        found = function("erase_account").invoke(at=datetime.now(UTC), payload={"accountId": account})
+    console.print("  ".join(f"{name} {value}" for name, value in found.items()), soft_wrap=True)
+
+
+@app.command()
+def token(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(help="id of an account, or the name of a service")],
+    service: Annotated[bool, typer.Option(help="of a service, which may ask for any account")] = False,
+    hours: Annotated[float, typer.Option(help="that it is valid for")] = 12.0,
+) -> None:
+    """Print a token for requests to the HTTP API that `dev` serves."""
+    from shared.runtime.tokens import token_for
+
+    key = signing_key(context.obj, "api-key").encode()
+    made = token_for(subject, key, service=service, now=datetime.now(UTC), valid_for=timedelta(hours=hours))
+    console.print(made, soft_wrap=True, highlight=False)
 
 
 @app.command()

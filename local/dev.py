@@ -1,12 +1,15 @@
 """The running service: functions fired by the clock and by changes, until it is told to stop."""
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from local.changes import relaying
-from local.functions import Function, all_functions
-from local.runs import deliver, fire
+from local.functions import Function, all_functions, function
+from local.http import serving
+from local.runs import Run, deliver, fire
 from local.screen import Screen
 from relay.meter import Meter
 from shared.store import Store
@@ -14,18 +17,18 @@ from shared.store import Store
 LOOK_EVERY_S = 0.5  # whether the relay is still well
 
 
-def serve(store: Store, screen: Screen, stop: threading.Event) -> None:
-    """Fire every function when its schedule is due, and the relay beside it; drain the relay at the end.
+def serve(store: Store, screen: Screen, stop: threading.Event, port: int) -> None:
+    """Fire every function when its schedule is due, with the relay and the HTTP API beside; drain the relay at the end.
 
     What fails, of the kinds that we foresaw, is shown, and the next run comes when it is due. Ctrl-C ends it like
     `stop`, and cuts short the run that is under way.
     """
     due = {one: next_due(one, datetime.now(UTC)) for one in all_functions().values() if one.cron}
-    with relaying(store, screen.tell) as relay:
+    with relaying(store, screen.tell) as relay, serving(Asked(screen.tell), port) as address:
         collections = ", ".join(one.collection for one in relay.meters)
         screen.say(
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "
-            "Ctrl-C ends it"
+            f"HTTP is at {address}, documented at {address}/swagger; Ctrl-C ends it"
         )
 
         def status() -> str:
@@ -44,6 +47,22 @@ def serve(store: Store, screen: Screen, stop: threading.Event) -> None:
                 for queued in deliver():
                     screen.tell(queued)
                 due[one] = next_due(one, max(due[one], datetime.now(UTC)))  # what came due meanwhile is left out
+
+
+class Asked:
+    """The real handler of the HTTP API; each request is told as a run."""
+
+    def __init__(self, tell: Callable[[Run], None]) -> None:
+        self._function, self._tell = function("serve_feed"), tell
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        """The answer to one request."""
+        at, began = datetime.now(UTC), time.perf_counter()
+        answer = self._function.handler(event, context)
+        http = event["requestContext"]["http"]
+        asked = {"status": answer["statusCode"], "asked": f"{http['method']} {http['path']}"}
+        self._tell(Run(self._function.stem, "request", at, time.perf_counter() - began, asked))
+        return answer
 
 
 def next_due(one: Function, after: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """What commands work on: a server, settings for the handlers, and a store with every index."""
 
-import secrets
+import secrets as random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,24 +28,23 @@ def workspace(home: Path | None, *, prefix: str = "", started: float | None = No
     """
     began = started or time.perf_counter()
     with mongo_server(home and home / "mongodb") as uri:
-        preset(
-            {"MONGO_URI": uri, "DB_PREFIX": prefix, "ARTIFACT_KEYS": signing_key(home), "TRAINING_QUEUE": queue.HERE}
-        )
+        secrets = {"ARTIFACT_KEYS": signing_key(home, "artifact-key"), "API_KEYS": signing_key(home, "api-key")}
+        preset({"MONGO_URI": uri, "DB_PREFIX": prefix, "TRAINING_QUEUE": queue.HERE, **secrets})
         store = open_store()
         schema.apply(store.app, store.analytics)
         say("MongoDB", time.perf_counter() - began)
         yield store
 
 
-def signing_key(home: Path | None) -> str:
+def signing_key(home: Path | None, name: str) -> str:
     """A key of this data folder's own, made at the first use."""
     if home is None:
-        return secrets.token_hex(32)
+        return random.token_hex(32)
     home.mkdir(parents=True, exist_ok=True)
-    file = home / "artifact-key"
+    file = home / name
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(32))
+        file.write_text(random.token_hex(32))
     return file.read_text()
 
 

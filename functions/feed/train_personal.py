@@ -64,6 +64,7 @@ def forget() -> None:
 
 
 def run(
+    store: Store,
     trainer: Trainer,
     registry: Registry,
     coldstart: Coldstart,
@@ -74,11 +75,12 @@ def run(
 ) -> Report:
     """Train the model of each of these accounts and make it live, unless a later one is. Safe to repeat.
 
-    Accounts that there are no more are left out. What was done after the trainer read the network is left to the next
-    run, which is why each model says until when it has learnt.
+    Accounts that there are no more, or that were erased, are left out. What was done after the trainer read the network
+    is left to the next run, which is why each model says until when it has learnt.
     """
     history = trainer.tastes.history
-    number, _ = history.actors.of(id_array(map(ObjectId, accounts)))
+    erased = store.erasures.among(map(ObjectId, accounts))
+    number, _ = history.actors.of(id_array(one for one in map(ObjectId, accounts) if one not in erased))
     chosen = np.unique(number[number >= 0])
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
     tastes = list(tastes_now(trainer.tastes, chosen))
@@ -96,7 +98,8 @@ def run(
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
     artifacts = [artifact(key, taste, trainer, coldstart) for key, taste in zip(keys, tastes, strict=True)]
     written = registry.replace(artifacts, at=now) if artifacts else 0
-    details = {"tried": len(due), "trees": fitted, "unknown": int((number < 0).sum())}
+    left_out = {"unknown": int((number < 0).sum()), "erased": len(erased)}
+    details = {"tried": len(due), "trees": fitted, **left_out}
     return Report(len(accounts), written, details={name: value for name, value in details.items() if value})
 
 

@@ -15,6 +15,7 @@ from shared.store.content_info import ContentInfo
 from shared.store.content_stats import ContentStatistics
 from shared.store.contents import Contents
 from shared.store.creator_stats import CreatorStatistics
+from shared.store.erasures import Erasures
 from shared.store.feed_performances import FeedPerformances
 from shared.store.hashtag_stats import HashtagStatistics
 from shared.store.leases import Leases
@@ -78,6 +79,10 @@ class Store:
     @cached_property
     def parked_changes(self) -> ParkedChanges:
         return ParkedChanges(self.analytics)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        return Erasures(self.app, self.analytics)
 
     @cached_property
     def feed_performances(self) -> FeedPerformances:

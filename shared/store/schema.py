@@ -203,6 +203,13 @@ ARTIFACT_VERSIONS = Collection(
 FEED_PERFORMANCES = Collection(
     "analytics", "feedperformances", key=("_id",), owner="feedkeeper", indexes=(_by("calculatedAt"),)
 )
+ERASURES = Collection(
+    "analytics",
+    "erasures",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("erasedAt", expires_after=timedelta(days=90)),),
+)
 WATERMARKS = Collection("analytics", "watermarks", key=("_id",), owner="feedkeeper")
 LEASES = Collection(
     "analytics",
@@ -244,6 +251,7 @@ COLLECTIONS = (
     TOPIC_ARTIFACTS,
     ARTIFACT_VERSIONS,
     FEED_PERFORMANCES,
+    ERASURES,
     WATERMARKS,
     LEASES,
     PARKED_CHANGES,

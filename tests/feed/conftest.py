@@ -29,7 +29,7 @@ def train_accounts(network: Network, now: datetime = NOON) -> list[dict[str, Any
     train_personal.forget()
     trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
     for one in messages:
-        train_personal.run(trainer, network.registry, QUICK, QUICK_MEMBERS, one["accounts"], now=now)
+        train_personal.run(network.store, trainer, network.registry, QUICK, QUICK_MEMBERS, one["accounts"], now=now)
     return messages
 
 

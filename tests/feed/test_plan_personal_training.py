@@ -19,7 +19,7 @@ def plan(network, now=NOON, send=None, **options):
 def train(network, accounts, now=NOON):
     train_personal.forget()
     trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
-    return train_personal.run(trainer, network.registry, QUICK, QUICK_MEMBERS, accounts, now=now)
+    return train_personal.run(network.store, trainer, network.registry, QUICK, QUICK_MEMBERS, accounts, now=now)
 
 
 def named(*names):

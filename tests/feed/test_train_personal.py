@@ -15,7 +15,7 @@ from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 def train(network, *names, now=NOON, options=QUICK_MEMBERS):
     trainer = train_personal.open_trainer(network.store, network.registry, QUICK, options, now=now)
     accounts = [str(an_id(f"account of {name}")) for name in names]
-    return train_personal.run(trainer, network.registry, QUICK, options, accounts, now=now)
+    return train_personal.run(network.store, trainer, network.registry, QUICK, options, accounts, now=now)
 
 
 def taste_of(network, name):
@@ -138,8 +138,8 @@ def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
     models.delete_one({"account": account_id})  # with what was tried before
     trainer = train_personal.open_trainer(world.store, world.registry, QUICK, generous, now=NOON)
 
-    first = train_personal.run(trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
-    again = train_personal.run(trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
+    first = train_personal.run(world.store, trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
+    again = train_personal.run(world.store, trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
 
     assert first.details == {"tried": 1, "trees": 1}
     assert again.details == {}

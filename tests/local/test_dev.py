@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from pymongo import MongoClient
@@ -23,7 +25,7 @@ from local.screen import Screen
 from shared.errors import Unavailable
 
 ENDS_WITHIN_S = 10.0
-LINE = re.compile(r"\d\d:\d\d:\d\d  (\w+) +(schedule|change ×\d+) +([\d,]+) ms  (.*)")
+LINE = re.compile(r"\d\d:\d\d:\d\d  (\w+) +(schedule|request|change ×\d+) +([\d,]+) ms  (.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def serving(deployed, store, monkeypatch):
         monkeypatch.setattr(dev, "all_functions", lambda: {one.stem: one for one in functions})
         shown, stop = io.StringIO(), threading.Event()
         screen = Screen(Console(file=shown, width=100, force_terminal=terminal), status_every_s=0.2)
-        thread = threading.Thread(target=dev.serve, args=(store, screen, stop))
+        thread = threading.Thread(target=dev.serve, args=(store, screen, stop, 0))
         thread.start()
         try:
             yield shown.getvalue
@@ -74,6 +76,19 @@ def serving(deployed, store, monkeypatch):
             assert not thread.is_alive(), "it has not ended"
 
     return serve
+
+
+def test_requests_are_answered_by_the_real_handler_and_shown(serving):
+    with serving(Once("good", "stats", "0 * * * *")) as shown:
+        assert until(lambda: "HTTP is at" in shown())
+        (address,) = re.findall(r"HTTP is at (\S+),", shown())
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(f"{address}/feed/home")
+        assert until(lambda: "serve_feed" in shown())
+        with urlopen(f"{address}/swagger?format=json") as page:
+            assert b"/feed/home" in page.read()
+
+    assert ("serve_feed", "request", "status 401  asked GET /feed/home") in lines(shown())
 
 
 def test_a_failing_function_is_shown_and_the_others_run(serving):

@@ -2,7 +2,7 @@
 
 Trigger   queue, from plan_personal_training
 Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
-          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_members
+          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_members, analytics.erasures
 Writes    analytics.mlArtifacts
 """
 
@@ -20,4 +20,4 @@ def handler(message: Message) -> Report:
     registry = Registry(store.analytics, settings().artifact_keys)
     trainer = train_personal.open_trainer(store, registry, options.coldstart, options.members, now=message.time)
     accounts = message.ids("accounts", train_personal.MOST)
-    return train_personal.run(trainer, registry, options.coldstart, options.members, accounts, now=message.time)
+    return train_personal.run(store, trainer, registry, options.coldstart, options.members, accounts, now=message.time)

@@ -1,0 +1,121 @@
+"""Whoever is erased is in no model, no statistic, no feed, and comes back by no queue."""
+
+import json
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from functions.coldstart import build_guest_feed
+from functions.feed import plan_personal_training, refresh_catalogue, train_personal
+from functions.privacy import erase_account
+from functions.stats import (
+    refresh_content_stats,
+    refresh_creator_stats,
+    refresh_engagement_stats,
+    refresh_hashtag_stats,
+)
+from shared.config import ContentStats, CreatorStats, EngagementStats, HashtagStats
+from shared.errors import BadEvent
+from tests.factories import account, an_id, engagement, post, topic, topics_of, user
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, opened
+
+handler = import_module("functions.privacy.handlers.erase_account").handler
+ANN = str(an_id("account of ann"))
+
+
+def plan(network):
+    messages: list[Any] = []
+    plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, now=NOON)
+    return [one for message in messages for one in message["accounts"]]
+
+
+def train(network, accounts):
+    train_personal.forget()
+    trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=NOON)
+    return train_personal.run(network.store, trainer, network.registry, QUICK, QUICK_MEMBERS, accounts, now=NOON)
+
+
+@pytest.fixture
+def network(mongo_uri, client):
+    """Ann and bob each write and like; every function that keeps something has run."""
+    with opened(mongo_uri, client) as found:
+        store, app = found.store, found.store.app
+        app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("ann", "bob")])
+        app.users.insert_many([user(who, now=NOON) for who in ("ann", "bob")])
+        app.contents.insert_many(
+            [post(f"by {who}", now=NOON, author=who, likes=1, hashtags=["goal"]) for who in ("ann", "bob")]
+        )
+        app.contents.update_many({}, {"$set": {"payload.message": "#goal"}})
+        original = {"_id": an_id("by ann"), "author": {"id": an_id("ann")}}
+        app.contents.insert_one(post("quote", now=NOON, author="bob", originalPost=original, isQuote=True))
+        acts = [("ann", "by bob"), ("bob", "by ann")]
+        app.engagements.insert_many([engagement(who, what, at=NOON - HOUR / 2) for who, what in acts])
+        app.contentinfo.insert_many([topics_of(f"by {who}", "goals", at=NOON) for who in ("ann", "bob")])
+        store.analytics.topics.insert_one(topic("goals"))
+        refresh_content_stats.run(store, ContentStats(), now=NOON)
+        refresh_creator_stats.run(store, CreatorStats(), now=NOON)
+        refresh_hashtag_stats.run(store, HashtagStats(), now=NOON)
+        refresh_engagement_stats.run(store, EngagementStats(), now=NOON)
+        build_guest_feed.run(store, found.registry, SHORT, QUICK, now=NOON)
+        refresh_catalogue.run(store, found.registry, found.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
+        train(found, plan(found))
+        yield found
+
+
+def mentions(network, *names):
+    """Collections of ours in which an id of these stands."""
+    ids = {str(an_id(name)) for name in names}
+    ours = [(network.store.analytics, name) for name in network.store.analytics.list_collection_names()]
+    ours += [(network.store.app, name) for name in ("guestfeeditems", "contentinfo")]
+    return {
+        name
+        for database, name in ours
+        for row in database[name].find()
+        if name != "erasures" and any(one in json.dumps(row, default=str) for one in ids)
+    }
+
+
+def test_nothing_of_the_account_stays_in_any_collection_of_ours(network):
+    assert mentions(network, "account of ann", "ann", "by ann") >= {
+        "mlArtifacts", "contentStats", "creatorStats", "hashtagStats", "userEngagementStats", "guestfeeditems",
+        "contentinfo",
+    }  # fmt: skip
+
+    report = erase_account.run(network.store, ANN, now=NOON)
+
+    assert mentions(network, "account of ann", "ann", "by ann") == set()
+    assert report.removed >= 7
+    assert "mlArtifacts" in mentions(network, "account of bob", "bob", "by bob"), "others stay"
+
+
+def test_erasing_again_changes_nothing(network):
+    erase_account.run(network.store, ANN, now=NOON)
+
+    report = erase_account.run(network.store, ANN, now=NOON)
+
+    assert report.as_dict() == {"read": 0, "written": 0}
+
+
+def test_what_waits_in_a_queue_brings_nobody_back(network):
+    waiting = [ANN, str(an_id("account of bob"))]
+    erase_account.run(network.store, ANN, now=NOON)
+
+    report = train(network, waiting)
+
+    assert report.details["erased"] == 1
+    assert "mlArtifacts" not in mentions(network, "account of ann")
+
+
+def test_an_account_that_the_application_has_deleted_already_is_erased_too(network):
+    network.store.app.accounts.delete_one({"_id": an_id("account of ann")})
+
+    erase_account.run(network.store, ANN, now=NOON)
+
+    assert "mlArtifacts" not in mentions(network, "account of ann")
+
+
+@pytest.mark.parametrize("event", [{}, {"accountId": "ann"}, {"accountId": {"$ne": None}}])
+def test_only_an_id_is_erased(deployed, event):
+    with pytest.raises(BadEvent, match="accountId"):
+        handler(event, None)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from shared.errors import AppError
+from shared.errors import AppError, BadConfig
 
 HOST = "127.0.0.1"
 MOST_BYTES = 6 * 2**20  # as Lambda takes them
@@ -19,8 +19,11 @@ Handler = Callable[[Any, Any], Any]
 
 @contextmanager
 def serving(handler: Handler, port: int = 0) -> Iterator[str]:
-    """Answer requests in a thread, and give the address; port 0 is any that is free."""
-    server = ThreadingHTTPServer((HOST, port), _door(handler))
+    """Answer requests in a thread, and give the address; port 0 is any that is free. BadConfig for one that is not."""
+    try:
+        server = ThreadingHTTPServer((HOST, port), _door(handler))
+    except OSError as error:
+        raise BadConfig(f"port {port} cannot be listened at: {error.strerror}") from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -151,7 +151,7 @@ class Endless(Function):
             threading.Event().wait(0.05)
 
 dev.all_functions = lambda: {"endless": Endless("endless", "stats", "0 * * * *")}
-sys.argv = ["local", "--data", folder, "dev"]
+sys.argv = ["local", "--data", folder, "dev", "--port", "0"]
 __main__.main()
 """
 

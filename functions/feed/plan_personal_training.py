@@ -23,7 +23,7 @@ Send = Callable[[Sequence[Mapping[str, Any]]], None]
 def run(store: Store, registry: Registry, send: Send, options: Members, *, now: datetime) -> Report:
     """Queue every account that engaged with something, or followed someone, after its model had learnt.
 
-    Sent twice, a message trains its accounts twice, with the same result.
+    A message says as of when its accounts are to be trained: delivered twice, or late, it makes the same models.
     """
     with store.leases.hold(NAME):
         period = store.watermarks.period(NAME, options, now=now)
@@ -33,7 +33,7 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched))
         new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
         due = sorted(new | registry.outdated(PERSONAL, FEATURES.fingerprint))
-        messages = [{"accounts": some} for some in batches(due, options.accounts_a_message)]
+        messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
         send(messages)
         store.watermarks.advance(NAME, options, period, now=now)
     return Report(len(touched), len(due), details={"messages": len(messages)})

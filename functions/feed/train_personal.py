@@ -47,8 +47,8 @@ _open: list[Trainer] = []
 
 
 def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Trainer:
-    """The network as it is, or as this container read it not long ago."""
-    if not _open or not now - options.history_for <= _open[0].read_at <= now:
+    """The network as of that moment, read once for all messages of one plan."""
+    if not _open or _open[0].read_at != now:
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
         alike = Alike(history, options.recent_posts, ALIKE_HOURS)

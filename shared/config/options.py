@@ -101,8 +101,8 @@ class Coldstart:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    max_positives: int = 60_000  # engagements that become examples, a random part beyond that
-    negatives: int = 10  # posts drawn for each of them that were there at the same moment
+    max_positives: int = 40_000  # engagements that become examples, a random part beyond that
+    negatives: int = 8  # posts drawn for each of them that were there at the same moment
     rounds: int = 100  # trees of the ranker of all members
     learning_rate: float = 0.1  # of those trees
     max_depth: int = 6  # of those trees
@@ -118,7 +118,6 @@ class Members:
     look_every_s: float = 10.0  # seconds after which a container looks whether there are newer posts and rankers
     recent_posts: int = 200  # posts that an account engaged with or read last, kept to find others like them
     accounts_a_message: int = 500  # accounts that are trained at once
-    history_for: timedelta = timedelta(minutes=30)  # how long a container trains from what it has read
     overlap: timedelta = timedelta(minutes=5)  # how far a plan looks back behind the last one, for late writes
     full_every: timedelta = timedelta(days=7)  # how often a plan looks at everybody
 

@@ -35,8 +35,7 @@ class AsOf:
         joined = self._join(keys, at)
         order = np.argsort(joined, kind="stable")
         self._joined = joined[order]
-        self._at = at[order]
-        self._faded = np.empty(0) if half_life_hours is None else _faded(keys[order], self._at, half_life_hours)
+        self._faded = np.empty(0) if half_life_hours is None else _faded(keys[order], at[order], half_life_hours)
 
     def count(self, keys: NDArray[Any], at: Hours) -> NDArray[np.float64]:
         """(n,) events of each key before each moment; with a half-life each event counts 2^(-its age / half-life).
@@ -51,7 +50,7 @@ class AsOf:
         if not len(self._joined):
             return np.zeros(len(first))
         last = np.maximum(end - 1, 0)
-        since = np.maximum(at - self._at[last], 0.0)
+        since = np.maximum(at - self._moment(last), 0.0)
         return np.where(end > first, self._faded[last] * np.exp2(-since / self._half_life), 0.0)
 
     def last(self, keys: NDArray[Any], at: Hours) -> Hours:
@@ -59,12 +58,16 @@ class AsOf:
         first, end = self._range(keys, at)
         if not len(self._joined):
             return np.full(len(first), -np.inf)
-        return np.where(end > first, self._at[np.maximum(end - 1, 0)], -np.inf)
+        return np.where(end > first, self._moment(np.maximum(end - 1, 0)), -np.inf)
 
     def _range(self, keys: NDArray[Any], at: Hours) -> tuple[Keys, Keys]:
         keys = np.minimum(keys.astype(np.int64), self._unused)
         first = np.searchsorted(self._joined, keys << self._bits)
         return first, np.searchsorted(self._joined, self._join(keys, at))
+
+    def _moment(self, event: Keys) -> Hours:
+        """When these events happened, out of what they are sorted by, which keeps no second array of them."""
+        return (self._joined[event] & ((1 << self._bits) - 1)) / _HOUR_MS + self._origin
 
     def _join(self, keys: NDArray[Any], at: Hours) -> Keys:
         moment = np.clip(np.round((at - self._origin) * _HOUR_MS), 0, 2**self._bits - 1).astype(np.int64)

@@ -17,7 +17,7 @@ from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ROWS_AT_ONCE = 100_000  # that are described at once; more only need more memory
+ROWS_AT_ONCE = 50_000  # that are described at once; more only need more memory
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from shared.errors import BadConfig, BadEvent, Unavailable
 from shared.report import Report
 from shared.runtime.changes import is_queue
 from shared.runtime.invocation import Handler, invoke, say_failed
+from shared.runtime.schedule import moment_of
 
 MOST_ENTRIES = 10  # that SQS takes a call
 HERE = "here"  # in place of a queue's URL: messages wait in this process, for who runs the functions in it
@@ -37,6 +38,10 @@ class Message:
         if wrong is not None:
             raise BadEvent(f"{field}: holds what is no id")
         return value
+
+    def moment(self, field: str) -> datetime:
+        """The field as a moment, ISO 8601 with a zone, not in the future; BadEvent names it otherwise."""
+        return moment_of(self.body.get(field), field, clock=self.time)
 
 
 def is_id(value: Any) -> bool:

@@ -26,19 +26,25 @@ class Tick:
         """Out of a scheduled event of EventBridge: its `time`, ISO 8601 with a zone; BadEvent names what is wrong."""
         if not isinstance(event, dict):
             raise BadEvent(f"event: a scheduled event is an object, not {type(event).__name__}")
-        if not isinstance(event.get("time"), str):
-            raise BadEvent("event.time: the moment that the run was due is missing")
-        try:
-            time = datetime.fromisoformat(event["time"])
-        except ValueError:
-            raise BadEvent("event.time: not a moment in ISO 8601") from None
-        if time.tzinfo is None:
-            raise BadEvent("event.time: has no time zone")
-        if time < EPOCH:
-            raise BadEvent("event.time: lies before 1970")
-        if time > clock + MOST_AHEAD:
-            raise BadEvent("event.time: lies in the future")
-        return cls(time.astimezone(UTC))
+        return cls(moment_of(event.get("time"), "event.time", clock=clock))
+
+
+def moment_of(value: Any, field: str, *, clock: datetime) -> datetime:
+    """A text in ISO 8601 with a zone as the moment that it means; BadEvent names the field where it means none that
+    could have been by `clock`."""
+    if not isinstance(value, str):
+        raise BadEvent(f"{field}: the moment that the run was due is missing")
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise BadEvent(f"{field}: not a moment in ISO 8601") from None
+    if time.tzinfo is None:
+        raise BadEvent(f"{field}: has no time zone")
+    if time < EPOCH:
+        raise BadEvent(f"{field}: lies before 1970")
+    if time > clock + MOST_AHEAD:
+        raise BadEvent(f"{field}: lies in the future")
+    return time.astimezone(UTC)
 
 
 def on_schedule(body: Callable[[Tick], Report]) -> Handler:

@@ -1,4 +1,6 @@
+import json
 from dataclasses import replace
+from importlib import import_module
 from statistics import median
 
 import numpy as np
@@ -8,8 +10,10 @@ from functions.feed import own_trees, train_personal
 from functions.feed.encounters import FEATURES
 from functions.feed.taste import PERSONAL, Taste
 from shared.config import Members
-from tests.factories import account, an_id, engagement
+from tests.factories import account, an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
+
+handler = import_module("functions.feed.handlers.train_personal").handler
 
 
 def train(network, *names, now=NOON, options=QUICK_MEMBERS):
@@ -83,14 +87,13 @@ def test_what_was_taken_back_is_no_taste(village):
     assert (taste.acts, len(taste.authors), len(taste.posts)) == (0, 0, 0)
 
 
-def test_what_was_done_after_the_network_was_read_is_left_to_the_next_run(village):
-    train(village, "thai")
+def test_what_was_done_after_the_plan_is_left_to_the_next_one(village):
     village.store.app.engagements.insert_one(engagement("thai", "p1", at=NOON + HOUR / 10))
 
-    train(village, "thai", now=NOON + HOUR / 5)
+    train(village, "thai", now=NOON)
 
-    document = village.store.analytics.mlArtifacts.find_one()
-    assert document["windowTo"] == NOON, "so that the next plan finds that there is something new"
+    assert taste_of(village, "thai").acts == 10
+    assert village.store.analytics.mlArtifacts.find_one()["windowTo"] == NOON, "so that a plan finds what is newer"
 
 
 def test_a_pickle_that_the_original_left_is_replaced(village):
@@ -146,3 +149,29 @@ def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
     assert models.find_one({"account": account_id})["metrics"]["trees"] is True
     models.delete_one({"account": account_id})
     models.insert_one(kept)
+
+
+def record(number, body):
+    return {"messageId": f"m{number}", "body": json.dumps(body), "eventSource": "aws:sqs", "attributes": {}}
+
+
+def test_of_several_messages_the_bad_are_returned_and_the_others_are_done(deployed, store):
+    store.app.accounts.insert_one(account("account of cat", now=NOON))
+    store.app.contents.insert_one(post("p1", now=NOON))
+    store.app.engagements.insert_one(engagement("cat", "p1", at=NOON - HOUR / 2))
+    cat, time = str(an_id("account of cat")), NOON.isoformat()
+    bad = [
+        {"time": time, "accounts": "cat"},
+        {"time": time, "accounts": ["cat"]},
+        {"time": time, "accounts": [{"$ne": None}]},
+        {"time": time, "accounts": [cat] * 2_001},
+        {"accounts": [cat]},
+        {"time": "2999-01-01T00:00:00Z", "accounts": [cat]},
+        [],
+    ]
+    records = [record(number, body) for number, body in enumerate([*bad, {"time": time, "accounts": [cat]}])]
+
+    answer = handler({"Records": records}, None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"m{number}"} for number in range(len(bad))]}
+    assert store.analytics.mlArtifacts.count_documents({"account": an_id("account of cat")}) == 1

@@ -72,7 +72,7 @@ def on_queue(body: Callable[[Message], Report]) -> Handler:
                 try:
                     reports.append(body(_message(record, now)))
                 except Exception as error:  # noqa: BLE001 - this is where failures become answers
-                    say_failed(error, message=str(record.get("messageId")))
+                    say_failed(error, returned=str(record.get("messageId")))
                     failed.append(str(record.get("messageId")))
             report = Report.together(reports)
             told = {"returned": len(failed)} if failed else {}

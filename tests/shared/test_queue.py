@@ -26,7 +26,7 @@ def returned(answer):
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
 
-def test_each_message_is_handed_over_by_itself_and_only_the_failed_go_back(deployed, capsys):
+def test_each_message_is_handed_over_by_itself_and_only_the_failed_go_back(deployed, logged):
     seen = []
 
     @on_queue
@@ -40,9 +40,10 @@ def test_each_message_is_handed_over_by_itself_and_only_the_failed_go_back(deplo
 
     assert returned(answer) == ["1"]
     assert seen == [(0, 2), (1, 2), (2, 2)]
-    logged = capsys.readouterr().out
-    assert '"returned":1' in logged
-    assert "what a person wrote" not in logged
+    failed, done = logged()
+    assert (failed["reason"], failed["returned"]) == ("RuntimeError", "1")
+    assert done["report"] == {"read": 2, "written": 0, "returned": 1}
+    assert "what a person wrote" not in str(failed)
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "7", "null", "[" * 100_000])

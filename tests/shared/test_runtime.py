@@ -26,7 +26,7 @@ from shared.errors import (
     Unforeseen,
 )
 from shared.report import Report
-from shared.runtime import Request, Tick, on_demand, on_schedule
+from shared.runtime import Request, Tick, on_call, on_demand, on_schedule
 
 SECRET = "what nobody else may read"
 DUE = "2026-01-15T12:00:00Z"
@@ -266,3 +266,43 @@ def test_a_call_without_an_object_is_refused(event):
 def test_a_field_that_is_no_short_text_is_named(value):
     with pytest.raises(BadEvent, match="name: needs a text"):
         Request({"name": value}, datetime.now(UTC)).text("name")
+
+
+def test_a_call_is_answered_by_its_body_and_a_failure_by_what_is_said_instead(deployed, logged):
+    failures = [None, BadEvent("accountId: needs an id"), RuntimeError("what a person wrote")]
+
+    @on_call(lambda payload, reason: {"sorry": payload, "reason": reason})
+    def handler(request):
+        failure = failures[request.payload["number"]]
+        if failure:
+            raise failure
+        return {"answer": 42}, Report(read=1)
+
+    assert handler({"number": 0}, None) == {"answer": 42}
+    assert handler({"number": 1}, None) == {"sorry": {"number": 1}, "reason": "accountId: needs an id"}
+    assert handler({"number": 2}, None) == {"sorry": {"number": 2}, "reason": "RuntimeError"}
+    assert handler([], None) == {"sorry": [], "reason": "event: a call needs an object, not list"}
+    assert handler({"source": "serverless-plugin-warmup"}, None) is None
+    failures_logged = [line for line in logged() if line["message"] == "failed"]
+    assert [line["reason"] for line in failures_logged][:2] == ["accountId: needs an id", "RuntimeError"]
+    assert "what a person wrote" not in str(failures_logged)
+
+
+@pytest.mark.parametrize(
+    ("payload", "ask", "field"),
+    [
+        ({}, lambda request: request.id("accountId", "userId"), "accountId"),
+        ({"userId": "zz"}, lambda request: request.id("accountId", "userId"), "userId"),
+        ({"accountId": {"$ne": None}}, lambda request: request.id("accountId"), "accountId"),
+        ({"most": True}, lambda request: request.number("most", 5, 9), "most"),
+        ({"most": 10}, lambda request: request.number("most", 5, 9), "most"),
+        ({"exclude": ["zz"]}, lambda request: request.ids("exclude", 5), "exclude"),
+        ({"contents": None}, lambda request: request.texts("contents", 5), "contents"),
+        ({"contents": ["a" * 129]}, lambda request: request.texts("contents", 5), "contents"),
+        ({"contents": ["a"] * 6}, lambda request: request.texts("contents", 5), "contents"),
+        ({"cursor": []}, lambda request: request.cursor("cursor"), "cursor"),
+    ],
+)
+def test_a_field_of_a_call_that_is_not_what_it_should_be_is_named(noon, payload, ask, field):
+    with pytest.raises(BadEvent, match=f"^{field}:"):
+        ask(Request(payload, noon))

@@ -33,10 +33,10 @@ def test_each_message_is_handed_over_by_itself_and_only_the_failed_go_back(deplo
     def handler(message):
         seen.append((message.body["number"], message.attempt))
         if message.body["number"] == 1:
-            raise RuntimeError("what a person wrote")
+            raise RuntimeError(message.body["text"])
         return Report(read=1)
 
-    answer = handler(messages('{"number": 0}', '{"number": 1}', '{"number": 2}'), None)
+    answer = handler(messages('{"number": 0}', '{"number": 1, "text": "what a person wrote"}', '{"number": 2}'), None)
 
     assert returned(answer) == ["1"]
     assert seen == [(0, 2), (1, 2), (2, 2)]

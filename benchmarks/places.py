@@ -45,6 +45,8 @@ class Place:
 
     def add_text(self) -> None:
         """Also leave what a text pipeline would know: topics, and the language and topic of most posts."""
+        if self.store.analytics[schema.TOPICS.name].estimated_document_count():
+            return
         ids = Identities(self.world)
         self.store.analytics[schema.TOPICS.name].insert_many(list(truth_documents.topics(self.world, ids)))
         info = list(truth_documents.content_info(self.world, ids))

@@ -133,11 +133,13 @@ def resampled(model: Floats, baseline: Floats, rng: np.random.Generator) -> tupl
 class People:
     """Those who chose something later.
 
+    account  (n_people,) number of the account in the history
     country  (n_people,) index into COUNTRIES, NOBODYS
     chosen   (n_people,) posts that each chose later
     touched  (n_people,) posts that each had touched before
     """
 
+    account: Index
     country: Index
     chosen: list[Index]
     touched: list[Index]
@@ -153,9 +155,8 @@ class People:
             for source in (place.truth["heldout_engagements"], place.store.app["engagements"])
         )
         those = [account for account in range(len(keys)) if len(chosen_by(account))]
-        return cls(
-            meant[accounts["country"]][those], [chosen_by(one) for one in those], [touched_by(one) for one in those]
-        )
+        chosen, touched = ([by(one) for one in those] for by in (chosen_by, touched_by))
+        return cls(np.array(those, np.int64), meant[accounts["country"]][those], chosen, touched)
 
     def lists(self, history: History, recent_ratio: float, rng: np.random.Generator) -> Lists:
         """What each chose, filled up with posts that the person had not touched, and mixed."""

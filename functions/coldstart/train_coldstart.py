@@ -1,22 +1,21 @@
 """A ranker for the guests of every country."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.artifacts import Artifact, Manifest, Registry
-from shared.clock import hours
 from shared.config import Coldstart
 from shared.ml import trees
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
-from shared.network.examples import draw_examples, touched_until
+from shared.network.examples import draw_examples
 from shared.network.features import FEATURES, decayed_popularity_of, popularity_of
 from shared.network.history import NOBODYS, History, read_history
-from shared.network.holdout import Lists, holdout_lists
+from shared.network.holdout import Lists, judge_by
 from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, Ranker, Rankers
 from shared.report import Detail, Report
 from shared.store import Store
@@ -111,15 +110,11 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
 
 
 def prepare(registry: Registry, history: History, options: Coldstart) -> tuple[Training, list[Lists]]:
-    """What to train with, and lists to judge by: of the shortest holdout in which enough people chose something."""
+    """What to train with, and lists to judge by."""
     counters = Counters(history)
-    while True:
-        touched = touched_until(history, -hours(options.holdout))
-        lists = list(holdout_lists(history, touched, counters, options, np.random.default_rng(0)))
-        longer = options.holdout * 2
-        if sum(map(len, lists)) >= options.country_lists or longer > options.longest_holdout:
-            return Training(registry, Rankers(registry), options, history, touched, counters), lists
-        options = replace(options, holdout=longer)
+    judging = judge_by(history, counters, options, options.country_lists)
+    training = Training(registry, Rankers(registry), judging.options, history, judging.touched, counters)
+    return training, judging.lists
 
 
 def train_everyone(training: Training, lists: Sequence[Lists]) -> tuple[CountryModel | None, dict[str, Detail]]:

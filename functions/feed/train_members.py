@@ -15,10 +15,10 @@ from shared.clock import hours
 from shared.config import Coldstart, Members
 from shared.ml import ranking, trees
 from shared.network.counters import DAY_HOURS, Counters
-from shared.network.examples import draw_examples, touched_until
+from shared.network.examples import draw_examples
 from shared.network.features import decayed_popularity_of
 from shared.network.history import read_history
-from shared.network.holdout import Lists, holdout_lists
+from shared.network.holdout import Lists, judge_by
 from shared.network.margins import Margins
 from shared.network.ranker import Rankers
 from shared.report import Report
@@ -50,12 +50,12 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         alike = Alike(history, options.recent_posts, DAY_HOURS)
         tastes = Tastes(history, counters, follow_pairs(store, history), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
-        touched = touched_until(history, -hours(coldstart.holdout))
-        lists = list(holdout_lists(history, touched, counters, coldstart, np.random.default_rng(0)))
+        judging = judge_by(history, counters, coldstart, options.least_lists)
+        coldstart, lists = judging.options, judging.lists
         read = len(history.acts)
         if sum(map(len, lists)) < options.least_lists:
             return Report(read, details={"skipped": "too few people in the holdout to judge by"})
-        model = fit(tastes, margins, touched, coldstart, options)
+        model = fit(tastes, margins, judging.touched, coldstart, options)
         if not model:
             return Report(read, details={"skipped": "no engagement to learn from"})
         live, refused = load_members(registry)

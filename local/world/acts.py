@@ -18,6 +18,7 @@ from local.world.vocabulary import ACT_KINDS, REPORT
 FOLLOWING_RATIO = 0.35  # of the acts come by a followed author, the others by browsing
 FOLLOWING_TRIES = 3
 FOLLOWED_VISIBLE = 10 * DAY
+NEWEST_RATIO = 0.45  # of those who come by an author take the newest post, and so on backwards
 SURPLUS = 1.20  # drawn beyond what is asked for: duplicates fall out
 
 
@@ -81,7 +82,7 @@ def _follow(rng: Generator, authors: Authors, posts: Posts, follows: Follows, at
         waiting, author, published = waiting[wrote], author[wrote], published[wrote]
         newest = lines.at_position(author, published - 1)
         lately = at[waiting] - posts.created_at[newest] < FOLLOWED_VISIBLE
-        back = rng.geometric(0.45, int(lately.sum()))
+        back = rng.geometric(NEWEST_RATIO, int(lately.sum()))
         found[waiting[lately]] = lines.at_position(author[lately], np.maximum(0, published[lately] - back))
     return found
 

@@ -21,9 +21,9 @@ def browse(rng: Generator, options: WorldOptions, people: People, posts: Posts, 
     A post is picked in proportion to quality x decay with age x match of language, within a topic drawn by taste.
     """
     topic = choose_by_row(rng, people.taste[person])
-    reader = _reader_classes(options.countries, people)[person]
+    reader = reader_classes(options.countries, people)[person]
     chance = rng.random(len(at))
-    affinity = _language_affinity(options.countries)
+    affinity = language_affinity(options.countries)
     post = np.full(len(at), NO_POST)
     for begin in np.arange(-options.days * DAY, options.holdout_days * DAY, STEP):
         acts = slice(*np.searchsorted(at, [begin, begin + STEP]))
@@ -60,7 +60,7 @@ def _pick(appeal: Floats, post_topic: Ints, topic: Ints, reader: Ints, chance: F
     return np.where(last >= first, order[np.minimum(inside, shown - 1)], NO_POST)
 
 
-def _reader_classes(countries: int, people: People) -> Ints:
+def reader_classes(countries: int, people: People) -> Ints:
     """(n_people,) people of one home language, bilingual or not, see the same posts alike."""
     languages = languages_of(countries)
     home = np.array([languages.index(c.language) for c in COUNTRIES[:countries]])
@@ -68,7 +68,7 @@ def _reader_classes(countries: int, people: People) -> Ints:
     return classes
 
 
-def _language_affinity(countries: int) -> Floats:
+def language_affinity(countries: int) -> Floats:
     """(n_classes, n_languages) 1 for the home language, less for English, little for any other."""
     languages = languages_of(countries)
     affinity = np.full((len(languages) * 2, len(languages)), 0.03)

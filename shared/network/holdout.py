@@ -1,7 +1,7 @@
 """How well a ranker orders posts for what people did later: the latest days, kept from training."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from shared.clock import hours
 from shared.config import Coldstart
 from shared.ml import ranking
 from shared.network.counters import Counters, relations
-from shared.network.examples import among, pairs
+from shared.network.examples import among, pairs, touched_until
 from shared.network.features import FEATURES, Moments, PostsAt
 from shared.network.history import Events, History
 
@@ -47,6 +47,31 @@ class Lists:
     def ndcg(self, score: Score) -> Floats:
         """(n_lists,) NDCG@10 of that scoring of the matrix."""
         return ranking.ndcg(score(self.matrix)[self.posts], self.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What models are judged by.
+
+    options  with the length that the holdout has
+    touched  what `touched_until` gives for its beginning
+    """
+
+    options: Coldstart
+    touched: Index
+    lists: list[Lists]
+
+
+def judge_by(history: History, counters: Counters, options: Coldstart, least: int) -> Judging:
+    """Lists of the shortest holdout, as long as the options have it or twice that and so on, in which at least so many
+    people chose something; of the longest where none has."""
+    while True:
+        touched = touched_until(history, -hours(options.holdout))
+        lists = list(holdout_lists(history, touched, counters, options, np.random.default_rng(0)))
+        longer = options.holdout * 2
+        if sum(map(len, lists)) >= least or longer > options.longest_holdout:
+            return Judging(options, touched, lists)
+        options = replace(options, holdout=longer)
 
 
 def holdout_lists(

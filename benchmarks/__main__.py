@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from benchmarks import changes, language, table, topics
+from benchmarks import answers, changes, language, ranking, table, topics
+from benchmarks.answers import Answer
 from benchmarks.changes import Reaction
-from benchmarks.floors import Figure
+from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
 from benchmarks.language import Accuracy
-from benchmarks.places import NOW, Tell, load_average, machine, open_place
+from benchmarks.places import NOW, Place, Tell, load_average, machine, open_place
 from benchmarks.quality import Judgement, judge, mean_ratios
 from benchmarks.swaps import Seen, under_readers
 from benchmarks.topics import Results as TopicResults
@@ -29,7 +31,7 @@ from shared.errors import AppError
 
 RESULTS = Path(__file__).parent / "results"
 STEMS = tuple(job.stem for job in JOBS)
-PARTS = (*STEMS, "swaps", "quality", "changes", "language", "topics")
+PARTS = (*STEMS, "swaps", "quality", "members", "answers", "changes", "language", "topics")
 RUN_ONCE = ("L",)  # too large to repeat, and without floors
 NO_QUALITY = ("L",)
 
@@ -49,6 +51,8 @@ class Results:
     jobs: list[Measured] = field(default_factory=list)
     swaps: Seen | None = None
     quality: list[Judgement] = field(default_factory=list)
+    members: list[ranking.Standing] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     changes: list[Reaction] = field(default_factory=list)
     language: list[Accuracy] = field(default_factory=list)
     topics: TopicResults | None = None
@@ -61,7 +65,9 @@ class Results:
         of_texts = [figure for one in self.language for figure in (one.right, one.per_second)]
         of_texts += self.topics.figures() if self.topics else []
         of_changes = [one.figure for one in self.changes]
-        return of_jobs + of_swaps + list(mean_ratios(self.quality).values()) + of_changes + of_texts
+        of_members = list(ranking.figures(self.members).values()) + [one.figure for one in self.answers]
+        of_quality = list(mean_ratios(self.quality).values())
+        return of_jobs + of_swaps + of_quality + of_members + of_changes + of_texts
 
     def sheets(self) -> list[table.Sheet]:
         """One table per part that was measured."""
@@ -74,6 +80,10 @@ class Results:
             found.append(table.of_swaps(self.swaps))
         if self.quality:
             found += [table.of_ratios(self.quality), table.of_rankers(self.quality)]
+        if self.members:
+            found += ranking.sheets(self.members)
+        if self.answers:
+            found.append(answers.sheet_of(self.answers))
         if self.changes:
             found.append(changes.sheet_of(self.changes))
         if self.language:
@@ -118,7 +128,7 @@ def bench(
     ] = "7,8,9",
     only: Annotated[str, typer.Option(help=f"some of {', '.join(PARTS)}")] = "",
     name: Annotated[str, typer.Option(help="of the files in benchmarks/results")] = "",
-    data: Annotated[Path, typer.Option(help="folder of the data sets of language and topics")] = Path("../shared/data"),
+    data: Annotated[Path, typer.Option(help="folder of the data sets")] = Path("../shared/data"),
 ) -> None:
     """Measure, print, save."""
     chosen_sizes, chosen = _chosen(sizes, tuple(SIZES), "--sizes"), set(_chosen(only, PARTS, "--only") or PARTS)
@@ -144,9 +154,14 @@ def bench(
         if "topics" in chosen:
             tell("topics")
             results.topics = topics.measure(data)
+        deskdrop = data / "deskdrop" / "interactions.csv.gz"
+        if "members" in chosen and deskdrop.exists():
+            results.members += ranking.stand_deskdrop(uri, deskdrop, tell)
     for part in ("language", "topics"):
         if part in chosen and not getattr(results, part):
             console.print(f"{part}: skipped, its sentences are not below {data}")
+    if "members" in chosen and not deskdrop.exists():
+        console.print(f"Deskdrop: skipped, it is not below {data}")
     results.took_s = round(time.perf_counter() - began, 1)
     for sheet in results.sheets():
         sheet.show(console)
@@ -162,10 +177,11 @@ def measure_size(
 ) -> None:
     """All that is measured on networks of one size; quality first, since the jobs' changes come after it."""
     judged = "quality" in chosen and size not in NO_QUALITY
+    ranked, answered = "members" in chosen and size not in NO_QUALITY, "answers" in chosen and size == "M"
     stems = chosen & set(STEMS)
     for number, seed in enumerate(seeds):
-        measured = stems and number == 0
-        if not judged and not measured:
+        measured, asked = stems and number == 0, answered and number == 0
+        if not (judged or measured or ranked or asked):
             continue
         with open_place(uri, size, seed, tell) as place:
             if judged:
@@ -175,11 +191,25 @@ def measure_size(
                     results.quality.append(one)
                     console.print(f"{size} seed {seed}, {one.protocol}: {one.ratio.told}", highlight=False)
                 console.print(f"{size} seed {seed}: {trained.report}", highlight=False)
+            if ranked or asked:
+                place.add_text()
+                ranking.train(place, NOW, tell)
+            if ranked:
+                results.members += ranking.stand_world(place, tell)
+            if asked:
+                results.answers += [*answers.measure(place, tell), artifacts_of(place)]
             if measured:
                 for found in measure(place, stems, runs, tell):
                     results.jobs.append(found)
                     figures = f"{found.seconds.told}, {found.peak_mb.told}"
                     console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
+
+
+def artifacts_of(place: Place) -> Answer:
+    """How large the models of accounts are."""
+    sizes = [len(row["artifact"]) / 1_000 for row in place.store.analytics.mlArtifacts.find({}, {"artifact": 1})]
+    told = f"{len(sizes):,} accounts, {max(sizes):.1f} kB the largest"
+    return Answer("model of an account, median", Figure(median(sizes), "kB", ARTIFACT_KB), told)
 
 
 def _chosen(given: str, allowed: tuple[str, ...], option: str) -> list[str]:

@@ -54,7 +54,7 @@ class Limits:
     """At most, on world M.
 
     first_s  of a run that finds nothing of its own  [s]
-    again_s  of a run after 1 % of its input changed [s]
+    again_s  of a run after a small part of its input changed [s]
     peak_mb  of memory, in either                    [MB]
     """
 
@@ -69,8 +69,20 @@ LIMITS = {
     "refresh_engagement_stats": Limits(6.0, 1.0, 250),
     "train_coldstart": Limits(20.0, None, 500),
     "build_guest_feed": Limits(30.0, None, 400),
+    "plan_personal_training": Limits(90.0, 8.0, 600),  # with train_personal, which it feeds
 }
 
+# Answers to accounts on world M, at most.
+ANSWERS = {
+    "rank_contents, 200 ids, warm, p50": 8.0,
+    "rank_contents, 200 ids, warm, p99": 20.0,
+    "rank_contents, 60 calls/s for 60 s, p99": 50.0,
+    "rank_contents, cold": 1.5,
+    "recommend_home, 25 of at least 500, warm, p50": 25.0,
+    "recommend_home, 25 of at least 500, warm, p99": 60.0,
+}
+# Of an account's model, in the median [kB].
+ARTIFACT_KB = 8.0
 # The ranker's NDCG@10 over that of popularity x decay, at least.
 RATIOS = {"S": 1.08, "M": 1.14}
 # Accuracy on the seven topics of sib200, by language, with heads that learnt from English alone.
@@ -102,6 +114,8 @@ ORIGINAL_JOBS = {
     ("train_coldstart", "M"): "35.6 s, 386 MB",
     ("build_guest_feed", "S"): "189 s, 772 MB",
     ("build_guest_feed", "M"): "about 19 min",
+    ("plan_personal_training", "S"): "112 s, 359 MB",
+    ("plan_personal_training", "M"): "about 95 min, 1,032 MB",
 }
 ORIGINAL_SWAPS = {
     "empty pages": "0",
@@ -125,5 +139,5 @@ ORIGINAL_QUALITY = {
 
 
 def _told(value: float, unit: str) -> str:
-    digits = {"s": 2, "x": 3, "accuracy": 3, "NDCG": 3}.get(unit, 0)
+    digits = {"s": 2, "kB": 1, "x": 3, "accuracy": 3, "NDCG": 3}.get(unit, 0)
     return f"{value:,.{digits}f} {unit}".rstrip()

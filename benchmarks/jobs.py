@@ -21,6 +21,7 @@ from shared.store import schema
 ROOT = Path(__file__).parent.parent
 BETWEEN_RUNS = timedelta(minutes=5)
 CHANGED_RATIO = 0.01
+ACTIVE_RATIO = 0.05  # of the accounts did something in a day
 
 Change = Callable[[Place, datetime, np.random.Generator], None]
 
@@ -50,7 +51,8 @@ class Job:
     """A function to measure.
 
     outputs  what it writes
-    change   makes 1 % of its input change, as of a moment; None for one that is measured from nothing only
+    change   makes 1 % of its input change, or has 5 % of the accounts do something, as of a moment; None for one that
+             is measured from nothing only
     """
 
     domain: str
@@ -99,10 +101,29 @@ def _before(at: datetime) -> datetime:
     return at - timedelta(minutes=1)
 
 
+def act_of_some(place: Place, at: datetime, rng: np.random.Generator) -> None:
+    """5 % of the accounts like one post more."""
+    engagements = place.store.app[schema.ENGAGEMENTS.name]
+    people = [row["_id"] for row in place.store.app.users.find({}, {"_id": 1, "ownerAccount": 1}).sort("_id", 1)]
+    owners = {row["_id"]: row["ownerAccount"] for row in place.store.app.users.find({}, {"ownerAccount": 1})}
+    acts = list(engagements.find().sort("_id", -1).limit(round(len(people) * ACTIVE_RATIO)))
+    chosen = rng.choice(len(people), len(acts), replace=False).tolist()
+    for act, number in zip(acts, chosen, strict=True):
+        user = people[number]
+        act.update(_id=ObjectId(), user=user, account=owners[user], createdAt=_before(at), updatedAt=_before(at))
+    engagements.insert_many(acts, ordered=False)
+
+
 MODELS = (schema.COUNTRY_ARTIFACTS, schema.GLOBAL_ARTIFACTS, schema.ARTIFACT_VERSIONS)
 TRAIN = Job("coldstart", "train_coldstart", MODELS)
+MEMBERS = Job("feed", "train_members", (schema.MEMBER_ARTIFACTS,))
+PERSONAL = Job("feed", "plan_personal_training", (schema.ACCOUNT_ARTIFACTS,), act_of_some)
+CATALOGUE = Job("feed", "refresh_catalogue", (schema.SNAPSHOTS,))
 JOBS = (
     TRAIN,
+    CATALOGUE,
+    MEMBERS,
+    PERSONAL,
     Job("coldstart", "build_guest_feed", (schema.GUEST_FEED,)),
     Job("stats", "refresh_content_stats", (schema.CONTENT_STATS,), change_posts),
     Job("stats", "refresh_creator_stats", (schema.CREATOR_STATS,), change_posts),
@@ -116,9 +137,12 @@ def measure(place: Place, chosen: set[str], runs: int, tell: Tell) -> Iterator[M
     rng = np.random.default_rng(place.seed)
     due = NOW
     for job in (one for one in JOBS if one.stem in chosen):
-        if job.stem == "build_guest_feed" and "train_coldstart" not in chosen:
-            tell(f"{place.size}: train_coldstart, which build_guest_feed needs")
+        if job.stem in ("build_guest_feed", "refresh_catalogue") and "train_coldstart" not in chosen:
+            tell(f"{place.size}: train_coldstart, which {job.stem} needs")
             from_nothing(place, TRAIN, due)
+        if job.stem == "plan_personal_training" and "train_members" not in chosen:
+            tell(f"{place.size}: train_members, which train_personal needs")
+            from_nothing(place, MEMBERS, due)
         if job.stem == "refresh_engagement_stats":
             place.add_text()
         first = []
@@ -130,7 +154,7 @@ def measure(place: Place, chosen: set[str], runs: int, tell: Tell) -> Iterator[M
             again = []
             for number in range(runs):
                 due += BETWEEN_RUNS
-                tell(f"{place.size}: {job.stem} after 1 % changed, {number + 1} of {runs}")
+                tell(f"{place.size}: {job.stem} after changes, {number + 1} of {runs}")
                 job.change(place, due, rng)
                 again.append(run(place, job, due))
             yield summed(job.stem, "again", place.size, again)

@@ -14,6 +14,7 @@ from pymongo.database import Database
 from local.world import SIZES, World, build_world, truth_documents, write_world
 from local.world.ids import Identities
 from shared.config import Settings, load
+from shared.runtime.queue import HERE
 from shared.store import Store, connect, schema
 
 Document = dict[str, Any]
@@ -57,6 +58,7 @@ class Place:
 def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
     """Write a network with every index of the schema; its databases are dropped on exit."""
     environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{size}-{seed}-", "ARTIFACT_KEYS": KEY}
+    environment |= {"TRAINING_QUEUE": HERE}
     settings = load(environment)
     store = connect(settings)
     truth = store.client[f"{environment['DB_PREFIX']}eval-db"]

@@ -14,7 +14,7 @@ from shared.errors import AppError, Conflict, Unforeseen
 from shared.report import Detail, Report
 from shared.runtime.secrets import fetch_secret
 
-Handler = Callable[[Any, Any], dict[str, Detail] | None]
+Handler = Callable[[Any, Any], Any]
 
 WARM_UP = "serverless-plugin-warmup"
 IDS_LOGGED = 20

@@ -6,6 +6,7 @@
 Every ranker orders the same candidates of the same people by what was known before; judged is what they did later.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,7 +119,8 @@ def by_account(contest: Contest) -> Floats:
 def by_neighbours(contest: Contest) -> Floats:
     """What the posts that are most alike to those of the account say."""
     library = BM25Recommender(K=NEIGHBOURS, num_threads=2)
-    library.fit(contest.touched, show_progress=False)
+    with warnings.catch_warnings(action="ignore"):  # it warns of what it makes itself
+        library.fit(contest.touched, show_progress=False)
     scores = (contest.touched[contest.account] @ library.similarity).toarray()
     return np.asarray(np.take_along_axis(scores, contest.lists.posts, 1))
 

@@ -45,6 +45,7 @@ def demo(
     from local import show
     from local.changes import relaying
     from local.demo import tell_story
+    from local.homes import two_homes
     from local.posts import Author
 
     began = time.perf_counter()
@@ -54,6 +55,7 @@ def demo(
         run_pipeline(now)
         for country in SHOWN:
             feed_of(store, country, rows, now)
+        show.homes(console, store, two_homes(store, 2 * rows, now=now), now=now)
         with relaying(store, lambda run: None) as relay:
             relay.await_start()
             story = tell_story(Author(store, relay.check))

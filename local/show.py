@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from functions.feed.recommend_home import REASONS
+from local.homes import Home
 from local.posts import Answer
 from shared.network.countries import country_of
 from shared.store import Store
@@ -45,6 +47,38 @@ def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: 
         )
     console.print(table)
     return total
+
+
+def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetime) -> None:
+    """Print home pages of accounts, what each likes, and how much the pages have in common."""
+    for one in found:
+        likes = ", ".join(f"{name} ×{times:.1f}" for name, times in one.likes.items()) or "nothing in particular"
+        title = f"home of {one.account}: follows {one.follows}, likes more than its country {likes}"
+        ids = {"$in": [item.content for item in one.page.items]}
+        posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
+        topics = _topic_names(store, ids)
+        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        for name, width in (("#", 3), ("score", 6), ("age", 5)):
+            table.add_column(name, justify="right", no_wrap=True, width=width)
+        for name, width in (("because it is", 40), ("topic", 24), ("post", LONGEST_TEXT)):
+            table.add_column(name, no_wrap=True, width=width)
+        for rank, item in enumerate(one.page.items, 1):
+            post = posts[item.content]
+            age = f"{(now - post['createdAt']).total_seconds() / 3600:.0f} h"
+            about = topics.get(item.content, "")
+            table.add_row(str(rank), f"{item.score:.3g}", age, REASONS[item.source], about, _first_words(post))
+        console.print(table)
+    pages = [{item.content for item in one.page.items} for one in found]
+    if len(pages) > 1:
+        console.print(f"the two pages have {len(set.intersection(*pages))} of {len(pages[0])} posts in common\n")
+
+
+def _topic_names(store: Store, contents: dict[str, Any]) -> dict[Any, str]:
+    """The lowest topic of each post that has one."""
+    names = {row["_id"]: str(row["path"]) for row in store.analytics.topics.find({"path": {"$exists": True}})}
+    found = store.app.contentinfo.find({"contentId": contents, "topics.0": {"$exists": True}})
+    paths = {row["contentId"]: [names[one] for one in row["topics"] if one in names] for row in found}
+    return {content: max(known, key=lambda path: path.count("/")) for content, known in paths.items() if known}
 
 
 def answers(console: Console, title: str, rows: Sequence[Answer]) -> None:

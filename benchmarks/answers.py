@@ -15,6 +15,7 @@ import numpy as np
 from bson import ObjectId
 
 from benchmarks.floors import ANSWERS, Figure
+from benchmarks.jobs import GUEST_FEED, from_nothing
 from benchmarks.places import NOW, Place, Tell
 from benchmarks.table import Sheet, told_met
 from shared.errors import Refused
@@ -37,6 +38,8 @@ class Answer:
 def measure(place: Place, tell: Tell) -> list[Answer]:
     """All of them, on a network whose models are trained."""
     found = []
+    tell(f"{place.size}: build_guest_feed, for the home page")
+    from_nothing(place, GUEST_FEED, NOW)
     for kind in ("rank", "load", "home"):
         tell(f"{place.size}: answers, {kind}")
         took = _run(place, kind)

@@ -118,13 +118,14 @@ MODELS = (schema.COUNTRY_ARTIFACTS, schema.GLOBAL_ARTIFACTS, schema.ARTIFACT_VER
 TRAIN = Job("coldstart", "train_coldstart", MODELS)
 MEMBERS = Job("feed", "train_members", (schema.MEMBER_ARTIFACTS,))
 PERSONAL = Job("feed", "plan_personal_training", (schema.ACCOUNT_ARTIFACTS,), act_of_some)
+GUEST_FEED = Job("coldstart", "build_guest_feed", (schema.GUEST_FEED,))
 CATALOGUE = Job("feed", "refresh_catalogue", (schema.SNAPSHOTS,))
 JOBS = (
     TRAIN,
     CATALOGUE,
     MEMBERS,
     PERSONAL,
-    Job("coldstart", "build_guest_feed", (schema.GUEST_FEED,)),
+    GUEST_FEED,
     Job("stats", "refresh_content_stats", (schema.CONTENT_STATS,), change_posts),
     Job("stats", "refresh_creator_stats", (schema.CREATOR_STATS,), change_posts),
     Job("stats", "refresh_hashtag_stats", (schema.HASHTAG_STATS,), change_posts),

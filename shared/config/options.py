@@ -131,7 +131,7 @@ class Home:
     alike: int = 200  # candidates whose public is that of what the account engaged with
     meaning: int = 100  # candidates that mean the like of what the account engaged with
     found_for: timedelta = timedelta(days=7)  # how old those two may be
-    trending: int = 300  # candidates from the guest feed of the country
+    trending: int = 400  # candidates from the guest feed of the country
     remembered: int = 5_000  # posts that an account saw, or engaged with, that are not shown again, the latest
     in_a_row: int = 2  # posts of one author, or of one topic, that may stand one below the other
     explore_every: int = 10  # of so many places one goes to an author whom few know yet; 0 for none

@@ -24,7 +24,7 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int) -> Non
     `stop`, and cuts short the run that is under way.
     """
     due = {one: next_due(one, datetime.now(UTC)) for one in all_functions().values() if one.cron}
-    with relaying(store, screen.tell) as relay, serving(Asked(screen.tell), port) as address:
+    with serving(Asked(screen.tell), port) as address, relaying(store, screen.tell) as relay:
         collections = ", ".join(one.collection for one in relay.meters)
         screen.say(
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "

@@ -57,10 +57,13 @@ def event_of(method: str, target: str, headers: dict[str, str], body: bytes) -> 
 
 
 def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
+    one_at_a_time = threading.Lock()  # as in a container of Lambda, which handlers rely on
+
     def handled(event: dict[str, Any]) -> dict[str, Any]:
         """The answer; where the function itself fails, what the gateway makes of it."""
         try:
-            return dict(handler(event, None))
+            with one_at_a_time:
+                return dict(handler(event, None))
         except AppError:
             return {"statusCode": 500, "headers": {}, "body": '{"message": "Internal Server Error"}'}
 

@@ -141,6 +141,12 @@ class Catalogue:
         return id_keys(self.ids)
 
     @cached_property
+    def original(self) -> Index:
+        """(n,) position of the post that each repeats or quotes, its own where it does neither, -1 where it is not
+        here."""
+        return positions(self.version_of, self.keys)
+
+    @cached_property
     def author_keys(self) -> NDArray[np.uint64]:
         return id_keys(self.author_ids)
 

@@ -24,6 +24,7 @@ from shared.store.columns import id_array, id_keys, object_ids
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Source = Literal["following", "alike", "meaning", "trending", "new"]
 
 MOST = 100  # items of one page
@@ -84,13 +85,21 @@ def run(desk: Desk, coldstart: Coldstart, options: Home, asked: Asked, *, now: d
     found = candidates(desk.store, catalogue, reader, coldstart, options, hidden, now)
     margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
     order = laid_out(catalogue, found, margins, options, number=2 * asked.most)
-    visible = desk.store.contents.visible(object_ids(catalogue.ids[order]))
-    posts = [one for one in order.tolist() if ObjectId(catalogue.ids[one].tobytes()) in visible][: asked.most]
+    posts = still_visible(desk.store, catalogue, order)[: asked.most]
     place = {post: number for number, post in enumerate(found.post.tolist())}
     model = desk.version_for(reader)
     items = [item(catalogue, post, margins[place[post]], found.source[place[post]], model) for post in posts]
     shown = [one.content for one in items]
     return Page(items, cursor_after([*given, *shown]) if items else "")
+
+
+def still_visible(store: Store, catalogue: Catalogue, posts: Index) -> list[int]:
+    """Those of the posts that are published now, by users who are, in their order."""
+    contents = object_ids(catalogue.ids[posts])
+    authors = object_ids(catalogue.author_ids[catalogue.author[posts]])
+    shown, published = store.contents.visible(contents), store.accounts.published(list(set(authors)))
+    rows = zip(posts.tolist(), contents, authors, strict=True)
+    return [post for post, content, author in rows if content in shown and author in published]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +128,29 @@ def candidates(
         *store.engagements.of_account(reader.account, options.remembered),
         *hidden,
     ]
-    barred_authors = np.isin(catalogue.author_keys, id_keys(id_array([*bonds.blocked, *users])))
-    barred_versions = id_keys(id_array(known))
+    barred = barred_posts(catalogue, known, [*bonds.blocked, *users])
     found: dict[int, Source] = {}
     taken: set[int] = set()
     for source, posts in places(store, catalogue, reader, bonds.followed, options, hours_of(now)):
-        barred = barred_authors[catalogue.author[posts]] | np.isin(catalogue.version_of[posts], barred_versions)
-        barred |= np.isin(catalogue.keys[posts], barred_versions)
-        for post in posts[~barred].tolist():
+        for post in posts[~barred[posts]].tolist():
             version = int(catalogue.version_of[post])
             if version not in taken:
                 taken.add(version)
                 found[post] = source
     return Candidates(np.array(list(found), np.int64), list(found.values()))
+
+
+def barred_posts(catalogue: Catalogue, known: Sequence[ObjectId], authors: Sequence[ObjectId]) -> Flags:
+    """(n_posts,) whether a post is one of these or another version of it, whether one of these authors wrote it or what
+    it repeats, and whether it repeats what can no longer be seen."""
+    ids = id_array(known)
+    place = catalogue.positions(ids)
+    versions = np.concatenate([id_keys(ids), catalogue.version_of[place[place >= 0]]])
+    by_author = np.isin(catalogue.author_keys, id_keys(id_array(authors)))[catalogue.author]
+    original = catalogue.original
+    of_author = (original >= 0) & by_author[original]
+    hollow = catalogue.recast & (original < 0)
+    return np.isin(catalogue.version_of, versions) | np.isin(catalogue.keys, versions) | by_author | of_author | hollow
 
 
 def places(

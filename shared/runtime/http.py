@@ -30,8 +30,10 @@ from shared.errors import (
     Unavailable,
 )
 from shared.report import Report
+from shared.runtime.demand import ANSWER_WITHIN_S
 from shared.runtime.invocation import Handler, as_known, invoke, say_failed
 from shared.runtime.tokens import caller_of
+from shared.store.deadline import within
 
 DOCUMENTATION = "/swagger"
 MOST_BODY_BYTES = 256_000
@@ -98,7 +100,8 @@ def resolver(routes: Sequence[Route[Service]], title: str, service: Callable[[],
 def _endpoint(app: APIGatewayHttpResolver, route: Route[Service], service: Callable[[], Service]) -> Callable[..., Any]:
     def endpoint(request: Any) -> dict[str, Any]:
         caller, now = app.context["caller"], app.context["now"]
-        return dict(route.respond(service(), caller, request, now))
+        with within(ANSWER_WITHIN_S):
+            return dict(route.respond(service(), caller, request, now))
 
     part = Query() if route.method == "GET" else Body()
     endpoint.__annotations__ = {"request": Annotated[route.request, part], "return": dict[str, Any]}

@@ -13,8 +13,7 @@ from pymongo.database import Database
 
 from local.world import SIZES, World, build_world, truth_documents, write_world
 from local.world.ids import Identities
-from shared.config import Settings, load
-from shared.runtime.queue import HERE
+from shared.config import HERE, Settings, load
 from shared.store import Store, connect, schema
 
 Document = dict[str, Any]

@@ -16,6 +16,7 @@ from shared.store.columns import id_array, id_keys
 
 LOOKED_AT = 60  # of the most active accounts
 TOPICS_TOLD = 4
+LEAST_ACTS = 3  # that a topic is told from
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def home_of(store: Store, desk: Desk, account: ObjectId, items: int, now: dateti
     assert personal is not None
     topics: list[dict[str, Any]] = list(store.analytics.topics.find({"path": {"$exists": True}}, {"path": 1}))
     names = dict(zip(id_keys(id_array(row["_id"] for row in topics)).tolist(), topics, strict=True)) if topics else {}
-    liked = np.sort(personal.taste.topics, order="lift")[::-1]
+    often = personal.taste.topics[personal.taste.topics["acts"] >= LEAST_ACTS]
+    liked = np.sort(often, order="lift")[::-1]
     told = {names[row["key"]]["path"]: float(np.exp(row["lift"])) for row in liked if int(row["key"]) in names}
     return Home(account, dict(list(told.items())[:TOPICS_TOLD]), int(personal.taste.follows), page)
 

@@ -11,8 +11,6 @@ from uuid import uuid4
 from local.functions import PIPELINE, Function, function
 from local.terminal import console, say
 from shared.errors import AppError, Unavailable
-from shared.runtime import queue
-from shared.runtime.changes import QUEUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,9 @@ def fire(one: Function, due: datetime) -> Run:
 
 def deliver() -> Iterator[Run]:
     """Hand what waits in the queue of this process to its function, a message at a time, as SQS does."""
+    from shared.runtime import queue  # not before the settings are: loggers look as soon as they are imported
+    from shared.runtime.changes import QUEUE
+
     one = function("train_personal")
     while queue.waiting:
         at, began = datetime.now(UTC), time.perf_counter()

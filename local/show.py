@@ -60,14 +60,17 @@ def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetim
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         for name, width in (("#", 3), ("score", 6), ("age", 5)):
             table.add_column(name, justify="right", no_wrap=True, width=width)
-        for name, width in (("because it is", 40), ("topic", 24), ("post", LONGEST_TEXT)):
+        for name, width in (("from", 9), ("topic", 18), ("post", LONGEST_TEXT)):
             table.add_column(name, no_wrap=True, width=width)
         for rank, item in enumerate(one.page.items, 1):
             post = posts[item.content]
             age = f"{(now - post['createdAt']).total_seconds() / 3600:.0f} h"
             about = topics.get(item.content, "")
-            table.add_row(str(rank), f"{item.score:.3g}", age, REASONS[item.source], about, _first_words(post))
+            table.add_row(str(rank), f"{item.score:.3g}", age, item.source, about, _first_words(post))
         console.print(table)
+    sources = dict.fromkeys(item.source for one in found for item in one.page.items)
+    for source in sources:
+        console.print(f"  {source:<10} {REASONS[source]}")
     pages = [{item.content for item in one.page.items} for one in found]
     if len(pages) > 1:
         console.print(f"the two pages have {len(set.intersection(*pages))} of {len(pages[0])} posts in common\n")

@@ -11,9 +11,8 @@ from pathlib import Path
 from local.functions import ROOT
 from local.mongod import mongo_server
 from local.terminal import progress_bars, say
-from shared.config import preset
+from shared.config import HERE, preset
 from shared.errors import BadConfig
-from shared.runtime import queue
 from shared.store import Store, open_store, schema
 
 HOME = ROOT / ".feedkeeper"
@@ -29,7 +28,7 @@ def workspace(home: Path | None, *, prefix: str = "", started: float | None = No
     began = started or time.perf_counter()
     with mongo_server(home and home / "mongodb") as uri:
         secrets = {"ARTIFACT_KEYS": signing_key(home, "artifact-key"), "API_KEYS": signing_key(home, "api-key")}
-        preset({"MONGO_URI": uri, "DB_PREFIX": prefix, "TRAINING_QUEUE": queue.HERE, **secrets})
+        preset({"MONGO_URI": uri, "DB_PREFIX": prefix, "TRAINING_QUEUE": HERE, **secrets})
         store = open_store()
         schema.apply(store.app, store.analytics)
         say("MongoDB", time.perf_counter() - began)

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from local.mongod import mongo_server
-from shared.config import Settings, forget_settings, load
+from shared.config import HERE, Settings, forget_settings, load
 from shared.runtime import invocation, queue
 from shared.store import Store, connect, open_store, schema
 
@@ -92,7 +92,7 @@ def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str
         "MONGO_URI": mongo_uri,
         "DB_PREFIX": prefix,
         "ARTIFACT_KEYS": SIGNING_KEY,
-        "TRAINING_QUEUE": queue.HERE,
+        "TRAINING_QUEUE": HERE,
         "API_KEYS": API_KEY,
     }
 

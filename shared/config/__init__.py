@@ -4,7 +4,7 @@ Lives here: reading the environment once, the options of every job with unit, de
 Does not live here: constants that only one module uses.
 """
 
-from shared.config.env import Settings, forget_settings, load, own_server, preset, settings
+from shared.config.env import HERE, Settings, forget_settings, load, own_server, preset, settings
 from shared.config.options import (
     Artifacts,
     Coldstart,
@@ -25,6 +25,7 @@ from shared.config.options import (
 )
 
 __all__ = [
+    "HERE",
     "Artifacts",
     "Coldstart",
     "ContentStats",

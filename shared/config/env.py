@@ -11,6 +11,7 @@ from shared.errors import BadConfig
 
 FetchSecret = Callable[[str], str]
 
+HERE = "here"  # in place of a queue's URL: messages wait in this process, for who runs the functions in it
 MIN_KEY_BYTES = 16
 MIN_API_KEY_BYTES = 32  # of a key of HMAC-SHA256, as RFC 7518 asks for
 

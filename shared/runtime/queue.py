@@ -8,7 +8,7 @@ from functools import wraps
 from itertools import islice
 from typing import Any
 
-from shared.config import settings
+from shared.config import HERE, settings
 from shared.errors import BadConfig, BadEvent, Unavailable
 from shared.report import Report
 from shared.runtime.changes import is_queue
@@ -16,7 +16,6 @@ from shared.runtime.invocation import Handler, invoke, say_failed
 from shared.runtime.schedule import moment_of
 
 MOST_ENTRIES = 10  # that SQS takes a call
-HERE = "here"  # in place of a queue's URL: messages wait in this process, for who runs the functions in it
 
 waiting: list[dict[str, Any]] = []
 

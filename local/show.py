@@ -60,7 +60,7 @@ def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetim
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         for name, width in (("#", 3), ("score", 6), ("age", 5)):
             table.add_column(name, justify="right", no_wrap=True, width=width)
-        for name, width in (("from", 9), ("topic", 18), ("post", LONGEST_TEXT)):
+        for name, width in (("from", 10), ("topic", 17), ("post", LONGEST_TEXT)):
             table.add_column(name, no_wrap=True, width=width)
         for rank, item in enumerate(one.page.items, 1):
             post = posts[item.content]

@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 import jwt
 import pytest
 import schemathesis
+from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -19,6 +20,7 @@ from functions.coldstart import build_guest_feed
 from functions.feed import refresh_catalogue
 from functions.feed.serve_feed import ROUTES
 from functions.stats import refresh_creator_stats
+from local.functions import ROOT
 from local.http import event_of, serving
 from shared.artifacts import Registry, Snapshots
 from shared.config import CreatorStats, GuestFeed, forget_settings
@@ -261,3 +263,27 @@ def test_no_request_makes_the_server_fail(address: str, mode: GenerationMode) ->
 
     assert (200 in statuses) == (mode is GenerationMode.POSITIVE) or 422 in statuses
     assert len(operations) == len(ROUTES)
+
+
+SAMPLES = [
+    ("rank_contents", RANK),
+    ("recommend_people", FOLLOW),
+    ("recommend_people", USERS),
+    ("recommend_home", CONTENTS),
+]
+
+
+@pytest.mark.parametrize(("stem", "path"), SAMPLES)
+def test_the_sample_of_a_direct_call_is_answered_over_http_too(address: str, town: Store, stem: str, path: str) -> None:
+    sample = json.loads((ROOT / "events" / "feed" / f"{stem}.json").read_text())
+    town.app.accounts.insert_one(account("of the sample", now=NOW, _id=ObjectId(sample["accountId"])))
+
+    status, over_http, _ = ask(address, "POST", path, sample, token("api", service=True))
+    called = import_module(f"functions.feed.handlers.{stem}").handler(sample, None)
+
+    assert status == 200
+    assert called.get("code") != 1001
+    if path in (RANK, FOLLOW):
+        assert over_http["result"] == json.loads(json.dumps(called["result"]))
+    else:
+        assert over_http["payload"]

@@ -3,11 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from shared.errors import BadEvent, Forbidden
+from shared.report import Detail
 
-Service = TypeVar("Service")
+
+class Telling(Protocol):
+    """What routes work with."""
+
+    def details(self) -> Mapping[str, Detail]:
+        """What there is to tell of it beside an answer, in the log and as metrics."""
+
+
+Service = TypeVar("Service", bound=Telling)
 
 
 @dataclass(frozen=True, slots=True)

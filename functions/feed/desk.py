@@ -24,6 +24,7 @@ from shared.ml.trees import Trees
 from shared.network.countries import COUNTRIES, country_of
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
+from shared.report import Detail
 from shared.store import Store
 from shared.store.columns import id_array
 
@@ -104,6 +105,10 @@ class Desk:
             return Reader(account, personal.taste.place, personal)
         country = country_of(self.store.accounts.country_code(account))
         return Reader(account, COUNTRIES.index(country) if country else NOBODYS, None)
+
+    def details(self) -> dict[str, Detail]:
+        """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""
+        return {"refused_models": len(self.refused)} if self.refused else {}
 
     def version_for(self, reader: Reader) -> str:
         """Which models answer for this account, for those who measure them."""

@@ -14,6 +14,7 @@ from functions.feed.recommend_home import Asked
 from shared.api import Caller, Route
 from shared.config import Options
 from shared.errors import AppError
+from shared.report import Detail
 
 Id = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{24}$")]
 Short = Annotated[str, StringConstraints(max_length=128)]
@@ -25,6 +26,10 @@ class Feed:
 
     desk: Desk
     options: Options
+
+    def details(self) -> dict[str, Detail]:
+        """What there is to tell beside an answer."""
+        return self.desk.details()
 
 
 class Request(BaseModel):

@@ -15,6 +15,7 @@ from functions.feed.members import MembersRanker, load_members
 from functions.feed.taste import PERSONAL, Taste, tastes_now, with_trees
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart, Members
+from shared.errors import StaleModel
 from shared.ml import trees
 from shared.network.counters import Counters
 from shared.network.history import read_history
@@ -107,7 +108,10 @@ def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None) ->
     """The taste with the trees that the account had, as long as what they add to is live."""
     if before is None or ranker is None:
         return taste
-    old = Taste.unpack(before.model)
+    try:
+        old = Taste.unpack(before.model)
+    except StaleModel:
+        return taste
     if old.trees and old.base != ranker.version:
         return taste
     return replace(taste, trees=old.trees, base=old.base, tried_at=old.tried_at)

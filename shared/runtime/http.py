@@ -39,7 +39,7 @@ DOCUMENTATION = "/swagger"
 MOST_BODY_BYTES = 256_000
 MOST_QUERY_CHARACTERS = 32_000
 RETRY_AFTER_S = 5
-SERVER_ERROR = 500
+DONE, SERVER_ERROR = 200, 500
 
 STATUS: dict[type[AppError], int] = {
     BadEvent: 400,
@@ -71,7 +71,8 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
                 answer = _answer(app, event, context)
                 answers.append(answer)
                 status = int(answer["statusCode"])
-                return Report(details={"status": status, **({"failed": 1} if status >= SERVER_ERROR else {})})
+                told = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == DONE else {}
+                return Report(details={"status": status, **told})
 
             invoke(name, event, context, work)
             return answers[0] if answers else None

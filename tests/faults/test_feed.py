@@ -203,3 +203,15 @@ def test_a_database_that_falls_silent_is_answered_for_in_time(silent: None, stem
     assert time.monotonic() - began < demand.ANSWER_WITHIN_S + 2
     assert answer["code"] == 1001
     assert "database" in answer["reason"]
+
+
+def test_a_refused_model_is_told_with_the_answer(deployed: None, store: Any, logged: Any) -> None:
+    store.app.accounts.insert_one(account("account of cat", now=NOON))
+    forged = {"account": an_id("account of cat"), "model": "xgboost", "artifact": b"\x80\x04N.", "version": "1"}
+    store.analytics.mlArtifacts.insert_one(forged)
+    handler = import_module("functions.feed.handlers.rank_contents").handler
+
+    answer = handler({"accountId": str(an_id("account of cat")), "contents": []}, None)
+
+    assert answer["code"] == 200
+    assert logged()[-1]["report"]["refused_models"] == 1

@@ -19,4 +19,4 @@ def handler(request: Request) -> Answer:
     desk = open_desk(open_store(), settings().artifact_keys, settings().options.members)
     contents = request.texts("contents", rank_contents.MOST)
     result = rank_contents.run(desk, request.id("accountId"), contents, now=request.time)
-    return rank_contents.answer(result), Report(len(result))
+    return rank_contents.answer(result), Report(len(result), details=desk.details())

@@ -22,4 +22,4 @@ def handler(request: Request) -> Answer:
     most, exclude = request.number("maxResults", options.home.items, MOST), request.ids("exclude", MOST_GIVEN)
     asked = Asked(request.id("accountId"), most, exclude, request.cursor("cursor"))
     page = recommend_home.run(desk, options.coldstart, options.home, asked, now=request.time)
-    return recommend_home.home(page), Report(written=len(page.items))
+    return recommend_home.home(page), Report(written=len(page.items), details=desk.details())

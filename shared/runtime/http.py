@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.api import Route, Service
 from shared.config import settings
@@ -117,9 +118,8 @@ def _answer(app: Callable[[], APIGatewayHttpResolver], event: Any, context: Any)
     """What the caller gets, whatever happens."""
     try:
         where = _checked(event)
-        if where != DOCUMENTATION:
-            caller = caller_of(event, settings().api_keys)
-            app().append_context(caller=caller, now=datetime.now(UTC))  # type: ignore[no-untyped-call]
+        caller = None if where == DOCUMENTATION else caller_of(event, settings().api_keys)
+        app().append_context(caller=caller, now=datetime.now(UTC))  # type: ignore[no-untyped-call]
         found = app().resolve(event, context)
         return {**found, "statusCode": int(found["statusCode"])}
     except Exception as error:  # noqa: BLE001 - this is where failures become answers
@@ -135,14 +135,15 @@ def _checked(event: Any) -> str:
     if not isinstance(event, Mapping):
         raise BadEvent(f"event: a request is an object, not {type(event).__name__}")
     request = event.get("requestContext")
-    if not isinstance(request, Mapping) or not isinstance(request.get("http"), Mapping):
+    http = request.get("http") if isinstance(request, Mapping) and "stage" in request else None
+    if not isinstance(http, Mapping) or not {"method", "path"} <= http.keys():
         raise BadEvent("event.requestContext: is not one of an HTTP API")
     if len(str(event.get("rawQueryString") or "")) > MOST_QUERY_CHARACTERS:
         raise TooLarge(f"query: is longer than {MOST_QUERY_CHARACTERS} characters")
     body = event.get("body")
     if body:
         _check_body(body, encoded=bool(event.get("isBase64Encoded")))
-    return str(event.get("rawPath"))
+    return APIGatewayProxyEventV2(dict(event)).path  # as routes are found, so that no request is two at once
 
 
 def _check_body(body: Any, *, encoded: bool) -> None:

@@ -287,3 +287,17 @@ def test_the_sample_of_a_direct_call_is_answered_over_http_too(address: str, tow
         assert over_http["result"] == json.loads(json.dumps(called["result"]))
     else:
         assert over_http["payload"]
+
+
+def test_a_request_that_says_two_paths_gets_no_feed_by_the_one_that_needs_no_token(town: Store) -> None:
+    handler(event_of("GET", "/feed/home", {"authorization": f"Bearer {token()}"}, b""), None)
+
+    for raw, path in (("/swagger", "/feed/home"), ("/feed/home", "/swagger")):
+        event = event_of("GET", path, {}, b"") | {"rawPath": raw}
+        answer = handler(event, None)
+        assert answer["statusCode"] == 401 or "<!DOCTYPE html>" in answer["body"]
+
+
+@pytest.mark.parametrize("context", [None, {}, {"http": {}}, {"http": {"method": "GET", "path": "/"}}, []])
+def test_an_event_that_is_no_request_is_refused(town: Store, context: Any) -> None:
+    assert handler({"requestContext": context, "rawPath": "/feed/home"}, None)["statusCode"] == 400

@@ -10,7 +10,6 @@ from bson import ObjectId
 from shared.config import People
 from shared.network.countries import SPELLINGS, country_of
 from shared.store import Store
-from shared.store.popular_creators import Creator
 
 MOST = 100
 
@@ -37,42 +36,47 @@ def run(store: Store, options: People, account: str, *, most: int) -> list[Sugge
     users = store.accounts.users_of(ObjectId(account))
     bonds = store.relationships.bonds(users, options.most_follows)
     barred = {*users, *bonds.followed, *bonds.blocked}
-    near = store.relationships.second_hand(sorted(bonds.followed), options.follows_each, options.candidates)
-    hops = {user: (number, through) for user, number, through in near if user not in barred}
-    popular = {one.user: one for one in popular_near(store, country, options.candidates + len(barred))}
-    popular |= store.popular_creators.among([user for user in hops if user not in popular])
-    ranked = blended(hops, popular, barred, options)
-    published = store.accounts.published([one.user for one in ranked])
-    return [one for one in ranked if one.user in published][:most]
+    hops = store.relationships.second_hand(sorted(bonds.followed), barred, options.follows_each, options.candidates)
+    near = {user: number / len(bonds.followed) for user, number, _ in hops}
+    scores = blended(near, places(popular_near(store, country, options.candidates + len(barred))), options)
+    found = [user for user in scores if user not in barred]
+    shown = store.accounts.published(found) - store.relationships.followed_among(found, users)
+    best = [user for user in found if user in shown][:most]
+    creators = store.popular_creators.among(best)
+    engagements = {user: creator.engagements for user, creator in creators.items()}
+    through = {user: some for user, _, some in hops}
+    return [Suggestion(user, scores[user], engagements.get(user, 0), through.get(user, ())) for user in best]
 
 
-def popular_near(store: Store, country: str | None, most: int) -> list[Creator]:
-    """The popular of a country; of all where it is not known or has too few."""
+def popular_near(store: Store, country: str | None, most: int) -> list[ObjectId]:
+    """The popular of a country; after them those of all, where it is not known or has too few."""
     spelt = [code for code in SPELLINGS if country and country_of(code) == country]
     here = store.popular_creators.first([*spelt, *map(str.upper, spelt)], most) if spelt else []
-    return here if len(here) >= most else [*here, *store.popular_creators.first(None, most)]
+    everywhere = store.popular_creators.first(None, most) if len(here) < most else []
+    return list(dict.fromkeys(one.user for one in (*here, *everywhere)))
+
+
+def places(users: Sequence[ObjectId]) -> dict[ObjectId, float]:
+    """1 for the first, evenly down to almost 0 for the last, so that one star does not dwarf all others.
+
+    >>> list(places([ObjectId("a" * 24), ObjectId("b" * 24)]).values())
+    [1.0, 0.5]
+    """
+    return {user: 1 - place / len(users) for place, user in enumerate(users)}
 
 
 def blended(
-    hops: Mapping[ObjectId, tuple[int, Sequence[ObjectId]]],
-    popular: Mapping[ObjectId, Creator],
-    barred: set[ObjectId],
-    options: People,
-) -> list[Suggestion]:
-    """Everybody in either, the best first; equal ones in the order of their ids.
+    near: Mapping[ObjectId, float], popular: Mapping[ObjectId, float], options: People
+) -> dict[ObjectId, float]:
+    """The score of everybody in either, the best first; equal ones in the order of their ids.
 
-    The score is r · points / most points + (1 - r) · paths / most paths, where r is the `popularity_ratio`.
+    near     part of those whom one follows who follow that user, 0..1
+    popular  1 for the most popular, 0..1
+    returns  r · popular + (1 - r) · near, where r is the `popularity_ratio`
     """
-    most_paths = max((number for number, _ in hops.values()), default=1)
-    most_points = max((one.score for one in popular.values()), default=0.0) or 1.0
-    found = []
-    for user in {*hops, *popular} - barred:
-        number, through = hops.get(user, (0, ()))
-        creator = popular.get(user, Creator(user, 0.0, 0))
-        share = options.popularity_ratio
-        score = share * max(creator.score, 0.0) / most_points + (1 - share) * number / most_paths
-        found.append(Suggestion(user, score, creator.engagements, through))
-    return sorted(found, key=lambda one: (-one.score, one.user))
+    share = options.popularity_ratio
+    scores = {user: share * popular.get(user, 0) + (1 - share) * near.get(user, 0) for user in {*near, *popular}}
+    return dict(sorted(scores.items(), key=lambda one: (-one[1], one[0])))
 
 
 def follow_scores(found: Sequence[Suggestion], *, now: datetime) -> dict[str, Any]:

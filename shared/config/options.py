@@ -140,10 +140,10 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    most_follows: int = 1_000  # follows of an account that are looked through, the newest
-    follows_each: int = 500  # follows of each of those whom it follows
+    most_follows: int = 500  # follows of an account that are looked through, the newest
+    follows_each: int = 100  # follows of each of those whom it follows, the newest
     candidates: int = 500  # people who are weighed, from either side
-    popularity_ratio: float = 0.3  # part of the score that popularity makes, the rest comes by those who are followed
+    popularity_ratio: float = 0.7  # part of the score that popularity makes, the rest comes by those who are followed
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ class Accounts:
         return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
 
     def published(self, users: Sequence[ObjectId]) -> set[ObjectId]:
-        """Those of these users who can be seen."""
-        found = self._users.find({"_id": {"$in": list(users)}, "visibility": PUBLISHED}, {"_id": 1})
-        return {row["_id"] for row in found}
+        """Those of these users who can be seen: published, and their account, where there is one, not withdrawn."""
+        query = {"_id": {"$in": list(users)}, "visibility": PUBLISHED}
+        owners = {row["_id"]: row.get("ownerAccount") for row in self._users.find(query, {"ownerAccount": 1})}
+        gone = {"_id": {"$in": list(set(owners.values()))}, "visibility": {"$nin": [PUBLISHED, None]}}
+        withdrawn = {row["_id"] for row in self._accounts.find(gone, {"_id": 1})}
+        return {user for user, owner in owners.items() if owner not in withdrawn}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import inf
 from typing import Any
 
 from bson import ObjectId
@@ -44,4 +45,10 @@ _SHOWN = {"score": 1, **dict.fromkeys(TOTALS.values(), 1)}
 
 
 def _creator(row: Document) -> Creator:
-    return Creator(row["_id"], float(row.get("score") or 0), sum(int(row.get(name) or 0) for name in TOTALS.values()))
+    """What is no number of 0 or more, or is not finite, counts as 0: answers are JSON."""
+    engagements = sum(int(_points(row.get(name))) for name in TOTALS.values())
+    return Creator(row["_id"], _points(row.get("score")), engagements)
+
+
+def _points(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value < inf else 0.0

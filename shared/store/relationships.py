@@ -5,7 +5,7 @@ isFollowPage: false, updatedAt: …} where `blocking` says that `user` blocks th
 does. A row without `following` is a follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,10 +14,12 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.contents import PUBLISHED
 
 Document = dict[str, Any]
 
 FOLLOWS = {"following": {"$ne": False}, "blocking": {"$ne": True}, "blocked": {"$ne": True}}
+_SHOWN = {"_id": 0, "user": 1, "followedUser": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +32,47 @@ class Bonds:
 
 class Relationships:
     def __init__(self, app: Database[Document]) -> None:
-        self._relationships = app[schema.RELATIONSHIPS.name]
+        self._relationships, self._users = app[schema.RELATIONSHIPS.name], app[schema.USERS.name]
 
     def bonds(self, users: Sequence[ObjectId], most: int) -> Bonds:
         """Of these users, all in one; at most so many follows, the newest of them."""
-        shown = {"_id": 0, "user": 1, "followedUser": 1}
-        blocks = {"$or": [{"blocking": True}, {"blocked": True}]}
         outward: Document = {"user": {"$in": list(users)}}
-        followed = self._relationships.find(outward | FOLLOWS, shown).sort("_id", -1).limit(most)
-        blocked = list(self._relationships.find(outward | blocks, shown))
-        blocked += self._relationships.find({"followedUser": {"$in": list(users)}} | blocks, shown)
+        inward: Document = {"followedUser": {"$in": list(users)}}
+        blocks: list[Document] = [{"blocking": True}, {"blocked": True}]
+        followed = self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most)
+        blocked = list(self._relationships.find(outward | {"$or": blocks}, _SHOWN))
+        blocked += self._relationships.find({"$or": [inward | block for block in blocks]}, _SHOWN)  # by their indexes
         both = {row.get(field) for row in blocked for field in ("user", "followedUser")} - set(users)
         return Bonds(_ids(row.get("followedUser") for row in islice(followed, most)), _ids(both))
 
-    def second_hand(
-        self, users: Sequence[ObjectId], each: int, most: int
-    ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
-        """Whom most of these users follow: who, through how many of them, and some of those, the most followed first.
+    def followed_among(self, others: Sequence[ObjectId], users: Sequence[ObjectId]) -> frozenset[ObjectId]:
+        """Those of the others whom one of these users follows, however long ago."""
+        query = {"user": {"$in": list(users)}, "followedUser": {"$in": list(others)}} | FOLLOWS
+        return _ids(row["followedUser"] for row in self._relationships.find(query, _SHOWN))
 
-        each  follows of one user that are looked at
+    def second_hand(
+        self, users: Sequence[ObjectId], barred: Collection[ObjectId], each: int, most: int
+    ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
+        """Whom most of these users follow, but for the barred: who, through how many of them, and three of those, the
+        most followed first. Users who cannot be seen lead nowhere.
+
+        each  follows of one user that are looked at, the newest: one who follows everybody costs no more than that
         """
-        newest = {"$push": "$followedUser"}
-        by_user = {"_id": "$user", "followed": newest}
-        by_followed = {"_id": "$followed", "number": {"$sum": 1}, "through": {"$push": "$_id"}}
+        newest: list[Document] = [{"$match": FOLLOWS}, {"$sort": {"_id": -1}}, {"$limit": each}, {"$project": _SHOWN}]
+        follows = {"from": self._relationships.name, "localField": "_id", "foreignField": "user", "pipeline": newest}
+        some = {"$slice": [{"$sortArray": {"input": "$through", "sortBy": 1}}, 3]}
         stages: list[Document] = [
-            {"$match": {"user": {"$in": list(users)}} | FOLLOWS},
-            {"$project": {"_id": 0, "user": 1, "followedUser": 1}},
-            {"$group": by_user},
-            {"$project": {"followed": {"$slice": [{"$setUnion": ["$followed", []]}, each]}}},
-            {"$unwind": "$followed"},
-            {"$group": by_followed},
+            {"$match": {"_id": {"$in": list(users)}, "visibility": PUBLISHED}},
+            {"$project": {"_id": 1}},
+            {"$lookup": follows | {"as": "follow"}},
+            {"$unwind": "$follow"},
+            {"$group": {"_id": "$follow.followedUser", "through": {"$addToSet": "$_id"}}},
+            {"$match": {"_id": {"$nin": list(barred)}}},
+            {"$project": {"number": {"$size": "$through"}, "through": some}},
             {"$sort": {"number": -1, "_id": 1}},
             {"$limit": most},
-            {"$project": {"number": 1, "through": {"$slice": [{"$sortArray": {"input": "$through", "sortBy": 1}}, 3]}}},
         ]
-        found = self._relationships.aggregate(stages)
+        found = self._users.aggregate(stages)
         return [(row["_id"], row["number"], row["through"]) for row in found if isinstance(row["_id"], ObjectId)]
 
 

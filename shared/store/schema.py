@@ -92,7 +92,13 @@ RELATIONSHIPS = Collection(
     "relationships",
     key=("user", "followedUser"),
     owner="application",
-    indexes=(_by("user"), _by("followedUser"), _by("updatedAt")),
+    indexes=(
+        _by("user", "-_id"),
+        _by("user", "followedUser"),
+        _by("followedUser", "blocking"),
+        _by("followedUser", "blocked"),
+        _by("updatedAt"),
+    ),
 )
 FEED_ITEMS = Collection(
     "app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"), _by("viewer", "-seenAt"))
@@ -131,7 +137,7 @@ CREATOR_STATS = Collection(
     "creatorStats",
     key=("_id",),
     owner="feedkeeper",
-    indexes=(_by("creatorId"), _by("-score"), _by("geolocation.countryCode", "-score")),
+    indexes=(_by("creatorId"), _by("-score", "_id"), _by("geolocation.countryCode", "-score", "_id")),
 )
 HASHTAG_STATS = Collection(
     "analytics",

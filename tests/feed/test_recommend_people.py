@@ -3,6 +3,7 @@ from dataclasses import replace
 from importlib import import_module
 
 import pytest
+from bson import ObjectId
 
 from functions.feed import recommend_people
 from functions.stats import refresh_creator_stats
@@ -71,15 +72,24 @@ def test_the_popular_of_ones_country_come_before_those_of_others(friends, databa
 
     here = recommend_people.popular_near(friends, "th", 2)
 
-    assert [one.user for one in here] == [an_id("star"), an_id("quiet")]
-    assert recommend_people.popular_near(friends, None, 1)[0].user == an_id("tokyo")
-    assert an_id("tokyo") in [one.user for one in recommend_people.popular_near(friends, "th", 5)]
+    assert here == [an_id("star"), an_id("quiet")]
+    assert recommend_people.popular_near(friends, None, 1) == [an_id("tokyo")]
+    assert recommend_people.popular_near(friends, "th", 5) == [*here, an_id("tokyo")]
+    assert users(suggested(friends, options=POPULAR_ONLY))[:3] == [*here, an_id("tokyo")]
+
+
+@pytest.mark.parametrize("code", ["TH", "th"])
+def test_a_country_is_the_same_however_it_is_spelt(friends, databases, code):
+    databases.analytics.creatorStats.update_one({"_id": an_id("quiet")}, {"$set": {"geolocation.countryCode": code}})
+
+    assert an_id("quiet") in recommend_people.popular_near(friends, "th", 2)
 
 
 BARRED = {
     "oneself": ("star", {"ownerAccount": an_id("account of me")}),
     "who is hidden": ("star", {"visibility": "hidden"}),
     "who is gone": ("star", None),
+    "who is hidden, though near": ("cas", {"visibility": "hidden"}),
 }
 
 
@@ -103,6 +113,72 @@ def test_who_is_followed_or_blocked_either_way_is_never_suggested(friends, datab
     found = users(suggested(friends))
 
     assert not set(found) & {an_id(who) for who in ("ann", "bob", "cas", "dan")}
+
+
+def test_nobody_of_a_withdrawn_account_is_suggested(friends, databases):
+    databases.app.accounts.update_one({"_id": an_id("account of cas")}, {"$set": {"visibility": "deleted"}})
+    databases.app.accounts.update_one({"_id": an_id("account of dan")}, {"$unset": {"visibility": ""}})
+    databases.app.accounts.delete_one({"_id": an_id("account of star")})
+
+    found = users(suggested(friends))
+
+    assert an_id("cas") not in found
+    assert {an_id("dan"), an_id("star")} <= set(found), "of their accounts nothing says that they are withdrawn"
+
+
+def test_who_was_followed_long_ago_is_not_suggested_anew(friends):
+    few = replace(NEAR_ONLY, most_follows=1)
+
+    found = users(suggested(friends, options=few))
+
+    assert len(friends.relationships.bonds([an_id("me")], 1).followed) == 1
+    assert not set(found) & {an_id("ann"), an_id("bob")}
+
+
+def test_those_who_are_followed_already_leave_room_for_others(friends, databases):
+    pairs = [("ann", "bob"), ("bob", "ann"), ("ann", "me"), ("bob", "me")]
+    databases.app.relationships.insert_many([follow(who, whom, at=NOON) for who, whom in pairs])
+
+    found = friends.relationships.second_hand(
+        [an_id("ann"), an_id("bob")], {an_id("me"), an_id("ann"), an_id("bob")}, 100, 1
+    )
+
+    assert found == [(an_id("cas"), 2, sorted([an_id("ann"), an_id("bob")]))]
+
+
+def test_who_is_hidden_leads_nowhere(friends, databases):
+    databases.app.users.update_one({"_id": an_id("ann")}, {"$set": {"visibility": "hidden"}})
+
+    found = suggested(friends)
+
+    assert (found[0].user, found[0].through) == (an_id("cas"), [an_id("bob")])
+    assert not any(an_id("ann") in one.through for one in found)
+
+
+def test_pages_are_suggested_like_people(friends, databases):
+    databases.app.users.update_one({"_id": an_id("cas")}, {"$set": {"type": "page"}})
+
+    assert users(suggested(friends))[0] == an_id("cas")
+
+
+def test_who_asks_with_the_id_of_a_user_is_no_account(friends):
+    with pytest.raises(NotFound, match="accountId"):
+        recommend_people.run(friends, NEAR_ONLY, str(an_id("me")), most=20)
+
+
+def test_no_more_are_suggested_than_are_asked_for(friends):
+    assert suggested(friends, most=1) == suggested(friends)[:1]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1, "many", None])
+def test_what_is_no_number_counts_as_none(friends, databases, wrong):
+    databases.analytics.creatorStats.update_many({}, {"$set": {"score": wrong, "creatorLikedCount": wrong}})
+
+    found = suggested(friends, options=People())
+
+    assert an_id("star") in users(found)
+    assert json.dumps(recommend_people.suggestions(found), allow_nan=False)
+    assert all(one["engagements"] == 0 for one in recommend_people.follow_scores(found, now=NOON)["result"])
 
 
 def test_a_follow_that_was_taken_back_leads_nowhere(friends, databases):
@@ -131,16 +207,6 @@ def test_the_order_stays_and_equal_ones_stand_by_their_ids(friends):
     assert alike == suggested(friends, options=replace(NEAR_ONLY, candidates=50))
 
 
-def test_who_follows_very_many_is_looked_through_only_so_far(friends, databases):
-    databases.app.relationships.insert_many(
-        [follow("bob", f"one of many {n}", at=NOON) for n in range(3_000)], ordered=False
-    )
-
-    near = friends.relationships.second_hand([an_id("ann"), an_id("bob")], 100, 10_000)
-
-    assert len(near) <= 102
-
-
 def test_who_follows_nobody_gets_the_popular(friends):
     assert users(suggested(friends, "quiet"))[0] == an_id("star")
 
@@ -150,14 +216,43 @@ def test_there_is_no_such_account(friends):
         suggested(friends, "a stranger")
 
 
-def test_reads_use_indexes(friends, databases):
-    plan = databases.app.relationships.find({"user": {"$in": [an_id("me")]}}).explain()
-    popular = databases.analytics.creatorStats.find({"geolocation.countryCode": {"$in": ["th"]}}).sort(
-        [("score", -1), ("_id", 1)]
+@pytest.fixture
+def crowd(friends, databases):
+    """Ann follows 10,000 others, me is followed by 10,000, and 3,000 creators are known; every index is there."""
+    fans = [follow(f"fan {n}", "me", at=NOON) for n in range(10_000)]
+    databases.app.relationships.insert_many([follow("ann", f"one of many {n}", at=NOON) for n in range(10_000)])
+    databases.app.relationships.insert_many(fans)
+    codes = ("th", "TH", "jp")
+    databases.analytics.creatorStats.insert_many(
+        [{"_id": an_id(f"c{n}"), "score": 0.1, "geolocation": {"countryCode": codes[n % 3]}} for n in range(3_000)]
     )
+    return friends
 
-    assert "COLLSCAN" not in json.dumps(plan, default=str)
-    assert "COLLSCAN" not in json.dumps(popular.explain(), default=str)
+
+def test_a_crowd_is_looked_through_only_so_far(crowd, databases):
+    options = People(follows_each=100, candidates=50)
+    both = (databases.app, databases.analytics)
+    for database in both:
+        database.command("profile", 2)
+
+    assert suggested(crowd, options=options)
+
+    for database in both:
+        database.command("profile", 0)
+    read = [one for database in both for one in database["system.profile"].find({"docsExamined": {"$exists": True}})]
+    assert {one["ns"].rpartition(".")[2] for one in read} == {"accounts", "users", "relationships", "creatorStats"}
+    assert [one["ns"] for one in read if "COLLSCAN" in one.get("planSummary", "")] == []
+    assert max(one["docsExamined"] for one in read) <= 400
+    assert [one["ns"] for one in read if one.get("hasSortStage") and one["ns"].endswith("creatorStats")] == []
+
+
+def test_of_the_follows_of_one_the_newest_lead_on(crowd, databases):
+    newest = follow("ann", "a discovery", at=NOON, _id=ObjectId("f" * 24))
+    databases.app.relationships.insert_one(newest)
+
+    found = crowd.relationships.second_hand([an_id("ann")], set(), 1, 10)
+
+    assert found == [(an_id("a discovery"), 1, [an_id("ann")])]
 
 
 def call(event):

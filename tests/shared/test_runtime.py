@@ -289,6 +289,32 @@ def test_a_call_is_answered_by_its_body_and_a_failure_by_what_is_said_instead(de
 
 
 @pytest.mark.parametrize(
+    "failure", [BadEvent("x: is no y"), Conflict("busy"), Unavailable("gone"), RuntimeError(SECRET)]
+)
+def test_a_call_that_failed_is_logged_once_and_counted_and_its_caller_is_answered(logged, capsys, failure):
+    @on_call(lambda payload, reason: {"code": 1001, "reason": reason})
+    def handler(request):
+        raise failure
+
+    answer = handler({}, Context())
+
+    printed = capsys.readouterr().out
+    assert answer["code"] == 1001
+    assert len([line for line in logged() if line["message"] == "failed"]) == 1
+    assert metrics_in(printed)[1]["failed"] == [1.0]
+    assert SECRET not in printed + json.dumps([answer, logged()])
+
+
+def test_a_call_that_is_answered_is_counted_by_its_report(capsys):
+    @on_call(lambda payload, reason: {})
+    def handler(request):
+        return {"answer": 42}, Report(written=3)
+
+    assert handler({}, Context()) == {"answer": 42}
+    assert metrics_in(capsys.readouterr().out)[1]["written"] == [3.0]
+
+
+@pytest.mark.parametrize(
     ("payload", "ask", "field"),
     [
         ({}, lambda request: request.id("accountId", "userId"), "accountId"),

@@ -16,7 +16,6 @@ import typer
 from rich.console import Console
 
 from benchmarks import answers, changes, language, ranking, table, topics
-from benchmarks.answers import Answer
 from benchmarks.changes import Reaction
 from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
@@ -52,7 +51,7 @@ class Results:
     swaps: Seen | None = None
     quality: list[Judgement] = field(default_factory=list)
     members: list[ranking.Standing] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Reaction] = field(default_factory=list)
     changes: list[Reaction] = field(default_factory=list)
     language: list[Accuracy] = field(default_factory=list)
     topics: TopicResults | None = None
@@ -205,11 +204,11 @@ def measure_size(
                     console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
 
 
-def artifacts_of(place: Place) -> Answer:
+def artifacts_of(place: Place) -> Reaction:
     """How large the models of accounts are."""
     sizes = [len(row["artifact"]) / 1_000 for row in place.store.analytics.mlArtifacts.find({}, {"artifact": 1})]
     told = f"{len(sizes):,} accounts, {max(sizes):.1f} kB the largest"
-    return Answer("model of an account, median", Figure(median(sizes), "kB", ARTIFACT_KB), told)
+    return Reaction("model of an account, median", Figure(median(sizes), "kB", ARTIFACT_KB), told)
 
 
 def _chosen(given: str, allowed: tuple[str, ...], option: str) -> list[str]:

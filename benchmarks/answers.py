@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from bson import ObjectId
 
+from benchmarks.changes import Reaction
 from benchmarks.floors import ANSWERS, Figure
 from benchmarks.jobs import GUEST_FEED, from_nothing
 from benchmarks.places import NOW, Place, Tell
@@ -26,16 +26,7 @@ PER_SECOND, FOR_S = 60, 60
 LEAST_CANDIDATES = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One line of the table; `told` is what else there is to know."""
-
-    what: str
-    figure: Figure
-    told: str = ""
-
-
-def measure(place: Place, tell: Tell) -> list[Answer]:
+def measure(place: Place, tell: Tell) -> list[Reaction]:
     """All of them, on a network whose models are trained."""
     found = []
     tell(f"{place.size}: build_guest_feed, for the home page")
@@ -47,7 +38,7 @@ def measure(place: Place, tell: Tell) -> list[Answer]:
         for name, value in (("p50", p50), ("p99", p99)):
             what = f"{NAMES[kind]}, {name}"
             if what in ANSWERS or kind != "load":
-                found.append(Answer(what, Figure(value, "ms", ANSWERS.get(what)), took["told"]))
+                found.append(Reaction(what, Figure(value, "ms", ANSWERS.get(what)), took["told"]))
     cold = []
     for number in range(COLD_STARTS):
         tell(f"{place.size}: answers, cold start {number + 1} of {COLD_STARTS}")
@@ -55,7 +46,7 @@ def measure(place: Place, tell: Tell) -> list[Answer]:
         _run(place, "cold")
         cold.append(time.perf_counter() - began)
     told = f"{min(cold):.2f} to {max(cold):.2f} s, from the start of the process to its end"
-    found.append(Answer("rank_contents, cold", Figure(median(cold), "s", ANSWERS["rank_contents, cold"]), told))
+    found.append(Reaction("rank_contents, cold", Figure(median(cold), "s", ANSWERS["rank_contents, cold"]), told))
     return found
 
 
@@ -66,7 +57,7 @@ NAMES = {
 }
 
 
-def sheet_of(found: list[Answer]) -> Sheet:
+def sheet_of(found: list[Reaction]) -> Sheet:
     """As a table."""
     rows = [(one.what, one.figure.told, one.figure.floor_told, told_met([one.figure]), one.told) for one in found]
     return Sheet("Answers to accounts, world M", ("what", "measured", "floor", "met", "of it"), rows)

@@ -10,7 +10,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from shared.clock import epoch_ms
-from shared.network.counters import DAY_HOURS, RELATIONS, relation_keys, relations
+from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys, relations
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
 from shared.store.columns import id_array, id_keys, positions
@@ -179,11 +179,7 @@ class Catalogue:
 
     def topics_of(self, post: Index) -> tuple[Index, Index]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""
-        first = self.topic_start[post].astype(np.int64)
-        number = self.topic_start[post + 1] - first
-        which = np.repeat(np.arange(len(post)), number)
-        within = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
-        return which, self.topic[np.repeat(first, number) + within].astype(np.int64)
+        return all_of(self.topic_start, self.topic, post)
 
     def relation(self, post: Index, country: int) -> Floats:
         """(m,) what the language of each post is to people of a country."""

@@ -67,9 +67,6 @@ class Encounters:
     reads: Floats
     alike: Floats
 
-    def __len__(self) -> int:
-        return len(self.margin)
-
 
 def decayed_popularity(e: Encounters) -> Floats:
     """The log of engagements, each halved every 24 hours of the post's age."""

@@ -1,6 +1,7 @@
 """Every counter of the network, as it stood at any moment of the history."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +62,22 @@ class Counters:
 
     def topics_of(self, post: Index) -> tuple[Index, Index]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""
-        first = self.topic_start[post]
-        number = self.topic_start[post + 1] - first
-        which = np.repeat(np.arange(len(post)), number)
-        within = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
-        return which, self.posts.topic[np.repeat(first, number) + within]
+        return all_of(self.topic_start, self.posts.topic, post)
+
+
+def all_of(start: NDArray[Any], values: NDArray[Any], rows: Index) -> tuple[Index, Index]:
+    """Every value of each of these rows: position in `rows`, and value; both (n_found,).
+
+    start, values  row i has values[start[i]:start[i + 1]]
+
+    >>> [found.tolist() for found in all_of(np.array([0, 2, 2, 3]), np.array([7, 8, 9]), np.array([2, 0]))]
+    [[0, 1, 1], [9, 7, 8]]
+    """
+    first = start[rows].astype(np.int64)
+    number = start[rows + 1] - first
+    which = np.repeat(np.arange(len(rows)), number)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
+    return which, values[np.repeat(first, number) + within].astype(np.int64)
 
 
 def relations(countries: Index, languages: Index) -> Floats:

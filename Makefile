@@ -20,20 +20,24 @@ check: .venv/ready ## format, lint, types and the house rules
 	$(RUN) -m mypy
 	$(RUN) -m pytest tests/contract
 
-bench: .venv/ready ## speed, memory and ranking quality beside their floors
+bench: .venv/bench ## speed, memory and ranking quality beside their floors
 	$(RUN) -m benchmarks
 
 package: .venv/ready ## compile, lint and measure the deployment, without a cloud
 	$(RUN) -m layers.package --stage $(or $(STAGE),prod)
 
 requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
-	cd requirements && for name in dev base numeric text trees http relay; do \
+	cd requirements && for name in dev base numeric science text trees learn http relay bench; do \
 	  uv pip compile $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
-	    $$([ $$name = dev ] || echo -c dev.txt) $$(case $$name in text|trees) echo --no-emit-package numpy;; http) echo --no-emit-package typing-extensions;; esac) $$name.in -o $$name.txt || exit 1; done
+	    $$([ $$name = dev ] || echo -c dev.txt) $$(case $$name in science) echo --no-emit-package numpy;; text|trees|learn) echo --no-emit-package numpy --no-emit-package scipy --no-emit-package threadpoolctl;; http) echo --no-emit-package typing-extensions;; esac) $$name.in -o $$name.txt || exit 1; done
 
 .venv/ready: requirements/dev.txt
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/bench: .venv/ready requirements/bench.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
 .PHONY: help demo dev test check bench package requirements

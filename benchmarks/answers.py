@@ -127,12 +127,12 @@ def _home() -> dict[str, Any]:
     numbers = []
     for one in asked[:50]:
         reader = desk.reader(ObjectId(one.account))
-        found = recommend_home.candidates(desk.store, desk.catalogue, reader, options.coldstart, options.home, [], NOW)
+        found = recommend_home.candidates(desk.store, desk.catalogue, reader, options.home, [], NOW)
         numbers.append(len(found.post))
     if np.median(numbers) < LEAST_CANDIDATES:
         raise Refused(f"only {np.median(numbers)} candidates")
     took = [
-        _timed(lambda one=one: recommend_home.run(desk, options.coldstart, options.home, one, now=NOW))  # type: ignore[misc]
+        _timed(lambda one=one: recommend_home.run(desk, options.home, one, now=NOW))  # type: ignore[misc]
         for one in asked
     ]
     return {"ms": took, "told": f"{len(took)} pages, {int(np.median(numbers))} candidates in the median"}

@@ -5,7 +5,7 @@ Does not live here: code that runs in a function; ours goes into its zip, never 
 
 A layer is one of requirements/*.txt (bar dev.txt), for one version of Python:
 
-- no package is in two layers; `trees` is used together with `numeric`;
+- no package is in two layers; `trees` and `learn` are used together with `numeric` and `science`;
 - tests, type stubs and headers are dropped; `*.libs` are never touched (a stripped OpenBLAS does not load), and
   `numpy/f2py` stays (numpy imports it);
 - byte code is added when an interpreter of that version is at hand: /opt is read-only on Lambda, so without it every

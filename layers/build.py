@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
-LAYERS = ("base", "numeric", "text", "trees", "http")
+LAYERS = ("base", "numeric", "science", "text", "trees", "learn", "http")
 FROM_SOURCE = "langdetect"  # pure Python, published without a wheel
 PYTHON = "3.13"  # of the runtime in serverless.yml
 BUDGET_MB = 220  # 1e6 bytes, unzipped, a function with its layers

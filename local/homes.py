@@ -51,7 +51,7 @@ def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
 def home_of(store: Store, desk: Desk, account: ObjectId, items: int, now: datetime) -> Home:
     """The first page, and what the account likes."""
     options = settings().options
-    page = recommend_home.run(desk, options.coldstart, options.home, Asked(str(account), items), now=now)
+    page = recommend_home.run(desk, options.home, Asked(str(account), items), now=now)
     personal = desk.reader(account).personal
     assert personal is not None
     topics: list[dict[str, Any]] = list(store.analytics.topics.find({"path": {"$exists": True}}, {"path": 1}))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from functions.feed.catalogue import Catalogue, hours_of
 from functions.feed.desk import Desk, Reader
 from shared.clock import hours
-from shared.config import Coldstart, Home
+from shared.config import Home
 from shared.errors import BadEvent, Unavailable
 from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.network.history import NOBODYS
@@ -70,7 +70,7 @@ class Page:
     cursor: str
 
 
-def run(desk: Desk, coldstart: Coldstart, options: Home, asked: Asked, *, now: datetime) -> Page:
+def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
     """The next items for an account, the best first: nothing that it saw, engaged with or wrote, that it excludes or
     was given on the pages before, nothing of whom it blocks or is blocked by, and no post twice in other words.
 
@@ -82,7 +82,7 @@ def run(desk: Desk, coldstart: Coldstart, options: Home, asked: Asked, *, now: d
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
     reader, given = desk.reader(ObjectId(asked.account)), given_before(asked.cursor)
     hidden = [*map(ObjectId, asked.exclude), *given]
-    found = candidates(desk.store, catalogue, reader, coldstart, options, hidden, now)
+    found = candidates(desk.store, catalogue, reader, options, hidden, now)
     margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
     order = laid_out(catalogue, found, margins, options, number=2 * asked.most)
     posts = still_visible(desk.store, catalogue, order)[: asked.most]
@@ -114,7 +114,6 @@ def candidates(
     store: Store,
     catalogue: Catalogue,
     reader: Reader,
-    coldstart: Coldstart,
     options: Home,
     hidden: Sequence[ObjectId],
     now: datetime,
@@ -124,7 +123,7 @@ def candidates(
     bonds = store.relationships.bonds(users, options.most_follows)
     viewers = [reader.account, *users]
     known = [
-        *store.exposures.of_viewers(viewers, coldstart.exposures, options.remembered),
+        *store.exposures.of_viewers(viewers, options.remembered),
         *store.engagements.of_account(reader.account, options.remembered),
         *hidden,
     ]

@@ -105,7 +105,7 @@ def home(feed: Feed, caller: Caller, request: HomeQuery, now: datetime) -> Mappi
 
 def page(feed: Feed, asked: Asked, now: datetime) -> recommend_home.Page:
     """The page that is asked for."""
-    return recommend_home.run(feed.desk, feed.options.coldstart, feed.options.home, asked, now=now)
+    return recommend_home.run(feed.desk, feed.options.home, asked, now=now)
 
 
 ROUTES: tuple[Route[Feed], ...] = (

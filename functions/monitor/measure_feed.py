@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.clock import hours
-from shared.config import Coldstart, MeasureFeed
+from shared.config import MeasureFeed
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
 from shared.network.history import COUNTED, HOUR_MS, Actors
@@ -41,15 +41,15 @@ class Shown:
     model: Index
 
 
-def run(store: Store, coldstart: Coldstart, options: MeasureFeed, *, now: datetime) -> Report:
+def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     """Measure the latest day whose engagements have all come, and keep it. Safe to repeat.
 
     A day counts the posts that came on a screen in it, and what the same account did with them within `attribution`.
     """
     end = now - options.attribution
     start = end - options.day
-    models = store.exposures.models(start, end, coldstart.exposures)
-    exposures = store.exposures.shown(start, end, coldstart.exposures, coldstart.off_screen, SOURCES, models)
+    models = store.exposures.models(start, end)
+    exposures = store.exposures.shown(start, end, SOURCES, models)
     acts = store.engagements.acts(start, now)
     actors = Actors.read(store)
     viewer, _ = actors.of(exposures["viewer"])

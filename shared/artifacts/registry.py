@@ -22,7 +22,7 @@ from shared.artifacts.manifest import Artifact, Manifest
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 from shared.store.contents import in_batches
-from shared.store.upserts import replace_older
+from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
 Model = TypeVar("Model")
@@ -147,7 +147,7 @@ class Registry:
             older = _name(family, key) | {"version": {"$not": {"$gt": version}}}
             live = one.seal(self._keys) | {"promotedAt": at}
             writes.setdefault(family, []).append(ReplaceOne(older, live, upsert=True))
-        return sum(replace_older(self._collection(family), some) for family, some in writes.items())
+        return sum(write_unless(self._collection(family), some) for family, some in writes.items())
 
     def stand_in(self, family: str, keys: Iterable[str], parent: str, *, at: datetime) -> int:
         """Let `parent` answer for these keys, in place of a model of their own; returns how many documents changed."""

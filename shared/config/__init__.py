@@ -7,10 +7,12 @@ Does not live here: constants that only one module uses.
 from shared.config.env import HERE, Settings, forget_settings, load, own_server, preset, settings
 from shared.config.options import (
     Artifacts,
+    Bots,
     Coldstart,
     ContentStats,
     CreatorStats,
     EngagementStats,
+    Exposures,
     GuestFeed,
     HashtagStats,
     Home,
@@ -27,10 +29,12 @@ from shared.config.options import (
 __all__ = [
     "HERE",
     "Artifacts",
+    "Bots",
     "Coldstart",
     "ContentStats",
     "CreatorStats",
     "EngagementStats",
+    "Exposures",
     "GuestFeed",
     "HashtagStats",
     "Home",

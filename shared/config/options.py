@@ -72,8 +72,6 @@ class Coldstart:
     base_country: str = "us"  # the country whose model stands in for those that have none
     window: timedelta = timedelta(days=30)  # how far back posts, engagements and exposures are read
     age_from: Literal["createdAt", "updatedAt"] = "createdAt"  # the moment that a post's age starts at
-    exposures: str = "feeditems"  # collection of the exposures
-    off_screen: str = "offScreenAt"  # field that says when an exposure ended
     hashtag_uses: int = 5  # posts that a hashtag needs to count as a topic
     kind_prior: float = (
         1_000.0  # engagements of each kind assumed before counting which kinds are rare, and so say more
@@ -163,6 +161,37 @@ class MeasureFeed:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposures:
+    collection: str = "feeditems"  # collection of the application that says what was on whose screen
+    off_screen: str = "offScreenAt"  # its field that says when an exposure ended
+    credential: str = "seenCredential"  # its field that says by which credential it was seen
+
+
+@dataclass(frozen=True, slots=True)
+class Bots:
+    window: timedelta = timedelta(days=30)  # how far back a credential's readings count
+    limit: int = 500  # readings of a credential that its features are of, the latest
+    least_readings: int = 100  # readings that a credential needs for features
+    overlap: timedelta = timedelta(minutes=5)  # how far a run looks back behind the last one, for late writes
+    full_every: timedelta = timedelta(days=1)  # how often every credential is looked at
+    kept: timedelta = timedelta(days=90)  # how long features that nobody has judged stay
+    superseded: timedelta = timedelta(days=1)  # how long they stay once there are newer ones of that credential
+    verdict_true_means: Literal["bot", "person"] = "bot"  # what `verificationStatus: true` says
+    labelled_most: int = 10_000  # judged features that are learnt from, the latest
+    least_bots: int = 10  # judged bots that a detector needs
+    least_people: int = 10  # judged people that it needs
+    explained_ratio: float = 0.95  # part of the bots' variance that the principal components explain
+    splits: int = 5  # parts of the judged features, each scored by a detector that learnt from the others
+    repeats: int = 2  # times that they are split anew
+    recall_ratio: float = 0.9  # part of the bots that the threshold would let through, were it not for the next one
+    precision_ratio: float = 0.9  # part of the suspects that are to be bots
+    daily_budget: int = 100  # suspects a day, the most suspicious first
+    daily_sample: int = 5  # credentials below the threshold that are also reviewed each day, by lot
+    cool_down: timedelta = timedelta(days=7)  # how long after a verdict a credential is left alone
+    margin: float = 1.0  # standard errors by which a detector may be worse than the one that it replaces
+
+
+@dataclass(frozen=True, slots=True)
 class Artifacts:
     keep: int = 4  # versions kept of each model, for a rollback
 
@@ -218,6 +247,8 @@ class Options:
     home: Home = field(default_factory=Home)
     people: People = field(default_factory=People)
     measure_feed: MeasureFeed = field(default_factory=MeasureFeed)
+    exposures: Exposures = field(default_factory=Exposures)
+    bots: Bots = field(default_factory=Bots)
     artifacts: Artifacts = field(default_factory=Artifacts)
     language: Language = field(default_factory=Language)
     topics: Topics = field(default_factory=Topics)

@@ -150,11 +150,7 @@ def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposu
     start = now - options.window
     with ThreadPoolExecutor(2) as threads:
         reading_acts = threads.submit(store.engagements.acts, start, now)
-        reading_seen = (
-            threads.submit(store.exposures.between, start, now, options.exposures, options.off_screen)
-            if with_exposures
-            else None
-        )
+        reading_seen = threads.submit(store.exposures.between, start, now) if with_exposures else None
         posts = _read_posts(store, options, start, now)
         actors = Actors.read(store)
         keys = id_keys(posts.ids)

@@ -8,6 +8,7 @@ from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidName
 from pymongo.synchronous import monitor
 
+from shared.config import Exposures as Names
 from shared.config import Settings, settings
 from shared.errors import BadConfig
 from shared.store.accounts import Accounts
@@ -22,11 +23,14 @@ from shared.store.leases import Leases
 from shared.store.parked_changes import ParkedChanges
 from shared.store.popular_creators import PopularCreators
 from shared.store.relationships import Relationships
+from shared.store.suspects import Suspects
 from shared.store.topic_tree import TopicTree
+from shared.store.verdicts import Verdicts
 from shared.store.watermarks import Watermarks
 
 if TYPE_CHECKING:
     from shared.store.content_topics import ContentTopics
+    from shared.store.credential_features import CredentialFeatures
     from shared.store.engagement_stats import EngagementStatistics
     from shared.store.engagements import Engagements
     from shared.store.exposures import Exposures
@@ -47,8 +51,8 @@ atexit.unregister(getattr(monitor, "_shutdown_resources", print))
 class Store:
     """The two databases, and one repository per collection; repositories that need numpy are imported when used."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str) -> None:
-        self.client = client
+    def __init__(self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str, names: Names) -> None:
+        self.client, self._names = client, names
         self.app = client[app_db]
         self.analytics = client[analytics_db]
 
@@ -101,6 +105,20 @@ class Store:
         return Relationships(self.app)
 
     @cached_property
+    def suspects(self) -> Suspects:
+        return Suspects(self.app)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        return Verdicts(self.client, self.app, self.analytics)
+
+    @cached_property
+    def credential_features(self) -> "CredentialFeatures":
+        from shared.store.credential_features import CredentialFeatures
+
+        return CredentialFeatures(self.analytics)
+
+    @cached_property
     def engagements(self) -> "Engagements":
         from shared.store.engagements import Engagements
 
@@ -128,7 +146,7 @@ class Store:
     def exposures(self) -> "Exposures":
         from shared.store.exposures import Exposures
 
-        return Exposures(self.app)
+        return Exposures(self.app, self._names)
 
     @cached_property
     def follows(self) -> "Follows":
@@ -170,27 +188,23 @@ def open_store() -> Store:
 
 
 def connect(chosen: Settings) -> Store:
-    """A store over its own client: majority writes, retried reads and writes, aware UTC, a small pool."""
+    """A store over its own client: majority writes, reads and writes retried by default, aware UTC, a small pool."""
     try:
         client = MongoClient[dict[str, Any]](
             chosen.mongo_uri,
             appname="feedkeeper",
             w="majority",
-            retryReads=True,
-            retryWrites=True,
             tz_aware=True,
             datetime_conversion="DATETIME_AUTO",  # a date beyond Python's calendar is a value, not a failed read
             unicode_decode_error_handler="replace",  # and so is text that is not UTF-8
             maxPoolSize=5,
-            minPoolSize=0,
             maxIdleTimeMS=60_000,
             serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
             connectTimeoutMS=ANSWER_WITHIN_MS,
             socketTimeoutMS=LONGEST_ANSWER_MS,
         )
+        return Store(client, chosen.app_db, chosen.analytics_db, chosen.options.exposures)
     except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
-    try:
-        return Store(client, chosen.app_db, chosen.analytics_db)
     except InvalidName as error:
         raise BadConfig(f"DB_PREFIX, APP_DB or ANALYTICS_DB makes no name of a database: {error}") from None

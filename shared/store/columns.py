@@ -5,7 +5,7 @@ one array. A value of another type comes as its kind's neutral one: an id of zer
 number that an expression computes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,13 +16,16 @@ from pymongo.collection import Collection
 
 from shared.store.expressions import has_type
 
-Kind = Literal["id", "moment", "number", "code"]
+Kind = Literal["id", "key", "moment", "number", "code"]
 Columns = dict[str, NDArray[Any]]
 
 NO_ID = ObjectId(b"\0" * 12)
 DOCUMENTS_A_BATCH = 100_000
+KEY_BYTES = 40  # of a key that is a text, at most; a UUID has 36
 
-_DTYPE: dict[Kind, str] = {"id": "V12", "moment": "<i8", "number": "<f8", "code": "<i4"}
+_DTYPE: dict[Kind, str] = {"id": "V12", "key": f"S{KEY_BYTES + 1}", "moment": "<i8", "number": "<f8", "code": "<i4"}
+_BEFORE: dict[Kind, int] = {"key": 4}  # bytes that say how long a text is
+_BEHIND: dict[Kind, int] = {"key": 1}  # and the zero behind it
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -32,17 +35,30 @@ def read_columns(
     """Arrays out of an aggregation: for each name its kind and the expression that gives the value.
 
     id      (n,) twelve bytes each; compare them with `id_keys`, turn them back with `object_ids`
+    key     (n,) of an ObjectId or a text, whichever it is, empty for anything else; turn them back with `as_stored`
     moment  (n,) int64    [ms since 1970]
     number  (n,) float64
     code    (n,) int32
     """
+    parts = list(read_batches(collection, pipeline, fields))
+    return joined(parts) if parts else {name: np.empty(0, _layout(fields)[name]) for name in fields}
+
+
+def read_batches(
+    collection: Collection[dict[str, Any]],
+    pipeline: list[dict[str, Any]],
+    fields: Mapping[str, tuple[Kind, Any]],
+    **options: Any,
+) -> Iterator[Columns]:
+    """The same part by part, so that no more than one of them is in memory; `options` are the aggregation's."""
     layout = _layout(fields)
     shown = {name: _fixed(kind, expression) for name, (kind, expression) in fields.items()}
     stages = [*pipeline, {"$project": {"_id": 0} | shown}]
-    batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True)
-    raw = (memoryview(batch) for batch in batches if batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say
-    parts = [{name: np.frombuffer(batch, layout)[name].copy() for name in fields} for batch in raw]
-    return joined(parts) if parts else {name: np.empty(0, layout[name]) for name in fields}
+    batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True, **options)
+    for batch in batches:
+        if batch:
+            raw = memoryview(batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say
+            yield {name: np.frombuffer(raw, layout)[name].copy() for name in fields}
 
 
 def id_keys(ids: NDArray[np.void]) -> NDArray[np.uint64]:
@@ -59,6 +75,11 @@ def object_ids(ids: NDArray[np.void]) -> list[ObjectId]:
     """The ids as the driver writes them."""
     raw = ids.tobytes()
     return [ObjectId(raw[i : i + 12]) for i in range(0, len(raw), 12)]
+
+
+def as_stored(keys: NDArray[np.bytes_]) -> list[ObjectId | str]:
+    """The keys as the driver writes them; none may be empty."""
+    return [ObjectId(key[1:].decode()) if key[:1] == b"o" else key[1:].decode() for key in keys.tolist()]
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
@@ -101,11 +122,11 @@ def _layout(fields: Mapping[str, tuple[Kind, Any]]) -> np.dtype[np.void]:
     """BSON of one document: its length, then type byte, name and value of each field, then a zero byte."""
     names, formats, offsets, at = [], [], [], 4
     for name, (kind, _) in fields.items():
-        at += 1 + len(name.encode()) + 1
+        at += 1 + len(name.encode()) + 1 + _BEFORE.get(kind, 0)
         names.append(name)
         formats.append(_DTYPE[kind])
         offsets.append(at)
-        at += np.dtype(_DTYPE[kind]).itemsize
+        at += np.dtype(_DTYPE[kind]).itemsize + _BEHIND.get(kind, 0)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": at + 1})
 
 
@@ -115,6 +136,23 @@ def _fixed(kind: Kind, expression: Any) -> dict[str, Any]:
         return {"$cond": [has_type(expression, "date"), expression, DatetimeMS(0)]}
     if kind == "id":
         return {"$cond": [has_type(expression, "objectId"), expression, NO_ID]}
+    if kind == "key":
+        return _padded(expression)
     to, neutral = {"number": ("double", float("nan")), "code": ("int", -1)}[kind]
     converted = {"$convert": {"input": expression, "to": to, "onError": neutral, "onNull": neutral}}
     return {"$cond": [{"$isNumber": expression}, converted, neutral]} if kind == "number" else converted
+
+
+def _padded(expression: Any) -> dict[str, Any]:
+    """A letter for its type, the key, and zeros up to one length; nothing but zeros for what is no key."""
+    filling = "\0" * (KEY_BYTES + 1)
+    said = {"$switch": {"branches": [
+        {"case": has_type(expression, "objectId"), "then": {"$concat": ["o", {"$toString": expression}, filling]}},
+        {"case": _is_short(expression), "then": {"$concat": ["s", expression, filling]}},
+    ], "default": filling}}  # fmt: skip
+    return {"$substrBytes": [said, 0, KEY_BYTES + 1]}  # ends in the filling, so that no character is cut
+
+
+def _is_short(expression: Any) -> dict[str, Any]:
+    length = {"$strLenBytes": {"$cond": [has_type(expression, "string"), expression, ""]}}
+    return {"$and": [{"$gt": [length, 0]}, {"$lte": [length, KEY_BYTES]}]}

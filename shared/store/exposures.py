@@ -1,10 +1,10 @@
 """Which post was on whose screen, and when; read only.
 
-For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, offScreenAt: …,
+For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, offScreenAt: …, seenCredential: ObjectId,
 analytics: {source: "personal", score: 0.7, model: "personal 20260130T…"}}
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -12,32 +12,34 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
-from shared.store.columns import Columns, Kind, read_columns
+from shared.config import Exposures as Names
+from shared.store.columns import Columns, Kind, read_batches, read_columns
 
 Document = dict[str, Any]
+Credential = ObjectId | str
 
 
 class Exposures:
-    def __init__(self, app: Database[Document]) -> None:
-        self._app = app
+    """Of the collection and the fields that the options name."""
 
-    def of_viewers(self, viewers: Sequence[ObjectId], collection: str, most: int) -> list[ObjectId]:
+    def __init__(self, app: Database[Document], names: Names) -> None:
+        self._exposures, self._names = app[names.collection], names
+
+    def of_viewers(self, viewers: Sequence[ObjectId], most: int) -> list[ObjectId]:
         """Posts that one of these, accounts or users, has seen; at most so many, the latest first."""
         query = {"viewer": {"$in": list(viewers)}, "seenAt": {"$type": "date"}}
-        found = self._app[collection].find(query, {"content": 1, "_id": 0}).sort("seenAt", -1).limit(most)
+        found = self._exposures.find(query, {"content": 1, "_id": 0}).sort("seenAt", -1).limit(most)
         return [row["content"] for row in islice(found, most) if isinstance(row.get("content"), ObjectId)]
 
-    def models(self, start: datetime, end: datetime, collection: str) -> list[str]:
+    def models(self, start: datetime, end: datetime) -> list[str]:
         """The names of models that chose what was shown in that time."""
         named = {"seenAt": {"$gte": start, "$lt": end}, "analytics.model": {"$type": "string"}}
-        return sorted(one for one in self._app[collection].distinct("analytics.model", named) if isinstance(one, str))
+        return sorted(one for one in self._exposures.distinct("analytics.model", named) if isinstance(one, str))
 
     def shown(
         self,
         start: datetime,
         end: datetime,
-        collection: str,
-        off_screen: str,
         sources: Sequence[str],
         models: Sequence[str],
     ) -> Columns:
@@ -48,22 +50,47 @@ class Exposures:
             "source": ("code", {"$indexOfArray": [list(sources), "$analytics.source"]}),
             "model": ("code", {"$indexOfArray": [list(models), "$analytics.model"]}),
         }
-        return read_columns(self._app[collection], [{"$match": query}], _fields(off_screen) | more)
+        return read_columns(self._exposures, [{"$match": query}], self._fields() | more)
 
-    def between(self, start: datetime, end: datetime, collection: str, off_screen: str) -> Columns:
+    def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
-        came on the screen and, if that is known, left it, by the field `off_screen` [ms since 1970]."""
+        came on the screen and, if that is known, left it [ms since 1970]."""
         return read_columns(
-            self._app[collection],
+            self._exposures,
             [{"$match": {"seenAt": {"$gte": start, "$lte": end}}}],
-            _fields(off_screen),
+            self._fields(),
         )
 
+    def touched(self, since: datetime) -> list[Credential]:
+        """Credentials by whose exposures something was written from that moment on."""
+        changed: list[Document] = [
+            {"$match": {"updatedAt": {"$gte": since}}},
+            {"$group": {"_id": f"${self._names.credential}"}},
+        ]
+        return [row["_id"] for row in self._exposures.aggregate(changed) if isinstance(row["_id"], ObjectId | str)]
 
-def _fields(off_screen: str) -> dict[str, tuple[Kind, Any]]:
-    return {
-        "viewer": ("id", "$viewer"),
-        "content": ("id", "$content"),
-        "at": ("moment", "$seenAt"),
-        "until": ("moment", f"${off_screen}"),
-    }
+    def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
+        """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
+        each in the order of time. Columns: credential (n,) keys; at and until (n,) when it came on the screen and left
+        it [ms since 1970], 0 where that is not known."""
+        credential, off_screen = self._names.credential, self._names.off_screen
+        who = {"$type": ["objectId", "string"]} if credentials is None else {"$in": list(credentials)}
+        order = {credential: 1, "seenAt": 1, off_screen: 1}
+        stages: list[Document] = [
+            {"$match": {credential: who, "seenAt": {"$gte": start, "$lte": end}}},
+            {"$sort": order},
+        ]
+        fields: dict[str, tuple[Kind, Any]] = {
+            "credential": ("key", f"${credential}"),
+            "at": ("moment", "$seenAt"),
+            "until": ("moment", f"${off_screen}"),
+        }
+        yield from read_batches(self._exposures, stages, fields, hint=order)
+
+    def _fields(self) -> dict[str, tuple[Kind, Any]]:
+        return {
+            "viewer": ("id", "$viewer"),
+            "content": ("id", "$content"),
+            "at": ("moment", "$seenAt"),
+            "until": ("moment", f"${self._names.off_screen}"),
+        }

@@ -16,6 +16,7 @@ from pymongo import IndexModel
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from shared.config import Exposures, settings
 from shared.errors import BadConfig
 
 Document = dict[str, Any]
@@ -100,8 +101,45 @@ RELATIONSHIPS = Collection(
         _by("updatedAt"),
     ),
 )
-FEED_ITEMS = Collection(
-    "app", "feeditems", key=("_id",), owner="application", indexes=(_by("seenAt"), _by("viewer", "-seenAt"))
+
+
+def feed_items(names: Exposures) -> Collection:
+    """The exposures, where the options say that they lie."""
+    return Collection(
+        "app",
+        names.collection,
+        key=("_id",),
+        owner="application",
+        indexes=(
+            _by("seenAt"),
+            _by("viewer", "-seenAt"),
+            _by(names.credential, "seenAt", names.off_screen),
+            _by("updatedAt", names.credential),
+        ),
+    )
+
+
+DEFAULT_NAMES = Exposures()
+FEED_ITEMS = feed_items(DEFAULT_NAMES)
+SUSPECTS = Collection(
+    "app",
+    "suspiciouscredentials",
+    key=("seenCredential",),
+    owner="feedkeeper",
+    indexes=(_by("seenCredential", unique=True), _by("createdAt"), _by("verifiedAt", sparse=True)),
+)
+CREDENTIAL_FEATURES = Collection(
+    "analytics",
+    "credentialfeatures",
+    key=("seenCredential", "firstSeenAt", "lastSeenAt"),
+    owner="feedkeeper",
+    indexes=(
+        _by("seenCredential", "firstSeenAt", "lastSeenAt", unique=True),
+        _by("seenCredential", "-lastSeenAt"),
+        _by("current", sparse=True),
+        _by("verifiedAt", sparse=True),
+        _by("expiresAt", expires_after=timedelta(0)),
+    ),
 )
 CONTENT_INFO = Collection(
     "app",
@@ -199,6 +237,14 @@ TOPIC_ARTIFACTS = Collection(
     owner="feedkeeper",
     indexes=(_by("account", "model", unique=True),),
 )
+BOT_ARTIFACTS = Collection(
+    "analytics",
+    "frauddetectionmlartifacts",
+    key=("account", "model"),
+    owner="feedkeeper",
+    # Those that the original left have no account, and are not ours.
+    indexes=(_by("account", unique=True, sparse=True), _by("model", "-trainedAt")),
+)
 ARTIFACT_VERSIONS = Collection(
     "analytics",
     "artifactVersions",
@@ -240,6 +286,8 @@ COLLECTIONS = (
     ACCOUNTS,
     RELATIONSHIPS,
     FEED_ITEMS,
+    SUSPECTS,
+    CREDENTIAL_FEATURES,
     CONTENT_INFO,
     GUEST_FEED,
     CONTENT_STATS,
@@ -255,6 +303,7 @@ COLLECTIONS = (
     ACCOUNT_ARTIFACTS,
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
+    BOT_ARTIFACTS,
     ARTIFACT_VERSIONS,
     FEED_PERFORMANCES,
     ERASURES,
@@ -265,9 +314,11 @@ COLLECTIONS = (
 )
 
 
-def missing(app: Database[Document], analytics: Database[Document]) -> Iterator[tuple[Collection, Index]]:
+def missing(
+    app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES
+) -> Iterator[tuple[Collection, Index]]:
     """Every index of the table that the databases lack."""
-    for wanted in COLLECTIONS:
+    for wanted in (feed_items(names) if one is FEED_ITEMS else one for one in COLLECTIONS):
         found = (app if wanted.database == "app" else analytics)[wanted.name].index_information()
         have = {tuple(i["key"]): i for i in found.values()}
         yield from ((wanted, index) for index in wanted.indexes if not _serves(have.get(index.keys), index))
@@ -281,14 +332,14 @@ def _serves(found: Any, wanted: Index) -> bool:
     return flags and found.get("expireAfterSeconds") == expires
 
 
-def apply(app: Database[Document], analytics: Database[Document]) -> int:
+def apply(app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES) -> int:
     """Make what is missing and return how many indexes that was.
 
     Raises BadConfig naming the index where the data does not allow it (two documents with one unique key, or an index
     of that name with other options).
     """
     count = 0
-    for collection, index in missing(app, analytics):
+    for collection, index in missing(app, analytics, names):
         try:
             (app if collection.database == "app" else analytics)[collection.name].create_indexes([index.model()])
         except OperationFailure as error:
@@ -304,10 +355,10 @@ def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
     if arguments not in (["plan"], ["apply"]):
         write("usage: python -m shared.store.schema plan|apply")
         return 2
-    store = open_store()
-    for collection, index in missing(store.app, store.analytics):
+    store, names = open_store(), settings().options.exposures
+    for collection, index in missing(store.app, store.analytics, names):
         write(f"{collection.database}.{collection.name}: index {index.name}{' (unique)' if index.unique else ''}")
-    made = apply(store.app, store.analytics) if arguments == ["apply"] else 0
+    made = apply(store.app, store.analytics, names) if arguments == ["apply"] else 0
     write(f"{made} indexes made" if arguments == ["apply"] else "nothing was changed")
     return 0
 

@@ -1,5 +1,6 @@
 """Upserts by a unique key that two writers may make at the same moment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pymongo import ReplaceOne, UpdateOne
@@ -10,10 +11,12 @@ MOST_ATTEMPTS = 10  # a key that is refused more often is not one that another w
 _DUPLICATE_KEY = 11000
 
 
-def replace_older(collection: Collection[dict[str, Any]], writes: list[ReplaceOne[dict[str, Any]]]) -> int:
-    """Replace or insert all, each by a query that only finds what is older; returns how many documents changed.
+def write_unless(
+    collection: Collection[dict[str, Any]], writes: Sequence[ReplaceOne[dict[str, Any]] | UpdateOne]
+) -> int:
+    """Upsert all, each by a query that does not find what must stay; returns how many documents changed.
 
-    Where something newer has the key, the server refuses the insert, and that stays.
+    Where that has the key, the server refuses the insert, and it stays.
     """
     try:
         result = collection.bulk_write(writes, ordered=False)

@@ -62,7 +62,7 @@ def answers(network: Network, who: str) -> tuple[dict[str, float], recommend_hom
     desk = Desk(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
     key = str(an_id(f"account of {who}"))
     ranked = rank_contents.run(desk, key, [str(an_id(f"p{n}")) for n in range(30)], now=NOON)
-    return ranked, recommend_home.run(desk, QUICK, Home(), Asked(key, 10), now=NOON)
+    return ranked, recommend_home.run(desk, Home(), Asked(key, 10), now=NOON)
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=repr)

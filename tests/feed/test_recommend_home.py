@@ -27,7 +27,7 @@ def refresh(network):
 
 def page_of(network, who, most=25, desk=None, options=OPTIONS, exclude=(), cursor=""):
     asked = Asked(str(an_id(f"account of {who}")), most, [str(an_id(name)) for name in exclude], cursor)
-    return recommend_home.run(desk or desk_of(network), QUICK, options, asked, now=NOON)
+    return recommend_home.run(desk or desk_of(network), options, asked, now=NOON)
 
 
 def contents(page):
@@ -207,7 +207,7 @@ def test_two_accounts_of_different_taste_have_different_pages(world):
     desk = desk_of(world)
 
     pages = [
-        [one.content for one in recommend_home.run(desk, QUICK, OPTIONS, Asked(str(who), 25), now=NOON).items]
+        [one.content for one in recommend_home.run(desk, OPTIONS, Asked(str(who), 25), now=NOON).items]
         for who in (first, second)
     ]
 

@@ -5,7 +5,7 @@ import pytest
 
 from functions.monitor import measure_feed
 from local.world import WorldOptions, build_world, write_world
-from shared.config import Coldstart, MeasureFeed
+from shared.config import MeasureFeed
 from tests.factories import account, an_id, engagement, exposure, user
 from tests.networks import HOUR, NOON
 
@@ -22,7 +22,7 @@ def people(store, databases):
 
 
 def measure(store, now=NOON, options=OPTIONS):
-    measure_feed.run(store, Coldstart(), options, now=now)
+    measure_feed.run(store, options, now=now)
     return store.analytics.feedperformances.find_one({"calculatedAt": now})
 
 

@@ -10,8 +10,10 @@ import pytest
 from bson import DBRef, Decimal128
 from bson.datetime_ms import DatetimeMS
 
+from shared.config import Exposures
 from shared.network.countries import COUNTRIES
 from shared.network.history import COUNTED, LANGUAGE_CODES, NOBODYS, read_history
+from shared.store import Store
 from shared.store.columns import object_ids
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
@@ -311,6 +313,7 @@ def test_exposures_may_lie_in_another_collection_and_name_users(store, app):
     app.users.insert_one(user("cat", now=NOON))
     app.feeditemv2.insert_one(exposure("cat", "p", at=NOON - HOUR / 2, viewer=an_id("cat")))
 
-    seen = read(store, exposures="feeditemv2").seen
+    elsewhere = Store(store.client, store.app.name, store.analytics.name, Exposures(collection="feeditemv2"))
+    seen = read(elsewhere).seen
 
     assert (seen.actor.tolist(), [country_name(c) for c in seen.country.tolist()]) == ([0], ["fr"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bson import DBRef
 
+from shared.config import Exposures
 from shared.store import Store
 from tests.conftest import Databases
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
@@ -162,7 +163,7 @@ def tolerant(value: Any, lag: float = 1e-9) -> Any:
 
 def everything_anew(store: Store, now: datetime) -> dict[str, dict[Any, Any]]:
     """What full runs say that begin with nothing but the application's data."""
-    fresh = Store(store.client, store.app.name, f"{store.app.name[:13]}-anew")
+    fresh = Store(store.client, store.app.name, f"{store.app.name[:13]}-anew", Exposures())
     try:
         fresh.analytics.topics.insert_many(store.analytics.topics.find())
         for job in JOBS:

@@ -21,5 +21,5 @@ def handler(request: Request) -> Answer:
     desk, options = open_desk(open_store(), settings().artifact_keys, settings().options.members), settings().options
     most, exclude = request.number("maxResults", options.home.items, MOST), request.ids("exclude", MOST_GIVEN)
     asked = Asked(request.id("accountId"), most, exclude, request.cursor("cursor"))
-    page = recommend_home.run(desk, options.coldstart, options.home, asked, now=request.time)
+    page = recommend_home.run(desk, options.home, asked, now=request.time)
     return recommend_home.home(page), Report(written=len(page.items), details=desk.details())

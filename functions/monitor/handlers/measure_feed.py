@@ -14,5 +14,4 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    options = settings().options
-    return measure_feed.run(open_store(), options.coldstart, options.measure_feed, now=tick.time)
+    return measure_feed.run(open_store(), settings().options.measure_feed, now=tick.time)

@@ -1,0 +1,77 @@
+"""Features of how credentials read, as soon as they have read something new."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from functions.bots.reading_features import FEATURES, Rhythm
+from functions.bots.windows import Windows, windows
+from shared.clock import EPOCH
+from shared.config import Bots
+from shared.report import Report
+from shared.store import Store
+from shared.store.columns import Columns, as_stored
+from shared.store.credential_features import Window
+
+NAME: Final = "extract_reading_features"
+
+CLOCK_AHEAD: Final = timedelta(hours=1)  # of a phone; what lies further in the future is left out
+AT_ONCE: Final = 500  # credentials whose exposures are read together
+
+
+def run(store: Store, options: Bots, *, now: datetime) -> Report:
+    """Compute the features of every credential that has something new, of all of them once a day, and upsert them.
+
+    Safe to repeat, and beside another run: the same exposures give the same window, which is the natural key.
+    """
+    period = store.watermarks.period(NAME, options, now=now)
+    if period.late:
+        return Report.late()
+    reports = [Report()]
+    for batches in exposures(store, options, period.since, now):
+        for group in windows(batches, options.limit, options.least_readings):
+            rows = rows_of(group)
+            before = store.credential_features.newest(window.credential for window, _ in rows)
+            written = store.credential_features.put(
+                rows, before, kept=options.kept, superseded=options.superseded, now=now
+            )
+            reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
+    store.watermarks.advance(NAME, options, period, now=now)
+    return Report.together(reports)
+
+
+def exposures(store: Store, options: Bots, since: datetime | None, now: datetime) -> Iterator[Iterator[Columns]]:
+    """Batches of the exposures of all credentials, or of those that have anything new since a moment.
+
+    Of a credential whose window was full no more is read than that window and what came after it: it only moves on.
+    So work is proportional to what is new. Those whose windows begin at about the same time are read together.
+    """
+    start, end = now - options.window, now + CLOCK_AHEAD
+    if since is None:
+        yield store.exposures.readings(None, start, end)
+        return
+    touched = store.exposures.touched(since)
+    before = store.credential_features.newest(touched)
+    begins = {one: start if one not in before else _begin(before[one], options.limit, start) for one in touched}
+    touched.sort(key=lambda one: (begins[one], str(one)), reverse=True)
+    for first in range(0, len(touched), AT_ONCE):
+        some = touched[first : first + AT_ONCE]
+        yield store.exposures.readings(some, begins[some[-1]], end)
+
+
+def _begin(window: Window, limit: int, start: datetime) -> datetime:
+    """From which moment on a credential's exposures may still count."""
+    return max(window.preceded_at, start) if window.count >= limit else start
+
+
+def rows_of(group: Windows) -> list[tuple[Window, Mapping[str, float]]]:
+    """Each window with its features by name."""
+    values = FEATURES.matrix(Rhythm(group)).tolist()
+    first, last, before = (map(moment, one.tolist()) for one in (group.first, group.last, group.preceded_at))
+    found = map(Window, as_stored(group.credential), first, last, before, group.count.tolist())
+    return [(window, dict(zip(FEATURES.names, row, strict=True))) for window, row in zip(found, values, strict=True)]
+
+
+def moment(milliseconds: int) -> datetime:
+    """Of milliseconds since 1970."""
+    return EPOCH + timedelta(milliseconds=milliseconds)

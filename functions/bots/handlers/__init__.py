@@ -1,0 +1,1 @@
+"""The doors of this domain, one Lambda each."""

@@ -1,0 +1,173 @@
+"""How a credential reads, as numbers, once for each window of its readings; and what a person said of it.
+
+For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, count: 500,
+postReadingTimeAbsSkew: 1.9, …, precededAt: …, current: true, createdAt: …, updatedAt: …, expiresAt: …}; once it is
+judged, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …, sampled: false} and without current
+and expiresAt.
+
+`current` marks the newest window of a credential until it is judged, `precededAt` is when the exposure before the first
+one began.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.columns import Columns, Kind, object_ids, read_columns
+from shared.store.contents import in_batches
+from shared.store.upserts import upsert_all
+
+Document = dict[str, Any]
+Credential = ObjectId | str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which readings features are of: of whom, from the first to the last, after which, and how many."""
+
+    credential: Credential
+    first_seen_at: datetime
+    last_seen_at: datetime
+    preceded_at: datetime
+    count: int
+
+    @property
+    def key(self) -> Document:
+        """The natural key of its features."""
+        return {
+            "seenCredential": self.credential,
+            "firstSeenAt": self.first_seen_at,
+            "lastSeenAt": self.last_seen_at,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """How many features are judged, and when that last changed."""
+
+    count: int
+    until: datetime | None
+
+
+class CredentialFeatures:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._features = analytics[schema.CREDENTIAL_FEATURES.name]
+
+    def newest(self, credentials: Iterable[Credential]) -> dict[Credential, Window]:
+        """The newest window of each of these that has one, judged or not; a label without features is none."""
+        found: dict[Credential, Window] = {}
+        for some in in_batches(credentials):
+            stages: list[Document] = [
+                {"$match": {"seenCredential": {"$in": some}, "count": {"$type": "number"}}},
+                {"$sort": {"seenCredential": 1, "lastSeenAt": -1}},
+                {"$group": {"_id": "$seenCredential", "row": {"$first": _WINDOW}}},
+            ]
+            for each in self._features.aggregate(stages):
+                row = each["row"]
+                preceded_at = row.get("precededAt", row["firstSeenAt"])
+                found[each["_id"]] = Window(
+                    each["_id"], row["firstSeenAt"], row["lastSeenAt"], preceded_at, int(row["count"])
+                )
+        return found
+
+    def put(
+        self,
+        rows: Sequence[tuple[Window, Mapping[str, float]]],
+        before: Mapping[Credential, Window],
+        *,
+        kept: timedelta,
+        superseded: timedelta,
+        now: datetime,
+    ) -> int:
+        """Upsert the features of windows; those `before` that they replace age out soon. Returns how many changed.
+
+        What is judged keeps its label, and stays.
+        """
+        writes = [
+            UpdateOne(window.key, _features(window, values, now, now + kept), upsert=True) for window, values in rows
+        ]
+        for window, _ in rows:
+            old = before.get(window.credential)
+            if old and old.last_seen_at <= window.last_seen_at and old.key != window.key:
+                ends = {"$set": {"expiresAt": now + superseded}, "$unset": {"current": ""}}
+                writes.append(UpdateOne({**old.key, "current": True}, ends))
+        return upsert_all(self._features, writes) if writes else 0
+
+    def unjudged(self, features: Sequence[str]) -> Columns:
+        """The newest window of every credential that nobody has judged yet: credential (n,) keys, first and last (n,)
+        [ms since 1970], and a column for each of the features, nan where it is not known."""
+        fields: dict[str, tuple[Kind, Any]] = {
+            "credential": ("key", "$seenCredential"),
+            "first": ("moment", "$firstSeenAt"),
+            "last": ("moment", "$lastSeenAt"),
+        }
+        query = {"current": True, "verificationStatus": {"$exists": False}}
+        return read_columns(self._features, [{"$match": query}], fields | _numbers(features))
+
+    def labels(self) -> Labels:
+        """Of all judged features."""
+        query = {"verifiedAt": {"$type": "date"}}
+        last = self._features.find_one(query | {"labelledAt": {"$type": "date"}}, sort=[("labelledAt", -1)])
+        return Labels(self._features.count_documents(query), last["labelledAt"] if last else None)
+
+    def judged(self, features: Sequence[str], most: int) -> tuple[list[ObjectId], list[bool], Columns]:
+        """Ids, verdicts as they were given, and the features of judged windows, the latest verdicts first, at most so
+        many; with credential (n,) keys and at (n,) when the verdict was given [ms since 1970]."""
+        query = {"verifiedAt": {"$type": "date"}, "verificationStatus": {"$type": "bool"}}
+        stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(most, 1)}]
+        fields: dict[str, tuple[Kind, Any]] = {
+            "id": ("id", "$_id"),
+            "verdict": ("code", {"$cond": ["$verificationStatus", 1, 0]}),
+            "credential": ("key", "$seenCredential"),
+            "at": ("moment", "$verifiedAt"),
+        }
+        found = read_columns(self._features, stages, fields | _numbers(features))
+        return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
+
+    def unmatched(self) -> int:
+        """How many labels wait for features of their window."""
+        query = {"verifiedAt": {"$type": "date"}, "count": {"$exists": False}}
+        return self._features.count_documents(query)
+
+    def judged_since(self, moment: datetime) -> set[Credential]:
+        """Credentials of which a verdict was given from that moment on."""
+        found = self._features.aggregate(
+            [{"$match": {"verifiedAt": {"$gte": moment}}}, {"$group": {"_id": "$seenCredential"}}]
+        )
+        return {row["_id"] for row in found}
+
+    def flagged_and_judged(self, since: datetime, *, sampled: bool) -> int:
+        """How many were flagged from that moment on and are judged by now."""
+        query = {"verifiedAt": {"$type": "date"}, "flaggedAt": {"$gte": since}, "sampled": sampled}
+        return self._features.count_documents(query)
+
+
+_WINDOW = {"firstSeenAt": "$firstSeenAt", "lastSeenAt": "$lastSeenAt", "precededAt": "$precededAt", "count": "$count"}
+
+
+def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
+    return {name: ("number", f"${name}") for name in features}
+
+
+def _features(window: Window, values: Mapping[str, float], now: datetime, expires_at: datetime) -> list[Document]:
+    """What makes a window's features of whatever is there: nothing, the same, or a label that waited for them."""
+    is_judged = {"$eq": [{"$type": "$verifiedAt"}, "date"]}
+    return [
+        {
+            "$set": {
+                **values,
+                "count": window.count,
+                "precededAt": window.preceded_at,
+                "createdAt": {"$ifNull": ["$createdAt", now]},
+                "updatedAt": now,
+                "current": {"$cond": [is_judged, "$$REMOVE", True]},
+                "expiresAt": {"$cond": [is_judged, "$$REMOVE", expires_at]},
+            }
+        }
+    ]

@@ -1,0 +1,103 @@
+"""People's verdicts on suspects, and how they become labels of the features that were judged.
+
+A verdict is a row of `suspiciouscredentials` with `verificationStatus`, true or false, and `verifiedAt`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from shared.store import schema
+
+Document = dict[str, Any]
+Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
+
+GIVEN: Document = {"verificationStatus": {"$type": "bool"}, "verifiedAt": {"$type": "date"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of a window of readings.
+
+    row       id of the suspect
+    key       the window: seenCredential, firstSeenAt, lastSeenAt
+    status    as it was given
+    given_at  when
+    flagged   when the suspect was flagged, and whether by lot
+    """
+
+    row: Any
+    key: Document
+    status: bool
+    given_at: datetime
+    flagged: Document
+
+
+class Verdicts:
+    def __init__(self, client: MongoClient[Document], app: Database[Document], analytics: Database[Document]) -> None:
+        self._client = client
+        self._suspects = app[schema.SUSPECTS.name]
+        self._features = analytics[schema.CREDENTIAL_FEATURES.name]
+
+    def given(self, rows: Sequence[Any] | None = None) -> Iterator[Verdict]:
+        """Those that wait to be taken over, of these rows or of all, the earliest first."""
+        query = GIVEN if rows is None else {"_id": {"$in": list(rows)}, **GIVEN}
+        for row in self._suspects.find(query).sort([("verifiedAt", 1), ("_id", 1)]):
+            key = {name: row.get(name) for name in schema.CREDENTIAL_FEATURES.key}
+            flagged = {"flaggedAt": row.get("createdAt"), "sampled": row.get("sampled") is True}
+            yield Verdict(row["_id"], key, row["verificationStatus"], row["verifiedAt"], flagged)
+
+    def incomplete(self) -> list[Any]:
+        """Rows that say one half of a verdict, or something that is none."""
+        halves = {"$or": [{name: {"$exists": True}} for name in GIVEN]}
+        return [row["_id"] for row in self._suspects.find({"$and": [halves, {"$nor": [GIVEN]}]}, {"_id": 1})]
+
+    def take_over(self, one: Verdict, *, person: bool, now: datetime) -> Outcome:
+        """Label the features of the window, and remove the row, in one transaction: both happen, or neither.
+
+        Of two verdicts on one window the later one counts, of two of the same moment the one that says `person`.
+        A label without features is kept, and gets them when they come.
+
+        labelled   the features had no label
+        changed    they had another one
+        repeated   they had this one
+        older      they have a later one, which stays
+        unmatched  there are no such features yet
+        """
+        with self._client.start_session() as session:
+            try:
+                return session.with_transaction(lambda inside: self._take_over(inside, one, person, now))
+            except DuplicateKeyError:  # the features came at the same moment
+                return session.with_transaction(lambda inside: self._take_over(inside, one, person, now))
+
+    def _take_over(self, session: ClientSession, one: Verdict, person: bool, now: datetime) -> Outcome:
+        given_at = min(one.given_at, now)  # a clock ahead of ours must not hold back later verdicts
+        row = self._features.find_one(one.key, session=session)
+        outcome = _outcome(row, one.status, given_at, person)
+        if outcome not in ("repeated", "older"):
+            label = {"verificationStatus": one.status, "verifiedAt": given_at, "labelledAt": now, **one.flagged}
+            ends = {"current": "", "expiresAt": ""}
+            update = {"$set": label, "$unset": ends, "$setOnInsert": {"createdAt": now}}
+            self._features.update_one(one.key, update, upsert=True, session=session)
+        same = {"_id": one.row, "verificationStatus": one.status, "verifiedAt": one.given_at}
+        self._suspects.delete_one(same, session=session)  # a verdict that was changed meanwhile comes again
+        return outcome
+
+
+def _outcome(row: Document | None, status: bool, given_at: datetime, person: bool) -> Outcome:
+    if row is None:
+        return "unmatched"
+    before = row.get("verifiedAt")
+    if before is None:
+        return "labelled"
+    if row.get("verificationStatus") == status:
+        return "repeated"
+    if before > given_at or (before == given_at and row.get("verificationStatus") == person):
+        return "older"
+    return "changed"

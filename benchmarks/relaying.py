@@ -49,7 +49,7 @@ class Counted:
 
 def main(receiver: str, most: str) -> None:
     """Follow until done or told to stop."""
-    stop, (contents,) = threading.Event(), watched()
+    stop, contents = threading.Event(), watched()[0]
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     counted = Counted(Nowhere() if receiver == "nothing" else sink("here", contents), int(most), stop)
     Follower(open_store(), contents, counted, settings().options.relay, stop).run()

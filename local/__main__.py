@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 from pymongo.errors import PyMongoError
 
@@ -47,6 +48,8 @@ def demo(
     from local.demo import tell_story
     from local.homes import two_homes
     from local.posts import Author
+    from local.reviews import by_truth, detectors
+    from local.reviews import review as reviewed
 
     began = time.perf_counter()
     with workspace(None, prefix="demo-", started=began) as store:
@@ -56,11 +59,22 @@ def demo(
         for country in SHOWN:
             feed_of(store, country, rows, now)
         show.homes(console, store, two_homes(store, 2 * rows, now=now), now=now)
+        found = store.suspects.waiting()
         with relaying(store, lambda run: None) as relay:
             relay.await_start()
             story = tell_story(Author(store, relay.check))
+            judged = reviewed(store, found, by_truth(store), relay.check)
         show.answers(console, "posts written while the relay runs", story.published)
         show.answers(console, "one with another text, and one withdrawn", [story.edited, story.withdrawn])
+        suspicious = [one for one in found if not one.sampled]
+        show.suspects(console, f"{len(suspicious)} suspects, the first {min(rows, len(suspicious))}", suspicious[:rows])
+        say(
+            "verdicts",
+            judged.seconds,
+            f"bots {len(judged.bots)}  people {len(judged.people)}, all taken over as labels",
+        )
+        run_and_say("train_bot_detector", datetime.now(UTC))
+        show.detector_report(console, detectors(store))
         drop(store)
     say("everything", time.perf_counter() - began)
 
@@ -113,6 +127,41 @@ def post(
         for last in failed[-1:]:
             console.print(f"{last.stem} {last.told}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def review(context: typer.Context) -> None:
+    """Show suspects with what speaks against them, and take verdicts."""
+    from local import show
+    from local.changes import relaying
+    from local.reviews import review as reviewed
+    from shared.store.suspects import Suspect
+
+    left: list[bool] = []  # whether the reviewer has gone
+
+    def ask(one: Suspect) -> bool | None:
+        if left:
+            return None
+        since = f"{one.first_seen_at:%d %b %H:%M} to {one.last_seen_at:%d %b %H:%M}"
+        console.print(f"[bold]{one.credential}[/]  score {one.score:.3f}  readings of {since}", highlight=False)
+        for line in show.reasons_of(one):
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        said = typer.prompt(
+            "  [b]ot, [p]erson, [s]kip or [q]uit", type=click.Choice(["b", "p", "s", "q"]), show_choices=False
+        )
+        if said == "q":
+            left.append(True)
+        return {"b": True, "p": False}.get(said)
+
+    with workspace(context.obj) as store:
+        # Where `dev` runs, its relay has the lease, and this one has nothing to do.
+        with relaying(store, lambda run: None) as relay:
+            relay.await_start()
+            done = reviewed(store, store.suspects.waiting(), ask, relay.check)
+        given = len(done.bots) + len(done.people)
+        console.print(
+            f"{given} of {len(done.suspects)} suspects judged; train_bot_detector learns from it within the hour"
+        )
 
 
 @app.command()

@@ -32,6 +32,10 @@ PIPELINE = (
     "train_members",
     "plan_personal_training",
     "measure_feed",
+    "extract_reading_features",
+    "sweep_verdicts",
+    "train_bot_detector",
+    "flag_suspects",
     "prune_artifacts",
 )
 

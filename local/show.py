@@ -1,6 +1,6 @@
 """What came out, for people to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from local.homes import Home
 from local.posts import Answer
 from shared.network.countries import country_of
 from shared.store import Store
+from shared.store.suspects import Suspect
 
 LONGEST_TEXT = 24
 BESIDE = 26  # columns of a table of answers that its topics and posts do not get
@@ -82,6 +83,59 @@ def _topic_names(store: Store, contents: dict[str, Any]) -> dict[Any, str]:
     found = store.app.contentinfo.find({"contentId": contents, "topics.0": {"$exists": True}})
     paths = {row["contentId"]: [names[one] for one in row["topics"] if one in names] for row in found}
     return {content: max(known, key=lambda path: path.count("/")) for content, known in paths.items() if known}
+
+
+def suspects(console: Console, title: str, rows: Sequence[Suspect]) -> None:
+    """Print suspects, each with what speaks for a bot."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for name, width in (("#", 3), ("score", 6)):
+        table.add_column(name, justify="right", no_wrap=True, width=width)
+    table.add_column("credential", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for rank, one in enumerate(rows, 1):
+        table.add_row(str(rank), f"{one.score:.3f}", str(one.credential), Text("\n".join(reasons_of(one))))
+    console.print(table)
+
+
+def reasons_of(one: Suspect) -> list[str]:
+    """A line for each reason, with the value and what people's values are like."""
+    lines = [
+        f"{why['says']}: {why['value']:g}, people {why['people'][0]:g} to {why['people'][1]:g}" for why in one.reasons
+    ]
+    drawn = ["drawn by lot, below the threshold"] if one.sampled else []
+    return [*drawn, *lines] or ["nothing that a person's readings could not be"]
+
+
+def detector_report(console: Console, detectors: Sequence[Mapping[str, Any]]) -> None:
+    """Print how well the newest detector, the one before and others do on verdicts that they have not learnt from."""
+    table = Table(title="detectors of bots, on verdicts unseen by them", title_justify="left", box=box.SIMPLE)
+    table.add_column("", no_wrap=True)
+    columns = [(name, told_of(one)) for name, one in zip(("now", "before"), detectors, strict=False)]
+    if detectors:
+        columns += [(name, judged) for name, judged in detectors[0]["metrics"]["others"].items()]
+    for name, _ in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, key in _MEASURES.items():
+        table.add_row(name, *(f"{judged[key]:.3g}" if key in judged else "" for _, judged in columns))
+    console.print(table)
+
+
+_MEASURES = {
+    "judged bots": "bots",
+    "judged people": "people",
+    "ROC AUC": "roc_auc",
+    "average precision": "average_precision",
+    "precision": "bot_class_precision",
+    "recall": "bot_class_recall",
+    "F1": "bot_class_f1-score",
+    "accuracy": "accuracy",
+}
+
+
+def told_of(detector: Mapping[str, Any]) -> dict[str, float]:
+    """What a detector's artifact says of it, by measure."""
+    metrics = detector["metrics"]
+    return {"bots": metrics["bots"], "people": metrics["people"], **metrics["ours"], **detector["evaluationReport"]}
 
 
 def answers(console: Console, title: str, rows: Sequence[Answer]) -> None:

@@ -17,7 +17,7 @@ from relay.serve import serve
 from relay.sinks import sink
 from relay.watched import watched
 from shared.config import settings
-from shared.errors import AppError
+from shared.errors import AppError, BadConfig
 from shared.runtime.secrets import fetch_secret
 from shared.store import open_store
 
@@ -28,13 +28,28 @@ Target = Annotated[
 ]
 
 
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="a collection to follow; again for another; all without it")
+]
+
+
 @app.command()
-def run(to: Target) -> None:
-    """Follow every declared collection until told to stop."""
+def run(to: Target, only: Only = None) -> None:
+    """Follow every declared collection, or only some, until told to stop."""
+    declared = watched()
+    if unknown := set(only or ()) - {one.collection for one in declared}:
+        raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
     options, stop = settings(fetch_secret).options.relay, threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve([Follower(open_store(), one, sink(to, one), options, stop) for one in watched()], stop)
+    serve(
+        [
+            Follower(open_store(), one, sink(to, one), options, stop)
+            for one in declared
+            if one.collection in (only or (one.collection,))
+        ],
+        stop,
+    )
 
 
 @app.command()

@@ -106,3 +106,11 @@ def topics_of(what: str, *names: str, at: datetime, **fields: Any) -> Document:
     ids = [an_id(f"topic {name}") for name in names]
     known: Document = {"_id": an_id(f"info of {what}"), "contentId": an_id(what), "language": "en", "topics": ids}
     return known | {"updatedAt": at} | fields
+
+
+def reading(credential: str, *, at: datetime, seconds: float | None, **fields: Any) -> Document:
+    """Somebody, by that credential, has a post on the screen for so long; None where nobody told until when."""
+    document = exposure(credential, "p", at=at, seenCredential=an_id(credential))
+    if seconds is not None:
+        document["offScreenAt"] = at + timedelta(seconds=seconds)
+    return document | fields

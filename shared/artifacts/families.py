@@ -16,11 +16,13 @@ class Family:
     kind         what each of them is, under the name that the contract has for it
     live         the collection that other programs read, with the live one of each key
     of_accounts  whether the keys are ids of accounts, stored as such
+    also         further fields that the contract has for its documents
     """
 
     kind: str
     live: str
     of_accounts: bool = False
+    also: tuple[str, ...] = ()
 
     def stored(self, key: str) -> str | ObjectId:
         """The key as it stands in a document; NotFound for one that is no account's."""
@@ -32,6 +34,11 @@ class Family:
 
 
 FAMILIES: Final = {
+    "bots": Family(
+        "one-class classifier based on PCA",
+        schema.BOT_ARTIFACTS.name,
+        also=("dataset", "model_classes", "evaluationReport"),
+    ),
     "country": Family("xgboost", schema.COUNTRY_ARTIFACTS.name),
     "global": Family("xgboost", schema.GLOBAL_ARTIFACTS.name),
     "members": Family("xgboost", schema.MEMBER_ARTIFACTS.name),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
-from shared.artifacts.families import family_of
+from shared.artifacts.families import FAMILIES, family_of
 from shared.clock import epoch_ms
 from shared.errors import Refused, StaleModel
 
@@ -34,6 +34,7 @@ class Manifest:
     fingerprint  of the feature set; a model is only used with the same one
     metrics      what it reached on a later window, beside the baselines
     libraries    versions it was made with
+    also         what the contract of its family has beside these, by field
     """
 
     family: str
@@ -45,6 +46,7 @@ class Manifest:
     fingerprint: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Artifact:
             "libraries": dict(self.manifest.libraries),
             "layout": LAYOUT,
             "sha256": _digest(packed),
-        }
+        } | {name: self.manifest.also[name] for name in family.also}
         return document | {"signature": _signature(document, keys[0])}
 
     @classmethod
@@ -115,6 +117,7 @@ def _manifest(document: Document) -> Manifest:
         fingerprint=document["fingerprint"],
         metrics=document["metrics"],
         libraries=document["libraries"],
+        also={name: document[name] for name in FAMILIES[document["family"]].also},
     )
 
 
@@ -141,7 +144,8 @@ _SIGNED = (
 
 def _signature(document: Document, key: bytes) -> str:
     """HMAC-SHA256 over everything that a reader relies on, the digest of the bytes included."""
-    signed = {name: document.get(name) for name in _SIGNED}
+    family = FAMILIES.get(str(document.get("family")))
+    signed = {name: document.get(name) for name in (*_SIGNED, *(family.also if family else ()))}
     text = json.dumps(signed, sort_keys=True, separators=(",", ":"), default=_plain)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 

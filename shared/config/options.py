@@ -180,7 +180,7 @@ class Bots:
     labelled_most: int = 10_000  # judged features that are learnt from, the latest
     least_bots: int = 10  # judged bots that a detector needs
     least_people: int = 10  # judged people that it needs
-    explained_ratio: float = 0.95  # part of the bots' variance that the principal components explain
+    explained_ratio: float = 0.99  # part of the bots' variance that the principal components explain
     splits: int = 5  # parts of the judged features, each scored by a detector that learnt from the others
     repeats: int = 2  # times that they are split anew
     recall_ratio: float = 0.9  # part of the bots that the threshold would let through, were it not for the next one
@@ -189,6 +189,14 @@ class Bots:
     daily_sample: int = 5  # credentials below the threshold that are also reviewed each day, by lot
     cool_down: timedelta = timedelta(days=7)  # how long after a verdict a credential is left alone
     margin: float = 1.0  # standard errors by which a detector may be worse than the one that it replaces
+
+    def verdict(self, *, bot: bool) -> bool:
+        """What `verificationStatus` says of a bot, or of a person.
+
+        >>> Bots().verdict(bot=True), Bots(verdict_true_means="person").verdict(bot=True)
+        (True, False)
+        """
+        return bot is (self.verdict_true_means == "bot")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,11 +130,6 @@ class CredentialFeatures:
         found = read_columns(self._features, stages, fields | _numbers(features))
         return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
 
-    def unmatched(self) -> int:
-        """How many labels wait for features of their window."""
-        query = {"verifiedAt": {"$type": "date"}, "count": {"$exists": False}}
-        return self._features.count_documents(query)
-
     def judged_since(self, moment: datetime) -> set[Credential]:
         """Credentials of which a verdict was given from that moment on."""
         found = self._features.aggregate(

@@ -100,9 +100,9 @@ class Suspects:
         return {row["seenCredential"] for row in self._suspects.find({"verificationStatus": {"$exists": True}})}
 
     def flagged(self, since: datetime, *, sampled: bool) -> int:
-        """How many came here from that moment on, and still are here."""
-        lot: Document = {"sampled": True} if sampled else {"sampled": {"$ne": True}}
-        return self._suspects.count_documents({"createdAt": {"$gte": since}} | lot)
+        """How many the detector has flagged from that moment on that still are here."""
+        query = {"createdAt": {"$gte": since}, "model": {"$type": "string"}, "sampled": sampled}
+        return self._suspects.count_documents(query)
 
 
 def _suspect(row: Document) -> Suspect:

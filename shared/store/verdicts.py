@@ -29,7 +29,7 @@ class Verdict:
     key       the window: seenCredential, firstSeenAt, lastSeenAt
     status    as it was given
     given_at  when
-    flagged   when the suspect was flagged, and whether by lot
+    flagged   when the detector flagged it, and whether by lot; empty where it did not
     """
 
     row: Any
@@ -40,6 +40,8 @@ class Verdict:
 
 
 class Verdicts:
+    """For example: {verificationStatus: true, verifiedAt: …} in a row of `suspects`, and then in one of features."""
+
     def __init__(self, client: MongoClient[Document], app: Database[Document], analytics: Database[Document]) -> None:
         self._client = client
         self._suspects = app[schema.SUSPECTS.name]
@@ -50,13 +52,19 @@ class Verdicts:
         query = GIVEN if rows is None else {"_id": {"$in": list(rows)}, **GIVEN}
         for row in self._suspects.find(query).sort([("verifiedAt", 1), ("_id", 1)]):
             key = {name: row.get(name) for name in schema.CREDENTIAL_FEATURES.key}
-            flagged = {"flaggedAt": row.get("createdAt"), "sampled": row.get("sampled") is True}
+            ours = isinstance(row.get("model"), str)
+            flagged = {"flaggedAt": row.get("createdAt"), "sampled": row.get("sampled") is True} if ours else {}
             yield Verdict(row["_id"], key, row["verificationStatus"], row["verifiedAt"], flagged)
 
     def incomplete(self) -> list[Any]:
         """Rows that say one half of a verdict, or something that is none."""
         halves = {"$or": [{name: {"$exists": True}} for name in GIVEN]}
         return [row["_id"] for row in self._suspects.find({"$and": [halves, {"$nor": [GIVEN]}]}, {"_id": 1})]
+
+    def without_features(self) -> int:
+        """How many labels wait for the features of their window."""
+        query = {"verifiedAt": {"$type": "date"}, "count": {"$exists": False}}
+        return self._features.count_documents(query)
 
     def take_over(self, one: Verdict, *, person: bool, now: datetime) -> Outcome:
         """Label the features of the window, and remove the row, in one transaction: both happen, or neither.

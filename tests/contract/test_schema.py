@@ -38,7 +38,7 @@ def test_every_index_is_made_as_it_is_written(databases):
         for index in collection.indexes:
             assert tuple(found[index.name]["key"]) == index.keys
             assert found[index.name].get("unique", False) == index.unique
-            expires = index.expires_after and index.expires_after.total_seconds()
+            expires = None if index.expires_after is None else index.expires_after.total_seconds()
             assert found[index.name].get("expireAfterSeconds") == expires
 
 

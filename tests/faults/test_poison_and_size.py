@@ -45,7 +45,7 @@ def running(store, deployed):
 
     @contextmanager
     def start():
-        received, stop, (contents,) = Described(), threading.Event(), watched()
+        received, stop, contents = Described(), threading.Event(), watched()[0]
         thread = threading.Thread(target=Follower(store, contents, received, QUICK, stop).run, daemon=True)
         thread.start()
         try:

@@ -34,7 +34,7 @@ def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepared, client):
-    stop, (contents,) = threading.Event(), watched()
+    stop, contents = threading.Event(), watched()[0]
     follower = Follower(prepared, contents, sink("here", contents), Relay(batch=16, beat_s=0.2), stop)
     thread = threading.Thread(target=follower.run)
     thread.start()

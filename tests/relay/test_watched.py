@@ -35,7 +35,13 @@ def test_what_is_declared():
             handler="functions/topics/handlers/classify_content.handler",
             when=("payload", "visibility"),
             carry=("payload.message", "visibility", "updatedAt"),
-        )
+        ),
+        Watched(
+            collection="suspiciouscredentials",
+            handler="functions/bots/handlers/apply_verdicts.handler",
+            when=("verificationStatus", "verifiedAt"),
+            carry=("verificationStatus",),
+        ),
     ]
 
 

@@ -92,8 +92,8 @@ def test_a_version_that_is_not_kept_cannot_be_promoted(versions, snapshot, noon)
 
     with pytest.raises(NotFound, match="country/th v9"):
         versions.promote("country", "th", "v9", instead_of="v3", at=noon)
-    with pytest.raises(NotFound, match="no bots"):
-        versions.live_version("bots", "th")
+    with pytest.raises(NotFound, match="no robots"):
+        versions.live_version("robots", "th")
 
     assert snapshot() == before
 
@@ -183,8 +183,10 @@ def test_each_family_has_its_kind_and_its_collection(registry, artifact, databas
 def test_an_artifact_of_an_unknown_family_is_not_kept(registry, artifact, snapshot):
     before = snapshot()
 
-    with pytest.raises(NotFound, match="family: no bots, only country, global, members, personal, snapshot, topics"):
-        registry.add(artifact("v1", family="bots"))
+    with pytest.raises(
+        NotFound, match="family: no robots, only bots, country, global, members, personal, snapshot, topics"
+    ):
+        registry.add(artifact("v1", family="robots"))
 
     assert snapshot() == before
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import ndcg_score, roc_auc_score  # type: ignore[import-untyped]
+from sklearn.metrics import ndcg_score, roc_auc_score
 
 from shared.ml import ranking
 

@@ -1,0 +1,20 @@
+"""Put suspicious credentials before the reviewers.
+
+Trigger   schedule, every minute
+Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts
+Writes    app.suspiciouscredentials
+"""
+
+from functions.bots import flag_suspects
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    return flag_suspects.run(store, registry, chosen.options.bots, now=tick.time)

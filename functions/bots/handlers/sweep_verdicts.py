@@ -1,0 +1,17 @@
+"""Take over the verdicts that no change told of.
+
+Trigger   schedule, hourly
+Reads     app.suspiciouscredentials
+Writes    analytics.credentialfeatures, app.suspiciouscredentials
+"""
+
+from functions.bots import sweep_verdicts
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    return sweep_verdicts.run(open_store(), settings().options.bots, now=tick.time)

@@ -1,0 +1,20 @@
+"""Train the detector of bots, when people have judged something new.
+
+Trigger   schedule, hourly
+Reads     analytics.credentialfeatures
+Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions
+"""
+
+from functions.bots import train_bot_detector
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.report import Report
+from shared.runtime import Tick, on_schedule
+from shared.store import open_store
+
+
+@on_schedule
+def handler(tick: Tick) -> Report:
+    store, chosen = open_store(), settings()
+    registry = Registry(store.analytics, chosen.artifact_keys)
+    return train_bot_detector.run(store, registry, chosen.options.bots, now=tick.time)

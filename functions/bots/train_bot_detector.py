@@ -1,0 +1,126 @@
+"""A detector of bots, from what people have judged."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+
+from functions.bots import judging
+from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector, chance
+from functions.bots.labels import Judged, missing
+from functions.bots.reading_features import FEATURES
+from shared.artifacts import Artifact, Manifest, Registry
+from shared.config import Bots
+from shared.report import Report
+from shared.store import Store
+
+NAME: Final = "train_bot_detector"
+
+Floats = NDArray[np.float64]
+Metrics = Mapping[str, Any]
+
+
+def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Report:
+    """Train when a label, an option or the features changed, and make live what is not worse than what is live.
+
+    Safe to repeat: the same labels give the same detector. With too few bots or people among them nothing is trained,
+    and the report says what is missing.
+    """
+    with store.leases.hold(NAME):
+        trained_on = what_there_is(store, options)
+        instead_of = registry.live_version(FAMILY, KEY)
+        live, refused = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
+        newest = registry.newest(FAMILY, KEY)
+        if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
+            return Report(details={"skipped": "no label changed"})
+        judged = Judged.read(store, options)
+        if lacking := missing(judged, options):
+            return Report(len(judged), details={"skipped": lacking, **judged.counts()})
+
+        detector, metrics, unseen = learn(judged, options)
+        beside = beside_live(live, unseen, judged)
+        better = beside.get("auc_difference", 0.0) >= -options.margin * beside.get("auc_error", 0.0)
+        if better:
+            also = {
+                "dataset": judged.ids,
+                "model_classes": [[0, judging.BOT_CLASS], [1, judging.HUMAN_CLASS]],
+                "evaluationReport": judging.report(unseen >= detector.limit, judged.bot),
+            }
+            manifest = manifest_of(judged, {**metrics, **beside, "trained_on": trained_on}, also, now)
+            registry.add(Artifact(manifest, detector.to_bytes()))
+            registry.promote(FAMILY, KEY, manifest.version, instead_of=instead_of, at=now)
+    ours = {name: round(float(value), 4) for name, value in metrics["ours"].items()}
+    details = {**judged.counts(), **ours, "threshold": round(detector.limit, 4), "promoted": int(better)}
+    return Report(len(judged), int(better), details={**details, "refused": len(refused)})
+
+
+def what_there_is(store: Store, options: Bots) -> dict[str, Any]:
+    """What a detector depends on, as its manifest keeps it: where that is the same, a run makes the same again."""
+    labels = store.credential_features.labels()
+    return {
+        "labels": labels.count,
+        "until": labels.until and labels.until.isoformat(),
+        "options": list(map(str, dataclasses.astuple(options))),
+        "fingerprint": FINGERPRINT,
+    }
+
+
+def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, Floats]:
+    """A detector, how well it and others do on what they have not seen, and (n,) its scores as if unseen."""
+    features, bot = judged.features, judged.bot
+    ours = judging.out_of_fold(
+        judging.one_class(options.explained_ratio), features, bot, options.splits, options.repeats
+    )
+    slope, offset = judging.calibration(ours, bot)
+    unseen = chance(-ours, slope, offset)
+    detector = Detector(
+        likeness=judging.likeness(features[bot], options.explained_ratio),
+        slope=np.array([slope]),
+        offset=np.array([offset]),
+        threshold=np.array([judging.threshold_for(unseen, bot, options.precision_ratio, options.recall_ratio)]),
+        people=np.quantile(features[~bot], [0.1, 0.5, 0.9], axis=0),
+        bots=np.median(features[bot], axis=0),
+    )
+    others = {
+        name: judging.told(judging.out_of_fold(fit, features, bot, options.splits, 1), bot, options.daily_budget)
+        for name, fit in judging.OTHERS.items()
+    }
+    metrics = {
+        "ours": judging.told(ours, bot, options.daily_budget),
+        "others": others,
+        "threshold": detector.limit,
+        **judged.counts(),
+    }
+    return detector, metrics, unseen
+
+
+def beside_live(live: Detector | None, unseen: Floats, judged: Judged) -> dict[str, float]:
+    """By how much the candidate's ROC AUC is above the live detector's on the same rows, and the standard error.
+
+    The live one has learnt from some of these rows, the candidate's scores are of rows that it has not seen: the
+    comparison favours what is live.
+    """
+    if live is None:
+        return {}
+    difference, error = judging.auc_difference(unseen, live.scores(judged.features), judged.bot)
+    return {"auc_difference": difference, "auc_error": error}
+
+
+def manifest_of(judged: Judged, metrics: Metrics, also: Mapping[str, Any], now: datetime) -> Manifest:
+    """Of the detector that this run made."""
+    return Manifest(
+        family=FAMILY,
+        key=KEY,
+        version=f"{now:%Y%m%dT%H%M%SZ}",
+        trained_at=now,
+        window=judged.span,
+        features=FEATURES.names,
+        fingerprint=FINGERPRINT,
+        metrics=metrics,
+        libraries={"numpy": np.__version__, "scikit-learn": sklearn.__version__},
+        also=also,
+    )

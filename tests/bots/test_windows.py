@@ -1,0 +1,87 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from functions.bots.windows import windows
+from shared.store.columns import as_stored
+from tests.factories import an_id
+
+
+def keys(*names):
+    return np.array([b"o" + str(an_id(name)).encode() for name in names], "S41")
+
+
+def batch(*rows):
+    """Of (who, at, until) in seconds."""
+    who, at, until = zip(*rows, strict=True)
+    return {
+        "credential": keys(*who),
+        "at": np.array(at) * 1_000,
+        "until": np.array([0 if one is None else one * 1_000 for one in until]),
+    }
+
+
+def cut(whole, *places):
+    edges = [0, *places, len(whole["at"])]
+    return [
+        {name: column[first:last] for name, column in whole.items()}
+        for first, last in pairwise(edges)
+    ]
+
+
+def rows(found):
+    return {
+        str(one): (group.at[row, : group.count[row]].tolist(), group.reading[row, : group.count[row]].tolist(),
+                   group.gap[row, : group.count[row]].tolist(), int(group.preceded_at[row]))
+        for group in found
+        for row, one in enumerate(as_stored(group.credential))
+    }  # fmt: skip
+
+
+def test_a_reading_is_what_ends_after_it_began_and_its_gap_is_from_the_exposure_before():
+    whole = batch(("a", 10, 11), ("a", 20, 22), ("a", 30, None), ("a", 45, 44), ("a", 60, 63), ("a", 70, 70))
+
+    found = rows(windows([whole], limit=10, least=1))
+
+    # The first has none before it; one never ended, one ended before it began: they make gaps, and no readings.
+    assert found == {str(an_id("a")): ([20, 60, 70], [2, 3, 0], [10, 15, 10], 10_000)}
+
+
+def test_only_the_latest_count_and_only_of_those_who_read_enough():
+    few = [("a", 10 * n, 10 * n + 1) for n in range(3)]
+    many = [("b", 10 * n, 10 * n + 2) for n in range(6)]
+
+    found = rows(windows([batch(*few, *many)], limit=4, least=3))
+
+    assert found == {str(an_id("b")): ([20, 30, 40, 50], [2] * 4, [10] * 4, 10_000)}
+
+
+def test_what_is_no_credential_is_left_out():
+    whole = batch(*[("a", 10 * n, 10 * n + 1) for n in range(4)])
+    whole["credential"][:] = b""
+
+    assert list(windows([whole], limit=4, least=1)) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_makes_no_difference_how_the_exposures_are_cut_into_batches(seed):
+    rng = np.random.default_rng(seed)
+    who = np.sort(rng.integers(0, 6, 80))
+    at = rng.integers(0, 500, 80)
+    order = np.lexsort((at, who))
+    until = [None if rng.random() < 0.1 else int(one + rng.integers(-2, 9)) for one in at[order]]
+    whole = batch(*zip([f"c{one}" for one in who], at[order].tolist(), until, strict=True))
+    ordered = np.argsort(whole["credential"], kind="stable")
+    whole = {name: column[ordered] for name, column in whole.items()}
+    expected = rows(windows([whole], limit=7, least=4))
+
+    places = np.sort(rng.integers(0, 81, rng.integers(1, 30))).tolist()
+    parts = [part for part in cut(whole, *places) if len(part["at"])]
+
+    assert expected
+    assert rows(windows(parts, limit=7, least=4)) == expected
+
+
+def test_of_nothing_there_is_nothing():
+    assert list(windows([], limit=4, least=1)) == []

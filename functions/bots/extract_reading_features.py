@@ -31,10 +31,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     for batches in exposures(store, options, period.since, now):
         for group in windows(batches, options.limit, options.least_readings):
             rows = rows_of(group)
-            before = store.credential_features.newest(window.credential for window, _ in rows)
-            written = store.credential_features.put(
-                rows, before, kept=options.kept, superseded=options.superseded, now=now
-            )
+            written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
             reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)

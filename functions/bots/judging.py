@@ -33,7 +33,8 @@ def likeness(bots: Floats, explained: float) -> Likeness:
     scaler = RobustScaler(quantile_range=SPREAD_OF).fit(np.log1p(bots))
     centre, scale = np.asarray(scaler.center_), np.asarray(scaler.scale_)
     scaled = one_sided(scaled_by(bots, centre, scale))
-    components = PCA(min(max(explained, 1e-6), 1 - 1e-6), svd_solver="full").fit(scaled)
+    with np.errstate(invalid="ignore"):  # bots that are all the same vary in no direction, and leave 0 of 0 explained
+        components = PCA(min(max(explained, 1e-6), 1 - 1e-6), svd_solver="full").fit(scaled)
     # A few dozen bots do not know every direction in which bots differ: each gets some room.
     precision = np.linalg.inv(components.get_covariance() + np.eye(scaled.shape[1]) * LEAST_VARIANCE)
     return Likeness(centre, scale, np.asarray(components.mean_), np.asarray((precision + precision.T) / 2))

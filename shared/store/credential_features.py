@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.database import Database
 
 from shared.store import schema
@@ -45,6 +45,13 @@ class Window:
             "firstSeenAt": self.first_seen_at,
             "lastSeenAt": self.last_seen_at,
         }
+
+    @property
+    def earlier(self) -> Document:
+        """Finds other windows of that credential that were the newest until now."""
+        other = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
+        until_now = {"lastSeenAt": {"$lte": self.last_seen_at}, "current": True}
+        return {"seenCredential": self.credential, **until_now, "$or": other}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +86,21 @@ class CredentialFeatures:
     def put(
         self,
         rows: Sequence[tuple[Window, Mapping[str, float]]],
-        before: Mapping[Credential, Window],
         *,
         kept: timedelta,
         superseded: timedelta,
         now: datetime,
     ) -> int:
-        """Upsert the features of windows; those `before` that they replace age out soon. Returns how many changed.
+        """Upsert the features of windows; earlier ones of those credentials age out soon. Returns how many changed.
 
         What is judged keeps its label, and stays.
         """
-        writes = [
-            UpdateOne(window.key, _features(window, values, now, now + kept), upsert=True) for window, values in rows
-        ]
-        for window, _ in rows:
-            old = before.get(window.credential)
-            if old and old.last_seen_at <= window.last_seen_at and old.key != window.key:
-                ends = {"$set": {"expiresAt": now + superseded}, "$unset": {"current": ""}}
-                writes.append(UpdateOne({**old.key, "current": True}, ends))
-        return upsert_all(self._features, writes) if writes else 0
+        writes: list[UpdateOne | UpdateMany] = []
+        ends = {"$set": {"expiresAt": now + superseded}, "$unset": {"current": ""}}
+        for window, values in rows:
+            writes.append(UpdateOne(window.key, _features(window, values, now, now + kept), upsert=True))
+            writes.append(UpdateMany(window.earlier, ends))
+        return upsert_all(self._features, writes)
 
     def unjudged(self, features: Sequence[str]) -> Columns:
         """The newest window of every credential that nobody has judged yet: credential (n,) keys, first and last (n,)

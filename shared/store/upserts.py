@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import ReplaceOne, UpdateMany, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
@@ -29,7 +29,7 @@ def write_unless(
         return int(error.details["nModified"] + error.details["nUpserted"])
 
 
-def upsert_all(collection: Collection[dict[str, Any]], writes: list[UpdateOne]) -> int:
+def upsert_all(collection: Collection[dict[str, Any]], writes: Sequence[UpdateOne | UpdateMany]) -> int:
     """Write all, in any order, and return how many documents changed.
 
     Where another writer inserted the same key at the same moment, the server refuses the second insert: that one is

@@ -88,7 +88,9 @@ class Verdicts:
         given_at = min(one.given_at, now)  # a clock ahead of ours must not hold back later verdicts
         row = self._features.find_one(one.key, session=session)
         outcome = _outcome(row, one.status, given_at, person)
-        if outcome not in ("repeated", "older"):
+        if outcome == "repeated":
+            self._features.update_one(one.key, {"$max": {"verifiedAt": given_at}}, session=session)
+        elif outcome != "older":
             label = {"verificationStatus": one.status, "verifiedAt": given_at, "labelledAt": now, **one.flagged}
             ends = {"current": "", "expiresAt": ""}
             update = {"$set": label, "$unset": ends, "$setOnInsert": {"createdAt": now}}

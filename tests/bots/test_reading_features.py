@@ -15,8 +15,8 @@ def window(gaps, seconds, widest=None):
     widest = widest or len(seconds)
     room = np.full(widest - len(seconds), np.nan)
     at = START + np.cumsum(gaps)
-    laid_out = [np.concatenate([np.asarray(one, float), room])[None] for one in (at, seconds, gaps)]
-    return Windows(np.array([b"sx"], "S41"), np.array([len(seconds)]), *laid_out, np.array([0]))
+    begun, reading, gap = (np.concatenate([np.asarray(one, float), room])[None] for one in (at, seconds, gaps))
+    return Windows(np.array([b"sx"], "S41"), np.array([len(seconds)]), begun, reading, gap, np.array([0]))
 
 
 def features(gaps, seconds, widest=None):

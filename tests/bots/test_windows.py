@@ -24,10 +24,7 @@ def batch(*rows):
 
 def cut(whole, *places):
     edges = [0, *places, len(whole["at"])]
-    return [
-        {name: column[first:last] for name, column in whole.items()}
-        for first, last in pairwise(edges)
-    ]
+    return [{name: column[first:last] for name, column in whole.items()} for first, last in pairwise(edges)]
 
 
 def rows(found):

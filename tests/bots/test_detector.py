@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+
+from functions.bots.detector import SAYS, Detector, Likeness
+from functions.bots.judging import likeness
+from functions.bots.reading_features import FEATURES
+from shared.artifacts import Artifact, Manifest
+from shared.artifacts.snapshots import packed, unpacked
+from shared.errors import StaleModel
+from tests.bots.conftest import NOON
+
+NAMES = FEATURES.names
+K = len(NAMES)
+
+
+def artifact(model):
+    return Artifact(Manifest("bots", "credentials", "v1", NOON, (NOON, NOON), NAMES, FEATURES.fingerprint), model)
+
+
+@pytest.fixture
+def bots():
+    """(40, k) features of bots: about 1 each, more or less, together and apart."""
+    rng = np.random.default_rng(5)
+    return np.maximum(1 + 0.2 * rng.normal(size=(40, 1)) + 0.1 * rng.normal(size=(40, K)), 0.01)
+
+
+@pytest.fixture
+def learnt(bots) -> Likeness:
+    return likeness(bots, 0.99)
+
+
+@pytest.fixture
+def detector(learnt, bots):
+    people = np.stack([np.full(K, 2.0), np.full(K, 3.0), np.full(K, 4.0)])
+    limit = np.array([0.5])
+    return Detector(learnt, np.array([-1.5]), np.array([5.0]), limit, people, np.median(bots, axis=0))
+
+
+def test_bots_are_near_and_others_are_far(learnt, bots):
+    assert np.median(learnt.distances(bots)) < 10
+    assert learnt.distances(bots + 1).min() > learnt.distances(bots).max()
+
+
+def test_the_score_falls_with_the_distance_and_lies_between_0_and_1(detector, bots):
+    scores = detector.scores(np.linspace(bots.min(), 30, 50)[:, None] * np.ones(K))
+
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert detector.scores(bots).min() > detector.scores(bots + 2).max()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_is_cleared_for_being_more_regular_than_a_bot(learnt, name):
+    usual = np.expm1(learnt.centre)
+    rises = FEATURES.rises[NAMES.index(name)]
+    extreme = usual.copy()
+    extreme[NAMES.index(name)] = {-1: 0.0, 0: usual[NAMES.index(name)], 1: 1e6}[rises]
+
+    assert learnt.distances(extreme[None])[0] == pytest.approx(learnt.distances(usual[None])[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_faking_a_single_feature_does_not_help(learnt, bots, name):
+    faked = np.median(bots, axis=0)[None].copy()
+    faked[0, NAMES.index(name)] = 1e4 if FEATURES.rises[NAMES.index(name)] <= 0 else 0.0
+
+    assert learnt.distances(faked)[0] <= np.quantile(learnt.distances(bots), 0.95)
+
+
+def test_faking_everything_does(learnt, bots):
+    assert learnt.distances(np.full((1, K), 10.0))[0] > 10 * learnt.distances(bots).max()
+
+
+def test_a_constant_feature_of_bots_does_no_harm(bots):
+    bots[:, 3] = 0.7
+
+    learnt = likeness(bots, 0.99)
+
+    assert np.isfinite(learnt.distances(bots)).all()
+    assert np.linalg.eigvalsh(learnt.precision).min() > 0
+
+
+def test_bots_that_are_all_the_same_are_still_told_from_others(bots):
+    learnt = likeness(np.repeat(bots[:1], 20, axis=0), 0.99)
+
+    assert learnt.distances(bots[:1])[0] < learnt.distances(bots[:1] + 5)[0] < np.inf
+
+
+def test_reasons_are_what_sets_somebody_apart_from_people_the_clearest_first(detector):
+    own = np.full(K, 3.0)
+    own[NAMES.index("pauseRatio")] = 0.5
+    own[NAMES.index("postReadingTimeTail")] = 1.5
+
+    found = detector.reasons(own)
+
+    assert [(one["feature"], one["value"], one["people"]) for one in found] == [
+        ("pauseRatio", 0.5, [2.0, 4.0]),
+        ("postReadingTimeTail", 1.5, [2.0, 4.0]),
+    ]
+    assert [one["says"] for one in found] == [SAYS["pauseRatio"], SAYS["postReadingTimeTail"]]
+
+
+def test_every_feature_has_words_for_a_reviewer():
+    assert SAYS.keys() == set(NAMES)
+
+
+def test_a_detector_comes_back_as_it_was_kept(detector, bots):
+    again = Detector.read(artifact(detector.to_bytes()))
+
+    assert again.scores(bots).tolist() == detector.scores(bots).tolist()
+    assert again.limit == detector.limit
+    assert again.to_bytes() == detector.to_bytes()
+
+
+@pytest.mark.parametrize("name", ["precision", "centre", "threshold", "people"])
+@pytest.mark.parametrize("what", ["missing", "another shape", "not finite"])
+def test_arrays_that_are_no_detectors_are_refused(detector, name, what):
+    arrays = dict(unpacked(detector.to_bytes()))
+    if what == "missing":
+        del arrays[name]
+    else:
+        arrays[name] = arrays[name][:0] if what == "another shape" else arrays[name] * np.nan
+
+    with pytest.raises(StaleModel, match=name):
+        Detector.read(artifact(packed(arrays)))
+
+
+def test_what_is_no_npz_is_refused():
+    with pytest.raises(StaleModel):
+        Detector.read(artifact(b"\x80\x04cos\nsystem\n"))

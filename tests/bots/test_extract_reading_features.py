@@ -1,0 +1,300 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import numpy as np
+import pytest
+from bson import ObjectId
+
+from functions.bots.reading_features import FEATURES
+from shared.config import Exposures
+from shared.store import Store, connect, schema
+from tests.bots.conftest import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    QUICK,
+    extract,
+    judge,
+    like_a_bot,
+    like_a_person,
+    read,
+    readings,
+)
+from tests.conftest import Databases
+from tests.factories import an_id, reading
+
+FIVE = 5 * MINUTE
+
+
+def rows(store, *who):
+    """Every window, by whom, with its features."""
+    wanted = {"seenCredential": {"$in": [an_id(one) for one in who]}} if who else {}
+    return list(store.analytics.credentialfeatures.find(wanted).sort([("seenCredential", 1), ("lastSeenAt", 1)]))
+
+
+def newest(store, who):
+    return rows(store, who)[-1]
+
+
+def test_the_latest_readings_of_a_credential_become_features(store):
+    rng = np.random.default_rng(1)
+    read(store, "ann", *like_a_person(rng))
+
+    report = extract(store)
+
+    assert report.as_dict() == {"read": 60, "written": 1, "credentials": 1}
+    [row] = rows(store)
+    seen = [one["seenAt"] for one in store.app.feeditems.find().sort("seenAt", 1)]
+    assert (row["seenCredential"], row["count"]) == (an_id("ann"), 60)
+    assert (row["firstSeenAt"], row["lastSeenAt"], row["precededAt"]) == (seen[-60], seen[-1], seen[-61])
+    assert row.keys() >= set(FEATURES.names)
+    assert (row["createdAt"], row["updatedAt"], row["expiresAt"]) == (NOON, NOON, NOON + QUICK.kept)
+    assert row["current"] is True
+
+
+def test_the_same_moment_again_changes_nothing(store, snapshot):
+    rng = np.random.default_rng(1)
+    read(store, "ann", *like_a_person(rng))
+    extract(store)
+    before = snapshot()
+
+    extract(store)
+
+    assert snapshot() == before
+
+
+def test_without_exposures_there_is_nothing_to_do(store):
+    assert extract(store).as_dict() == {"read": 0, "written": 0}
+
+
+def test_who_has_read_too_little_is_not_described_and_fewer_than_the_limit_are_enough(store):
+    rng = np.random.default_rng(1)
+    read(store, "few", *like_a_person(rng, 40))  # the first one has none before it
+    read(store, "enough", *like_a_person(rng, 41))
+
+    extract(store)
+
+    assert [(row["seenCredential"], row["count"]) for row in rows(store)] == [(an_id("enough"), 40)]
+
+
+def test_only_those_who_have_something_new_are_looked_at_again(store):
+    rng = np.random.default_rng(1)
+    for one in ("ann", "bob"):
+        read(store, one, *like_a_person(rng), until=NOON - HOUR)
+    extract(store)
+    read(store, "bob", [1] * 5, [2] * 5, until=NOON + 2 * FIVE)
+
+    report = extract(store, now=NOON + 2 * FIVE)
+
+    assert report.as_dict() == {"read": 60, "written": 2, "credentials": 1}
+    assert len(rows(store, "ann")) == 1
+    old, new = rows(store, "bob")
+    assert new["lastSeenAt"] == NOON + 9 * MINUTE
+    assert (old.get("current"), old["expiresAt"]) == (None, NOON + 2 * FIVE + QUICK.superseded)
+    assert (new["current"], new["expiresAt"]) == (True, NOON + 2 * FIVE + QUICK.kept)
+
+
+def test_a_full_window_is_all_that_is_read_of_a_long_history(store):
+    rng = np.random.default_rng(1)
+    read(store, "ann", *like_a_person(rng, 3_000))
+    extract(store)
+    read(store, "ann", [1] * 2, [2] * 2, until=NOON + FIVE)
+    store.app.command("profile", 2)
+
+    extract(store, now=NOON + FIVE)
+
+    store.app.command("profile", 0)
+    looked = [one["keysExamined"] for one in store.app["system.profile"].find({"ns": f"{store.app.name}.feeditems"})]
+    assert looked
+    assert max(looked) < 100
+    store.app["system.profile"].drop()
+
+
+def described(store):
+    """What the newest windows say, but for when they were made."""
+    told = ("seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count", *FEATURES.names)
+    return sorted(
+        (tuple(row[name] for name in told) for row in rows(store) if row.get("current")), key=lambda row: str(row[0])
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_run_by_run_it_comes_to_what_one_run_over_everything_says(store, databases: Databases, client, chosen, seed):
+    """Late ends, late exposures, missing ends, clocks that jump, several credentials, in any order."""
+    rng = np.random.default_rng(seed)
+    whole = []
+    for who in range(8):
+        gaps, seconds = (like_a_bot if who % 2 else like_a_person)(rng, int(rng.integers(50, 160)))
+        for one in readings(f"c{who}", gaps, seconds, until=NOON - HOUR * rng.random()):
+            if rng.random() < 0.05:
+                del one["offScreenAt"]
+            elif rng.random() < 0.05:
+                one["offScreenAt"] = one["seenAt"] - timedelta(seconds=3)
+            whole.append(one)
+    rng.shuffle(whole)
+    steps = np.array_split(np.arange(len(whole)), 6)
+    for number, step in enumerate(steps):
+        at = NOON + number * FIVE
+        for row in step:
+            late = rng.random() < 0.1 and number < len(steps) - 1
+            one = {name: value for name, value in whole[row].items() if not (late and name == "offScreenAt")}
+            store.app.feeditems.insert_one(one | {"updatedAt": at - MINUTE})
+        open_ones = [whole[row] for row in (steps[number - 1] if number else [])]
+        for one in open_ones:  # what was reported late
+            if "offScreenAt" in one:
+                told = {"$set": {"offScreenAt": one["offScreenAt"], "updatedAt": at - MINUTE}}
+                store.app.feeditems.update_one({"_id": one["_id"], "offScreenAt": {"$exists": False}}, told)
+        extract(store, now=at)
+    found = described(store)
+
+    store.analytics.credentialfeatures.delete_many({})
+    store.analytics.watermarks.delete_many({})
+    extract(store, now=NOON + 5 * FIVE)
+
+    assert len(found) == 8
+    assert found == described(store)
+
+
+STRANGE: dict[str, Any] = {
+    "constant": ([4.0] * 70, [2.0] * 70),
+    "zero": ([1.0] * 70, [0.0] * 70),
+    "never ends": ([5.0] * 70, [None] * 70),
+    "ends before it begins": ([5.0] * 70, [-3.0] * 70),
+    "all at one moment": ([0.0] * 70, [1.0] * 70),
+    "left for years": ([5.0] * 70, [1e8] * 70),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_strange_credential_never_stops_the_others(store, strange):
+    rng = np.random.default_rng(1)
+    gaps, seconds = STRANGE[strange]
+    starts = NOON - HOUR + np.cumsum(gaps) * timedelta(seconds=1)
+    made = [reading("odd", at=at, seconds=s, _id=ObjectId()) for at, s in zip(starts.tolist(), seconds, strict=True)]
+    store.app.feeditems.insert_many(made)
+    read(store, "ann", *like_a_person(rng))
+
+    extract(store)
+
+    assert len(rows(store, "ann")) == 1
+    for row in rows(store, "odd"):
+        assert all(np.isfinite(row[name]) and row[name] >= 0 for name in FEATURES.names)
+    assert bool(rows(store, "odd")) == (strange not in ("never ends", "ends before it begins"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"seenCredential": None},
+        {"seenCredential": 7},
+        {"seenCredential": {"$ne": None}},
+        {"seenCredential": [an_id("ann")]},
+        {"seenCredential": "x" * 500},
+        {"seenCredential": ""},
+        {"seenAt": "yesterday"},
+        {"seenAt": None},
+        {"offScreenAt": 17},
+        {"offScreenAt": float("nan")},
+    ],
+    ids=str,
+)
+def test_exposures_of_the_wrong_types_are_left_out(store, fields):
+    rng = np.random.default_rng(1)
+    made = readings("odd", *like_a_person(rng))
+    store.app.feeditems.insert_many([one | fields for one in made])
+    read(store, "ann", *like_a_person(rng))
+
+    extract(store)
+    extract(store, now=NOON + FIVE)
+
+    assert [row["seenCredential"] for row in rows(store)] == [an_id("ann")]
+
+
+def test_clocks_an_hour_ahead_count_and_others_do_not(store):
+    rng = np.random.default_rng(1)
+    gaps, seconds = like_a_bot(rng)
+    read(store, "ahead", gaps, seconds, until=NOON + 59 * MINUTE)
+    store.app.feeditems.insert_many(
+        [
+            reading("ahead", at=NOON + 400 * DAY, seconds=5),
+            reading("ahead", at=NOON - 20_000 * DAY, seconds=5),
+        ]
+    )
+
+    extract(store)
+
+    [row] = rows(store, "ahead")
+    assert row["lastSeenAt"] == NOON + 58 * MINUTE
+    assert row["count"] == 60
+
+
+def test_what_a_person_has_judged_keeps_its_label_and_stays(store):
+    rng = np.random.default_rng(1)
+    read(store, "b1", *like_a_bot(rng))
+    extract(store)
+    judge(store, "b1", at=NOON + MINUTE)
+
+    extract(store, replace(QUICK, overlap=HOUR), now=NOON + FIVE)  # everything anew, the same window among it
+    read(store, "b1", [4] * 3, [2] * 3, until=NOON + 2 * FIVE)
+    extract(store, now=NOON + 2 * FIVE)
+
+    judged, new = rows(store, "b1")
+    assert (judged["verificationStatus"], "expiresAt" in judged, "current" in judged) == (True, False, False)
+    assert judged["updatedAt"] == NOON + FIVE
+    assert (new.get("verificationStatus"), new["current"]) == (None, True)
+
+
+def test_a_late_run_does_nothing(store):
+    rng = np.random.default_rng(1)
+    read(store, "ann", *like_a_person(rng))
+    extract(store, now=NOON + FIVE)
+
+    assert extract(store, now=NOON).as_dict() == {"read": 0, "written": 0, "skipped": "a later run is done"}
+
+
+def test_the_newer_fields_of_the_application_work_by_options_alone(store):
+    names = Exposures(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
+    newer = Store(store.client, store.app.name, store.analytics.name, names)
+    schema.apply(newer.app, newer.analytics, names)
+    rng = np.random.default_rng(1)
+    renamed = {"seenCredential": "seenUUID", "offScreenAt": "offViewAt"}
+    for who, uuid in (("ann", "8f1c2d3e-0000-4000-8000-0123456789ab"), ("bob", "ขวัญ-1")):
+        made = readings(who, *like_a_person(rng))
+        told = [{renamed.get(name, name): value for name, value in one.items()} | {"seenUUID": uuid} for one in made]
+        newer.app.feeditemv2s.insert_many(told)
+
+    extract(newer)
+    read_again = extract(newer, now=NOON + FIVE)
+
+    assert {row["seenCredential"] for row in rows(store)} == {"8f1c2d3e-0000-4000-8000-0123456789ab", "ขวัญ-1"}
+    assert read_again.details.get("credentials", 0) == 2, "their last exposures lie within the overlap"
+    newer.app.feeditemv2s.drop()
+
+
+def test_two_at_once_make_the_same_as_one(store, chosen):
+    rng = np.random.default_rng(1)
+    for who in range(40):
+        read(store, f"c{who}", *like_a_person(rng))
+    start, stores = Barrier(2), [connect(chosen) for _ in range(2)]
+
+    def work(own):
+        start.wait()
+        return extract(own)
+
+    with ThreadPoolExecutor(2) as threads:
+        reports = list(threads.map(work, stores))
+    for own in stores:
+        own.client.close()
+    together = [{name: value for name, value in row.items() if name != "_id"} for row in rows(store)]
+
+    store.analytics.credentialfeatures.delete_many({})
+    store.analytics.watermarks.delete_many({})
+    extract(store)
+
+    assert [report.details["credentials"] for report in reports] == [40, 40]
+    assert together == [{name: value for name, value in row.items() if name != "_id"} for row in rows(store)]
+    assert len(together) == 40

@@ -15,13 +15,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import answers, changes, language, ranking, table, topics
+from benchmarks import answers, bots, changes, language, ranking, readings, table, topics
+from benchmarks.bots import Caught, ToldApart
 from benchmarks.changes import Reaction
 from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
 from benchmarks.language import Accuracy
 from benchmarks.places import NOW, Place, Tell, load_average, machine, open_place
 from benchmarks.quality import Judgement, judge, mean_ratios
+from benchmarks.readings import Extracted
 from benchmarks.swaps import Seen, under_readers
 from benchmarks.topics import Results as TopicResults
 from local.mongod import mongo_server
@@ -30,7 +32,7 @@ from shared.errors import AppError
 
 RESULTS = Path(__file__).parent / "results"
 STEMS = tuple(job.stem for job in JOBS)
-PARTS = (*STEMS, "swaps", "quality", "members", "answers", "changes", "language", "topics")
+PARTS = (*STEMS, "swaps", "quality", "members", "answers", "bots", "readings", "changes", "language", "topics")
 RUN_ONCE = ("L",)  # too large to repeat, and without floors
 NO_QUALITY = ("L",)
 
@@ -52,6 +54,9 @@ class Results:
     quality: list[Judgement] = field(default_factory=list)
     members: list[ranking.Standing] = field(default_factory=list)
     answers: list[Reaction] = field(default_factory=list)
+    bots: list[ToldApart] = field(default_factory=list)
+    caught: list[Caught] = field(default_factory=list)
+    readings: list[Extracted] = field(default_factory=list)
     changes: list[Reaction] = field(default_factory=list)
     language: list[Accuracy] = field(default_factory=list)
     topics: TopicResults | None = None
@@ -65,8 +70,9 @@ class Results:
         of_texts += self.topics.figures() if self.topics else []
         of_changes = [one.figure for one in self.changes]
         of_members = list(ranking.figures(self.members).values()) + [one.figure for one in self.answers]
+        of_bots = [*bots.figures(self.bots).values(), *(one.peak for one in self.readings)]
         of_quality = list(mean_ratios(self.quality).values())
-        return of_jobs + of_swaps + of_quality + of_members + of_changes + of_texts
+        return of_jobs + of_swaps + of_quality + of_members + of_bots + of_changes + of_texts
 
     def sheets(self) -> list[table.Sheet]:
         """One table per part that was measured."""
@@ -83,6 +89,10 @@ class Results:
             found += ranking.sheets(self.members)
         if self.answers:
             found.append(answers.sheet_of(self.answers))
+        if self.bots:
+            found += bots.sheets(self.bots, self.caught)
+        if self.readings:
+            found.append(readings.sheet_of(self.readings))
         if self.changes:
             found.append(changes.sheet_of(self.changes))
         if self.language:
@@ -145,6 +155,8 @@ def bench(
             with open_place(uri, "XS", chosen_seeds[0], tell) as place:
                 results.swaps = under_readers(place, tell)
                 console.print(f"swaps: {results.swaps.counts} {results.swaps.errors}", highlight=False)
+        if "readings" in chosen:
+            results.readings = readings.measure(uri, tell)
         if "changes" in chosen:
             results.changes = changes.measure(uri, tell)
         if "language" in chosen:
@@ -177,10 +189,10 @@ def measure_size(
     """All that is measured on networks of one size; quality first, since the jobs' changes come after it."""
     judged = "quality" in chosen and size not in NO_QUALITY
     ranked, answered = "members" in chosen and size not in NO_QUALITY, "answers" in chosen and size == "M"
-    stems = chosen & set(STEMS)
+    caught, stems = "bots" in chosen and size == "M", chosen & set(STEMS)
     for number, seed in enumerate(seeds):
         measured, asked = stems and number == 0, answered and number == 0
-        if not (judged or measured or ranked or asked):
+        if not (judged or measured or ranked or asked or caught):
             continue
         with open_place(uri, size, seed, tell) as place:
             if judged:
@@ -190,6 +202,11 @@ def measure_size(
                     results.quality.append(one)
                     console.print(f"{size} seed {seed}, {one.protocol}: {one.ratio.told}", highlight=False)
                 console.print(f"{size} seed {seed}: {trained.report}", highlight=False)
+            if caught:
+                told_apart, flagged = bots.judge(place, tell)
+                results.bots += told_apart
+                results.caught.append(flagged)
+                console.print(f"{size} seed {seed}, bots: {told_apart[0]}", highlight=False)
             if ranked or asked:
                 place.add_text()
                 ranking.train(place, NOW, tell)

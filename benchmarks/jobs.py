@@ -14,7 +14,7 @@ import numpy as np
 from bson import ObjectId
 
 from benchmarks.floors import LIMITS, Figure, Limits
-from benchmarks.places import NOW, Place, Tell, load_average, server_cpu_seconds
+from benchmarks.places import NOW, Place, Tell, load_average, review_anew, server_cpu_seconds
 from shared.errors import Refused
 from shared.store import schema
 
@@ -114,18 +114,37 @@ def act_of_some(place: Place, at: datetime, rng: np.random.Generator) -> None:
     engagements.insert_many(acts, ordered=False)
 
 
+def read_on(place: Place, at: datetime, rng: np.random.Generator) -> None:
+    """1 % of the credentials that can be described read ten posts more."""
+    exposures = place.store.app[schema.FEED_ITEMS.name]
+    people = sorted(place.store.analytics[schema.CREDENTIAL_FEATURES.name].distinct("seenCredential"))
+    for number in rng.choice(len(people), max(round(len(people) * CHANGED_RATIO), 1), replace=False).tolist():
+        latest = list(exposures.find({"seenCredential": people[number]}).sort("seenAt", -1).limit(10))
+        for row, one in enumerate(latest):
+            seen_at = _before(at) - timedelta(seconds=10 * row)
+            one.update(_id=ObjectId(), seenAt=seen_at, updatedAt=seen_at, createdAt=seen_at)
+            one["offScreenAt"] = seen_at + timedelta(seconds=float(rng.lognormal(1, 1)))
+        exposures.insert_many(latest)
+
+
 MODELS = (schema.COUNTRY_ARTIFACTS, schema.GLOBAL_ARTIFACTS, schema.ARTIFACT_VERSIONS)
 TRAIN = Job("coldstart", "train_coldstart", MODELS)
 MEMBERS = Job("feed", "train_members", (schema.MEMBER_ARTIFACTS,))
 PERSONAL = Job("feed", "plan_personal_training", (schema.ACCOUNT_ARTIFACTS,), act_of_some)
 GUEST_FEED = Job("coldstart", "build_guest_feed", (schema.GUEST_FEED,))
 CATALOGUE = Job("feed", "refresh_catalogue", (schema.SNAPSHOTS,))
+EXTRACT = Job("bots", "extract_reading_features", (schema.CREDENTIAL_FEATURES,), read_on)
+DETECTOR = Job("bots", "train_bot_detector", (schema.BOT_ARTIFACTS, schema.ARTIFACT_VERSIONS))
+FLAG = Job("bots", "flag_suspects", (schema.SUSPECTS,))
 JOBS = (
     TRAIN,
     CATALOGUE,
     MEMBERS,
     PERSONAL,
     GUEST_FEED,
+    EXTRACT,
+    DETECTOR,
+    FLAG,
     Job("stats", "refresh_content_stats", (schema.CONTENT_STATS,), change_posts),
     Job("stats", "refresh_creator_stats", (schema.CREATOR_STATS,), change_posts),
     Job("stats", "refresh_hashtag_stats", (schema.HASHTAG_STATS,), change_posts),
@@ -144,6 +163,11 @@ def measure(place: Place, chosen: set[str], runs: int, tell: Tell) -> Iterator[M
         if job.stem == "plan_personal_training" and "train_members" not in chosen:
             tell(f"{place.size}: train_members, which train_personal needs")
             from_nothing(place, MEMBERS, due)
+        if job is DETECTOR or (job is FLAG and DETECTOR.stem not in chosen):
+            tell(f"{place.size}: what reviewers have said, which {job.stem} needs")
+            review_anew(place, due)
+        if job is FLAG and DETECTOR.stem not in chosen:
+            from_nothing(place, DETECTOR, due)
         if job.stem == "refresh_engagement_stats":
             place.add_text()
         first = []

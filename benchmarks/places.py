@@ -11,7 +11,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from local.world import SIZES, World, build_world, truth_documents, write_world
+from functions.bots import extract_reading_features, sweep_verdicts
+from local.world import SIZES, World, build_world, documents, truth_documents, write_world
 from local.world.ids import Identities
 from shared.config import HERE, Settings, load
 from shared.store import Store, connect, schema
@@ -77,6 +78,22 @@ def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
         for database in (store.app, store.analytics, truth):
             store.client.drop_database(database)
         store.client.close()
+
+
+def review_anew(place: Place, due: datetime) -> None:
+    """Features of everybody, labelled by the verdicts that the network was drawn with; nothing else of bots."""
+    store, options = place.store, place.settings.options.bots
+    ours = (schema.SUSPECTS, schema.CREDENTIAL_FEATURES, schema.BOT_ARTIFACTS)
+    for collection in ours:
+        database = store.app if collection.database == "app" else store.analytics
+        database.drop_collection(collection.name)
+    store.analytics[schema.ARTIFACT_VERSIONS.name].delete_many({"family": "bots"})
+    store.analytics[schema.WATERMARKS.name].delete_one({"_id": extract_reading_features.NAME})
+    schema.apply(store.app, store.analytics)
+    rows = documents.suspicious_credentials(place.world, Identities(place.world))
+    store.app[schema.SUSPECTS.name].insert_many(rows)
+    extract_reading_features.run(store, options, now=due)
+    sweep_verdicts.run(store, options, now=due)
 
 
 def machine(store_uri: str) -> Document:

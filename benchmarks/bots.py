@@ -202,8 +202,8 @@ def sheets(found: Sequence[ToldApart], caught: Sequence[Caught]) -> list[Sheet]:
     columns = ("method", "ROC AUC", "average precision", f"recall at precision {PRECISION}", "floor", "met")
     note = (
         "World M, hard bots, on those whom nobody has judged; mean over the seeds (least to most); floors: the worst. "
-        "All learn from the same verdicts, the supervised ones from people too: where many people are judged, they win, "
-        "and with the contract's four features alone a random forest is far ahead of ours. pyod's ECOD weighs those whom "
+        "All learn from the same verdicts, the supervised ones from people too: where many people are judged, they are "
+        "ahead, and on the contract's four features a random forest is far ahead. pyod's ECOD weighs those whom "
         "it scores together with those whom it has learnt from, so it finds the rarer kind, and that is the bots."
     )
     of_threshold = [

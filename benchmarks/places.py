@@ -21,6 +21,8 @@ Document = dict[str, Any]
 Tell = Callable[[str], None]
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)  # every network is drawn around this moment
+# The server ages documents out by its own clock, for which that moment is long past [hours].
+NOTHING_EXPIRES = '{"bots": {"kept": 900000, "superseded": 900000}}'
 KEY = "a signing key of the benchmarks, and of nothing else"
 
 
@@ -58,7 +60,7 @@ class Place:
 def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
     """Write a network with every index of the schema; its databases are dropped on exit."""
     environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{size}-{seed}-", "ARTIFACT_KEYS": KEY}
-    environment |= {"TRAINING_QUEUE": HERE}
+    environment |= {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES}
     settings = load(environment)
     store = connect(settings)
     truth = store.client[f"{environment['DB_PREFIX']}eval-db"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.floors import Figure
 from benchmarks.jobs import Job, Run, run
-from benchmarks.places import KEY, NOW, Place, Tell
+from benchmarks.places import KEY, NOTHING_EXPIRES, NOW, Place, Tell
 from benchmarks.table import Sheet
 from local.world import SIZES, build_world
 from shared.config import load
@@ -68,6 +68,7 @@ def sheet_of(found: list[Extracted]) -> Sheet:
 
 def _extracted(uri: str, credentials: int, tell: Tell) -> Extracted:
     environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-readings-{credentials}-", "ARTIFACT_KEYS": KEY}
+    environment |= {"FEEDKEEPER_OPTIONS": NOTHING_EXPIRES}
     settings = load(environment)
     store = connect(settings)
     try:

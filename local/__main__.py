@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from pymongo.errors import PyMongoError
 
@@ -146,9 +145,9 @@ def review(context: typer.Context) -> None:
         console.print(f"[bold]{one.credential}[/]  score {one.score:.3f}  readings of {since}", highlight=False)
         for line in show.reasons_of(one):
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-        said = typer.prompt(
-            "  [b]ot, [p]erson, [s]kip or [q]uit", type=click.Choice(["b", "p", "s", "q"]), show_choices=False
-        )
+        said = ""
+        while said not in ("b", "p", "s", "q"):
+            said = typer.prompt("  [b]ot, [p]erson, [s]kip or [q]uit").strip().lower()
         if said == "q":
             left.append(True)
         return {"b": True, "p": False}.get(said)

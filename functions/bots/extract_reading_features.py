@@ -27,10 +27,11 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     period = store.watermarks.period(NAME, options, now=now)
     if period.late:
         return Report.late()
-    reports = [Report()]
+    erased = store.erasures.credentials()
+    reports = [Report(removed=store.credential_features.forget(erased))]
     for batches in exposures(store, options, period.since, now):
         for group in windows(batches, options.limit, options.least_readings):
-            rows = rows_of(group)
+            rows = [row for row in rows_of(group) if row[0].credential not in erased]
             written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
             reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
     store.watermarks.advance(NAME, options, period, now=now)

@@ -37,7 +37,8 @@ class Judged:
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
         latest = np.zeros(len(ids), bool)
         latest[np.unique(columns["credential"], return_index=True)[1]] = True  # the first, of the latest verdict
-        rows = np.flatnonzero(latest & np.isfinite(features).all(axis=1) & (columns["credential"] != b""))
+        sound = np.flatnonzero(latest & np.isfinite(features).all(axis=1) & (columns["credential"] != b""))
+        rows = sound[np.argsort(columns["credential"][sound])]  # in whatever order they were judged
         bot = np.array(verdicts, bool) == options.verdict(bot=True)
         return cls([ids[row] for row in rows.tolist()], features[rows], bot[rows], columns["at"][rows])
 

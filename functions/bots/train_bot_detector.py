@@ -20,12 +20,15 @@ from shared.store import Store
 
 NAME: Final = "train_bot_detector"
 
+COIN: Final = 0.5  # ROC AUC of what tells nobody apart
+
 Floats = NDArray[np.float64]
 Metrics = Mapping[str, Any]
 
 
 def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Report:
-    """Train when a label, an option or the features changed, and make live what is not worse than what is live.
+    """Train when a label, an option or the features changed, and make live what tells bots from people, no worse
+    than what is live.
 
     Safe to repeat: the same labels give the same detector. With too few bots or people among them nothing is trained,
     and the report says what is missing.
@@ -43,7 +46,9 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
 
         detector, metrics, unseen = learn(judged, options)
         beside = beside_live(live, unseen, judged)
-        better = beside.get("auc_difference", 0.0) >= -options.margin * beside.get("auc_error", 0.0)
+        better = metrics["ours"]["roc_auc"] > COIN and (
+            beside.get("auc_difference", 0.0) >= -options.margin * beside.get("auc_error", 0.0)
+        )
         if better:
             also = {
                 "dataset": judged.ids,

@@ -1,4 +1,4 @@
-"""Forgetting an account: its model, its statistics, and its posts in feeds."""
+"""Forgetting an account: its model, its statistics, how it reads, and its posts in feeds."""
 
 from datetime import datetime
 
@@ -15,7 +15,8 @@ def run(store: Store, account: str, *, now: datetime) -> Report:
     documents; the catalogue of posts is made again within minutes, and without what is no longer published.
     """
     key = ObjectId(account)
-    store.erasures.note(key, now=now)  # first, so that what is in a queue finds it
     users = store.accounts.users_of(key)
-    removed = store.erasures.erase(key, users, store.erasures.posts_of(users))
+    credentials = store.erasures.credentials_of(key, users)
+    store.erasures.note(key, credentials, now=now)  # first, so that what is in a queue finds it
+    removed = store.erasures.erase(key, users, store.erasures.posts_of(users), credentials)
     return Report(removed=sum(removed.values()), details=removed)

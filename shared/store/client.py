@@ -86,7 +86,7 @@ class Store:
 
     @cached_property
     def erasures(self) -> Erasures:
-        return Erasures(self.app, self.analytics)
+        return Erasures(self.app, self.analytics, self._names)
 
     @cached_property
     def feed_performances(self) -> FeedPerformances:

@@ -48,13 +48,12 @@ def read_batches(
     collection: Collection[dict[str, Any]],
     pipeline: list[dict[str, Any]],
     fields: Mapping[str, tuple[Kind, Any]],
-    **options: Any,
 ) -> Iterator[Columns]:
-    """The same part by part, so that no more than one of them is in memory; `options` are the aggregation's."""
+    """The same part by part, so that no more than one of them is in memory."""
     layout = _layout(fields)
     shown = {name: _fixed(kind, expression) for name, (kind, expression) in fields.items()}
     stages = [*pipeline, {"$project": {"_id": 0} | shown}]
-    batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True, **options)
+    batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True)
     for batch in batches:
         if batch:
             raw = memoryview(batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say

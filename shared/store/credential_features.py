@@ -102,6 +102,13 @@ class CredentialFeatures:
             writes.append(UpdateMany(window.earlier, ends))
         return upsert_all(self._features, writes)
 
+    def forget(self, credentials: Iterable[Credential]) -> int:
+        """Delete everything of these; returns how many documents."""
+        return sum(
+            self._features.delete_many({"seenCredential": {"$in": some}}).deleted_count
+            for some in in_batches(credentials)
+        )
+
     def unjudged(self, features: Sequence[str]) -> Columns:
         """The newest window of every credential that nobody has judged yet: credential (n,) keys, first and last (n,)
         [ms since 1970], and a column for each of the features, nan where it is not known."""

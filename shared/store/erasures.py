@@ -1,6 +1,7 @@
 """Everything that we derived of an account, gone; and a note that it is, so that nothing is derived again.
 
-For example: {_id: ObjectId of the account, erasedAt: …}, which ages out when no queue can hold the account any more.
+For example: {_id: ObjectId of the account, erasedAt: …, credentials: [ObjectId]}, which ages out when no queue can hold
+the account any more, and none of what its credentials read can count.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,20 +11,34 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.config import Exposures as Names
 from shared.store import schema
 from shared.store.contents import in_batches
 
 Document = dict[str, Any]
+Credential = ObjectId | str
 
 
 class Erasures:
-    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._app, self._analytics = app, analytics
+    def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
+        self._app, self._analytics, self._names = app, analytics, names
         self._notes = analytics[schema.ERASURES.name]
 
-    def note(self, account: ObjectId, *, now: datetime) -> None:
-        """From now on the account counts as erased."""
-        self._notes.update_one({"_id": account}, {"$set": {"erasedAt": now}}, upsert=True)
+    def note(self, account: ObjectId, credentials: Sequence[Credential], *, now: datetime) -> None:
+        """From now on the account counts as erased, and so do these credentials and those of an earlier note."""
+        update = {"$set": {"erasedAt": now}, "$addToSet": {"credentials": {"$each": list(credentials)}}}
+        self._notes.update_one({"_id": account}, update, upsert=True)
+
+    def credentials(self) -> set[Credential]:
+        """Those that are erased."""
+        return set(self._notes.distinct("credentials"))
+
+    def credentials_of(self, account: ObjectId, users: Sequence[ObjectId]) -> list[Credential]:
+        """By which an account and its users have seen anything, and the devices that the account names."""
+        field = self._names.credential
+        seen = self._app[self._names.collection].distinct(field, {"viewer": {"$in": [account, *users]}})
+        own = self._app[schema.ACCOUNTS.name].distinct("credentials.deviceUUID", {"_id": account})
+        return [one for one in {*seen, *own} if isinstance(one, ObjectId | str)]
 
     def among(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
         """Those of these accounts that are erased."""
@@ -36,9 +51,16 @@ class Erasures:
         found = self._app[schema.CONTENTS.name].find({"author.id": {"$in": list(users)}}, {"_id": 1})
         return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
 
-    def erase(self, account: ObjectId, users: Sequence[ObjectId], posts: Sequence[ObjectId]) -> dict[str, int]:
-        """Delete what was derived of an account, its users and their posts; returns how many documents, by
-        collection."""
+    def erase(
+        self,
+        account: ObjectId,
+        users: Sequence[ObjectId],
+        posts: Sequence[ObjectId],
+        credentials: Sequence[Credential],
+    ) -> dict[str, int]:
+        """Delete what was derived of an account, its users, their posts and its credentials; returns how many
+        documents, by collection."""
+        by: Document = {"seenCredential": {"$in": list(credentials)}}
         mine: Document = {"$in": list(users)}
         removed = {
             "mlArtifacts": self._delete(self._analytics, schema.ACCOUNT_ARTIFACTS, {"account": account}),
@@ -46,6 +68,8 @@ class Erasures:
             "userEngagementStats": self._delete(self._analytics, schema.ENGAGEMENT_STATS, {"userId": mine}),
             "creatorStats": self._delete(self._analytics, schema.CREATOR_STATS, {"_id": mine}),
             "contentStats": self._delete(self._analytics, schema.CONTENT_STATS, {"authorId": mine}),
+            "credentialfeatures": self._delete(self._analytics, schema.CREDENTIAL_FEATURES, by),
+            "suspiciouscredentials": self._delete(self._app, schema.SUSPECTS, by),
             "guestfeeditems": self._delete(
                 self._app, schema.GUEST_FEED, {"$or": [{"author": mine}, {"originalAuthor": mine}]}
             ),

@@ -85,7 +85,7 @@ class Exposures:
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${off_screen}"),
         }
-        yield from read_batches(self._exposures, stages, fields, hint=order)
+        yield from read_batches(self._exposures, stages, fields)
 
     def _fields(self) -> dict[str, tuple[Kind, Any]]:
         return {

@@ -16,7 +16,9 @@ from tests.factories import Document, an_id, reading
 
 NOON = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-QUICK = Bots(limit=60, least_readings=40)
+CENTURY = timedelta(days=36_500)
+# The server ages documents out by its own clock, for which noon is long past.
+QUICK = Bots(limit=60, least_readings=40, kept=CENTURY, superseded=CENTURY / 2)
 READINGS = 70  # of each
 
 

@@ -4,6 +4,7 @@ import json
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
 
 from functions.coldstart import build_guest_feed
@@ -17,6 +18,7 @@ from functions.stats import (
 )
 from shared.config import ContentStats, CreatorStats, EngagementStats, HashtagStats
 from shared.errors import BadEvent
+from tests.bots.conftest import extract, like_a_bot, readings, suspect
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, opened
 
@@ -119,3 +121,41 @@ def test_an_account_that_the_application_has_deleted_already_is_erased_too(netwo
 def test_only_an_id_is_erased(deployed, event):
     with pytest.raises(BadEvent, match="accountId"):
         handler(event, None)
+
+
+@pytest.fixture
+def readers(network):
+    """Ann and bob read by a credential each; both are described and ann waits for a verdict."""
+    store, rng = network.store, np.random.default_rng(1)
+    for who in ("ann", "bob"):
+        made = readings(f"device of {who}", *like_a_bot(rng))
+        store.app.feeditems.insert_many([one | {"viewer": an_id(f"account of {who}")} for one in made])
+    extract(store)
+    store.app.suspiciouscredentials.insert_one(suspect(store, "device of ann"))
+    return store
+
+
+def reading_of(store, who):
+    return [
+        database[name].count_documents({"seenCredential": an_id(f"device of {who}")})
+        for database, name in ((store.analytics, "credentialfeatures"), (store.app, "suspiciouscredentials"))
+    ]
+
+
+def test_how_an_account_reads_is_forgotten_and_not_described_again(network, readers):
+    erase_account.run(readers, ANN, now=NOON)
+
+    assert (reading_of(readers, "ann"), reading_of(readers, "bob")) == ([0, 0], [1, 0])
+    extract(readers, now=NOON + 25 * HOUR)  # everybody, while the application's own exposures are still there
+    assert (reading_of(readers, "ann"), reading_of(readers, "bob")) == ([0, 0], [1, 0])
+
+
+def test_what_a_run_wrote_that_had_begun_before_the_erasure_goes_with_the_next(network, readers):
+    row = readers.analytics.credentialfeatures.find_one({"seenCredential": an_id("device of ann")})
+    erase_account.run(readers, ANN, now=NOON)
+    readers.analytics.credentialfeatures.insert_one(row)
+
+    report = extract(readers, now=NOON + HOUR / 12)
+
+    assert report.removed == 1
+    assert reading_of(readers, "ann") == [0, 0]

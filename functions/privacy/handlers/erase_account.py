@@ -1,9 +1,10 @@
 """Forget an account.
 
 Trigger   on demand: {"accountId": ...}
-Reads     app.users, app.contents
+Reads     app.users, app.accounts, app.contents, app.feeditems
 Writes    analytics.erasures, analytics.mlArtifacts, analytics.artifactVersions, analytics.userEngagementStats,
-          analytics.creatorStats, analytics.contentStats, analytics.hashtagStats, app.guestfeeditems, app.contentinfo
+          analytics.creatorStats, analytics.contentStats, analytics.hashtagStats, analytics.credentialfeatures,
+          app.suspiciouscredentials, app.guestfeeditems, app.contentinfo
 """
 
 from functions.privacy import erase_account

@@ -1,0 +1,137 @@
+import io
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from local import __main__ as commands
+from local import show
+from local.changes import relaying
+from local.reviews import by_truth, detectors, review
+from shared.artifacts import Registry
+from shared.errors import Unavailable
+from shared.store.suspects import Suspect
+from tests.bots.conftest import NOON, Town, extract, is_bot, judge, like_a_bot, like_a_person, names, readings, train
+from tests.conftest import SIGNING_KEY
+from tests.factories import an_id
+
+ANN = Suspect(
+    an_id("ann"),
+    NOON,
+    NOON,
+    0.987,
+    [{"feature": "viewsPerHour", "value": 700, "people": [3.2, 10], "says": "hurries"}],
+    "v1",
+)
+
+
+@pytest.fixture
+def waiting(deployed, store):
+    """Three suspects whose features are known."""
+    rng = np.random.default_rng(1)
+    for name in ("b1", "b2", "p1"):
+        made = (like_a_bot if is_bot(name) else like_a_person)(rng)
+        store.app.feeditems.insert_many(readings(name, *made))
+    extract(store)
+    rows = store.analytics.credentialfeatures.find()
+    store.suspects.put(
+        [Suspect(row["seenCredential"], row["firstSeenAt"], row["lastSeenAt"], 0.9, [], "v1") for row in rows], now=NOON
+    )
+    return store
+
+
+def never():
+    """Nothing to check."""
+
+
+def printed(told, *what, width=100):
+    text = io.StringIO()
+    told(Console(file=text, width=width), *what)
+    return text.getvalue()
+
+
+def test_a_verdict_travels_by_the_relay_and_becomes_a_label(waiting):
+    with relaying(waiting, lambda run: None) as relay:
+        relay.await_start()
+        done = review(waiting, waiting.suspects.waiting(), lambda one: one.credential != an_id("p1"), relay.check)
+
+    assert (len(done.bots), len(done.people)) == (2, 1)
+    found = waiting.analytics.credentialfeatures.find({"verifiedAt": {"$exists": True}})
+    assert {row["seenCredential"]: row["verificationStatus"] for row in found} == {
+        an_id("b1"): True, an_id("b2"): True, an_id("p1"): False,
+    }  # fmt: skip
+    assert waiting.app.suspiciouscredentials.count_documents({}) == 0
+
+
+def test_what_a_reviewer_skips_stays(waiting):
+    done = review(waiting, waiting.suspects.waiting(), lambda one: None, never)
+
+    assert (list(done.bots), list(done.people)) == ([], [])
+    assert waiting.app.suspiciouscredentials.count_documents({"verificationStatus": {"$exists": False}}) == 3
+
+
+def test_a_verdict_that_nobody_takes_over_is_kept_and_said(waiting, monkeypatch):
+    monkeypatch.setattr("local.reviews.WITHIN_S", 0.05)
+
+    with pytest.raises(Unavailable, match="sweep_verdicts"):
+        review(waiting, waiting.suspects.waiting()[:1], lambda one: True, never)
+
+    assert waiting.app.suspiciouscredentials.count_documents({"verificationStatus": True}) == 1
+
+
+def test_a_person_reviews_at_the_terminal(waiting, monkeypatch):
+    monkeypatch.setattr(commands, "workspace", lambda home: nullcontext(waiting))
+    answers = "x\nb\ns\nq\n"  # no answer at all, a bot, one for later, and enough
+
+    done = CliRunner().invoke(commands.app, ["review"], input=answers)
+
+    assert done.exit_code == 0, done.output
+    assert "1 of 3 suspects judged" in done.output
+    assert done.output.count("score 0.900") == 3
+    assert waiting.analytics.credentialfeatures.count_documents({"verificationStatus": True}) == 1
+    assert len(waiting.suspects.waiting()) == 2
+
+
+def test_the_demo_network_knows_its_bots(store, databases):
+    databases.truth.truth_credentials.insert_many(
+        [{"seenCredential": an_id("ann"), "isBot": True}, {"seenCredential": an_id("bob"), "isBot": False}]
+    )
+
+    decide = by_truth(store)
+
+    assert decide(ANN) is True
+    assert decide(Suspect(an_id("bob"), NOON, NOON, 0.9, [], "v1")) is False
+
+
+def test_suspects_are_shown_with_what_speaks_against_them():
+    text = printed(show.suspects, "1 suspect", [ANN, Suspect(an_id("bob"), NOON, NOON, 0.1, [], "v1", sampled=True)])
+
+    assert "0.987" in text
+    assert str(an_id("ann")) in text
+    assert "hurries: 700, people 3.2 to 10" in text
+    assert "drawn by lot, below the threshold" in text
+
+
+def test_detectors_are_shown_beside_the_one_before_and_others(store):
+    town = Town(store, Registry(store.analytics, [SIGNING_KEY.encode()]), names(12, 14))
+    rng = np.random.default_rng(3)
+    for name in town.judged:
+        store.app.feeditems.insert_many(readings(name, *(like_a_bot if is_bot(name) else like_a_person)(rng)))
+    extract(store)
+    judge(store, *town.judged)
+    train(town)
+
+    text = printed(show.detector_report, detectors(store))
+
+    assert [name in text for name in ("now", "isolation forest", "ECOD", "supervised")] == [True] * 4
+    assert "before" not in text
+    rows = {
+        line.split("  ")[1].strip(): line.split()
+        for line in text.splitlines()
+        if line.startswith("  ") and "  " in line
+    }
+    assert rows["judged bots"][2] == "12"
+    assert rows["judged people"][2] == "14"
+    assert printed(show.detector_report, [])

@@ -8,7 +8,19 @@ from bson import Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from shared.clock import epoch_ms
-from shared.store.columns import NO_ID, Kind, distinct, id_array, id_keys, known, object_ids, positions, read_columns
+from shared.store.columns import (
+    NO_ID,
+    Kind,
+    as_stored,
+    distinct,
+    id_array,
+    id_keys,
+    known,
+    object_ids,
+    positions,
+    read_batches,
+    read_columns,
+)  # fmt: skip
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
 AN_ID = ObjectId(b"an object id")
@@ -52,6 +64,33 @@ def test_columns_say_what_documents_say_and_are_neutral_about_the_rest(store, ki
     found = object_ids(read) if kind == "id" else read.tolist()
     expected = [neutral_or(kind, value) for value in [*JUNK, None]]
     assert found == pytest.approx(expected, nan_ok=True) if kind == "number" else found == expected
+
+
+LONG = "ก" * 14  # 42 bytes, one too many for a key
+KEYS: list[Any] = [AN_ID, str(AN_ID), "8f1c2d3e-0000-4000-8000-0123456789ab", "x", "ก" * 13, "x" * 40, "a  "]
+
+
+def test_a_key_is_an_id_or_a_short_text_and_empty_for_anything_else(store):
+    others = [one for one in JUNK if not isinstance(one, str | ObjectId)]
+    values = [*KEYS, "x" * 41, LONG, "", *others]
+    store.app.things.insert_many([{"_id": i, "x": value} for i, value in enumerate(values)] + [{"_id": 99}])
+
+    read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x"), "n": ("number", "$_id")})
+
+    assert as_stored(read["x"][: len(KEYS)]) == KEYS
+    assert set(read["x"][len(KEYS) :].tolist()) == {b""}
+    assert read["n"].tolist() == [*range(len(values)), 99], "what stands behind a key is read as it is"
+
+
+def test_parts_are_the_whole_cut_in_pieces(store, monkeypatch):
+    monkeypatch.setattr("shared.store.columns.DOCUMENTS_A_BATCH", 3)
+    store.app.things.insert_many([{"_id": i, "x": f"key {i}"} for i in range(10)])
+
+    parts = list(read_batches(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x")}))
+
+    assert [len(part["x"]) for part in parts] == [3, 3, 3, 1]
+    assert as_stored(np.concatenate([part["x"] for part in parts])) == [f"key {i}" for i in range(10)]
+    assert list(read_batches(store.app.nothing, [], {"x": ("key", "$x")})) == []
 
 
 def test_codes_are_what_an_expression_says(store):

@@ -30,6 +30,15 @@ def hours(span: timedelta) -> float:
     return span / timedelta(hours=1)
 
 
+def from_epoch_ms(milliseconds: int) -> datetime:
+    """The moment so many milliseconds after the beginning of 1970.
+
+    >>> from_epoch_ms(1_500).isoformat()
+    '1970-01-01T00:00:01.500000+00:00'
+    """
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
 def epoch_ms(moment: datetime) -> int:
     """Whole milliseconds since 1970, as MongoDB stores dates.
 

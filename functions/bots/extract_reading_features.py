@@ -6,7 +6,7 @@ from typing import Final
 
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.windows import Windows, windows
-from shared.clock import EPOCH
+from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
@@ -65,11 +65,6 @@ def _begin(window: Window, limit: int, start: datetime) -> datetime:
 def rows_of(group: Windows) -> list[tuple[Window, Mapping[str, float]]]:
     """Each window with its features by name."""
     values = FEATURES.matrix(Rhythm(group)).tolist()
-    first, last, before = (map(moment, one.tolist()) for one in (group.first, group.last, group.preceded_at))
+    first, last, before = (map(from_epoch_ms, one.tolist()) for one in (group.first, group.last, group.preceded_at))
     found = map(Window, as_stored(group.credential), first, last, before, group.count.tolist())
     return [(window, dict(zip(FEATURES.names, row, strict=True))) for window, row in zip(found, values, strict=True)]
-
-
-def moment(milliseconds: int) -> datetime:
-    """Of milliseconds since 1970."""
-    return EPOCH + timedelta(milliseconds=milliseconds)

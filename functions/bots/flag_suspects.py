@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.reading_features import FEATURES
-from shared.artifacts import Artifact, Registry
-from shared.clock import EPOCH
+from shared.artifacts import Registry
+from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
 from shared.store.columns import Columns, as_stored
-from shared.store.suspects import Suspect
+from shared.store.suspects import Credential, Suspect
 
 NAME: Final = "flag_suspects"
 
@@ -37,31 +37,48 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         if found is None:
             return Report(details={"skipped": "there is no detector yet", "refused": len(refused)})
         detector, artifact = found
-        people = newest_of_each(store.credential_features.unjudged(FEATURES.names))
-        scores = detector.scores(features_of(people))
-        everybody = suspects_of(people, scores, detector, artifact)
+        rows = newest_of_each(store.credential_features.unjudged(FEATURES.names))
+        people = People(as_stored(rows["credential"]), rows, detector.scores(features_of(rows)))
         waiting = {one.credential: one for one in store.suspects.waiting()}
         left_alone = store.credential_features.judged_since(now - options.cool_down) | store.suspects.judged()
-        free = np.array([one.credential not in waiting and one.credential not in left_alone for one in everybody], bool)
-        above = scores >= detector.limit
+        free = np.array([one not in waiting and one not in left_alone for one in people.credential], bool)
+        above = people.score >= detector.limit
 
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        order = np.argsort(-scores, kind="stable")
-        chosen = [everybody[row] for row in order[(free & above)[order]][: room(store, options.daily_budget, today)]]
-        by_lot = drawn(everybody, np.flatnonzero(free & ~above), today)
-        chosen += [
-            replace(one, sampled=True) for one in by_lot[: room(store, options.daily_sample, today, sampled=True)]
-        ]
-        refreshed = [one for one in everybody if one.credential in waiting and is_news(one, waiting[one.credential])]
-        written = store.suspects.put([*chosen, *refreshed], now=now)
+        by_score = np.argsort(-people.score, kind="stable")
+        flagged = by_score[(free & above)[by_score]][: room(store, options.daily_budget, today)].tolist()
+        drawn = by_lot(people, np.flatnonzero(free & ~above), today)
+        drawn = drawn[: room(store, options.daily_sample, today, sampled=True)]
+        version = artifact.manifest.version
+        here = [people.suspect(row, detector, version) for row, one in enumerate(people.credential) if one in waiting]
+        refreshed = [one for one in here if one.finding != waiting[one.credential].finding]
+        new = [people.suspect(row, detector, version) for row in flagged]
+        new += [people.suspect(row, detector, version, sampled=True) for row in drawn]
+        written = store.suspects.put([*new, *refreshed], now=now)
     details = {
         "above": int((free & above).sum()),
-        "flagged": len(chosen),
+        "flagged": len(new),
         "refreshed": len(refreshed),
-        "waiting": len(waiting) + len(chosen),
+        "waiting": len(waiting) + len(new),
         "refused": len(refused),
     }
-    return Report(len(everybody), written, details=details)
+    return Report(len(people.credential), written, details=details)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Those whom nobody has judged: one row a credential, its newest window, and its score (n,)."""
+
+    credential: Sequence[Credential]
+    rows: Columns
+    score: Floats
+
+    def suspect(self, row: int, detector: Detector, model: str, *, sampled: bool = False) -> Suspect:
+        """One of them, as the reviewers get it."""
+        first, last = (from_epoch_ms(int(self.rows[name][row])) for name in ("first", "last"))
+        own = np.array([self.rows[name][row] for name in FEATURES.names])
+        score = round(float(self.score[row]), 4)
+        return Suspect(self.credential[row], first, last, score, detector.reasons(own), model, sampled)
 
 
 def newest_of_each(rows: Columns) -> Columns:
@@ -78,32 +95,16 @@ def features_of(rows: Columns) -> Floats:
     return np.stack([rows[name] for name in FEATURES.names], axis=1)
 
 
-def suspects_of(rows: Columns, scores: Floats, detector: Detector, artifact: Artifact) -> list[Suspect]:
-    """Everybody, as they would be flagged."""
-    features = features_of(rows)
-    times = [[EPOCH + np.timedelta64(one, "ms").item() for one in rows[name].tolist()] for name in ("first", "last")]
-    found = zip(as_stored(rows["credential"]), *times, scores.tolist(), features, strict=True)
-    return [
-        Suspect(credential, first, last, round(score, 4), detector.reasons(own), artifact.manifest.version)
-        for credential, first, last, score, own in found
-    ]
-
-
 def room(store: Store, budget: int, today: datetime, *, sampled: bool = False) -> int:
     """How many may be flagged yet, of those that a day allows; what is judged by now counts too."""
     here = store.suspects.flagged(today, sampled=sampled)
     return max(budget - here - store.credential_features.flagged_and_judged(today, sampled=sampled), 0)
 
 
-def drawn(everybody: Sequence[Suspect], rows: Index, today: datetime) -> list[Suspect]:
+def by_lot(people: People, rows: Index, today: datetime) -> list[int]:
     """These rows in the order of the day's lot, which is the same whenever it is drawn."""
 
-    def lot(one: Suspect) -> bytes:
-        return hashlib.sha256(f"{today:%Y-%m-%d} {one.credential}".encode()).digest()
+    def lot(row: int) -> bytes:
+        return hashlib.sha256(f"{today:%Y-%m-%d} {people.credential[row]}".encode()).digest()
 
-    return sorted((everybody[row] for row in rows.tolist()), key=lot)
-
-
-def is_news(one: Suspect, before: Suspect) -> bool:
-    """Whether the finding is another than the one that waits."""
-    return one.finding != before.finding
+    return sorted(rows.tolist(), key=lot)

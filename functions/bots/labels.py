@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.bots.reading_features import FEATURES
-from shared.clock import EPOCH
+from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.store import Store
 
@@ -48,8 +48,7 @@ class Judged:
     @property
     def span(self) -> tuple[datetime, datetime]:
         """From the first verdict to the last."""
-        first, last = (EPOCH + timedelta(milliseconds=int(one)) for one in (self.at.min(), self.at.max()))
-        return first, last
+        return from_epoch_ms(int(self.at.min())), from_epoch_ms(int(self.at.max()))
 
     def counts(self) -> dict[str, int]:
         """How many of either kind."""

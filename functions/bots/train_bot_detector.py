@@ -37,8 +37,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         trained_on = what_there_is(store, options)
         instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
-        newest = registry.newest(FAMILY, KEY)
-        if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
+        if live and not refused and store.watermarks.cursor(NAME) == trained_on:
             return Report(details={"skipped": "no label changed"})
         judged = Judged.read(store, options)
         if lacking := missing(judged, options):
@@ -55,16 +54,17 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
                 "model_classes": [[0, judging.BOT_CLASS], [1, judging.HUMAN_CLASS]],
                 "evaluationReport": judging.report(unseen >= detector.limit, judged.bot),
             }
-            manifest = manifest_of(judged, {**metrics, **beside, "trained_on": trained_on}, also, now)
+            manifest = manifest_of(judged, {**metrics, **beside}, also, now)
             registry.add(Artifact(manifest, detector.to_bytes()))
             registry.promote(FAMILY, KEY, manifest.version, instead_of=instead_of, at=now)
+        store.watermarks.move(NAME, trained_on, now=now)  # a candidate that was refused need not be made again either
     ours = {name: round(float(value), 4) for name, value in metrics["ours"].items()}
     details = {**judged.counts(), **ours, "threshold": round(detector.limit, 4), "promoted": int(better)}
     return Report(len(judged), int(better), details={**details, "refused": len(refused)})
 
 
 def what_there_is(store: Store, options: Bots) -> dict[str, Any]:
-    """What a detector depends on, as its manifest keeps it: where that is the same, a run makes the same again."""
+    """What a detector depends on: where that is the same, a run makes the same again."""
     labels = store.credential_features.labels()
     return {
         "labels": labels.count,

@@ -183,8 +183,8 @@ class Bots:
     explained_ratio: float = 0.99  # part of the bots' variance that the principal components explain
     splits: int = 5  # parts of the judged features, each scored by a detector that learnt from the others
     repeats: int = 2  # times that they are split anew
-    recall_ratio: float = 0.9  # part of the bots that the threshold would let through, were it not for the next one
-    precision_ratio: float = 0.9  # part of the suspects that are to be bots
+    recall_ratio: float = 0.9  # part of the judged bots that the threshold finds, unless the next option raises it
+    precision_ratio: float = 0.9  # part of those above the threshold that are bots, at least
     daily_budget: int = 100  # suspects a day, the most suspicious first
     daily_sample: int = 5  # credentials below the threshold that are also reviewed each day, by lot
     cool_down: timedelta = timedelta(days=7)  # how long after a verdict a credential is left alone

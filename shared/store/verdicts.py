@@ -18,7 +18,14 @@ from shared.store import schema
 Document = dict[str, Any]
 Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
 
-GIVEN: Document = {"verificationStatus": {"$type": "bool"}, "verifiedAt": {"$type": "date"}}
+GIVEN: Document = {
+    "verificationStatus": {"$type": "bool"},
+    "verifiedAt": {"$type": "date"},
+    # The window goes into queries: an object there could be an operator.
+    "seenCredential": {"$type": ["objectId", "string"]},
+    "firstSeenAt": {"$type": "date"},
+    "lastSeenAt": {"$type": "date"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,8 @@ class Verdicts:
             yield Verdict(row["_id"], key, row["verificationStatus"], row["verifiedAt"], flagged)
 
     def incomplete(self) -> list[Any]:
-        """Rows that say one half of a verdict, or something that is none."""
-        halves = {"$or": [{name: {"$exists": True}} for name in GIVEN]}
+        """Rows that say one half of a verdict, something that is none, or nothing of the window it is on."""
+        halves = {"$or": [{name: {"$exists": True}} for name in ("verificationStatus", "verifiedAt")]}
         return [row["_id"] for row in self._suspects.find({"$and": [halves, {"$nor": [GIVEN]}]}, {"_id": 1})]
 
     def without_features(self) -> int:

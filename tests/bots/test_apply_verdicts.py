@@ -67,6 +67,9 @@ def test_the_same_change_again_and_a_deletion_do_nothing_more(store, one, snapsh
         {"verifiedAt": None},
         {"verifiedAt": "yesterday"},
         {"verificationStatus": {"$ne": None}},
+        {"seenCredential": {"$gt": ""}},
+        {"firstSeenAt": {"$ne": None}},
+        {"lastSeenAt": None},
     ],
     ids=str,
 )

@@ -106,6 +106,20 @@ def test_one_that_is_worse_than_what_is_live_stays_out(guarded, monkeypatch):
 
     assert (report.written, report.details["promoted"]) == (0, 0)
     assert live(guarded) == before
+    monkeypatch.undo()
+    assert train(guarded, now=NOON + 3 * HOUR).details == {"skipped": "no label changed"}, "not made over and over"
+
+
+def test_an_older_detector_that_was_brought_back_stays_until_a_label_changes(guarded):
+    judge(guarded.store, "b20", at=NOON + MINUTE)
+    train(guarded, now=NOON + HOUR)
+    first, second = sorted(row["version"] for row in guarded.store.analytics.artifactVersions.find())
+    guarded.registry.promote(FAMILY, KEY, first, instead_of=second, at=NOON + 2 * HOUR)
+
+    assert train(guarded, now=NOON + 3 * HOUR).details == {"skipped": "no label changed"}
+    assert live(guarded)["version"] == first
+    judge(guarded.store, "b21", at=NOON + 4 * HOUR)
+    assert train(guarded, now=NOON + 5 * HOUR).written == 1
 
 
 def test_labels_in_the_other_sense_make_the_same_detector(guarded, store):

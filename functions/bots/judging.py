@@ -91,16 +91,16 @@ OTHERS: Final[dict[str, Fit]] = {"isolation forest": isolation_forest, "ECOD": e
 
 def out_of_fold(fit: Fit, features: Floats, bot: Flags, splits: int, repeats: int) -> Floats:
     """(n,) scores of everybody by models that learnt from others: the mean over repeated, stratified splits."""
-    total = np.zeros(len(features))
-    for learnt, rest in folds(bot, splits, repeats):
+    total, times = np.zeros(len(features)), max(repeats, 1)
+    for learnt, rest in folds(bot, splits, times):
         total[rest] += fit(features[learnt], bot[learnt])(features[rest])
-    return total / repeats
+    return total / times
 
 
 def folds(bot: Flags, splits: int, repeats: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Rows to learn from and rows to judge by; each row is judged once in every repeat, and no fold lacks a class."""
     parts = max(min(splits, int(bot.sum()), int((~bot).sum())), 2)
-    drawn = RepeatedStratifiedKFold(n_splits=parts, n_repeats=max(repeats, 1), random_state=SEED)
+    drawn = RepeatedStratifiedKFold(n_splits=parts, n_repeats=repeats, random_state=SEED)
     yield from drawn.split(np.zeros(len(bot)), bot)
 
 
@@ -135,7 +135,7 @@ def threshold_for(scores: Floats, bot: Flags, precision: float, recall: float) -
     by_recall = float(np.quantile(scores[bot], 1 - recall))
     precisions, _, thresholds = precision_recall_curve(bot, scores)
     good = thresholds[(precisions[:-1] >= precision) & (thresholds >= by_recall)]
-    return float(good.min()) if len(good) else 2.0
+    return float(good.min()) if len(good) else float(scores.max()) + 1.0
 
 
 def calibration(scores: Floats, bot: Flags) -> tuple[float, float]:

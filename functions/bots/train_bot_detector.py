@@ -90,10 +90,11 @@ def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, Floats]:
         people=np.quantile(features[~bot], [0.1, 0.5, 0.9], axis=0),
         bots=np.median(features[bot], axis=0),
     )
-    others = {
-        name: judging.told(judging.out_of_fold(fit, features, bot, options.splits, 1), bot, options.daily_budget)
-        for name, fit in judging.OTHERS.items()
-    }
+    others = {}
+    for name, fit in judging.OTHERS.items():
+        scores = judging.out_of_fold(fit, features, bot, options.splits, 1)
+        limit = judging.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
+        others[name] = {**judging.told(scores, bot, options.daily_budget), **judging.report(scores >= limit, bot)}
     metrics = {
         "ours": judging.told(ours, bot, options.daily_budget),
         "others": others,

@@ -54,6 +54,7 @@ def windows(batches: Iterable[Columns], limit: int, least: int) -> Iterator[Wind
     batches  of exposures, credential by credential, each in the order of time: credential, at and until [ms]
     No more is held than one batch and the readings of one credential.
     """
+    limit = max(limit, 1)
     rest: Columns | None = None
     before: Columns | None = None
     for batch in batches:

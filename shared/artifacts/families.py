@@ -52,7 +52,7 @@ def family_of(name: str) -> Family:
     """The family of that name; NotFound where there is none.
 
     >>> family_of("topics")
-    Family(kind='linear', live='mlArtifacts_topics', of_accounts=False)
+    Family(kind='linear', live='mlArtifacts_topics', of_accounts=False, also=())
     """
     if name not in FAMILIES:
         raise NotFound(f"family: no {name}, only {', '.join(FAMILIES)}")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from layers.build import ROOT
+from shared.config import Exposures
 from shared.errors import BadConfig
 from shared.store import schema
 
@@ -40,6 +41,16 @@ def test_every_index_is_made_as_it_is_written(databases):
             assert found[index.name].get("unique", False) == index.unique
             expires = None if index.expires_after is None else index.expires_after.total_seconds()
             assert found[index.name].get("expireAfterSeconds") == expires
+
+
+def test_exposures_get_their_indexes_where_the_options_say_that_they_lie(databases):
+    names = Exposures(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
+
+    schema.apply(databases.app, databases.analytics, names)
+
+    found = databases.app.feeditemv2s.index_information()
+    assert {"seenUUID_1_seenAt_1_offViewAt_1", "updatedAt_1_seenUUID_1", "viewer_1_seenAt_-1"} <= found.keys()
+    assert "feeditems" not in databases.app.list_collection_names()
 
 
 def test_what_another_program_made_is_kept_and_recognised(databases):

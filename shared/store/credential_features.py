@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import UpdateMany, UpdateOne
+from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.store import schema
@@ -48,7 +48,7 @@ class Window:
 
     @property
     def earlier(self) -> Document:
-        """Finds other windows of that credential that were the newest until now."""
+        """Finds another window of that credential that was the newest until now."""
         other = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
         until_now = {"lastSeenAt": {"$lte": self.last_seen_at}, "current": True}
         return {"seenCredential": self.credential, **until_now, "$or": other}
@@ -95,11 +95,11 @@ class CredentialFeatures:
 
         What is judged keeps its label, and stays.
         """
-        writes: list[UpdateOne | UpdateMany] = []
+        writes: list[UpdateOne] = []
         ends = {"$set": {"expiresAt": now + superseded}, "$unset": {"current": ""}}
         for window, values in rows:
             writes.append(UpdateOne(window.key, _features(window, values, now, now + kept), upsert=True))
-            writes.append(UpdateMany(window.earlier, ends))
+            writes.append(UpdateOne(window.earlier, ends))  # one: the driver may send it again
         return upsert_all(self._features, writes)
 
     def forget(self, credentials: Iterable[Credential]) -> int:

@@ -36,7 +36,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     with store.leases.hold(NAME):
         trained_on = what_there_is(store, options)
         instead_of = registry.live_version(FAMILY, KEY)
-        live, refused = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
+        live, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (Detector.read(one), one.manifest))
         if live and not refused and store.watermarks.cursor(NAME) == trained_on:
             return Report(details={"skipped": "no label changed"})
         judged = Judged.read(store, options)
@@ -44,7 +44,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
             return Report(len(judged), details={"skipped": lacking, **judged.counts()})
 
         detector, metrics, unseen = learn(judged, options)
-        beside = beside_live(live, unseen, judged)
+        beside = beside_live(live, detector, unseen, judged) if live else {}
         better = metrics["ours"]["roc_auc"] > COIN and (
             beside.get("auc_difference", 0.0) >= -options.margin * beside.get("auc_error", 0.0)
         )
@@ -104,15 +104,19 @@ def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, Floats]:
     return detector, metrics, unseen
 
 
-def beside_live(live: Detector | None, unseen: Floats, judged: Judged) -> dict[str, float]:
+def beside_live(
+    live: tuple[Detector, Manifest], candidate: Detector, unseen: Floats, judged: Judged
+) -> dict[str, float]:
     """By how much the candidate's ROC AUC is above the live detector's on the same rows, and the standard error.
 
-    The live one has learnt from some of these rows, the candidate's scores are of rows that it has not seen: the
-    comparison favours what is live.
+    unseen  (n,) the candidate's scores as if it had not seen the row
+    What the live one has learnt from, both have seen; of the rest, neither has. So the comparison favours nobody.
     """
-    if live is None:
-        return {}
-    difference, error = judging.auc_difference(unseen, live.scores(judged.features), judged.bot)
+    detector, manifest = live
+    learnt = set(manifest.also["dataset"])
+    seen_by_both = np.array([one in learnt for one in judged.ids], bool)
+    scores = np.where(seen_by_both, candidate.scores(judged.features), unseen)
+    difference, error = judging.auc_difference(scores, detector.scores(judged.features), judged.bot)
     return {"auc_difference": difference, "auc_error": error}
 
 

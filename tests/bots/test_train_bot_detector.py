@@ -97,10 +97,8 @@ def test_too_few_of_either_kind_are_a_reason_and_no_failure(town, bots, people, 
 def test_one_that_is_worse_than_what_is_live_stays_out(guarded, monkeypatch):
     before = live(guarded)
     judge(guarded.store, "b20", at=NOON + HOUR)
-    rng = np.random.default_rng(1)
-    monkeypatch.setattr(
-        judging, "one_class", lambda explained: lambda features, bot: lambda some: rng.random(len(some))
-    )
+    # Its score falls where it should rise.
+    monkeypatch.setattr(judging, "calibration", lambda scores, bot: (1.5, -5.0))
 
     report = train(guarded, now=NOON + 2 * HOUR)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bson import Decimal128
 from pymongo import MongoClient
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from functions.bots import apply_verdicts, extract_reading_features, flag_suspects, sweep_verdicts, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
@@ -225,7 +225,7 @@ def _put(store, row):
 def insist(work):
     """As a scheduler does: again at the next tick, where the database did not answer in time."""
     for _ in range(20):
-        with suppress(AutoReconnect, AppError):
+        with suppress(PyMongoError, AppError):
             return work()
     return work()
 

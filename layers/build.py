@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
 LAYERS = ("base", "numeric", "science", "text", "trees", "learn", "http")
+RUNTIME = "runtime"  # what is there without us: built like a layer to run functions as Lambda does, never deployed
 FROM_SOURCE = "langdetect"  # pure Python, published without a wheel
 PYTHON = "3.13"  # of the runtime in serverless.yml
 BUDGET_MB = 220  # 1e6 bytes, unzipped, a function with its layers
@@ -92,13 +93,17 @@ def lock(name: str) -> Iterator[None]:
 
 
 def build_all(python: str = PYTHON) -> tuple[Layer, ...]:
-    layers = tuple(Layer(name, python) for name in LAYERS)
-    with lock("layers"):
-        for layer in layers:
-            if not layer.is_fresh():
-                build(layer)
+    layers = tuple(built(name, python) for name in LAYERS)
     refuse_duplicates(layers)
     return layers
+
+
+def built(name: str, python: str = PYTHON) -> Layer:
+    layer = Layer(name, python)
+    with lock("layers"):
+        if not layer.is_fresh():
+            build(layer)
+    return layer
 
 
 def build(layer: Layer) -> None:
@@ -133,9 +138,20 @@ def add_byte_code(layer: Layer) -> None:
     python = interpreter(layer.python)
     if python is None:
         return
-    command = [str(python), "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(layer.packages), "-p", "/opt/python", str(layer.packages)]
-    subprocess.run(command, check=True)
+    compile_all(python, "unchecked-hash", layer.packages, "/opt/python", layer.packages)
+
+
+def add_our_byte_code(python: str = PYTHON) -> None:
+    """Beside our sources, where packages are made of them; checked, since they stay here and change."""
+    chosen = interpreter(python)
+    if chosen is not None:
+        compile_all(chosen, "checked-hash", ROOT, "/var/task", ROOT / "functions", ROOT / "shared")
+
+
+def compile_all(python: Path, validity: str, here: Path, there: str, *folders: Path) -> None:
+    """Byte code for that Python; traces name files as they will lie `there`."""
+    command = [str(python), "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", validity]
+    subprocess.run([*command, "-s", str(here), "-p", there, *map(str, folders)], check=True)
 
 
 def pack(layer: Layer) -> None:

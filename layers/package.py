@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from layers.build import BUDGET_MB, ROOT, Layer, build_all, lock
+from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, lock
 from layers.offline import cloudformation
 
 RESULT = ROOT / ".serverless"
@@ -33,14 +33,21 @@ class Size:
     total: float
 
 
-def package(stage: str) -> tuple[Layer, ...]:
+def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
     """Leaves template and zips in `RESULT`; hold `lock("package")` for as long as you read them."""
-    install_osls()
-    layers = build_all()
+    layers = build_all(python)
+    add_our_byte_code(python)
     with cloudformation() as endpoint:
-        command = ["node", "node_modules/osls/bin/serverless.js", "package", "--stage", stage]
-        subprocess.run(command, cwd=ROOT, env=offline_environment(endpoint), check=True)
+        osls("package", stage, python, endpoint)
     return layers
+
+
+def osls(command: str, stage: str, python: str, endpoint: str, *options: str) -> None:
+    """Run osls for a runtime of that Python against the AWS at that address."""
+    install_osls()
+    words = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage, *options]
+    words += ["--param", f"runtime=python{python}", "--param", f"byteCode=cpython-{python.replace('.', '')}"]
+    subprocess.run(words, cwd=ROOT, env=offline_environment(endpoint), check=True)
 
 
 def install_osls() -> None:

@@ -26,6 +26,9 @@ bench: .venv/bench ## speed, memory and ranking quality beside their floors
 package: .venv/ready ## compile, lint and measure the deployment, without a cloud
 	$(RUN) -m layers.package --stage $(or $(STAGE),prod)
 
+rehearse: .venv/ready ## deploy to a stand-in for AWS on this machine, fire everything, prove it
+	$(RUN) -m local.rehearsal
+
 requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
 	cd requirements && for name in dev base numeric science text trees learn http runtime relay bench rehearsal; do \
 	  uv pip compile $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
@@ -40,4 +43,4 @@ requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--u
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-.PHONY: help demo dev test check bench package requirements
+.PHONY: help demo dev test check bench package rehearse requirements

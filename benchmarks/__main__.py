@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import answers, bots, changes, language, ranking, readings, table, topics
+from benchmarks import answers, bots, changes, language, ranking, readings, runtimes, table, topics
 from benchmarks.bots import Caught, ToldApart
 from benchmarks.changes import Reaction
 from benchmarks.floors import ARTIFACT_KB, Figure
@@ -24,6 +24,7 @@ from benchmarks.language import Accuracy
 from benchmarks.places import NOW, Place, Tell, load_average, machine, open_place
 from benchmarks.quality import Judgement, judge, mean_ratios
 from benchmarks.readings import Extracted
+from benchmarks.runtimes import Started
 from benchmarks.swaps import Seen, under_readers
 from benchmarks.topics import Results as TopicResults
 from local.mongod import mongo_server
@@ -32,7 +33,19 @@ from shared.errors import AppError
 
 RESULTS = Path(__file__).parent / "results"
 STEMS = tuple(job.stem for job in JOBS)
-PARTS = (*STEMS, "swaps", "quality", "members", "answers", "bots", "readings", "changes", "language", "topics")
+PARTS = (
+    *STEMS,
+    "swaps",
+    "quality",
+    "members",
+    "answers",
+    "bots",
+    "runtimes",
+    "readings",
+    "changes",
+    "language",
+    "topics",
+)
 RUN_ONCE = ("L",)  # too large to repeat, and without floors
 NO_QUALITY = ("L",)
 
@@ -56,6 +69,7 @@ class Results:
     answers: list[Reaction] = field(default_factory=list)
     bots: list[ToldApart] = field(default_factory=list)
     caught: list[Caught] = field(default_factory=list)
+    runtimes: list[Started] = field(default_factory=list)
     readings: list[Extracted] = field(default_factory=list)
     changes: list[Reaction] = field(default_factory=list)
     language: list[Accuracy] = field(default_factory=list)
@@ -72,7 +86,16 @@ class Results:
         of_members = list(ranking.figures(self.members).values()) + [one.figure for one in self.answers]
         of_bots = [*bots.figures(self.bots).values(), *(one.peak for one in self.readings)]
         of_quality = list(mean_ratios(self.quality).values())
-        return of_jobs + of_swaps + of_quality + of_members + of_bots + of_changes + of_texts
+        return (
+            of_jobs
+            + of_swaps
+            + of_quality
+            + of_members
+            + of_bots
+            + of_changes
+            + of_texts
+            + list(runtimes.figures(self.runtimes))
+        )
 
     def sheets(self) -> list[table.Sheet]:
         """One table per part that was measured."""
@@ -91,6 +114,8 @@ class Results:
             found.append(answers.sheet_of(self.answers))
         if self.bots:
             found += bots.sheets(self.bots, self.caught)
+        if self.runtimes:
+            found.append(runtimes.sheet_of(self.runtimes))
         if self.readings:
             found.append(readings.sheet_of(self.readings))
         if self.changes:
@@ -189,10 +214,11 @@ def measure_size(
     """All that is measured on networks of one size; quality first, since the jobs' changes come after it."""
     judged = "quality" in chosen and size not in NO_QUALITY
     ranked, answered = "members" in chosen and size not in NO_QUALITY, "answers" in chosen and size == "M"
+    started = "runtimes" in chosen and size == "M"
     caught, stems = "bots" in chosen and size == "M", chosen & set(STEMS)
     for number, seed in enumerate(seeds):
         measured, asked = stems and number == 0, answered and number == 0
-        if not (judged or measured or ranked or asked or caught):
+        if not (judged or measured or ranked or asked or caught or (started and number == 0)):
             continue
         with open_place(uri, size, seed, tell) as place:
             if judged:
@@ -219,6 +245,8 @@ def measure_size(
                     results.jobs.append(found)
                     figures = f"{found.seconds.told}, {found.peak_mb.told}"
                     console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
+            if started and number == 0:
+                results.runtimes += runtimes.measure(place, tell)
 
 
 def artifacts_of(place: Place) -> Reaction:

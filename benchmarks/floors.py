@@ -84,6 +84,17 @@ ANSWERS = {
     "recommend_home, 25 of at least 500, warm, p50": 25.0,
     "recommend_home, 25 of at least 500, warm, p99": 60.0,
 }
+# Init and first call of a new process on world M, at most [s].
+FIRST_ANSWER_S = {
+    "refresh_content_stats": 0.8,
+    "refresh_creator_stats": 0.8,
+    "refresh_hashtag_stats": 0.8,
+    "refresh_engagement_stats": 0.8,
+    "rank_contents": 1.5,
+    "classify_content": 1.5,
+}
+# Of the memory that serverless.yml gives, at most [%].
+MEMORY_SHARE = 60.0
 # Of an account's model, in the median [kB].
 ARTIFACT_KB = 8.0
 # The ranker's NDCG@10 over that of popularity x decay, at least.

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, lock
 from layers.offline import cloudformation
@@ -42,12 +42,12 @@ def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
     return layers
 
 
-def osls(command: str, stage: str, python: str, endpoint: str, *options: str) -> None:
-    """Run osls for a runtime of that Python against the AWS at that address."""
+def osls(command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None = None) -> None:
+    """Run osls for a runtime of that Python against the AWS at that address, talking here or to the file given."""
     install_osls()
-    words = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage, *options]
+    words = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage]
     words += ["--param", f"runtime=python{python}", "--param", f"byteCode=cpython-{python.replace('.', '')}"]
-    subprocess.run(words, cwd=ROOT, env=offline_environment(endpoint), check=True)
+    subprocess.run(words, cwd=ROOT, env=offline_environment(endpoint), check=True, stdout=output, stderr=output)
 
 
 def install_osls() -> None:

@@ -54,6 +54,16 @@ class Function:
     cron: str | None
 
     @property
+    def key(self) -> str:
+        """Its name in serverless.yml.
+
+        >>> Function("rank_contents", "feed", None).key
+        'rankContents'
+        """
+        first, *others = self.stem.split("_")
+        return first + "".join(word.capitalize() for word in others)
+
+    @property
     def handler(self) -> Handler:
         """The real one, imported when it is first asked for."""
         found: Handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler

@@ -96,7 +96,7 @@ def _running_on(folder: Path) -> str | None:
 def _launch(
     binary: Path, data: Path, cache_gb: float, history_mb: int, checkpoint_s: int, *, may_fail: bool
 ) -> tuple["subprocess.Popen[bytes]", int]:
-    port, data = _free_port(), data.absolute()
+    port, data = free_port(), data.absolute()
     data.mkdir(parents=True, exist_ok=True)
     command = [
         str(binary), "--replSet", "feedkeeper", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data),
@@ -107,12 +107,12 @@ def _launch(
     ]  # fmt: skip
     # Ctrl-C at a terminal goes to all of a session: in one of its own, the server outlives those who still write to it.
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with(os.getpid())
+        command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=dies_with_us(os.getpid())
     )
     return process, port
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def dies_with_us(parent: int) -> Callable[[], None]:
     """Code for the child, before exec: SIGTERM when its parent is gone, and at once if it already is."""
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -125,7 +125,7 @@ def _die_with(parent: int) -> Callable[[], None]:
     return arm
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -8,6 +8,7 @@ one starts another, as Lambda does.
 import json
 import os
 import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,9 @@ from threading import Thread
 from typing import Any
 from uuid import uuid4
 
-from layers.build import RUNTIME, Layer
+from layers.build import PYTHON, RUNTIME, Layer, built, interpreter
 from layers.package import TEMPLATE, layer_name
+from shared.errors import BadConfig
 
 READY_WITHIN_S = 10.0  # Lambda's own limit of an init
 TIMED_OUT, EXITED = "Sandbox.Timedout", "Runtime.ExitError"  # as Lambda names them
@@ -37,6 +39,7 @@ class Shipped:
     handler   path.to.module.name
     code      folder of its unzipped package
     paths     folders of its layers' and of the runtime's packages, in the order of import
+    python    interpreter
     timeout   of a call [s]
     memory    that it is given [MB]; told to the function, not enforced
     """
@@ -45,6 +48,7 @@ class Shipped:
     handler: str
     code: Path
     paths: Sequence[Path]
+    python: Path
     timeout: float
     memory: int
     environment: Mapping[str, str]
@@ -73,10 +77,15 @@ class Outcome:
         return (self.init_s or 0.0) + self.seconds
 
 
-def unpack(key: str, result: Path, folder: Path, layers: Mapping[str, Layer], given: Mapping[str, str]) -> Shipped:
+def python_of_the_runtime() -> str:
+    """The version that functions run under here: the runtime's where this machine has it, else our own."""
+    return PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def unpack(key: str, result: Path, folder: Path, layers: Sequence[Layer], given: Mapping[str, str]) -> Shipped:
     """The function of that key in serverless.yml, out of what was packaged into `result`, unzipped into `folder`.
 
-    layers  by name, `RUNTIME` among them
+    layers  all of them, for one Python
     given   environment variables in place of what a cloud would fill in, such as secrets
     """
     template: dict[str, Any] = json.loads((result / TEMPLATE).read_text())["Resources"]
@@ -84,26 +93,36 @@ def unpack(key: str, result: Path, folder: Path, layers: Mapping[str, Layer], gi
     code = folder / key
     with zipfile.ZipFile(result / f"{key}.zip") as archive:
         archive.extractall(code)
+    packages = {layer.name: layer.packages for layer in layers}
     named = [layer_name(reference) for reference in reversed(function["Layers"])]  # a later layer lies over an earlier
+    python = layers[0].python
     told = function["Environment"]["Variables"].items()
     known = {name: value for name, value in told if isinstance(value, str) and not name.endswith("_PARAMETER")}
     return Shipped(
         name=key,
         handler=function["Handler"],
         code=code,
-        paths=[layers[name].packages for name in [*named, RUNTIME]],
+        paths=[*(packages[name] for name in named), built(RUNTIME, python).packages],
+        python=_interpreter(python),
         timeout=function["Timeout"],
         memory=function["MemorySize"],
         environment={**known, **given},
     )
 
 
+def _interpreter(version: str) -> Path:
+    found = interpreter(version)
+    if found is None:
+        raise BadConfig(f"no Python {version} on this machine")
+    return found
+
+
 class Sandbox:
     """One execution environment of a function; used in a `with`, which ends its process."""
 
-    def __init__(self, function: Shipped, python: Path, log: Path) -> None:
-        """python  interpreter of the runtime's version; log  file that gets what the function prints"""
-        self.function, self._python, self._log = function, python, log
+    def __init__(self, function: Shipped, log: Path) -> None:
+        """log  file that gets what the function prints"""
+        self.function, self._log = function, log
         self._process: subprocess.Popen[bytes] | None = None
         self._api = _RuntimeApi()
 
@@ -159,7 +178,7 @@ class Sandbox:
             **self.function.environment,
         }
         # -S, -P: neither site-packages nor the working folder, only what the function ships.
-        command = [str(self._python), "-S", "-P", "-m", "awslambdaric", self.function.handler]
+        command = [str(self.function.python), "-S", "-P", "-m", "awslambdaric", self.function.handler]
         answers = self._api.begin()
         with self._log.open("ab") as log:
             process = subprocess.Popen(command, cwd=self.function.code, env=environment, stdout=log, stderr=log)

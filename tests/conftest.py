@@ -17,7 +17,7 @@ from pymongo.database import Database
 from local.mongod import mongo_server
 from shared.config import HERE, Settings, forget_settings, load
 from shared.runtime import invocation, queue
-from shared.store import Store, connect, open_store, schema
+from shared.store import Store, close_store, connect, schema
 
 Document = dict[str, Any]
 Snapshot = Callable[[], dict[str, list[Document]]]
@@ -194,11 +194,10 @@ def deployed(environment: dict[str, str], databases: Databases, monkeypatch: pyt
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     forget_settings()
-    open_store.cache_clear()
+    close_store()
     queue.waiting.clear()
     yield
-    open_store().client.close()
-    open_store.cache_clear()
+    close_store()
     forget_settings()
 
 

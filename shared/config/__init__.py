@@ -4,7 +4,16 @@ Lives here: reading the environment once, the options of every job with unit, de
 Does not live here: constants that only one module uses.
 """
 
-from shared.config.env import HERE, Settings, forget_settings, load, own_server, preset, settings
+from shared.config.env import (
+    HERE,
+    Settings,
+    are_known,
+    forget_settings,
+    load,
+    own_server,
+    preset,
+    settings,
+)
 from shared.config.options import (
     Artifacts,
     Bots,
@@ -47,6 +56,7 @@ __all__ = [
     "Settings",
     "Topics",
     "Weights",
+    "are_known",
     "forget_settings",
     "load",
     "own_server",

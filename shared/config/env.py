@@ -42,12 +42,22 @@ class Settings:
 _loaded: Settings | None = None
 
 
-def settings(fetch_secret: FetchSecret | None = None) -> Settings:
-    """The settings of this process, read at the first call and kept; BadConfig names what is missing or wrong."""
+def settings(fetch_secret: FetchSecret | None = None, *, anew: bool = False) -> Settings:
+    """The settings of this process, read at the first call and kept; BadConfig names what is missing or wrong.
+
+    anew  read them again; as long as they say the same, the same object is given
+    """
     global _loaded
-    if _loaded is None:
-        _loaded = load(os.environ, fetch_secret)
+    if _loaded is None or anew:
+        found = load(os.environ, fetch_secret)
+        _loaded = _loaded if found == _loaded else found
+    assert _loaded is not None
     return _loaded
+
+
+def are_known() -> bool:
+    """Whether this process has read its settings."""
+    return _loaded is not None
 
 
 def forget_settings() -> None:

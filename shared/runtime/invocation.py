@@ -9,10 +9,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from shared.config import settings
 from shared.errors import AppError, Conflict, Unforeseen
 from shared.report import Detail, Report
-from shared.runtime.secrets import fetch_secret
+from shared.runtime.secrets import doubt, settle
 
 Handler = Callable[[Any, Any], Any]
 
@@ -33,7 +32,8 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
     _logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
     _freeze()
     try:
-        settings(fetch_secret)
+        if old := settle():
+            _logger.warning("secrets are not read again", reason=old)
         report = work()
     except Conflict as conflict:
         report = Report(details={"skipped": str(conflict)})
@@ -81,6 +81,7 @@ def say_failed(error: Exception, **more: Detail) -> None:
 
     Of what others raise only the place is told, since its text may repeat what a person wrote.
     """
+    doubt()
     known = as_known(error)
     told: dict[str, Any] = {"error": type(known).__name__, "reason": str(known), **more}
     if known is error:

@@ -350,7 +350,7 @@ def apply(app: Database[Document], analytics: Database[Document], names: Exposur
 
 def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
     """Run `plan` or `apply` on the configured databases; 2 for anything else."""
-    from shared.store.client import open_store  # the client needs this table, so it cannot come first
+    from shared.store.connection import open_store  # the client needs this table, so it cannot come first
 
     if arguments not in (["plan"], ["apply"]):
         write("usage: python -m shared.store.schema plan|apply")

@@ -17,6 +17,7 @@ from tests.contract.conftest import Deployment, handlers, key_of
 VERSION = PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
 
 BESIDE_DEV = {"bench.txt"}  # what a benchmark compares with, and nobody else needs
+BESIDE_ALL = {"rehearsal.txt"}  # an environment of its own, with versions of its own
 REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
 
 IMPORT = "import importlib, json, sys; sys.path[:0] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2])"
@@ -84,7 +85,19 @@ def test_a_package_is_its_domain_and_what_is_shared(handler: Path, deployment: D
 
     assert handler.relative_to(ROOT).as_posix() in names
     assert [name for name in names if not ours.fullmatch(name)] == []
-    assert [name for name in names if "__pycache__" in name or "/tests/" in name] == []
+    assert [name for name in names if "/tests/" in name] == []
+    assert sorted(name for name in names if name.endswith(".pyc")) == sorted(
+        byte_code_of(name) for name in names if name.endswith(".py") if interpreter(PYTHON)
+    )
+
+
+def byte_code_of(source: str) -> str:
+    """
+    >>> byte_code_of("shared/clock.py")
+    'shared/__pycache__/clock.cpython-313.pyc'
+    """
+    folder, _, name = source.rpartition("/")
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.cpython-{PYTHON.replace('.', '')}.pyc"
 
 
 @pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
@@ -111,9 +124,9 @@ def test_requirements_are_pinned_hashed_and_the_same_everywhere(name: str) -> No
     pins = pins_of(name)
 
     assert pins
-    known = pins_of("dev.txt")
+    known = {} if name in BESIDE_ALL else pins_of("dev.txt")
     assert {package: pin for package, pin in pins.items() if package in known}.items() <= known.items()
-    assert name in BESIDE_DEV or pins.keys() <= known.keys()
+    assert name in BESIDE_DEV | BESIDE_ALL or pins.keys() <= known.keys()
     assert "://" not in (ROOT / "requirements" / name).read_text(), "a host name"
 
 

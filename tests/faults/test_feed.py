@@ -20,7 +20,7 @@ from functions.feed.recommend_home import Asked
 from functions.privacy import erase_account
 from shared.config import Home, forget_settings
 from shared.runtime import demand
-from shared.store import open_store
+from shared.store import close_store
 from tests.factories import account, an_id, engagement, exposure, post, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, Network, opened, write_village
 
@@ -175,7 +175,7 @@ def silent(private_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         for name, value in {"MONGO_URI": private_server, "DB_PREFIX": "silent-", "ARTIFACT_KEYS": "k" * 32}.items():
             monkeypatch.setenv(name, value)
         forget_settings()
-        open_store.cache_clear()
+        close_store()
         admin["silent-app-db"].accounts.insert_one(account("account of cat", now=NOON))
         admin["silent-app-db"].contents.insert_one(post("p0", now=NOON))
         what = {
@@ -188,8 +188,7 @@ def silent(private_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         yield
         admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
         admin.drop_database("silent-app-db")
-        open_store().client.close()
-        open_store.cache_clear()
+        close_store()
         forget_settings()
 
 

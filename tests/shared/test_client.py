@@ -10,7 +10,7 @@ from bson.datetime_ms import DatetimeMS
 
 from shared.config import forget_settings
 from shared.errors import BadConfig, Unavailable
-from shared.store import client, connect, open_store
+from shared.store import close_store, connect, connection, open_store
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,12 @@ def nobody_there(monkeypatch):
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    monkeypatch.setattr(client, "ANSWER_WITHIN_MS", 300)
+    monkeypatch.setattr(connection, "ANSWER_WITHIN_MS", 300)
     monkeypatch.setenv("MONGO_URI", f"mongodb://127.0.0.1:{port}/?replicaSet=x")
     forget_settings()
-    open_store.cache_clear()
+    close_store()
     yield
-    open_store().client.close()
-    open_store.cache_clear()
+    close_store()
     forget_settings()
 
 

@@ -1,0 +1,162 @@
+"""Each function as Lambda would run it, out of its package: init, first and warm call, peak memory."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.floors import FIRST_ANSWER_S, MEMORY_SHARE, Figure
+from benchmarks.places import NOW, Place, Tell
+from benchmarks.table import Sheet, told_met
+from layers.build import lock
+from layers.package import RESULT, package
+from local.functions import PIPELINE, ROOT, Function, all_functions
+from local.sandbox import Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
+from shared.artifacts import Registry
+from shared.errors import Refused
+from shared.runtime.tokens import token_for
+
+API_KEY = "a key of the benchmarks for tokens and of nothing else"
+COLD_STARTS = 3
+IDS, ACCOUNTS = 200, 200
+# What a new network needs, then what answers, then what takes away.
+ORDER = (*PIPELINE, "train_personal", "classify_content", "apply_verdicts", "rank_contents", "recommend_home")
+LAST = ("recommend_people", "serve_feed", "promote_artifact", "erase_account")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What one function took on this network.
+
+    init_s   start of the process until it asks for an event, median [s]
+    first    init and first call together, median, where the work had been done before
+    warm_s   the call after that [s]
+    nothing  of the call that found nothing done [s]
+    memory   the most that any call took, of what serverless.yml gives
+    """
+
+    stem: str
+    init_s: float
+    first: Figure
+    warm_s: float
+    nothing_s: float
+    peak_mb: float
+    memory: Figure
+
+
+def measure(place: Place, tell: Tell) -> list[Started]:
+    """All functions, in an order in which each finds what it needs."""
+    functions, version = all_functions(), python_of_the_runtime()
+    with lock("package"), TemporaryDirectory() as folder:
+        tell("packaging")
+        layers = package("prod", version)
+        given = {**place.environment, "API_KEYS": API_KEY, "LOG_LEVEL": "WARNING"}
+        found = []
+        for stem in (*ORDER, *LAST):
+            tell(f"{place.size}: {stem} under the runtime")
+            one = unpack(functions[stem].key, RESULT, Path(folder), layers, given)
+            found.append(_started(functions[stem], one, _event(place, functions[stem]), Path(folder)))
+    left = functions.keys() - {one.stem for one in found}
+    if left:
+        raise Refused(f"not measured: {', '.join(sorted(left))}")
+    return found
+
+
+def figures(found: list[Started]) -> Iterator[Figure]:
+    """All that has a floor."""
+    for one in found:
+        yield from (one.first, one.memory)
+
+
+def sheet_of(found: list[Started]) -> Sheet:
+    """As a table."""
+    rows = [
+        (
+            one.stem,
+            f"{one.init_s:.2f} s",
+            one.first.told,
+            one.first.floor_told,
+            f"{one.warm_s * 1_000:,.0f} ms",
+            f"{one.nothing_s:.2f} s",
+            f"{one.peak_mb:,.0f} MB",
+            one.memory.told,
+            one.memory.floor_told,
+            told_met([one.first, one.memory]),
+        )
+        for one in found
+    ]
+    columns = (
+        "function",
+        "init",
+        "first answer",
+        "floor",
+        "warm",
+        "from nothing",
+        "peak",
+        "of its memory",
+        "floor",
+        "met",
+    )
+    note = (
+        "awslambdaric, the function's package and layers, nothing else. First answer: init and call, in a new process, "
+        f"where little is new, median of {COLD_STARTS}; from nothing: the call that did all the work."
+    )
+    return Sheet("Functions under Lambda's runtime", columns, rows, note)
+
+
+def _started(function: Function, shipped: Shipped, event: Any, folder: Path) -> Started:
+    outcomes = []
+    with Sandbox(shipped, folder / "log") as fresh:
+        nothing = _answered(fresh, event)
+        outcomes.append(nothing)
+    cold: list[Outcome] = []
+    for _ in range(COLD_STARTS):
+        with Sandbox(shipped, folder / "log") as sandbox:
+            cold.append(_answered(sandbox, event))
+            warm = _answered(sandbox, event)
+        outcomes += [cold[-1], warm]
+    peak = max(one.peak_mb for one in outcomes)
+    return Started(
+        function.stem,
+        median(one.init_s or 0.0 for one in cold),
+        Figure(median(one.first_s for one in cold), "s", FIRST_ANSWER_S.get(function.stem)),
+        warm.seconds,
+        nothing.seconds,
+        peak,
+        Figure(100 * peak / (shipped.memory * 1.048576), "%", MEMORY_SHARE),
+    )
+
+
+def _answered(sandbox: Sandbox, event: Any) -> Outcome:
+    outcome = sandbox.invoke(event)
+    if outcome.error:
+        raise Refused(f"{sandbox.function.name}: {outcome.error}")
+    return outcome
+
+
+def _event(place: Place, function: Function) -> Mapping[str, Any]:
+    """Its sample, for what is on this network."""
+    sample: dict[str, Any] = json.loads((ROOT / "events" / function.domain / f"{function.stem}.json").read_text())
+    store = place.store
+    if function.cron:
+        return sample | {"time": NOW.isoformat()}
+    if function.stem in ("classify_content", "apply_verdicts"):
+        return sample
+    accounts = [str(row["_id"]) for row in store.app.accounts.find({}, {"_id": 1}).limit(ACCOUNTS)]
+    posts = [str(row["_id"]) for row in store.app.contents.find({"visibility": "publish"}, {"_id": 1}).limit(IDS)]
+    ranking = {"accountId": accounts[0], "contents": posts}
+    if function.stem == "train_personal":
+        body = json.dumps({"time": NOW.isoformat(), "accounts": accounts})
+        return {"Records": [sample["Records"][0] | {"body": body}]}
+    if function.stem == "serve_feed":
+        token = token_for(accounts[0], API_KEY.encode(), now=NOW, valid_for=timedelta(days=10_000))
+        headers = sample["headers"] | {"authorization": f"Bearer {token}"}
+        return sample | {"headers": headers, "body": json.dumps(ranking)}
+    if function.stem == "promote_artifact":
+        version = Registry(store.analytics, place.settings.artifact_keys).live_version("country", "th")
+        return sample | {"key": "th", "version": version}
+    return {**sample, **ranking} if function.stem == "rank_contents" else sample | {"accountId": accounts[0]}

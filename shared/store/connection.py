@@ -1,0 +1,65 @@
+"""One connection per process."""
+
+import atexit
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, InvalidName
+from pymongo.synchronous import monitor
+
+from shared.config import Settings, settings
+from shared.errors import BadConfig
+from shared.store.client import Store
+
+ANSWER_WITHIN_MS = 5_000
+LONGEST_ANSWER_MS = 300_000  # of one operation: where a server falls silent in the middle, this ends the wait
+
+# A process would wait half a second at its end for threads of the driver that end with it in any case. A driver without
+# that function has nothing to unregister, and `print` never was registered.
+atexit.unregister(getattr(monitor, "_shutdown_resources", print))
+
+_open: tuple[Settings, Store] | None = None
+
+
+def open_store() -> Store:
+    """The store of this process, connected at the first operation, and anew where the settings have changed since.
+
+    BadConfig for a URI that cannot be read.
+    """
+    global _open
+    chosen = settings()
+    if _open is None or _open[0] is not chosen:
+        close_store()
+        _open = chosen, connect(chosen)
+    return _open[1]
+
+
+def close_store() -> None:
+    """End the connection of this process, if there is one; the next `open_store` makes another."""
+    global _open
+    if _open is not None:
+        _open[1].client.close()
+        _open = None
+
+
+def connect(chosen: Settings) -> Store:
+    """A store over its own client: majority writes, reads and writes retried by default, aware UTC, a small pool."""
+    try:
+        client = MongoClient[dict[str, Any]](
+            chosen.mongo_uri,
+            appname="feedkeeper",
+            w="majority",
+            tz_aware=True,
+            datetime_conversion="DATETIME_AUTO",  # a date beyond Python's calendar is a value, not a failed read
+            unicode_decode_error_handler="replace",  # and so is text that is not UTF-8
+            maxPoolSize=5,
+            maxIdleTimeMS=60_000,
+            serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
+            connectTimeoutMS=ANSWER_WITHIN_MS,
+            socketTimeoutMS=LONGEST_ANSWER_MS,
+        )
+        return Store(client, chosen.app_db, chosen.analytics_db, chosen.options.exposures)
+    except (ConfigurationError, ValueError) as error:
+        raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
+    except InvalidName as error:
+        raise BadConfig(f"DB_PREFIX, APP_DB or ANALYTICS_DB makes no name of a database: {error}") from None

@@ -78,7 +78,7 @@ def test_what_is_not_shipped_is_out_of_reach(
 @pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
 def test_a_package_is_its_domain_and_what_is_shared(handler: Path, deployment: Deployment) -> None:
     domain = handler.relative_to(ROOT).parts[1]
-    ours = re.compile(rf"functions/__init__\.py|functions/{domain}/.+|shared/.+")
+    ours = re.compile(rf"functions/__init__\.py|functions/__pycache__/__init__\..+|functions/{domain}/.+|shared/.+")
 
     with shipped(handler, deployment) as archive:
         names = archive.namelist()

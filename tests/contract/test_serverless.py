@@ -17,6 +17,9 @@ SOURCE = (ROOT / "serverless.yml").read_text()
 # Actions and resources with a * that are granted all the same, each with its reason. None so far.
 ACCEPTED_WILDCARDS: frozenset[str] = frozenset()
 
+# Alarms on what our own metrics say, beside those on dead letters, errors and throttles.
+WATCHED = {"GuestFeedAge", "RelayLag", "SuspectsWaiting", "Answers", "RefusedModels", "ParkedChanges"}
+
 each_handler = pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
 
 
@@ -113,6 +116,91 @@ def test_a_schedule_says_when_it_was_due_and_can_reach_its_function(deployment: 
         assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 7200, "old ticks do not run after new ones"
 
 
+def test_every_queue_is_encrypted_and_keeps_what_failed_apart(deployment: Deployment) -> None:
+    queues = {name: one for name, one in deployment.resources.items() if one["Type"] == "AWS::SQS::Queue"}
+    dead = {
+        queue(one["Properties"]["RedrivePolicy"]) for one in queues.values() if "RedrivePolicy" in one["Properties"]
+    }
+    fed = {one["EventSourceArn"]["Fn::GetAtt"][0] for one in of_type(deployment, "AWS::Lambda::EventSourceMapping")}
+
+    assert all(one["Properties"]["SqsManagedSseEnabled"] is True for one in queues.values())
+    assert {name for name in queues if "RedrivePolicy" in queues[name]["Properties"]} == fed
+    assert dead == queues.keys() - fed - {"FailedEvents"}
+    for name in fed:
+        assert queues[name]["Properties"]["RedrivePolicy"]["maxReceiveCount"] in range(2, 11)
+
+
+def test_a_queue_waits_for_as_long_as_its_function_may_take(deployment: Deployment) -> None:
+    for mapping in of_type(deployment, "AWS::Lambda::EventSourceMapping"):
+        function = deployment.resources[mapping["FunctionName"]["Fn::GetAtt"][0]]["Properties"]
+        waits = deployment.resources[mapping["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]["VisibilityTimeout"]
+        assert waits >= 6 * function["Timeout"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] <= function["ReservedConcurrentExecutions"]
+
+
+@each_handler
+def test_a_function_that_fails_or_is_throttled_is_heard_of(handler: Path, deployment: Deployment) -> None:
+    for metric in ("Errors", "Throttles"):
+        alarm = deployment.properties(key_of(handler), f"{metric}Alarm")
+        assert alarm["MetricName"] == metric
+        assert (
+            alarm["Dimensions"][0]["Value"]["Ref"]
+            == key_of(handler)[0].upper() + key_of(handler)[1:] + "LambdaFunction"
+        )
+
+
+def test_every_alarm_tells_the_topic_what_it_means(deployment: Deployment) -> None:
+    alarms = {name: one for name, one in deployment.resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    dead = {"FailedEvents", "FailedChanges", "FailedTraining"}
+
+    assert {f"{name}Alarm" for name in dead | WATCHED} <= alarms.keys()
+    for properties in (one["Properties"] for one in alarms.values()):
+        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Alarms"}]
+        assert properties["AlarmDescription"].endswith(".")
+    assert deployment.resources["Alarms"]["Type"] == "AWS::SNS::Topic"
+
+
+@pytest.mark.parametrize("alarm", sorted(WATCHED))
+def test_an_alarm_watches_what_a_function_tells(alarm: str, deployment: Deployment) -> None:
+    properties = deployment.resources[f"{alarm}Alarm"]["Properties"]
+    named = {one["Name"]: one["Value"] for one in properties["Dimensions"]}
+
+    assert properties["Namespace"] == "Feedkeeper"
+    if "function" in named:
+        assert named == {"function": named["function"], "service": "feedkeeper"}
+        assert named["function"] in {path.stem for path in handlers()}
+    else:
+        assert named == {"collection": "contents", "service": "feedkeeper-relay"}
+
+
+def test_the_dashboard_is_one_that_can_be_read(deployment: Deployment) -> None:
+    body = json.loads(deployment.resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+
+    titles = [widget["properties"]["title"] for widget in body["widgets"]]
+    assert len(titles) == len(set(titles)) >= 8
+    assert all("SEARCH(" in widget["properties"]["metrics"][0][0]["expression"] for widget in body["widgets"])
+
+
+@pytest.mark.parametrize("key", ["rankContents", "recommendHome", "recommendPeople", "serveFeed"])
+def test_who_is_waited_for_starts_from_a_snapshot(key: str, deployment: Deployment) -> None:
+    name = key[0].upper() + key[1:]
+
+    assert deployment.properties(key, "LambdaFunction")["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert deployment.resources[f"{name}SnapStartLambdaAlias"]["Properties"]["Name"] == "snapstart"
+    assert deployment.properties(key, "LambdaEvConf")["Qualifier"] == "snapstart", "what fails there is kept too"
+
+
+def test_requests_are_served_by_the_snapshot(deployment: Deployment) -> None:
+    [integration] = of_type(deployment, "AWS::ApiGatewayV2::Integration")
+
+    assert integration["IntegrationUri"]["Fn::Join"][1][1] == "snapstart"
+
+
+def test_a_stack_may_still_grow(deployment: Deployment) -> None:
+    assert len(deployment.resources) <= 400, "CloudFormation takes 500"
+
+
 def test_no_role_is_granted_a_wildcard(deployment: Deployment) -> None:
     roles = {key: value for key, value in deployment.resources.items() if value["Type"] == "AWS::IAM::Role"}
     assert roles
@@ -133,6 +221,11 @@ def test_no_account_is_named() -> None:
 
 def test_the_template_passes_cfn_lint(deployment: Deployment) -> None:
     lint(deployment.folder / TEMPLATE)
+
+
+def queue(redrive: dict[str, Any]) -> str:
+    name: str = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    return name
 
 
 def of_type(deployment: Deployment, kind: str) -> list[dict[str, Any]]:

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import answers, bots, changes, language, ranking, readings, runtimes, table, topics
+from benchmarks import answers, bots, callers, changes, language, ranking, readings, runtimes, table, topics
 from benchmarks.bots import Caught, ToldApart
+from benchmarks.callers import Pressed
 from benchmarks.changes import Reaction
 from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
@@ -39,6 +40,7 @@ PARTS = (
     "quality",
     "members",
     "answers",
+    "callers",
     "bots",
     "runtimes",
     "readings",
@@ -67,6 +69,7 @@ class Results:
     quality: list[Judgement] = field(default_factory=list)
     members: list[ranking.Standing] = field(default_factory=list)
     answers: list[Reaction] = field(default_factory=list)
+    callers: list[Pressed] = field(default_factory=list)
     bots: list[ToldApart] = field(default_factory=list)
     caught: list[Caught] = field(default_factory=list)
     runtimes: list[Started] = field(default_factory=list)
@@ -112,6 +115,8 @@ class Results:
             found += ranking.sheets(self.members)
         if self.answers:
             found.append(answers.sheet_of(self.answers))
+        if self.callers:
+            found.append(callers.sheet_of(self.callers))
         if self.bots:
             found += bots.sheets(self.bots, self.caught)
         if self.runtimes:
@@ -214,11 +219,13 @@ def measure_size(
     """All that is measured on networks of one size; quality first, since the jobs' changes come after it."""
     judged = "quality" in chosen and size not in NO_QUALITY
     ranked, answered = "members" in chosen and size not in NO_QUALITY, "answers" in chosen and size == "M"
+    pressed = "callers" in chosen and size == "M"
     started = "runtimes" in chosen and size == "M"
     caught, stems = "bots" in chosen and size == "M", chosen & set(STEMS)
     for number, seed in enumerate(seeds):
-        measured, asked = stems and number == 0, answered and number == 0
-        if not (judged or measured or ranked or asked or caught or (started and number == 0)):
+        first = number == 0
+        measured, asked = stems and first, answered and first
+        if not (judged or measured or ranked or asked or caught or (first and (pressed or started))):
             continue
         with open_place(uri, size, seed, tell) as place:
             if judged:
@@ -233,19 +240,21 @@ def measure_size(
                 results.bots += told_apart
                 results.caught.append(flagged)
                 console.print(f"{size} seed {seed}, bots: {told_apart[0]}", highlight=False)
-            if ranked or asked:
+            if ranked or asked or (first and pressed):
                 place.add_text()
                 ranking.train(place, NOW, tell)
             if ranked:
                 results.members += ranking.stand_world(place, tell)
             if asked:
                 results.answers += [*answers.measure(place, tell), artifacts_of(place)]
+            if first and pressed:
+                results.callers += callers.measure(place, tell)
             if measured:
                 for found in measure(place, stems, runs, tell):
                     results.jobs.append(found)
                     figures = f"{found.seconds.told}, {found.peak_mb.told}"
                     console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
-            if started and number == 0:
+            if first and started:
                 results.runtimes += runtimes.measure(place, tell)
 
 

@@ -103,8 +103,8 @@ def sheet_of(found: list[Started]) -> Sheet:
         "met",
     )
     note = (
-        "awslambdaric, the function's package and layers, nothing else. First answer: init and call, in a new process, "
-        f"where little is new, median of {COLD_STARTS} where there is a floor; from nothing: the call that did all the work."
+        "awslambdaric, package and layers, nothing else. First answer: init and call, in a new process, where little "
+        f"is new (median of {COLD_STARTS} where it has a floor); from nothing: the call that did all the work."
     )
     return Sheet("Functions under Lambda's runtime", columns, rows, note)
 
@@ -156,6 +156,6 @@ def _event(place: Place, function: Function, number: int) -> Mapping[str, Any]:
         headers = sample["headers"] | {"authorization": f"Bearer {token}"}
         return sample | {"headers": headers, "body": json.dumps(ranking)}
     if function.stem == "promote_artifact":
-        version = Registry(store.analytics, place.settings.artifact_keys).live_version("country", "th")
-        return sample | {"key": "th", "version": version}
+        version = Registry(store.analytics, place.settings.artifact_keys).live_version("topics", "all")
+        return sample | {"family": "topics", "key": "all", "version": version}
     return {**sample, **ranking} if function.stem == "rank_contents" else sample | {"accountId": accounts[0]}

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.errors import BadEvent
 from shared.report import Report
-from shared.runtime.invocation import Handler, as_known, invoke, say_failed
+from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
 from shared.runtime.queue import is_id
 
 LONGEST_TEXT = 128
@@ -105,6 +105,7 @@ def on_call(sorry: Callable[[Any, str], Mapping[str, Any]]) -> Callable[[Callabl
                 from shared.store.deadline import within  # a warm-up does not load the database
 
                 try:
+                    prepare()
                     if not isinstance(event, dict):
                         raise BadEvent(f"event: a call needs an object, not {type(event).__name__}")
                     with within(ANSWER_WITHIN_S):
@@ -115,7 +116,7 @@ def on_call(sorry: Callable[[Any, str], Mapping[str, Any]]) -> Callable[[Callabl
                 answers.append(answer)
                 return report
 
-            invoke(name, event, context, work)
+            invoke(name, event, context, work, answers=True)
             return answers[0] if answers else None
 
         return handler

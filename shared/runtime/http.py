@@ -32,7 +32,7 @@ from shared.errors import (
 )
 from shared.report import Report
 from shared.runtime.demand import ANSWER_WITHIN_S
-from shared.runtime.invocation import Handler, as_known, invoke, say_failed
+from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
 from shared.runtime.tokens import caller_of
 from shared.store.deadline import within
 
@@ -75,7 +75,7 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
                 told = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == DONE else {}
                 return Report(details={"status": status, **told})
 
-            invoke(name, event, context, work)
+            invoke(name, event, context, work, answers=True)
             return answers[0] if answers else None
 
         return handler
@@ -117,6 +117,7 @@ def _operation(route: Route[Any]) -> str:
 def _answer(app: Callable[[], APIGatewayHttpResolver], event: Any, context: Any) -> Mapping[str, Any]:
     """What the caller gets, whatever happens."""
     try:
+        prepare()
         where = _checked(event)
         caller = None if where == DOCUMENTATION else caller_of(event, settings().api_keys)
         app().append_context(caller=caller, now=datetime.now(UTC))  # type: ignore[no-untyped-call]

@@ -21,8 +21,12 @@ IDS_LOGGED = 20
 _logger = Logger(service="feedkeeper")
 
 
-def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> dict[str, Detail] | None:
+def invoke(
+    name: str, event: Any, context: Any, work: Callable[[], Report], *, answers: bool = False
+) -> dict[str, Detail] | None:
     """Run `work` as one invocation of the function `name` and return its report as counts; None for a warm-up.
+
+    answers  whether `work` makes answers of its failures: then it calls `prepare` by itself
 
     Another run being under way is a quiet success that did nothing. Every other failure is logged once and raised, so
     that the scheduler sees it: in our terms, since Lambda writes what is raised into the log.
@@ -32,8 +36,8 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
     _logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
     _freeze()
     try:
-        if old := settle():
-            _logger.warning("secrets are not read again", reason=old)
+        if not answers:
+            prepare()
         report = work()
     except Conflict as conflict:
         report = Report(details={"skipped": str(conflict)})
@@ -45,6 +49,12 @@ def invoke(name: str, event: Any, context: Any, work: Callable[[], Report]) -> d
         raise known from None
     _tell(name, report)
     return report.as_dict()
+
+
+def prepare() -> None:
+    """Have settings that are known and not too old; raises where there are none."""
+    if old := settle():
+        _logger.warning("secrets are not read again", reason=old)
 
 
 @cache
@@ -81,8 +91,9 @@ def say_failed(error: Exception, **more: Detail) -> None:
 
     Of what others raise only the place is told, since its text may repeat what a person wrote.
     """
-    doubt()
     known = as_known(error)
+    if known.retry_helps:
+        doubt()
     told: dict[str, Any] = {"error": type(known).__name__, "reason": str(known), **more}
     if known is error:
         _logger.error("failed", retry_helps=known.retry_helps, **told)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from threading import Lock
 
 from shared.config import Language
-from shared.errors import BadConfig
+from shared.errors import BadConfig, Unavailable
 from shared.text.normalise import plain
 from shared.text.scripts import HAN, SETTLES, THAI, is_chinese, is_thai, only, script_of, weights
 
@@ -98,7 +98,10 @@ def _py3langid(served: frozenset[str]) -> Chances:
     """Weighs the served languages against all that the library knows, so that a text of another can be refused."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    library = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    try:
+        library = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    except OSError as error:  # it unpacks itself into a temporary file
+        raise Unavailable(f"there is no room to unpack the language model: {type(error).__name__}") from error
     _codes(library.labels, served, "py3langid")
     return lambda text: _by_code(library.rank(text), served)
 

@@ -1,11 +1,19 @@
-"""F28: a secret that is changed while a container lives. The server is real, and so is the refused password."""
+"""F28: a secret that is changed while a container lives; F30: one that cannot be had when it starts.
 
+The server is real, and so is the refused password.
+"""
+
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters import base
 from moto import mock_aws
 from pymongo import MongoClient
 
@@ -13,7 +21,8 @@ from shared.config import forget_settings
 from shared.errors import Unavailable
 from shared.runtime import secrets
 from shared.store import close_store
-from tests.conftest import Document
+from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.factories import an_id
 
 URI = "/stage/mongo-uri"
 
@@ -34,20 +43,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_password_that_is_changed_costs_one_run_and_no_restart(
-    admin: Any, private_server: str, clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handler = import_module("functions.stats.handlers.refresh_content_stats").handler
-    tick = {"time": datetime(2026, 1, 31, 12, tzinfo=UTC).isoformat()}
-    for name in ("MONGO_URI", "ARTIFACT_KEYS", "API_KEYS"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A deployment that knows only where its secrets are."""
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    monkeypatch.setenv("ARTIFACT_KEYS", SIGNING_KEY)
+    monkeypatch.setenv("API_KEYS", API_KEY)
     monkeypatch.setenv("MONGO_URI_PARAMETER", URI)
     monkeypatch.setenv("DB_PREFIX", "rotating-")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
-    admin.admin.command("createUser", "rotated", pwd="the first", roles=["readWriteAnyDatabase"])
+    parameters.clear_caches()
+    base.DEFAULT_PROVIDERS.clear()  # type: ignore[attr-defined]
     forget_settings()
     close_store()
+    yield
+    close_store()
+    forget_settings()
+    base.DEFAULT_PROVIDERS.clear()  # type: ignore[attr-defined]
+
+
+def test_a_password_that_is_changed_costs_one_run_and_no_restart(
+    named: None, admin: Any, private_server: str, clock: list[float]
+) -> None:
+    handler = import_module("functions.stats.handlers.refresh_content_stats").handler
+    tick = {"time": datetime(2026, 1, 31, 12, tzinfo=UTC).isoformat()}
+    admin.admin.command("createUser", "rotated", pwd="the first", roles=["readWriteAnyDatabase"])
     with mock_aws():
         tell(private_server, "the first")
         assert handler(tick, None)["read"] == 0
@@ -63,8 +84,25 @@ def test_a_password_that_is_changed_costs_one_run_and_no_restart(
         assert "skipped" in handler(tick, None)  # it reads again: the lease that the failed run could not give back
         admin["rotating-analytics-db"].leases.delete_many({})
         assert handler(tick, None)["read"] == 0
-    close_store()
-    forget_settings()
+
+
+def test_a_container_that_starts_without_its_secrets_answers_so_and_works_as_soon_as_they_are_there(
+    named: None, private_server: str
+) -> None:
+    rank = import_module("functions.feed.handlers.rank_contents").handler
+    serve = import_module("functions.feed.handlers.serve_feed").handler
+    asked = {"accountId": str(an_id("account of cat")), "contents": [str(an_id("p0"))]}
+    request = json.loads((Path(__file__).parents[2] / "events" / "feed" / "serve_feed.json").read_text())
+    with mock_aws():
+        answer, response = rank(asked, None), serve(request, None)
+
+        assert answer["code"] == 1001
+        assert URI in answer["reason"]
+        assert response["statusCode"] == 503
+        assert response["headers"]["Retry-After"]
+
+        boto3.client("ssm").put_parameter(Name=URI, Value=private_server, Type="SecureString")
+        assert "there is no account" in rank(asked, None)["reason"], "it asks the database"
 
 
 def tell(server: str, password: str) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 from bson.datetime_ms import DatetimeMS
 
-from shared.config import forget_settings
+from shared.config import forget_settings, load
 from shared.errors import BadConfig, Unavailable
 from shared.store import close_store, connect, connection, open_store
 
@@ -75,3 +75,14 @@ def test_a_server_that_does_not_answer_is_a_failure_in_time(nobody_there):
         handler({"time": "2026-01-15T12:00:00Z"}, None)
 
     assert time.monotonic() - start < 5
+
+
+def test_a_function_may_show_its_role_in_place_of_a_password():
+    chosen = load({"MONGO_URI": "mongodb://host/?authMechanism=MONGODB-AWS&authSource=%24external"})
+
+    store = connect(chosen)
+
+    credentials = store.client.options.pool_options._credentials
+    assert credentials
+    assert (credentials.mechanism, credentials.source, credentials.password) == ("MONGODB-AWS", "$external", None)
+    store.client.close()

@@ -44,10 +44,18 @@ def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
 
 def osls(command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None = None) -> None:
     """Run osls for a runtime of that Python against the AWS at that address, talking here or to the file given."""
+    with start_osls(command, stage, python, endpoint, output) as process:
+        if process.wait():
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+
+
+def start_osls(
+    command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None
+) -> "subprocess.Popen[bytes]":
     install_osls()
     words = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage]
     words += ["--param", f"runtime=python{python}", "--param", f"byteCode=cpython-{python.replace('.', '')}"]
-    subprocess.run(words, cwd=ROOT, env=offline_environment(endpoint), check=True, stdout=output, stderr=output)
+    return subprocess.Popen(words, cwd=ROOT, env=offline_environment(endpoint), stdout=output, stderr=output)
 
 
 def install_osls() -> None:

@@ -4,6 +4,7 @@ Ends with a table of what was proven, and with code 1 where something was not. N
 log in .rehearsal/ and what the next rehearsal need not install again.
 """
 
+import argparse
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from pymongo.errors import PyMongoError
 from rich.table import Table
 
 from layers.build import add_our_byte_code, build_all, lock
-from layers.package import osls
+from layers.package import osls, start_osls
 from local.rehearsal.cloud import HOME, STAGE, VERSION, Cloud, cloud
 from local.rehearsal.proofs import PROOFS, Disproved, Stage
+from local.rehearsal.waiting import wait_for
 from local.terminal import console, say
 from local.workspace import fill, workspace
 from shared.config import own_server, settings
@@ -76,6 +78,7 @@ def rehearse() -> bool:
         tell_secrets(standing, chosen.mongo_uri, chosen.artifact_keys[0], chosen.api_keys[0])
         build_all(VERSION)
         add_our_byte_code(VERSION)
+        rehearsal.prove("a deployment cut short", lambda: cut_short(standing))
         rehearsal.prove("deployed", lambda: deploy(standing))
         stage = Stage(standing, store, standing.resources(), chosen.api_keys[0])
         for proof in PROOFS:
@@ -93,8 +96,16 @@ def tell_secrets(standing: Cloud, uri: str, artifact_key: bytes, api_key: bytes)
         ssm.put_parameter(Name=f"/feedkeeper/{STAGE}/{name}", Type="SecureString", Value=value)
 
 
+def cut_short(standing: Cloud) -> str:
+    """Killed as soon as there is a stack, as where a connection breaks; what it leaves is deployed over."""
+    with (HOME / "osls.log").open("wb") as log, start_osls("deploy", STAGE, VERSION, standing.endpoint, log) as process:
+        wait_for("the first resource", standing.resources, within_s=120)
+        process.kill()
+    return f"killed when it had {len(standing.resources())} resources"
+
+
 def deploy(standing: Cloud) -> str:
-    with (HOME / "osls.log").open("wb") as log:
+    with (HOME / "osls.log").open("ab") as log:
         osls("deploy", STAGE, VERSION, standing.endpoint, log)
     return f"{len(standing.resources())} resources"
 
@@ -109,6 +120,7 @@ def remove(standing: Cloud) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     try:
         done = rehearse()
     except AppError as error:

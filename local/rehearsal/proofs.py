@@ -248,8 +248,21 @@ def logs_and_metrics_tell(stage: Stage) -> str:
     return f"{len(done)} runs of buildGuestFeed told with their ids, and as metrics in embedded format"
 
 
+def everything_is_watched(stage: Stage) -> str:
+    """Alarms that tell the topic, and the dashboard."""
+    watch = stage.cloud.client("cloudwatch")
+    pages = watch.get_paginator("describe_alarms").paginate()
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    silent = [alarm["AlarmName"] for alarm in alarms if alarm["AlarmActions"] != [stage.physical["Alarms"]]]
+    dashboards = watch.list_dashboards()["DashboardEntries"]
+    if silent or not alarms or len(dashboards) != 1:
+        raise Disproved(f"{len(alarms)} alarms, {len(dashboards)} dashboards; nobody hears of {silent[:3]}")
+    return f"{len(alarms)} alarms, all told to one topic, and a dashboard"
+
+
 PROOFS = (
     every_function_is_there,
+    everything_is_watched,
     jobs_run,
     a_schedule_fires,
     a_post_is_described,

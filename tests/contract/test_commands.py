@@ -7,7 +7,15 @@ import pytest
 
 from layers.build import ROOT
 
-COMMANDS = ("local", "relay", "benchmarks", "benchmarks.language", "benchmarks.topics", "layers.package")
+COMMANDS = (
+    "local",
+    "relay",
+    "local.rehearsal",
+    "benchmarks",
+    "benchmarks.language",
+    "benchmarks.topics",
+    "layers.package",
+)
 
 
 @pytest.mark.parametrize("module", COMMANDS)

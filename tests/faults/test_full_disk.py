@@ -54,6 +54,7 @@ def test_every_job_does_its_work_where_nothing_can_be_written_to_a_disk(
     write_world(world, databases.app, databases.analytics, databases.truth)
     root = Path(__file__).parents[2]
     given = environment | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "LOG_LEVEL": "ERROR"}
+    given["FEEDKEEPER_OPTIONS"] = '{"guest_feed": {"rows_per_country": 20}}'
 
     ran = subprocess.run(
         [sys.executable, "-c", FULL, noon.isoformat(), *PIPELINE],

@@ -74,7 +74,10 @@ def _tell(name: str, report: Report) -> None:
     for metric, value in counts.items():
         if isinstance(value, int | float):
             metrics.add_metric(name=metric, unit=MetricUnit.NoUnit, value=value)
-    metrics.flush_metrics()
+    try:
+        metrics.flush_metrics()
+    except OSError as error:  # what was done is done, and whoever waits gets the answer
+        _logger.warning("metrics are lost", reason=type(error).__name__)
 
 
 def as_known(error: Exception) -> AppError:

@@ -19,7 +19,7 @@ from relay.watched import watched
 from shared.config import settings
 from shared.errors import AppError, BadConfig
 from shared.runtime.secrets import fetch_secret
-from shared.store import open_store
+from shared.store import connect
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -39,12 +39,13 @@ def run(to: Target, only: Only = None) -> None:
     declared = watched()
     if unknown := set(only or ()) - {one.collection for one in declared}:
         raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
-    options, stop = settings(fetch_secret).options.relay, threading.Event()
+    chosen, stop = settings(fetch_secret), threading.Event()
+    store = connect(chosen)  # its own: that of handlers in this process is made anew when a secret is rotated
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     serve(
         [
-            Follower(open_store(), one, sink(to, one), options, stop)
+            Follower(store, one, sink(to, one), chosen.options.relay, stop)
             for one in declared
             if one.collection in (only or (one.collection,))
         ],
@@ -55,9 +56,9 @@ def run(to: Target, only: Only = None) -> None:
 @app.command()
 def replay(to: Target) -> None:
     """Send again what was parked."""
-    options, sinks = settings(fetch_secret).options.relay, {one.stem: sink(to, one) for one in watched()}
+    chosen, sinks = settings(fetch_secret), {one.stem: sink(to, one) for one in watched()}
     count = 0
-    for parked, what in replayed(open_store(), sinks, options.most_bytes):
+    for parked, what in replayed(connect(chosen), sinks, chosen.options.relay.most_bytes):
         count += 1
         typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {what}")
     typer.echo(f"{count} were parked")

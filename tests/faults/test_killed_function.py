@@ -28,6 +28,12 @@ def mongo_uri(private_server: str) -> str:
     return private_server
 
 
+@pytest.fixture(scope="session")
+def client(private_server: str) -> Iterator[MongoClient[Document]]:
+    with MongoClient[Document](private_server, tz_aware=True) as connected:
+        yield connected
+
+
 @contextmanager
 def falling_silent(uri: str, namespace: str, after: int) -> Iterator[None]:
     """The database does not answer updates of that collection any more, after so many of them."""

@@ -25,6 +25,12 @@ def mongo_uri(private_server: str) -> str:
     return private_server
 
 
+@pytest.fixture(scope="session")
+def client(private_server: str) -> Iterator[MongoClient[Document]]:
+    with MongoClient[Document](private_server, tz_aware=True) as connected:
+        yield connected
+
+
 class Broken:
     """A standard output that takes nothing."""
 

@@ -22,7 +22,7 @@ from benchmarks.changes import Reaction
 from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
 from benchmarks.language import Accuracy
-from benchmarks.places import NOW, Place, Tell, load_average, machine, open_place
+from benchmarks.places import NOW, Place, Stored, Tell, load_average, machine, open_place, stored
 from benchmarks.quality import Judgement, judge, mean_ratios
 from benchmarks.readings import Extracted
 from benchmarks.runtimes import Started
@@ -65,6 +65,7 @@ class Results:
     began_at: datetime
     load_at_start: float
     jobs: list[Measured] = field(default_factory=list)
+    stored: list[Stored] = field(default_factory=list)
     swaps: Seen | None = None
     quality: list[Judgement] = field(default_factory=list)
     members: list[ranking.Standing] = field(default_factory=list)
@@ -107,6 +108,8 @@ class Results:
             found.append(table.of_jobs(self.jobs))
         if len({one.size for one in self.jobs}) > 1:
             found.append(table.of_growth(self.jobs))
+        if self.stored:
+            found.append(table.of_stored(self.stored))
         if self.swaps:
             found.append(table.of_swaps(self.swaps))
         if self.quality:
@@ -254,6 +257,7 @@ def measure_size(
                     results.jobs.append(found)
                     figures = f"{found.seconds.told}, {found.peak_mb.told}"
                     console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
+                results.stored += stored(place)
             if first and started:
                 results.runtimes += runtimes.measure(place, tell)
 

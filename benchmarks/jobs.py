@@ -14,7 +14,7 @@ import numpy as np
 from bson import ObjectId
 
 from benchmarks.floors import LIMITS, Figure, Limits
-from benchmarks.places import NOW, Place, Tell, load_average, review_anew, server_cpu_seconds
+from benchmarks.places import NOW, Place, Tell, Work, load_average, review_anew, server_cpu_seconds, work_so_far
 from shared.errors import Refused
 from shared.store import schema
 
@@ -34,6 +34,7 @@ class Run:
     peak_mb             the most memory that it held
     client_cpu_seconds  its own processor time
     server_cpu_seconds  the server's meanwhile; None where the server is elsewhere
+    database            what it asked of MongoDB
     load                of the machine when it began
     report              what the handler returned
     """
@@ -42,6 +43,7 @@ class Run:
     peak_mb: float
     client_cpu_seconds: float
     server_cpu_seconds: float | None
+    database: Work
     load: float
     report: dict[str, Any]
 
@@ -199,7 +201,7 @@ def from_nothing(place: Place, job: Job, due: datetime) -> Run:
 def run(place: Place, job: Job, due: datetime) -> Run:
     """Run a job in a process of its own; Refused when it fails or writes nothing."""
     place.settle()
-    load, served = load_average(), server_cpu_seconds(place.store)
+    load, served, before = load_average(), server_cpu_seconds(place.store), work_so_far(place.store)
     invocation = [sys.executable, "-m", "benchmarks.invoke", job.domain, job.stem, due.isoformat()]
     launcher = [sys.executable, "-S", "-E", str(ROOT / "benchmarks" / "launch.py")]
     ended = subprocess.run(
@@ -212,10 +214,10 @@ def run(place: Place, job: Job, due: datetime) -> Run:
     report: dict[str, Any] = json.loads(lines[-2])
     if not report["written"]:
         raise Refused(f"{job.stem} wrote nothing: {report}")
-    after = server_cpu_seconds(place.store)
+    after, worked = server_cpu_seconds(place.store), work_so_far(place.store) - before
     server = None if served is None or after is None else round(after - served, 2)
     client = round(took["cpu_seconds"], 2)
-    return Run(round(took["seconds"], 3), round(took["peak_kb"] / 1024, 1), client, server, load, report)
+    return Run(round(took["seconds"], 3), round(took["peak_kb"] / 1024, 1), client, server, worked, load, report)
 
 
 def summed(stem: str, kind: str, size: str, runs: list[Run]) -> Measured:

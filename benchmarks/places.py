@@ -129,6 +129,69 @@ def server_cpu_seconds(store: Store) -> float | None:
     return (int(fields[11]) + int(fields[12])) / sysconf("SC_CLK_TCK")
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the database did for somebody; of a whole server, so that nothing else may ask it anything meanwhile.
+
+    commands  that it was sent, of whatever kind
+    read      documents that it returned
+    written   documents that it inserted, updated or deleted
+    mb        that went over the network, both ways together [MB]
+    """
+
+    commands: int
+    read: int
+    written: int
+    mb: float
+
+    def __sub__(self, before: "Work") -> "Work":
+        return Work(
+            self.commands - before.commands,
+            self.read - before.read,
+            self.written - before.written,
+            round(self.mb - before.mb, 2),
+        )
+
+
+def work_so_far(store: Store) -> Work:
+    """Since the server began."""
+    status = store.client.admin.command("serverStatus")
+    documents, network = status["metrics"]["document"], status["network"]
+    return Work(
+        int(network["numRequests"]),
+        int(documents["returned"]),
+        sum(int(documents[what]) for what in ("inserted", "updated", "deleted")),
+        (network["bytesIn"] + network["bytesOut"]) / 1e6,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What one collection takes of a network's size, in the end.
+
+    mb, index_mb  on disk, compressed as MongoDB does it by default [MB]
+    """
+
+    size: str
+    collection: str
+    documents: int
+    mb: float
+    index_mb: float
+
+
+def stored(place: Place) -> list[Stored]:
+    """Every collection of the schema that holds something, the largest first."""
+    place.settle()
+    found = []
+    for collection in schema.COLLECTIONS:
+        database = place.store.app if collection.database == "app" else place.store.analytics
+        took = database.command("collStats", collection.name)
+        if took["count"]:
+            sizes = (round(took[name] / 1e6, 3) for name in ("storageSize", "totalIndexSize"))
+            found.append(Stored(place.size, collection.name, took["count"], *sizes))
+    return sorted(found, key=lambda one: -one.mb - one.index_mb)
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

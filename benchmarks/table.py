@@ -18,6 +18,7 @@ from benchmarks.floors import (
     Figure,
 )
 from benchmarks.jobs import Measured
+from benchmarks.places import Stored
 from benchmarks.quality import Judgement, mean_ratios
 from benchmarks.swaps import Seen
 from shared.ml.ranking import Quality
@@ -71,14 +72,31 @@ def of_jobs(found: Sequence[Measured]) -> Sheet:
                 told_met(figures),
                 f"{fmean(run.client_cpu_seconds for run in one.runs):.2f} s",
                 f"{fmean(server):.2f} s" if server else "",
+                f"{fmean(run.database.read for run in one.runs):,.0f}",
+                f"{fmean(run.database.written for run in one.runs):,.0f}",
                 f"{max(run.load for run in one.runs):.1f}",
                 ORIGINAL_JOBS.get((one.stem, one.size), ""),
             )
         )
-    columns = ("job", "run", "world", "time", "memory", "floor", "met", "its CPU", "server's CPU", "load", ORIGINAL)
+    columns = (
+        "job",
+        "run",
+        "world",
+        "time",
+        "memory",
+        "floor",
+        "met",
+        "its CPU",
+        "server's CPU",
+        "read",
+        "written",
+        "load",
+        ORIGINAL,
+    )
     note = (
-        "Whole processes, from start to end: median time, largest peak memory. Floors are for world M. Changes: 1 % of "
-        "the input; for plan_personal_training, which includes train_personal, 5 % of the accounts did something."
+        "Whole processes, from start to end: median time, largest peak memory. Floors are for world M. Read and "
+        "written: documents of the database. Changes: 1 % of the input; for plan_personal_training, which "
+        "includes train_personal, 5 % of the accounts did something."
     )
     return Sheet("Jobs", columns, rows, note)
 
@@ -98,6 +116,18 @@ def of_growth(found: Sequence[Measured]) -> Sheet:
         rows.append((stem, run, times, ratios, " -> ".join(one.peak_mb.told for one in measured)))
     note = "Posts: S 5,000, M 50,000, L 150,000. Engagements: S 50,000, M 500,000, L 1,500,000."
     return Sheet(f"Growth, {' -> '.join(sizes)}", ("job", "run", "time", "growth", "memory"), rows, note)
+
+
+def of_stored(found: Sequence[Stored]) -> Sheet:
+    """What each collection takes on disk after the jobs."""
+    rows = [
+        (one.size, one.collection, f"{one.documents:,}", f"{one.mb:,.1f} MB", f"{one.index_mb:,.1f} MB")
+        for one in found
+    ]
+    columns = ("world", "collection", "documents", "on disk", "its indexes")
+    return Sheet(
+        "Storage, after all jobs", columns, rows, "As MongoDB compresses it; what freed space it keeps counts."
+    )
 
 
 def of_swaps(seen: Seen) -> Sheet:

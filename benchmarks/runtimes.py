@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.floors import FIRST_ANSWER_S, MEMORY_SHARE, Figure
-from benchmarks.places import NOW, Place, Tell
+from benchmarks.places import NOW, Place, Tell, Work, work_so_far
 from benchmarks.table import Sheet, told_met
 from layers.build import lock
 from layers.package import RESULT, package
@@ -38,6 +38,8 @@ class Started:
     warm_s   the call after that [s]
     nothing  of the call that found nothing done [s]
     memory   the most that any call took, of what serverless.yml gives
+    database what the last warm call asked of MongoDB
+    log_kb   what that call wrote into its log [kB]
     """
 
     stem: str
@@ -47,6 +49,8 @@ class Started:
     nothing_s: float
     peak_mb: float
     memory: Figure
+    database: Work
+    log_kb: float
 
 
 def measure(place: Place, tell: Tell) -> list[Started]:
@@ -55,7 +59,7 @@ def measure(place: Place, tell: Tell) -> list[Started]:
     with lock("package"), TemporaryDirectory() as folder:
         tell("packaging")
         layers = package("prod", version)
-        given = {**place.environment, "API_KEYS": API_KEY, "LOG_LEVEL": "WARNING"}
+        given = {**place.environment, "API_KEYS": API_KEY}
         found = []
         for stem in (*ORDER, *LAST):
             tell(f"{place.size}: {stem} under the runtime")
@@ -83,6 +87,8 @@ def sheet_of(found: list[Started]) -> Sheet:
             one.first.floor_told,
             f"{one.warm_s * 1_000:,.0f} ms",
             f"{one.nothing_s:.2f} s",
+            f"{one.database.commands}, {one.database.read:,}, {one.database.written:,}",
+            f"{one.log_kb:.1f} kB",
             f"{one.peak_mb:,.0f} MB",
             one.memory.told,
             one.memory.floor_told,
@@ -97,6 +103,8 @@ def sheet_of(found: list[Started]) -> Sheet:
         "floor",
         "warm",
         "from nothing",
+        "commands, read, written",
+        "log",
         "peak",
         "of its memory",
         "floor",
@@ -104,20 +112,24 @@ def sheet_of(found: list[Started]) -> Sheet:
     )
     note = (
         "awslambdaric, package and layers, nothing else. First answer: init and call, in a new process, where little "
-        f"is new (median of {COLD_STARTS} where it has a floor); from nothing: the call that did all the work."
+        f"is new (median of {COLD_STARTS} where it has a floor); from nothing: the call that did all the work. "
+        "Commands to the database, documents and log: of a warm call."
     )
     return Sheet("Functions under Lambda's runtime", columns, rows, note)
 
 
 def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -> Started:
-    with Sandbox(shipped, folder / "log") as fresh:
+    log = folder / "log"
+    with Sandbox(shipped, log) as fresh:
         nothing = _answered(fresh, _event(place, function, 0))
     cold: list[Outcome] = []
     warm: list[Outcome] = []
     for number in range(1, 1 + (COLD_STARTS if function.stem in FIRST_ANSWER_S else 1)):
-        with Sandbox(shipped, folder / "log") as sandbox:
+        with Sandbox(shipped, log) as sandbox:
             cold.append(_answered(sandbox, _event(place, function, number)))
+            before, logged = work_so_far(place.store), log.stat().st_size
             warm.append(_answered(sandbox, _event(place, function, number)))
+            database, log_kb = work_so_far(place.store) - before, (log.stat().st_size - logged) / 1_000
     peak = max(one.peak_mb for one in (nothing, *cold, *warm))
     return Started(
         function.stem,
@@ -127,6 +139,8 @@ def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -
         nothing.seconds,
         peak,
         Figure(100 * peak / (shipped.memory * 1.048576), "%", MEMORY_SHARE),
+        database,
+        log_kb,
     )
 
 

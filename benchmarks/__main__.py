@@ -183,7 +183,8 @@ def bench(
             status.update(f"{time.perf_counter() - began:6.0f} s  {what}")
 
         for size in chosen_sizes:
-            measure_size(uri, size, chosen, chosen_seeds, 1 if size in RUN_ONCE else runs, results, tell)
+            parts = chosen if size == chosen_sizes[-1] else chosen - {"runtimes"}  # of the largest
+            measure_size(uri, size, parts, chosen_seeds, 1 if size in RUN_ONCE else runs, results, tell)
         if "swaps" in chosen:
             with open_place(uri, "XS", chosen_seeds[0], tell) as place:
                 results.swaps = under_readers(place, tell)
@@ -223,7 +224,7 @@ def measure_size(
     judged = "quality" in chosen and size not in NO_QUALITY
     ranked, answered = "members" in chosen and size not in NO_QUALITY, "answers" in chosen and size == "M"
     pressed = "callers" in chosen and size == "M"
-    started = "runtimes" in chosen and size == "M"
+    started = "runtimes" in chosen
     caught, stems = "bots" in chosen and size == "M", chosen & set(STEMS)
     for number, seed in enumerate(seeds):
         first = number == 0

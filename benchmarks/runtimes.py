@@ -31,7 +31,7 @@ LAST = ("recommend_people", "serve_feed", "promote_artifact", "erase_account")
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What one function took on this network.
+    """What one function took on a network of that size.
 
     init_s   start of the process until it asks for an event, median [s]
     first    init and first call together, median, where the work had been done before
@@ -43,6 +43,7 @@ class Started:
     """
 
     stem: str
+    size: str
     init_s: float
     first: Figure
     warm_s: float
@@ -82,6 +83,7 @@ def sheet_of(found: list[Started]) -> Sheet:
     rows = [
         (
             one.stem,
+            one.size,
             f"{one.init_s:.2f} s",
             one.first.told,
             one.first.floor_told,
@@ -98,6 +100,7 @@ def sheet_of(found: list[Started]) -> Sheet:
     ]
     columns = (
         "function",
+        "world",
         "init",
         "first answer",
         "floor",
@@ -119,7 +122,7 @@ def sheet_of(found: list[Started]) -> Sheet:
 
 
 def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -> Started:
-    log = folder / "log"
+    log, floors = folder / "log", place.size == "M"
     with Sandbox(shipped, log) as fresh:
         nothing = _answered(fresh, _event(place, function, 0))
     cold: list[Outcome] = []
@@ -133,12 +136,13 @@ def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -
     peak = max(one.peak_mb for one in (nothing, *cold, *warm))
     return Started(
         function.stem,
+        place.size,
         median(one.init_s or 0.0 for one in cold),
-        Figure(median(one.first_s for one in cold), "s", FIRST_ANSWER_S.get(function.stem)),
+        Figure(median(one.first_s for one in cold), "s", FIRST_ANSWER_S.get(function.stem) if floors else None),
         median(one.seconds for one in warm),
         nothing.seconds,
         peak,
-        Figure(100 * peak / (shipped.memory * 1.048576), "%", MEMORY_SHARE),
+        Figure(100 * peak / (shipped.memory * 1.048576), "%", MEMORY_SHARE if floors else None),
         database,
         log_kb,
     )

@@ -2,16 +2,17 @@
 
     python -m benchmarks.scale                       # full.json and growth-L.json of benchmarks/results
 
-Time is fitted as (a + b n), n being posts, with neither below 0, to the relative errors: a is what a run costs in any
-case, b what each post adds. Where the fit is more than a quarter off at any size, growth is not of that kind, and no
-estimate is given.
+What a run takes is fitted as (a + b n), n being posts, with neither below 0, to the relative errors: a is what a run
+costs in any case, b what each post adds. Where the fit is more than a quarter off at any size, growth is not of that
+kind, and it says so.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from statistics import median
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -22,87 +23,165 @@ from benchmarks.table import RUNS, Sheet
 from local.world import SIZES
 
 RESULTS = Path(__file__).parent / "results"
+SAVED = (RESULTS / "growth-L.json", RESULTS / "full.json")
 MOST_OFF = 0.25
-POSTS_OF_A_MILLION = 5_000_000  # the networks hold five posts an account
+POSTS_EACH = SIZES["M"].contents / SIZES["M"].users  # per account; engagements are ten per post
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """How one job grows.
+    """How one quantity grows.
 
-    seconds   by size of network
-    fixed_s   of each run [s]
-    each_s    of each post [s]
+    measured  by size of network
+    fixed     of each run
+    each      of each post
     off       the largest relative error of the fit
     exponent  of a power law through the smallest and the largest, for comparison; 1 is proportional
     """
 
-    stem: str
-    kind: str
-    seconds: dict[str, float]
-    fixed_s: float
-    each_s: float
+    measured: Mapping[str, float]
+    fixed: float
+    each: float
     off: float
     exponent: float
 
-    def at(self, posts: int) -> float | None:
-        """Time for so many posts [s]; None where the curve does not fit what it was made of."""
-        return self.fixed_s + self.each_s * posts if self.off <= MOST_OFF else None
+    @property
+    def fits(self) -> bool:
+        """Whether it may be read beyond what was measured."""
+        return self.off <= MOST_OFF
+
+    def at(self, posts: float) -> float:
+        """By the fit."""
+        return self.fixed + self.each * posts
+
+    def reaches(self, limit: float) -> float:
+        """At how many posts; infinity where it does not grow.
+
+        >>> fit({"S": 2.0, "M": 11.0}).reaches(101.0)
+        500000.0
+        """
+        return max(limit - self.fixed, 0.0) / self.each if self.each else float("inf")
 
 
-def curves(files: Sequence[Path]) -> list[Curve]:
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Of one job, from nothing (`first`) or after changes (`again`).
+
+    seconds      of the whole process [s]
+    cpu_s        processor time of it [s]
+    database_s   processor time of the database [s]
+    peak_mb      of memory [MB]
+    read         documents of the database
+    written      documents of the database
+    """
+
+    stem: str
+    kind: str
+    seconds: Curve
+    cpu_s: Curve
+    database_s: Curve
+    peak_mb: Curve
+    read: Curve
+    written: Curve
+
+
+def growths(files: Sequence[Path]) -> list[Growth]:
     """One for each kind of run that was measured at two sizes or more; of a size in two files, the later counts."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for file in files:
         for job in json.loads(file.read_text())["jobs"]:
-            found.setdefault((job["stem"], job["kind"]), {})[job["size"]] = job["seconds"]["value"]
-    return [fit(*key, seconds) for key, seconds in found.items() if len(seconds) > 1]
+            found.setdefault((job["stem"], job["kind"]), {})[job["size"]] = job
+    return [_growth(*key, by_size) for key, by_size in found.items() if len(by_size) > 1]
 
 
-def fit(stem: str, kind: str, seconds: dict[str, float]) -> Curve:
+def fit(measured: Mapping[str, float]) -> Curve:
     """
-    >>> curve = fit("a_job", "first", {"S": 1.5, "M": 6.0, "L": 16.0})
-    >>> round(curve.fixed_s, 2), round(curve.each_s * 10_000, 2), round(curve.at(500_000))
+    >>> curve = fit({"S": 1.5, "M": 6.0, "L": 16.0})
+    >>> round(curve.fixed, 2), round(curve.each * 10_000, 2), round(curve.at(500_000))
     (1.0, 1.0, 51)
     """
-    sizes = sorted(seconds, key=lambda size: SIZES[size].contents)
+    sizes = sorted(measured, key=lambda size: SIZES[size].contents)
     posts = np.array([SIZES[size].contents for size in sizes], float)
-    took = np.array([seconds[size] for size in sizes])
+    took = np.array([measured[size] for size in sizes])
+    if not took.all():  # nothing at some size, as of documents that hardly ever change: no relative error to fit to
+        return Curve(measured, float(took.max()), 0.0, 0.0, 0.0)
     (fixed, each), _ = nnls(np.column_stack([1 / took, posts / took]), np.ones(len(took)))
     off = float(np.abs((fixed + each * posts) / took - 1).max())
     exponent = float(np.log(took[-1] / took[0]) / np.log(posts[-1] / posts[0]))
-    return Curve(stem, kind, dict(zip(sizes, took.tolist(), strict=True)), float(fixed), float(each), off, exponent)
+    return Curve(measured, float(fixed), float(each), off, exponent)
 
 
-def sheet_of(found: Sequence[Curve]) -> Sheet:
+def sheet_of(found: Iterable[Growth]) -> Sheet:
     """As a table."""
     rows = [
         (
             one.stem,
             RUNS[one.kind],
-            "  ".join(f"{size} {took:.2f} s" for size, took in one.seconds.items()),
-            f"{one.fixed_s:.2f} s",
-            f"{one.each_s * 1e6:.1f} µs",
-            f"{one.exponent:.2f}",
-            f"{one.off:.0%}",
-            "" if (told := one.at(POSTS_OF_A_MILLION)) is None else f"{told:,.0f} s",
+            " -> ".join(f"{took:.2f}" for took in one.seconds.measured.values()) + " s",
+            f"{one.seconds.fixed:.2f} s + {one.seconds.each * 1e6:.1f} µs",
+            f"{one.seconds.exponent:.2f}",
+            f"{one.seconds.off:.0%}",
+            f"{one.peak_mb.fixed:,.0f} MB + {one.peak_mb.each * 1e3:.2f} kB",
+            f"{one.peak_mb.off:.0%}",
+            _told(one.seconds, "s"),
+            _told(one.peak_mb, "MB"),
         )
         for one in found
     ]
-    columns = ("job", "run", "measured", "in any case", "each post", "exponent", "off", "a million accounts")
+    columns = (
+        "job",
+        "run",
+        "S -> M -> L",
+        "time: each run + each post",
+        "exponent",
+        "off",
+        "memory",
+        "off",
+        "a million accounts",
+        "memory there",
+    )
     note = (
-        f"A million accounts: {POSTS_OF_A_MILLION:,} posts, by the fit. None where the fit is "
-        f" more than {MOST_OFF:.0%} off."
+        f"A million accounts: {MILLION * POSTS_EACH:,.0f} posts, by the fit, in one process. In brackets where the fit "
+        f"is more than {MOST_OFF:.0%} off."
     )
     return Sheet("Growth", columns, rows, note)
+
+
+def _told(curve: Curve, unit: str) -> str:
+    told = f"{curve.at(MILLION * POSTS_EACH):,.0f} {unit}"
+    return told if curve.fits else f"({told})"
+
+
+def _growth(stem: str, kind: str, by_size: Mapping[str, Mapping[str, Any]]) -> Growth:
+    sizes = sorted(by_size, key=lambda size: SIZES[size].contents)
+
+    def of_runs(*path: str) -> Curve:
+        return fit({size: median(_at(run, path) for run in by_size[size]["runs"]) for size in sizes})
+
+    return Growth(
+        stem,
+        kind,
+        of_runs("seconds"),
+        of_runs("client_cpu_seconds"),
+        of_runs("server_cpu_seconds"),
+        of_runs("peak_mb"),
+        of_runs("database", "read"),
+        of_runs("database", "written"),
+    )
+
+
+def _at(run: Any, path: Sequence[str]) -> float:
+    for name in path:
+        run = run[name]
+    return float(run)
 
 
 def main(
     files: Annotated[list[Path] | None, typer.Argument(help="saved results, the later ones count")] = None,
 ) -> None:
     """Fit and print."""
-    chosen = files or [RESULTS / "growth-L.json", RESULTS / "full.json"]
-    sheet_of(curves(chosen)).show(Console(width=180))
+    sheet_of(growths(files or SAVED)).show(Console(width=200))
 
 
 if __name__ == "__main__":

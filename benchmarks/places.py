@@ -135,7 +135,7 @@ class Work:
 
     commands  that it was sent, of whatever kind
     read      documents that it returned
-    written   documents that it inserted, updated or deleted
+    written   documents that it inserted, updated or deleted; not those that an update or a $merge inserted
     mb        that went over the network, both ways together [MB]
     """
 

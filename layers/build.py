@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
 LAYERS = ("base", "numeric", "science", "text", "trees", "learn", "http")
 RUNTIME = "runtime"  # what is there without us: built like a layer to run functions as Lambda does, never deployed
+INFLATED = "text"  # the layer whose weights every cold start reads
 FROM_SOURCE = "langdetect"  # pure Python, published without a wheel
 PYTHON = "3.13"  # of the runtime in serverless.yml
 BUDGET_MB = 220  # 1e6 bytes, unzipped, a function with its layers
@@ -111,6 +112,8 @@ def build(layer: Layer) -> None:
     layer.packages.mkdir(parents=True)
     install(layer)
     prune(layer.packages)
+    if layer.name == INFLATED:
+        inflate(layer.packages)
     add_byte_code(layer)
     pack(layer)
     layer.stamp.write_text(layer.recipe())  # last: a build that was cut short is not fresh
@@ -131,6 +134,17 @@ def prune(packages: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # may have gone with its parent
     for file in [path for path in packages.rglob("*") if path.suffix in DEAD_WEIGHT]:
         file.unlink()
+
+
+def inflate(packages: Path) -> None:
+    """Weights that are compressed within the layer's archive would be unpacked again at every cold start."""
+    for file in packages.rglob("*.npz"):
+        with zipfile.ZipFile(file) as archive:
+            arrays = [(entry, archive.read(entry)) for entry in archive.infolist()]
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for entry, content in arrays:
+                entry.compress_type = zipfile.ZIP_STORED
+                archive.writestr(entry, content)
 
 
 def add_byte_code(layer: Layer) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from layers.build import BUDGET_MB, LAYERS, PYTHON, ROOT, Layer, build_all, interpreter
+from layers.build import BUDGET_MB, INFLATED, LAYERS, PYTHON, ROOT, Layer, build_all, interpreter
 from layers.package import Size, layer_name, sizes
 from tests.contract.conftest import Deployment, handlers, key_of
 
@@ -136,3 +136,13 @@ def pins_of(name: str) -> dict[str, str]:
     pins = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)(.*\\\n\s+--hash=sha256:)?", text, re.MULTILINE | re.IGNORECASE)
     assert [package for package, _, hashed in pins if not hashed] == []
     return {package: version for package, version, _ in pins}
+
+
+def test_weights_are_shipped_as_they_are_read(layers: dict[str, Layer]) -> None:
+    weights = list(layers[INFLATED].packages.rglob("*.npz"))
+
+    assert weights
+    for one in weights:
+        with zipfile.ZipFile(one) as archive:
+            assert archive.testzip() is None
+            assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}

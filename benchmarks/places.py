@@ -60,7 +60,7 @@ class Place:
 def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
     """Write a network with every index of the schema; its databases are dropped on exit."""
     environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{size}-{seed}-", "ARTIFACT_KEYS": KEY}
-    environment |= {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES}
+    environment |= {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES, "OPENBLAS_NUM_THREADS": "1"}
     settings = load(environment)
     store = connect(settings)
     truth = store.client[f"{environment['DB_PREFIX']}eval-db"]

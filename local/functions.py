@@ -83,8 +83,13 @@ class Function:
 
 def all_functions() -> dict[str, Function]:
     """Every function of serverless.yml by stem."""
-    declared = yaml.load((ROOT / "serverless.yml").read_text(), Loader=_WithoutTags)["functions"]
-    return {function.stem: function for function in map(_function, declared.values())}
+    return {function.stem: function for function in map(_function, declared().values())}
+
+
+def declared() -> dict[str, Any]:
+    """The functions of serverless.yml as they stand there, by key."""
+    found: dict[str, Any] = yaml.load((ROOT / "serverless.yml").read_text(), Loader=_WithoutTags)["functions"]
+    return found
 
 
 def function(stem: str) -> Function:
@@ -95,9 +100,9 @@ def function(stem: str) -> Function:
     return functions[stem]
 
 
-def _function(declared: Mapping[str, Any]) -> Function:
-    _, domain, _, stem = declared["handler"].removesuffix(".handler").split("/")
-    return Function(stem, domain, next(_crons(declared.get("events", ())), None))
+def _function(one: Mapping[str, Any]) -> Function:
+    _, domain, _, stem = one["handler"].removesuffix(".handler").split("/")
+    return Function(stem, domain, next(_crons(one.get("events", ())), None))
 
 
 def _crons(events: Any) -> Iterator[str]:

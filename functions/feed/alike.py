@@ -5,6 +5,7 @@ neither the busy nor the popular outweigh the others. An account points where th
 read.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 
 import numpy as np
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 Directions = NDArray[np.float32]
 
 DIMENSIONS = 32
+AT_ONCE = 2  # directions that are made: much of it lets others run
 _NOISE = 1e-4  # of the arithmetic, which is another each time
 _FEWEST = 2  # accounts, or posts, without which nothing is shared
 
@@ -39,10 +41,11 @@ class Alike:
         """(n,) cosine, -1..1; nan where there is nothing to tell by."""
         found = np.full(len(post), np.nan)
         steps = np.floor(at / self._step).astype(np.int64)
-        for step in np.unique(steps).tolist():
-            rows = np.flatnonzero(steps == step)
-            posts, accounts = self._at(step)
-            found[rows] = cosines(accounts[account[rows]], posts[post[rows]])
+        all_steps = np.unique(steps).tolist()
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for step, (posts, accounts) in zip(all_steps, threads.map(self._at, all_steps), strict=True):
+                rows = np.flatnonzero(steps == step)
+                found[rows] = cosines(accounts[account[rows]], posts[post[rows]])
         return found
 
     def posts_now(self) -> Directions:
@@ -121,6 +124,7 @@ def cosines(one: NDArray[np.floating], other: NDArray[np.floating]) -> Floats:
 
 def _matrix(account: Index, post: Index, shape: tuple[int, int]) -> "sparse.csr_matrix":
     """1 where an account touched a post, however often."""
-    pairs = np.unique(account * shape[1] + post)
+    pairs = np.sort(account * shape[1] + post)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     ones = np.ones(len(pairs), np.float32)
     return sparse.csr_matrix((ones, (pairs // shape[1], pairs % shape[1])), shape=shape)

@@ -1,6 +1,6 @@
 """What makes an account different from its country, small enough for a document of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -144,35 +144,31 @@ def tastes_now(tastes: Tastes, accounts: Index) -> Iterator[Taste]:
     events = tastes.alike.recent
     touched = np.searchsorted(events.actor, [accounts, accounts + 1])
     followed = np.searchsorted(tastes.follows, [accounts * tastes.authors, (accounts + 1) * tastes.authors])
+    posts_of = [acts.post[order[first:end]] for first, end in start.T.tolist()]
+    counted = [np.unique(tastes.counters.topics_of(post)[1], return_counts=True) for post in posts_of]
+    languages = [np.unique(posts.language[post]) for post in posts_of]
+    topic_lifts = _of_all(tastes.topic_lift, accounts, [topics for topics, _ in counted])
+    language_lifts = _of_all(tastes.language_lift, accounts, languages)
     for number, account in enumerate(accounts.tolist()):
-        own = order[start[0, number] : start[1, number]]
-        post = acts.post[own]
-        row, topic = tastes.counters.topics_of(post)
-        topics, topic_acts = np.unique(topic, return_counts=True)
-        languages = np.unique(posts.language[post])
+        post, (topics, topic_acts) = posts_of[number], counted[number]
         follows = tastes.follows[followed[0, number] : followed[1, number]] - account * tastes.authors
         authors, author_acts = np.unique(np.concatenate([posts.author[post], follows]), return_counts=True)
-        author_acts = author_acts - np.isin(authors, follows)
+        follower = np.isin(authors, follows)
         last = np.full(len(authors), -np.inf)
-        np.maximum.at(last, np.searchsorted(authors, posts.author[post]), acts.at[own])
+        at = acts.at[order[start[0, number] : start[1, number]]]
+        np.maximum.at(last, np.searchsorted(authors, posts.author[post]), at)
         country = history.actors.country[account]
         newest_first = events.post[touched[0, number] : touched[1, number]][::-1]
         kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])]
         yield Taste(
             country="" if country == NOBODYS else COUNTRIES[country],
-            acts=float(len(own)),
-            topic_acts=float(len(row)),
+            acts=float(len(post)),
+            topic_acts=float(topic_acts.sum()),
             follows=float(len(follows)),
-            topics=_table(
-                _TOPIC, posts.topic_keys[topics], lift=_of(tastes.topic_lift, account, topics), acts=topic_acts
-            ),
-            languages=_table(_LANGUAGE, language_keys(languages), lift=_of(tastes.language_lift, account, languages)),
+            topics=_table(_TOPIC, posts.topic_keys[topics], lift=topic_lifts[number], acts=topic_acts),
+            languages=_table(_LANGUAGE, language_keys(languages[number]), lift=language_lifts[number]),
             authors=_table(
-                _AUTHOR,
-                author_keys[authors],
-                acts=author_acts,
-                last=last + here,
-                followed=np.isin(authors, follows),
+                _AUTHOR, author_keys[authors], acts=author_acts - follower, last=last + here, followed=follower
             ),
             posts=posts.ids[kept],
         )
@@ -183,9 +179,12 @@ def with_trees(taste: Taste, trees: bytes, base: str) -> Taste:
     return replace(taste, trees=trees, base=base if trees else "", tried_at=taste.acts)
 
 
-def _of(compute: Any, account: int, things: Index) -> Floats:
-    found: Floats = compute(np.full(len(things), account), things, np.zeros(len(things)))
-    return found
+def _of_all(compute: Any, accounts: Index, things: Sequence[Index]) -> list[Floats]:
+    """What is computed of each account and each of its things, as of now: for all accounts at once."""
+    numbers = [len(one) for one in things]
+    every = np.concatenate(things) if things else np.empty(0, np.int64)
+    found: Floats = compute(np.repeat(accounts, numbers), every, np.zeros(len(every)))
+    return np.split(found, np.cumsum(numbers)[:-1])
 
 
 def _table(layout: np.dtype[np.void], keys: NDArray[Any], **columns: NDArray[Any]) -> NDArray[np.void]:

@@ -1,11 +1,11 @@
 """Engagement score of every post young enough to still matter."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from shared.config import ContentStats
 from shared.report import Report
 from shared.store import Store
+from shared.store.deadline import Threads
 
 NAME = "refresh_content_stats"
 
@@ -15,7 +15,7 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME), ThreadPoolExecutor(1) as aside:
+    with store.leases.hold(NAME), Threads(1) as aside:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()

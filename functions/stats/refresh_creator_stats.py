@@ -1,11 +1,11 @@
 """What the posts of every creator of the window earn."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from shared.config import CreatorStats
 from shared.report import Report
 from shared.store import Store
+from shared.store.deadline import Threads
 
 NAME = "refresh_creator_stats"
 
@@ -15,7 +15,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME), ThreadPoolExecutor(1) as aside:
+    with store.leases.hold(NAME), Threads(1) as aside:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()

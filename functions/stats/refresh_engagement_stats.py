@@ -1,7 +1,6 @@
 """Which topics each user engages with, and how."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -14,6 +13,7 @@ from shared.config import EngagementStats
 from shared.report import Report
 from shared.store import Store
 from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
+from shared.store.deadline import Threads
 from shared.store.engagement_stats import FIELDS, Counts, changed
 from shared.store.engagements import KINDS
 
@@ -28,7 +28,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     A full run counts everything and settles it. A run in between adds what came since to what is settled, and settles a
     user anew only where something older changed. Safe to repeat: the same data and `now` give the same rows.
     """
-    with store.leases.hold(NAME), ThreadPoolExecutor(1) as aside:
+    with store.leases.hold(NAME), Threads(1) as aside:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()

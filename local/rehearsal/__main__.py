@@ -5,20 +5,24 @@ log in .rehearsal/ and what the next rehearsal need not install again.
 """
 
 import argparse
+import json
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from botocore.exceptions import ClientError
 from pymongo.errors import PyMongoError
 from rich.table import Table
 
 from layers.build import add_our_byte_code, build_all, lock
-from layers.package import osls, start_osls
+from layers.package import RESULT, TEMPLATE, start_osls
 from local.rehearsal.cloud import HOME, STAGE, VERSION, Cloud, cloud
-from local.rehearsal.proofs import PROOFS, Disproved, Stage
+from local.rehearsal.operator import README, Operator, blocks
+from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE, Disproved, Stage
 from local.rehearsal.waiting import wait_for
 from local.terminal import console, say
 from local.workspace import fill, workspace
@@ -26,6 +30,7 @@ from shared.config import own_server, settings
 from shared.errors import AppError, BadConfig
 
 SIZE = "XS"
+BEFORE = ("aws ssm", ".venv/bin/python -m shared", "make")  # commands of README that a deployment needs done
 
 
 @dataclass(slots=True)
@@ -71,52 +76,90 @@ def rehearse() -> bool:
     HOME.mkdir(exist_ok=True)
     began = time.perf_counter()
     rehearsal = Rehearsal()
-    with lock("package"), workspace(None) as store, cloud() as standing:
+    with workspace(None) as store, cloud() as standing:
         say("the stand-in for AWS", time.perf_counter() - began, standing.endpoint)
         fill(store, SIZE, now=datetime.now(UTC), with_text=True)
-        chosen = settings()
-        tell_secrets(standing, chosen.mongo_uri, chosen.artifact_keys[0], chosen.api_keys[0])
+        operator = Operator(standing, settings().mongo_uri)
+        rehearsal.prove("secrets, indexes, a package", lambda: prepared(operator))
         build_all(VERSION)
         add_our_byte_code(VERSION)
         rehearsal.prove("a deployment cut short", lambda: cut_short(standing))
-        rehearsal.prove("deployed", lambda: deploy(standing))
-        stage = Stage(standing, store, standing.resources(), chosen.api_keys[0])
-        for proof in PROOFS:
-            rehearsal.prove(proof.__name__.replace("_", " "), lambda proof=proof: proof(stage))  # type: ignore[misc]
-        rehearsal.prove("removed", lambda: remove(standing))
+        rehearsal.prove("deployed", lambda: deployed(operator))
+        template = json.loads((RESULT / TEMPLATE).read_text())["Resources"]
+        stage = Stage(standing, store, operator, standing.resources(), template)
+        for proof in FIRST:
+            rehearsal.prove(told_of(proof), partial(proof, stage))
+        with ThreadPoolExecutor() as aside:
+            waited_for = {proof: aside.submit(proof, stage) for proof in ASIDE}
+            for proof in MEANWHILE:
+                rehearsal.prove(told_of(proof), partial(proof, stage))
+            for proof, answer in waited_for.items():
+                rehearsal.prove(told_of(proof), answer.result)
+        for proof in LAST:
+            rehearsal.prove(told_of(proof), partial(proof, stage))
+        rehearsal.prove("removed", lambda: removed(operator))
+        rehearsal.prove("every command of the page", lambda: all_typed(operator))
     rehearsal.show()
     return all(one.proven for one in rehearsal.told)
 
 
-def tell_secrets(standing: Cloud, uri: str, artifact_key: bytes, api_key: bytes) -> None:
-    """As an operator does before the first deployment."""
-    ssm = standing.client("ssm")
-    secrets = {"mongo-uri": uri, "artifact-keys": artifact_key.decode(), "api-keys": api_key.decode()}
-    for name, value in secrets.items():
-        ssm.put_parameter(Name=f"/feedkeeper/{STAGE}/{name}", Type="SecureString", Value=value)
+def told_of(proof: Callable[[Stage], str]) -> str:
+    """
+    >>> def a_post_is_described(stage): ...
+    >>> told_of(a_post_is_described)
+    'a post is described'
+    """
+    return proof.__name__.replace("_", " ")
+
+
+def commands() -> list[str]:
+    """Of README's "Deploy"."""
+    return next(one for one in blocks(README) if one.heading == "Deploy").lines
+
+
+def prepared(operator: Operator) -> str:
+    """What comes before the deployment."""
+    before = [line for line in commands() if line.startswith(BEFORE)]
+    for line in before:
+        operator.shell([line])
+    return f"{len(before)} commands of README"
+
+
+def deployed(operator: Operator) -> str:
+    """By the commands of README, the last of which follows the database and is typed when it is time."""
+    *most, _ = (line for line in commands() if not line.startswith(BEFORE))
+    with lock("package"):
+        operator.shell(most)
+    return f"{len(operator.cloud.resources())} resources, by {len(most)} commands of README"
 
 
 def cut_short(standing: Cloud) -> str:
     """Killed as soon as there is a stack, as where a connection breaks; what it leaves is deployed over."""
-    with (HOME / "osls.log").open("wb") as log, start_osls("deploy", STAGE, VERSION, standing.endpoint, log) as process:
+    with (
+        lock("package"),
+        (HOME / "osls.log").open("wb") as log,
+        start_osls("deploy", STAGE, VERSION, standing.endpoint, log) as process,
+    ):
         wait_for("the first resource", standing.resources, within_s=120)
         process.kill()
     return f"killed when it had {len(standing.resources())} resources"
 
 
-def deploy(standing: Cloud) -> str:
-    with (HOME / "osls.log").open("ab") as log:
-        osls("deploy", STAGE, VERSION, standing.endpoint, log)
-    return f"{len(standing.resources())} resources"
-
-
-def remove(standing: Cloud) -> str:
-    with (HOME / "osls.log").open("ab") as log:
-        osls("remove", STAGE, VERSION, standing.endpoint, log)
-    left = standing.client("lambda").list_functions()["Functions"]
+def removed(operator: Operator) -> str:
+    """As the page says."""
+    with lock("package"):
+        operator.types("Several stages")
+    left = operator.cloud.client("lambda").list_functions()["Functions"]
     if left:
         raise Disproved(f"{len(left)} functions are left")
     return "nothing is left"
+
+
+def all_typed(operator: Operator) -> str:
+    """Nothing stands there that was not tried."""
+    if operator.left():
+        raise Disproved(f"not typed: {', '.join(one.heading for one in operator.left())}")
+    return f"{len(operator.typed)} blocks of docs/operations.md were typed"
 
 
 def main() -> None:

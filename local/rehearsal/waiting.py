@@ -10,7 +10,7 @@ T = TypeVar("T")
 EVERY_S = 0.2
 
 
-def wait_for(what: str, found: Callable[[], T], *, within_s: float) -> T:
+def wait_for(what: str, found: Callable[[], T | None], *, within_s: float) -> T:
     """The first answer that is true; Unavailable says what was waited for in vain."""
     until = time.monotonic() + within_s
     while not (answer := found()):

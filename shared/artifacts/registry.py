@@ -117,13 +117,15 @@ class Registry:
     def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:
         """Make a kept version live by one atomic update, if `instead_of` still is what is live (None: no own model).
 
-        Raises NotFound for a version that is not kept, StaleModel for one that fails its checks, Conflict when another
-        version was made live meanwhile.
+        Raises NotFound, with those that there are, for a version that is not kept, StaleModel for one that fails its
+        checks, Conflict when another version was made live meanwhile.
         """
         kept = {"family": family, "account": family_of(family).stored(key), "version": version}
         sealed = self._versions.find_one(kept, {"_id": 0})
         if sealed is None:
-            raise NotFound(f"version: no {family}/{key} {version}")
+            there = self._versions.find({**kept, "version": {"$gt": ""}}, {"version": 1}).sort("version", -1)
+            known = ", ".join(one["version"] for one in there) or "none"
+            raise NotFound(f"version: no {family}/{key} {version}; kept: {known}")
         Artifact.unseal(sealed, self._keys)
         live = sealed | {"promotedAt": at, "instead_of": instead_of}
         replaced = _name(family, key) | {"version": instead_of}

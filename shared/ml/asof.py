@@ -3,6 +3,7 @@
 A counter read today already holds what a model is to predict. These give what was known just before.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,19 @@ class AsOf:
         self._unused = int(keys.max(initial=0)) + 1
         if self._unused.bit_length() + self._bits > _INTEGER_BITS:
             raise ValueError(f"{self._unused} keys over {latest / _HOUR_MS:.0f} hours are more than can be told apart")
-        joined = self._join(keys, at)
-        order = np.argsort(joined, kind="stable")
-        self._joined = joined[order]
-        self._faded = np.empty(0) if half_life_hours is None else _faded(keys[order], at[order], half_life_hours)
+        self._unsorted = self._join(keys, at)
+
+    @cached_property
+    def _joined(self) -> Keys:
+        """Sorted when it is first asked for: who needs few of many counters does not wait for the others."""
+        joined = self._unsorted
+        joined.sort()
+        return joined
+
+    @cached_property
+    def _faded(self) -> Hours:
+        assert self._half_life is not None
+        return _faded(self._joined >> self._bits, self._moment(slice(None)), self._half_life)
 
     def count(self, keys: NDArray[Any], at: Hours) -> NDArray[np.float64]:
         """(n,) events of each key before each moment; with a half-life each event counts 2^(-its age / half-life).
@@ -65,9 +75,10 @@ class AsOf:
         first = np.searchsorted(self._joined, keys << self._bits)
         return first, np.searchsorted(self._joined, self._join(keys, at))
 
-    def _moment(self, event: Keys) -> Hours:
+    def _moment(self, event: Keys | slice) -> Hours:
         """When these events happened, out of what they are sorted by, which keeps no second array of them."""
-        return (self._joined[event] & ((1 << self._bits) - 1)) / _HOUR_MS + self._origin
+        moment: Hours = (self._joined[event] & ((1 << self._bits) - 1)) / _HOUR_MS + self._origin
+        return moment
 
     def _join(self, keys: NDArray[Any], at: Hours) -> Keys:
         moment = np.clip(np.round((at - self._origin) * _HOUR_MS), 0, 2**self._bits - 1).astype(np.int64)

@@ -1,7 +1,6 @@
 """What happened in the network lately, as arrays that refer to each other by position."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from shared.config import Coldstart
 from shared.network.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
 from shared.store.columns import Columns, id_keys, positions
+from shared.store.deadline import Threads
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 COUNTED = ("like", "comment", "recast", "quote")  # reports are no sign of liking
@@ -148,7 +148,7 @@ def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposu
     The large collections are read at the same time, since the wait is the database's.
     """
     start = now - options.window
-    with ThreadPoolExecutor(2) as threads:
+    with Threads(2) as threads:
         reading_acts = threads.submit(store.engagements.acts, start, now)
         reading_seen = threads.submit(store.exposures.between, start, now) if with_exposures else None
         posts = _read_posts(store, options, start, now)

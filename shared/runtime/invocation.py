@@ -38,7 +38,10 @@ def invoke(
     try:
         if not answers:
             prepare()
-        report = work()
+        from shared.store.deadline import before_the_end  # a warm-up does not load the database
+
+        with before_the_end(context):
+            report = work()
     except Conflict as conflict:
         report = Report(details={"skipped": str(conflict)})
     except Exception as error:

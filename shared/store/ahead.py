@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
+
+from shared.store.deadline import Threads
 
 
 class Ahead:
@@ -13,7 +15,7 @@ class Ahead:
     """
 
     def __init__(self, most: int = 4, threads: int = 1) -> None:
-        self._threads = ThreadPoolExecutor(threads)
+        self._threads = Threads(threads)
         self._most = most
         self._pending: deque[Future[Any]] = deque()
 

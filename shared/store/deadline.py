@@ -1,10 +1,44 @@
 """A time by which everything that is asked of the database has to be answered."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context, copy_context
+from typing import Any, ParamSpec, TypeVar
 
 import pymongo
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LAST_S = 3.0  # of a function's time, for giving back what it holds and telling what became of it
 
 
 def within(seconds: float) -> AbstractContextManager[None]:
     """Inside the `with`, what takes longer in all fails as a time-out of the database, wherever it waits."""
     return pymongo.timeout(seconds)
+
+
+def before_the_end(context: Any) -> AbstractContextManager[None]:
+    """Within the time that Lambda leaves this invocation, less what it takes to fail in order; no limit elsewhere."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return within(max(left() / 1_000 - LAST_S, 0.1)) if left else nullcontext()
+
+
+def at_last(seconds: float, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call it with so much time of its own, though that of the work may have passed."""
+
+    def timed() -> T:
+        with within(seconds):
+            return call(*args, **kwargs)
+
+    return Context().run(timed)
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads whose work has to end when that of who began it has to."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As its parent does."""
+        context = copy_context()
+        return super().submit(lambda: context.run(fn, *args, **kwargs))

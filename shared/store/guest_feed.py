@@ -10,7 +10,6 @@ is built again, and a cursor that outlives a generation goes on at the next rank
 
 import math
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -27,6 +26,7 @@ from shared.store import schema
 from shared.store.ahead import Ahead
 from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, known, object_ids, read_columns
 from shared.store.contents import PUBLISHED, in_batches
+from shared.store.deadline import Threads
 
 Document = dict[str, Any]
 
@@ -116,7 +116,7 @@ class Staging:
         """Wait for the rows, then make every index of the live feed, so that readers never meet an unindexed one."""
         self._ahead.finish()
         models = [index.model() for index in schema.GUEST_FEED.indexes]
-        with ThreadPoolExecutor(2) as builders:  # the server sorts each half on a core of its own
+        with Threads(2) as builders:  # the server sorts each half on a core of its own
             list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
 
     def check(self, expected: dict[str, int], least: dict[str, int]) -> int:

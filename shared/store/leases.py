@@ -15,9 +15,11 @@ from pymongo.database import Database
 
 from shared.errors import Conflict
 from shared.store import schema
+from shared.store.deadline import at_last
 
 # Longer than a Lambda function can run, so that a holder that was killed is the only one that is ever overtaken.
 LONGEST_RUN = timedelta(minutes=16)
+GIVE_BACK_S = 2.0  # that giving back may take; else the lease ends by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Leases:
         try:
             yield lease
         finally:
-            self._leases.delete_one({"_id": name, "holder": lease.holder})
+            at_last(GIVE_BACK_S, self._leases.delete_one, {"_id": name, "holder": lease.holder})
 
     def extend(self, name: str, holder: str) -> bool:
         """True when `holder` still had the lease and keeps it for another full term."""

@@ -12,7 +12,9 @@ COMMANDS = (
     "relay",
     "local.rehearsal",
     "benchmarks",
+    "benchmarks.capacity",
     "benchmarks.language",
+    "benchmarks.scale",
     "benchmarks.topics",
     "layers.package",
 )

@@ -1,17 +1,28 @@
-"""docs/operations.md speaks of what there is: its alarms, functions, commands and options."""
+"""docs/operations.md speaks of what there is: its alarms, functions, commands and options.
 
+What stands in blocks of shell is typed by a rehearsal, which proves that nothing was left out.
+"""
+
+import os
 import re
+import subprocess
 from dataclasses import fields
 
 import pytest
+from pymongo import MongoClient
 
 from layers.build import ROOT
+from local.functions import PIPELINE, function
+from local.mongod import mongo_server
+from local.rehearsal.operator import PAGE as PAGE_FILE
+from local.rehearsal.operator import README, blocks
 from shared.config import Options
+from tests.conftest import Document
 from tests.contract.conftest import Deployment
-from tests.contract.test_commands import COMMANDS
 
 SECTIONS = "|".join(section.name for section in fields(Options))
-PAGE = (ROOT / "docs" / "operations.md").read_text()
+PAGE = PAGE_FILE.read_text()
+TYPED_HERE = re.compile(r"`\.venv/bin/python -m ([^`]+)`")  # in a sentence, so that no rehearsal types it
 
 
 def test_every_alarm_is_explained_and_no_other(deployment: Deployment) -> None:
@@ -31,11 +42,51 @@ def test_every_function_that_is_named_is_there(deployment: Deployment) -> None:
     assert named - deployment.functions.keys() == set()
 
 
-def test_every_command_that_is_named_answers() -> None:
-    named = set(re.findall(r"python -m ([a-z.]+)", PAGE.replace("\n", " ")))
+def test_no_command_stands_where_no_rehearsal_looks() -> None:
+    languages = re.findall(r"^```(\w*)\n.*?^```$", PAGE, re.M | re.S)
+    others = re.findall(r"`((?:aws|osls|make|node_modules|python)[ /][^`]*)`", PAGE)
 
-    assert named - {"shared.store.schema"} <= set(COMMANDS), "those are tried one by one"
-    assert "shared.store.schema" in named, "which has tests of its own"
+    assert set(languages) == {"sh", "yaml"}
+    assert others == ["make rehearse"]
+
+
+def test_what_a_sentence_has_typed_here_does_what_it_says() -> None:
+    commands = [command.split() for command in TYPED_HERE.findall(PAGE)]
+    assert sorted(command[1] for command in commands) == ["erase", "review", "run"]
+
+    with mongo_server() as uri, MongoClient[Document](uri) as client:
+        environment = {**os.environ, "MONGO_URI": uri}
+
+        def typed(*words: str) -> str:
+            command = [str(ROOT / ".venv/bin/python"), "-m", *words]
+            ended = subprocess.run(
+                command, cwd=ROOT, env=environment, input="", capture_output=True, text=True, check=False
+            )
+            assert ended.returncode == 0, ended.stderr
+            return ended.stdout
+
+        typed("local", "world", "--size", "XS")
+        account = str(client["app-db"].accounts.find_one({}, {"_id": 1})["_id"])  # type: ignore[index]
+        said = {words[1]: typed(*(account if word == "ACCOUNT" else word for word in words)) for words in commands}
+
+        assert client["app-db"].contentinfo.count_documents({"topicState": {"$exists": True}}) > 500
+        assert [str(one["_id"]) for one in client["analytics-db"].erasures.find()] == [account]
+        assert "suspect" in said["review"]
+
+
+def test_the_deployment_is_filled_in_the_order_of_the_pipeline() -> None:
+    (block,) = (one for one in blocks(PAGE_FILE) if one.heading == "The first deployment")
+    names = re.findall(r"[a-z]+[A-Z]\w+", block.text.partition("; do")[0])
+
+    assert names == [function(stem).key for stem in PIPELINE]
+
+
+def test_the_deployment_is_ten_lines_and_ends_with_the_relay_that_the_page_knows() -> None:
+    (deploy,) = (one for one in blocks(README) if one.heading == "Deploy")
+    (ways,) = (one for one in blocks(PAGE_FILE) if one.heading == "How changes reach the functions")
+
+    assert len(deploy.text.splitlines()) == 10
+    assert ways.lines[0].partition("#")[0].strip() == deploy.lines[-1]
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(rf"`((?:{SECTIONS})\.[a-z_]+)`", PAGE))))

@@ -1,6 +1,7 @@
-"""F11: a function that is killed at its time-out in the middle of its work, from its package, under Lambda's client."""
+"""F10, F11: a function that is killed in the middle of its work, or whose database falls silent, as Lambda runs it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +12,8 @@ import pytest
 from pymongo import MongoClient
 
 from layers.build import build_all
-from local.sandbox import TIMED_OUT, Sandbox, python_of_the_runtime, unpack
+from local.rehearsal.waiting import wait_for
+from local.sandbox import EXITED, Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
 from shared.store import Store
 from tests.conftest import NOT_PRIMARY, Document
 from tests.contract.conftest import Deployment, deployment
@@ -48,27 +50,53 @@ def falling_silent(uri: str, namespace: str, after: int) -> Iterator[None]:
             admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
-def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing_is_done_twice(
+@pytest.fixture
+def shipped(
     deployment: Deployment, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
-) -> None:
-    texts = [post(f"post {number}", now=noon) for number in range(POSTS)]
-    store.app.contents.insert_many(texts)
+) -> Shipped:
+    """The function that describes posts, in ten batches."""
+    store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
     given = environment | {"FEEDKEEPER_OPTIONS": f'{{"topics": {{"batch": {BATCH}}}}}', "LOG_LEVEL": "WARNING"}
     layers = build_all(python_of_the_runtime())
-    shipped = replace(unpack("reclassifyContents", deployment.folder, tmp_path, layers, given), timeout=TIMEOUT_S)
-    info = store.app.contentinfo
+    return replace(unpack("reclassifyContents", deployment.folder, tmp_path, layers, given), timeout=TIMEOUT_S)
 
-    with Sandbox(shipped, tmp_path / "log") as sandbox:
+
+def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing_is_done_twice(
+    shipped: Shipped, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
+) -> None:
+    info = store.app.contentinfo
+    with Sandbox(replace(shipped, timeout=60.0), tmp_path / "log") as sandbox, ThreadPoolExecutor(1) as aside:
         with falling_silent(environment["MONGO_URI"], info.full_name, DONE):
-            killed = sandbox.invoke(tick(noon))
+            running = aside.submit(sandbox.invoke, tick(noon))
+            wait_for("nine batches", lambda: len(described(info)) == DONE * BATCH, within_s=30)
+            sandbox.kill()  # as Lambda does at the time-out
+            killed = running.result()
         before = described(info)
         store.analytics.leases.delete_many({})  # a quarter of an hour later
         finished = sandbox.invoke(tick(noon + timedelta(minutes=20)))
 
-    assert killed.error == TIMED_OUT
-    assert TIMEOUT_S <= killed.seconds < TIMEOUT_S + 2
+    assert killed.error == EXITED
+    nothing_is_done_twice(info, before, finished)
+
+
+def test_a_run_whose_database_falls_silent_ends_before_it_is_killed_and_holds_up_nobody(
+    shipped: Shipped, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
+) -> None:
+    info = store.app.contentinfo
+    with Sandbox(shipped, tmp_path / "log") as sandbox:
+        with falling_silent(environment["MONGO_URI"], info.full_name, DONE):
+            ended = sandbox.invoke(tick(noon))
+        before = described(info)
+        finished = sandbox.invoke(tick(noon + timedelta(minutes=1)))
+
+    assert ended.error == "Unavailable"
+    assert ended.seconds < TIMEOUT_S
+    nothing_is_done_twice(info, before, finished)
+
+
+def nothing_is_done_twice(info: Any, before: dict[Any, datetime], finished: Outcome) -> None:
     assert len(before) == DONE * BATCH
-    assert finished.answer["written"] == POSTS - DONE * BATCH, (tmp_path / "log").read_text()
+    assert finished.answer["written"] == POSTS - DONE * BATCH, finished.error
     after = described(info)
     assert {one: after[one] for one in before} == before
     assert after.keys() == {an_id(f"post {number}") for number in range(POSTS)}

@@ -1,10 +1,13 @@
 import pytest
 
 from local.rehearsal import __main__ as rehearsing
+from local.rehearsal import operator as typing
 from local.rehearsal.__main__ import Rehearsal, rehearse
+from local.rehearsal.cloud import Cloud
+from local.rehearsal.operator import Operator, blocks
 from local.rehearsal.proofs import Disproved
 from local.rehearsal.waiting import wait_for
-from shared.errors import BadConfig, Unavailable
+from shared.errors import BadConfig, Refused, Unavailable
 
 
 def failing():
@@ -50,3 +53,64 @@ def test_waiting_ends():
     assert wait_for("three", lambda: next(answers), within_s=5) == 3
     with pytest.raises(Unavailable, match="in vain for nothing"):
         wait_for("nothing", lambda: None, within_s=0)
+
+
+PAGE = """# Operations
+
+```sh
+export STAGE=prod
+said() { echo "$STAGE: $1"; }
+```
+
+## Saying
+
+```sh
+said hello  # to everybody
+said "$WORD"
+```
+
+```yaml
+Type: none
+```
+
+```sh
+false
+```
+"""
+
+
+@pytest.fixture
+def operator(monkeypatch, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    monkeypatch.setattr(typing, "PAGE", page)
+    monkeypatch.setattr(typing, "environment_of_its_own", lambda: tmp_path / "python")
+    return Operator(Cloud("http://127.0.0.1:9", tmp_path), "mongodb://somewhere")
+
+
+def test_blocks_of_shell_are_found_below_their_headings(operator):
+    assert [(one.heading, len(one.lines)) for one in blocks(typing.PAGE)] == [
+        ("Operations", 1),
+        ("Saying", 2),
+        ("Saying", 1),
+    ]
+
+
+def test_a_block_is_typed_as_it_stands_with_the_helpers_and_the_values_of_a_rehearsal(operator):
+    assert operator.types("Saying", WORD="two words") == "local: hello\nlocal: two words\n"
+
+
+def test_what_was_not_typed_is_known(operator):
+    operator.types("Saying", WORD="")
+
+    assert [one.text for one in operator.left()] == ["false\n"]
+
+
+def test_a_command_that_fails_is_named_with_what_it_said(operator):
+    with pytest.raises(Refused, match="false: code 1"):
+        operator.types("Saying", 1)
+
+
+def test_a_value_that_nobody_gave_is_no_empty_one(operator):
+    with pytest.raises(Refused, match="WORD: unbound"):
+        operator.types("Saying")

@@ -1,0 +1,255 @@
+"""F10: the network between a function and its database: parted, stalled, cut under TLS, and no connection left.
+
+A relay of bytes stands between them, which a test can make do what networks do.
+"""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from shared.config import forget_settings
+from shared.errors import Unavailable
+from shared.store import Store, close_store
+from shared.store.deadline import within
+from tests.conftest import Databases, Document
+from tests.factories import post
+
+LEFT_S = 6.0  # that Lambda leaves the function
+POSTS = 30
+FLOWING, STALLED, CUT = "flowing", "stalled", "cut"
+
+
+class Wire:
+    """Passes bytes on between clients and a server; `tls` is served to the clients."""
+
+    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
+        self._server, self._tls = server, tls
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self.state, self._left = FLOWING, -1
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def fails(self, state: str, after: int) -> None:
+        """Stall or be cut after so many more answers of the server."""
+        self._state_after, self._left = state, after
+
+    def heals(self) -> None:
+        """Connections that were made before are gone."""
+        self.state, self._left = FLOWING, -1
+        self._cut()
+
+    def close(self) -> None:
+        self._listening.close()
+        self._cut()
+
+    def _cut(self) -> None:
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._open.clear()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        if self.state == CUT:
+            client.close()
+            return
+        with suppress(OSError):
+            if self._tls:
+                client = self._tls.wrap_socket(client, server_side=True)
+            server = socket.create_connection(self._server)
+            self._open += [client, server]
+            threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+            self._pass(server, client, True)
+
+    def _pass(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        with suppress(OSError, ValueError):
+            while data := source.recv(65_536):
+                if answers and self._left >= 0:
+                    self._left -= 1
+                    if self._left < 0:
+                        self.state = self._state_after
+                if self.state == CUT:
+                    self._cut()  # in the middle of what was being said
+                    return
+                if self.state == STALLED:
+                    return
+                target.sendall(data)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of 127.0.0.1, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    pem, unencrypted = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unencrypted)
+    file.write_bytes(secret + made.public_bytes(pem))
+    return file
+
+
+@pytest.fixture(params=["plain", "tls"])
+def wire(
+    request: pytest.FixtureRequest,
+    deployed: None,
+    store: Store,
+    environment: dict[str, str],
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Wire]:
+    """What the functions of this test speak through; the `store` of the test does not."""
+    tls, query = None, "directConnection=true"
+    if request.param == "tls":
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
+        query += f"&tls=true&tlsCAFile={certificate}"
+    address = store.client.address
+    assert address is not None
+    made = Wire(address, tls)
+    monkeypatch.setenv("MONGO_URI", f"mongodb://localhost:{made.port}/?{query}")
+    forget_settings()
+    close_store()
+    yield made
+    made.close()
+    close_store()
+
+
+class Invocation:
+    """Lambda's context, as far as a function looks at it."""
+
+    aws_request_id = "of a test"
+
+    def __init__(self, seconds: float = LEFT_S) -> None:
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._end - time.monotonic()) * 1_000)
+
+
+def refresh(at: datetime) -> Document:
+    handler: Callable[[Any, Any], Document] = import_module("functions.stats.handlers.refresh_content_stats").handler
+    return handler({"time": at.isoformat(), "source": "aws.scheduler"}, Invocation())
+
+
+@pytest.mark.parametrize("after", [0, 3, 8])
+@pytest.mark.parametrize("state", [STALLED, CUT])
+def test_a_job_fails_within_its_time_and_the_next_run_makes_what_it_would_have_made(
+    wire: Wire, store: Store, databases: Databases, snapshot: Callable[[], Any], noon: datetime, state: str, after: int
+) -> None:
+    store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
+    refresh(noon)
+    undisturbed = snapshot()
+    store.analytics.contentStats.delete_many({})
+    store.analytics.watermarks.delete_many({})
+
+    wire.fails(state, after)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="the database"):
+        refresh(noon)
+    took = time.monotonic() - began
+    wire.heals()
+    store.analytics.leases.delete_many({})  # a quarter of an hour later
+    refresh(noon)
+
+    assert took < LEFT_S
+    assert snapshot() == undisturbed
+
+
+@pytest.mark.parametrize("state", [STALLED, CUT])
+def test_a_change_that_the_network_lost_comes_again(wire: Wire, store: Store, noon: datetime, state: str) -> None:
+    handler = import_module("functions.topics.handlers.classify_content").handler
+    text = post("post", now=noon)
+    store.app.contents.insert_one(text)
+    change = {
+        "operationType": "insert",
+        "ns": {"db": "app-db", "coll": "contents"},
+        "documentKey": {"_id": {"$oid": str(text["_id"])}},
+    }
+    event = {"detail-type": "MongoDB Database Trigger for app-db.contents", "detail": change}
+    handler(event, Invocation())
+    store.app.contentinfo.delete_many({})
+
+    wire.fails(state, 1)
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        handler(event, Invocation())
+    took = time.monotonic() - began
+    wire.heals()
+    assert not store.analytics.parkedChanges.find_one(), "its source brings it again"
+    handler(event, Invocation())
+
+    assert took < LEFT_S
+    assert store.app.contentinfo.count_documents({"contentId": text["_id"]}) == 1
+
+
+def test_who_finds_no_connection_left_does_not_wait_for_ever(
+    deployed: None, store: Store, databases: Databases
+) -> None:
+    """All connections of the pool are in use, by reads that take longer than there is time."""
+    store.app.contents.insert_one(post("post", now=datetime.now(UTC)))
+    size = int(store.client.options.pool_options.max_pool_size)
+    slow = {"$where": "sleep(4000) || true"}
+
+    with ThreadPoolExecutor(size) as others:
+        for _ in range(size):
+            others.submit(lambda: list(store.app.contents.find(slow)))
+        until = time.monotonic() + 3
+        while running(databases) < size and time.monotonic() < until:
+            time.sleep(0.02)
+        began = time.monotonic()
+        with pytest.raises(Exception, match="time") as failure, within(1.0):
+            store.app.contents.find_one()
+        took = time.monotonic() - began
+
+    assert type(failure.value).__module__.startswith("pymongo")
+    assert took < 2.0
+
+
+def running(databases: Databases) -> int:
+    """How many of those reads the server is at."""
+    mine = {"ns": f"{databases.app.name}.contents", "active": True}
+    return len(list(databases.app.client.admin.aggregate([{"$currentOp": {}}, {"$match": mine}])))
+
+
+def test_a_network_that_is_gone_from_the_beginning_is_told_in_time(wire: Wire, noon: datetime) -> None:
+    wire.state = STALLED
+    began = time.monotonic()
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        refresh(noon)
+
+    assert time.monotonic() - began < LEFT_S

@@ -21,13 +21,12 @@ import typer
 from cronsim import CronSim
 from rich.console import Console
 
-from benchmarks.scale import MILLION, RESULTS, SAVED, Curve, Growth, fit, growths
+from benchmarks.scale import MILLION, SAVED, Curve, Growth, fit, growths
 from benchmarks.table import RUNS, Sheet
 from local.functions import Function, all_functions, declared
 from local.world import SIZES
 from shared.config import Options
 
-RUNTIMES = (RESULTS / "runtimes-L.json", RESULTS / "full.json")
 ACCOUNTS = [1e6, 1e8]
 MOST_ACCOUNTS = 1_000_000_000
 MEASURED = SIZES["M"]  # the world of the floors
@@ -127,10 +126,10 @@ class Limit:
 class Measurements:
     """The saved results, as the estimate needs them."""
 
-    def __init__(self, saved: Sequence[Path] = SAVED, runtimes: Sequence[Path] = RUNTIMES) -> None:
+    def __init__(self, saved: Sequence[Path] = SAVED) -> None:
         self.growths = {(one.stem, one.kind): one for one in growths(saved)}
         results = [json.loads(file.read_text()) for file in saved]
-        rows = [one for file in runtimes for one in json.loads(file.read_text())["runtimes"]]
+        rows = [one for file in results for one in file["runtimes"]]
         self._alone = next(file for file in results if file["callers"])["callers"][0]
         self._peaks = _by_size(rows, "stem", lambda one: one["peak_mb"])
         self._warm = {one["stem"]: one for one in rows if one["size"] == "M"}

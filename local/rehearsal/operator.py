@@ -60,10 +60,14 @@ class Operator:
         more   words at the end of a line that calls osls
         given  variables that the page leaves to the operator
         """
+        helpers, *_ = blocks(PAGE)
+        return self.shell([*helpers.lines, *self.reads(heading, number)], more=more, **given)
+
+    def reads(self, heading: str, number: int = 0) -> list[str]:
+        """The lines of that block of the page, to be typed."""
         block = [one for one in blocks(PAGE) if one.heading == heading][number]
         self.typed.append(block)
-        helpers, *_ = blocks(PAGE)
-        return self.shell([*helpers.lines, *block.lines], more=more, **given)
+        return block.lines
 
     def shell(self, lines: list[str], *, more: str = "", **given: str) -> str:
         ended = subprocess.run(

@@ -16,7 +16,7 @@ from layers.build import lock
 from layers.package import layer_name
 from local.functions import PIPELINE
 from local.rehearsal.cloud import STAGE, Cloud
-from local.rehearsal.operator import PAGE, Operator, blocks
+from local.rehearsal.operator import Operator
 from local.rehearsal.waiting import wait_for
 from relay.events import SOURCE
 from relay.sinks import DETAIL_TYPE
@@ -141,10 +141,8 @@ def set_schedules(cloud: Cloud, *, at: datetime, every_minute: str) -> dict[str,
 
 def posts_are_described(stage: Stage) -> str:
     """MongoDB → relay → event bus, queue, function or this process → contentinfo, by each of the page's commands."""
-    ways = next(one for one in blocks(PAGE) if one.heading == "How changes reach the functions")
-    stage.operator.typed.append(ways)
     told = []
-    for line in ways.lines:
+    for line in stage.operator.reads("How changes reach the functions"):
         stage.store.analytics.relayPositions.delete_many({})
         with stage.operator.running(line, ARTIFACT_KEYS=stage.secret("artifact-keys")):
             wait_for("the relay", lambda: follows(stage.store), within_s=30)
@@ -231,8 +229,8 @@ def a_key_is_rotated(stage: Stage) -> str:
     """What either key signed is taken while both are there, and the API ranks contents for nobody else."""
     old = stage.secret("api-keys")
     stage.operator.types("Secrets")
-    new, both = stage.secret("api-keys").split(",")
-    if both != old:
+    new, kept = stage.secret("api-keys").split(",")
+    if kept != old:
         raise Disproved("the old key is gone")
     account = somebody(stage.store)
     posts = [str(one["_id"]) for one in stage.store.app.contents.find({"visibility": "publish"}, {"_id": 1}).limit(10)]

@@ -61,7 +61,7 @@ def test_a_training_that_runs_out_of_memory_fails_and_leaves_the_models_that_wer
     needed, live = json.loads(first.stdout.splitlines()[-1])["needed"], models(store)
 
     starved = trained(noon, int(part * needed))
-    if part < 0.9:  # with nine tenths it may just do
+    if part < 0.5:  # with more it may just do, since much can be given back in time
         assert starved.returncode
     if starved.returncode:
         assert "failed" in starved.stdout or "Error" in starved.stderr, (

@@ -38,6 +38,13 @@ NODES, NODE_CORES, NODE_GB = 3, 64, 4_000  # of the database, each with everythi
 QUEUES, POLLS = 5, 5 * DAY_S / 20  # five pollers for each, that wait 20 s
 ACTIVE_RATIO = 0.05  # of the accounts did something where plan_personal_training was measured after changes
 UPSERTS = ("classify_content",)  # whose one document the server does not count
+KINDS = ITS_MEMORY, ITS_TIME, MOST_MEMORY, MOST_TIME, ELSE = (
+    "memory in serverless.yml",
+    "time-out in serverless.yml",
+    "Lambda's memory",
+    "Lambda's time-out",
+    "else",
+)
 PROPORTIONAL = ("measure_feed",)  # jobs that were not measured at several sizes, and grow
 
 
@@ -116,11 +123,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a network of so many accounts outgrows."""
+    """What a network of so many accounts outgrows.
+
+    kind   one of KINDS
+    given  how much that is
+    """
 
     accounts: float
     what: str
-    limit: str
+    kind: str
+    given: str
 
 
 class Measurements:
@@ -307,19 +319,19 @@ def _of_jobs(measured: Measurements, assumed: Assumed) -> Iterator[Limit]:
     shaped, posts_each = declared(), assumed.posts * MEASURED.days
     for growth in measured.growths.values():
         one = all_functions()[growth.stem]
-        given = shaped[one.key]
         if growth.stem == "plan_personal_training":  # which fed the other, in one process
-            one, given = all_functions()["train_personal"], shaped["trainPersonal"]
-        memory, run = given["memorySize"], f"{one.stem}, {RUNS[growth.kind]}"
-        took = on_lambda(growth, memory)
-        reached = {
-            f"its time-out of {given['timeout']} s": took.reaches(given["timeout"]),
-            f"its memory of {memory:,} MB": growth.peak_mb.reaches(memory * MIB),
-            f"Lambda's {MOST_S} s": growth.seconds.reaches(MOST_S),
-            f"Lambda's {MOST_MB:,} MB": growth.peak_mb.reaches(MOST_MB * MIB),
-        }
-        for limit, posts in reached.items():
-            yield Limit(posts / posts_each, run, limit)
+            if growth.kind == "first":  # everybody, in one message
+                continue
+            one = all_functions()["train_personal"]
+        memory, timeout = shaped[one.key]["memorySize"], shaped[one.key]["timeout"]
+        took, run = on_lambda(growth, memory), f"{one.stem}, {RUNS[growth.kind]}"
+        for kind, given, posts in (
+            (ITS_MEMORY, f"{memory:,} MB", growth.peak_mb.reaches(memory * MIB)),
+            (ITS_TIME, f"{timeout} s", took.reaches(timeout)),
+            (MOST_MEMORY, f"{MOST_MB:,} MB", growth.peak_mb.reaches(MOST_MB * MIB)),
+            (MOST_TIME, f"{MOST_S} s", growth.seconds.reaches(MOST_S)),
+        ):
+            yield Limit(posts / posts_each, run, kind, given)
 
 
 def _of_answers(measured: Measurements, assumed: Assumed) -> Iterator[Limit]:
@@ -328,14 +340,14 @@ def _of_answers(measured: Measurements, assumed: Assumed) -> Iterator[Limit]:
     for stem, key in (("serve_feed", "serveFeed"), ("classify_content", "classifyContent")):
         at_once = shaped[key]["reservedConcurrency"]
         needed = spent[stem].seconds / DAY_S * assumed.peak / MILLION
-        yield Limit(at_once / needed, stem, f"its {at_once} at once")
+        yield Limit(at_once / needed, stem, ELSE, f"{at_once} at once")
     memory = measured.peak_mb("serve_feed")
-    for limit, given in (("its memory", shaped["serveFeed"]["memorySize"]), ("Lambda's", MOST_MB)):
-        posts = memory.reaches(given * MIB)
-        yield Limit(posts / (assumed.posts * MEASURED.days), "serve_feed, with its catalogue", f"{limit} {given:,} MB")
+    for kind, given in ((ITS_MEMORY, shaped["serveFeed"]["memorySize"]), (MOST_MEMORY, MOST_MB)):
+        yield Limit(memory.reaches(given * MIB) / (assumed.posts * MEASURED.days), "serve_feed", kind, f"{given:,} MB")
     containers = shaped["trainPersonal"]["reservedConcurrency"]
     each = measured.train_each(shaped["trainPersonal"]["memorySize"]).seconds * assumed.active_ratio
-    yield Limit(containers * DAY_S / each, "train_personal", f"a day of {containers} containers")
+    everybody = f"a day of {containers} containers"
+    yield Limit(containers * DAY_S / each, f"train_personal, {RUNS['again']}", ELSE, everybody)
 
 
 def _of_the_database(measured: Measurements, assumed: Assumed) -> Iterator[Limit]:
@@ -346,10 +358,11 @@ def _of_the_database(measured: Measurements, assumed: Assumed) -> Iterator[Limit
         one, two = (of(Network(accounts, assumed, measured)) for accounts in (MILLION, 2.0 * MILLION))
         return max(MILLION + (limit - one) / (two - one) * MILLION, 0.0)
 
-    oplog = f"{assumed.oplog_gb:.0f} GB of oplog hold a day"
-    yield Limit(reaches(Network.oplog_gb, assumed.oplog_gb), "database", oplog)
-    yield Limit(reaches(lambda one: one.cores(one.functions()), NODE_CORES), "database", f"{NODE_CORES} cores a node")
-    yield Limit(reaches(lambda one: one.stored_gb, NODE_GB), "database", f"{NODE_GB:,} GB a node")
+    oplog = f"{assumed.oplog_gb:.0f} GB a day"
+    yield Limit(reaches(Network.oplog_gb, assumed.oplog_gb), "database, oplog", ELSE, oplog)
+    cores = reaches(lambda one: one.cores(one.functions()), NODE_CORES)
+    yield Limit(cores, "database, cores", ELSE, f"{NODE_CORES} a node")
+    yield Limit(reaches(lambda one: one.stored_gb, NODE_GB), "database, disk", ELSE, f"{NODE_GB:,} GB a node")
 
 
 def _stretched(seconds: float, memory: int) -> float:
@@ -379,7 +392,7 @@ def _of_day(name: str, lines: Sequence[Line]) -> Sheet:
     rows = [
         (
             one.what,
-            one.number or f"{one.spent.calls:,.0f} calls" if one.number or one.spent.calls else "",
+            one.number or (f"{one.spent.calls:,.0f} x" if one.spent.calls else ""),
             *(f"{value:,.0f}" if value else "" for value in (one.spent.seconds, one.spent.gb_s)),
             *(f"{value:,.0f}" if value else "" for value in (one.spent.read, one.spent.written)),
             f"{one.dollars:,.2f}",
@@ -411,9 +424,14 @@ def _of_sums(networks: Sequence[Network], named: Sequence[str], days: Sequence[S
 
 
 def _of_limits(found: Sequence[Limit]) -> Sheet:
-    rows = [(_rounded(one.accounts), one.what, one.limit) for one in found if one.accounts < MOST_ACCOUNTS]
-    note = f"In accounts, to two digits; what lies beyond {MOST_ACCOUNTS:,} is left out."
-    return Sheet("Which limit is met first", ("accounts", "what", "limit"), rows, note)
+    """A row for all that is limited, by what it meets first."""
+    reached = [one for one in found if one.accounts < MOST_ACCOUNTS]
+    rows = []
+    for what in dict.fromkeys(one.what for one in reached):
+        of = {one.kind: f"{_rounded(one.accounts)} ({one.given})" for one in reached if one.what == what}
+        rows.append((what, *(of.get(kind, "") for kind in KINDS)))
+    note = f"In accounts, to two digits, in the order of the first; what lies beyond {MOST_ACCOUNTS:,} is left out."
+    return Sheet("Which limit is met first", ("", *KINDS), rows, note)
 
 
 def _rounded(accounts: float) -> str:

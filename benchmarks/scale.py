@@ -87,10 +87,15 @@ class Growth:
 
 
 def growths(files: Sequence[Path]) -> list[Growth]:
-    """One for each kind of run that was measured at two sizes or more; of a size in two files, the later counts."""
+    """One for each kind of run that was measured at two sizes or more; of a size in two files, the later counts.
+
+    BadParameter for a file that an older bench has saved.
+    """
     found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for file in files:
         for job in json.loads(file.read_text())["jobs"]:
+            if "database" not in job["runs"][0]:
+                raise typer.BadParameter(f"{file.name} does not say what jobs ask of the database: run the bench again")
             found.setdefault((job["stem"], job["kind"]), {})[job["size"]] = job
     return [_growth(*key, by_size) for key, by_size in found.items() if len(by_size) > 1]
 

@@ -63,11 +63,11 @@ def test_a_training_that_runs_out_of_memory_fails_and_leaves_the_models_that_wer
     starved = trained(noon, int(part * needed))
     if part < 0.5:  # with more it may just do, since much can be given back in time
         assert starved.returncode
-    if starved.returncode:
-        assert "failed" in starved.stdout or "Error" in starved.stderr, (
-            "whoever meets it first says so in its own words"
-        )
     assert models(store) == live
-    assert not store.analytics.leases.find_one()
+    if '"message":"failed"' in starved.stdout:
+        assert not store.analytics.leases.find_one()
+    store.analytics.leases.delete_many({})  # of who was ended by a library in the middle: a quarter of an hour later
 
-    assert trained(noon).returncode == 0
+    again = trained(noon)
+    assert again.returncode == 0, again.stderr
+    assert "skipped" not in json.loads(again.stdout.splitlines()[-1])["report"]

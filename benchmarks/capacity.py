@@ -30,7 +30,7 @@ from shared.config import Options
 ACCOUNTS = [1e6, 1e8]
 MOST_ACCOUNTS = 1_000_000_000
 MEASURED = SIZES["M"]  # the world of the floors
-DAY, DAY_S, HOUR_S = timedelta(days=1), 86_400, 3_600
+DAY, DAY_S = timedelta(days=1), 86_400
 VCPU_MB = 1_769  # memory that comes with one vCPU
 MOST_S, MOST_MB = 900, 10_240  # of a function
 MIB = 1.048576  # MB

@@ -42,15 +42,15 @@ def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
     return layers
 
 
-def osls(command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None = None) -> None:
-    """Run osls for a runtime of that Python against the AWS at that address, talking here or to the file given."""
-    with start_osls(command, stage, python, endpoint, output) as process:
+def osls(command: str, stage: str, python: str, endpoint: str) -> None:
+    """Run osls for a runtime of that Python against the AWS at that address."""
+    with start_osls(command, stage, python, endpoint) as process:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 def start_osls(
-    command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None
+    command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None = None
 ) -> "subprocess.Popen[bytes]":
     install_osls()
     words = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage]

@@ -37,7 +37,10 @@ class AsOf:
 
     @cached_property
     def _joined(self) -> Keys:
-        """Sorted when it is first asked for: who needs few of many counters does not wait for the others."""
+        """Sorted when it is first asked for: who needs few of many counters does not wait for the others.
+
+        In place, so that the first to ask is one thread.
+        """
         joined = self._unsorted
         joined.sort()
         return joined

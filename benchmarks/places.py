@@ -146,7 +146,7 @@ class Work:
 
     def __sub__(self, before: "Work") -> "Work":
         return Work(
-            self.commands - before.commands,
+            self.commands - before.commands - 1,  # which was the look before
             self.read - before.read,
             self.written - before.written,
             round(self.mb - before.mb, 2),

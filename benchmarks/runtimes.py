@@ -132,8 +132,9 @@ def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -
     for number in range(1, 1 + (COLD_STARTS if function.stem in FIRST_ANSWER_S else 1)):
         with Sandbox(shipped, log) as sandbox:
             cold.append(_answered(sandbox, _event(place, function, number)))
+            event = _event(place, function, number)
             before, logged = work_so_far(place.store), log.stat().st_size
-            warm.append(_answered(sandbox, _event(place, function, number)))
+            warm.append(_answered(sandbox, event))
             database, log_kb = work_so_far(place.store) - before, (log.stat().st_size - logged) / 1_000
     peak = max(one.peak_mb for one in (nothing, *cold, *warm))
     return Started(

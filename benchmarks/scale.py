@@ -8,7 +8,7 @@ kind, and it says so.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -74,6 +74,7 @@ class Growth:
     peak_mb      of memory [MB]
     read         documents of the database
     written      documents of the database
+    snapshot_mb  of what is written as a whole, in few documents [MB]
     """
 
     stem: str
@@ -84,6 +85,7 @@ class Growth:
     peak_mb: Curve
     read: Curve
     written: Curve
+    snapshot_mb: Curve
 
 
 def growths(files: Sequence[Path]) -> list[Growth]:
@@ -161,28 +163,26 @@ def _told(curve: Curve, unit: str) -> str:
 def _growth(stem: str, kind: str, by_size: Mapping[str, Mapping[str, Any]]) -> Growth:
     sizes = sorted(by_size, key=lambda size: SIZES[size].contents)
 
-    def of_runs(*paths: tuple[str, ...]) -> Curve:
-        """The median over the runs of the largest of these figures."""
-        return fit(
-            {size: median(max(_at(run, path) for path in paths) for run in by_size[size]["runs"]) for size in sizes}
-        )
+    def of_runs(figure: Callable[[Mapping[str, Any]], float]) -> Curve:
+        return fit({size: median(figure(run) for run in by_size[size]["runs"]) for size in sizes})
 
     return Growth(
         stem,
         kind,
-        of_runs(("seconds",)),
-        of_runs(("client_cpu_seconds",)),
-        of_runs(("server_cpu_seconds",)),
-        of_runs(("peak_mb",)),
-        of_runs(("database", "read")),
-        of_runs(("database", "written"), ("report", "written")),  # the server does not count what a $merge writes
+        of_runs(lambda run: float(run["seconds"])),
+        of_runs(lambda run: float(run["client_cpu_seconds"])),
+        of_runs(lambda run: float(run["server_cpu_seconds"])),
+        of_runs(lambda run: float(run["peak_mb"])),
+        of_runs(lambda run: float(run["database"]["read"])),
+        of_runs(_written),
+        of_runs(lambda run: run["report"].get("kilobytes", 0) / 1_000),
     )
 
 
-def _at(run: Any, path: Sequence[str]) -> float:
-    for name in path:
-        run = run[name]
-    return float(run)
+def _written(run: Mapping[str, Any]) -> float:
+    """The server does not count what a $merge or an upsert inserts; of a snapshot the job counts the posts in it."""
+    counted, told = run["database"]["written"], run["report"]
+    return float(counted if "kilobytes" in told else max(counted, told["written"]))
 
 
 def main(

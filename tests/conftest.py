@@ -180,6 +180,27 @@ def failing(private_server: str) -> Iterator[Failing]:
         yield refuse
 
 
+@contextmanager
+def falling_silent(uri: str, *commands: str, after: int = 0, namespace: str | None = None) -> Iterator[None]:
+    """The server at `uri` answers these commands of Feedkeeper's clients no more, after so many of them.
+
+    What still waits for an answer in the end is ended, and has done nothing.
+    """
+    what: Document = {"failCommands": list(commands), "appName": "feedkeeper"}
+    what |= {"blockConnection": True, "blockTimeMS": 60_000, "errorCode": NOT_PRIMARY}
+    what |= {"namespace": namespace} if namespace else {}
+    waiting = {"appName": "feedkeeper", "active": True, "$or": [{f"command.{one}": {"$exists": 1}} for one in commands]}
+    with MongoClient[Document](uri) as admin:
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": {"skip": after}, "data": what})
+        try:
+            yield
+        finally:
+            # The server does not turn it off before all that it holds up is done.
+            for one in admin.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]):
+                admin.admin.command("killOp", op=one["opid"])
+            admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Document]]:
     """What the functions' logger has written since the test began."""

@@ -1,13 +1,97 @@
 """What networks cost: the arithmetic, and its inputs."""
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import typer
 
-from benchmarks.capacity import Prices, changed
-from benchmarks.scale import fit, growths
+from benchmarks import scale
+from benchmarks.capacity import ACCOUNTS, changed, main, sheets_of
+from benchmarks.estimate import Assumed, Measurements, Network, Prices
+from benchmarks.jobs import JOBS
+from benchmarks.limits import ELSE, limits
+from benchmarks.scale import SAVED, fit, growths
+from local.functions import ROOT, all_functions
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measurements:
+    return Measurements()
+
+
+@pytest.fixture
+def million(measured: Measurements) -> Network:
+    return Network(1e6, Assumed(), measured)
+
+
+def dollars(network: Network, prices: Prices) -> dict[str, float]:
+    return {one.what: one.dollars for one in network.lines(prices)}
+
+
+def test_every_job_was_measured_at_three_sizes(measured: Measurements) -> None:
+    assert {job.stem for job in JOBS} == {stem for stem, _ in measured.growths}
+    assert {tuple(one.seconds.measured) for one in measured.growths.values()} == {("S", "M", "L")}
+
+
+def test_of_a_size_in_two_files_the_later_counts(tmp_path: Path) -> None:
+    saved = json.loads(SAVED[1].read_text())
+    for job in saved["jobs"]:
+        for run in job["runs"]:
+            run["seconds"] += 1_000
+    later = tmp_path / "later.json"
+    later.write_text(json.dumps(saved))
+
+    assert all(one.seconds.measured["M"] > 1_000 for one in growths([*SAVED, later]))
+    assert all(one.seconds.measured["M"] < 1_000 for one in growths([later, *SAVED]))
+
+
+def test_answers_and_changes_cost_each_the_same_and_jobs_less_than_each(million: Network) -> None:
+    one, two = million.functions(), replace(million, accounts=2e6).functions()
+
+    for stem in ("serve_feed", "classify_content"):
+        assert two[stem].calls == pytest.approx(2 * one[stem].calls)
+        assert two[stem].gb_s == pytest.approx(2 * one[stem].gb_s)
+    for stem in ("train_coldstart", "refresh_catalogue"):
+        assert one[stem].gb_s < two[stem].gb_s < 2 * one[stem].gb_s, "what a run costs in any case is paid once"
+
+
+def test_all_that_runs_by_itself_is_in_the_bill(million: Network) -> None:
+    by_hand = {"rank_contents", "recommend_home", "recommend_people", "promote_artifact", "erase_account"}
+    told_of = {"apply_verdicts"}  # a change for each verdict, of which people give some dozens
+
+    assert set(million.functions()) == {one.stem for one in all_functions().values()} - by_hand - told_of
+    assert million.functions().keys() < dollars(million, Prices()).keys()
+
+
+def test_habits_and_prices_are_inputs(million: Network) -> None:
+    idle = replace(million, assumed=Assumed(pages=0, rankings=0, changes_a_post=0, active_ratio=0))
+    dear = replace(Prices(), event=1.0)
+
+    assert idle.functions().keys() & {"serve_feed", "classify_content"} == set()
+    assert dollars(idle, Prices())["HTTP API"] == 0
+    assert not {"serve_feed", "classify_content"} & {
+        one.what for one in limits(idle.measured, idle.assumed) if one.kind == ELSE and one.accounts < float("inf")
+    }
+    assert dollars(million, dear)["event bus"] == million.functions()["classify_content"].calls
+    assert dollars(million, dear)["HTTP API"] == dollars(million, Prices())["HTTP API"] > 0
+
+
+def test_the_first_limit_is_told_first(measured: Measurements) -> None:
+    met = [one.accounts for one in limits(measured, Assumed())]
+
+    assert all(one <= other for one, other in pairwise(met))
+    assert 0 < met[0] < 1e6, "the jobs that hold the whole network"
+
+
+def test_the_page_has_what_the_saved_results_give(measured: Measurements) -> None:
+    page = (ROOT / "docs" / "capacity.md").read_text()
+    sheets = [scale.sheet_of(growths(SAVED)), *sheets_of(measured, Assumed(), Prices(), ACCOUNTS)]
+
+    for sheet in sheets:
+        assert sheet.markdown().strip() in page, sheet.title
 
 
 def test_a_line_is_found_again_and_one_that_is_none_is_not_believed() -> None:
@@ -40,6 +124,12 @@ def test_what_does_not_grow_reaches_no_limit() -> None:
 def test_an_input_that_is_none_is_named(given: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
         changed(Prices(), given, "--prices")
+
+
+@pytest.mark.parametrize("name", ["posts", "peak", "busy_ratio"])
+def test_what_everything_is_divided_by_is_above_0(name: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"{name} is not above 0"):
+        main([1e6], json.dumps({name: 0}))
 
 
 def test_results_of_an_older_bench_are_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from functions.privacy import erase_account
 from shared.config import Home, forget_settings
 from shared.runtime import demand
 from shared.store import close_store
+from tests.conftest import falling_silent
 from tests.factories import account, an_id, engagement, exposure, post, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, Network, opened, write_village
 
@@ -170,7 +171,7 @@ def test_arrays_that_do_not_belong_together_are_refused(village: Network) -> Non
 
 @pytest.fixture
 def silent(private_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A deployment whose database falls silent for half a minute at every read."""
+    """A deployment whose database falls silent at every read."""
     with MongoClient[Document](private_server) as admin:
         for name, value in {"MONGO_URI": private_server, "DB_PREFIX": "silent-", "ARTIFACT_KEYS": "k" * 32}.items():
             monkeypatch.setenv(name, value)
@@ -178,15 +179,8 @@ def silent(private_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         close_store()
         admin["silent-app-db"].accounts.insert_one(account("account of cat", now=NOON))
         admin["silent-app-db"].contents.insert_one(post("p0", now=NOON))
-        what = {
-            "failCommands": ["find", "aggregate"],
-            "blockConnection": True,
-            "blockTimeMS": 30_000,
-            "appName": "feedkeeper",
-        }
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": what})
-        yield
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+        with falling_silent(private_server, "find", "aggregate"):
+            yield
         admin.drop_database("silent-app-db")
         close_store()
         forget_settings()

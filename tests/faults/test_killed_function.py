@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from layers.build import build_all
 from local.rehearsal.waiting import wait_for
 from local.sandbox import EXITED, Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
 from shared.store import Store
-from tests.conftest import NOT_PRIMARY, Document
+from tests.conftest import Document, falling_silent
 from tests.contract.conftest import Deployment, deployment
 from tests.factories import an_id, post
 
@@ -36,20 +35,6 @@ def client(private_server: str) -> Iterator[MongoClient[Document]]:
         yield connected
 
 
-@contextmanager
-def falling_silent(uri: str, namespace: str, after: int) -> Iterator[None]:
-    """The database does not answer updates of that collection any more, after so many of them."""
-    # The code is for what hangs when this ends: it must not be written after all.
-    what: Document = {"failCommands": ["update"], "namespace": namespace, "errorCode": NOT_PRIMARY}
-    what |= {"blockConnection": True, "blockTimeMS": 60_000}
-    with MongoClient[Document](uri) as admin:
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": {"skip": after}, "data": what})
-        try:
-            yield
-        finally:
-            admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
-
-
 @pytest.fixture
 def shipped(
     deployment: Deployment, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
@@ -66,7 +51,7 @@ def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing
 ) -> None:
     info = store.app.contentinfo
     with Sandbox(replace(shipped, timeout=60.0), tmp_path / "log") as sandbox, ThreadPoolExecutor(1) as aside:
-        with falling_silent(environment["MONGO_URI"], info.full_name, DONE):
+        with falling_silent(environment["MONGO_URI"], "update", after=DONE, namespace=info.full_name):
             running = aside.submit(sandbox.invoke, tick(noon))
             wait_for("nine batches", lambda: len(described(info)) == DONE * BATCH, within_s=30)
             sandbox.kill()  # as Lambda does at the time-out
@@ -84,7 +69,7 @@ def test_a_run_whose_database_falls_silent_ends_before_it_is_killed_and_holds_up
 ) -> None:
     info = store.app.contentinfo
     with Sandbox(shipped, tmp_path / "log") as sandbox:
-        with falling_silent(environment["MONGO_URI"], info.full_name, DONE):
+        with falling_silent(environment["MONGO_URI"], "update", after=DONE, namespace=info.full_name):
             ended = sandbox.invoke(tick(noon))
         before = described(info)
         finished = sandbox.invoke(tick(noon + timedelta(minutes=1)))

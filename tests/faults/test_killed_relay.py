@@ -14,7 +14,7 @@ from tests.relay.conftest import has_sent, position_of, until
 
 ROOT = Path(__file__).parents[2]
 KILLS = 30
-OPTIONS = {"relay": {"lease_s": 1.0, "beat_s": 0.2, "batch": 16}, "topics": {"batch": 8}}
+OPTIONS = {"relay": {"lease_s": 0.5, "beat_s": 0.1, "batch": 16}, "topics": {"batch": 8}}
 
 
 def relay_process(environment: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -148,8 +148,9 @@ def wire(
     forget_settings()
     close_store()
     yield made
+    made.heals()
+    close_store()  # says goodbye, so the wire has to be there
     made.close()
-    close_store()
 
 
 class Invocation:

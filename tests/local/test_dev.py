@@ -111,7 +111,8 @@ def test_a_change_fires_its_function_and_the_status_counts_it(serving, store):
         Author(store, lambda: None).publish("the striker scored twice in the cup final", within_s=20)
         assert until(lambda: "contents: 1 sent, 0 retried, 0 parked" in shown())
 
-    assert lines(shown()) == [("classify_content", "change ×1", "read 1  written 1")]
+    of_changes = [one for one in lines(shown()) if one[1] != "schedule"]  # the five minutes may just be over
+    assert of_changes == [("classify_content", "change ×1", "read 1  written 1")]
     assert re.search(r"next refresh_content_stats at \d\d:\d[05], in \d+ s", shown())
 
 

@@ -30,7 +30,7 @@ API_KEY = "a key of the tests for tokens and of nothing else"
 _servers = ExitStack()
 _uri: list[str] = []
 _kept: dict[str, str] = {}  # by server, the prefix of the databases that are kept from test to test
-_whole: set[str] = set()  # of these, the application's that have every index, as their analytics have
+_whole: dict[str, bool] = {}  # by name of the application's database, whether it and its analytics have every index
 
 
 def _server_uri() -> str:
@@ -110,7 +110,7 @@ def databases(client: MongoClient[Document], chosen: Settings, environment: dict
     pair = Databases(client[chosen.app_db], client[chosen.analytics_db], client[truth])
     yield pair
     if environment["DB_PREFIX"] in _kept.values():
-        (_whole.add if empty(pair) else _whole.discard)(chosen.app_db)
+        _whole[chosen.app_db] = empty(pair)
     else:
         for name in (chosen.app_db, chosen.analytics_db, truth):
             client.drop_database(name)
@@ -157,7 +157,7 @@ def _filled(database: Database[Document], names: list[str]) -> list[str]:
 def store(chosen: Settings, databases: Databases) -> Iterator[Store]:
     """The store of this test, with every index of the schema."""
     opened = connect(chosen)
-    if chosen.app_db not in _whole:
+    if not _whole.get(chosen.app_db):
         schema.apply(opened.app, opened.analytics)
     yield opened
     opened.client.close()

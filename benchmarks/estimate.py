@@ -240,8 +240,7 @@ class Network:
 
     def _jobs(self) -> Spent:
         """All that schedules start."""
-        scheduled = {one.stem for one in all_functions().values() if one.cron}
-        return sum((spent for stem, spent in self.functions().items() if stem in scheduled), Spent())
+        return sum((spent for stem, spent in self.functions().items() if stem in scheduled()), Spent())
 
     def oplog_gb(self) -> float:
         """That a day's writes of ours take there."""
@@ -255,10 +254,10 @@ class Network:
 
     def lines(self, prices: Prices) -> list[Line]:
         """The day with its prices."""
-        functions, scheduled = self.functions(), {one.stem for one in all_functions().values() if one.cron}
+        functions = self.functions()
 
         def price(stem: str, spent: Spent) -> float:
-            each = prices.lambda_request + (prices.schedule if stem in scheduled else 0.0)
+            each = prices.lambda_request + (prices.schedule if stem in scheduled() else 0.0)
             return spent.gb_s * prices.lambda_gb_s + spent.calls * each
 
         lines = [Line(stem, spent, price(stem, spent)) for stem, spent in functions.items()]
@@ -283,6 +282,11 @@ class Network:
     def cores(self, functions: Mapping[str, Spent]) -> float:
         """Of the database, that its busiest minute needs, each node."""
         return sum(one.database_s for one in functions.values()) / DAY_S * self.assumed.peak / self.assumed.busy_ratio
+
+
+def scheduled() -> set[str]:
+    """The functions that a schedule starts, by stem."""
+    return {one.stem for one in all_functions().values() if one.cron}
 
 
 def runs_a_day(cron: str) -> int:

@@ -34,7 +34,8 @@ def read_columns(
 ) -> Columns:
     """Arrays out of an aggregation: for each name its kind and the expression that gives the value.
 
-    id      (n,) twelve bytes each; compare them with `id_keys`, turn them back with `object_ids`
+    id      (n,) twelve bytes each, also of an id stored as 24 hex digits; compare them with `id_keys`, turn them back
+            with `object_ids`
     key     (n,) of an ObjectId or a text, whichever it is, empty for anything else; turn them back with `as_stored`
     moment  (n,) int64    [ms since 1970]
     number  (n,) float64
@@ -134,7 +135,8 @@ def _fixed(kind: Kind, expression: Any) -> dict[str, Any]:
     if kind == "moment":
         return {"$cond": [has_type(expression, "date"), expression, DatetimeMS(0)]}
     if kind == "id":
-        return {"$cond": [has_type(expression, "objectId"), expression, NO_ID]}
+        converted = {"$convert": {"input": expression, "to": "objectId", "onError": NO_ID, "onNull": NO_ID}}
+        return {"$cond": [has_type(expression, "objectId"), expression, converted]}
     if kind == "key":
         return _padded(expression)
     to, neutral = {"number": ("double", float("nan")), "code": ("int", -1)}[kind]

@@ -21,6 +21,7 @@ from shared.store.columns import (
     read_batches,
     read_columns,
 )  # fmt: skip
+from shared.store.identity import object_id
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
 AN_ID = ObjectId(b"an object id")
@@ -44,7 +45,7 @@ JUNK += [datetime(1960, 1, 1, tzinfo=UTC), DatetimeMS(568_971_820_800_000), AN_I
 def neutral_or(kind, value):
     """What a value should come as."""
     if kind == "id":
-        return value if isinstance(value, ObjectId) else NO_ID
+        return object_id(value) or NO_ID  # also of an id that was stored as hex digits
     if kind == "moment":
         if isinstance(value, datetime):
             return epoch_ms(value)

@@ -1,0 +1,31 @@
+"""Ids as documents of other programs hold them: an ObjectId, or its 24 hex digits as text. Both name one thing.
+
+In aggregations `expressions.object_id` does the same; arrays of ids (`columns`) are read that way already.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bson import ObjectId
+
+
+def object_id(value: Any) -> ObjectId | None:
+    """The ObjectId that a stored value names; None for what is neither one nor 24 hex digits.
+
+    >>> object_id("65F0A1B2C3D4E5F60718293A")
+    ObjectId('65f0a1b2c3d4e5f60718293a')
+    >>> object_id("not an id") is None, object_id(b"twelve bytes") is None
+    (True, True)
+    """
+    if isinstance(value, ObjectId):
+        return value
+    return ObjectId(value) if isinstance(value, str) and len(value) == 24 and ObjectId.is_valid(value) else None
+
+
+def either_form(ids: Iterable[ObjectId]) -> list[ObjectId | str]:
+    """Every form that these ids are stored in, for an `$in`: as they are, and as hex digits in lower and upper case.
+
+    >>> either_form([ObjectId("65f0a1b2c3d4e5f60718293a")])
+    [ObjectId('65f0a1b2c3d4e5f60718293a'), '65f0a1b2c3d4e5f60718293a', '65F0A1B2C3D4E5F60718293A']
+    """
+    return [form for one in ids for form in dict.fromkeys((one, str(one), str(one).upper()))]

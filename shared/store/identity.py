@@ -28,4 +28,8 @@ def either_form(ids: Iterable[ObjectId]) -> list[ObjectId | str]:
     >>> either_form([ObjectId("65f0a1b2c3d4e5f60718293a")])
     [ObjectId('65f0a1b2c3d4e5f60718293a'), '65f0a1b2c3d4e5f60718293a', '65F0A1B2C3D4E5F60718293A']
     """
-    return [form for one in ids for form in dict.fromkeys((one, str(one), str(one).upper()))]
+    forms: list[ObjectId | str] = []
+    for identity in ids:
+        digits = str(identity)
+        forms += (identity, digits, digits.upper())
+    return forms

@@ -42,6 +42,7 @@ from tests.bots.conftest import (
 )  # fmt: skip
 from tests.conftest import SIGNING_KEY
 from tests.factories import an_id
+from tests.waiting import allowed
 
 LIVE = {"account": KEY}
 
@@ -208,7 +209,7 @@ def test_f9_jobs_go_on_while_the_primary_steps_down(three_nodes, environment):
             insist(lambda number=number: sweep_verdicts.run(store, QUICK, now=NOON + number * DAY))
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(allowed(30))
 
     features = list(store.analytics.credentialfeatures.find())
     assert len(features) == len(everybody)

@@ -24,6 +24,7 @@ from shared.store import close_store
 from tests.conftest import falling_silent
 from tests.factories import account, an_id, engagement, exposure, post, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, Network, opened, write_village
+from tests.waiting import allowed
 
 Document = dict[str, Any]
 NUMBERS = [
@@ -193,7 +194,7 @@ def test_a_database_that_falls_silent_is_answered_for_in_time(silent: None, stem
 
     answer = json.loads(json.dumps(handler({"accountId": str(an_id("account of cat")), "contents": ["a"]}, None)))
 
-    assert time.monotonic() - began < demand.ANSWER_WITHIN_S + 2
+    assert time.monotonic() - began < allowed(demand.ANSWER_WITHIN_S + 2)
     assert answer["code"] == 1001
     assert "database" in answer["reason"]
 

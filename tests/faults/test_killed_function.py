@@ -11,12 +11,12 @@ import pytest
 from pymongo import MongoClient
 
 from layers.build import build_all
-from local.rehearsal.waiting import wait_for
 from local.sandbox import EXITED, Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
 from shared.store import Store
 from tests.conftest import Document, falling_silent
 from tests.contract.conftest import Deployment, deployment
 from tests.factories import an_id, post
+from tests.waiting import allowed, until
 
 __all__ = ["deployment"]
 
@@ -43,17 +43,17 @@ def shipped(
     store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
     given = environment | {"FEEDKEEPER_OPTIONS": f'{{"topics": {{"batch": {BATCH}}}}}', "LOG_LEVEL": "WARNING"}
     layers = build_all(python_of_the_runtime())
-    return replace(unpack("reclassifyContents", deployment.folder, tmp_path, layers, given), timeout=TIMEOUT_S)
+    return replace(unpack("reclassifyContents", deployment.folder, tmp_path, layers, given), timeout=allowed(TIMEOUT_S))
 
 
 def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing_is_done_twice(
     shipped: Shipped, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
 ) -> None:
     info = store.app.contentinfo
-    with Sandbox(replace(shipped, timeout=60.0), tmp_path / "log") as sandbox, ThreadPoolExecutor(1) as aside:
+    with Sandbox(replace(shipped, timeout=allowed(60.0)), tmp_path / "log") as sandbox, ThreadPoolExecutor(1) as aside:
         with falling_silent(environment["MONGO_URI"], "update", after=DONE, namespace=info.full_name):
             running = aside.submit(sandbox.invoke, tick(noon))
-            wait_for("nine batches", lambda: len(described(info)) == DONE * BATCH, within_s=30)
+            until(lambda: len(described(info)) == DONE * BATCH)
             sandbox.kill()  # as Lambda does at the time-out
             killed = running.result()
         before = described(info)
@@ -75,7 +75,7 @@ def test_a_run_whose_database_falls_silent_ends_before_it_is_killed_and_holds_up
         finished = sandbox.invoke(tick(noon + timedelta(minutes=1)))
 
     assert ended.error == "Unavailable"
-    assert ended.seconds < TIMEOUT_S
+    assert ended.seconds < shipped.timeout
     nothing_is_done_twice(info, before, finished)
 
 

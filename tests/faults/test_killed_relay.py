@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from tests.faults.writers import Writer, caught_up, differences
-from tests.relay.conftest import has_sent, position_of, until
+from tests.relay.conftest import has_sent, position_of
+from tests.waiting import allowed, until
 
 ROOT = Path(__file__).parents[2]
 KILLS = 30
@@ -30,14 +31,14 @@ def relay_process(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
 def test_a_relay_that_is_killed_thirty_times_leaves_no_post_out(prepared, environment):
     moments = random.Random(20)
     first = relay_process(environment)
-    until(lambda: position_of(prepared).get("startAt") or position_of(prepared).get("token"), 30)
+    until(lambda: position_of(prepared).get("startAt") or position_of(prepared).get("token"))
     first.kill()
     with Writer(prepared, seed=1) as writer:
         for _ in range(KILLS):
             running = relay_process(environment)
             has_more = has_sent(prepared, 1)
             if moments.random() < 0.8:  # mostly in the middle of its work, sometimes while it still starts
-                until(has_more, 30)
+                until(has_more)
             time.sleep(moments.random())
             running.send_signal(signal.SIGKILL)
             running.wait()
@@ -46,7 +47,7 @@ def test_a_relay_that_is_killed_thirty_times_leaves_no_post_out(prepared, enviro
         assert caught_up(prepared)
         wrong = differences(prepared, writer.posts)
         last.send_signal(signal.SIGTERM)
-        assert last.wait(20) == 0, "it drains and ends well"
+        assert last.wait(allowed(20)) == 0, "it drains and ends well"
     finally:
         last.kill()
 

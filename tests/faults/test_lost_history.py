@@ -15,7 +15,8 @@ from relay.follow import LOST, Stopped
 from relay.meter import logger
 from relay.positions import Position
 from tests.factories import an_id, post
-from tests.relay.conftest import Receiver, position_of, until
+from tests.relay.conftest import Receiver, position_of
+from tests.waiting import until
 
 MB = 2**20
 
@@ -62,7 +63,7 @@ def roll_over(store) -> None:
         store.app.filler.insert_many([dict(one) for one in filler])
         return bool(first.find_one(sort=[("$natural", 1)])["ts"] > oldest)
 
-    until(passed, 60)
+    until(passed, 60.0)
     store.app.filler.drop()
 
 

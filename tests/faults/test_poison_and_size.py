@@ -21,7 +21,8 @@ from relay.watched import watched
 from shared.runtime.changes import MOST_KEPT
 from tests.changes import START, TEXT, deleted, edited, ids, inserted, nested, relayed, state
 from tests.factories import an_id, post
-from tests.relay.conftest import QUICK, Receiver, position_of, until
+from tests.relay.conftest import QUICK, Receiver, position_of
+from tests.waiting import allowed, until
 
 MB = 2**20
 HOUR = timedelta(hours=1)
@@ -49,12 +50,12 @@ def running(store, deployed):
         thread = threading.Thread(target=Follower(store, contents, received, QUICK, stop).run, daemon=True)
         thread.start()
         try:
-            until(lambda: position_of(store).get("token"), 30)
+            until(lambda: position_of(store).get("token"))
             yield received
             assert thread.is_alive(), "nothing of this ends the relay"
         finally:
             stop.set()
-            thread.join(15)
+            thread.join(allowed(15))
 
     return start
 
@@ -97,7 +98,7 @@ def test_a_change_above_16_megabytes_is_sent_as_its_key_and_the_next_one_follows
             {"_id": an_id("long")}, {"$set": {"payload.message": f"{CATS} " * (15 * MB // len(CATS + " "))}}
         )
         contents.insert_one(state("last"))
-        until(lambda: row("last"), 30)
+        until(lambda: row("last"))
 
     first_of_all = [change["documentKey"]["_id"] for change in received.changes]
     assert first_of_all == [
@@ -121,9 +122,9 @@ def test_a_key_of_megabytes_ends_nothing(store, running, row, parked, told, noon
         until(lambda: position_of(store).get("at") and row("before"))
         contents.insert_one({"_id": "k" * megabytes * MB, "payload": {"message": SECRET}, "updatedAt": now})
         contents.insert_one(state("after", updatedAt=now))
-        until(lambda: row("after"), 30)
+        until(lambda: row("after"))
         contents.insert_one(state("later", updatedAt=now))
-        until(lambda: row("later"), 30)
+        until(lambda: row("later"))
         until(parked)
 
     (one,) = parked()
@@ -217,7 +218,7 @@ def test_strange_documents_are_described_where_they_have_a_text_and_the_loop_goe
         for name in SOUND.keys() - {"broken text"}:
             contents.update_one({"_id": an_id(name)}, {"$set": {"visibility": "publish", "payload.also": nested(90)}})
         contents.insert_one(state("last"))
-        until(lambda: row("last"), 30)
+        until(lambda: row("last"))
 
     for name in SOUND:
         assert row(name)["topicState"] == "named", name
@@ -238,7 +239,7 @@ def test_what_is_no_post_or_cannot_be_read_is_parked_without_its_text_and_the_lo
         for name, message in UNREADABLE.items():
             contents.insert_one(with_message(name, message))
         contents.insert_one(state("last"))
-        until(lambda: row("last"), 30)
+        until(lambda: row("last"))
         until(lambda: len(parked()) == len(KEYS) + 1 + len(UNREADABLE))
         until(lambda: sum(map(len, received.batches)) == len(parked()) + 1)
         events = [event for batch in received.batches for event in batch if event.key != str(an_id("last"))]

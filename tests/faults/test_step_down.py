@@ -15,7 +15,8 @@ from relay.sinks import sink
 from relay.watched import watched
 from shared.config import Relay
 from tests.faults.writers import Writer, caught_up, differences
-from tests.relay.conftest import has_sent, position_of, until
+from tests.relay.conftest import has_sent, position_of
+from tests.waiting import allowed, until
 
 STEPS_DOWN = 3
 
@@ -39,10 +40,10 @@ def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepa
     thread = threading.Thread(target=follower.run)
     thread.start()
     try:
-        until(lambda: position_of(prepared).get("token"), 30)
+        until(lambda: position_of(prepared).get("token"))
         with Writer(prepared, seed=2) as writer:
             for _ in range(STEPS_DOWN):
-                until(has_sent(prepared, 20), 60)
+                until(has_sent(prepared, 20), 60.0)
                 with suppress(AutoReconnect):  # the one that steps down may cut the line before it answers
                     client.admin.command("replSetStepDown", 3, secondaryCatchUpPeriodSecs=1, force=True)
         assert caught_up(prepared)
@@ -50,5 +51,5 @@ def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepa
         assert follower.meter.parked == 0
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(allowed(30))
     assert not thread.is_alive()

@@ -13,7 +13,7 @@ from functions.topics.settle import states_now
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.store import Store
-from tests.relay.conftest import until
+from tests.waiting import allowed, until
 
 TEXTS = (
     "The striker scored twice and our club won the cup",
@@ -41,7 +41,7 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(allowed(30))
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -93,7 +93,7 @@ def caught_up(store: Store) -> bool:
     """Whether the relay has noted everything that had happened by now."""
     marker = ObjectId()
     store.app.contents.insert_one({"_id": marker, "visibility": "publish", "payload": {"message": TEXTS[0]}})
-    until(lambda: store.app.contentinfo.find_one({"contentId": marker}), 60)
+    until(lambda: store.app.contentinfo.find_one({"contentId": marker}), 60.0)
     store.app.contents.delete_one({"_id": marker})
-    until(lambda: store.app.contentinfo.find_one({"contentId": marker, "removedAt": {"$exists": True}}), 60)
+    until(lambda: store.app.contentinfo.find_one({"contentId": marker, "removedAt": {"$exists": True}}), 60.0)
     return True

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from relay.watched import Watched
 from shared.config import Relay
 from shared.store import Store
 from shared.store.extended_json import decoded
+from tests.waiting import WITHIN_S, allowed, until
 
 WATCHED = Watched(
     "contents",
@@ -25,16 +25,6 @@ WATCHED = Watched(
     ("payload.message", "visibility", "updatedAt"),
 )
 QUICK = Relay(lease_s=1.5, beat_s=0.1, longest_pause_s=0.2, batch=50, queue=100)
-WITHIN_S = 15.0
-
-
-def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
-    """What the condition gives once it is true; fails where it does not become so in time."""
-    deadline = time.monotonic() + within_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-    return found
 
 
 @dataclass
@@ -58,7 +48,7 @@ class Receiver:
 
     def send(self, events: Sequence[Event]) -> Outcome:
         """Take them, one batch after the other, while the gate is open."""
-        self.gate.wait(WITHIN_S)
+        self.gate.wait(allowed(WITHIN_S))
         if self.busy or len(self.batches) >= self.takes:
             self.busy = max(self.busy - 1, 0)
             return Outcome(unsent=events, why="busy")
@@ -95,7 +85,7 @@ def follow(store: Store) -> Start:
             yield follower
         finally:
             stop.set()
-            thread.join(WITHIN_S)
+            thread.join(allowed(WITHIN_S))
             assert not thread.is_alive(), "the relay does not end when it is told to"
 
     return start

@@ -12,7 +12,8 @@ from relay.sinks import Outcome
 from shared.errors import Conflict
 from shared.runtime.changes import change_of
 from tests.factories import an_id, post
-from tests.relay.conftest import Receiver, position_of, until
+from tests.relay.conftest import Receiver, position_of
+from tests.waiting import until
 
 
 def test_what_is_written_is_sent_with_the_fields_that_it_needs(store, follow, noon):

@@ -6,9 +6,9 @@ from itertools import count
 import pytest
 
 from relay.prefetch import Prefetch
-from tests.relay.conftest import until
+from tests.waiting import allowed, until
 
-SOON_S = 5.0
+SOON_S = allowed(30.0)
 
 
 @pytest.fixture

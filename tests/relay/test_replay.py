@@ -15,6 +15,7 @@ from relay.sinks import Here, Outcome, sink
 from shared.errors import BadConfig, NotFound, Unavailable
 from tests.changes import TEXT, documentdb, ids, inserted, nested, queued, relayed, state, told
 from tests.relay.conftest import WATCHED, Receiver
+from tests.waiting import allowed
 
 SECRET = "what nobody else may read"
 MOST_BYTES = 240_000
@@ -213,7 +214,7 @@ def test_at_the_terminal(store, deployed, environment, databases, parked):
         env={**os.environ, **environment, "LOG_LEVEL": "CRITICAL", "POWERTOOLS_METRICS_DISABLED": "true"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=allowed(60),
         check=True,
     )
 

@@ -21,7 +21,8 @@ from relay.watched import Watched
 from shared.errors import BadConfig
 from tests.changes import state
 from tests.factories import an_id, post
-from tests.relay.conftest import QUICK, WATCHED, Receiver, position_of, until
+from tests.relay.conftest import QUICK, WATCHED, Receiver, position_of
+from tests.waiting import allowed, until
 
 ALSO = Watched("comments", WATCHED.handler, ("message",), ("message",))
 METRICS = {"sent": "Count", "retried": "Count", "parked": "Count", "lag": "Seconds"}
@@ -49,7 +50,7 @@ def serving(store):
             yield followers, stop, raised
         finally:
             stop.set()
-            thread.join(15)
+            thread.join(allowed(15))
             assert not thread.is_alive()
 
     return start
@@ -92,9 +93,9 @@ def test_where_one_fails_for_good_the_other_is_drained_and_its_failure_is_raised
     with serving(posts, Broken()) as (_, stop, raised):
         posts.gate.clear()
         store.app.contents.insert_one(post("one", now=noon))
-        assert posts.asked.wait(15)
+        assert posts.asked.wait(allowed(15))
         store.app.comments.insert_one({"_id": an_id("reply"), "message": "well said"})
-        assert stop.wait(15)
+        assert stop.wait(allowed(15))
         posts.gate.set()
         until(lambda: raised)
 
@@ -176,17 +177,17 @@ def command(*words, environment):
 def test_it_handles_a_post_and_ends_well_when_it_is_told_to(store, environment, number):
     running = command("run", "--to", "here", environment=environment | {"POWERTOOLS_METRICS_DISABLED": "false"})
     try:
-        until(lambda: position_of(store).get("token"), 30)
+        until(lambda: position_of(store).get("token"))
         store.app.contents.insert_one(state("one"))
-        until(lambda: position_of(store).get("sent") == 1, 30)
+        until(lambda: position_of(store).get("sent") == 1)
         assert store.app.contentinfo.find_one({"contentId": an_id("one")})
 
         store.app.contents.insert_many([state(f"post {number}") for number in range(50)])
-        until(lambda: position_of(store).get("sent", 0) > 1, 30)
+        until(lambda: position_of(store).get("sent", 0) > 1)
         began = time.monotonic()
         running.send_signal(number)
-        out, err = running.communicate(timeout=15)
-        assert time.monotonic() - began < 5
+        out, err = running.communicate(timeout=allowed(15))
+        assert time.monotonic() - began < allowed(5)
     finally:
         running.kill()
 
@@ -217,7 +218,7 @@ WITHOUT_REGION = {"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nowhere"}
 def test_what_is_wrong_is_one_line(to, environment, said):
     for name in ("run", "replay"):
         running = command(name, "--to", to, environment=environment)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=allowed(30))
 
         assert (running.returncode, out) == (1, "")
         assert err.startswith(said)
@@ -226,7 +227,7 @@ def test_what_is_wrong_is_one_line(to, environment, said):
 
 def test_a_word_that_is_missing_is_asked_for():
     running = command("run", environment=NOWHERE)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=allowed(30))
 
     assert (running.returncode, out) == (2, "")
     assert "--to" in err

@@ -174,6 +174,32 @@ def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
                 yield f"{path}:{node.lineno} prints"
 
 
+def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterator[str]:
+    """In tests: what waits for a thread or a process, and what says that something was quick, asks `allowed`."""
+    if not within(path, "tests") or path.name == "waiting.py":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            limits = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
+            limits += node.args if node.func.attr in ("wait", "join", "communicate") else []
+            if any(fixed_seconds(limit) > 1 for limit in limits):
+                yield f"{path}:{node.lineno} waits no longer on a slow machine"
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.BinOp) and reads_a_timer(node.left):
+            shorter = any(isinstance(operator, ast.Lt | ast.LtE) for operator in node.ops)
+            if shorter and any(fixed_seconds(limit) or isinstance(limit, ast.Name) for limit in node.comparators):
+                yield f"{path}:{node.lineno} demands the same of a slow machine"
+
+
+def fixed_seconds(node: ast.expr) -> float:
+    """The number that is written there, 0 for anything else."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def reads_a_timer(node: ast.expr) -> bool:
+    return any(getattr(inner, "attr", "") in ("monotonic", "perf_counter") for inner in ast.walk(node))
+
+
 # Each rule with a bad file, and a good one that looks alike.
 RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
     arrows_point_down: [
@@ -239,6 +265,12 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("shared/store/x.py", "'''Y.'''\nclass A: ...", "shared/store/x.py", "'''For example: {}.'''\nclass A: ..."),
     ],
     nothing_is_printed: [("shared/x.py", "print('x')", "local/x.py", "print('x')")],
+    limits_of_time_grow_with_the_machine: [
+        ("tests/x.py", "thread.join(30)", "tests/x.py", "thread.join(allowed(30))"),
+        ("tests/x.py", "subprocess.run(c, timeout=60)", "local/x.py", "subprocess.run(c, timeout=60)"),
+        ("tests/x.py", "time.monotonic() - t < 5", "tests/x.py", "time.monotonic() - t < allowed(5)"),
+        ("tests/x.py", "time.monotonic() - t < LIMIT", "tests/x.py", "time.monotonic() - t > LIMIT"),
+    ],
 }
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -1,4 +1,4 @@
-"""A text in compatible characters, without links, entities of HTML and emoji: what hashtags and words are looked for in.
+"""A text in compatible characters, without links, entities of HTML and emoji: where hashtags and words are looked for.
 
 Each pattern is linear: a run is matched possessively and starts only where the run before it has ended.
 """
@@ -17,7 +17,8 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}+(?:;|(?!\w))|#[xX][0-9a-fA-F]{1,6}+;|[A-Za-z
 # the link itself goes on there: after a "/" or "=" it may hold any letter. A bare domain has an ending that is no
 # word ("day.Tomorrow", "fun.me", "stop.in my" stay) or is one of the best known short ones, with a path.
 _TAIL = r"[!-~]*+(?:(?:(?<=[/=?&#_%(-])|(?<=www\.))\S++)?"
-_SCHEMES = r"https?://|ftp://|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}+://|(?<![a-z])(?:mailto|tel|sms|sip|xmpp|magnet):(?=[^\s#])"
+_SCHEMES = r"https?://|ftp://|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}+://"
+_SCHEMES += r"|(?<![a-z])(?:mailto|tel|sms|sip|xmpp|magnet):(?=[^\s#])"
 _LINK = re.compile(rf"""(?:{_SCHEMES}|(?<![a-z0-9.@-])www\.){_TAIL}|(?<![a-z])href=["']?[^\s"'<>]*+""", re.IGNORECASE)
 _ENDINGS = r"(?:com|net|org|info|edu|gov|(?:co|com|net|org|ac)\.[a-z]{2}|(?:go|or|in|ne)\.(?:th|jp|kr))"
 _SHORT = r"(?:bit\.ly|t\.co|t\.me|wa\.me|fb\.me|fb\.watch|youtu\.be|lin\.ee|goo\.gl|amzn\.to|is\.gd)/"
@@ -27,7 +28,8 @@ _DOMAIN = re.compile(
 )
 # In a word with a hash sign any host is one that a path follows: of any ending, of numbers, of letters of any script.
 _LETTERS = "[^\\s\x00-\x7f\u2000-\u206f\u3000-\u303f\uff00-\uff0f]"
-_HOST = rf"(?:[A-Za-z0-9-]++\.)++[A-Za-z]{{2,24}}|\d{{1,3}}(?:\.\d{{1,3}}){{3}}|localhost|(?:{_LETTERS}++\.)++{_LETTERS}{{2,24}}"
+_HOST = rf"(?:[A-Za-z0-9-]++\.)++[A-Za-z]{{2,24}}|(?:{_LETTERS}++\.)++{_LETTERS}{{2,24}}"
+_HOST += r"|\d{1,3}(?:\.\d{1,3}){3}|localhost"
 _HOST_AND_PATH = re.compile(rf"{_BEFORE_HOST}(?:{_HOST})(?::\d{{1,5}})?[/?]{_TAIL}")
 _WORD = re.compile(r"(?<!\S)\S++")
 _MARKDOWN_TARGET = re.compile(r"(?<=\])\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+\)")

@@ -2,13 +2,13 @@
 
 The syntax is that of UAX #31, Unicode Identifiers and Syntax, hashtag identifiers (UAX31-D2), with this profile:
 
-- Start: `#`, `﹟`, `＃`, with no Continue character before it ("F#sharp" has no hashtag), nor an ampersand, which is what
-  is left of a broken entity;
-- Continue: XID_Continue, that is letters, marks, digits and `_`. Neither emoji, which statistics would count apart from
-  the word that they decorate, nor `-` and `+`, which end a hashtag in the large networks;
+- Start: `#`, `﹟`, `＃`, with no Continue character before it ("F#sharp" has no hashtag), nor an ampersand, which is
+  what is left of a broken entity;
+- Continue: XID_Continue, that is letters, marks, digits and `_`. Neither emoji, which statistics would count apart
+  from the word that they decorate, nor `-` and `+`, which end a hashtag in the large networks;
 - Medial, between two of these: the middle dots `·` and `・`, the marks that stand in words of Hebrew (maqaf, geresh,
-  gershayim), Tibetan (tsheg) and Japanese (`゠`), and the joiners U+200C and U+200D. A joiner may also end a name behind
-  a virama, where it chooses the form of a letter;
+  gershayim), Tibetan (tsheg) and Japanese (`゠`), and the joiners U+200C and U+200D. A joiner may also end a name
+  behind a virama, where it chooses the form of a letter;
 - at least one letter or digit, digits alone included ("#2026"); no mark at the beginning; LONGEST_NAME at most.
 
 Links, entities and emoji are taken out first, and the text is brought to its compatible form.
@@ -24,8 +24,7 @@ from shared.text.cleaning import cleaned, visible
 
 LONGEST_NAME: Final = 200  # characters; nobody types a longer one twice
 
-# A regular expression for MongoDB and Python: a text without a match has no hashtag.
-HASH_SIGN: Final = "[#\ufe5f\uff03]|&num;"
+HASH_SIGNS: Final = ("#", "\uff03", "\ufe5f", "&num;")  # a text without any of them has no hashtag
 
 _CANDIDATE = re.compile(rf"#([^\s!-/:-@\[-^`{{-~]{{1,{LONGEST_NAME + 1}}})")
 _JOINERS = "\u200c\u200d"
@@ -41,7 +40,8 @@ def hashtags(text: str) -> list[str]:
     >>> hashtags("#Goal #goal ＃Straße #می‌خواهم F#sharp https://example.com/#top &#39;")
     ['goal', 'strasse', 'می\u200cخواهم']
     """
-    return list(dict.fromkeys(spelling(name) for _, name in _found(cleaned(text))))
+    text = cleaned(text)
+    return list(dict.fromkeys(spelling(name) for _, name in _found(text)))
 
 
 def spelling(name: str) -> str:
@@ -51,11 +51,8 @@ def spelling(name: str) -> str:
     (True, 'istanbul', 'goal')
     """
     name = visible(name)
-    if name.isascii():
-        name = name.lower()
-    else:
-        name = visible(_DOTTED_OR_NOT.sub("i", visible(name.casefold())))
-    return name.strip(" #")
+    folded = name.casefold()
+    return (folded if folded.isascii() else visible(_DOTTED_OR_NOT.sub("i", visible(folded)))).strip(" #")
 
 
 def without_marks(text: str) -> str:

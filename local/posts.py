@@ -1,6 +1,5 @@
 """Posts, written as the application writes them, and what becomes known of them."""
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from bson import ObjectId
 
 from shared.store import Store, schema
+from shared.text.hashtags import hashtags
 
 Document = dict[str, Any]
 
@@ -88,7 +88,7 @@ class Author:
             "author": self._signature,
             "type": "short",
             "payload": {"message": text},
-            "hashtags": re.findall(r"#(\w+)", text),
+            "hashtags": hashtags(text),
             "engagements": {kind: {"count": 0, "refs": []} for kind in KINDS},
             "visibility": "publish",
             "revisionCount": 1,

@@ -1,6 +1,5 @@
 """Which hashtags live, and on how many people's shoulders."""
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -36,20 +35,11 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
     return Report(read, written, removed, malformed=malformed)
 
 
-def normal(name: str) -> str:
-    """One spelling per hashtag: composed, lower case in every script.
-
-    >>> normal("ĐàNẵng") == normal("đànẵng")
-    True
-    """
-    return unicodedata.normalize("NFC", name).lower()
-
-
 def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Document]:
     """The row of each hashtag, by name; a post counts once for a hashtag, however often it repeats it."""
     tagged: dict[str, list[Document]] = {}
     for post in posts:
-        for name in {normal(written) for written in post["names"]}:
+        for name in post["names"]:
             tagged.setdefault(name, []).append(post)
     return {name: row(name, carriers, options) for name, carriers in tagged.items()}
 

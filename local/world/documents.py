@@ -1,6 +1,5 @@
 """A world's rows as the application would have stored them."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from local.world.messages import write_messages
 from local.world.posts import IMAGE, KINDS, NO_POST
 from local.world.vocabulary import ACT_KINDS, COUNTRIES, REPORT, languages_of
 from local.world.worlds import World
+from shared.text.hashtags import hashtags
 
 Document = dict[str, Any]
 DAY = 86_400.0
@@ -90,7 +90,7 @@ def contents(world: World, ids: Identities) -> Iterator[Document]:
     created_at, updated_at = dates(world, posts.created_at), dates(world, posts.updated_at)
     for row, (body, original) in enumerate(zip(bodies, posts.original.tolist(), strict=True)):
         document = body | {
-            "hashtags": re.findall(r"#(\S+)", body["payload"].get("message", "")),
+            "hashtags": hashtags(body["payload"].get("message", "")),
             "engagements": {
                 kind: {"count": count, "refs": []} for kind, count in zip(ACT_KINDS, counts[row], strict=False)
             },

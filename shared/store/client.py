@@ -13,7 +13,6 @@ from shared.store.contents import Contents
 from shared.store.creator_stats import CreatorStatistics
 from shared.store.erasures import Erasures
 from shared.store.feed_performances import FeedPerformances
-from shared.store.hashtag_stats import HashtagStatistics
 from shared.store.leases import Leases
 from shared.store.parked_changes import ParkedChanges
 from shared.store.popular_creators import PopularCreators
@@ -31,13 +30,14 @@ if TYPE_CHECKING:
     from shared.store.exposures import Exposures
     from shared.store.follows import Follows
     from shared.store.guest_feed import GuestFeed
+    from shared.store.hashtag_stats import HashtagStatistics
     from shared.store.labelled_texts import LabelledTexts
     from shared.store.people import People
     from shared.store.posts import Posts
 
 
 class Store:
-    """The two databases, and one repository per collection; repositories that need numpy are imported when used."""
+    """The two databases, and one repository per collection; those that need numpy or read texts are imported at use."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str, names: Names) -> None:
         self.client, self._names = client, names
@@ -57,7 +57,9 @@ class Store:
         return CreatorStatistics(self.app, self.analytics)
 
     @cached_property
-    def hashtag_stats(self) -> HashtagStatistics:
+    def hashtag_stats(self) -> "HashtagStatistics":
+        from shared.store.hashtag_stats import HashtagStatistics
+
         return HashtagStatistics(self.app, self.analytics)
 
     @cached_property

@@ -1,6 +1,6 @@
 """Aggregation expressions that several statistics share. Each gives a value for every document, however malformed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +44,11 @@ def count(path: str) -> Expression:
 def text(path: str) -> Expression:
     """The string at `path`; empty where there is none."""
     return {"$cond": [has_type(path, "string"), path, ""]}
+
+
+def holds_any(text: str | Expression, parts: Sequence[str]) -> Expression:
+    """Whether a string holds one of these; by its bytes, since a regular expression passes over invalid UTF-8."""
+    return {"$or": [{"$gte": [{"$indexOfBytes": [text, part]}, 0]} for part in parts]}
 
 
 def object_id(path: str) -> Expression:

@@ -17,12 +17,10 @@ from pymongo.database import Database
 from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
-from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
+from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, holds_any, object_id, text, weighted
+from shared.text.hashtags import HASH_SIGNS, hashtags
 
 Document = dict[str, Any]
-
-# Letters and digits of every script, with the marks that Thai, Hindi and others write above and below them.
-HASHTAG = r"#([\p{L}\p{M}\p{N}_]+)"
 
 
 class HashtagStatistics:
@@ -31,9 +29,12 @@ class HashtagStatistics:
         self._stats = analytics[schema.HASHTAG_STATS.name]
 
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
-        """Every post of the window with hashtags: {_id, author, names: as written, points, createdAt, updatedAt}."""
+        """Every post of the window with hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from)
-        return self._contents.aggregate([{"$match": query}, *_tagged(options)])
+        for post in self._contents.aggregate([{"$match": query}, *_with_hash_signs(options)]):
+            names = hashtags(post.pop("message"))
+            if names:
+                yield post | {"names": names}
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score these hashtags, let time pass for the others; returns how many rows are up to date now."""
@@ -55,14 +56,12 @@ class HashtagStatistics:
         return {row["_id"]: (row.get("useCount", 0), row.get("contributorCount", 0)) for row in rows}
 
 
-def _tagged(options: HashtagStats) -> list[Document]:
-    found = {"$regexFindAll": {"input": text("$payload.message"), "regex": HASHTAG}}
-    names = {"$map": {"input": found, "in": {"$first": "$$this.captures"}}}
+def _with_hash_signs(options: HashtagStats) -> list[Document]:
     points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS})
+    message = text("$payload.message")
     return [
-        # Leaves out invalid UTF-8 as well, which would stop $regexFindAll and with it everything.
-        {"$match": {"_id": {"$type": "objectId"}, "payload.message": {"$regex": "#"}}},
-        {"$project": MOMENTS | {"author": object_id("$author.id"), "names": names, "points": points}},
+        {"$match": {"_id": {"$type": "objectId"}, "$expr": holds_any(message, HASH_SIGNS)}},
+        {"$project": MOMENTS | {"author": object_id("$author.id"), "message": message, "points": points}},
         {"$match": {"author": {"$ne": None}, "createdAt": {"$ne": None}}},
     ]
 

@@ -17,7 +17,8 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.columns import Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.expressions import text
+from shared.store.expressions import holds_any, text
+from shared.text.hashtags import HASH_SIGNS, hashtags, spelling
 
 Document = dict[str, Any]
 
@@ -58,11 +59,24 @@ class Posts:
         return {name: column[sound] for name, column in posts.items()}
 
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
-        """Posts of that time that have hashtags, (n,) ids, and the hashtags of each, in lower case."""
-        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "hashtags.0": {"$exists": True}}
-        found = [post for post in self._contents.find(query, {"hashtags": 1}) if isinstance(post["_id"], ObjectId)]
-        names = [[tag.lower() for tag in post["hashtags"] if isinstance(tag, str)] for post in found]
-        return id_array(post["_id"] for post in found), names
+        """Posts of that time that have hashtags, (n,) ids, and the spellings of the hashtags of each, each once.
+
+        Those of the message, as statistics count them; where it has no hash sign, those that the application keeps.
+        """
+        message = text("$payload.message")
+        named, marked = {"hashtags.0": {"$exists": True}}, {"$expr": holds_any(message, HASH_SIGNS)}
+        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "$or": [named, marked]}
+        tagged: dict[ObjectId, list[str]] = {}
+        for post in self._contents.find(query, {"hashtags": 1, "message": message}):
+            written = post["message"]
+            if any(sign in written for sign in HASH_SIGNS):
+                names = hashtags(written)
+            else:
+                kept = post["hashtags"] if isinstance(post["hashtags"], list) else []
+                names = [spelling(name) for name in kept if isinstance(name, str)]
+            if isinstance(post["_id"], ObjectId) and any(names):
+                tagged[post["_id"]] = [name for name in dict.fromkeys(names) if name]
+        return id_array(tagged), list(tagged.values())
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
         """Languages as contentinfo and as contentfiltering name them; the first is the better informed.

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -153,7 +153,7 @@ def _requests(place: Place) -> list[Any]:
     ]
     made = []
     for account in accounts:
-        token = token_for(account, API_KEY.encode(), now=NOW, valid_for=timedelta(days=10_000))
+        token = token_for(account, API_KEY.encode(), now=datetime.now(UTC), valid_for=timedelta(hours=12))
         contents = [posts[one] for one in rng.choice(len(posts), IDS, replace=False)]
         headers = sample["headers"] | {"authorization": f"Bearer {token}"}
         made.append(sample | {"headers": headers, "body": json.dumps({"accountId": account, "contents": contents})})

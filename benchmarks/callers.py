@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.floors import Figure
-from benchmarks.places import NOW, Place, Tell, server_cpu_seconds
+from benchmarks.places import Place, Tell, server_cpu_seconds
 from benchmarks.runtimes import API_KEY, IDS
 from benchmarks.table import Sheet
 from layers.build import lock

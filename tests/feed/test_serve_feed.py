@@ -169,7 +169,8 @@ TAKEN = {
 @pytest.mark.parametrize("offsets", TAKEN.values(), ids=TAKEN)
 def test_clocks_may_differ_a_little(address: str, offsets: dict[str, int]) -> None:
     now = int(datetime.now(UTC).timestamp())
-    bearer = token(**{claim: now + seconds for claim, seconds in offsets.items()})
+    claims: dict[str, Any] = {claim: now + seconds for claim, seconds in offsets.items()}
+    bearer = token(**claims)
 
     assert ask(address, "GET", "/feed/home", bearer=bearer)[0] == 200
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -177,7 +177,7 @@ def _event(place: Place, function: Function, number: int) -> Mapping[str, Any]:
         body = json.dumps({"time": NOW.isoformat(), "accounts": accounts})
         return {"Records": [sample["Records"][0] | {"body": body}]}
     if function.stem == "serve_feed":
-        token = token_for(accounts[0], API_KEY.encode(), now=NOW, valid_for=timedelta(days=10_000))
+        token = token_for(accounts[0], API_KEY.encode(), now=datetime.now(UTC), valid_for=timedelta(hours=12))
         headers = sample["headers"] | {"authorization": f"Bearer {token}"}
         return sample | {"headers": headers, "body": json.dumps(ranking)}
     if function.stem == "promote_artifact":

@@ -71,14 +71,7 @@ def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(min(length, MOST_BYTES))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            if length > MOST_BYTES:  # the gateway itself refuses these
-                self.close_connection = True
-                found: dict[str, Any] = {"statusCode": 413, "headers": {}, "body": ""}
-            else:
-                found = handled(event_of(self.command, self.path, headers, body))
+            found = self.answered()
             said = str(found["body"] or "").encode()
             self.send_response(found["statusCode"])
             for name, value in found["headers"].items():
@@ -88,7 +81,26 @@ def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(said)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = answer  # noqa: N815
+        def answered(self) -> dict[str, Any]:
+            """The function's answer, or what the gateway itself refuses: then the rest of the request is not read."""
+            length = self.headers.get("Content-Length", "0")
+            if self.headers.get("Transfer-Encoding") or not (length.isascii() and length.isdigit()):
+                return self.refused(400)
+            if int(length) > MOST_BYTES:
+                return self.refused(413)
+            body, names = self.rfile.read(int(length)), {name.lower() for name in self.headers}
+            headers = {name: ",".join(self.headers.get_all(name, [])) for name in names}
+            try:
+                event = event_of(self.command, self.path, headers, body)
+            except ValueError:  # of a target that is no URL
+                return self.refused(400)
+            return handled(event)
+
+        def refused(self, status: int) -> dict[str, Any]:
+            self.close_connection = True
+            return {"statusCode": status, "headers": {}, "body": ""}
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = do_TRACE = answer  # noqa: N815
 
         def log_message(self, *arguments: Any) -> None:
             """The handler logs."""

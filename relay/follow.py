@@ -18,7 +18,8 @@ from relay.positions import Position
 from relay.prefetch import Prefetch
 from relay.reconcile import clamped, gap, reconcile
 from relay.sinks import Sink
-from relay.watched import ENDINGS, Watched
+from relay.watched import Watched
+from shared.change import is_of_document
 from shared.clock import EPOCH
 from shared.config import Relay
 from shared.errors import Conflict
@@ -204,7 +205,7 @@ class Follower:
                 if change is None:
                     if stream.resume_token:
                         yield Read(dict(stream.resume_token))
-                elif change["operationType"] in ENDINGS:
+                elif not is_of_document(change):
                     yield Read(change["_id"], ended=change["operationType"] == "invalidate")
                 else:
                     event = event_of(change, self._options.most_bytes)

@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
+from shared.change import ENDINGS
 from shared.errors import BadConfig
 
 DECLARED = Path(__file__).parent.parent / "serverless.yml"
-KINDS = ("insert", "replace", "delete")
-ENDINGS = ("drop", "rename", "dropDatabase", "invalidate")
+WHOLE = ("insert", "replace", "delete")  # kinds of changes that are sent whatever fields they touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Watched:
 
     def pipeline(self, *, with_document: bool = True) -> list[dict[str, Any]]:
         """Stages that filter and cut down events on the server; without the document where it is too large for one."""
-        wanted = {"$or": [{"operationType": {"$in": [*KINDS, *ENDINGS]}}, {"$expr": _touches(self.when)}]}
+        wanted = {"$or": [{"operationType": {"$in": [*WHOLE, *ENDINGS]}}, {"$expr": _touches(self.when)}]}
         shown = dict.fromkeys(("operationType", "clusterTime", "ns", "documentKey"), 1)
         if with_document:
             shown |= {f"fullDocument.{field}": 1 for field in ("_id", *self.carry)}

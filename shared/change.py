@@ -3,9 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 Kind = Literal["insert", "update", "replace", "delete"]
+KINDS: tuple[str, ...] = get_args(Kind)
+# Events of a change stream that tell of a collection or a database; after the last one the stream is closed.
+ENDINGS = ("drop", "rename", "dropDatabase", "invalidate")
+
+
+def is_of_document(event: Mapping[str, Any]) -> bool:
+    """Whether an event of a change stream tells of one document. Those of a collection, an index, a shard or a database
+    do not: the ones in `ENDINGS`, and whatever newer servers tell of (create, createIndexes, modify, …) without a key.
+
+    >>> is_of_document({"operationType": "insert"}), is_of_document({"operationType": "drop"})
+    (True, False)
+    >>> is_of_document({"operationType": "createIndexes", "ns": {"db": "app-db", "coll": "contents"}})
+    False
+    """
+    kind = event.get("operationType")
+    if not isinstance(kind, str) or not kind or kind in KINDS:
+        return True
+    return kind not in ENDINGS and not event.keys().isdisjoint({"documentKey", "fullDocument"})
 
 
 class ClusterTime(NamedTuple):

@@ -7,6 +7,8 @@ AppError
 ├── Unauthorized   nobody can tell who asks                do not retry
 ├── Forbidden      who asks may not                        do not retry
 ├── TooLarge       more than is taken at once              do not retry
+├── UnsupportedMedia  a body in a format that is not read  do not retry
+├── MethodNotAllowed  a path that takes other methods      do not retry
 ├── Refused        what was made failed its checks         do not retry
 ├── Conflict       someone else is doing or has done it    do not retry
 ├── Unforeseen     none of these; the log has its place   do not retry
@@ -14,6 +16,7 @@ AppError
 └── Unavailable    a service does not answer or refuses    retry helps
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -45,6 +48,18 @@ class Forbidden(AppError):
 
 class TooLarge(AppError):
     """More than is taken at once."""
+
+
+class UnsupportedMedia(AppError):
+    """A body in a format, or an encoding, that is not read."""
+
+
+class MethodNotAllowed(AppError):
+    """A path that is asked for with a method that it does not take; `allowed` are those that it takes."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"method: needs {self.allowed}")
 
 
 class Refused(AppError):

@@ -31,6 +31,7 @@ from shared.config.options import (
     Options,
     People,
     Relay,
+    Tokens,
     Topics,
     Weights,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "People",
     "Relay",
     "Settings",
+    "Tokens",
     "Topics",
     "Weights",
     "are_known",

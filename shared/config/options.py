@@ -242,6 +242,12 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    leeway_s: int = 60  # seconds by which the clock of who makes tokens may differ from ours
+    longest_life: timedelta = timedelta(hours=24)  # from `iat` to `exp` of a token, at most
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """The sections, one per job or family of jobs."""
 
@@ -261,6 +267,7 @@ class Options:
     language: Language = field(default_factory=Language)
     topics: Topics = field(default_factory=Topics)
     relay: Relay = field(default_factory=Relay)
+    tokens: Tokens = field(default_factory=Tokens)
 
     @classmethod
     def from_mapping(cls, overrides: Mapping[str, Any]) -> "Options":

@@ -9,7 +9,8 @@ A change arrives, as an event of MongoDB's change streams,
 
 SQS is told which messages failed and sends them again. The others can only take a whole batch back: what fails for good
 is parked in `parkedChanges`, with its reason and without its text, and the rest goes on. A failure that passes, and one
-of the settings, is raised: it is no fault of the changes.
+of the settings, is raised: it is no fault of the changes. What tells of no document (drop, rename, createIndexes, …) is
+counted and passed over.
 """
 
 import hashlib
@@ -18,11 +19,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from bson import ObjectId
 
-from shared.change import Change, ClusterTime, Kind
+from shared.change import KINDS, Change, ClusterTime, Kind, is_of_document
 from shared.clock import EPOCH
 from shared.errors import AppError, BadConfig, BadEvent, Conflict, Unavailable
 from shared.report import Report
@@ -50,12 +51,12 @@ class Arrival:
 
     raw      what the source sent
     message  the id of the SQS message around it; None where there is none
-    change   what it means, or why it means nothing
+    change   what it means, or why it means nothing; None where it tells of no document
     """
 
     raw: Any
     message: str | None
-    change: Change | BadEvent
+    change: Change | BadEvent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,14 @@ def on_change(collection: str) -> Callable[[Body], Handler]:
 
             def work() -> Report:
                 now = datetime.now(UTC)
-                report, failures = _run(body, list(arrivals(event, collection, now=now)), now)
+                arrived = list(arrivals(event, collection, now=now))
+                report, failures = _run(body, arrived, now)
                 failed.extend(failures)
                 if not is_queue(event):
                     _park(name, failures, now)
                 told = {"parked" if not is_queue(event) else "returned": len(failures)} if failures else {}
+                ignored = sum(one.change is None for one in arrived)
+                told |= {"ignored": ignored} if ignored else {}
                 return Report(report.read, report.written, report.removed, report.malformed, {**report.details, **told})
 
             answer = invoke(name, event, context, work)
@@ -121,7 +125,7 @@ def change_of(raw: Any, collection: str, *, now: datetime) -> Change:
     if not isinstance(raw, Mapping):
         raise BadEvent(f"change: an object is needed, not {type(raw).__name__}")
     kind, namespace = raw.get("operationType"), raw.get("ns")
-    if kind not in get_args(Kind):
+    if kind not in KINDS:
         raise BadEvent("operationType: needs one of insert, update, replace, delete")
     if not isinstance(namespace, Mapping) or namespace.get("coll") != collection:
         raise BadEvent(f"ns.coll: needs {collection}")
@@ -171,7 +175,9 @@ def _changes_in(event: Any) -> Iterator[Any]:
         raise BadEvent("event: holds no change; it needs detail, events, changes or Records")
 
 
-def _attempt(raw: Any, collection: str, now: datetime) -> Change | BadEvent:
+def _attempt(raw: Any, collection: str, now: datetime) -> Change | BadEvent | None:
+    if isinstance(raw, Mapping) and not is_of_document(raw):
+        return None
     try:
         return change_of(raw, collection, now=now)
     except BadEvent as bad:

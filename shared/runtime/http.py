@@ -4,8 +4,6 @@ Every request is checked before a route sees it: who sends it, how large it is, 
 The documentation is made of the same table: a page at /swagger, OpenAPI at /swagger?format=json.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,7 +13,6 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from shared.api import Route, Service
 from shared.config import settings
@@ -24,21 +21,22 @@ from shared.errors import (
     BadEvent,
     Conflict,
     Forbidden,
+    MethodNotAllowed,
     NotFound,
     StaleModel,
     TooLarge,
     Unauthorized,
     Unavailable,
+    UnsupportedMedia,
 )
 from shared.report import Report
 from shared.runtime.demand import ANSWER_WITHIN_S
+from shared.runtime.http_request import MEDIA_TYPE, HttpRequest, parsed
 from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
 from shared.runtime.tokens import caller_of
 from shared.store.deadline import within
 
 DOCUMENTATION = "/swagger"
-MOST_BODY_BYTES = 256_000
-MOST_QUERY_CHARACTERS = 32_000
 RETRY_AFTER_S = 5
 DONE, SERVER_ERROR = 200, 500
 
@@ -47,8 +45,10 @@ STATUS: dict[type[AppError], int] = {
     Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
+    MethodNotAllowed: 405,
     Conflict: 409,
     TooLarge: 413,
+    UnsupportedMedia: 415,
     StaleModel: 503,
     Unavailable: 503,
 }
@@ -60,6 +60,8 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
     def decorate(body: Callable[[], Service]) -> Handler:
         name = body.__module__.rpartition(".")[2]
 
+        methods = _methods(routes)
+
         @cache
         def app() -> APIGatewayHttpResolver:
             return resolver(routes, title, body)
@@ -69,7 +71,7 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
             answers: list[Mapping[str, Any]] = []
 
             def work() -> Report:
-                answer = _answer(app, event, context)
+                answer = _answer(app, methods, event, context)
                 answers.append(answer)
                 status = int(answer["statusCode"])
                 told = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == DONE else {}
@@ -85,7 +87,7 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
 
 def resolver(routes: Sequence[Route[Service]], title: str, service: Callable[[], Service]) -> APIGatewayHttpResolver:
     """The routes as Powertools serves them, each behind its model, with their documentation."""
-    app = APIGatewayHttpResolver(enable_validation=True)
+    app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=parsed)
     app.enable_swagger(
         path=DOCUMENTATION,
         title=title,
@@ -114,55 +116,47 @@ def _operation(route: Route[Any]) -> str:
     return f"{route.method.lower()} {route.path}"
 
 
-def _answer(app: Callable[[], APIGatewayHttpResolver], event: Any, context: Any) -> Mapping[str, Any]:
+def _methods(routes: Sequence[Route[Any]]) -> dict[str, set[str]]:
+    """Which methods each path takes."""
+    found: dict[str, set[str]] = {DOCUMENTATION: {"GET"}}
+    for route in routes:
+        found.setdefault(route.path, set()).add(route.method)
+    return found
+
+
+def _answer(
+    app: Callable[[], APIGatewayHttpResolver], methods: Mapping[str, set[str]], event: Any, context: Any
+) -> Mapping[str, Any]:
     """What the caller gets, whatever happens."""
     try:
         prepare()
-        where = _checked(event)
-        caller = None if where == DOCUMENTATION else caller_of(event, settings().api_keys)
-        app().append_context(caller=caller, now=datetime.now(UTC))  # type: ignore[no-untyped-call]
-        found = app().resolve(event, context)
+        chosen, now, request = settings(), datetime.now(UTC), HttpRequest.of(event)
+        is_open = request.path == DOCUMENTATION
+        caller = None if is_open else caller_of(request, chosen.api_keys, chosen.options.tokens, now=now)
+        if request.path not in methods:
+            raise NotFound("path: there is no such route")
+        if request.method not in methods[request.path]:
+            raise MethodNotAllowed(methods[request.path])
+        body = request.text(event) if request.method == "POST" else None
+        app().append_context(caller=caller, now=now)  # type: ignore[no-untyped-call]
+        found = app().resolve(request.event(body), context)
         return {**found, "statusCode": int(found["statusCode"])}
     except Exception as error:  # noqa: BLE001 - this is where failures become answers
         known = as_known(error)
         status = STATUS.get(type(known), SERVER_ERROR)
         if status >= SERVER_ERROR:
             say_failed(error)
-        return _refusal(status, type(known).__name__ if status == SERVER_ERROR else str(known))
+        return _refusal(status, known)
 
 
-def _checked(event: Any) -> str:
-    """The path of a request; BadEvent where it is none, or its body cannot be read, TooLarge for too long a one."""
-    if not isinstance(event, Mapping):
-        raise BadEvent(f"event: a request is an object, not {type(event).__name__}")
-    request = event.get("requestContext")
-    http = request.get("http") if isinstance(request, Mapping) and "stage" in request else None
-    if not isinstance(http, Mapping) or not {"method", "path"} <= http.keys():
-        raise BadEvent("event.requestContext: is not one of an HTTP API")
-    if len(str(event.get("rawQueryString") or "")) > MOST_QUERY_CHARACTERS:
-        raise TooLarge(f"query: is longer than {MOST_QUERY_CHARACTERS} characters")
-    body = event.get("body")
-    if body:
-        _check_body(body, encoded=bool(event.get("isBase64Encoded")))
-    return APIGatewayProxyEventV2(dict(event)).path  # as routes are found, so that no request is two at once
-
-
-def _check_body(body: Any, *, encoded: bool) -> None:
-    if not isinstance(body, str) or len(body) > MOST_BODY_BYTES:
-        raise TooLarge(f"body: is longer than {MOST_BODY_BYTES} bytes")
-    try:
-        json.loads(base64.b64decode(body, validate=True) if encoded else body)
-    except (ValueError, binascii.Error):
-        raise BadEvent("body: is not JSON") from None
-    except RecursionError:
-        raise BadEvent("body: nested too deeply") from None
-
-
-def _refusal(status: int, reason: str) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json"}
+def _refusal(status: int, known: AppError) -> dict[str, Any]:
+    headers = {"Content-Type": MEDIA_TYPE}
     if status == STATUS[Unauthorized]:
         headers["WWW-Authenticate"] = "Bearer"
     if status == STATUS[Unavailable]:
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(known, MethodNotAllowed):
+        headers["Allow"] = known.allowed
+    reason = type(known).__name__ if status == SERVER_ERROR else str(known)
     body = json.dumps({"statusCode": status, "message": reason})
     return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}

@@ -1,17 +1,19 @@
 """Who asks over HTTP: signed tokens of members and services, or a service that AWS itself has recognised.
 
-A token is a JWT, signed with HMAC-SHA256 by a key that the application and we share. Its `sub` is the id of an account,
-or, with the claim `service`, the name of a service.
+A token is a JWT (RFC 7519), signed with HMAC-SHA256 by a key that the application and we share. Its `sub` is the id of
+an account, or, with the claim `service`, the name of a service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
 
 from shared.api import Caller
+from shared.config import Tokens
 from shared.errors import BadConfig, Unauthorized
+from shared.runtime.http_request import HttpRequest
 from shared.runtime.queue import is_id
 
 ALGORITHM = "HS256"  # the only one: a token cannot choose how it is checked
@@ -20,16 +22,17 @@ CLAIMS = ["exp", "iss", "aud", "sub"]
 LONGEST_TOKEN = 4_096
 
 
-def caller_of(event: Mapping[str, Any], keys: Sequence[bytes]) -> Caller:
-    """Who sent a request of an HTTP API; Unauthorized says why that is not known, BadConfig that no key is set."""
-    authorizer = event.get("requestContext", {}).get("authorizer") or {}
-    if isinstance(authorizer.get("iam"), Mapping):
+def caller_of(request: HttpRequest, keys: Sequence[bytes], options: Tokens, *, now: datetime) -> Caller:
+    """Who sent a request; Unauthorized says why that is not known, BadConfig that no key is set."""
+    if isinstance(request.authorizer.get("iam"), dict):
         return Caller("", is_service=True)
-    headers = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}
-    scheme, _, token = str(headers.get("authorization", "")).partition(" ")
-    if scheme.lower() != "bearer" or not 0 < len(token) <= LONGEST_TOKEN:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not 0 < len(token) <= LONGEST_TOKEN or not token.isascii():
         raise Unauthorized("authorization: needs a bearer token")
-    claims = _claims(token.strip(), keys)
+    claims = _claims(token, keys, options.leeway_s)
+    if _life(claims, now) > options.longest_life.total_seconds() + ("iat" not in claims) * options.leeway_s:
+        raise Unauthorized(f"authorization: the token is valid for longer than {options.longest_life}")
     if claims.get("service") is True:
         return Caller(str(claims["sub"]), is_service=True)
     if not is_id(claims["sub"]):
@@ -43,17 +46,28 @@ def token_for(subject: str, key: bytes, *, service: bool = False, now: datetime,
     return jwt.encode(claims | ({"service": True} if service else {}), key, ALGORITHM)
 
 
-def _claims(token: str, keys: Sequence[bytes]) -> dict[str, Any]:
-    """What the token says, if one of the keys has signed it."""
+def _claims(token: str, keys: Sequence[bytes], leeway_s: float) -> dict[str, Any]:
+    """What the token says, if one of the keys has signed it and it is valid now, give or take the leeway."""
     if not keys:
         raise BadConfig("API_KEYS is missing")
     reason = ""
     for key in keys:
         try:
             found: dict[str, Any] = jwt.decode(
-                token, key, [ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options={"require": CLAIMS}
+                token,
+                key,
+                [ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                leeway=leeway_s,
+                options={"require": CLAIMS},
             )
             return found
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, ArithmeticError, TypeError, ValueError) as error:  # a claim of another type, too
             reason = type(error).__name__
     raise Unauthorized(f"authorization: the token is refused: {reason}")
+
+
+def _life(claims: dict[str, Any], now: datetime) -> float:
+    """How long the token is valid, from the moment that it was issued at; from now where it does not say [s]."""
+    return float(claims["exp"]) - float(claims.get("iat", now.timestamp()))

@@ -150,7 +150,7 @@ def test_operators_inside_a_document_are_only_values(app, rows):
 
 
 def test_of_a_batch_with_poison_the_others_are_named(app, rows, databases):
-    poison = [{"operationType": "drop"}, as_json({"a": 1}), "text", told("insert", 7)]
+    poison = [{"operationType": ["drop"]}, as_json({"a": 1}), "text", told("insert", 7)]
 
     answer = handler(documentdb(inserted("one"), *poison, inserted("two")), None)
 

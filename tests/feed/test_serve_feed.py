@@ -46,6 +46,11 @@ def token(subject: str = CAT, *, service: bool = False, **claims: Any) -> str:
     return jwt.encode({**known, **claims}, API_KEY, "HS256")
 
 
+def token_without(*names: str, **claims: Any) -> str:
+    known = jwt.decode(token(**claims), options={"verify_signature": False})
+    return jwt.encode({name: value for name, value in known.items() if name not in names}, API_KEY, "HS256")
+
+
 @pytest.fixture
 def town(deployed: None, store: Store) -> Store:
     """Two accounts, ten posts of two authors of whom cat follows one, and all that serves them."""
@@ -140,7 +145,53 @@ REFUSED = {
     "by others": token(iss="another"),
     "without an end": jwt.encode({"sub": CAT, "iss": "feedkeeper", "aud": "feedkeeper-feeds"}, API_KEY, "HS256"),
     "of no account": token("cat"),
+    "issued an hour ahead": token(iat=int(NOW.timestamp()) + 3_600, exp=int(NOW.timestamp()) + 7_200),
+    "valid an hour ahead": token(nbf=int(NOW.timestamp()) + 3_600),
+    "valid for longer than a day": token(exp=int(NOW.timestamp()) + 24 * 3_600 + 1),
+    "valid for longer than a day, without a beginning": token_without("iat", exp=int(NOW.timestamp()) + 48 * 3_600),
+    "without a number for its end": token(exp="soon"),
+    "that ends at infinity": token(exp=float("inf")),
+    "that ends never": token(exp=float("nan")),
+    "that begins nowhere": token(iat=[], exp=int(NOW.timestamp()) + 60),
+    "of a list": token(sub=[CAT]),
+    "not ASCII": "tökèn",
 }
+
+
+TAKEN = {
+    "issued a moment ahead": {"iat": 40},
+    "valid a moment ahead": {"nbf": 40},
+    "ended a moment ago": {"exp": -30},
+    "valid for a day": {"iat": 0, "exp": 24 * 3_600},
+}
+
+
+@pytest.mark.parametrize("offsets", TAKEN.values(), ids=TAKEN)
+def test_clocks_may_differ_a_little(address: str, offsets: dict[str, int]) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    claims: dict[str, Any] = {claim: now + seconds for claim, seconds in offsets.items()}
+    bearer = token(**claims)
+
+    assert ask(address, "GET", "/feed/home", bearer=bearer)[0] == 200
+
+
+def test_a_token_need_not_say_when_it_was_issued(address: str) -> None:
+    assert ask(address, "GET", "/feed/home", bearer=token_without("iat"))[0] == 200
+
+
+def test_how_long_a_token_may_live_and_clocks_may_differ_are_options(
+    town: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDKEEPER_OPTIONS", '{"tokens": {"longest_life": 48, "leeway_s": 7200}}')
+    forget_settings()
+
+    def status(bearer: str) -> int:
+        event = event_of("GET", "/feed/home", {"authorization": f"Bearer {bearer}"}, b"")
+        return int(handler(event, None)["statusCode"])
+
+    assert status(token(exp=int(NOW.timestamp()) + 47 * 3_600)) == 200
+    assert status(token(iat=int(NOW.timestamp()) + 3_600, exp=int(NOW.timestamp()) + 7_200)) == 200
+    assert status(token(exp=int(NOW.timestamp()) + 49 * 3_600)) == 401
 
 
 @pytest.mark.parametrize("bearer", REFUSED.values(), ids=REFUSED)
@@ -203,9 +254,34 @@ def test_nonsense_is_refused_with_a_reason(address: str, body: bytes) -> None:
     assert answer is None or answer.get("message") or answer.get("detail")
 
 
-def test_other_paths_and_methods_are_not_found(address: str) -> None:
-    assert ask(address, "GET", "/", bearer=token())[0] == 404
-    assert ask(address, "PUT", RANK, {}, token())[0] in (404, 405)
+@pytest.mark.parametrize("path", ["/", "/feed/home/", "/feed/home%00", "/feed/home%0A", "/FEED/HOME", "/.."])
+def test_another_path_is_not_found(address: str, path: str) -> None:
+    assert ask(address, "GET", path, bearer=token())[0] == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"])
+def test_another_method_is_refused_and_the_right_ones_are_named(address: str, method: str) -> None:
+    status, _, headers = ask(address, method, RANK, bearer=token())
+
+    assert (status, headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("media_type", ["multipart/form-data", "application/x-www-form-urlencoded", "text/plain"])
+def test_a_body_of_another_media_type_is_refused(town: Store, media_type: str) -> None:
+    headers = {"authorization": f"Bearer {token()}", "content-type": media_type}
+
+    answer = handler(event_of("POST", RANK, headers, b"contents=p1"), None)
+
+    assert answer["statusCode"] == 415
+    assert "content-type" in answer["body"]
+
+
+@pytest.mark.parametrize("query", ["maxResults=5&maxResults=6", "maxResults=5,6", "maxResults=%FF", "cursor=%00"])
+def test_a_query_with_two_meanings_is_refused(address: str, query: str) -> None:
+    status, answer, _ = ask(address, "GET", f"/feed/home?{query}", bearer=token())
+
+    assert status == 400
+    assert "query" in answer["message"] or "cursor" in answer["message"]
 
 
 def test_a_database_that_does_not_answer_is_unavailable_and_keeps_its_secrets(

@@ -224,7 +224,6 @@ def test_a_key_is_what_is_stored_as_the_id(key, meant):
 
 REFUSED = [
     ("operationType", {"operationType": None}),
-    ("operationType", {"operationType": "invalidate"}),
     ("operationType", {"operationType": ["insert"]}),
     ("operationType", {"operationType": {"$ne": "insert"}}),
     (r"ns\.coll", {"ns": {"db": "app-db", "coll": "users"}}),
@@ -391,12 +390,19 @@ def secret_post(**wrong):
     return inserted("poison", SECRET) | wrong
 
 
+def told_of(kind, **fields):
+    """An event of a change stream that tells of a collection."""
+    space = {"db": "app-db", "coll": "contents"}
+    return {"_id": {"_data": "82"}, "operationType": kind, "ns": space, **fields}
+
+
 POISON = {
     "text": lambda: SECRET,
     "a number": lambda: 5,
     "nothing": lambda: None,
     "a list": lambda: [SECRET],
     "no operation": lambda: {name: value for name, value in secret_post().items() if name != "operationType"},
+    "an unknown operation on a document": lambda: secret_post(operationType="upsert"),
     "another collection": lambda: secret_post(ns={"db": "app-db", "coll": "users"}),
     "no key": lambda: secret_post(documentKey={}),
     "an operator for a key": lambda: secret_post(documentKey={"_id": {"$ne": None}}),
@@ -537,11 +543,44 @@ def test_of_sqs_only_the_poisonous_messages_come_back(handler, taken, parked, lo
 
 
 def test_a_message_fails_as_a_whole_but_its_good_changes_are_handled(handler, taken):
-    bad = {"operationType": "drop"}
+    bad = {"operationType": None}
     event = queued(documentdb(inserted("one"), bad, inserted("two"), bad), documentdb(inserted("three")), relayed(bad))
 
     assert returned(handler(event, None)) == ["m0", "m2"]
     assert keys(taken[-1]) == ids("one", "two", "three")
+
+
+NO_DOCUMENT = [
+    *(told_of(kind) for kind in ("drop", "rename", "dropDatabase", "invalidate")),
+    *(
+        told_of(kind)
+        for kind in ("create", "createIndexes", "dropIndexes", "modify", "shardCollection", "reshardCollection")
+    ),
+    told_of("refineCollectionShardKey", operationDescription={"shardKey": {"a": 1}}),
+    told_of("rename", to={"db": "app-db", "coll": "others"}),
+    told_of("a kind of a later server"),
+    told_of("drop", ns={"db": "app-db", "coll": "others"}),
+    told_of("dropDatabase", ns={"db": "app-db"}),
+    {"operationType": "invalidate", "_id": {"_data": "82"}},
+]
+
+
+@pytest.mark.parametrize("event", NO_DOCUMENT, ids=lambda event: str(event["operationType"]))
+@pytest.mark.parametrize("around", [documentdb, relayed])
+def test_what_tells_of_no_document_is_counted_and_passed_over(handler, taken, parked, around, event):
+    answer = handler(around(event, inserted("one"), event), None)
+
+    assert answer == {"read": 1, "written": 1, "ignored": 2}
+    assert keys(taken[-1]) == ids("one")
+    assert parked() == []
+
+
+@pytest.mark.parametrize("event", NO_DOCUMENT, ids=lambda event: str(event["operationType"]))
+def test_what_tells_of_no_document_is_a_quiet_success_alone_and_no_failed_message(handler, taken, parked, event):
+    assert handler(atlas(event), None) == {"read": 0, "written": 0, "ignored": 1}
+    assert handler(queued(atlas(event), relayed(event), documentdb(event)), None) == {"batchItemFailures": []}
+    assert taken == []
+    assert parked() == []
 
 
 def test_sqs_is_told_when_all_went_well(handler, taken):

@@ -1,0 +1,165 @@
+"""A request of an HTTP API, read by one parser, so that no two readers of it can differ.
+
+The event is the gateway's payload of version 2.0: names of headers are lower case, repeated headers and query keys are
+joined by commas there. What is handed on to the routes has one spelling of each part.
+"""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+from urllib.parse import parse_qsl
+
+from shared.errors import BadEvent, TooLarge, UnsupportedMedia
+
+MEDIA_TYPE = "application/json"
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # RFC 8259: JSON between systems is UTF-8
+MOST_BODY_BYTES = 256_000
+MOST_QUERY_CHARACTERS = 32_000
+MOST_PARAMETERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request, its parts checked.
+
+    path        without the stage that the gateway may put in front
+    query       the parameters, each given once
+    headers     by name in lower case
+    authorizer  what the gateway found out about the caller; empty where it asks nobody
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    authorizer: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, event: Any) -> "HttpRequest":
+        """The request of an event; BadEvent names the part that is not what it should be, TooLarge one too long."""
+        if not isinstance(event, Mapping):
+            raise BadEvent(f"event: a request is an object, not {type(event).__name__}")
+        context = event.get("requestContext")
+        http = context.get("http") if isinstance(context, Mapping) else None
+        if not isinstance(context, Mapping) or not isinstance(http, Mapping):
+            raise BadEvent("event.requestContext: is not one of an HTTP API")
+        stage, method, path = context.get("stage"), http.get("method"), event.get("rawPath")
+        if not isinstance(stage, str) or not isinstance(method, str) or not isinstance(path, str):
+            raise BadEvent("event.requestContext: is not one of an HTTP API")
+        authorizer = context.get("authorizer")
+        return cls(
+            method=method,
+            path=path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path,
+            query=_query(event.get("rawQueryString")),
+            headers=_headers(event.get("headers")),
+            authorizer=authorizer if isinstance(authorizer, Mapping) else {},
+        )
+
+    def event(self, body: str | None) -> dict[str, Any]:
+        """The same as an event of version 2.0, for who routes and validates it."""
+        http = {"method": self.method, "path": self.path}
+        return {
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": self.path,
+            "rawQueryString": "",
+            "queryStringParameters": dict(self.query),
+            "headers": dict(self.headers) | {"content-type": MEDIA_TYPE},
+            "requestContext": {"http": http, "stage": "$default"},
+            "body": body,
+            "isBase64Encoded": False,
+        }
+
+    def text(self, event: Mapping[str, Any]) -> str:
+        """The body of the event as text; UnsupportedMedia for what is no JSON in UTF-8 by its headers, BadEvent where
+        it is missing or damaged, TooLarge for more than 256 kB."""
+        self._check_media_type()
+        body = event.get("body")
+        if body is None or body == "":
+            raise BadEvent("body: is missing")
+        if not isinstance(body, str):
+            raise BadEvent(f"body: needs a text, not {type(body).__name__}")
+        try:
+            raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") is True else body.encode()
+            if len(raw) > MOST_BODY_BYTES:
+                raise TooLarge(f"body: is longer than {MOST_BODY_BYTES} bytes")
+            return raw.decode()
+        except (binascii.Error, UnicodeError, ValueError):
+            raise BadEvent("body: is not UTF-8") from None
+
+    def _check_media_type(self) -> None:
+        if self.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise UnsupportedMedia("content-encoding: only identity is read")
+        given = self.headers.get("content-type", "").strip()
+        if not given:
+            return
+        message = Message()
+        message["content-type"] = given
+        if message.get_content_type() != MEDIA_TYPE:
+            raise UnsupportedMedia(f"content-type: needs {MEDIA_TYPE}")
+        if (message.get_content_charset() or "utf-8") not in CHARSETS:
+            raise UnsupportedMedia("content-type: needs JSON in UTF-8")
+
+
+def parsed(text: str) -> Any:
+    """The JSON value, as RFC 8259 has it: no NaN, no number beyond a double, no key twice; BadEvent otherwise.
+
+    >>> parsed('{"contents": ["a"], "maxResults": 5}')
+    {'contents': ['a'], 'maxResults': 5}
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
+    except RecursionError:
+        raise BadEvent("body: nested too deeply") from None
+    except ValueError:
+        raise BadEvent("body: is not JSON") from None
+
+
+def _query(raw: Any) -> dict[str, str]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, str):
+        raise BadEvent(f"query: needs a text, not {type(raw).__name__}")
+    if len(raw) > MOST_QUERY_CHARACTERS:
+        raise TooLarge(f"query: is longer than {MOST_QUERY_CHARACTERS} characters")
+    try:
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise BadEvent(f"query: is not UTF-8, or has more than {MOST_PARAMETERS} parameters") from None
+    for _, value in pairs:
+        if "," in value:  # who validates takes it for several values, and the first of them
+            raise BadEvent("query: a value holds a comma")
+    return _object(pairs, "query")
+
+
+def _headers(given: Any) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(value, str) for value in given.values()):
+        raise BadEvent("headers: needs an object of texts")
+    return {str(name).lower(): value for name, value in given.items()}
+
+
+def _object(pairs: Sequence[tuple[str, Any]], where: str = "body") -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadEvent(f"{where}.{twice[:64]}: is given twice")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise BadEvent(f"body: {name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise BadEvent("body: a number is too large")
+    return value

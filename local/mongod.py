@@ -86,7 +86,9 @@ def _await_users(users: IO[str]) -> None:
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        console.print("another command uses this database still; it is waited for, and Ctrl-C ends both", soft_wrap=True)
+        console.print(
+            "another command uses this database still; it is waited for, and Ctrl-C ends both", soft_wrap=True
+        )
         fcntl.flock(users, fcntl.LOCK_EX)
 
 

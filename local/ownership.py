@@ -10,7 +10,7 @@ another database, and nothing to another owner: the token of a process is known 
 folder is used with the folder's own server alone. On the server of somebody else, a data folder's marker proves for a
 day what an interrupted filling left, and is taken away when the filling is done.
 
-Every destructive operation of local and benchmarks is one of this module: tests/contract/test_house_rules.py sees to it.
+Every destructive operation of local and benchmarks is one of this module; tests/contract/test_house_rules.py looks.
 """
 
 from collections.abc import Collection as Names
@@ -80,20 +80,20 @@ def is_owned(database: Database[Document]) -> bool:
 
 def claim(*databases: Database[Document]) -> None:
     """Mark the empty ones as this owner's; Forbidden, before any is marked, where one may not be changed."""
-    for database in databases:
-        if not is_empty(database):
-            require(database)
+    require(*(database for database in databases if not is_empty(database)))
     for database in databases:
         if is_empty(database) and not is_owned(database):
             _markers(database).insert_one({"owner": _owner.token, "database": database.name, "unfinished": True})
 
 
-def require(database: Database[Document]) -> None:
-    """Forbidden where the database is neither this owner's nor named by the user."""
-    if database.name not in _owner.named and not is_owned(database):
+def require(*databases: Database[Document]) -> None:
+    """Forbidden where one of them is neither this owner's nor named by the user."""
+    theirs = [one.name for one in databases if one.name not in _owner.named and not is_owned(one)]
+    if theirs:
+        typed = " ".join(f"--yes-empty {name}" for name in theirs)
         raise Forbidden(
-            f"{database.name} holds documents that were not written from here; it is changed only where its name is "
-            f"typed out: --yes-empty {database.name}"
+            f"documents that were not written from here are in {', '.join(theirs)}; what may be lost has to be named: "
+            f"{typed}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Types of command-line parameters: what is out of range is refused before a command begins, by the parameter's name."""
+"""Types of command-line parameters: what is out of range is refused by its name, before a command begins."""
 
 import math
 from collections.abc import Callable
@@ -60,8 +60,9 @@ def several(each: Callable[[str], object]) -> Callable[[str], str]:
     return parse
 
 
-def seed(text: str) -> int:
+def seed_number(text: str | int) -> int:
     """A seed of a random generator, 0 to 2^63 - 1."""
+    text = str(text)
     if not (text.isascii() and text.isdigit() and int(text) < 2**63):
         raise typer.BadParameter(f"{text!r} is not a whole number from 0 to 2^63 - 1")
     return int(text)

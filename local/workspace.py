@@ -5,7 +5,7 @@ import os
 import secrets as random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -88,7 +88,8 @@ def _environment(home: Path | None, uri: str, prefix: str, *, theirs: bool) -> d
 
 
 def random_text(home: Path | None, name: str) -> str:
-    """A random text of this data folder's own, such as a key, made at the first use; always another without a folder."""
+    """A random text of this data folder's own, such as a key, made at the first use; without a folder one of no other
+    use."""
     if home is None:
         return random.token_hex(32)
     file = home / name
@@ -97,10 +98,8 @@ def random_text(home: Path | None, name: str) -> str:
         with NamedTemporaryFile("w", dir=home) as made:  # which others may not read
             made.write(random.token_hex(32))
             made.flush()
-            try:
+            with suppress(FileExistsError):  # another command was first
                 os.link(made.name, file)
-            except FileExistsError:
-                pass  # another command was first
     text = file.read_text()
     if not text:
         raise BadConfig(f"{file} is empty; delete it, and another is made")

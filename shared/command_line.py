@@ -24,8 +24,10 @@ def run(program: Callable[[], object]) -> NoReturn:
     has gone. Anything else is a mistake of ours and keeps its trace.
     """
     try:
-        status = program()
-        sys.stdout.flush()
+        try:
+            status = program()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
     except BrokenPipeError:  # nobody reads any more, and the interpreter must not try again when it ends

@@ -17,7 +17,7 @@ import typer
 from pymongo.database import Database
 
 from local.functions import all_functions, function
-from local.parameters import number, object_id, one_of, partition, readable_file, seed_number, size, unicode_text
+from local.parameters import number, object_id, one_of, partition, readable_file, seed_number, unicode_text, world_size
 from local.runs import run_and_say, run_pipeline
 from local.tables import Tally
 from local.terminal import console, progress_bars, say
@@ -30,7 +30,7 @@ from shared.store import Store, schema
 SHOWN = ("th", "us", "jp")
 SIGNS = ("ARTIFACT_KEYS",)  # settings that functions need which make models or trust them
 
-Size = Annotated[str, typer.Option(parser=size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
+Size = Annotated[str, typer.Option(parser=world_size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
 Rows = Annotated[int, typer.Option(min=1, max=1000, help="to print")]
 YesEmpty = Annotated[
     list[str] | None,

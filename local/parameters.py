@@ -41,7 +41,7 @@ def one_of(names: tuple[str, ...]) -> Callable[[str], str]:
     return parse
 
 
-size = one_of(tuple(SIZES))
+world_size = one_of(tuple(SIZES))
 
 
 def several(each: Callable[[str], object]) -> Callable[[str], str]:
@@ -53,6 +53,8 @@ def several(each: Callable[[str], object]) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         parts = [part.strip() for part in text.split(",") if part.strip()]
+        if not parts:
+            raise typer.BadParameter("one at least")
         for part in parts:
             each(part)
         return ",".join(parts)

@@ -29,8 +29,8 @@ from benchmarks.runtimes import Started
 from benchmarks.swaps import Seen, under_readers
 from benchmarks.topics import Results as TopicResults
 from local.mongod import mongo_server
-from local.world import SIZES
-from shared.errors import AppError
+from local.parameters import seed_number, several, world_size
+from shared import command_line
 
 RESULTS = Path(__file__).parent / "results"
 STEMS = tuple(job.stem for job in JOBS)
@@ -163,17 +163,24 @@ def plain(value: Any) -> Any:
 
 @app.command(help=__doc__)
 def bench(
-    sizes: Annotated[str, typer.Option(help="of the demo networks: XS, S, M, L")] = "S,M",
+    sizes: Annotated[
+        str, typer.Option(parser=several(world_size), metavar="SIZES", help="of the demo networks: XS, S, M, L")
+    ] = "S,M",
     runs: Annotated[int, typer.Option(min=1, help="of each job; the median counts")] = 3,
     seeds: Annotated[
-        str, typer.Option(help="of the networks that rankers are judged on; jobs run on the first")
+        str,
+        typer.Option(
+            parser=several(seed_number),
+            metavar="SEEDS",
+            help="of the networks that rankers are judged on; jobs run on the first",
+        ),
     ] = "7,8,9",
     only: Annotated[str, typer.Option(help=f"some of {', '.join(PARTS)}")] = "",
     name: Annotated[str, typer.Option(help="of the files in benchmarks/results")] = "",
     data: Annotated[Path, typer.Option(help="folder of the data sets")] = Path("../shared/data"),
 ) -> None:
     """Measure, print, save."""
-    chosen_sizes, chosen = _chosen(sizes, tuple(SIZES), "--sizes"), set(_chosen(only, PARTS, "--only") or PARTS)
+    chosen_sizes, chosen = sizes.split(","), set(_chosen(only, PARTS, "--only") or PARTS)
     chosen_seeds = [int(seed) for seed in seeds.split(",")]
     began = time.perf_counter()
     with mongo_server() as uri, console.status("") as status:
@@ -279,12 +286,8 @@ def _chosen(given: str, allowed: tuple[str, ...], option: str) -> list[str]:
 
 
 def main() -> None:
-    """Errors that we foresaw are one line, without a trace."""
-    try:
-        app()
-    except AppError as error:
-        console.print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
-        raise SystemExit(1) from None
+    """What was foreseen is one sentence, without a trace."""
+    command_line.run(app)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rich.console import Console
 from benchmarks import limits
 from benchmarks.estimate import Assumed, Line, Measurements, Network, Prices, Spent
 from benchmarks.table import Sheet
+from shared import command_line
 
 ACCOUNTS = [1e6, 1e8]
 
@@ -125,4 +126,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command_line.run(lambda: typer.run(main))

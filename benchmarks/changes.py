@@ -18,11 +18,11 @@ from typing import Any
 from bson import ObjectId
 
 from benchmarks.floors import CHANGES, Figure
-from benchmarks.places import KEY, Tell
+from benchmarks.places import Tell, databases
 from benchmarks.table import Sheet, told_met
-from shared.config import load
+from local import ownership
 from shared.errors import Refused
-from shared.store import Store, connect, schema
+from shared.store import Store, schema
 
 ROOT = Path(__file__).parent.parent
 POSTS = Path(__file__).with_name("topic_posts.tsv")
@@ -79,7 +79,7 @@ def cold_starts(store: Store, environment: dict[str, str]) -> list[Reaction]:
     _run(environment, "benchmarks.invoke", "topics", "train_topics", datetime.now(UTC).isoformat())
     times = []
     for _ in range(COLD_STARTS):
-        store.app.contentinfo.delete_many({})
+        ownership.delete(store.app.contentinfo, {})
         now = datetime.now(UTC).isoformat()
         took, answer = _run(environment, "benchmarks.invoke", "topics", "classify_content", now)
         if answer.get("written") != 1:
@@ -102,7 +102,7 @@ def throughput(store: Store, environment: dict[str, str], receiver: str, count: 
     told = f"{answer['changes']:,} in {answer['seconds']:.1f} s, {took['cpu_seconds']:.1f} s of processor in all"
     name = f"relay into {'nothing' if receiver == 'nothing' else 'classify_content'}"
     memory = Figure(took["peak_kb"] / 1024, "MB", CHANGES.get(f"{name}, memory"))
-    store.app.contents.delete_many({})
+    ownership.delete(store.app.contents, {})
     return [Reaction(name, Figure(rate, "/s", CHANGES[name], at_least=True), told), Reaction(f"{name}, memory", memory)]
 
 
@@ -203,13 +203,7 @@ def _await(condition: Any) -> None:
 
 @contextmanager
 def _place(uri: str) -> Iterator[tuple[Store, dict[str, str]]]:
-    environment = {"MONGO_URI": uri, "DB_PREFIX": "bench-changes-", "ARTIFACT_KEYS": KEY}
-    environment |= {"LOG_LEVEL": "CRITICAL", "POWERTOOLS_METRICS_DISABLED": "true"}
-    store = connect(load(environment))
-    schema.apply(store.app, store.analytics)
-    try:
+    quiet = {"LOG_LEVEL": "CRITICAL", "POWERTOOLS_METRICS_DISABLED": "true"}
+    with databases(uri, "changes", quiet) as (environment, _, store):
+        schema.apply(store.app, store.analytics)
         yield store, environment
-    finally:
-        for database in (store.app, store.analytics):
-            store.client.drop_database(database)
-        store.client.close()

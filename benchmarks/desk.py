@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.places import KEY, Place, Tell
+from benchmarks.places import Place, Tell, databases
 from benchmarks.quality import CANDIDATES, Lists
 from local.deskdrop import ENGAGEMENTS, import_deskdrop, object_id
 from local.world import SIZES, build_world
-from shared.config import load
 from shared.network.history import History
-from shared.store import connect, schema
+from shared.store import schema
 from shared.store.columns import id_array, id_keys, positions
 
 Index = NDArray[np.int64]
@@ -75,10 +74,7 @@ def open_desk_place(uri: str, file: Path, tell: Tell) -> Iterator[DeskPlace]:
         rows = sorted(csv.DictReader(io.TextIOWrapper(raw)), key=lambda row: int(row["timestamp"]))
     cut = int(len(rows) * PAST_RATIO)
     now = datetime.fromtimestamp(int(rows[cut - 1]["timestamp"]), UTC)
-    environment = {"MONGO_URI": uri, "DB_PREFIX": "bench-desk-", "ARTIFACT_KEYS": KEY, "FEEDKEEPER_OPTIONS": OPTIONS}
-    settings = load(environment)
-    store = connect(settings)
-    try:
+    with databases(uri, "desk", {"FEEDKEEPER_OPTIONS": OPTIONS}) as (environment, settings, store):
         schema.apply(store.app, store.analytics)
         tell("Deskdrop: importing")
         with TemporaryDirectory() as folder:
@@ -96,7 +92,3 @@ def open_desk_place(uri: str, file: Path, tell: Tell) -> Iterator[DeskPlace]:
         nothing = build_world(SIZES["XS"], now=now)  # a place has a world; nobody looks at this one
         place = Place("Deskdrop", 0, nothing, environment, settings, store, store.app)
         yield DeskPlace(place, now, future, {"all posts": LONG_AGO_DAYS, "posts of the last 30 days": 30.0})
-    finally:
-        for database in (store.app, store.analytics):
-            store.client.drop_database(database)
-        store.client.close()

@@ -31,4 +31,6 @@ def main(domain: str, stem: str, due: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        raise SystemExit(__doc__)
     main(*sys.argv[1:])

@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from benchmarks.floors import LIMITS, Figure, Limits
 from benchmarks.places import NOW, Place, Tell, Work, load_average, review_anew, server_cpu_seconds, work_so_far
+from local import ownership
 from shared.errors import Refused
 from shared.store import schema
 
@@ -192,8 +193,8 @@ def from_nothing(place: Place, job: Job, due: datetime) -> Run:
     """Run a job whose outputs and watermark are not there."""
     for collection in job.outputs:
         database = place.store.app if collection.database == "app" else place.store.analytics
-        database.drop_collection(collection.name)
-    place.store.analytics[schema.WATERMARKS.name].delete_one({"_id": job.stem})
+        ownership.drop_collection(database[collection.name])
+    ownership.delete(place.store.analytics[schema.WATERMARKS.name], {"_id": job.stem})
     schema.apply(place.store.app, place.store.analytics)
     return run(place, job, due)
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from benchmarks.floors import Figure
 from benchmarks.table import Sheet, told_met
+from shared import command_line
 from shared.config import Language
 from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain
 from shared.text.language import ENGINES
@@ -205,4 +206,4 @@ def bench(
 
 
 if __name__ == "__main__":
-    typer.run(bench)
+    command_line.run(lambda: typer.run(bench))

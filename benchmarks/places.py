@@ -1,17 +1,20 @@
 """Demo networks to measure on: databases of their own on one server, gone afterwards."""
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import cpu_count, getloadavg, sysconf
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from pymongo.database import Database
 
 from functions.bots import extract_reading_features, sweep_verdicts
+from local import ownership
+from local.workspace import drop, truth_of
 from local.world import SIZES, World, build_world, documents, truth_documents, write_world
 from local.world.ids import Identities
 from shared.config import HERE, Settings, load
@@ -59,14 +62,11 @@ class Place:
 @contextmanager
 def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
     """Write a network with every index of the schema; its databases are dropped on exit."""
-    environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{size}-{seed}-", "ARTIFACT_KEYS": KEY}
-    environment |= {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES, "OPENBLAS_NUM_THREADS": "1"}
-    settings = load(environment)
-    store = connect(settings)
-    truth = store.client[f"{environment['DB_PREFIX']}eval-db"]
+    more = {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES, "OPENBLAS_NUM_THREADS": "1"}
     tell(f"world {size}, seed {seed}: drawing")
     world = build_world(replace(SIZES[size], seed=seed), now=NOW)
-    try:
+    with databases(uri, f"{size}-{seed}", more) as (environment, settings, store):
+        truth = truth_of(store)
         write_world(
             world,
             store.app,
@@ -76,9 +76,22 @@ def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
         )
         schema.apply(store.app, store.analytics)
         yield Place(size, seed, world, environment, settings, store, truth)
+
+
+@contextmanager
+def databases(uri: str, name: str, more: Mapping[str, str]) -> Iterator[tuple[dict[str, str], Settings, Store]]:
+    """Empty databases of a random name of their own, dropped on exit: their environment, settings and store.
+
+    more  environment variables beside those that say where the databases are
+    """
+    environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{name}-{token_hex(6)}-", "ARTIFACT_KEYS": KEY, **more}
+    settings = load(environment)
+    store = connect(settings)
+    try:
+        ownership.claim(store.app, store.analytics)
+        yield environment, settings, store
     finally:
-        for database in (store.app, store.analytics, truth):
-            store.client.drop_database(database)
+        drop(store)
         store.client.close()
 
 
@@ -88,9 +101,9 @@ def review_anew(place: Place, due: datetime) -> None:
     ours = (schema.SUSPECTS, schema.CREDENTIAL_FEATURES, schema.BOT_ARTIFACTS)
     for collection in ours:
         database = store.app if collection.database == "app" else store.analytics
-        database.drop_collection(collection.name)
-    store.analytics[schema.ARTIFACT_VERSIONS.name].delete_many({"family": "bots"})
-    store.analytics[schema.WATERMARKS.name].delete_one({"_id": extract_reading_features.NAME})
+        ownership.drop_collection(database[collection.name])
+    ownership.delete(store.analytics[schema.ARTIFACT_VERSIONS.name], {"family": "bots"})
+    ownership.delete(store.analytics[schema.WATERMARKS.name], {"_id": extract_reading_features.NAME})
     schema.apply(store.app, store.analytics)
     rows = documents.suspicious_credentials(place.world, Identities(place.world))
     store.app[schema.SUSPECTS.name].insert_many(rows)

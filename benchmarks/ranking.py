@@ -34,7 +34,9 @@ from functions.feed import plan_personal_training, refresh_catalogue, train_memb
 from functions.feed.alike import both
 from functions.feed.desk import Desk
 from local.mongod import mongo_server
+from local.parameters import readable_file, seed_number, several, world_size
 from local.world.ids import Identities
+from shared import command_line
 from shared.artifacts import Registry, Snapshots
 from shared.ml import ranking
 from shared.network.history import History, read_history
@@ -351,16 +353,24 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(help=__doc__)
 def main(
-    world: Annotated[str, typer.Option(help="size of the demo networks")] = "",
-    seeds: Annotated[str, typer.Option(help="of the demo networks")] = "7,8,9",
-    deskdrop: Annotated[Path | None, typer.Option(help="interactions.csv.gz")] = None,
+    world: Annotated[
+        str | None, typer.Option(parser=world_size, metavar="SIZE", help="of the demo networks: XS, S, M or L")
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(parser=several(seed_number), metavar="SEEDS", help="of the demo networks")
+    ] = "7,8,9",
+    deskdrop: Annotated[
+        Path | None, typer.Option(parser=readable_file, metavar="FILE", help="interactions.csv.gz")
+    ] = None,
 ) -> None:
     """Train, order, print."""
     console = Console(width=None if Console().is_terminal else 200)
+    if not world and not deskdrop:
+        raise typer.BadParameter("--world, --deskdrop: one of them at least")
     found: list[Standing] = []
     with mongo_server() as uri, console.status("") as status:
         for seed in seeds.split(",") if world else ():
-            with open_place(uri, world, int(seed), status.update) as place:
+            with open_place(uri, str(world), int(seed), status.update) as place:
                 place.add_text()
                 train(place, NOW, status.update)
                 found += stand_world(place, status.update)
@@ -371,4 +381,4 @@ def main(
 
 
 if __name__ == "__main__":
-    app()
+    command_line.run(app)

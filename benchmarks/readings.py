@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from benchmarks.floors import Figure
 from benchmarks.jobs import Job, Run, run
-from benchmarks.places import KEY, NOTHING_EXPIRES, NOW, Place, Tell
+from benchmarks.places import NOTHING_EXPIRES, NOW, Place, Tell, databases
 from benchmarks.table import Sheet
 from local.world import SIZES, build_world
-from shared.config import load
-from shared.store import connect, schema
+from shared.store import schema
 
 SIZES_OF = (1_000, 10_000, 100_000)  # credentials
 READINGS = 501  # of each; the first has none before it
@@ -67,11 +66,8 @@ def sheet_of(found: list[Extracted]) -> Sheet:
 
 
 def _extracted(uri: str, credentials: int, tell: Tell) -> Extracted:
-    environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-readings-{credentials}-", "ARTIFACT_KEYS": KEY}
-    environment |= {"FEEDKEEPER_OPTIONS": NOTHING_EXPIRES}
-    settings = load(environment)
-    store = connect(settings)
-    try:
+    more = {"FEEDKEEPER_OPTIONS": NOTHING_EXPIRES}
+    with databases(uri, f"readings-{credentials}", more) as (environment, settings, store):
         tell(f"readings of {credentials:,} credentials: writing")
         _write(store.app, credentials, tell)
         for index in schema.FEED_ITEMS.indexes:
@@ -86,10 +82,6 @@ def _extracted(uri: str, credentials: int, tell: Tell) -> Extracted:
         tell(f"readings of {credentials:,} credentials: extracting")
         done = run(place, JOB, NOW)
         return Extracted(credentials, done.seconds, Figure(done.peak_mb, "MB", MOST_MB), done)
-    finally:
-        for database in (store.app, store.analytics):
-            store.client.drop_database(database)
-        store.client.close()
 
 
 def _write(app: Any, credentials: int, tell: Tell) -> None:

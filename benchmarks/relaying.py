@@ -18,6 +18,7 @@ from relay.events import Event
 from relay.follow import Follower
 from relay.sinks import Outcome, Sink, sink
 from relay.watched import watched
+from shared import command_line
 from shared.config import settings
 from shared.store import open_store
 
@@ -58,4 +59,6 @@ def main(receiver: str, most: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 3 or not sys.argv[2].isdigit():
+        raise SystemExit(__doc__)
+    command_line.run(lambda: main(*sys.argv[1:]))

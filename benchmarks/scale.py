@@ -21,6 +21,7 @@ from scipy.optimize import nnls
 
 from benchmarks.table import RUNS, Sheet
 from local.world import SIZES
+from shared import command_line
 
 RESULTS = Path(__file__).parent / "results"
 SAVED = (RESULTS / "growth-L.json", RESULTS / "full.json")
@@ -95,8 +96,13 @@ def growths(files: Sequence[Path]) -> list[Growth]:
     """
     found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for file in files:
-        for job in json.loads(file.read_text())["jobs"]:
-            if "database" not in job["runs"][0]:
+        try:
+            jobs = json.loads(file.read_text())["jobs"]
+            told = ["database" in job["runs"][0] for job in jobs]
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise typer.BadParameter(f"{file.name} is none of the bench's results") from None
+        for job, is_told in zip(jobs, told, strict=True):
+            if not is_told:
                 raise typer.BadParameter(f"{file.name} does not say what jobs ask of the database: run the bench again")
             found.setdefault((job["stem"], job["kind"]), {})[job["size"]] = job
     return [_growth(*key, by_size) for key, by_size in found.items() if len(by_size) > 1]
@@ -193,4 +199,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command_line.run(lambda: typer.run(main))

@@ -21,6 +21,7 @@ from benchmarks.table import Sheet, told_met
 from functions.topics.classifier import Classifier, Heads, Phrases, Rule
 from functions.topics.taxonomy import taxonomy
 from functions.topics.train_topics import Examples, fit_heads
+from shared import command_line
 from shared.config import Topics
 from shared.text import embedding
 
@@ -303,4 +304,4 @@ def bench(
 
 
 if __name__ == "__main__":
-    app()
+    command_line.run(app)

@@ -6,6 +6,7 @@ A layer whose requirements, Python and builder did not change is kept as it is.
 import argparse
 import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from shared import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
@@ -192,7 +195,14 @@ def refuse_duplicates(layers: tuple[Layer, ...]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default=PYTHON, help="version the layers are for (default: %(default)s)")
-    layers = build_all(parser.parse_args().python)
+    python = parser.parse_args().python
+    if not re.fullmatch(r"3\.\d{1,2}", python):
+        parser.error(f"argument --python: {python!r} is no version such as {PYTHON}")
+    command_line.run(lambda: build_and_report(python))
+
+
+def build_and_report(python: str) -> None:
+    layers = build_all(python)
     print(f"{'layer':<24}{'MB unzipped':>12}{'MB zipped':>12}")
     for layer in layers:
         print(f"{layer.name:<24}{layer.megabytes():>12.1f}{layer.archive.stat().st_size / 1e6:>12.1f}")

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+
 from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, lock
 from layers.offline import cloudformation
+from shared import command_line
 
 RESULT = ROOT / ".serverless"
 TEMPLATE = "cloudformation-template-update-stack.json"
@@ -126,14 +129,16 @@ def report(measured: list[Size], layers: tuple[Layer, ...]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stage", default="prod", help="one of those in serverless.yml (default: %(default)s)")
+    stages = yaml.load((ROOT / "serverless.yml").read_text(), Loader=yaml.BaseLoader)["params"].keys() - {"default"}
+    parser.add_argument("--stage", default="prod", choices=sorted(stages), help="(default: %(default)s)")
     stage = parser.parse_args().stage
+    command_line.run(lambda: package_and_report(stage))
+
+
+def package_and_report(stage: str) -> None:
     with lock("package"):
-        try:
-            layers = package(stage)
-            lint()
-        except subprocess.CalledProcessError as failure:  # it has said why
-            raise SystemExit(failure.returncode) from None
+        layers = package(stage)
+        lint()
         report(sizes(layers), layers)
 
 

@@ -6,22 +6,36 @@ Data stays in .feedkeeper/ between commands, in an embedded MongoDB; with MONGO_
 import signal
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated
 
 import typer
-from pymongo.errors import PyMongoError
+from pymongo.database import Database
 
-from local.functions import PIPELINE, function
+from local.functions import all_functions, function
+from local.parameters import number, object_id, one_of, partition, readable_file, seed_number, unicode_text, world_size
 from local.runs import run_and_say, run_pipeline
+from local.tables import Tally
 from local.terminal import console, progress_bars, say
-from local.workspace import HOME, drop, fill, signing_key, workspace
+from local.workspace import HOME, Document, alone, api_key, drop, fill, whole, workspace
+from shared import command_line
 from shared.config import preset
-from shared.errors import AppError
-from shared.store import Store, as_app_error
+from shared.errors import NotFound, Refused
+from shared.store import Store, schema
 
 SHOWN = ("th", "us", "jp")
+SIGNS = ("ARTIFACT_KEYS",)  # settings that functions need which make models or trust them
+
+Size = Annotated[str, typer.Option(parser=world_size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
+Rows = Annotated[int, typer.Option(min=1, max=1000, help="to print")]
+YesEmpty = Annotated[
+    list[str] | None,
+    typer.Option(help="a database of the server of MONGO_URI that may be written over although others filled it"),
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 importing = typer.Typer(no_args_is_help=True, help="Bring in what others have.")
@@ -37,29 +51,27 @@ def choose(
 
 
 @app.command()
-def demo(
-    size: Annotated[str, typer.Option(help="of the demo network: XS, S, M or L")] = "S",
-    rows: Annotated[int, typer.Option(help="of each feed to print")] = 5,
-) -> None:
-    """Fill an empty database with a demo network, run every function once, print what came out."""
+def demo(size: Size = "S", rows: Rows = 5) -> None:
+    """Fill databases of its own with a demo network, run every function once, print what came out."""
     from local import show
     from local.changes import relaying
     from local.demo import tell_story
     from local.homes import two_homes
+    from local.on_demand import requests
     from local.posts import Author
     from local.reviews import by_truth, detectors
     from local.reviews import review as reviewed
 
     began = time.perf_counter()
-    with workspace(None, prefix="demo-", started=began) as store:
-        now = datetime.now(UTC)
+    with workspace(None, prefix=f"demo-{token_hex(6)}-", started=began) as store, dropped(store):
+        now, ran = datetime.now(UTC), set[str]()
         fill(store, size, now=now)
-        run_pipeline(now)
+        ran |= run_pipeline(store, now, anew=True)
         for country in SHOWN:
             feed_of(store, country, rows, now)
         show.homes(console, store, two_homes(store, 2 * rows, now=now), now=now)
         found = store.suspects.waiting()
-        with relaying(store, lambda run: None) as relay:
+        with relaying(store, lambda run: ran.add(run.stem)) as relay:
             relay.await_start()
             story = tell_story(Author(store, relay.check))
             judged = reviewed(store, found, by_truth(store), relay.check)
@@ -74,27 +86,46 @@ def demo(
         )
         run_and_say("train_bot_detector", datetime.now(UTC))
         show.detector_report(console, detectors(store))
+        for stem, request in requests(store, datetime.now(UTC)).items():
+            ran |= run_and_say(stem, datetime.now(UTC), request)
+    left = sorted(all_functions().keys() - ran)
+    say("everything", time.perf_counter() - began, f"{len(ran)} of {len(all_functions())} functions ran")
+    if left:
+        raise Refused(f"the demo does not run {', '.join(left)}")
+
+
+@contextmanager
+def dropped(store: Store) -> Iterator[None]:
+    """Leave nothing of a demo on the server, however it ends."""
+    try:
+        yield
+    finally:
         drop(store)
-    say("everything", time.perf_counter() - began)
 
 
 @app.command()
 def dev(
     context: typer.Context,
-    size: Annotated[str, typer.Option(help="of the network that an empty database is filled with")] = "S",
-    port: Annotated[int, typer.Option(help="that the HTTP API is served at, on this machine only")] = 8080,
+    size: Size = "S",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="that the HTTP API is served at, on this machine only")
+    ] = 8080,
+    yes_empty: YesEmpty = None,
 ) -> None:
     """Keep the service running, HTTP included: every function when its schedule, a change or a request fires it, until
-    Ctrl-C."""
-    from local.dev import serve
+    Ctrl-C. An empty database gets a demo network first."""
+    from local.dev import lacks_network, prepare, serve
     from local.screen import Screen
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    with workspace(context.obj) as store:
-        if not store.app.users.estimated_document_count():
-            fill(store, size, now=datetime.now(UTC))
-            run_pipeline(datetime.now(UTC))
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+
+    def fills(store: Store) -> Sequence[Database[Document]]:
+        return whole(store) if lacks_network(store) else ()
+
+    with workspace(context.obj, needs=("ARTIFACT_KEYS", "API_KEYS"), fills=fills, named=yes_empty or ()) as store:
+        with alone(context.obj):
+            prepare(store, size)
         screen = Screen(console)
         try:
             serve(store, screen, threading.Event(), port)
@@ -105,8 +136,10 @@ def dev(
 @app.command()
 def post(
     context: typer.Context,
-    text: Annotated[str, typer.Argument(help="in any language")],
-    within: Annotated[float, typer.Option(help="seconds to wait for what becomes known of it")] = 20.0,
+    text: Annotated[str, typer.Argument(parser=unicode_text, metavar="TEXT", help="in any language")],
+    within: Annotated[
+        float, typer.Option(parser=number(0, 3_600), metavar="SECONDS", help="to wait for what becomes known of it")
+    ] = 20.0,
 ) -> None:
     """Write a post, and show its language and topics as they come back."""
     from local import show
@@ -115,7 +148,7 @@ def post(
     from local.runs import Run
 
     failed: list[Run] = []
-    with workspace(context.obj) as store:
+    with workspace(context.obj, needs=SIGNS) as store:
         # Where `dev` runs, its relay has the lease, and this one has nothing to do.
         with relaying(store, lambda run: failed.append(run) if run.failure else None) as relay:
             relay.await_start()
@@ -154,7 +187,7 @@ def review(context: typer.Context) -> None:
 
     with workspace(context.obj) as store:
         # Where `dev` runs, its relay has the lease, and this one has nothing to do.
-        with relaying(store, lambda run: None) as relay:
+        with relaying(store, lambda run: None, [schema.SUSPECTS.name]) as relay:
             relay.await_start()
             done = reviewed(store, store.suspects.waiting(), ask, relay.check)
         given = len(done.bots) + len(done.people)
@@ -166,26 +199,39 @@ def review(context: typer.Context) -> None:
 @app.command()
 def world(
     context: typer.Context,
-    size: Annotated[str, typer.Option(help="XS, S, M or L")] = "S",
-    seed: Annotated[int, typer.Option(help="the same seed draws the same network")] = 7,
+    size: Size = "S",
+    seed: Annotated[
+        int, typer.Option(parser=seed_number, metavar="NUMBER", help="the same seed draws the same network")
+    ] = 7,
     with_text: Annotated[bool, typer.Option(help="also what a text pipeline would know: languages and topics")] = False,
+    yes_empty: YesEmpty = None,
 ) -> None:
     """Replace the data by a demo network with a known truth."""
-    with workspace(context.obj) as store:
+    with alone(context.obj), workspace(context.obj, fills=whole, named=yes_empty or ()) as store:
         fill(store, size, now=datetime.now(UTC), seed=seed, with_text=with_text)
 
 
 @importing.command()
 def deskdrop(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="interactions.csv or interactions.csv.gz")],
+    file: Annotated[
+        Path, typer.Argument(parser=readable_file, metavar="FILE", help="interactions.csv or interactions.csv.gz")
+    ],
     keep_times: Annotated[bool, typer.Option(help="do not move the last event to now")] = False,
     renew_shift: Annotated[bool, typer.Option(help="move the events to now once more")] = False,
+    yes_empty: YesEmpty = None,
 ) -> None:
     """Bring in the events of an internal social network."""
     from local.deskdrop import import_deskdrop
 
-    with workspace(context.obj) as store, progress_bars() as step:
+    def fills(store: Store) -> Sequence[Database[Document]]:
+        return store.app, store.analytics
+
+    with (
+        alone(context.obj),
+        workspace(context.obj, fills=fills, named=yes_empty or ()) as store,
+        progress_bars() as step,
+    ):
         report = import_deskdrop(
             file,
             store.app,
@@ -195,44 +241,81 @@ def deskdrop(
             renew_shift=renew_shift,
             progress=step,
         )
+    say_sum(report.tally)
     console.print(
-        f"{report.read} events read: {report.accounts} accounts, {report.contents} contents, {report.engagements} "
-        f"engagements, {report.feed_items} feed items; {report.changed} documents changed; last event {report.last_at}"
+        f"{report.accounts} accounts, {report.contents} contents, {report.engagements} engagements, "
+        f"{report.feed_items} feed items; {report.changed} documents changed; last event {report.last_at}",
+        soft_wrap=True,
     )
-    for reason, number in sorted(report.skipped.items()):
-        console.print(f"  skipped {number}: {reason}")
 
 
 @importing.command()
 def sentences(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="a table of topic, text and perhaps language, apart by tabs")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            parser=readable_file, metavar="FILE", help="a table of topic, text and perhaps language, apart by tabs"
+        ),
+    ],
+    yes_empty: YesEmpty = None,
 ) -> None:
     """Bring in sentences whose topics are known, for train_topics to learn from."""
     from local.sentences import import_sentences
 
-    with workspace(context.obj) as store:
+    def fills(store: Store) -> Sequence[Database[Document]]:
+        return (store.analytics,)
+
+    with alone(context.obj), workspace(context.obj, fills=fills, named=yes_empty or ()) as store:
         report = import_sentences(file, store.analytics, now=datetime.now(UTC))
-    console.print(f"{report.read} lines read: {report.texts} texts; {report.changed} documents changed")
-    for line, why in report.skipped:
-        console.print(f"  line {line} skipped: {why}", markup=False, highlight=False, soft_wrap=True)
+    say_sum(report.tally)
+    console.print(f"{report.texts} texts; {report.changed} documents changed")
+
+
+def say_sum(tally: Tally) -> None:
+    """What became of every line."""
+    for line in tally.told():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
 def run(
     context: typer.Context,
-    stems: Annotated[list[str], typer.Argument(help="functions by name, or `all` for the whole pipeline")],
+    stems: Annotated[
+        list[str],
+        typer.Argument(
+            parser=one_of((*all_functions(), "all")),
+            metavar="FUNCTION...",
+            help="functions by name, or `all` for those that a schedule fires and what they queue",
+        ),
+    ],
 ) -> None:
-    """Run functions now, through their real handlers."""
-    with workspace(context.obj):
-        now = datetime.now(UTC)
-        for stem in PIPELINE if stems == ["all"] else stems:
-            run_and_say(stem, now)
+    """Run functions now, through their real handlers; those that a change or a call fires with their sample events."""
+    with workspace(context.obj, needs=SIGNS) as store:
+        for stem in stems:
+            if stem == "all":
+                run_pipeline(store, datetime.now(UTC), anew=True)
+            else:
+                run_and_say(stem, datetime.now(UTC))
+
+
+@app.command()
+def accounts(context: typer.Context, rows: Rows = 10) -> None:
+    """List accounts whose ids `token` and `erase` take, those with the most engagements first."""
+    from local.accounts import members
+
+    with workspace(context.obj) as store:
+        found = members(store, rows)
+    if not found:
+        raise NotFound("there is no published account yet: python -m local world, or import deskdrop FILE")
+    for one in found:
+        console.print(f"{one.account}  {one.country or '--'}  {one.acts:>6} acts  {one.name}", highlight=False)
 
 
 @app.command()
 def erase(
-    context: typer.Context, account: Annotated[str, typer.Argument(help="id of the account, 24 hexadecimal digits")]
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(parser=object_id, metavar="ACCOUNT", help="its id; see `accounts`")],
 ) -> None:
     """Forget an account: its model, its statistics, and its posts in feeds."""
     with workspace(context.obj):
@@ -243,23 +326,34 @@ def erase(
 @app.command()
 def token(
     context: typer.Context,
-    subject: Annotated[str, typer.Argument(help="id of an account, or the name of a service")],
+    subject: Annotated[
+        str, typer.Argument(parser=unicode_text, metavar="ACCOUNT", help="its id, see `accounts`; or a service's name")
+    ],
     service: Annotated[bool, typer.Option(help="of a service, which may ask for any account")] = False,
-    hours: Annotated[float, typer.Option(help="that it is valid for")] = 12.0,
+    hours: Annotated[
+        float, typer.Option(parser=number(0.01, 8_760), metavar="HOURS", help="that it is valid for")
+    ] = 12.0,
 ) -> None:
     """Print a token for requests to the HTTP API that `dev` serves."""
     from shared.runtime.tokens import token_for
 
-    key = signing_key(context.obj, "api-key").encode()
-    made = token_for(subject, key, service=service, now=datetime.now(UTC), valid_for=timedelta(hours=hours))
+    subject = subject if service else object_id(subject)
+    made = token_for(
+        subject, api_key(context.obj), service=service, now=datetime.now(UTC), valid_for=timedelta(hours=hours)
+    )
     console.print(made, soft_wrap=True, highlight=False)
 
 
 @app.command()
 def feed(
     context: typer.Context,
-    countries: Annotated[list[str], typer.Argument(help="codes such as th; `en` is the list for no known country")],
-    rows: Annotated[int, typer.Option(help="to print")] = 10,
+    countries: Annotated[
+        list[str],
+        typer.Argument(
+            parser=partition, metavar="COUNTRY...", help="codes such as th; `en` is the list for no known country"
+        ),
+    ],
+    rows: Rows = 10,
 ) -> None:
     """Print guest feeds."""
     with workspace(context.obj) as store:
@@ -276,13 +370,8 @@ def feed_of(store: Store, country: str, rows: int, now: datetime) -> None:
 
 
 def main() -> None:
-    """Errors that we foresaw are one line, without a trace."""
-    try:
-        app()
-    except (AppError, PyMongoError) as error:
-        known = as_app_error(error) or error
-        console.print(f"[red]{type(known).__name__}[/]: {known}", soft_wrap=True)
-        raise SystemExit(1) from None
+    """What was foreseen is one sentence, without a trace."""
+    command_line.run(app)
 
 
 if __name__ == "__main__":

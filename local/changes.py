@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -87,14 +87,19 @@ class Relay:
 
 
 @contextmanager
-def relaying(store: Store, tell: Tell) -> Iterator[Relay]:
+def relaying(store: Store, tell: Tell, collections: Collection[str] = ()) -> Iterator[Relay]:
     """Run the relay beside the body, and drain it afterwards; of several on one server, one works and the others wait.
 
-    tell  called with each run of a function, in a thread of the relay's
+    tell         called with each run of a function, in a thread of the relay's
+    collections  to follow; all that are declared, where none is named
     """
     options, stop = settings().options.relay, threading.Event()
     options = replace(options, lease_s=min(options.lease_s, LEASE_S))
-    followers = [Follower(store, one, Handled(function(one.stem), tell), options, stop) for one in watched()]
+    followers = [
+        Follower(store, one, Handled(function(one.stem), tell), options, stop)
+        for one in watched()
+        if one.collection in (collections or (one.collection,))
+    ]
     with ThreadPoolExecutor(max(len(followers), 1), "relay") as threads:
         running = [threads.submit(one.run) for one in followers]
         try:

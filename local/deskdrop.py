@@ -16,25 +16,21 @@ What it does not say, and what stands in for it:
     positions      feed items have no score and no source
 """
 
-import csv
-import gzip
-import io
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from bson import DBRef, ObjectId
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from shared.errors import BadEvent, NotFound
+from local.tables import Row, Tally, fault_of_id, lost_digits, rows
+from shared.errors import BadEvent
 
 Document = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -42,6 +38,7 @@ Progress = Callable[[str, int, int], None]
 SOURCE = "deskdrop"
 VIEW = "VIEW"
 ENGAGEMENTS = {"LIKE": "like", "COMMENT CREATED": "comment", "BOOKMARK": "recast", "FOLLOW": "quote"}
+IDS = ("contentId", "personId", "sessionId")
 COLUMNS = ("timestamp", "eventType", "contentId", "personId", "sessionId", "userCountry")
 NO_COUNTRY = frozenset({"", "zz"})  # ZZ is how locale data spell "unknown"
 LONGEST_TIMESTAMP = 12  # digits: any more is no count of seconds
@@ -49,7 +46,7 @@ BATCH = 2000
 
 
 class Event(NamedTuple):
-    """One usable row; `at` in seconds since 1970, `country` in lower case and perhaps empty."""
+    """One usable line; `at` in seconds since 1970, `country` in lower case and perhaps empty."""
 
     at: int
     kind: str
@@ -57,28 +54,37 @@ class Event(NamedTuple):
     person: str
     session: str
     country: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import found and did; a second one of the same file has `changed` 0. The publisher counts as an account.
 
-    read     rows of the file, skipped ones included
+    tally    what became of the lines; those kept are the engagements and the feed items
     changed  documents inserted or altered
-    skipped  rows left out, by reason
     shift    added to every time of the file
-    last_at  when the last event falls, after the shift; None when no row was usable
+    last_at  when the last event falls, after the shift; None when no line was usable
     """
 
-    read: int
+    tally: Tally
     accounts: int = 0
     contents: int = 0
     engagements: int = 0
     feed_items: int = 0
     changed: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)
     shift: timedelta = timedelta()
     last_at: datetime | None = None
+
+    @property
+    def read(self) -> int:
+        """Lines below the header."""
+        return self.tally.read
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Lines left out, by reason."""
+        return self.tally.skipped
 
 
 def import_deskdrop(
@@ -99,89 +105,59 @@ def import_deskdrop(
     A content's counters and age come from this file alone: import a history whole, not in parts.
 
     progress  called with (step, done, in all), in all is 0 while that is unknown
-    Raises NotFound without the file, BadEvent when it is not such a CSV, both before anything is written.
+    Raises, before anything is written, NotFound without the file, BadEvent when it is no such CSV or its ids have lost
+    digits.
     """
-    report = progress or _quietly
-    skipped: Counter[str] = Counter()
-    events = sorted(read_events(file, skipped, now=now, progress=report))
-    history = _History.of(events, skipped)
-    read = len(events) + skipped.total() - history.repeated
+    report, tally = progress or _quietly, Tally()
+    events = sorted(read_events(file, tally, now=now, progress=report))
+    history = _History.of(events, tally)
     if not events:
-        return ImportReport(read=read, skipped=dict(skipped))
+        return ImportReport(tally)
     shift = timedelta() if keep_times else _shift(analytics, events[-1].at, now, renew=renew_shift)
     documents = _documents(history, shift)
     changed = sum(_upsert(app, name, rows, report) for name, rows in documents.items())
     return ImportReport(
-        read=read,
+        tally,
         accounts=len(documents["accounts"]),
         contents=len(documents["contents"]),
         engagements=len(documents["engagements"]),
         feed_items=len(documents["feeditems"]),
         changed=changed,
-        skipped=dict(skipped),
         shift=shift,
         last_at=_moment(events[-1].at, shift),
     )
 
 
-def read_events(file: Path, skipped: Counter[str], *, now: datetime, progress: Progress) -> Iterator[Event]:
-    """Give the usable rows of a file, in its order; `skipped` counts the others by reason."""
-    with _opened(file) as text:
-        rows = csv.DictReader(text)
-        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-        if not rows.fieldnames:
-            raise BadEvent(f"{file} is empty")
-        if missing:
-            raise BadEvent(f"{file} has no column {', '.join(missing)}")
-        for number, row in enumerate(rows, start=1):
-            event = _event(row, now)
-            if isinstance(event, Event):
-                yield event
-            else:
-                skipped[event] += 1
-            if number % BATCH == 0:
-                progress("events", number, 0)
+def read_events(file: Path, tally: Tally, *, now: datetime, progress: Progress) -> Iterator[Event]:
+    """Give the usable lines of a file, in its order; `tally` counts the others by reason."""
+    ids: dict[str, set[str]] = {column: set() for column in IDS}
+    for line, row in rows(file, tally, needed=COLUMNS):
+        fault = _fault_of(row, now)
+        if fault:
+            tally.skip(line, fault)
+            continue
+        for column, known in ids.items():
+            known.add(row[column])
+        content, person, session = (row[column] for column in IDS)
+        country = row["userCountry"].lower()
+        yield Event(int(row["timestamp"]), row["eventType"], content, person, session, country, line)
+        if tally.read % BATCH == 0:
+            progress("events", tally.read, 0)
+    for column, known in ids.items():
+        if lost_digits(known):
+            raise BadEvent(f"{file}: the ids of {column} went through floating-point numbers and have lost digits")
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[TextIO]:
-    """The file as text, unzipped when it is gzip; what goes wrong while it is read becomes a BadEvent."""
-    try:
-        with file.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if file.suffix == ".gz" and not zipped:
-                raise BadEvent(f"{file} is {'not gzip' if raw.read(1) else 'empty'}")
-            with io.TextIOWrapper(gzip.open(raw) if zipped else raw, encoding="utf-8-sig", newline="") as text:
-                yield text
-    except FileNotFoundError as error:
-        raise NotFound(f"{file} does not exist") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise BadEvent(f"{file} cannot be read: {error.strerror}") from error
-    except EOFError as error:
-        raise BadEvent(f"{file} is truncated: its gzip data end too early") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise BadEvent(f"{file} is damaged gzip: {error}") from error
-    except UnicodeDecodeError as error:
-        raise BadEvent(f"{file} is not UTF-8: byte {error.object[error.start]:#04x}") from error
-    except csv.Error as error:
-        raise BadEvent(f"{file} is not CSV: {error}") from error
-
-
-def _event(row: dict[str | None, Any], now: datetime) -> Event | str:
-    """The event of a row, or why it is none."""
-    if None in row or any(row[column] is None for column in COLUMNS):
-        return "wrong number of fields"
-    at, kind, content, person, session, country = (row[column].strip() for column in COLUMNS)
+def _fault_of(row: Row, now: datetime) -> str:
+    """Why a line is no event; empty where it is one."""
+    at, kind = row["timestamp"], row["eventType"]
     if not (at.isascii() and at.isdigit() and len(at) <= LONGEST_TIMESTAMP):
         return "bad timestamp"
     if int(at) > now.timestamp():
         return "later than now"
     if kind != VIEW and kind not in ENGAGEMENTS:
         return "unknown event type"
-    if not (content and person and session):
-        return "missing id"
-    return Event(int(at), kind, content, person, session, country.lower())
+    return next(filter(None, (fault_of_id(row[column]) for column in IDS)), "")
 
 
 @dataclass(slots=True)
@@ -193,30 +169,30 @@ class _History:
     joined_at: dict[str, int]
     created_at: dict[str, int]
     countries: dict[str, Counter[str]]
-    repeated: int
 
     @classmethod
-    def of(cls, events: list[Event], skipped: Counter[str]) -> "_History":
-        """Sort `events`, ascending in time, into what they become; `skipped` counts the repetitions."""
-        history = cls({}, {}, {}, {}, {}, 0)
+    def of(cls, events: list[Event], tally: Tally) -> "_History":
+        """Sort `events`, ascending in time, into what they become; `tally` counts those and the repetitions."""
+        history = cls({}, {}, {}, {}, {})
         for event in events:
             history.joined_at.setdefault(event.person, event.at)
             history.created_at.setdefault(event.content, event.at)
             if event.country not in NO_COUNTRY:
                 history.countries.setdefault(event.person, Counter())[event.country] += 1
-            history._place(event, skipped)
+            history._place(event, tally)
         return history
 
-    def _place(self, event: Event, skipped: Counter[str]) -> None:
+    def _place(self, event: Event, tally: Tally) -> None:
         if event.kind == VIEW:
             # Some views are logged twice, once with the country and once without.
             key = f"{event.person} {event.content} {event.session} {event.at}"
             first = self.views.setdefault(key, event)
         else:
             first = self.engagements.setdefault((event.person, event.content, event.kind), event)
-        if first is not event:
-            skipped["repeated view" if event.kind == VIEW else "repeated engagement"] += 1
-            self.repeated += 1
+        if first is event:
+            tally.kept += 1
+        else:
+            tally.skip(event.line, "repeated view" if event.kind == VIEW else "repeated engagement")
 
 
 def _shift(analytics: Database[Document], last: int, now: datetime, *, renew: bool) -> timedelta:

@@ -6,15 +6,32 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from local import ownership
+from local.accounts import members
 from local.changes import relaying
-from local.functions import Function, all_functions, function
+from local.functions import PIPELINE, Function, all_functions, function
 from local.http import serving
-from local.runs import Run, deliver, fire
+from local.runs import FIRST_RUNS, PIPELINE_RECORD, Run, deliver, fire, run_pipeline
 from local.screen import Screen
+from local.workspace import fill
 from relay.meter import Meter
-from shared.store import Store
+from shared.store import Store, schema
 
 LOOK_EVERY_S = 0.5  # whether the relay is still well
+
+
+def lacks_network(store: Store) -> bool:
+    """Whether nobody is there yet, or the filling of the databases was cut short."""
+    return not store.app[schema.USERS.name].find_one({}, {"_id": 1}) or ownership.is_unfinished(store.app)
+
+
+def prepare(store: Store, size: str) -> None:
+    """Fill an empty network, and run what it needs first; go on where an earlier start was cut short."""
+    record = store.analytics[FIRST_RUNS]
+    if lacks_network(store):
+        record.replace_one(PIPELINE_RECORD, {"left": list(PIPELINE)}, upsert=True)
+        fill(store, size, now=datetime.now(UTC))
+    run_pipeline(store, datetime.now(UTC), anew=False)
 
 
 def serve(store: Store, screen: Screen, stop: threading.Event, port: int) -> None:
@@ -30,6 +47,8 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int) -> Non
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "
             f"HTTP is at {address}, documented at {address}/swagger; Ctrl-C ends it"
         )
+        for member in members(store, 1):
+            screen.say(f"an account to ask for: {member.account}; its token: python -m local token {member.account}")
 
         def status() -> str:
             return status_of(relay.meters, due, datetime.now(UTC))

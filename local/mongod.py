@@ -4,6 +4,7 @@ The server belongs to the process that starts it: the kernel sends it SIGTERM wh
 """
 
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -16,10 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from local.terminal import console
 from shared.config import own_server
 from shared.errors import BadConfig, Unavailable
 
@@ -36,7 +39,7 @@ def mongo_server(
 
     folder        where the data stays between runs; None is a temporary folder, deleted on exit, whose server can be
                   made to fail (`enableTestCommands`). Where another process already serves the folder, its server is
-                  used and left running
+                  used; that process stops it when all who use it have ended
     cache_gb      WiredTiger's cache of each node [GB], at least 0.25
     nodes         members of the replica set; with three, one may step down or die
     history_mb    of changes that are kept for those who follow them [MB]
@@ -47,24 +50,46 @@ def mongo_server(
     if configured:
         yield configured
         return
-    running = _running_on(folder) if folder else None
-    if running:
-        yield running
-        return
     binary = find_binary()
     scratch = None if folder else tempfile.mkdtemp(prefix="feedkeeper-")
     data = Path(folder or str(scratch))
-    folders = [data / str(number) if number else data for number in range(nodes)]
-    members = [_launch(binary, one, cache_gb, history_mb, checkpoint_s, may_fail=folder is None) for one in folders]
+    data.mkdir(parents=True, exist_ok=True)
+    members: list[tuple[subprocess.Popen[bytes], int]] = []
+    with (data / "starting.lock").open("w") as starting, (data / "users.lock").open("w") as users:
+        try:
+            fcntl.flock(starting, fcntl.LOCK_EX)  # of two commands at once, the second waits for the first one's server
+            uri = _running_on(data)
+            if uri is None:
+                for number in range(nodes):
+                    member = data / str(number) if number else data
+                    members.append(_launch(binary, member, cache_gb, history_mb, checkpoint_s, may_fail=folder is None))
+                uri = _initiate(members, data)
+                (data / URI_FILE).write_text(uri)
+            else:
+                fcntl.flock(users, fcntl.LOCK_SH)
+            fcntl.flock(starting, fcntl.LOCK_UN)
+            yield uri
+        finally:
+            try:
+                if members:
+                    fcntl.flock(starting, fcntl.LOCK_EX)  # who comes now waits, and starts a server anew
+                    _await_users(users)
+            finally:
+                for process, _ in members:
+                    _stop(process, gently=scratch is None)
+                if scratch:
+                    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _await_users(users: IO[str]) -> None:
+    """Wait until no other process uses the server of this one."""
     try:
-        uri = _initiate(members, data)
-        (data / URI_FILE).write_text(uri)
-        yield uri
-    finally:
-        for process, _ in members:
-            _stop(process, gently=scratch is None)
-        if scratch:
-            shutil.rmtree(scratch, ignore_errors=True)
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        console.print(
+            "another command uses this database still; it is waited for, and Ctrl-C ends both", soft_wrap=True
+        )
+        fcntl.flock(users, fcntl.LOCK_EX)
 
 
 def find_binary() -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from local.workspace import truth_of
 from shared.config import settings
 from shared.errors import Unavailable
 from shared.store import Store, schema
@@ -56,7 +57,7 @@ def review(store: Store, suspects: Sequence[Suspect], decide: Decide, check: Cal
 
 def by_truth(store: Store) -> Decide:
     """What the demo network knows of its own bots."""
-    truth = store.client[store.app.name.removesuffix("app-db") + "eval-db"].truth_credentials
+    truth = truth_of(store).truth_credentials
     bots = {row["seenCredential"] for row in truth.find({"isBot": True}, {"seenCredential": 1})}
     return lambda one: one.credential in bots
 

@@ -11,6 +11,11 @@ from uuid import uuid4
 from local.functions import PIPELINE, Function, function
 from local.terminal import console, say
 from shared.errors import AppError, Unavailable
+from shared.store import Store
+
+LONGEST_TEXT = 300
+FIRST_RUNS = "firstRuns"  # collection of the analytics database: what a new network still needs
+PIPELINE_RECORD = {"_id": "pipeline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,7 @@ class Run:
     """One call of a handler.
 
     stem      the function
-    fired_by  "schedule", "change ×3", "queue"
+    fired_by  "schedule", "call", "change ×3", "queue"
     at        when it began
     seconds   how long it took
     result    what the handler answered; empty where it failed
@@ -37,18 +42,27 @@ class Run:
         """What came of it, for people to read."""
         if self.failure:
             return f"FAILED: {type(self.failure).__name__}: {self.failure}"
-        return "  ".join(f"{name} {value}" for name, value in self.result.items())
+        return "  ".join(f"{name} {_short(value)}" for name, value in self.result.items())
 
 
-def fire(one: Function, due: datetime) -> Run:
-    """Run a function as its schedule would at that moment; a failure that we foresaw is in what it returns."""
+def _short(value: Any) -> str:
+    """Of a list or an object only how much there is in it, of a text only its beginning."""
+    if isinstance(value, Mapping | list):
+        return f"of {len(value)}"
+    text = str(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def fire(one: Function, due: datetime, payload: Mapping[str, Any] | None = None) -> Run:
+    """Run a function as its schedule would at that moment, or as a call would with its payload; a failure that we
+    foresaw is in what it returns."""
     at, began, failure = datetime.now(UTC), time.perf_counter(), None
     result: Mapping[str, Any] = {}
     try:
-        result = one.invoke(at=due)
+        result = one.invoke(at=due, payload=payload)
     except AppError as error:
         failure = error
-    return Run(one.stem, "schedule", at, time.perf_counter() - began, result, failure)
+    return Run(one.stem, "schedule" if payload is None else "call", at, time.perf_counter() - began, result, failure)
 
 
 def deliver() -> Iterator[Run]:
@@ -66,10 +80,10 @@ def deliver() -> Iterator[Run]:
         yield Run(one.stem, "queue", at, time.perf_counter() - began, {"messages": 1}, failure)
 
 
-def run_and_say(stem: str, now: datetime) -> None:
-    """Run a function, and what it queues, and say what they did; a failure is raised."""
+def run_and_say(stem: str, now: datetime, payload: Mapping[str, Any] | None = None) -> set[str]:
+    """Run a function, and what it queues, say what they did, and return their stems; a failure is raised."""
     with console.status(stem):
-        done = fire(function(stem), now)
+        done = fire(function(stem), now, payload)
     if done.failure:
         raise done.failure
     say(stem, done.seconds, done.told)
@@ -80,9 +94,19 @@ def run_and_say(stem: str, now: datetime) -> None:
             raise one.failure
     if queued:
         say(queued[0].stem, sum(one.seconds for one in queued), f"messages {len(queued)}")
+    return {stem, *(one.stem for one in queued)}
 
 
-def run_pipeline(now: datetime) -> None:
-    """Every function once, in the order that a new network needs."""
-    for stem in PIPELINE:
-        run_and_say(stem, now)
+def run_pipeline(store: Store, now: datetime, *, anew: bool) -> set[str]:
+    """Every scheduled function once, in the order that a new network needs; returns the stems of all that ran.
+
+    anew  all of them; otherwise those that earlier calls did not come to, since they were cut short
+    What is left is on record in the database, as long as something is.
+    """
+    record, ran = store.analytics[FIRST_RUNS], set[str]()
+    if anew:
+        record.replace_one(PIPELINE_RECORD, {"left": list(PIPELINE)}, upsert=True)
+    for stem in (record.find_one(PIPELINE_RECORD) or {}).get("left", ()):
+        ran |= run_and_say(stem, now)
+        record.update_one(PIPELINE_RECORD, {"$pull": {"left": stem}})
+    return ran

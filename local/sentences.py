@@ -9,7 +9,6 @@ A sentence that is about several topics stands there once for each; one of small
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -22,7 +21,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from functions.topics.taxonomy import taxonomy
-from shared.errors import BadEvent, NotFound
+from local.tables import Row, Tally, rows
 from shared.store import schema
 
 Document = dict[str, Any]
@@ -36,28 +35,27 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 class SentencesReport:
     """What an import found and did; a second one of the same file has `changed` 0.
 
-    read     lines of the file without its header, skipped ones included
+    tally    what became of the lines
     texts    different sentences
     changed  documents inserted or altered
-    skipped  (line, why) of those left out; the header is line 1
     """
 
-    read: int
+    tally: Tally
     texts: int
     changed: int
-    skipped: list[tuple[int, str]]
 
 
 @dataclass(slots=True)
 class _Sentence:
     text: str
-    topics: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
+    topics: dict[str, None] = field(default_factory=dict)  # a set that keeps its order; with "" where a line had none
     language: str | None = None
 
     def as_document(self, now: datetime) -> Document:
         key = ObjectId(sha256(self.text.encode()).digest()[:12])
         language = {"language": self.language} if self.language else {}
-        return {"_id": key, "text": self.text, "topics": sorted(self.topics), **language, "updatedAt": now}
+        topics = sorted(topic for topic in self.topics if topic)
+        return {"_id": key, "text": self.text, "topics": topics, **language, "updatedAt": now}
 
 
 def import_sentences(file: Path, analytics: Database[Document], *, now: datetime) -> SentencesReport:
@@ -66,43 +64,21 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
     Raises NotFound without the file, BadEvent when it is no such table, both before anything is written.
     """
     sentences: dict[str, _Sentence] = {}
-    skipped: list[tuple[int, str]] = []
-    rows = list(_rows(file))
-    for line, row in rows:
-        wrong = row if isinstance(row, str) else _fault_of(row, sentences)
-        if wrong or isinstance(row, str):
-            skipped.append((line, wrong))
+    tally = Tally()
+    for line, row in rows(file, tally, needed=NEEDED, tabs=True):
+        wrong = _fault_of(row, sentences)
+        if wrong:
+            tally.skip(line, wrong)
             continue
+        tally.kept += 1
         sentence = sentences.setdefault(row["text"], _Sentence(row["text"]))
-        sentence.topics |= {row["topic"]: None} if row["topic"] else {}
+        sentence.topics |= {row["topic"]: None}
         sentence.language = row.get("language") or sentence.language
     changed = _put([one.as_document(now) for one in sentences.values()], analytics)
-    return SentencesReport(len(rows), len(sentences), changed, skipped)
+    return SentencesReport(tally, len(sentences), changed)
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
-    """Number and fields of each line, or why it has none; empty lines are passed over."""
-    try:
-        with file.open(encoding="utf-8-sig") as text:
-            names = text.readline().rstrip("\n").split("\t")
-            missing = [name for name in NEEDED if name not in names]
-            if missing:
-                raise BadEvent(f"{file} has no column {', '.join(missing)} in its first line")
-            for number, line in enumerate(text, start=2):
-                fields = [field.strip() for field in line.rstrip("\n").split("\t")]
-                if len(fields) == len(names):
-                    yield number, dict(zip(names, fields, strict=True))
-                elif line.strip():
-                    yield number, f"{len(fields)} fields instead of {len(names)}"
-    except FileNotFoundError as error:
-        raise NotFound(f"{file} does not exist") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise BadEvent(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadEvent(f"{file} is not UTF-8: byte {error.object[error.start]:#04x}") from error
-
-
-def _fault_of(row: dict[str, str], sentences: dict[str, _Sentence]) -> str:
+def _fault_of(row: Row, sentences: dict[str, _Sentence]) -> str:
     language = row.get("language", "")
     known = sentences.get(row["text"])
     if not row["text"]:
@@ -111,6 +87,8 @@ def _fault_of(row: dict[str, str], sentences: dict[str, _Sentence]) -> str:
         return f"no topic {row['topic']!r}"
     if language and not _LANGUAGE.fullmatch(language):
         return f"no language {language!r}: two small letters are needed"
+    if known and row["topic"] in known.topics and language in ("", known.language):
+        return "repeated line"
     if known and language and known.language and known.language != language:
         return f"language {language!r}, but {known.language!r} in a line before"
     return ""

@@ -16,10 +16,12 @@ from relay.replay import replay as replayed
 from relay.serve import serve
 from relay.sinks import sink
 from relay.watched import watched
+from shared import command_line
 from shared.config import settings
-from shared.errors import AppError, BadConfig
+from shared.errors import BadConfig
 from shared.runtime.secrets import fetch_secret
 from shared.store import connect
+from shared.store.topology import require_replica_set
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -41,6 +43,7 @@ def run(to: Target, only: Only = None) -> None:
         raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
     chosen, stop = settings(fetch_secret), threading.Event()
     store = connect(chosen)  # its own: that of handlers in this process is made anew when a secret is rotated
+    require_replica_set(store.client)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     serve(
@@ -57,20 +60,17 @@ def run(to: Target, only: Only = None) -> None:
 def replay(to: Target) -> None:
     """Send again what was parked."""
     chosen, sinks = settings(fetch_secret), {one.stem: sink(to, one) for one in watched()}
-    count = 0
-    for parked, what in replayed(connect(chosen), sinks, chosen.options.relay.most_bytes):
+    store, count = connect(chosen), 0
+    require_replica_set(store.client)
+    for parked, what in replayed(store, sinks, chosen.options.relay.most_bytes):
         count += 1
         typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {what}")
     typer.echo(f"{count} were parked")
 
 
 def main() -> None:
-    """Errors that we foresaw are one line, without a trace."""
-    try:
-        app()
-    except AppError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise SystemExit(1) from None
+    """What was foreseen is one sentence, without a trace."""
+    command_line.run(app)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE, Disproved, Sta
 from local.rehearsal.waiting import wait_for
 from local.terminal import console, say
 from local.workspace import fill, workspace
+from shared import command_line
 from shared.config import own_server, settings
 from shared.errors import AppError, BadConfig
 
@@ -164,11 +165,7 @@ def all_typed(operator: Operator) -> str:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    try:
-        done = rehearse()
-    except AppError as error:
-        raise SystemExit(f"{type(error).__name__}: {error}") from None
-    raise SystemExit(0 if done else 1)
+    command_line.run(lambda: 0 if rehearse() else 1)
 
 
 if __name__ == "__main__":

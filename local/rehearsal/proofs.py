@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure
 
 from layers.build import lock
 from layers.package import layer_name
+from local import ownership
 from local.functions import PIPELINE
 from local.rehearsal.cloud import STAGE, Cloud
 from local.rehearsal.operator import Operator
@@ -143,7 +144,7 @@ def posts_are_described(stage: Stage) -> str:
     """MongoDB → relay → event bus, queue, function or this process → contentinfo, by each of the page's commands."""
     told = []
     for line in stage.operator.reads("How changes reach the functions"):
-        stage.store.analytics.relayPositions.delete_many({})
+        ownership.delete(stage.store.analytics.relayPositions, {})
         with stage.operator.running(line, ARTIFACT_KEYS=stage.secret("artifact-keys")):
             wait_for("the relay", lambda: follows(stage.store), within_s=30)
             key, began = written(stage.store), datetime.now(UTC)
@@ -340,9 +341,9 @@ def a_lost_database_is_made_again(stage: Stage) -> str:
     """Without analytics-db, guest feed and descriptions: indexes, then the functions of the first deployment."""
     store = stage.store
     known = store.app.contentinfo.count_documents({"removedAt": {"$exists": False}})
-    store.client.drop_database(store.analytics)
+    ownership.drop_database(store.analytics)
     for collection in (store.app.guestfeeditems, store.app.contentinfo):
-        collection.drop()
+        ownership.drop_collection(collection)
     stage.operator.types("Upgrades and rollbacks")
     told = a_network_is_filled(stage)
     again = store.app.contentinfo.count_documents({"removedAt": {"$exists": False}})

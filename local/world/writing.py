@@ -11,6 +11,7 @@ from pymongo import IndexModel, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from local import ownership
 from local.world import documents, truth_documents
 from local.world.documents import Document
 from local.world.ids import Identities
@@ -71,17 +72,19 @@ def write_world(
     """Replace what the named collections hold by this world; indexes that they had are made again.
 
     progress  called with (collection, documents done, documents in all) after each batch
-    Raises BadConfig, before anything is deleted, when a server is not on this machine.
+    Raises, before anything is changed, BadConfig when a server is not on this machine, Forbidden when a database holds
+    documents of others (local.ownership).
     """
     for database in (app, analytics, truth):
         _require_loopback(database)
     report = progress or _quietly
-    for load in _loads(world, app, analytics, truth):
-        _fill(load, report)
-    counts = _count(world)
-    # The last write waits for the majority, and with it for all those before it.
-    meta = truth["meta"].with_options(write_concern=WriteConcern("majority"))
-    meta.replace_one({}, _meta(world, counts), upsert=True)
+    with ownership.filling(app, analytics, truth):
+        for load in _loads(world, app, analytics, truth):
+            _fill(load, report)
+        counts = _count(world)
+        # The last write waits for the majority, and with it for all those before it.
+        meta = truth["meta"].with_options(write_concern=WriteConcern("majority"))
+        meta.replace_one({}, _meta(world, counts), upsert=True)
     return counts
 
 
@@ -143,7 +146,7 @@ def _emptied(database: Database[Document], name: str) -> tuple[Collection[Docume
     collection = database[name]
     kept = {tuple(index["key"].items()): index for index in collection.list_indexes() if index["name"] != "_id_"}
     options = collection.options()
-    collection.drop()
+    ownership.drop_collection(collection)
     database.create_collection(name, **options)
     declared = [_keys(fields) for fields in APPLICATION_INDEXES.get(name, ())]
     return collection, [

@@ -12,6 +12,7 @@ from shared.config.env import (
     load,
     own_server,
     preset,
+    presetting,
     settings,
 )
 from shared.config.options import (
@@ -63,5 +64,6 @@ __all__ = [
     "load",
     "own_server",
     "preset",
+    "presetting",
     "settings",
 ]

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,19 @@ def preset(values: Mapping[str, str]) -> None:
     """Set environment variables of this process, for those who run the functions outside Lambda."""
     os.environ.update(values)
     forget_settings()
+
+
+@contextmanager
+def presetting(values: Mapping[str, str]) -> Iterator[None]:
+    """The same while the body runs; afterwards the environment is what it was."""
+    before = {name: os.environ.get(name) for name in values}
+    preset(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            os.environ.pop(name, None)
+        preset({name: value for name, value in before.items() if value is not None})
 
 
 def own_server() -> str | None:

@@ -15,11 +15,14 @@ _doubted = False
 def fetch_secret(name: str) -> str:
     """The decrypted parameter as it is now; Unavailable when it cannot be had."""
     from aws_lambda_powertools.utilities import parameters  # imports boto3: only where a secret is named
+    from botocore.exceptions import BotoCoreError
 
     try:
         return str(parameters.get_parameter(name, decrypt=True, force_fetch=True))
     except parameters.GetParameterError as error:
         raise Unavailable(f"the parameter {name} cannot be read: {error}") from error
+    except BotoCoreError as error:  # while the client is made: no region, a profile that is not there
+        raise BadConfig(f"the parameter {name} cannot be read: settings of AWS: {error}") from None
 
 
 def settle() -> str:

@@ -61,5 +61,7 @@ def connect(chosen: Settings) -> Store:
         return Store(client, chosen.app_db, chosen.analytics_db, chosen.options.exposures)
     except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
+    except OSError as error:  # of a certificate that it names
+        raise BadConfig(f"MONGO_URI cannot be used: a file of its TLS options: {error.strerror or error}") from None
     except InvalidName as error:
         raise BadConfig(f"DB_PREFIX, APP_DB or ANALYTICS_DB makes no name of a database: {error}") from None

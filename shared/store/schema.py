@@ -351,11 +351,13 @@ def apply(app: Database[Document], analytics: Database[Document], names: Exposur
 def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
     """Run `plan` or `apply` on the configured databases; 2 for anything else."""
     from shared.store.connection import open_store  # the client needs this table, so it cannot come first
+    from shared.store.topology import require_replica_set
 
     if arguments not in (["plan"], ["apply"]):
         write("usage: python -m shared.store.schema plan|apply")
         return 2
     store, names = open_store(), settings().options.exposures
+    require_replica_set(store.client)
     for collection, index in missing(store.app, store.analytics, names):
         write(f"{collection.database}.{collection.name}: index {index.name}{' (unique)' if index.unique else ''}")
     made = apply(store.app, store.analytics, names) if arguments == ["apply"] else 0
@@ -364,4 +366,6 @@ def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from shared.command_line import run
+
+    run(lambda: main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""Which databases may be filled, emptied and dropped here: those that this owner made, and those that the user named.
+
+A database without documents is claimed by a marker, a document with a random id of its own, its owner's token and the
+name of its database:
+
+    app-db.feedkeeperOwner: {_id: ObjectId, owner: "9f0c…", database: "app-db", unfinished: true}
+
+The marker is read again before each destructive act. It proves nothing under another name, as after a restore into
+another database, and nothing to another owner: the token of a process is known to that process alone, that of a data
+folder is used with the folder's own server alone. On the server of somebody else, a data folder's marker proves for a
+day what an interrupted filling left, and is taken away when the filling is done.
+
+Every destructive operation of local and benchmarks is one of this module; tests/contract/test_house_rules.py looks.
+"""
+
+from collections.abc import Collection as Names
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from bson import ObjectId
+from pymongo import WriteConcern
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from shared.errors import Forbidden
+from shared.store import schema
+
+Document = dict[str, Any]
+
+MARKER: Final = "feedkeeperOwner"
+LONGEST_FILLING: Final = timedelta(days=1)
+PASSING: Final = (MARKER, schema.LEASES.name)  # collections whose documents do not make a database anybody's
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """In whose name databases are claimed.
+
+    token    random, of this process or of a data folder
+    lasting  whether a marker of it proves anything once the filling is done
+    named    databases that the user allowed to be emptied, by their names typed out
+    """
+
+    token: str
+    lasting: bool = True
+    named: frozenset[str] = frozenset()
+
+
+_owner = Owner(uuid4().hex)
+
+
+@contextmanager
+def owning(token: str | None, named: Names[str], *, lasting: bool) -> Iterator[None]:
+    """Claim and prove in the name of this owner while the body runs; of this process, where there is no token."""
+    global _owner
+    before, _owner = _owner, Owner(token or _owner.token, lasting, frozenset(named))
+    try:
+        yield
+    finally:
+        _owner = before
+
+
+def is_empty(database: Database[Document]) -> bool:
+    """Whether no collection has a document, but for markers and leases."""
+    names = database.list_collection_names(filter={"type": "collection"})
+    return not any(database[name].find_one({}, {"_id": 1}) for name in names if name not in PASSING)
+
+
+def is_owned(database: Database[Document]) -> bool:
+    """Whether a marker of this owner stands there, under this name."""
+    proof: Document = {"owner": _owner.token, "database": database.name}
+    if not _owner.lasting:
+        proof |= {"unfinished": True, "_id": {"$gt": ObjectId.from_datetime(datetime.now(UTC) - LONGEST_FILLING)}}
+    return _markers(database).find_one(proof) is not None
+
+
+def claim(*databases: Database[Document]) -> None:
+    """Mark the empty ones as this owner's; Forbidden, before any is marked, where one may not be changed."""
+    require(*(database for database in databases if not is_empty(database)))
+    for database in databases:
+        if is_empty(database) and not is_owned(database):
+            _markers(database).insert_one({"owner": _owner.token, "database": database.name, "unfinished": True})
+
+
+def require(*databases: Database[Document]) -> None:
+    """Forbidden where one of them is neither this owner's nor named by the user."""
+    theirs = [one.name for one in databases if one.name not in _owner.named and not is_owned(one)]
+    if theirs:
+        typed = " ".join(f"--yes-empty {name}" for name in theirs)
+        raise Forbidden(
+            f"documents that were not written from here are in {', '.join(theirs)}; what may be lost has to be named: "
+            f"{typed}"
+        )
+
+
+@contextmanager
+def filling(*databases: Database[Document]) -> Iterator[None]:
+    """Claim databases and fill them in the body; until it has come to its end they are known as unfinished.
+
+    Raises Forbidden, before anything is changed, where one of them may not be.
+    """
+    claim(*databases)
+    for database in databases:
+        _markers(database).update_many({"owner": _owner.token}, {"$set": {"unfinished": True}})
+    try:
+        yield
+    except BaseException:
+        for database in databases:
+            if is_empty(database):
+                _release(database)
+        raise
+    for database in databases:
+        _markers(database).update_many({"owner": _owner.token}, {"$unset": {"unfinished": 1}})
+        _release(database)
+
+
+def is_unfinished(database: Database[Document]) -> bool:
+    """Whether this owner began to fill the database and did not come to the end."""
+    return is_owned(database) and _markers(database).find_one({"owner": _owner.token, "unfinished": True}) is not None
+
+
+def drop_database(database: Database[Document]) -> None:
+    """Drop a database of this owner; Forbidden for any other."""
+    require(database)
+    database.client.drop_database(database.name)
+
+
+def drop_collection(collection: Collection[Document]) -> None:
+    """Drop a collection of a database of this owner; Forbidden for any other."""
+    require(collection.database)
+    collection.drop()
+
+
+def delete(collection: Collection[Document], query: Document) -> None:
+    """Delete documents from a database of this owner; Forbidden for any other."""
+    require(collection.database)
+    collection.delete_many(query)
+
+
+def _release(database: Database[Document]) -> None:
+    """Take the marker away where it is on the server of somebody else."""
+    if not _owner.lasting:
+        _markers(database).delete_many({"owner": _owner.token})
+
+
+def _markers(database: Database[Document]) -> Collection[Document]:
+    return database[MARKER].with_options(write_concern=WriteConcern("majority"))

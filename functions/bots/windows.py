@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.store.columns import Columns, joined
+from shared.store.columns import Columns, id_keys, joined
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -51,13 +51,18 @@ class Windows:
 def windows(batches: Iterable[Columns], limit: int, least: int) -> Iterator[Windows]:
     """The latest `limit` readings of every credential that has at least `least`.
 
-    batches  of exposures, credential by credential, each in the order of time: credential, at and until [ms]
+    batches  of exposures, credential by credential, each in the order of time: credential, content, at and until [ms]
+    An exposure that is recorded more than once, as by a client that sends it again, counts once: the same credential,
+    post and beginning, of whose records the first one counts.
     No more is held than one batch and the readings of one credential.
     """
     limit = max(limit, 1)
     rest: Columns | None = None
     before: Columns | None = None
-    for batch in batches:
+    for recorded in batches:
+        batch = _once(recorded, before)
+        if not len(batch["at"]):
+            continue
         found = _readings(batch, before)
         before = {name: column[-1:] for name, column in batch.items()}
         found = joined([rest, found]) if rest else found
@@ -71,6 +76,17 @@ def windows(batches: Iterable[Columns], limit: int, least: int) -> Iterator[Wind
 def milliseconds(seconds: Floats) -> Index:
     """(n,) [ms since 1970], as they were before they became seconds."""
     return np.rint(seconds * SECOND_MS).astype(np.int64)
+
+
+def _once(batch: Columns, before: Columns | None) -> Columns:
+    """The exposures without those that repeat the one above them."""
+    above = before or {name: np.zeros(1, column.dtype) for name, column in batch.items()}
+    repeats = np.ones(len(batch["at"]), bool)
+    for name in ("credential", "content", "at"):
+        column = np.concatenate([above[name], batch[name]])
+        values = id_keys(column) if name == "content" else column
+        repeats &= values[1:] == values[:-1]
+    return {name: column[~repeats] for name, column in batch.items()} if repeats.any() else batch
 
 
 def _readings(batch: Columns, before: Columns | None) -> Columns:

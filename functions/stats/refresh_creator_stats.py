@@ -26,7 +26,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
             creators = (
                 store.contents.authors_touched(period.since)
                 | store.creator_stats.touched(period.since)
-                | store.creator_stats.miscounted(options, now=now)
+                | store.creator_stats.outdated(options, now=now)
             )
         store.creator_stats.refresh(options, creators, now=now)
         removed = store.creator_stats.prune(creators, now=now)

@@ -1,5 +1,6 @@
 """Which hashtags live, and on how many people's shoulders."""
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
-        known = store.hashtag_stats.counts()
+        known = store.hashtag_stats.fingerprints()
         rows = total(store.hashtag_stats.posts(options, now=now), options)
         outdated = rows if period.since is None else changed(rows, known, period.since)
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
@@ -44,13 +45,23 @@ def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Documen
     return {name: row(name, carriers, options) for name, carriers in tagged.items()}
 
 
-def changed(rows: dict[str, Document], known: dict[str, tuple[int, int]], since: datetime) -> dict[str, Document]:
-    """The hashtags with a post that changed since then, or with other posts than they are known for."""
+def changed(rows: dict[str, Document], known: dict[str, str | None], since: datetime) -> dict[str, Document]:
+    """The hashtags with a post that changed since then, or with other posts than their row is made of."""
     return {
         name: row
         for name, row in rows.items()
-        if row["updatedAt"] >= since or known.get(name) != (row["useCount"], row["contributorCount"])
+        if row["updatedAt"] >= since or known.get(name) != row["contentFingerprint"]
     }
+
+
+def fingerprint(posts: Iterable[ObjectId]) -> str:
+    """Changes when other posts stand there, however many; their order tells nothing.
+
+    >>> one, other = ObjectId("65f0a1b2c3d4e5f60718293a"), ObjectId("65f0a1b2c3d4e5f60718293b")
+    >>> fingerprint([one, other]) == fingerprint([other, one]) != fingerprint([one])
+    True
+    """
+    return hashlib.blake2b(b"".join(sorted(post.binary for post in posts)), digest_size=8).hexdigest()
 
 
 def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
@@ -76,6 +87,7 @@ def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
         "lastContentCreatedAt": max(post["createdAt"] for post in posts),
         "useCount": len(posts),
         "contributorCount": len(by_author),
+        "contentFingerprint": fingerprint(post["_id"] for post in posts),
         "aggregator": {
             "contributions": contributions,
             "hastagDiversityScore": len(by_author) / len(posts),

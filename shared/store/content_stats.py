@@ -17,9 +17,21 @@ from pymongo.database import Database
 from shared.config import ContentStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
-from shared.store.expressions import MOMENTS, age_score, count, object_id, text, weighted
+from shared.store.deadline import Threads
+from shared.store.expressions import (
+    LAST_DAY,
+    MOMENTS,
+    age_score,
+    count,
+    fingerprint,
+    object_id,
+    text,
+    weighted,
+)
 
 Document = dict[str, Any]
+
+COMPARED_A_RUN = 10_000  # posts; so the time that it takes does not grow with the network
 
 COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCount", "quote": "$quoteCount"}
 
@@ -57,21 +69,39 @@ class ContentStatistics:
         """Delete the rows of these posts and return how many there were."""
         return sum(self._stats.delete_many({"_id": {"$in": ids}}).deleted_count for ids in batches)
 
-    def reconcile(self, options: ContentStats, *, now: datetime) -> int:
-        """Make the rows exactly those of the published posts of the window, and return how many were deleted.
+    def reconcile(
+        self, options: ContentStats, *, before: datetime | None, now: datetime
+    ) -> tuple[int, datetime | None]:
+        """Make the rows exactly those of the published posts of the window; returns how many were deleted, and where
+        the next run goes on.
 
         Rows that grew too old go first. Where the two counts then differ, posts were deleted, hidden or added without
-        `updatedAt` telling: both sides are walked once in the order of `_id`.
+        `updatedAt` telling: both sides are walked once in the order of `_id`. Equal counts may be of different posts:
+        of these the ids of the next `COMPARED_A_RUN`, from the moment `before` downwards, are compared by their
+        fingerprint.
         """
-        start = now - options.window
-        removed = self._stats.delete_many({options.age_from: {"$lt": start}}).deleted_count
-        published = in_window(start, options.age_from)
-        if self._contents.count_documents(published) == self._stats.estimated_document_count():
-            return removed
-        surplus, lacking = _difference(_ids(self._stats, {}), _ids(self._contents, published))
+        start, clock = now - options.window, options.age_from
+        removed = self._stats.delete_many({clock: {"$lt": start}}).deleted_count
+        published = in_window(start, clock)
+        if self._contents.count_documents(published) != self._stats.estimated_document_count():
+            return removed + self._replace_differing(published, {}, options, now), None
+        end = LAST_DAY if before is None or before <= start else before
+        newest_first = self._contents.find(published | {clock: {"$gte": start, "$lt": end}}, {"_id": 0, clock: 1})
+        last = next(newest_first.sort(clock, -1).skip(COMPARED_A_RUN - 1).limit(1), None)
+        part = {clock: {"$gte": last[clock] if last else start, "$lt": end}}
+        with Threads(1) as aside:
+            rows = aside.submit(_fingerprint, self._stats, part)
+            same = _fingerprint(self._contents, published | part) == rows.result()
+        if not same:
+            removed += self._replace_differing(published | part, part, options, now)
+        return removed, last[clock] if last else None
+
+    def _replace_differing(self, posts: Document, rows: Document, options: ContentStats, now: datetime) -> int:
+        """Compute the posts that have no row, delete the rows that have no post; returns how many were deleted."""
+        surplus, lacking = _difference(_ids(self._stats, rows), _ids(self._contents, posts))
         for ids in in_batches(lacking):
-            self._merge({"_id": {"$in": ids}} | published, options, now)
-        return removed + self.remove(in_batches(surplus))
+            self._merge({"_id": {"$in": ids}} | posts, options, now)
+        return self.remove(in_batches(surplus))
 
     def _merge(self, query: Document, options: ContentStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
@@ -107,6 +137,12 @@ def _scored(options: ContentStats, now: datetime) -> Document:
             "scoredAt": now,
         }
     }
+
+
+def _fingerprint(collection: Collection[Document], query: Document) -> int:
+    """Of the documents of a query by their `_id`, whatever their order."""
+    summed: Document = {"$group": {"_id": None, "sum": {"$sum": fingerprint("$_id")}}}
+    return next((int(group["sum"]) for group in collection.aggregate([{"$match": query}, summed])), 0)
 
 
 def _ids(collection: Collection[Document], query: Document) -> Iterator[ObjectId]:

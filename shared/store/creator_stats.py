@@ -3,7 +3,7 @@
 For example: {_id: ObjectId, creatorId: ObjectId, ownerAccount: ObjectId, displayId: "ann", userCreatedAt: …,
 geolocation: {countryCode: "th", continentCode: "AS"}, followerCount: 9, followedCount: 4, contentCount: 2,
 creatorLikedCount: 5, creatorCommentedCount: 0, creatorRecastedCount: 1, creatorQuotedCount: 0,
-lastContentCreatedAt: …, lastContentUpdatedAt: …, points: 6.0,
+lastContentCreatedAt: …, lastContentUpdatedAt: …, points: 6.0, contentFingerprint: 1734293858130,
 aggregator: {ageScore: 0.5, engagementScore: 6.0, followedScore: 0.09}, score: 2.59,
 summary: [{type: "short", typeCount: 2, typeWeight: 1.0, aggregator: {…}, score: 0.59, …}], scoredAt: …}
 """
@@ -23,6 +23,7 @@ from shared.store.expressions import (
     Expression,
     age_score,
     count,
+    fingerprint,
     has_type,
     is_count,
     moment,
@@ -71,13 +72,16 @@ class CreatorStatistics:
         batches = in_batches(creators)
         return sum(self._stats.delete_many(stale | {"_id": {"$in": some}}).deleted_count for some in batches)
 
-    def miscounted(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
-        """Creators with more or fewer posts in the window than their row tells, because posts aged or vanished."""
+    def outdated(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
+        """Creators with other posts in the window than their row is made of, because posts aged, vanished or came back,
+        however many; published ones with posts and no row are among them."""
         window = {"$match": in_window(now - options.window, options.age_from)}
-        number = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": 1}}}
-        posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, number])}
-        rows = self._stats.find({}, {"contentCount": 1})
-        return {row["_id"] for row in rows if row.get("contentCount") != posts.get(row["_id"], 0)}
+        by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
+        posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
+        rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
+        lacking = ({"_id": {"$in": some}, "visibility": PUBLISHED} for some in in_batches(posts.keys() - rows.keys()))
+        published = {user["_id"] for query in lacking for user in self._users.find(query, {"_id": 1})}
+        return published | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
     def touched(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
@@ -111,11 +115,12 @@ def _totals(options: CreatorStats) -> list[Document]:
         {
             "$project": {kind: count(f"$engagements.{kind}.count") for kind in kinds}
             | MOMENTS
-            | {"author": object_id("$author.id"), "type": text("$type")}
+            | {"author": object_id("$author.id"), "type": text("$type"), "fingerprint": fingerprint("$_id")}
         },
         {"$match": {"author": {"$ne": None}}},
         {
             "$group": {"_id": {"author": "$author", "type": "$type"}, "typeCount": {"$sum": 1}}
+            | {"fingerprint": {"$sum": "$fingerprint"}}
             | {kind: {"$sum": f"${kind}"} for kind in kinds}
             | last
         },
@@ -123,6 +128,7 @@ def _totals(options: CreatorStats) -> list[Document]:
         {"$sort": {"_id": 1}},
         {
             "$group": {"_id": "$_id.author", "contentCount": {"$sum": "$typeCount"}, "points": {"$sum": "$points"}}
+            | {"contentFingerprint": {"$sum": "$fingerprint"}}
             | {total: {"$sum": f"${kind}"} for kind, total in TOTALS.items()}
             | {name: {"$max": f"${name}"} for name in _LAST.values()}
             | {

@@ -71,17 +71,21 @@ class Exposures:
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
-        each in the order of time. Columns: credential (n,) keys; at and until (n,) when it came on the screen and left
-        it [ms since 1970], 0 where that is not known."""
+        each in the order of time. Columns: credential (n,) keys; content (n,) ids; at and until (n,) when it came on
+        the screen and left it [ms since 1970], 0 where that is not known.
+
+        What is recorded more than once stands side by side, the record with the latest end first.
+        """
         credential, off_screen = self._names.credential, self._names.off_screen
         who = {"$type": ["objectId", "string"]} if credentials is None else {"$in": list(credentials)}
-        order = {credential: 1, "seenAt": 1, off_screen: 1}
+        order = {credential: 1, "seenAt": 1, "content": 1, off_screen: -1}
         stages: list[Document] = [
             {"$match": {credential: who, "seenAt": {"$gte": start, "$lte": end}}},
             {"$sort": order},
         ]
         fields: dict[str, tuple[Kind, Any]] = {
             "credential": ("key", f"${credential}"),
+            "content": ("id", "$content"),
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${off_screen}"),
         }

@@ -61,6 +61,12 @@ def moment(path: str, otherwise: str) -> Expression:
     return {"$cond": [is_moment(path), path, {"$cond": [is_moment(otherwise), otherwise, None]}]}
 
 
+def fingerprint(path: str) -> Expression:
+    """For an accumulator: summed over any number of documents, a fingerprint of which values stand at `path`, whatever
+    their order. Two sets of equal size share one with a chance of 2⁻⁴⁰; the sum of eight million fits a long."""
+    return {"$mod": [{"$toHashedIndexKey": path}, 2**40]}
+
+
 def age_score(moment: str, now: datetime, half_life_hours: float) -> Expression:
     """0..1, halved every `half_life_hours` since the date at `moment`; 1 for a date yet to come, 0 for no date."""
     half_lives = {"$divide": [{"$subtract": [now, moment]}, HOUR_MS * half_life_hours]}

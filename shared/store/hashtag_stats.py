@@ -1,8 +1,9 @@
 """Use of every hashtag by the published posts of the window.
 
 For example: {_id: "goal", name: "goal", __v: 0, createdAt: …, updatedAt: …, lastContentCreatedAt: …, useCount: 7,
-contributorCount: 5, aggregator: {contributions: [{_id: ObjectId, contributionCount: 2, contents: [ObjectId, …]}, …],
-hastagDiversityScore: 0.71, engagementScore: 12.0, ageScore: 0.5}, score: 4.6, scoredAt: …}
+contributorCount: 5, contentFingerprint: "5b0c…", aggregator: {contributions: [{_id: ObjectId, contributionCount: 2,
+contents: [ObjectId, …]}, …], hastagDiversityScore: 0.71, engagementScore: 12.0, ageScore: 0.5}, score: 4.6,
+scoredAt: …}
 
 `hastagDiversityScore` is spelt as other programs read it.
 """
@@ -50,10 +51,9 @@ class HashtagStatistics:
         """Delete the rows of these hashtags and return how many there were."""
         return sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
 
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """How many uses and contributors the row of each hashtag tells of."""
-        rows = self._stats.find({}, {"useCount": 1, "contributorCount": 1})
-        return {row["_id"]: (row.get("useCount", 0), row.get("contributorCount", 0)) for row in rows}
+    def fingerprints(self) -> dict[str, str | None]:
+        """Which posts the row of each hashtag is made of, as `contentFingerprint` tells; None where it does not."""
+        return {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
 
 
 def _with_hash_signs(options: HashtagStats) -> list[Document]:

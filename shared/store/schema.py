@@ -113,7 +113,7 @@ def feed_items(names: Exposures) -> Collection:
         indexes=(
             _by("seenAt"),
             _by("viewer", "-seenAt"),
-            _by(names.credential, "seenAt", names.off_screen),
+            _by(names.credential, "seenAt", "content", f"-{names.off_screen}"),
             _by("updatedAt", names.credential),
         ),
     )

@@ -30,11 +30,13 @@ class Period:
     since    changes from this moment on; None means everything
     full_at  when everything was last computed, this run included
     late     a run of a later moment is already done, so that there is nothing to do
+    cursor   how far the last run had come of what is compared part by part; None at its beginning
     """
 
     since: datetime | None
     full_at: datetime
     late: bool
+    cursor: Any = None
 
 
 class Watermarks:
@@ -49,11 +51,11 @@ class Watermarks:
         until: datetime = mark["until"]
         full = now - mark["fullAt"] >= options.full_every or mark["options"] != _key(options)
         since = None if full else until - options.overlap
-        return Period(since, now if full else mark["fullAt"], late=until > now)
+        return Period(since, now if full else mark["fullAt"], late=until > now, cursor=mark.get("cursor"))
 
-    def advance(self, job: str, options: Incremental, period: Period, *, now: datetime) -> None:
-        """Remember that everything up to `now` is done."""
-        done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
+    def advance(self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: Any = None) -> None:
+        """Remember that everything up to `now` is done, and where the next run goes on comparing."""
+        done = {"until": now, "fullAt": period.full_at, "options": _key(options), "cursor": cursor}
         self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
 
     def cursor(self, job: str) -> Any:

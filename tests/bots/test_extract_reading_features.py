@@ -174,7 +174,10 @@ def test_a_strange_credential_never_stops_the_others(store, strange):
     rng = np.random.default_rng(1)
     gaps, seconds = STRANGE[strange]
     starts = NOON - HOUR + np.cumsum(gaps) * timedelta(seconds=1)
-    made = [reading("odd", at=at, seconds=s, _id=ObjectId()) for at, s in zip(starts.tolist(), seconds, strict=True)]
+    made = [
+        reading("odd", at=at, seconds=s, _id=ObjectId(), content=an_id(f"post {n}"))
+        for n, (at, s) in enumerate(zip(starts.tolist(), seconds, strict=True))
+    ]
     store.app.feeditems.insert_many(made)
     read(store, "ann", *like_a_person(rng))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from functions.bots.windows import windows
-from shared.store.columns import as_stored
+from shared.store.columns import as_stored, id_array
 from tests.factories import an_id
 
 
@@ -13,10 +13,11 @@ def keys(*names):
 
 
 def batch(*rows):
-    """Of (who, at, until) in seconds."""
-    who, at, until = zip(*rows, strict=True)
+    """Of (who, at, until) in seconds, each of a post of its own, or (who, at, until, what)."""
+    who, at, until, what = zip(*[(*row, f"post {n}")[:4] for n, row in enumerate(rows)], strict=True)
     return {
         "credential": keys(*who),
+        "content": id_array(map(an_id, what)),
         "at": np.array(at) * 1_000,
         "until": np.array([0 if one is None else one * 1_000 for one in until]),
     }
@@ -82,3 +83,14 @@ def test_it_makes_no_difference_how_the_exposures_are_cut_into_batches(seed):
 
 def test_of_nothing_there_is_nothing():
     assert list(windows([], limit=4, least=1)) == []
+
+
+def test_what_is_recorded_more_than_once_counts_once_wherever_the_batches_are_cut():
+    once = [("a", 10, 11, "p"), ("a", 20, 22, "q"), ("a", 20, 23, "r"), ("a", 30, 35, "p"), ("b", 30, 35, "p")]
+    # Of the records of one exposure that with the latest end comes first.
+    more = [copy for row in once for copy in (row, row, (*row[:2], None, row[3]))]
+    expected = rows(windows([batch(*once)], limit=10, least=1))
+
+    assert expected[str(an_id("a"))] == ([20, 20, 30], [2, 3, 5], [10, 0, 10], 10_000)
+    for place in range(1, len(more)):
+        assert rows(windows(cut(batch(*more), place), limit=10, least=1)) == expected

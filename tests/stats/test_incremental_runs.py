@@ -77,6 +77,19 @@ class Chance:
         known = list(self.databases.app.contents.find({}, {"_id": 1}).sort("_id", 1))
         self.databases.app.contents.delete_one(self.draw.choice(known))
 
+    def swap(self) -> None:
+        """One post gone, another there, and no date that tells of it: as many as before."""
+        self.vanish()
+        self.new_post(timedelta(hours=self.draw.choice([7, 100, 330, 700])))
+
+    def show_silently(self) -> None:
+        """The other way to swap: one hidden, one shown again."""
+        for before, after in (("publish", "hidden"), ("hidden", "publish")):
+            known = list(self.databases.app.contents.find({"visibility": before}, {"_id": 1}).sort("_id", 1))
+            if known:
+                one = {"_id": self.draw.choice(known)["_id"]}
+                self.databases.app.contents.update_one(one, {"$set": {"visibility": after}})
+
     def act(self) -> None:
         self.made += 1
         on = self.draw.choice(["content", "content", "content", "comment"])
@@ -116,6 +129,8 @@ class Chance:
         seldom = [
             self.hide_or_show,
             self.vanish,
+            self.swap,
+            self.show_silently,
             self.take_back,
             self.reclassify,
             self.change_user,

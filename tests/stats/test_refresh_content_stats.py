@@ -5,6 +5,7 @@ from bson import ObjectId
 
 from functions.stats import refresh_content_stats
 from shared.config import ContentStats, Weights
+from shared.store import content_stats
 from tests.factories import an_id, post
 
 OPTIONS = ContentStats()
@@ -264,3 +265,23 @@ def test_an_author_id_in_hex_digits_is_the_author(store, databases, noon):
     assert row_of(databases, "one")["authorId"] == an_id("ann")
     assert isinstance(row_of(databases, "one")["authorId"], ObjectId)
     assert report.malformed == [an_id("one")]
+
+
+@pytest.mark.parametrize("gone", range(7))
+def test_one_post_gone_and_another_there_is_noticed_though_the_number_is_the_same(
+    store, databases, noon, monkeypatch, gone
+):
+    """Part by part where there are many, also where several were made at the same moment."""
+    monkeypatch.setattr(content_stats, "COMPARED_A_RUN", 3)
+    ages = (1, 5, 5, 5, 5, 30, 80)
+    databases.app.contents.insert_many([post(f"p{n}", now=noon, age_hours=age) for n, age in enumerate(ages)])
+    refresh(store, noon)
+    databases.app.contents.delete_one({"_id": an_id(f"p{gone}")})
+    databases.app.contents.insert_one(post("there", now=noon, age_hours=200))
+
+    for run in range(1, 5):
+        refresh(store, noon + run * 5 * MINUTES)
+
+    posts = {one["_id"] for one in databases.app.contents.find()}
+    assert {row["_id"] for row in databases.analytics.contentStats.find()} == posts
+    assert databases.analytics.watermarks.find_one({"_id": refresh_content_stats.NAME})["fullAt"] == noon

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import ANY
 
 import pytest
 
@@ -53,6 +54,7 @@ def test_a_row_is_what_other_programs_read(store, databases, ann, noon):
         "creatorQuotedCount": 6,
         "lastContentCreatedAt": noon - 24 * HOUR,
         "lastContentUpdatedAt": noon - 24 * HOUR,
+        "contentFingerprint": ANY,
         "points": 12.0,
         "aggregator": {"ageScore": 0.5, "engagementScore": 12.0, "followedScore": pytest.approx(followed)},
         "score": pytest.approx(0.5 * 12 / 3 + followed + 1),

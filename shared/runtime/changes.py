@@ -15,7 +15,7 @@ of the settings, is raised: it is no fault of the changes.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, cast, get_args
@@ -86,7 +86,7 @@ def on_change(collection: str) -> Callable[[Body], Handler]:
                 if not is_queue(event):
                     _park(name, failures, now)
                 told = {"parked" if not is_queue(event) else "returned": len(failures)} if failures else {}
-                return Report(report.read, report.written, report.removed, report.malformed, {**report.details, **told})
+                return replace(report, details={**report.details, **told})
 
             answer = invoke(name, event, context, work)
             if answer is None or not is_queue(event):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.clock import epoch_ms
 from shared.store.expressions import FIRST_DAY, LAST_DAY, has_type
 
+Flags = NDArray[np.bool_]
 Kind = Literal["id", "key", "moment", "number", "code"]
 
 NO_ID = ObjectId(b"\0" * 12)
@@ -26,6 +27,7 @@ _MALFORMED_ID, _MALFORMED_MOMENT, _MALFORMED_KEY = ObjectId(b"\xff" * 12), Datet
 _MALFORMED_NUMBER, _MISSING_NUMBER = float("inf"), float(np.finfo(np.float64).min)
 _LAST_MS = epoch_ms(LAST_DAY)
 _HEX_DIGITS = 24
+_NEUTRAL: dict[Kind, Any] = {"id": np.void(NO_ID.binary), "key": b"", "moment": 0, "number": np.nan, "code": -1}
 
 
 def fixed(kind: Kind, expression: Any) -> dict[str, Any]:
@@ -65,40 +67,38 @@ def _padded(expression: Any) -> dict[str, Any]:
     return {"$substrBytes": [said, 0, KEY_BYTES + 1]}  # ends in the filling, so that no character is cut
 
 
-def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> NDArray[np.bool_]:
+def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> Flags:
     """(n,) where a value is not what it should be, or missing where it must not be; it becomes the neutral one."""
-    if kind == "id":
-        words = column.view("<u4").reshape(-1, 3)
-        wrong = _all_are(words, 2**32 - 1)
-        words[wrong] = 0
-        return wrong if optional else _all_are(words, 0)
-    if kind == "moment":
-        wrong = (column < 0) | (column >= _LAST_MS)
-        column[wrong] = 0
-        return wrong if optional else column == 0
-    if kind == "key":
-        first = column.view(np.uint8).reshape(len(column), -1)[:, 0]
-        wrong = first == ord(_MALFORMED_KEY)
-        column[wrong] = b""
-        return wrong if optional else first == 0
-    if kind == "code":
-        wrong = column == MALFORMED_CODE
-        column[wrong] = -1
-        return wrong
-    wrong = ~np.isfinite(column)
-    missing = column == _MISSING_NUMBER
-    column[wrong | missing] = np.nan
+    wrong, missing = _flags(kind, column)
+    column[wrong] = _NEUTRAL[kind]
+    if kind == "number":
+        column[missing] = _NEUTRAL[kind]
     return wrong if optional else wrong | missing
 
 
-def _all_are(words: NDArray[np.uint32], value: int) -> NDArray[np.bool_]:
+def _flags(kind: Kind, column: NDArray[Any]) -> tuple[Flags, Flags]:
+    """(n,) where a value is malformed, and where it is missing; a code never is."""
+    if kind == "id":
+        words = column.view("<u4").reshape(-1, 3)
+        return _all_are(words, 2**32 - 1), _all_are(words, 0)
+    if kind == "moment":
+        return (column < 0) | (column >= _LAST_MS), np.equal(column, 0)
+    if kind == "key":
+        first = column.view(np.uint8).reshape(len(column), -1)[:, 0]
+        return np.equal(first, ord(_MALFORMED_KEY)), np.equal(first, 0)
+    if kind == "code":
+        return np.equal(column, MALFORMED_CODE), np.zeros(len(column), bool)
+    return ~np.isfinite(column), np.equal(column, _MISSING_NUMBER)
+
+
+def _all_are(words: NDArray[np.uint32], value: int) -> Flags:
     """(n,) whether all three words of an id are this one."""
-    found: NDArray[np.bool_] = words[:, 0] == value
+    found: Flags = words[:, 0] == value
     return found & (words[:, 1] == value) & (words[:, 2] == value) if found.any() else found
 
 
 def is_wrong(kind: Kind, expression: Any, optional: bool) -> dict[str, Any]:
-    """As `_neutralise`, inside the server."""
+    """As `neutralise`, inside the server."""
     value = fixed(kind, expression)
     if kind == "id":
         return {"$in": [value, [_MALFORMED_ID] if optional else [_MALFORMED_ID, NO_ID]]}

@@ -5,8 +5,9 @@ Beyond the repositories nothing is of a wrong type, no number is infinite or nan
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bson import DBRef, Decimal128, ObjectId
@@ -14,9 +15,9 @@ from pymongo.collection import Collection
 
 from shared.store.expressions import FIRST_DAY, LAST_DAY, MOST_COUNTED
 from shared.store.identity import object_id
-from shared.store.malformed import name_malformed
+from shared.store.malformed import MOST_IDS, name_malformed
 
-Document = Mapping[str, Any]
+Document = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -25,7 +26,7 @@ class Malformed(Exception):
 
 
 def sound(
-    collection: Collection[dict[str, Any]], documents: Iterable[Document], decode: Callable[[Document], T]
+    collection: Collection[Document], documents: Iterable[Document], decode: Callable[[Document], T]
 ) -> Iterator[T]:
     """What `decode` makes of each document; where it raises Malformed, the document is named and left out."""
     for document in documents:
@@ -35,6 +36,33 @@ def sound(
             name_malformed(collection.name, document.get("_id"))
         else:
             yield decoded
+
+
+def name_undated(collection: Collection[Document], field: str, query: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Name the documents that no query for a time finds, since an indexed field holds something else than a date of the
+    calendar. Those that lack the field are not among them."""
+    others = [{field: {"$lt": FIRST_DAY}}, {field: {"$gte": LAST_DAY}}]
+    name_other_types(collection, field, ("date",), query, others)
+
+
+def name_other_types(
+    collection: Collection[Document],
+    field: str,
+    types: Sequence[str],
+    query: Mapping[str, Any] = MappingProxyType({}),
+    others: Sequence[Document] = (),
+) -> None:
+    """Name the documents of a query whose field is there and of none of these BSON types, or that `others` find: no
+    more than a look at the edges of an index of that field. An array is taken for its elements."""
+    strange = {field: {"$type": [one for one in _TYPES if one not in types]}}
+    found = collection.find({**query, "$or": [strange, *others]}, {"_id": 1}).limit(MOST_IDS)
+    name_malformed(collection.name, *(row["_id"] for row in found))
+
+
+_TYPES = (
+    *("double", "string", "object", "binData", "objectId", "bool", "date", "regex"),
+    *("javascript", "int", "timestamp", "long", "decimal", "minKey", "maxKey"),
+)
 
 
 def needed(value: T | None) -> T:
@@ -47,6 +75,11 @@ def needed(value: T | None) -> T:
 def optional(value: Any, decode: Callable[[Any], T | None]) -> T | None:
     """None for what is missing or null, else the decoded value; Malformed for what is there and wrong."""
     return None if value is None else needed(decode(value))
+
+
+def own_id(document: Document) -> ObjectId:
+    """The `_id` of a document of the application, all of which are ObjectIds; Malformed for anything else."""
+    return needed(document["_id"] if isinstance(document["_id"], ObjectId) else None)
 
 
 def as_moment(value: Any) -> datetime | None:
@@ -88,7 +121,15 @@ def as_text(value: Any) -> str | None:
 
 def as_credential(value: Any) -> ObjectId | str | None:
     """By which somebody reads: an id in either form, or another text."""
-    return object_id(value) or as_text(value)
+    return as_text(value) if (found := object_id(value)) is None else found
+
+
+def credential_of(value: Any) -> ObjectId | str:
+    """The same; Malformed where there is none."""
+    credential = as_credential(value)
+    if credential is None:
+        raise Malformed
+    return credential
 
 
 def as_target(value: Any) -> ObjectId | None:

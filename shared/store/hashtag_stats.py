@@ -17,6 +17,7 @@ from pymongo.database import Database
 from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
+from shared.store.decoding import as_count, as_text, needed, sound
 from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
 
 Document = dict[str, Any]
@@ -52,7 +53,12 @@ class HashtagStatistics:
     def counts(self) -> dict[str, tuple[int, int]]:
         """How many uses and contributors the row of each hashtag tells of."""
         rows = self._stats.find({}, {"useCount": 1, "contributorCount": 1})
-        return {row["_id"]: (row.get("useCount", 0), row.get("contributorCount", 0)) for row in rows}
+        return dict(sound(self._stats, rows, _counted))
+
+
+def _counted(row: Document) -> tuple[str, tuple[int, int]]:
+    uses, contributors = (as_count(row.get(name)) or 0 for name in ("useCount", "contributorCount"))
+    return needed(as_text(row["_id"])), (uses, contributors)  # counts that are none differ, and are counted anew
 
 
 def _tagged(options: HashtagStats) -> list[Document]:

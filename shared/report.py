@@ -15,6 +15,7 @@ class Report:
     written    inserted or replaced
     removed    deleted because they no longer belong
     malformed  ids of those left out, or taken with a neutral value, because a field is not what it should be
+    more_malformed  how many others are malformed, of which the ids are not kept
     details    what else this job has to tell
     """
 
@@ -23,6 +24,7 @@ class Report:
     removed: int = 0
     malformed: Sequence[object] = ()
     details: Mapping[str, Detail] = field(default_factory=lambda: MappingProxyType({}))
+    more_malformed: int = 0
 
     @classmethod
     def late(cls) -> "Report":
@@ -46,6 +48,7 @@ class Report:
             sum(one.removed for one in reports),
             [key for one in reports for key in one.malformed],
             details,
+            sum(one.more_malformed for one in reports),
         )
 
     def as_dict(self) -> dict[str, Detail]:
@@ -54,6 +57,6 @@ class Report:
         >>> Report(read=2, written=2).as_dict()
         {'read': 2, 'written': 2}
         """
-        others = {"removed": self.removed, "malformed": len(self.malformed)}
+        others = {"removed": self.removed, "malformed": len(self.malformed) + self.more_malformed}
         counts: dict[str, Detail] = {"read": self.read, "written": self.written}
         return counts | {name: number for name, number in others.items() if number} | dict(self.details)

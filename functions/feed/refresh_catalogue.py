@@ -1,11 +1,9 @@
 """The catalogue of posts that members' feeds are ranked from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
 
 import numpy as np
-from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed.alike import Alike
@@ -20,11 +18,10 @@ from shared.network.quality import quality
 from shared.network.ranker import Rankers
 from shared.report import Report
 from shared.store import Store
-from shared.store.columns import id_array, id_keys, positions
-from shared.text.vectors import DIMENSIONS, unpacked
+from shared.store.columns import id_keys, positions
+from shared.text.vectors import DIMENSIONS
 
 SMALL = 64  # numbers that a meaning is kept in here
-_AT_ONCE = 5_000
 
 
 def run(
@@ -40,7 +37,7 @@ def run(
         margins = Margins(history, Counters(history), np.arange(len(posts)), rankers, options)
         base = COUNTRIES.index(options.base_country)
         directions = Alike(history, members.recent_posts, DAY_HOURS).posts_now()
-        meanings = in_small(store.content_info.vectors(), id_keys(posts.ids))
+        meanings = in_small(store.posts.meanings(), id_keys(posts.ids))
         catalogue = Catalogue.of(
             margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
         )
@@ -48,15 +45,17 @@ def run(
     return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(rankers.refused)})
 
 
-def in_small(vectors: Iterator[tuple[ObjectId, bytes]], posts: NDArray[np.uint64]) -> NDArray[np.int8]:
+def in_small(
+    meanings: Iterable[tuple[NDArray[np.void], NDArray[np.float32]]], posts: NDArray[np.uint64]
+) -> NDArray[np.int8]:
     """(n_posts, SMALL) the meaning of each post, as its sums along random lines; 0 where it is not known.
 
     Two that are close stay close, to about an eighth (Johnson and Lindenstrauss 1984), at a sixteenth of the size.
     """
     lines = np.random.default_rng(0).standard_normal((DIMENSIONS, SMALL)).astype(np.float32)
     small = np.zeros((len(posts), SMALL), np.int8)
-    while some := list(islice(vectors, _AT_ONCE)):
-        at = positions(id_keys(id_array(content for content, _ in some)), posts)
-        sums = unpacked(vector for _, vector in some) @ lines
+    for contents, vectors in meanings:
+        at = positions(id_keys(contents), posts)
+        sums = vectors @ lines
         small[at[at >= 0]] = np.clip(np.round(sums * 32), -127, 127)[at >= 0]
     return small

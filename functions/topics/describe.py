@@ -82,7 +82,7 @@ class Describer:
             "language": guess.code,
             "languageConfidence": round(guess.confidence, 4),
             "topicState": state,
-            "topics": [self.topic_ids[match.path] for match in matches],
+            "topics": [self.topic_ids[match.path] for match in matches if match.path in self.topic_ids],
             "topicScores": [{"path": match.path, "confidence": round(match.confidence, 4)} for match in matches],
         }
 

@@ -9,6 +9,7 @@ from functions.topics.settle import is_settled, settle, states_now
 from shared.config import Topics
 from shared.report import Report
 from shared.store import Store
+from shared.store.identity import object_id
 
 NAME = "reclassify_contents"
 PAGE = 1_000  # posts looked at between two notes of how far the walk has come
@@ -23,7 +24,7 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
     """
     read = described = removed = 0
     with store.leases.hold(NAME):
-        before: ObjectId | None = store.watermarks.cursor(NAME)
+        before = object_id(store.watermarks.cursor(NAME))
         while read < options.reclassify_most:
             posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
             known = store.content_info.known(posts)

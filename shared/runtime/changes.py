@@ -16,7 +16,7 @@ counted and passed over.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, cast
@@ -90,7 +90,7 @@ def on_change(collection: str) -> Callable[[Body], Handler]:
                 told = {"parked" if not is_queue(event) else "returned": len(failures)} if failures else {}
                 ignored = sum(one.change is None for one in arrived)
                 told |= {"ignored": ignored} if ignored else {}
-                return Report(report.read, report.written, report.removed, report.malformed, {**report.details, **told})
+                return replace(report, details={**report.details, **told})
 
             answer = invoke(name, event, context, work)
             if answer is None or not is_queue(event):

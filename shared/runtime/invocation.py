@@ -3,8 +3,9 @@
 import gc
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -12,6 +13,9 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from shared.errors import AppError, Conflict, Unforeseen
 from shared.report import Detail, Report
 from shared.runtime.secrets import doubt, settle
+
+if TYPE_CHECKING:
+    from shared.store.malformed import MalformedDocuments
 
 Handler = Callable[[Any, Any], Any]
 
@@ -39,9 +43,10 @@ def invoke(
         if not answers:
             prepare()
         from shared.store.deadline import before_the_end  # a warm-up does not load the database
+        from shared.store.malformed import collecting
 
-        with before_the_end(context):
-            report = work()
+        with before_the_end(context), collecting() as malformed:
+            report = _with_malformed(work(), malformed)
     except Conflict as conflict:
         report = Report(details={"skipped": str(conflict)})
     except Exception as error:
@@ -66,11 +71,18 @@ def _freeze() -> None:
     gc.freeze()
 
 
+def _with_malformed(report: Report, read: "MalformedDocuments") -> Report:
+    """The report with what its readers met beside what it says itself, each document once."""
+    named = {repr(one) for one in read.ids}
+    others = [one for one in report.malformed if repr(one) not in named]
+    return replace(report, malformed=[*others, *read.ids], more_malformed=report.more_malformed + read.more)
+
+
 def _tell(name: str, report: Report) -> None:
-    if report.malformed:
-        first = [str(one) for one in report.malformed[:IDS_LOGGED]]
-        _logger.warning("malformed documents", count=len(report.malformed), first=first)
     counts = report.as_dict()
+    if malformed := counts.get("malformed"):
+        first = [str(one) for one in report.malformed[:IDS_LOGGED]]
+        _logger.warning("malformed documents", count=malformed, first=first)
     _logger.info("done", report=counts)
     metrics = EphemeralMetrics(namespace="Feedkeeper", service="feedkeeper")  # one process may run several functions
     metrics.add_dimension(name="function", value=name)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
@@ -75,7 +75,7 @@ def on_queue(body: Callable[[Message], Report]) -> Handler:
                     failed.append(str(record.get("messageId")))
             report = Report.together(reports)
             told = {"returned": len(failed)} if failed else {}
-            return Report(report.read, report.written, report.removed, report.malformed, {**report.details, **told})
+            return replace(report, details={**report.details, **told})
 
         answer = invoke(name, event, context, work)
         return answer and {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}

@@ -1,64 +1,96 @@
 """Reading many documents as arrays, without making a Python object of each.
 
 The server is asked for documents whose fields have fixed types, so that all have the same length and a batch of them is
-one array. A value of another type comes as its kind's neutral one: an id of zeros, 1970, nan, -1. A code is a whole
-number that an expression computes.
+one array. What is missing, or of another type, comes as its kind's neutral value: an id of zeros, 1970, nan, -1. A code
+is a whole number that an expression computes.
+
+On the way the two are told apart: documents with a value that is not what it should be are named (`malformed`), by one
+more aggregation where there are any.
 """
 
+from collections.abc import Collection as Container
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from bson import ObjectId
-from bson.datetime_ms import DatetimeMS
 from numpy.typing import NDArray
 from pymongo.collection import Collection
 
-from shared.store.expressions import has_type
+from shared.store.column_kinds import BEFORE, BEHIND, DTYPE, MALFORMED_CODE, NO_ID, Kind, fixed, is_wrong, neutralise
+from shared.store.malformed import MOST_IDS, name_malformed
 
-Kind = Literal["id", "key", "moment", "number", "code"]
+__all__ = [
+    "MALFORMED_CODE",
+    "NO_ID",
+    "Columns",
+    "Fields",
+    "Kind",
+    "as_stored",
+    "distinct",
+    "id_array",
+    "id_keys",
+    "joined",
+    "known",
+    "object_ids",
+    "positions",
+    "read_batches",
+    "read_columns",
+]
+
 Columns = dict[str, NDArray[Any]]
+Fields = Mapping[str, tuple[Kind, Any]]
+Stages = list[dict[str, Any]]
 
-NO_ID = ObjectId(b"\0" * 12)
 DOCUMENTS_A_BATCH = 100_000
-KEY_BYTES = 40  # of a key that is a text, at most; a UUID has 36
-
-_DTYPE: dict[Kind, str] = {"id": "V12", "key": f"S{KEY_BYTES + 1}", "moment": "<i8", "number": "<f8", "code": "<i4"}
-_BEFORE: dict[Kind, int] = {"key": 4}  # bytes that say how long a text is
-_BEHIND: dict[Kind, int] = {"key": 1}  # and the zero behind it
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def read_columns(
-    collection: Collection[dict[str, Any]], pipeline: list[dict[str, Any]], fields: Mapping[str, tuple[Kind, Any]]
+    collection: Collection[dict[str, Any]],
+    pipeline: Stages,
+    fields: Fields,
+    optional: Container[str] = (),
+    documents: tuple[Stages, Fields] | None = None,
 ) -> Columns:
     """Arrays out of an aggregation: for each name its kind and the expression that gives the value.
 
     id      (n,) twelve bytes each, also of an id stored as 24 hex digits; compare them with `id_keys`, turn them back
             with `object_ids`
-    key     (n,) of an ObjectId or a text, whichever it is, empty for anything else; turn them back with `as_stored`
+    key     (n,) of an id or a text, whichever it is, empty for anything else; turn them back with `as_stored`
     moment  (n,) int64    [ms since 1970]
     number  (n,) float64
-    code    (n,) int32
+    code    (n,) int32; an expression says MALFORMED_CODE where it cannot tell
+
+    optional   fields that a sound document may lack
+    documents  where the pipeline gives no documents of the collection: one that does, and what to look at in them
     """
-    parts = list(read_batches(collection, pipeline, fields))
+    parts = list(read_batches(collection, pipeline, fields, optional, documents))
     return joined(parts) if parts else {name: np.empty(0, _layout(fields)[name]) for name in fields}
 
 
 def read_batches(
     collection: Collection[dict[str, Any]],
-    pipeline: list[dict[str, Any]],
-    fields: Mapping[str, tuple[Kind, Any]],
+    pipeline: Stages,
+    fields: Fields,
+    optional: Container[str] = (),
+    documents: tuple[Stages, Fields] | None = None,
 ) -> Iterator[Columns]:
     """The same part by part, so that no more than one of them is in memory."""
-    layout = _layout(fields)
-    shown = {name: _fixed(kind, expression) for name, (kind, expression) in fields.items()}
+    layout, malformed = _layout(fields), 0
+    shown = {name: fixed(kind, expression) for name, (kind, expression) in fields.items()}
     stages = [*pipeline, {"$project": {"_id": 0} | shown}]
     batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True)
     for batch in batches:
         if batch:
             raw = memoryview(batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say
-            yield {name: np.frombuffer(raw, layout)[name].copy() for name in fields}
+            columns = {name: np.frombuffer(raw, layout)[name].copy() for name in fields}
+            wrong = [neutralise(kind, columns[name], name in optional) for name, (kind, _) in fields.items()]
+            if any(one.any() for one in wrong):
+                malformed += int(np.logical_or.reduce(wrong).sum())
+            yield columns
+    if malformed:
+        _name_malformed(collection, *(documents or (pipeline, fields)), optional, malformed)
 
 
 def id_keys(ids: NDArray[np.void]) -> NDArray[np.uint64]:
@@ -122,38 +154,19 @@ def _layout(fields: Mapping[str, tuple[Kind, Any]]) -> np.dtype[np.void]:
     """BSON of one document: its length, then type byte, name and value of each field, then a zero byte."""
     names, formats, offsets, at = [], [], [], 4
     for name, (kind, _) in fields.items():
-        at += 1 + len(name.encode()) + 1 + _BEFORE.get(kind, 0)
+        at += 1 + len(name.encode()) + 1 + BEFORE.get(kind, 0)
         names.append(name)
-        formats.append(_DTYPE[kind])
+        formats.append(DTYPE[kind])
         offsets.append(at)
-        at += np.dtype(_DTYPE[kind]).itemsize + _BEHIND.get(kind, 0)
+        at += np.dtype(DTYPE[kind]).itemsize + BEHIND.get(kind, 0)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": at + 1})
 
 
-def _fixed(kind: Kind, expression: Any) -> dict[str, Any]:
-    """The expression's value, or the neutral one of its kind, always of the same BSON type."""
-    if kind == "moment":
-        return {"$cond": [has_type(expression, "date"), expression, DatetimeMS(0)]}
-    if kind == "id":
-        converted = {"$convert": {"input": expression, "to": "objectId", "onError": NO_ID, "onNull": NO_ID}}
-        return {"$cond": [has_type(expression, "objectId"), expression, converted]}
-    if kind == "key":
-        return _padded(expression)
-    to, neutral = {"number": ("double", float("nan")), "code": ("int", -1)}[kind]
-    converted = {"$convert": {"input": expression, "to": to, "onError": neutral, "onNull": neutral}}
-    return {"$cond": [{"$isNumber": expression}, converted, neutral]} if kind == "number" else converted
-
-
-def _padded(expression: Any) -> dict[str, Any]:
-    """A letter for its type, the key, and zeros up to one length; nothing but zeros for what is no key."""
-    filling = "\0" * (KEY_BYTES + 1)
-    said = {"$switch": {"branches": [
-        {"case": has_type(expression, "objectId"), "then": {"$concat": ["o", {"$toString": expression}, filling]}},
-        {"case": _is_short(expression), "then": {"$concat": ["s", expression, filling]}},
-    ], "default": filling}}  # fmt: skip
-    return {"$substrBytes": [said, 0, KEY_BYTES + 1]}  # ends in the filling, so that no character is cut
-
-
-def _is_short(expression: Any) -> dict[str, Any]:
-    length = {"$strLenBytes": {"$cond": [has_type(expression, "string"), expression, ""]}}
-    return {"$and": [{"$gt": [length, 0]}, {"$lte": [length, KEY_BYTES]}]}
+def _name_malformed(
+    collection: Collection[dict[str, Any]], pipeline: Stages, fields: Fields, optional: Container[str], count: int
+) -> None:
+    """Name the documents with a value that is not what it should be, of which `count` rows were met."""
+    wrong = [is_wrong(kind, expression, name in optional) for name, (kind, expression) in fields.items()]
+    stages = [*pipeline, {"$match": {"$expr": {"$or": wrong}}}, {"$limit": MOST_IDS}, {"$project": {"_id": 1}}]
+    found = [row["_id"] for row in collection.aggregate(stages, allowDiskUse=True)]
+    name_malformed(collection.name, *found, more=max(count - len(found), 0) if len(found) == MOST_IDS else 0)

@@ -8,7 +8,7 @@ A post that is gone, withdrawn or without text leaves {contentId, clusterTime, c
 so that an older change which comes late finds out; it ages out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,10 @@ from pymongo.database import Database
 from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.contents import in_batches
+from shared.store.decoding import as_moment, as_text
+from shared.store.expressions import has_type
+from shared.store.identity import either_form
+from shared.store.malformed import name_malformed
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
@@ -54,7 +58,7 @@ class ContentInfo:
         """What is known of these posts."""
         shown = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        return {row["contentId"]: _known(row) for row in found}
+        return {row["contentId"]: self._known(row) for row in found}
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
@@ -74,11 +78,6 @@ class ContentInfo:
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
 
-    def vectors(self) -> Iterator[tuple[ObjectId, bytes]]:
-        """The meaning of every post that has one, as it is kept."""
-        for row in self._info.find({"vector": {"$type": "binData"}}, {"contentId": 1, "vector": 1, "_id": 0}):
-            yield row["contentId"], row["vector"]
-
     def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
         """The next posts of which something is kept, in order of their ids, the newest first."""
         query: Document = {"contentId": {"$lt": before} if before else {"$type": "objectId"}}
@@ -86,8 +85,20 @@ class ContentInfo:
         found = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
         return [row["contentId"] for row in found]
 
+    def _known(self, row: Document) -> Known:
+        """What is not what it should be counts as unknown, so that the post is described anew."""
+        decoders = {"clusterTime": _as_timestamp, "contentUpdatedAt": as_moment, "textHash": as_text, "model": as_text}
+        said = {name: decode(row.get(name)) for name, decode in decoders.items()}
+        if any(said[name] is None and row.get(name) is not None for name in decoders):
+            name_malformed(self._info.name, row["_id"])
+        order = Order(said["clusterTime"] or ClusterTime(0, 0), said["contentUpdatedAt"])
+        return Known(said["textHash"], said["model"], order, "removedAt" in row)
+
     def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
-        """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others."""
+        """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
+
+        What another program wrote of these posts, under their ids as text, goes.
+        """
         writes = [
             UpdateOne(
                 {"contentId": post},
@@ -96,14 +107,15 @@ class ContentInfo:
             )
             for post, order, fields in rows
         ]
-        return upsert_all(self._info, writes)
+        changed = upsert_all(self._info, writes)
+        if writes:
+            digits = [form for post, *_ in rows for form in either_form([post]) if isinstance(form, str)]
+            self._info.delete_many({"contentId": {"$in": digits}})
+        return changed
 
 
-def _known(row: Document) -> Known:
-    at = row.get("clusterTime")
-    cluster_time = ClusterTime(at.time, at.inc) if isinstance(at, Timestamp) else ClusterTime(0, 0)
-    order = Order.of(cluster_time, {"updatedAt": row.get("contentUpdatedAt")})
-    return Known(row.get("textHash"), row.get("model"), order, "removedAt" in row)
+def _as_timestamp(value: Any) -> ClusterTime | None:
+    return ClusterTime(value.time, value.inc) if isinstance(value, Timestamp) else None
 
 
 def _described(row: Named, now: datetime) -> Document:
@@ -120,5 +132,7 @@ def _if_newer(order: Order, base: Any, fields: Document) -> Document:
 def _is_newer(order: Order) -> Document:
     """`Order.is_after` inside the server: whether this state is surely newer than the one that is kept."""
     at, kept = Timestamp(*order.cluster_time), "$contentUpdatedAt"
-    dated = [{"$eq": [{"$type": kept}, "date"]}, {"$gt": [order.updated_at, kept]}]
-    return {"$or": [{"$gt": [at, "$clusterTime"]}, {"$and": [{"$eq": [at, "$clusterTime"]}, *dated]}]}
+    unknown = {"$not": [has_type("$clusterTime", "timestamp")]}
+    dated = [has_type(kept, "date"), {"$gt": [order.updated_at, kept]}]
+    same = {"$and": [{"$eq": [at, "$clusterTime"]}, *dated]}
+    return {"$or": [unknown, {"$gt": [at, "$clusterTime"]}, same]}

@@ -14,7 +14,9 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import in_batches
-from shared.store.expressions import has_type, optional
+from shared.store.decoding import as_list, needed, sound
+from shared.store.expressions import is_id, optional
+from shared.store.identity import either_form, object_id
 
 Document = dict[str, Any]
 
@@ -31,7 +33,7 @@ class ContentTopics:
         """
         if contents is None:
             return self._pairs({"topics.0": {"$exists": True}})
-        parts = [self._pairs({"contentId": {"$in": batch}}) for batch in in_batches(contents)]
+        parts = [self._pairs({"contentId": {"$in": either_form(batch)}}) for batch in in_batches(contents)]
         return joined(parts or [self._pairs({"_id": None})])
 
     def _pairs(self, query: Document) -> Columns:
@@ -42,23 +44,23 @@ class ContentTopics:
 
     def parents(self) -> dict[ObjectId, list[ObjectId]]:
         """The topics directly above each topic."""
-        found = self._topics.find({"parents.0": {"$exists": True}}, {"parents._id": 1})
-        return {topic["_id"]: _ids(topic["parents"]) for topic in found}
+        found = self._topics.find({"parents": {"$nin": [None, []]}}, {"parents": 1})
+        return dict(sound(self._topics, found, _parents))
 
     def changed_since(self, moment: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""
-        changed = {"updatedAt": {"$gte": moment}, "contentId": {"$type": "objectId"}}
-        return [row["contentId"] for row in self._info.find(changed, {"contentId": 1})]
+        found = self._info.find({"updatedAt": {"$gte": moment}}, {"contentId": 1})
+        return list(sound(self._info, found, lambda row: needed(object_id(row.get("contentId")))))
 
     def malformed(self, changed_since: datetime | None) -> list[Any]:
         """Records without a post, or whose topics are no list of ids."""
-        each = {"$map": {"input": "$topics", "in": has_type("$$this", "objectId")}}
+        each = {"$map": {"input": "$topics", "in": is_id("$$this")}}
         listed = {"$cond": [{"$isArray": "$topics"}, {"$allElementsTrue": [each]}, False]}
-        sound = {"$and": [has_type("$contentId", "objectId"), optional("$topics", listed)]}
+        wanted = {"$and": [is_id("$contentId"), optional("$topics", listed)]}
         changed = {} if changed_since is None else {"updatedAt": {"$gte": changed_since}}
-        return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [sound]}}, {"_id": 1})]
+        return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [wanted]}}, {"_id": 1})]
 
 
-def _ids(parents: Any) -> list[ObjectId]:
-    found = [parent.get("_id") for parent in parents if isinstance(parent, dict)]
-    return [one for one in found if isinstance(one, ObjectId)]
+def _parents(topic: Document) -> tuple[ObjectId, list[ObjectId]]:
+    above = [object_id(one.get("_id")) if isinstance(one, dict) else None for one in needed(as_list(topic["parents"]))]
+    return needed(object_id(topic["_id"])), [needed(one) for one in above]

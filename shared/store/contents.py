@@ -14,7 +14,19 @@ from pymongo.database import Database
 from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.cluster_time import cluster_time
-from shared.store.expressions import ENGAGEMENTS, LAST_DAY, count, has_type, is_count, is_moment, object_id, optional
+from shared.store.decoding import as_moment, needed, sound
+from shared.store.expressions import (
+    ENGAGEMENTS,
+    LAST_DAY,
+    count,
+    has_type,
+    is_count,
+    is_id,
+    is_moment,
+    object_id,
+    optional,
+)
+from shared.store.malformed import name_malformed
 
 Document = dict[str, Any]
 Id = TypeVar("Id")
@@ -23,14 +35,17 @@ PUBLISHED = "publish"
 IDS_A_BATCH = 10_000
 _STATE = {"visibility": 1, "payload.message": 1, "updatedAt": 1}
 
+_COUNTS_SOUND = tuple(
+    optional(f"$engagements.{kind}.count", is_count(f"$engagements.{kind}.count")) for kind in ENGAGEMENTS
+)
 _SOUND = (
     has_type("$_id", "objectId"),
     is_moment("$createdAt"),
     is_moment("$updatedAt"),
-    has_type("$author.id", "objectId"),
+    is_id("$author.id"),
     optional("$payload.message", has_type("$payload.message", "string")),
     optional("$payload.photo.contents", has_type("$payload.photo.contents", "array")),
-    *(optional(f"$engagements.{kind}.count", is_count(f"$engagements.{kind}.count")) for kind in ENGAGEMENTS),
+    *_COUNTS_SOUND,
 )
 
 
@@ -58,25 +73,26 @@ class Contents:
         """Each post as it is: in which state, and its visibility, message and date; None where there is no such post.
 
         The state has the cluster time of the moment before the read, so that no later change is taken for an older one.
+        A date that is none is left out of the state; what stands in place of a message stays, as a change tells it.
         """
         found: dict[ObjectId, tuple[Order, Document | None]] = {}
         for ids in in_batches(posts):
             with self._contents.database.client.start_session() as session:
                 before = cluster_time(session)
                 at = ClusterTime(before.time, before.inc)
-                rows = {row["_id"]: row for row in self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)}
+                read = self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)
+                rows = {row["_id"]: self._dated(row) for row in read}
             found |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
         return found
 
     def popularity(self, ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[datetime, float]]:
         """When each of these posts was made and how many engagements it has; of published ones only."""
         counts = {"$add": [count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS]}
-        shown = {"createdAt": 1, "acts": counts}
+        shown = {"createdAt": 1, "acts": counts, "sound": {"$and": list(_COUNTS_SOUND)}}
         found: dict[ObjectId, tuple[datetime, float]] = {}
         for some in in_batches(ids):
-            query = {"_id": {"$in": some}, "visibility": PUBLISHED, "createdAt": {"$type": "date"}}
-            rows = self._contents.find(query, shown)
-            found |= {row["_id"]: (row["createdAt"], float(row["acts"])) for row in rows}
+            rows = self._contents.find({"_id": {"$in": some}, "visibility": PUBLISHED}, shown)
+            found |= dict(sound(self._contents, rows, self._popularity))
         return found
 
     def visible(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
@@ -98,6 +114,19 @@ class Contents:
         authors = {"$group": {"_id": object_id("$author.id")}}  # a cursor; `distinct` answers in one document of 16 MB
         found = self._contents.aggregate([{"$match": {"updatedAt": {"$gte": since}}}, authors])
         return {group["_id"] for group in found} - {None}
+
+    def _popularity(self, row: Document) -> tuple[ObjectId, tuple[datetime, float]]:
+        if not row["sound"]:  # a count that is none counts as 0
+            name_malformed(self._contents.name, row["_id"])
+        return row["_id"], (needed(as_moment(row.get("createdAt"))), float(row["acts"]))
+
+    def _dated(self, row: Document) -> Document:
+        payload, updated_at = row.get("payload"), row.get("updatedAt")
+        message = payload.get("message") if isinstance(payload, dict) else payload
+        dated = updated_at is None or as_moment(updated_at) is not None
+        if not dated or not isinstance(message, str | None):
+            name_malformed(self._contents.name, row["_id"])
+        return row if dated else {name: value for name, value in row.items() if name != "updatedAt"}
 
 
 def in_window(start: datetime, clock: str, changed_since: datetime | None = None) -> Document:

@@ -18,6 +18,7 @@ from pymongo.database import Database
 from shared.config import CreatorStats
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches, in_window
+from shared.store.decoding import own_id, sound
 from shared.store.expressions import (
     MOMENTS,
     Expression,
@@ -26,12 +27,15 @@ from shared.store.expressions import (
     fingerprint,
     has_type,
     is_count,
+    is_id,
+    is_moment,
     moment,
     object_id,
     optional,
     text,
     weighted,
 )
+from shared.store.identity import either_form
 
 Document = dict[str, Any]
 
@@ -57,8 +61,8 @@ class CreatorStatistics:
         if creators is None:
             self._merge(query, options, now)
             return
-        for some in in_batches(creators):  # a few posts hold the author's id as 24 hex digits
-            self._merge(query | {"author.id": {"$in": [*some, *map(str, some)]}}, options, now)
+        for some in in_batches(creators):
+            self._merge(query | {"author.id": {"$in": either_form(some)}}, options, now)
 
     def redate(self, options: CreatorStats, *, now: datetime) -> int:
         """Let time pass for every creator that this run did not compute; returns how many those were."""
@@ -86,15 +90,17 @@ class CreatorStatistics:
     def touched(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
         changed = {"updatedAt": {"$gte": since}}
-        accounts = (account["_id"] for account in self._accounts.find(changed, {"_id": 1}))
-        queries = [changed, *({"ownerAccount": {"$in": some}} for some in in_batches(accounts))]
-        return {user["_id"] for query in queries for user in self._users.find(query, {"_id": 1})}
+        accounts = sound(self._accounts, self._accounts.find(changed, {"_id": 1}), own_id)
+        queries = [changed, *({"ownerAccount": {"$in": either_form(some)}} for some in in_batches(accounts))]
+        users = (self._users.find(query, {"_id": 1}) for query in queries)
+        return {user for some in users for user in sound(self._users, some, own_id)}
 
     def malformed(self, since: datetime | None) -> list[Any]:
-        """Published users with an impossible number of followers."""
+        """Published users with an impossible number of followers, or an account that is none."""
         changed = {} if since is None else {"updatedAt": {"$gte": since}}
-        sound = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
-        query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}} | changed
+        wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
+        wanted += [optional("$ownerAccount", is_id("$ownerAccount")), optional("$createdAt", is_moment("$createdAt"))]
+        query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": wanted}]}} | changed
         return [user["_id"] for user in self._users.find(query, {"_id": 1})]
 
     def written(self, now: datetime) -> int:
@@ -147,10 +153,11 @@ def _profile() -> list[Document]:
         {"$lookup": {"from": schema.USERS.name, "localField": "_id", "foreignField": "_id", "as": "user"}},
         {"$set": {"user": {"$first": "$user"}}},
         {"$match": {"user.visibility": PUBLISHED}},
+        {"$set": {"ownerAccount": object_id("$user.ownerAccount")}},
         {
             "$lookup": {
                 "from": schema.ACCOUNTS.name,
-                "localField": "user.ownerAccount",
+                "localField": "ownerAccount",
                 "foreignField": "_id",
                 "as": "account",
             }
@@ -160,7 +167,6 @@ def _profile() -> list[Document]:
         {
             "$set": {
                 "creatorId": "$_id",
-                "ownerAccount": object_id("$user.ownerAccount"),
                 "displayId": text("$user.displayId"),
                 "userCreatedAt": moment("$user.createdAt", "$user.createdAt"),
                 "followerCount": count("$user.followerCount"),

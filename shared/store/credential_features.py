@@ -19,8 +19,20 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, object_ids, read_columns
+from shared.store.columns import Columns, Kind, known, object_ids, read_columns
 from shared.store.contents import in_batches
+from shared.store.decoding import (
+    as_count,
+    as_credential,
+    as_moment,
+    credential_of,
+    name_undated,
+    needed,
+    optional,
+    sound,
+)
+from shared.store.expressions import FIRST_DAY, LAST_DAY, id_of_its_own
+from shared.store.identity import credential_forms
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
@@ -51,7 +63,7 @@ class Window:
         """Finds another window of that credential that was the newest until now."""
         other = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
         until_now = {"lastSeenAt": {"$lte": self.last_seen_at}, "current": True}
-        return {"seenCredential": self.credential, **until_now, "$or": other}
+        return {"seenCredential": {"$in": credential_forms([self.credential])}, **until_now, "$or": other}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +83,16 @@ class CredentialFeatures:
         found: dict[Credential, Window] = {}
         for some in in_batches(credentials):
             stages: list[Document] = [
-                {"$match": {"seenCredential": {"$in": some}, "count": {"$type": "number"}}},
+                {"$match": {"seenCredential": {"$in": credential_forms(some)}, "count": {"$exists": True}}},
+                {"$match": {"lastSeenAt": _IN_CALENDAR}},
                 {"$sort": {"seenCredential": 1, "lastSeenAt": -1}},
                 {"$group": {"_id": "$seenCredential", "row": {"$first": _WINDOW}}},
+                {"$replaceWith": "$row"},
             ]
-            for each in self._features.aggregate(stages):
-                row = each["row"]
-                preceded_at = row.get("precededAt", row["firstSeenAt"])
-                found[each["_id"]] = Window(
-                    each["_id"], row["firstSeenAt"], row["lastSeenAt"], preceded_at, int(row["count"])
-                )
+            for window in sound(self._features, self._features.aggregate(stages), _window):
+                other = found.get(window.credential)
+                if other is None or other.last_seen_at < window.last_seen_at:
+                    found[window.credential] = window
         return found
 
     def put(
@@ -105,7 +117,7 @@ class CredentialFeatures:
     def forget(self, credentials: Iterable[Credential]) -> int:
         """Delete everything of these; returns how many documents."""
         return sum(
-            self._features.delete_many({"seenCredential": {"$in": some}}).deleted_count
+            self._features.delete_many({"seenCredential": {"$in": credential_forms(some)}}).deleted_count
             for some in in_batches(credentials)
         )
 
@@ -118,26 +130,31 @@ class CredentialFeatures:
             "last": ("moment", "$lastSeenAt"),
         }
         query = {"current": True, "verificationStatus": {"$exists": False}}
-        return read_columns(self._features, [{"$match": query}], fields | _numbers(features))
+        found = read_columns(self._features, [{"$match": query}], fields | _numbers(features))
+        sound_rows = (found["credential"] != b"") & (found["first"] > 0) & (found["last"] > 0)
+        return {name: column[sound_rows] for name, column in found.items()}
 
     def labels(self) -> Labels:
         """Of all judged features."""
-        query = {"verifiedAt": {"$type": "date"}}
-        last = self._features.find_one(query | {"labelledAt": {"$type": "date"}}, sort=[("labelledAt", -1)])
+        query = {"verifiedAt": _IN_CALENDAR}
+        last = self._features.find_one(query | {"labelledAt": _IN_CALENDAR}, sort=[("labelledAt", -1)])
         return Labels(self._features.count_documents(query), last["labelledAt"] if last else None)
 
     def judged(self, features: Sequence[str], most: int) -> tuple[list[ObjectId], list[bool], Columns]:
         """Ids, verdicts as they were given, and the features of judged windows, the latest verdicts first, at most so
         many; with credential (n,) keys and at (n,) when the verdict was given [ms since 1970]."""
-        query = {"verifiedAt": {"$type": "date"}, "verificationStatus": {"$type": "bool"}}
+        name_undated(self._features, "verifiedAt")
+        query = {"verifiedAt": _IN_CALENDAR, "verificationStatus": {"$type": "bool"}}
         stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(most, 1)}]
         fields: dict[str, tuple[Kind, Any]] = {
-            "id": ("id", "$_id"),
+            "id": ("id", id_of_its_own()),
             "verdict": ("code", {"$cond": ["$verificationStatus", 1, 0]}),
             "credential": ("key", "$seenCredential"),
             "at": ("moment", "$verifiedAt"),
         }
-        found = read_columns(self._features, stages, fields | _numbers(features))
+        found = read_columns(self._features, stages, fields | _numbers(features), optional=features)
+        sound_rows = known(found["id"]) & (found["at"] > 0)
+        found = {name: column[sound_rows] for name, column in found.items()}
         return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
 
     def judged_since(self, moment: datetime) -> set[Credential]:
@@ -145,7 +162,7 @@ class CredentialFeatures:
         found = self._features.aggregate(
             [{"$match": {"verifiedAt": {"$gte": moment}}}, {"$group": {"_id": "$seenCredential"}}]
         )
-        return {row["_id"] for row in found}
+        return {one for row in found if (one := as_credential(row["_id"])) is not None}
 
     def flagged_and_judged(self, since: datetime, *, sampled: bool) -> int:
         """How many were flagged from that moment on and are judged by now."""
@@ -153,7 +170,16 @@ class CredentialFeatures:
         return self._features.count_documents(query)
 
 
-_WINDOW = {"firstSeenAt": "$firstSeenAt", "lastSeenAt": "$lastSeenAt", "precededAt": "$precededAt", "count": "$count"}
+_SHOWN = ("_id", "seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count")
+_WINDOW = {name: f"${name}" for name in _SHOWN}
+_IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
+
+
+def _window(row: Document) -> Window:
+    first, last = (needed(as_moment(row.get(name))) for name in ("firstSeenAt", "lastSeenAt"))
+    preceded_at = optional(row.get("precededAt"), as_moment) or first
+    count = needed(as_count(row.get("count")))
+    return Window(credential_of(row.get("seenCredential")), first, last, preceded_at, count)
 
 
 def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:

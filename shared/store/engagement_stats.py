@@ -20,6 +20,7 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.ahead import Ahead
 from shared.store.contents import in_batches
+from shared.store.decoding import as_count, needed, sound
 
 Document = dict[str, Any]
 Counts = dict[str, dict[str, int]]
@@ -51,9 +52,7 @@ class EngagementStatistics:
     def settled(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, Counts]]:
         """What the last full run counted, for those of `users` who have a row."""
         for ids in in_batches(users):
-            for row in self._stats.find({"userId": {"$in": ids}}):
-                counts = {field: row[field] for field in FIELDS.values()}
-                yield row["userId"], changed(counts, row["fresh"], -1) if row["fresh"] else counts
+            yield from sound(self._stats, self._stats.find({"userId": {"$in": ids}}), _settled)
 
     def remove(self, users: Iterable[ObjectId]) -> int:
         """Delete the rows of these users and return how many there were."""
@@ -67,6 +66,19 @@ class EngagementStatistics:
         stamp = {"userId": user, "timestamp": now.strftime("%m/%d/%Y, %H:%M:%S"), "computedAt": now}
         row = stamp | {field: counts.get(field, {}) for field in FIELDS.values()} | {"fresh": fresh}
         return ReplaceOne({"userId": user}, row, upsert=True)
+
+
+def _settled(row: Document) -> tuple[ObjectId, Counts]:
+    counts = _counts({field: row.get(field) for field in FIELDS.values()})
+    fresh = _counts(row.get("fresh"))
+    return row["userId"], changed(counts, fresh, -1) if fresh else counts
+
+
+def _counts(stored: Any) -> Counts:
+    """By field and topic; Malformed for anything else."""
+    fields = needed(stored if isinstance(stored, Mapping) else None)
+    topics = {field: needed(of if isinstance(of, Mapping) else None) for field, of in fields.items()}
+    return {field: {topic: needed(as_count(number)) for topic, number in of.items()} for field, of in topics.items()}
 
 
 def changed(counts: Mapping[str, Mapping[str, int]], by: Mapping[str, Mapping[str, int]], sign: int = 1) -> Counts:

@@ -15,14 +15,19 @@ import numpy as np
 from bson import DBRef, ObjectId
 from pymongo.database import Database
 
+from shared.clock import epoch_ms
 from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.expressions import has_type
+from shared.store.decoding import as_target, name_undated, needed, sound
+from shared.store.expressions import is_id, is_moment, object_id
+from shared.store.identity import either_form
+from shared.store.identity import object_id as as_object_id
 
 Document = dict[str, Any]
 
 KINDS = ("like", "comment", "recast", "quote", "report")
+_ACTOR = {"$ifNull": ["$account", "$user"]}
 _ON_CONTENTS = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
 
 
@@ -45,37 +50,41 @@ class Engagements:
             query["updatedAt"] = {"$gte": updated_since}
         if users is None:
             return self._read(query)
-        parts = [self._read(query | {"user": {"$in": batch}}) for batch in in_batches(users)]
+        parts = [self._read(query | {"user": {"$in": either_form(batch)}}) for batch in in_batches(users)]
         return joined(parts or [self._read({"_id": None})])
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
         account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]."""
-        query = _ON_CONTENTS | {"visibility": PUBLISHED, "updatedAt": {"$gte": start}}
-        return read_columns(
+        name_undated(self._engagements, "updatedAt", _ON_CONTENTS)
+        found = read_columns(
             self._engagements,
-            [{"$match": query | {"createdAt": {"$gte": start, "$lte": end}}}],
+            [{"$match": _ON_CONTENTS | {"visibility": PUBLISHED, "updatedAt": {"$gte": start}}}],
             {
-                "actor": ("id", {"$ifNull": ["$account", "$user"]}),
+                "actor": ("id", _ACTOR),
                 "content": ("id", "$targetRef.$id"),
                 "kind": ("code", {"$indexOfArray": [list(KINDS), "$type"]}),
                 "at": ("moment", "$createdAt"),
             },
         )
+        within = (found["at"] >= max(epoch_ms(start), 1)) & (found["at"] <= epoch_ms(end))
+        return {name: column[within] for name, column in found.items()}
 
     def of_account(self, account: ObjectId, most: int) -> list[ObjectId]:
         """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""
-        query = {"account": account, "targetRef.$ref": "content"}
-        found = self._engagements.find(query, {"targetRef": 1, "_id": 0}).sort("_id", -1).limit(most)
-        return [row["targetRef"].id for row in islice(found, most) if isinstance(row["targetRef"].id, ObjectId)]
+        query = {"account": {"$in": either_form([account])}, "targetRef.$ref": "content"}
+        found = islice(self._engagements.find(query, {"targetRef": 1}).sort("_id", -1).limit(most), most)
+        return list(sound(self._engagements, found, lambda row: needed(as_target(row.get("targetRef")))))
 
     def latest(self, since: datetime | None) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
         users where an old record names no account; at (n,) when the last such record changed [ms since 1970]."""
         query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": {"$gte": since}}
-        by_actor = {"_id": {"$ifNull": ["$account", "$user"]}, "at": {"$max": "$updatedAt"}}
+        by_actor = {"_id": object_id(_ACTOR), "at": {"$max": {"$cond": [is_moment("$updatedAt"), "$updatedAt", None]}}}
         fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
-        found = read_columns(self._engagements, [{"$match": query}, {"$group": by_actor}], fields)
+        each: dict[str, tuple[Kind, Any]] = {"actor": ("id", _ACTOR), "at": ("moment", "$updatedAt")}
+        match: list[Document] = [{"$match": query}]
+        found = read_columns(self._engagements, [*match, {"$group": by_actor}], fields, documents=(match, each))
         sound = known(found["actor"])
         return {name: column[sound] for name, column in found.items()}
 
@@ -84,17 +93,15 @@ class Engagements:
         users: set[ObjectId] = set()
         for batch in in_batches(contents):
             earlier = [{"createdAt": {"$lt": before}}, {"updatedAt": {"$lt": before}}]
-            query = {"targetRef": {"$in": [DBRef("content", one) for one in batch]}, "$or": earlier}
-            query["user"] = {"$type": "objectId"}
-            found = (row["user"] for row in self._engagements.find(query, {"user": 1, "_id": 0}))
-            users.update(user for user in found if isinstance(user, ObjectId))
+            query = {"targetRef": {"$in": [DBRef("content", one) for one in either_form(batch)]}, "$or": earlier}
+            found = self._engagements.find(query, {"user": 1})
+            users.update(sound(self._engagements, found, lambda row: needed(as_object_id(row.get("user")))))
         return users
 
     def malformed(self, updated_since: datetime | None) -> list[ObjectId]:
         """Acts without a user, a target or a date of the right type."""
-        sound = [has_type("$user", "objectId"), has_type("$targetRef.$id", "objectId")]
-        sound += [has_type("$createdAt", "date"), has_type("$updatedAt", "date")]
-        query: Document = {"$expr": {"$not": [{"$and": sound}]}}
+        kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt"), is_moment("$updatedAt")]
+        query: Document = {"$expr": {"$not": [{"$and": kept}]}}
         if updated_since is not None:
             query["updatedAt"] = {"$gte": updated_since}
         return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]

@@ -13,7 +13,10 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.config import Exposures as Names
-from shared.store.columns import Columns, Kind, read_batches, read_columns
+from shared.store.columns import MALFORMED_CODE, Columns, Kind, read_batches, read_columns
+from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
+from shared.store.expressions import has_type
+from shared.store.identity import credential_forms, either_form, object_id
 
 Document = dict[str, Any]
 Credential = ObjectId | str
@@ -27,9 +30,9 @@ class Exposures:
 
     def of_viewers(self, viewers: Sequence[ObjectId], most: int) -> list[ObjectId]:
         """Posts that one of these, accounts or users, has seen; at most so many, the latest first."""
-        query = {"viewer": {"$in": list(viewers)}, "seenAt": {"$type": "date"}}
-        found = self._exposures.find(query, {"content": 1, "_id": 0}).sort("seenAt", -1).limit(most)
-        return [row["content"] for row in islice(found, most) if isinstance(row.get("content"), ObjectId)]
+        query = {"viewer": {"$in": either_form(viewers)}, "seenAt": {"$type": "date"}}
+        found = islice(self._exposures.find(query, {"content": 1}).sort("seenAt", -1).limit(most), most)
+        return list(sound(self._exposures, found, lambda row: needed(object_id(row.get("content")))))
 
     def models(self, start: datetime, end: datetime) -> list[str]:
         """The names of models that chose what was shown in that time."""
@@ -47,19 +50,15 @@ class Exposures:
         came on the screen at the end itself."""
         query = {"seenAt": {"$gte": start, "$lt": end}}
         more: dict[str, tuple[Kind, Any]] = {
-            "source": ("code", {"$indexOfArray": [list(sources), "$analytics.source"]}),
-            "model": ("code", {"$indexOfArray": [list(models), "$analytics.model"]}),
+            "source": ("code", _place_among(sources, "$analytics.source")),
+            "model": ("code", _place_among(models, "$analytics.model")),
         }
-        return read_columns(self._exposures, [{"$match": query}], self._fields() | more)
+        return self._read(query, self._fields() | more)
 
     def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
         came on the screen and, if that is known, left it [ms since 1970]."""
-        return read_columns(
-            self._exposures,
-            [{"$match": {"seenAt": {"$gte": start, "$lte": end}}}],
-            self._fields(),
-        )
+        return self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields())
 
     def touched(self, since: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""
@@ -67,7 +66,9 @@ class Exposures:
             {"$match": {"updatedAt": {"$gte": since}}},
             {"$group": {"_id": f"${self._names.credential}"}},
         ]
-        return [row["_id"] for row in self._exposures.aggregate(changed) if isinstance(row["_id"], ObjectId | str)]
+        found = [row["_id"] for row in self._exposures.aggregate(changed)]
+        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": {"$gte": since}})
+        return list(dict.fromkeys(one for one in map(as_credential, found) if one is not None))
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
@@ -77,7 +78,10 @@ class Exposures:
         What is recorded more than once stands side by side, the record with the latest end first.
         """
         credential, off_screen = self._names.credential, self._names.off_screen
-        who = {"$type": ["objectId", "string"]} if credentials is None else {"$in": list(credentials)}
+        if credentials is None:
+            name_other_types(self._exposures, credential, _CREDENTIALS)
+            name_undated(self._exposures, "seenAt", {credential: {"$exists": True}})
+        who = {"$type": list(_CREDENTIALS)} if credentials is None else {"$in": credential_forms(credentials)}
         order = {credential: 1, "seenAt": 1, "content": 1, off_screen: -1}
         stages: list[Document] = [
             {"$match": {credential: who, "seenAt": {"$gte": start, "$lte": end}}},
@@ -89,7 +93,17 @@ class Exposures:
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${off_screen}"),
         }
-        yield from read_batches(self._exposures, stages, fields)
+        for batch in read_batches(self._exposures, stages, fields, optional={"until"}):
+            known = (batch["at"] > 0) & (batch["credential"] != b"")
+            yield batch if known.all() else {name: column[known] for name, column in batch.items()}
+
+    def _read(self, query: Document, fields: dict[str, tuple[Kind, Any]]) -> Columns:
+        """Those with a moment."""
+        name_undated(self._exposures, "seenAt")
+        optional = {"viewer", "until", "source", "model"}
+        found = read_columns(self._exposures, [{"$match": query}], fields, optional)
+        known = found["at"] > 0
+        return found if known.all() else {name: column[known] for name, column in found.items()}
 
     def _fields(self) -> dict[str, tuple[Kind, Any]]:
         return {
@@ -98,3 +112,11 @@ class Exposures:
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${self._names.off_screen}"),
         }
+
+
+_CREDENTIALS = ("objectId", "string")
+
+
+def _place_among(names: Sequence[str], path: str) -> Document:
+    place = {"$indexOfArray": [list(names), path]}
+    return {"$cond": [has_type(path, "string", "missing", "null"), place, MALFORMED_CODE]}

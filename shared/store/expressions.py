@@ -51,9 +51,19 @@ def holds_any(text: str | Expression, parts: Sequence[str]) -> Expression:
     return {"$or": [{"$gte": [{"$indexOfBytes": [text, part]}, 0]} for part in parts]}
 
 
-def object_id(path: str) -> Expression:
+def object_id(path: str | Expression) -> Expression:
     """The ObjectId at `path`, also where it was stored as 24 hex digits; null for anything else."""
     return {"$convert": {"input": path, "to": "objectId", "onError": None, "onNull": None}}
+
+
+def is_id(path: str) -> Expression:
+    """Whether there is an id, in either form."""
+    return {"$ne": [object_id(path), None]}
+
+
+def id_of_its_own() -> Expression:
+    """The document's `_id` where it is an ObjectId, as those of the application are; null for anything else."""
+    return {"$cond": [has_type("$_id", "objectId"), "$_id", None]}
 
 
 def moment(path: str, otherwise: str) -> Expression:

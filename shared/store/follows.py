@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, read_columns
+from shared.store.expressions import is_moment, object_id
 from shared.store.relationships import FOLLOWS
 
 Document = dict[str, Any]
@@ -31,8 +32,10 @@ class Follows:
         """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
         1970]."""
         query = {} if since is None else {"updatedAt": {"$gte": since}}
-        by_user = {"_id": "$user", "at": {"$max": "$updatedAt"}}
+        by_user = {"_id": object_id("$user"), "at": {"$max": {"$cond": [is_moment("$updatedAt"), "$updatedAt", None]}}}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
-        found = read_columns(self._relationships, [{"$match": query}, {"$group": by_user}], fields)
+        each: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "at": ("moment", "$updatedAt")}
+        match: list[Document] = [{"$match": query}]
+        found = read_columns(self._relationships, [*match, {"$group": by_user}], fields, documents=(match, each))
         sound = known(found["user"])
         return {name: column[sound] for name, column in found.items()}

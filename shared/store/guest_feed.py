@@ -27,6 +27,8 @@ from shared.store.ahead import Ahead
 from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, known, object_ids, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.deadline import Threads
+from shared.store.decoding import as_moment, needed, sound
+from shared.store.identity import object_id
 
 Document = dict[str, Any]
 
@@ -56,17 +58,19 @@ class GuestFeed:
     def generation(self) -> datetime | None:
         """The moment of the live feed; None without one."""
         row = self._app[schema.GUEST_FEED.name].find_one({}, {"createdAt": 1})
-        return None if row is None else row["createdAt"]
+        return None if row is None else as_moment(row.get("createdAt"))
 
     def head(self, country: str, most: int) -> list[ObjectId]:
         """The first posts of a country's list, in its order."""
-        found = self._app[schema.GUEST_FEED.name].find({"countryCode": country}, {"content": 1}).sort("_id", 1)
-        return [row["content"] for row in islice(found.limit(most), most)]  # for the server, a limit of 0 is none
+        feed = self._app[schema.GUEST_FEED.name]
+        found = feed.find({"countryCode": country}, {"content": 1}).sort("_id", 1).limit(most)
+        rows = islice(found, most)  # for the server, a limit of 0 is none
+        return list(sound(feed, rows, lambda row: needed(object_id(row.get("content")))))
 
     def rows_by_country(self) -> dict[str, int]:
         """How many rows the live feed has for each country."""
         counts = self._app[schema.GUEST_FEED.name].aggregate([{"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])
-        return {group["_id"]: group["rows"] for group in counts}
+        return {group["_id"]: group["rows"] for group in counts if isinstance(group["_id"], str)}
 
 
 class Staging:
@@ -131,9 +135,9 @@ class Staging:
             raise Refused("guest feed: not every row was written")
         rows = self._without_withdrawn(rows)
         found = _by_country(rows)
-        for country, needed in least.items():
-            if found.get(country, 0) < needed:
-                raise Refused(f"guest feed: {country} has {found.get(country, 0)} rows and needs {needed}")
+        for country, number in least.items():
+            if found.get(country, 0) < number:
+                raise Refused(f"guest feed: {country} has {found.get(country, 0)} rows and needs {number}")
         if not (np.isfinite(rows["score"]) & (rows["score"] > 0)).all():
             raise Refused("guest feed: a score is not finite and positive")
         same_country = rows["country"][1:] == rows["country"][:-1]

@@ -18,6 +18,7 @@ from pymongo.database import Database
 from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
+from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, holds_any, object_id, text, weighted
 from shared.text.hashtags import HASH_SIGNS, hashtags
 
@@ -53,7 +54,12 @@ class HashtagStatistics:
 
     def fingerprints(self) -> dict[str, str | None]:
         """Which posts the row of each hashtag is made of, as `contentFingerprint` tells; None where it does not."""
-        return {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
+        rows = self._stats.find({}, {"contentFingerprint": 1})
+        return dict(sound(self._stats, rows, _fingerprint))
+
+
+def _fingerprint(row: Document) -> tuple[str, str | None]:
+    return needed(as_text(row["_id"])), as_text(row.get("contentFingerprint"))
 
 
 def _with_hash_signs(options: HashtagStats) -> list[Document]:

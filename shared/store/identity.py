@@ -22,14 +22,20 @@ def object_id(value: Any) -> ObjectId | None:
     return ObjectId(value) if isinstance(value, str) and len(value) == 24 and ObjectId.is_valid(value) else None
 
 
+def credential_forms(credentials: Iterable[ObjectId | str]) -> list[ObjectId | str]:
+    """The same for credentials, of which some are other texts: a device's UUID stands as it is."""
+    return [form for one in credentials for form in (_forms(one) if isinstance(one, ObjectId) else [one])]
+
+
 def either_form(ids: Iterable[ObjectId]) -> list[ObjectId | str]:
     """Every form that these ids are stored in, for an `$in`: as they are, and as hex digits in lower and upper case.
 
     >>> either_form([ObjectId("65f0a1b2c3d4e5f60718293a")])
     [ObjectId('65f0a1b2c3d4e5f60718293a'), '65f0a1b2c3d4e5f60718293a', '65F0A1B2C3D4E5F60718293A']
     """
-    forms: list[ObjectId | str] = []
-    for identity in ids:
-        digits = str(identity)
-        forms += (identity, digits, digits.upper())
-    return forms
+    return [form for one in ids for form in _forms(one)]
+
+
+def _forms(one: ObjectId) -> list[ObjectId | str]:
+    digits = str(one)
+    return [one, digits] if digits.isdecimal() else [one, digits, digits.upper()]

@@ -6,13 +6,15 @@ updatedAt: 2026-01-01T00:00:00Z}
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.decoding import as_moment
+from shared.store.expressions import FIRST_DAY, LAST_DAY
 
 Document = dict[str, Any]
 
@@ -58,14 +60,14 @@ class LabelledTexts:
         for row in self._texts.find({}, fields).sort(_NEWEST_FIRST).limit(most):
             text, topics, language = row.get("text"), row.get("topics"), row.get("language")
             paths = tuple(topics) if isinstance(topics, list) else (None,)
-            named = all(isinstance(path, str) for path in paths)
-            if isinstance(text, str) and text.strip() and named and isinstance(row.get("updatedAt"), datetime):
-                known = language if isinstance(language, str) else None
-                found.append(LabelledText(text, paths, known, row["updatedAt"]))
+            named = all(isinstance(path, str) for path in paths) and isinstance(language, str | None)
+            updated_at = as_moment(row.get("updatedAt"))
+            if isinstance(text, str) and text.strip() and named and updated_at:
+                found.append(LabelledText(text, paths, language, updated_at))
             else:
                 malformed.append(row["_id"])
         return found, malformed
 
 
-_IN_CALENDAR = {"$gte": datetime.min.replace(tzinfo=UTC), "$lte": datetime.max.replace(tzinfo=UTC)}
+_IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
 _NEWEST_FIRST = [("updatedAt", DESCENDING), ("_id", ASCENDING)]

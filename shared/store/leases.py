@@ -19,6 +19,7 @@ from shared.store.deadline import at_last
 
 # Longer than a Lambda function can run, so that a holder that was killed is the only one that is ever overtaken.
 LONGEST_RUN = timedelta(minutes=16)
+_LONGEST_MS = int(LONGEST_RUN.total_seconds() * 1000)
 GIVE_BACK_S = 2.0  # that giving back may take; else the lease ends by itself
 
 
@@ -64,8 +65,13 @@ class Leases:
         )
 
     def _take(self, name: str, holder: str) -> bool:
-        """Taken when nobody else has it: decided inside one atomic update, which is safe to retry."""
-        free = {"$or": [{"$lt": [{"$ifNull": ["$until", 0]}, "$$NOW"]}, {"$eq": ["$holder", {"$literal": holder}]}]}
+        """Taken when nobody else has it: decided inside one atomic update, which is safe to retry.
+
+        What ends later than any lease can, or at no date at all, nobody has taken.
+        """
+        latest = {"$add": ["$$NOW", max(self._lasts_ms, _LONGEST_MS)]}
+        held_now = {"$and": [{"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", latest]}]}
+        free = {"$or": [{"$not": [held_now]}, {"$eq": ["$holder", {"$literal": holder}]}]}
         term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}
         held = self._leases.find_one_and_update(
             {"_id": name}, [{"$set": term}], upsert=True, return_document=ReturnDocument.AFTER

@@ -10,8 +10,8 @@ from typing import Any
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, known, read_columns
-from shared.store.expressions import text
+from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
+from shared.store.expressions import has_type, id_of_its_own, optional, text
 
 Document = dict[str, Any]
 
@@ -23,16 +23,19 @@ class People:
 
     def accounts(self, codes: Sequence[str]) -> Columns:
         """Every account: id (n,) ids, country (n,) index into `codes`, which are lower case; -1 for none of them."""
-        country = {"$toLower": {"$trim": {"input": text("$geolocation.countryCode")}}}
+        stored = "$geolocation.countryCode"
+        country = {"$toLower": {"$trim": {"input": text(stored)}}}
+        place = {"$indexOfArray": [list(codes), country]}
         fields: dict[str, tuple[Kind, Any]] = {
-            "id": ("id", "$_id"),
-            "country": ("code", {"$indexOfArray": [list(codes), country]}),
+            "id": ("id", id_of_its_own()),
+            "country": ("code", {"$cond": [optional(stored, has_type(stored, "string")), place, MALFORMED_CODE]}),
         }
         return _known(read_columns(self._accounts, [], fields))
 
     def users(self) -> Columns:
         """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""
-        return _known(read_columns(self._users, [], {"id": ("id", "$_id"), "account": ("id", "$ownerAccount")}))
+        fields: dict[str, tuple[Kind, Any]] = {"id": ("id", id_of_its_own()), "account": ("id", "$ownerAccount")}
+        return _known(read_columns(self._users, [], fields, optional={"account"}))
 
 
 def _known(people: Columns) -> Columns:

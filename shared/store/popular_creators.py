@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.creator_stats import TOTALS
+from shared.store.decoding import as_count, as_number, needed, optional, own_id, sound
 
 Document = dict[str, Any]
 
@@ -32,23 +33,21 @@ class PopularCreators:
 
     def first(self, countries: Sequence[str] | None, most: int) -> list[Creator]:
         """The most popular, the first ahead; only those whose country is spelt like one of these, of all for None."""
-        query = {} if countries is None else {"geolocation.countryCode": {"$in": list(countries)}}
+        query: Document = {"score": {"$gt": -inf, "$lt": inf}}  # what is no number would come before all numbers
+        if countries is not None:
+            query["geolocation.countryCode"] = {"$in": list(countries)}
         found = self._stats.find(query, _SHOWN).sort([("score", -1), ("_id", 1)]).limit(most)
-        return [_creator(row) for row in islice(found, most)]
+        return list(sound(self._stats, islice(found, most), _creator))
 
     def among(self, users: Iterable[ObjectId]) -> dict[ObjectId, Creator]:
         """Those of these users who posted lately."""
-        return {row["_id"]: _creator(row) for row in self._stats.find({"_id": {"$in": list(users)}}, _SHOWN)}
+        found = self._stats.find({"_id": {"$in": list(users)}}, _SHOWN)
+        return {one.user: one for one in sound(self._stats, found, _creator)}
 
 
 _SHOWN = {"score": 1, **dict.fromkeys(TOTALS.values(), 1)}
 
 
 def _creator(row: Document) -> Creator:
-    """What is no number of 0 or more, or is not finite, counts as 0: answers are JSON."""
-    engagements = sum(int(_points(row.get(name))) for name in TOTALS.values())
-    return Creator(row["_id"], _points(row.get("score")), engagements)
-
-
-def _points(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and 0 <= value < inf else 0.0
+    engagements = sum(optional(row.get(name), as_count) or 0 for name in TOTALS.values())
+    return Creator(own_id(row), max(needed(as_number(row.get("score"))), 0.0), engagements)

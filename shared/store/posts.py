@@ -5,8 +5,9 @@ Contents of the application; language and topics from contentinfo, or language a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,20 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, id_array, joined, known, read_columns
+from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.expressions import holds_any, text
+from shared.store.decoding import as_list, as_text, name_undated, needed, own_id, sound
+from shared.store.expressions import has_type, holds_any, id_of_its_own, text
+from shared.store.identity import object_id
+from shared.store.malformed import name_malformed
 from shared.text.hashtags import HASH_SIGNS, hashtags, spelling
+from shared.text.vectors import STORED_BYTES, unpacked
 
 Document = dict[str, Any]
 
 OTHER_LANGUAGE = -2
 UNKNOWN_LANGUAGE = -1
+_MEANINGS_AT_ONCE = 5_000
 _NO_LANGUAGE = re.compile("^(n/a|und)?$", re.IGNORECASE)
 
 
@@ -43,18 +49,23 @@ class Posts:
         original, original_author  (n,) ids of the post it repeats or quotes; zeros where there is none
         """
         photos = "$payload.photo.contents"
-        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "author.id": {"$type": "objectId"}}
+        message, repeats = "$payload.message", "$isRecast"
+        name_undated(self._contents, clock, {"visibility": PUBLISHED})
+        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}}
+        number = {"$cond": [{"$isArray": photos}, {"$size": photos}, 0]}
         fields: dict[str, tuple[Kind, Any]] = {
-            "id": ("id", "$_id"),
+            "id": ("id", id_of_its_own()),
             "author": ("id", "$author.id"),
             "created": ("moment", f"${clock}"),
-            "photos": ("code", {"$cond": [{"$isArray": photos}, {"$size": photos}, 0]}),
-            "characters": ("code", {"$strLenCP": text("$payload.message")}),
-            "recast": ("code", {"$cond": [{"$eq": ["$isRecast", True]}, 1, 0]}),
+            "photos": ("code", _or_malformed(photos, "array", number)),
+            "characters": ("code", _or_malformed(message, "string", {"$strLenCP": text(message)})),
+            "recast": ("code", _or_malformed(repeats, "bool", {"$cond": [{"$eq": [repeats, True]}, 1, 0]})),
             "original": ("id", "$originalPost._id"),
             "original_author": ("id", "$originalPost.author.id"),
         }
-        posts = read_columns(self._contents, [{"$match": query}], fields)
+        posts = read_columns(self._contents, [{"$match": query}], fields, {"original", "original_author"})
+        for name in ("photos", "characters"):
+            posts[name] = np.maximum(posts[name], 0)
         sound = known(posts["id"]) & known(posts["author"]) & (posts["created"] > 0)
         return {name: column[sound] for name, column in posts.items()}
 
@@ -66,16 +77,8 @@ class Posts:
         message = text("$payload.message")
         named, marked = {"hashtags.0": {"$exists": True}}, {"$expr": holds_any(message, HASH_SIGNS)}
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "$or": [named, marked]}
-        tagged: dict[ObjectId, list[str]] = {}
-        for post in self._contents.find(query, {"hashtags": 1, "message": message}):
-            written = post["message"]
-            if any(sign in written for sign in HASH_SIGNS):
-                names = hashtags(written)
-            else:
-                kept = post["hashtags"] if isinstance(post["hashtags"], list) else []
-                names = [spelling(name) for name in kept if isinstance(name, str)]
-            if isinstance(post["_id"], ObjectId) and any(names):
-                tagged[post["_id"]] = [name for name in dict.fromkeys(names) if name]
+        posts = self._contents.find(query, {"hashtags": 1, "message": message})
+        tagged = {post: names for post, names in sound(self._contents, posts, _hashtags) if names}
         return id_array(tagged), list(tagged.values())
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
@@ -86,14 +89,18 @@ class Posts:
         """
         primary = {"$first": {"$split": [{"$toLower": text("$language")}, "-"]}}
         index = {"$indexOfArray": [list(codes), primary]}
-        known = {"$cond": [{"$eq": [index, -1]}, OTHER_LANGUAGE, index]}
-        named = [{"$match": {"language": {"$type": "string", "$not": _NO_LANGUAGE}}}]
-        fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "language": ("code", known)}
-        return read_columns(self._info, named, fields), read_columns(self._filtering, named, fields)
+        number = _or_malformed("$language", "string", {"$cond": [{"$eq": [index, -1]}, OTHER_LANGUAGE, index]})
+        named = [{"$match": {"language": {"$ne": None, "$not": _NO_LANGUAGE}}}]
+        fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "language": ("code", number)}
+        both = [read_columns(source, named, fields) for source in (self._info, self._filtering)]
+        ours, others = (
+            {name: column[one["language"] != UNKNOWN_LANGUAGE] for name, column in one.items()} for one in both
+        )
+        return ours, others
 
     def still_published(self, ids: Sequence[ObjectId]) -> NDArray[np.void]:
         """Those of the posts that are published, of whatever age."""
-        fields: dict[str, tuple[Kind, Any]] = {"id": ("id", "$_id")}
+        fields: dict[str, tuple[Kind, Any]] = {"id": ("id", id_of_its_own())}
         query = {"visibility": PUBLISHED}
         parts = [
             read_columns(self._contents, [{"$match": {"_id": {"$in": batch}} | query}], fields)
@@ -107,9 +114,40 @@ class Posts:
         is_junk = {"$cond": [{"$eq": ["$junkOutput.class", "junk"]}, 1, 0]}
         fields: dict[str, tuple[Kind, Any]] = {
             "content": ("id", "$contentId"),
-            "junk": ("code", {"$cond": [{"$eq": [{"$type": "$junkOutput.class"}, "string"]}, is_junk, -1]}),
+            "junk": ("code", _or_malformed("$junkOutput.class", "string", is_junk, missing=-1)),
             "junk_score": ("number", "$junkOutput.score"),
             "diversity": ("number", "$textDiversity"),
             "promotion": ("number", "$prDetect"),
         }
-        return read_columns(self._filtering, [], fields)
+        return read_columns(self._filtering, [], fields, {"junk_score", "diversity", "promotion"})
+
+    def meanings(self) -> Iterator[tuple[NDArray[np.void], NDArray[np.float32]]]:
+        """The meaning of every post that has one, part by part: (n,) ids and (n, 512) vectors."""
+        rows = self._info.find({"vector": {"$exists": True, "$ne": None}}, {"contentId": 1, "vector": 1})
+        found = sound(self._info, rows, _meaning)
+        while some := list(islice(found, _MEANINGS_AT_ONCE)):
+            ids, vectors = id_array(content for _, content, _ in some), unpacked(vector for *_, vector in some)
+            finite = np.isfinite(vectors).all(axis=1)
+            name_malformed(self._info.name, *(some[row][0] for row in np.flatnonzero(~finite).tolist()))
+            yield ids[finite], vectors[finite]
+
+
+def _or_malformed(path: str, kind: str, code: Any, missing: int = 0) -> Document:
+    """A code where there is a value of that type, MALFORMED_CODE where there is one of another."""
+    absent = {"$cond": [has_type(path, "missing", "null"), missing, MALFORMED_CODE]}
+    return {"$cond": [has_type(path, kind), code, absent]}
+
+
+def _hashtags(post: Document) -> tuple[ObjectId, list[str]]:
+    if any(sign in post["message"] for sign in HASH_SIGNS):
+        names = hashtags(post["message"])
+    else:
+        names = [spelling(needed(as_text(name))) for name in needed(as_list(post.get("hashtags")))]
+    return own_id(post), [name for name in dict.fromkeys(names) if name]
+
+
+def _meaning(row: Document) -> tuple[Any, ObjectId, bytes]:
+    """The row's id, the post, and the vector as it is stored."""
+    vector = row["vector"]
+    whole = isinstance(vector, bytes) and len(vector) == STORED_BYTES
+    return row["_id"], needed(object_id(row.get("contentId"))), needed(vector if whole else None)

@@ -5,7 +5,7 @@ isFollowPage: false, updatedAt: …} where `blocking` says that `user` blocks th
 does. A row without `following` is a follow.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,11 +15,16 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.contents import PUBLISHED
+from shared.store.decoding import needed, sound
+from shared.store.expressions import is_id, object_id
+from shared.store.identity import either_form
+from shared.store.identity import object_id as as_object_id
+from shared.store.malformed import name_malformed
 
 Document = dict[str, Any]
 
 FOLLOWS = {"following": {"$ne": False}, "blocking": {"$ne": True}, "blocked": {"$ne": True}}
-_SHOWN = {"_id": 0, "user": 1, "followedUser": 1}
+_SHOWN = {"user": 1, "followedUser": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +41,20 @@ class Relationships:
 
     def bonds(self, users: Sequence[ObjectId], most: int) -> Bonds:
         """Of these users, all in one; at most so many follows, the newest of them."""
-        outward: Document = {"user": {"$in": list(users)}}
-        inward: Document = {"followedUser": {"$in": list(users)}}
+        outward: Document = {"user": {"$in": either_form(users)}}
+        inward: Document = {"followedUser": {"$in": either_form(users)}}
         blocks: list[Document] = [{"blocking": True}, {"blocked": True}]
         followed = self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most)
         blocked = list(self._relationships.find(outward | {"$or": blocks}, _SHOWN))
         blocked += self._relationships.find({"$or": [inward | block for block in blocks]}, _SHOWN)  # by their indexes
-        both = {row.get(field) for row in blocked for field in ("user", "followedUser")} - set(users)
-        return Bonds(_ids(row.get("followedUser") for row in islice(followed, most)), _ids(both))
+        sides = frozenset(side for pair in self._pairs(blocked) for side in pair)
+        others = frozenset(other for _, other in self._pairs(islice(followed, most)))
+        return Bonds(others, sides - set(users))
 
     def followed_among(self, others: Sequence[ObjectId], users: Sequence[ObjectId]) -> frozenset[ObjectId]:
         """Those of the others whom one of these users follows, however long ago."""
-        query = {"user": {"$in": list(users)}, "followedUser": {"$in": list(others)}} | FOLLOWS
-        return _ids(row["followedUser"] for row in self._relationships.find(query, _SHOWN))
+        query = {"user": {"$in": either_form(users)}, "followedUser": {"$in": either_form(others)}} | FOLLOWS
+        return frozenset(other for _, other in self._pairs(self._relationships.find(query, _SHOWN)))
 
     def second_hand(
         self, users: Sequence[ObjectId], barred: Collection[ObjectId], each: int, most: int
@@ -59,22 +65,37 @@ class Relationships:
         each  follows of one user that are looked at, the newest: one who follows everybody costs no more than that
         """
         newest: list[Document] = [{"$match": FOLLOWS}, {"$sort": {"_id": -1}}, {"$limit": each}, {"$project": _SHOWN}]
-        follows = {"from": self._relationships.name, "localField": "_id", "foreignField": "user", "pipeline": newest}
+        follows = {"from": self._relationships.name, "localField": "forms", "foreignField": "user", "pipeline": newest}
         some = {"$slice": [{"$sortArray": {"input": "$through", "sortBy": 1}}, 3]}
+        digits = {"$toString": "$_id"}
+        strange = {"$cond": [is_id("$follow.followedUser"), "$$REMOVE", "$follow._id"]}
         stages: list[Document] = [
             {"$match": {"_id": {"$in": list(users)}, "visibility": PUBLISHED}},
-            {"$project": {"_id": 1}},
+            {"$project": {"forms": ["$_id", digits, {"$toUpper": digits}]}},
             {"$lookup": follows | {"as": "follow"}},
             {"$unwind": "$follow"},
-            {"$group": {"_id": "$follow.followedUser", "through": {"$addToSet": "$_id"}}},
+            {
+                "$group": {
+                    "_id": object_id("$follow.followedUser"),
+                    "through": {"$addToSet": "$_id"},
+                    "malformed": {"$addToSet": strange},
+                }
+            },
             {"$match": {"_id": {"$nin": list(barred)}}},
-            {"$project": {"number": {"$size": "$through"}, "through": some}},
-            {"$sort": {"number": -1, "_id": 1}},
-            {"$limit": most},
+            {"$project": {"number": {"$size": "$through"}, "through": some, "malformed": 1}},
+            {"$set": {"known": {"$ne": ["$_id", None]}}},
+            {"$sort": {"known": 1, "number": -1, "_id": 1}},
+            {"$limit": most + 1},
         ]
-        found = self._users.aggregate(stages)
-        return [(row["_id"], row["number"], row["through"]) for row in found if isinstance(row["_id"], ObjectId)]
+        found = list(self._users.aggregate(stages))
+        for row in found:
+            name_malformed(self._relationships.name, *row["malformed"])
+        return [(row["_id"], row["number"], row["through"]) for row in found if row["_id"] is not None][:most]
 
+    def _pairs(self, rows: Iterable[Document]) -> Iterator[tuple[ObjectId, ObjectId]]:
+        """Both sides of each row."""
 
-def _ids(values: Any) -> frozenset[ObjectId]:
-    return frozenset(one for one in values if isinstance(one, ObjectId))
+        def decode(row: Document) -> tuple[ObjectId, ObjectId]:
+            return needed(as_object_id(row.get("user"))), needed(as_object_id(row.get("followedUser")))
+
+        return sound(self._relationships, rows, decode)

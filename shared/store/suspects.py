@@ -10,6 +10,7 @@ A page for reviewers calls `waiting` and `judge`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -18,6 +19,8 @@ from pymongo.database import Database
 
 from shared.errors import Conflict, NotFound
 from shared.store import schema
+from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
+from shared.store.identity import credential_forms
 from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
@@ -65,8 +68,8 @@ class Suspects:
 
     def waiting(self, most: int = 0) -> list[Suspect]:
         """Those that nobody has judged yet, the most suspicious first; all of them, or at most so many."""
-        found = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)]).limit(most)
-        return [_suspect(row) for row in found]
+        found = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)])
+        return list(islice(sound(self._suspects, found, _suspect), most or None))
 
     def judge(self, credential: Credential, verdict: bool, *, at: datetime) -> None:
         """Write down a person's verdict, as the application would; giving the same one again changes nothing.
@@ -75,9 +78,10 @@ class Suspects:
         Raises NotFound for a credential that is not waiting, Conflict where another verdict was given first.
         """
         decided = {"$set": {"verificationStatus": verdict, "verifiedAt": at}}
-        if self._suspects.update_one({"seenCredential": credential, **UNDECIDED}, decided).matched_count:
+        who: Document = {"seenCredential": {"$in": credential_forms([credential])}}
+        if self._suspects.update_one(who | UNDECIDED, decided).matched_count:
             return
-        other = self._suspects.find_one({"seenCredential": credential}, {"verificationStatus": 1})
+        other = self._suspects.find_one(who, {"verificationStatus": 1})
         if other is None:
             raise NotFound(f"credential: {credential} does not wait for a verdict")
         if other["verificationStatus"] is not verdict:
@@ -87,8 +91,11 @@ class Suspects:
         """Upsert those that nobody has judged meanwhile; returns how many changed."""
         writes = [
             UpdateOne(
-                {"seenCredential": one.credential, **UNDECIDED},
-                {"$set": one.finding | {"updatedAt": now}, "$setOnInsert": {"createdAt": now, "sampled": one.sampled}},
+                {"seenCredential": {"$in": credential_forms([one.credential])}, **UNDECIDED},
+                {
+                    "$set": one.finding | {"updatedAt": now},
+                    "$setOnInsert": {"seenCredential": one.credential, "createdAt": now, "sampled": one.sampled},
+                },
                 upsert=True,
             )
             for one in suspects
@@ -97,7 +104,8 @@ class Suspects:
 
     def judged(self) -> set[Credential]:
         """Credentials whose verdict has not been taken over yet."""
-        return {row["seenCredential"] for row in self._suspects.find({"verificationStatus": {"$exists": True}})}
+        found = self._suspects.find({"verificationStatus": {"$exists": True}}, {"seenCredential": 1})
+        return set(sound(self._suspects, found, lambda row: credential_of(row.get("seenCredential"))))
 
     def flagged(self, since: datetime, *, sampled: bool) -> int:
         """How many the detector has flagged from that moment on that still are here."""
@@ -106,13 +114,14 @@ class Suspects:
 
 
 def _suspect(row: Document) -> Suspect:
+    reasons = optional(row.get("reasons"), as_list) or []
     return Suspect(
-        credential=row["seenCredential"],
-        first_seen_at=row["firstSeenAt"],
-        last_seen_at=row["lastSeenAt"],
-        score=float(row.get("score", 0.0)),
-        reasons=row.get("reasons", []),
-        model=str(row.get("model", "")),
-        sampled=bool(row.get("sampled", False)),
-        flagged_at=row["createdAt"],
+        credential=credential_of(row.get("seenCredential")),
+        first_seen_at=needed(as_moment(row.get("firstSeenAt"))),
+        last_seen_at=needed(as_moment(row.get("lastSeenAt"))),
+        score=optional(row.get("score"), as_number) or 0.0,
+        reasons=[needed(one if isinstance(one, Mapping) else None) for one in reasons],
+        model=optional(row.get("model"), as_text) or "",
+        sampled=row.get("sampled") is True,
+        flagged_at=needed(as_moment(row.get("createdAt"))),
     )

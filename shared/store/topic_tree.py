@@ -16,6 +16,8 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.decoding import needed, sound
+from shared.store.identity import object_id
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
@@ -26,7 +28,7 @@ class TopicTree:
         self._topics = analytics[schema.TOPICS.name]
 
     def resolve(self, wanted: Mapping[str, Mapping[str, Any]], *, now: datetime) -> dict[str, ObjectId]:
-        """Make the tree hold these topics, and return the id of each path.
+        """Make the tree hold these topics, and return the id of each path, but for one that is there under no id.
 
         wanted  what each path, such as "sports/football", shall say beside its place: {"name": …, "iab": …}; every
                 parent is a path too
@@ -35,9 +37,10 @@ class TopicTree:
         come to the same tree instead of writing it back and forth.
         """
         self._write({path: {"slug": _slug(path), **fields} for path, fields in wanted.items()}, now)
-        ids = {path: topic["_id"] for path, topic in self._found().items()}
+        topics = self._topics.find({"path": {"$type": "string"}}, {"path": 1})
+        ids = dict(sound(self._topics, topics, lambda one: (one["path"], needed(object_id(one["_id"])))))
         self._write({path: _relatives(path, ids) for path in wanted}, now)
-        return {path: ids[path] for path in wanted}
+        return {path: ids[path] for path in wanted if path in ids}
 
     def _write(self, wanted: Mapping[str, Document], now: datetime) -> None:
         found = self._found()
@@ -60,7 +63,7 @@ def _relatives(path: str, ids: Mapping[str, ObjectId]) -> Document:
     above, _, _ = path.rpartition("/")
     below = sorted(one for one in ids if one.rpartition("/")[0] == path)
     return {
-        "parents": [_named(above, ids)] if above else [],
+        "parents": [_named(above, ids)] if above in ids else [],
         "children": [_named(one, ids) for one in below],
     }
 

@@ -14,6 +14,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from shared.store import schema
+from shared.store.decoding import as_moment, credential_of, needed, optional, sound
 
 Document = dict[str, Any]
 Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
@@ -57,11 +58,8 @@ class Verdicts:
     def given(self, rows: Sequence[Any] | None = None) -> Iterator[Verdict]:
         """Those that wait to be taken over, of these rows or of all, the earliest first."""
         query = GIVEN if rows is None else {"_id": {"$in": list(rows)}, **GIVEN}
-        for row in self._suspects.find(query).sort([("verifiedAt", 1), ("_id", 1)]):
-            key = {name: row.get(name) for name in schema.CREDENTIAL_FEATURES.key}
-            ours = isinstance(row.get("model"), str)
-            flagged = {"flaggedAt": row.get("createdAt"), "sampled": row.get("sampled") is True} if ours else {}
-            yield Verdict(row["_id"], key, row["verificationStatus"], row["verifiedAt"], flagged)
+        found = self._suspects.find(query).sort([("verifiedAt", 1), ("_id", 1)])
+        return sound(self._suspects, found, _verdict)
 
     def incomplete(self) -> list[Any]:
         """Rows that say one half of a verdict, something that is none, or nothing of the window it is on."""
@@ -107,10 +105,19 @@ class Verdicts:
         return outcome
 
 
+def _verdict(row: Document) -> Verdict:
+    key: Document = {"seenCredential": credential_of(row.get("seenCredential"))}
+    key |= {name: needed(as_moment(row.get(name))) for name in ("firstSeenAt", "lastSeenAt")}
+    flagged = {}
+    if isinstance(row.get("model"), str):
+        flagged = {"flaggedAt": optional(row.get("createdAt"), as_moment), "sampled": row.get("sampled") is True}
+    return Verdict(row["_id"], key, row["verificationStatus"], needed(as_moment(row["verifiedAt"])), flagged)
+
+
 def _outcome(row: Document | None, status: bool, given_at: datetime, person: bool) -> Outcome:
     if row is None:
         return "unmatched"
-    before = row.get("verifiedAt")
+    before = as_moment(row.get("verifiedAt"))
     if before is None:
         return "labelled"
     if row.get("verificationStatus") == status:

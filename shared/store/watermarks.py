@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.decoding import as_moment, needed, sound
 
 
 class Incremental(Protocol):
@@ -45,13 +46,13 @@ class Watermarks:
 
     def period(self, job: str, options: Incremental, *, now: datetime) -> Period:
         """Everything at the first run, when `full_every` has passed or when an option was changed; else what is new."""
-        mark = self._marks.find_one({"_id": job})
+        mark = next(sound(self._marks, self._marks.find({"_id": job}), _mark), None)
         if mark is None:
             return Period(None, now, late=False)
-        until: datetime = mark["until"]
-        full = now - mark["fullAt"] >= options.full_every or mark["options"] != _key(options)
+        until, full_at, chosen, cursor = mark
+        full = now - full_at >= options.full_every or chosen != _key(options)
         since = None if full else until - options.overlap
-        return Period(since, now if full else mark["fullAt"], late=until > now, cursor=mark.get("cursor"))
+        return Period(since, now if full else full_at, late=until > now, cursor=cursor)
 
     def advance(self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: Any = None) -> None:
         """Remember that everything up to `now` is done, and where the next run goes on comparing."""
@@ -66,6 +67,11 @@ class Watermarks:
     def move(self, job: str, cursor: Any, *, now: datetime) -> None:
         """Remember where the walk goes on; None where it begins anew."""
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
+
+
+def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, Any, Any]:
+    until, full_at = (needed(as_moment(mark.get(name))) for name in ("until", "fullAt"))
+    return until, full_at, mark.get("options"), mark.get("cursor")
 
 
 def _key(options: object) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 DIMENSIONS: Final = 512
 _STORED: Final = np.dtype("<f2")
+STORED_BYTES: Final = DIMENSIONS * _STORED.itemsize
 
 
 def packed(vectors: NDArray[np.float32]) -> list[bytes]:
@@ -26,6 +27,6 @@ def unpacked(rows: Iterable[bytes]) -> NDArray[np.float32]:
     np.float32(2.0)
     """
     blobs = list(rows)
-    if any(len(blob) != DIMENSIONS * _STORED.itemsize for blob in blobs):
-        raise ValueError(f"a stored vector has {DIMENSIONS * _STORED.itemsize} bytes")
+    if any(len(blob) != STORED_BYTES for blob in blobs):
+        raise ValueError(f"a stored vector has {STORED_BYTES} bytes")
     return np.frombuffer(b"".join(blobs), _STORED).reshape(-1, DIMENSIONS).astype(np.float32)

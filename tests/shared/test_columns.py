@@ -22,6 +22,7 @@ from shared.store.columns import (
     read_columns,
 )  # fmt: skip
 from shared.store.identity import object_id
+from shared.store.malformed import collecting
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
 AN_ID = ObjectId(b"an object id")
@@ -47,13 +48,12 @@ def neutral_or(kind, value):
     if kind == "id":
         return object_id(value) or NO_ID  # also of an id that was stored as hex digits
     if kind == "moment":
-        if isinstance(value, datetime):
-            return epoch_ms(value)
-        return int(value) if isinstance(value, DatetimeMS) else 0
+        return epoch_ms(value) if isinstance(value, datetime) and value.year >= 1970 else 0
     if isinstance(value, Decimal128):
         number = float(value.to_decimal())
         return number if math.isfinite(number) else math.nan
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if number else math.nan
 
 
 @pytest.mark.parametrize("kind", ["id", "moment", "number"])
@@ -78,9 +78,35 @@ def test_a_key_is_an_id_or_a_short_text_and_empty_for_anything_else(store):
 
     read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x"), "n": ("number", "$_id")})
 
-    assert as_stored(read["x"][: len(KEYS)]) == KEYS
+    assert as_stored(read["x"][: len(KEYS)]) == [AN_ID, *(object_id(one) or one for one in KEYS[1:])]
     assert set(read["x"][len(KEYS) :].tolist()) == {b""}
     assert read["n"].tolist() == [*range(len(values)), 99], "what stands behind a key is read as it is"
+
+
+@pytest.mark.parametrize("kind", ["id", "key", "moment", "number"])
+def test_what_is_malformed_is_named_and_what_is_missing_only_where_it_is_needed(store, kind):
+    sound = {"id": AN_ID, "key": "x", "moment": MOMENT, "number": 7}[kind]
+    wrong = [[sound], {"a": sound}, True, DatetimeMS(2**60), float("nan"), Decimal128("NaN"), "x" * 41]
+    values = [sound, None, *wrong]
+    store.app.things.insert_many([{"_id": i, "x": value} for i, value in enumerate(values)] + [{"_id": 99}])
+
+    with collecting() as strictly:
+        read_columns(store.app.things, [], {"x": (kind, "$x"), "n": ("number", "$_id")})
+    with collecting() as leniently:
+        read_columns(store.app.things, [], {"x": (kind, "$x"), "n": ("number", "$_id")}, {"x"})
+
+    assert sorted(leniently.ids) == list(range(2, 2 + len(wrong)))
+    assert sorted(strictly.ids) == [1, *leniently.ids, 99]
+
+
+def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store, monkeypatch):
+    monkeypatch.setattr("shared.store.columns.MOST_IDS", 10)
+    store.app.things.insert_many([{"_id": i, "x": "seven"} for i in range(25)])
+
+    with collecting() as found:
+        read_columns(store.app.things, [], {"x": ("number", "$x")})
+
+    assert (len(found.ids), found.more, found.counts) == (10, 15, {"things": 25})
 
 
 def test_parts_are_the_whole_cut_in_pieces(store, monkeypatch):

@@ -1,0 +1,144 @@
+"""Stored values as what they should be; None for what they are not.
+
+Beyond the repositories nothing is of a wrong type, no number is infinite or nan, and no date lies before 1970 or after
+9998.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from bson import DBRef, Decimal128, ObjectId
+from pymongo.collection import Collection
+
+from shared.store.expressions import FIRST_DAY, LAST_DAY, MOST_COUNTED
+from shared.store.identity import object_id
+from shared.store.malformed import MOST_IDS, name_malformed
+
+Document = dict[str, Any]
+T = TypeVar("T")
+
+
+class Malformed(Exception):
+    """A field of a document is not what it should be."""
+
+
+def sound(
+    collection: Collection[Document], documents: Iterable[Document], decode: Callable[[Document], T]
+) -> Iterator[T]:
+    """What `decode` makes of each document; where it raises Malformed, the document is named and left out."""
+    for document in documents:
+        try:
+            decoded = decode(document)
+        except Malformed:
+            name_malformed(collection.name, document.get("_id"))
+        else:
+            yield decoded
+
+
+def name_undated(collection: Collection[Document], field: str, query: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Name the documents that no query for a time finds, since an indexed field holds something else than a date of the
+    calendar. Those that lack the field are not among them."""
+    others = [{field: {"$lt": FIRST_DAY}}, {field: {"$gte": LAST_DAY}}]
+    name_other_types(collection, field, ("date",), query, others)
+
+
+def name_other_types(
+    collection: Collection[Document],
+    field: str,
+    types: Sequence[str],
+    query: Mapping[str, Any] = MappingProxyType({}),
+    others: Sequence[Document] = (),
+) -> None:
+    """Name the documents of a query whose field is there and of none of these BSON types, or that `others` find: no
+    more than a look at the edges of an index of that field. An array is taken for its elements."""
+    strange = {field: {"$type": [one for one in _TYPES if one not in types]}}
+    found = collection.find({**query, "$or": [strange, *others]}, {"_id": 1}).limit(MOST_IDS)
+    name_malformed(collection.name, *(row["_id"] for row in found))
+
+
+_TYPES = (
+    *("double", "string", "object", "binData", "objectId", "bool", "date", "regex"),
+    *("javascript", "int", "timestamp", "long", "decimal", "minKey", "maxKey"),
+)
+
+
+def needed(value: T | None) -> T:
+    """The value; Malformed for None."""
+    if value is None:
+        raise Malformed
+    return value
+
+
+def optional(value: Any, decode: Callable[[Any], T | None]) -> T | None:
+    """None for what is missing or null, else the decoded value; Malformed for what is there and wrong."""
+    return None if value is None else needed(decode(value))
+
+
+def own_id(document: Document) -> ObjectId:
+    """The `_id` of a document of the application, all of which are ObjectIds; Malformed for anything else."""
+    return needed(document["_id"] if isinstance(document["_id"], ObjectId) else None)
+
+
+def as_moment(value: Any) -> datetime | None:
+    """A date that a calendar can show, in UTC.
+
+    >>> as_moment("2026-01-01") is None
+    True
+    """
+    return value if isinstance(value, datetime) and FIRST_DAY <= value < LAST_DAY else None
+
+
+def as_number(value: Any) -> float | None:
+    """A finite number, of whatever type.
+
+    >>> as_number(Decimal128("1.5")), as_number(float("nan")), as_number(True)
+    (1.5, None, None)
+    """
+    if isinstance(value, Decimal128):
+        value = float(value.to_decimal())
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def as_count(value: Any) -> int | None:
+    """A whole number that can be a count, as `expressions.count` reads it.
+
+    >>> as_count(3.0), as_count(-1), as_count(2**62)
+    (3, None, None)
+    """
+    number = as_number(value)
+    return int(number) if number is not None and 0 <= number < MOST_COUNTED else None
+
+
+def as_text(value: Any) -> str | None:
+    """A text that is not empty; BSON's code, which the driver gives as a kind of text, is none."""
+    return value if type(value) is str and value else None
+
+
+def as_credential(value: Any) -> ObjectId | str | None:
+    """By which somebody reads: an id in either form, or another text."""
+    return as_text(value) if (found := object_id(value)) is None else found
+
+
+def credential_of(value: Any) -> ObjectId | str:
+    """The same; Malformed where there is none."""
+    credential = as_credential(value)
+    if credential is None:
+        raise Malformed
+    return credential
+
+
+def as_target(value: Any) -> ObjectId | None:
+    """The id of a reference, which is a DBRef or, where its fields are in another order, a document."""
+    if isinstance(value, DBRef):
+        return object_id(value.id)
+    return object_id(value.get("$id")) if isinstance(value, Mapping) else None
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """A list."""
+    return value if isinstance(value, list) else None

@@ -18,7 +18,7 @@ from shared.store import schema
 from shared.store.columns import Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.expressions import holds_any, text
-from shared.text.hashtags import HASH_SIGNS, hashtags, spelling
+from shared.text.hashtags import HASH_SIGNS, LONGEST_NAME, hashtags, spelling
 
 Document = dict[str, Any]
 
@@ -61,21 +61,15 @@ class Posts:
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
         """Posts of that time that have hashtags, (n,) ids, and the spellings of the hashtags of each, each once.
 
-        Those of the message, as statistics count them; where it has no hash sign, those that the application keeps.
+        Those that the application keeps; where it keeps none, those of the message.
         """
+        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
+        named = self._contents.find(query | {"hashtags.0": {"$exists": True}}, {"hashtags": 1})
+        tagged: dict[ObjectId, list[str]] = {post["_id"]: _spelt(post["hashtags"]) for post in named}
         message = text("$payload.message")
-        named, marked = {"hashtags.0": {"$exists": True}}, {"$expr": holds_any(message, HASH_SIGNS)}
-        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "$or": [named, marked]}
-        tagged: dict[ObjectId, list[str]] = {}
-        for post in self._contents.find(query, {"hashtags": 1, "message": message}):
-            written = post["message"]
-            if any(sign in written for sign in HASH_SIGNS):
-                names = hashtags(written)
-            else:
-                kept = post["hashtags"] if isinstance(post["hashtags"], list) else []
-                names = [spelling(name) for name in kept if isinstance(name, str)]
-            if isinstance(post["_id"], ObjectId) and any(names):
-                tagged[post["_id"]] = [name for name in dict.fromkeys(names) if name]
+        marked = query | {"hashtags.0": {"$exists": False}, "$expr": holds_any(message, HASH_SIGNS)}
+        tagged |= {post["_id"]: hashtags(post["message"]) for post in self._contents.find(marked, {"message": message})}
+        tagged = {post: names for post, names in tagged.items() if names}
         return id_array(tagged), list(tagged.values())
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
@@ -113,3 +107,11 @@ class Posts:
             "promotion": ("number", "$prDetect"),
         }
         return read_columns(self._filtering, [], fields)
+
+
+def _spelt(kept: Any) -> list[str]:
+    """The hashtags that the application keeps, as those of messages are spelt; nothing of what is none."""
+    names = (
+        [name for name in kept if isinstance(name, str) and len(name) <= LONGEST_NAME] if isinstance(kept, list) else []
+    )
+    return [name for name in dict.fromkeys(map(spelling, names)) if name]

@@ -48,6 +48,7 @@ def hashtags(text: str) -> list[str]:
     return list(found)
 
 
+@lru_cache(maxsize=8192)  # people repeat each other's
 def spelling(name: str) -> str:
     """One spelling per name: compatible characters, full case folding, no variants, joiners kept, no hash sign.
 
@@ -68,7 +69,7 @@ def without_marks(text: str) -> str:
     return " ".join([*pieces, text[end:]])
 
 
-@lru_cache(maxsize=8192)  # people repeat each other's
+@lru_cache(maxsize=8192)
 def _of_word(word: str) -> tuple[str, ...]:
     return tuple(spelling(name) for _, name in _found(cleaned(word)))
 

@@ -11,6 +11,7 @@ from threading import Lock
 
 from shared.config import Language
 from shared.errors import BadConfig, Unavailable
+from shared.text.alphabets import may_be_written_in
 from shared.text.normalise import plain
 from shared.text.scripts import HAN, SETTLES, THAI, is_thai, language_of_han, only, script_of, weights
 
@@ -76,7 +77,10 @@ def _identifier(options: Language) -> Namer:
         if len(found) > 1:
             text = only(script, text)
         letters = len(set(filter(script_of, text)))
-        return _likeliest(chances(text), letters, options) if letters >= options.least_letters else NOBODY_KNOWS
+        if letters < options.least_letters:
+            return NOBODY_KNOWS
+        likeliest = _likeliest(chances(text), letters, options)
+        return likeliest if may_be_written_in(likeliest.code, text) else NOBODY_KNOWS
 
     return name
 

@@ -237,7 +237,7 @@ def test_rows_of_other_spellings_leave_with_the_next_run(store, databases, noon,
 
 
 def test_hashtags_beside_bytes_that_are_no_utf_8_count(store, databases, noon):
-    raw = encode(says("a #goal b", "a", noon)).replace(b"a #goal b", b"\xff #goal\xfe")
+    raw = encode(says("a #goal b", "a", noon)).replace(b"a #goal b", b"\xff #goal \xfe")
     databases.app.contents.insert_one(RawBSONDocument(raw))
 
     refresh(store, noon)

@@ -102,8 +102,9 @@ def language_of_han(text: str) -> str:
     charsets = [charsets_of(letter) for letter in set(han)]
     chinese = sum(JAPAN not in found for found in charsets if found)
     japanese = sum(found == {JAPAN} for found in charsets)
-    weak = not CHINESE.isdisjoint(han)
-    if chinese > STRONGER * japanese:
+    weak = len(CHINESE.intersection(han))
+    # Where there are strong signs of both, the weak ones decide with them.
+    if chinese and chinese + weak > STRONGER * japanese:
         return "zh"
     if japanese > STRONGER * chinese:
         return "ja" if japanese >= LEAST_JAPANESE and not weak else ""

@@ -17,7 +17,7 @@ from shared.artifacts import Registry
 from shared.config import Options, Topics
 from shared.report import Report
 from shared.store import Store
-from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
+from shared.text import PREPARATION, UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
 from shared.text.embedding import SUPPORTED, embed, load
 from shared.text.vectors import packed
 
@@ -129,10 +129,10 @@ def quick_turns() -> Iterator[None]:
 
 
 def version_of(model: str, options: Options) -> str:
-    """One name for the model and every option that a description depends on.
+    """One name for the model, how texts are prepared, and every option that a description depends on.
 
     >>> version_of("a", Options()) == version_of("a", Options()) != version_of("b", Options())
     True
     """
     topics = (options.topics.min_tokens, options.topics.only_languages, options.topics.most)
-    return hashlib.sha256(repr((model, options.language, topics)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((model, PREPARATION, options.language, topics)).encode()).hexdigest()[:12]

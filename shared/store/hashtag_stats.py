@@ -34,9 +34,9 @@ class HashtagStatistics:
         """Every post of the window with hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from)
         for post in self._contents.aggregate([{"$match": query}, *_with_hash_signs(options)]):
-            names = hashtags(post.pop("message"))
-            if names:
-                yield post | {"names": names}
+            post["names"] = hashtags(post.pop("message"))
+            if post["names"]:
+                yield post
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score these hashtags, let time pass for the others; returns how many rows are up to date now."""

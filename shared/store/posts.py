@@ -22,7 +22,7 @@ from shared.store.decoding import as_list, as_text, name_undated, needed, own_id
 from shared.store.expressions import has_type, holds_any, id_of_its_own, text
 from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
-from shared.text.hashtags import HASH_SIGNS, hashtags, spelling
+from shared.text.hashtags import HASH_SIGNS, LONGEST_NAME, hashtags, spelling
 from shared.text.vectors import STORED_BYTES, unpacked
 
 Document = dict[str, Any]
@@ -72,13 +72,16 @@ class Posts:
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
         """Posts of that time that have hashtags, (n,) ids, and the spellings of the hashtags of each, each once.
 
-        Those of the message, as statistics count them; where it has no hash sign, those that the application keeps.
+        Those that the application keeps; where it keeps none, those of the message.
         """
+        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
+        named = self._contents.find(query | {"hashtags.0": {"$exists": True}}, {"hashtags": 1})
+        tagged = dict(sound(self._contents, named, _spelt))
         message = text("$payload.message")
-        named, marked = {"hashtags.0": {"$exists": True}}, {"$expr": holds_any(message, HASH_SIGNS)}
-        query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "$or": [named, marked]}
-        posts = self._contents.find(query, {"hashtags": 1, "message": message})
-        tagged = {post: names for post, names in sound(self._contents, posts, _hashtags) if names}
+        marked = query | {"hashtags.0": {"$exists": False}, "$expr": holds_any(message, HASH_SIGNS)}
+        written = self._contents.find(marked, {"message": message})
+        tagged |= {post["_id"]: hashtags(post["message"]) for post in written}
+        tagged = {post: names for post, names in tagged.items() if names}
         return id_array(tagged), list(tagged.values())
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
@@ -138,12 +141,11 @@ def _or_malformed(path: str, kind: str, code: Any, missing: int = 0) -> Document
     return {"$cond": [has_type(path, kind), code, absent]}
 
 
-def _hashtags(post: Document) -> tuple[ObjectId, list[str]]:
-    if any(sign in post["message"] for sign in HASH_SIGNS):
-        names = hashtags(post["message"])
-    else:
-        names = [spelling(needed(as_text(name))) for name in needed(as_list(post.get("hashtags")))]
-    return own_id(post), [name for name in dict.fromkeys(names) if name]
+def _spelt(post: Document) -> tuple[ObjectId, list[str]]:
+    """A post, and the hashtags that the application keeps of it, as those of messages are spelt."""
+    names = [needed(as_text(name)) for name in needed(as_list(post["hashtags"]))]
+    spellings = (spelling(name) for name in names if len(name) <= LONGEST_NAME)
+    return own_id(post), [name for name in dict.fromkeys(spellings) if name]
 
 
 def _meaning(row: Document) -> tuple[Any, ObjectId, bytes]:

@@ -1,12 +1,18 @@
-"""A post's words: without what is not language, in which language, how many.
+"""A post's words: without what is not language, in which language, how many; and its hashtags.
 
-Lives here: plain text, scripts, the language of a text, and (in a module of its own) its meaning as numbers.
+Lives here: compatible characters, plain text, hashtags, scripts, alphabets, the language of a text, and (in a module of
+its own) its meaning as numbers.
 Does not live here: topics, lexicons, anything that knows what a post is.
 
 What is heavy is loaded at first use: `import shared.text` needs neither numpy nor a library that names languages.
 """
 
+from typing import Final
+
 from shared.text.language import UNKNOWN, NamedLanguage, Namer, identifier
 from shared.text.normalise import MOST_CHARACTERS, plain, tokens
 
-__all__ = ["MOST_CHARACTERS", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]
+# Raised whenever the same text may be cleaned or its language be named otherwise: what was kept of it is then outdated.
+PREPARATION: Final = 2
+
+__all__ = ["MOST_CHARACTERS", "PREPARATION", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]

@@ -19,7 +19,9 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}+(?:;|(?!\w))|#[xX][0-9a-fA-F]{1,6}+;|[A-Za-z
 _TAIL = r"[!-~]*+(?:(?:(?<=[/=?&#_%(-])|(?<=www\.))\S++)?"
 _SCHEMES = r"https?://|ftp://|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}+://"
 _SCHEMES += r"|(?<![a-z])(?:mailto|tel|sms|sip|xmpp|magnet):(?=[^\s#])"
-_LINK = re.compile(rf"""(?:{_SCHEMES}|(?<![a-z0-9.@-])www\.){_TAIL}|(?<![a-z])href=["']?[^\s"'<>]*+""", re.IGNORECASE)
+_SCHEME = re.compile(rf"(?:{_SCHEMES}){_TAIL}", re.IGNORECASE)
+_WWW = re.compile(rf"(?<![a-z0-9.@-])www\.{_TAIL}", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""(?<![a-z])href=["']?[^\s"'<>]*+""", re.IGNORECASE)
 _ENDINGS = r"(?:com|net|org|info|edu|gov|(?:co|com|net|org|ac)\.[a-z]{2}|(?:go|or|in|ne)\.(?:th|jp|kr))"
 _SHORT = r"(?:bit\.ly|t\.co|t\.me|wa\.me|fb\.me|fb\.watch|youtu\.be|lin\.ee|goo\.gl|amzn\.to|is\.gd)/"
 _BEFORE_HOST = r"(?<![A-Za-z0-9_.@#-])"
@@ -73,8 +75,12 @@ def visible(text: str) -> str:
 def _without_links(text: str) -> str:
     if "](" in text:
         text = _MARKDOWN_TARGET.sub(" ", text)
-    if ":" in text or "." in text or "=" in text:
-        text = _DOMAIN.sub(" ", _LINK.sub(" ", text))
+    if "=" in text:
+        text = _ATTRIBUTE.sub(" ", text)
+    if ":" in text:
+        text = _SCHEME.sub(" ", text)
+    if "." in text:
+        text = _DOMAIN.sub(" ", _WWW.sub(" ", text))
     if "/" in text and "#" in text:
         text = _WORD.sub(lambda word: _HOST_AND_PATH.sub(" ", word[0]) if "#" in word[0] else word[0], text)
     return text

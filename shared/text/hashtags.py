@@ -26,6 +26,7 @@ LONGEST_NAME: Final = 200  # characters; nobody types a longer one twice
 
 HASH_SIGNS: Final = ("#", "\uff03", "\ufe5f", "&num;")  # a text without any of them has no hashtag
 
+_MARKED = re.compile("|".join(HASH_SIGNS))
 _CANDIDATE = re.compile(rf"#([^\s!-/:-@\[-^`{{-~]{{1,{LONGEST_NAME + 1}}})")
 _JOINERS = "\u200c\u200d"
 _MEDIAL = frozenset("\u00b7\u05be\u05f3\u05f4\u0f0b\u30a0\u30fb" + _JOINERS)  # as they are in a compatible form
@@ -40,10 +41,14 @@ def hashtags(text: str) -> list[str]:
     >>> hashtags("#Goal #goal ＃Straße #می‌خواهم F#sharp https://example.com/#top &#39;")
     ['goal', 'strasse', 'می\u200cخواهم']
     """
-    text = cleaned(text)
-    return list(dict.fromkeys(spelling(name) for _, name in _found(text)))
+    found: dict[str, None] = {}
+    for word in text.split():  # no link, entity or name goes on behind white space
+        if _MARKED.search(word):
+            found |= dict.fromkeys(_of_word(word) if len(word) <= LONGEST_NAME else _of_word.__wrapped__(word))
+    return list(found)
 
 
+@lru_cache(maxsize=8192)  # people repeat each other's
 def spelling(name: str) -> str:
     """One spelling per name: compatible characters, full case folding, no variants, joiners kept, no hash sign.
 
@@ -62,6 +67,11 @@ def without_marks(text: str) -> str:
         pieces.append(text[end:sign])
         end = sign + 1
     return " ".join([*pieces, text[end:]])
+
+
+@lru_cache(maxsize=8192)
+def _of_word(word: str) -> tuple[str, ...]:
+    return tuple(spelling(name) for _, name in _found(cleaned(word)))
 
 
 def _found(text: str) -> Iterator[tuple[int, str]]:

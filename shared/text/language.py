@@ -11,8 +11,9 @@ from threading import Lock
 
 from shared.config import Language
 from shared.errors import BadConfig, Unavailable
+from shared.text.alphabets import may_be_written_in
 from shared.text.normalise import plain
-from shared.text.scripts import HAN, SETTLES, THAI, is_chinese, is_thai, only, script_of, weights
+from shared.text.scripts import HAN, SETTLES, THAI, is_thai, language_of_han, only, script_of, weights
 
 UNKNOWN = "n/a"
 ENOUGH_CHARACTERS = 1_000  # of a text that a library looks at; more change nothing but the time
@@ -69,16 +70,17 @@ def _identifier(options: Language) -> Namer:
         if not found:
             return NOBODY_KNOWS
         script = THAI if is_thai(found) else max(found, key=found.__getitem__)
-        if script == HAN and not is_chinese(text):
-            return NOBODY_KNOWS
         if script in SETTLES:
-            code, confidence = SETTLES[script], found[script] / sum(found.values())
-            return NamedLanguage(code, confidence) if code in served else NOBODY_KNOWS
+            code = language_of_han(text) if script == HAN else SETTLES[script]
+            return NamedLanguage(code, found[script] / sum(found.values())) if code in served else NOBODY_KNOWS
         text = text[:ENOUGH_CHARACTERS]
         if len(found) > 1:
             text = only(script, text)
         letters = len(set(filter(script_of, text)))
-        return _likeliest(chances(text), letters, options) if letters >= options.least_letters else NOBODY_KNOWS
+        if letters < options.least_letters:
+            return NOBODY_KNOWS
+        likeliest = _likeliest(chances(text), letters, options)
+        return likeliest if may_be_written_in(likeliest.code, text) else NOBODY_KNOWS
 
     return name
 

@@ -264,6 +264,28 @@ def test_topics_come_from_contentinfo_else_from_hashtags_in_use(store, app):
     assert len(few.posts.topic) == 2
 
 
+def test_hashtags_are_spelt_as_statistics_spell_them_and_read_from_the_message_where_none_are_kept(store, app):
+    spellings = ["Straße", "#STRASSE", "ｓｔｒａｓｓｅ", "strasse\ufe0f"]
+    app.contents.insert_many([post(f"kept {n}", now=NOON, hashtags=[name]) for n, name in enumerate(spellings)])
+    texts = ["in der #Straße", "＃ＳＴＲＡＳＳＥ", "https://example.org/#strasse", "C#strasse &#39;"]
+    app.contents.insert_many(post(f"said {n}", now=NOON, payload={"message": text}) for n, text in enumerate(texts))
+
+    posts = read(store, hashtag_uses=1).posts
+
+    tagged = {one for n, one in enumerate(object_ids(posts.ids)) if n in posts.topic_of}
+    assert tagged == {an_id(f"kept {n}") for n in range(4)} | {an_id("said 0"), an_id("said 1")}
+    assert len(set(posts.topic.tolist())) == 1
+
+
+@pytest.mark.parametrize("kept", [{"0": "a"}, [7, None], [""], ["#"], ["a" * 100_000], "a"])
+def test_hashtags_of_a_wrong_kind_are_left_out(store, app, kept):
+    app.contents.insert_many([post("odd", now=NOON, hashtags=kept), post("sound", now=NOON, hashtags=["b"])])
+
+    posts = read(store, hashtag_uses=1).posts
+
+    assert [object_ids(posts.ids)[n] for n in posts.topic_of] == [an_id("sound")]
+
+
 def test_hashtags_are_numbered_the_same_in_every_process(store, app, chosen):
     names = [f"tag {number}" for number in range(20)]
     app.contents.insert_many([post(f"p{n}", now=NOON, age_hours=1 + n, hashtags=names[n:]) for n in range(20)])

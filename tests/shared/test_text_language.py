@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -7,7 +8,9 @@ import pytest
 
 from shared.config import Language
 from shared.errors import BadConfig
-from shared.text import UNKNOWN, NamedLanguage, identifier
+from shared.text import UNKNOWN, NamedLanguage, identifier, plain
+from shared.text.alphabets import LETTERS
+from shared.text.scripts import script_of
 
 OWN = {
     "ar": "أحب قراءة الكتب في المساء مع فنجان من الشاي",
@@ -123,7 +126,7 @@ def test_what_could_be_many_languages_is_unknown(text):
 
 @each_engine
 @pytest.mark.parametrize(
-    "text", ["東京", "東京都庁", "謹賀新年", "緊急地震速報", "国際自然保護連合", "早安", "北京 trip"]
+    "text", ["東京", "東京都庁", "謹賀新年", "緊急地震速報", "国際自然保護連合", "早安", "北京 trip", "是正勧告"]
 )
 def test_han_that_may_be_chinese_or_japanese_are_unknown(options, text):
     assert identifier(options)(text) == NOTHING
@@ -133,6 +136,52 @@ def test_han_that_may_be_chinese_or_japanese_are_unknown(options, text):
 @pytest.mark.parametrize("text", ["你好", "谢谢", "好吃", "生日快乐", "這是什麼", "台北市立大安高級中學"])
 def test_han_that_japanese_does_not_write_or_a_row_of_them_are_chinese(options, text):
     assert identifier(options)(text).code == "zh"
+
+
+@each_engine
+@pytest.mark.parametrize("text", ["駅前広場再開発", "経済産業省 補助金申請受付開始", "県立図書館 臨時休館"])
+def test_han_that_only_japanese_writes_are_japanese(options, text):
+    assert identifier(options)(text) == NamedLanguage("ja", 1.0)
+
+
+# Every alphabet that Unicode has in another style of its letters, as an offset or a list of the letters' codes.
+STYLES = {
+    **{f"mathematical {start:x}": (start, start + 26) for start in range(0x1D400, 0x1D6A4, 52)},
+    "full-width": (0xFF21, 0xFF41),
+    "circled": (0x24B6, 0x24D0),
+    "in parentheses": (0x249C, 0x249C),
+    "squared": (0x1F130, 0x1F130),
+    "capitals in parentheses": (0x1F110, 0x1F110),
+}
+
+
+def styled(text, capitals, small):
+    """The text in letters of another style; a letter that stands elsewhere in Unicode stays as it is."""
+    moved = {65 + n: capitals + n for n in range(26)} | {97 + n: small + n for n in range(26)}
+    drawn = text.translate(moved)
+    return "".join(new if unicodedata.name(new, "") else old for new, old in zip(drawn, text, strict=True))
+
+
+@pytest.mark.parametrize(("capitals", "small"), STYLES.values(), ids=STYLES)
+def test_letters_of_every_style_are_read_as_plain_ones(capitals, small):
+    name, text = identifier(PY3LANGID), OWN["en"]
+    text = text.upper() if capitals == 0x1F130 else text.lower() if small == 0x249C else text
+
+    assert styled(text, capitals, small) != text
+    assert name(styled(text, capitals, small)) == name(plain(styled(text, capitals, small)))
+    assert name(styled(text, capitals, small)).code == "en"
+    assert name(f"{styled('Sale', capitals, small)} ลดราคา 50% {styled('today', capitals, small)}").code == "th"
+
+
+@pytest.mark.parametrize("code", LETTERS)
+def test_words_with_a_letter_that_a_language_does_not_write_are_not_of_it(code):
+    name, words = identifier(PY3LANGID), OWN[code].split()
+    script = next(filter(None, map(script_of, OWN[code])))
+    others = {letter for own in LETTERS.values() for letter in own - LETTERS[code] if script_of(letter) == script}
+
+    assert others
+    assert code not in {name(" ".join(word + letter for word in words)).code for letter in others}
+    assert {name(f"{OWN[code]} {words[0]}{letter}").code for letter in others} <= {code, UNKNOWN}
 
 
 @each_engine

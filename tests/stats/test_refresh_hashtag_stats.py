@@ -3,6 +3,8 @@ from datetime import timedelta
 from unittest.mock import ANY
 
 import pytest
+from bson import encode
+from bson.raw_bson import RawBSONDocument
 
 from functions.stats import refresh_hashtag_stats
 from shared.config import HashtagStats, Weights
@@ -189,3 +191,57 @@ def test_text_that_looks_like_a_query_is_only_text(store, databases, noon):
     refresh(store, noon)
 
     assert sorted(hashtags(databases)) == ["1", "__proto__", "_id"]
+
+
+def test_what_is_no_hashtag_makes_no_row(store, databases, noon):
+    texts = (
+        "https://example.org/a#b www.example.org/#c example.io/d/#e [f](#g)",
+        "&#39;n&#39; &#8211; #\ufe0f\u20e3 #\u20e3 F#sharp ก่#ข",
+        "#real",
+    )
+    databases.app.contents.insert_many(says(text, f"{n}", noon) for n, text in enumerate(texts))
+
+    refresh(store, noon)
+
+    assert list(hashtags(databases)) == ["real"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("#Straße #STRASSE", "strasse"),
+        ("#İstanbul #istanbul", "istanbul"),
+        ("＃ＧＯＡＬ ﹟𝗴𝗼𝗮𝗹 &num;goal", "goal"),
+        ("#می\u200cخواهم", "می\u200cخواهم"),
+        ("#ロング・タグ #ﾛﾝｸﾞ･ﾀｸﾞ", "ロング・タグ"),
+        ("#paral·lel #PARAL·LEL", "paral·lel"),
+    ],
+)
+def test_a_hashtag_has_one_spelling(store, databases, noon, written, name):
+    databases.app.contents.insert_one(says(written, "a", noon))
+
+    refresh(store, noon)
+
+    assert {name: row["useCount"] for name, row in hashtags(databases).items()} == {name: 1}
+
+
+@pytest.mark.parametrize("hours", [1, 25], ids=["in between", "full"])
+def test_rows_of_other_spellings_leave_with_the_next_run(store, databases, noon, hours):
+    databases.app.contents.insert_one(says("#Straße #ok", "a", noon, age_hours=3))
+    refresh(store, noon)
+    rows = databases.analytics.hashtagStats
+    row = rows.find_one_and_delete({"_id": "strasse"})
+    rows.insert_many([row | {"_id": name, "name": name} for name in ("straße", "sharp", "\ufe0f\u20e3")])
+
+    refresh(store, noon + hours * HOUR)
+
+    assert {name: row["useCount"] for name, row in hashtags(databases).items()} == {"strasse": 1, "ok": 1}
+
+
+def test_hashtags_beside_bytes_that_are_no_utf_8_count(store, databases, noon):
+    raw = encode(says("a #goal b", "a", noon)).replace(b"a #goal b", b"\xff #goal \xfe")
+    databases.app.contents.insert_one(RawBSONDocument(raw))
+
+    refresh(store, noon)
+
+    assert list(hashtags(databases)) == ["goal"]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from functions.topics import train_topics
+from functions.topics import describe, train_topics
 from functions.topics.handlers import classify_content, reclassify_contents
 from shared.artifacts import Registry
-from shared.config import Topics
+from shared.config import Options, Topics
 from tests.changes import inserted, relayed
 
 DAMAGED = {"$set": {"artifact": b"damaged"}}
@@ -43,3 +43,28 @@ def test_of_a_model_that_may_be_used_or_none_at_all_nothing_is_told(train, deplo
     train()
 
     assert classify_content.handler(relayed(inserted("two")), None) == {"read": 1, "written": 1}
+
+
+SAID = "Our football team won the final match of the season"
+DRESSED = {
+    "bold": "".join(chr(0x1D5EE + ord(c) - 97) if c.islower() else c for c in SAID),
+    "full-width": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in SAID),
+    "circled": "".join(chr(0x24D0 + ord(c) - 97) if c.islower() else c for c in SAID),
+    "hashtags": " ".join(f"＃{word}" for word in SAID.split()),
+    "entities": SAID.replace(" ", "&#32;").replace("t", "&#116;"),
+}
+
+
+@pytest.mark.parametrize("text", DRESSED.values(), ids=DRESSED)
+def test_a_text_in_another_dress_is_described_as_the_plain_one(describer, text):
+    plain, dressed = describer.describe([SAID, text])
+
+    assert dressed == plain
+    assert plain["topicScores"][0]["path"] == "sports"
+
+
+def test_a_description_is_outdated_once_texts_are_prepared_otherwise(monkeypatch):
+    before = describe.version_of("a", Options())
+    monkeypatch.setattr(describe, "PREPARATION", describe.PREPARATION + 1)
+
+    assert describe.version_of("a", Options()) != before

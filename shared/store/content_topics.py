@@ -45,6 +45,15 @@ class ContentTopics:
         found = self._topics.find({"parents.0": {"$exists": True}}, {"parents._id": 1})
         return {topic["_id"]: _ids(topic["parents"]) for topic in found}
 
+    def latest(self, since: datetime | None) -> Columns:
+        """Posts whose description was set, replaced or withdrawn since then, ever for None: content (n,) ids; at (n,)
+        when it last was [ms since 1970]."""
+        query: Document = {"updatedAt": {"$type": "date"} if since is None else {"$gte": since}}
+        fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "at": ("moment", "$updatedAt")}
+        found = read_columns(self._info, [{"$match": query}], fields)
+        sound = known(found["content"])
+        return {name: column[sound] for name, column in found.items()}
+
     def changed_since(self, moment: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""
         changed = {"updatedAt": {"$gte": moment}, "contentId": {"$type": "objectId"}}

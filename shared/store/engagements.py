@@ -6,7 +6,7 @@ visibility: "publish", createdAt: …, updatedAt: …}
 An act that was taken back stays, with visibility "deleted". Acts on comments have the `$ref` "comment".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -78,6 +78,20 @@ class Engagements:
         found = read_columns(self._engagements, [{"$match": query}, {"$group": by_actor}], fields)
         sound = known(found["actor"])
         return {name: column[sound] for name, column in found.items()}
+
+    def actors_on(self, contents: Sequence[ObjectId] | None, start: datetime) -> Columns:
+        """Who did something with these posts, or with any, from that moment on that still stands: actor (n,) ids as in
+        `latest`; content (n,) ids."""
+        query = _ON_CONTENTS | {"visibility": PUBLISHED, "createdAt": {"$gte": start}}
+        fields: dict[str, tuple[Kind, Any]] = {
+            "actor": ("id", {"$ifNull": ["$account", "$user"]}),
+            "content": ("id", "$targetRef.$id"),
+        }
+        if contents is None:
+            return read_columns(self._engagements, [{"$match": query}], fields)
+        refs = ({"targetRef": {"$in": [DBRef("content", one) for one in batch]}} for batch in in_batches(contents))
+        parts = [read_columns(self._engagements, [{"$match": ref | query}], fields) for ref in refs]
+        return joined(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
 
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
         """Who acted on these posts before that moment."""

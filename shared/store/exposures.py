@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.config import Exposures as Names
-from shared.store.columns import Columns, Kind, read_batches, read_columns
+from shared.store.columns import Columns, Kind, known, read_batches, read_columns
 
 Document = dict[str, Any]
 Credential = ObjectId | str
@@ -60,6 +60,16 @@ class Exposures:
             [{"$match": {"seenAt": {"$gte": start, "$lte": end}}}],
             self._fields(),
         )
+
+    def latest(self, since: datetime | None) -> Columns:
+        """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
+        users; at (n,) when that last was [ms since 1970]."""
+        recorded = {"updatedAt": {"$type": "date"}} if since is None else {"updatedAt": {"$gte": since}}
+        by_viewer = {"_id": "$viewer", "at": {"$max": "$updatedAt"}}
+        fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
+        found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
+        sound = known(found["viewer"])
+        return {name: column[sound] for name, column in found.items()}
 
     def touched(self, since: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""

@@ -5,6 +5,7 @@ and users {_id: ObjectId, ownerAccount: ObjectId, …}
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo.database import Database
@@ -21,14 +22,16 @@ class People:
         self._accounts = app[schema.ACCOUNTS.name]
         self._users = app[schema.USERS.name]
 
-    def accounts(self, codes: Sequence[str]) -> Columns:
-        """Every account: id (n,) ids, country (n,) index into `codes`, which are lower case; -1 for none of them."""
+    def accounts(self, codes: Sequence[str], changed_since: datetime | None = None) -> Columns:
+        """Every account, or those that changed since then: id (n,) ids, country (n,) index into `codes`, which are
+        lower case; -1 for none of them."""
         country = {"$toLower": {"$trim": {"input": text("$geolocation.countryCode")}}}
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", "$_id"),
             "country": ("code", {"$indexOfArray": [list(codes), country]}),
         }
-        return _known(read_columns(self._accounts, [], fields))
+        changed = [] if changed_since is None else [{"$match": {"updatedAt": {"$gte": changed_since}}}]
+        return _known(read_columns(self._accounts, changed, fields))
 
     def users(self) -> Columns:
         """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""

@@ -49,7 +49,11 @@ def test_exposures_get_their_indexes_where_the_options_say_that_they_lie(databas
     schema.apply(databases.app, databases.analytics, names)
 
     found = databases.app.feeditemv2s.index_information()
-    assert {"seenUUID_1_seenAt_1_content_1_offViewAt_-1", "updatedAt_1_seenUUID_1", "viewer_1_seenAt_-1"} <= found.keys()
+    assert {
+        "seenUUID_1_seenAt_1_content_1_offViewAt_-1",
+        "updatedAt_1_seenUUID_1",
+        "viewer_1_seenAt_-1",
+    } <= found.keys()
     assert "feeditems" not in databases.app.list_collection_names()
 
 

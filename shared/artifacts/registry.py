@@ -121,7 +121,7 @@ class Registry:
     def made_from(self, family: str, keys: Sequence[str], name: str) -> dict[str, str]:
         """What each live artifact of these keys says of one of its inputs, by key; without those that say nothing."""
         stored = [family_of(family).stored(key) for key in keys]
-        field, found = f"madeFrom.{name}", {}
+        field, found = f"madeFrom.{name}", dict[str, str]()
         for some in in_batches(stored):
             rows = self._collection(family).find(
                 {"family": family, "account": {"$in": some}, field: {"$type": "string"}}, {"account": 1, field: 1}

@@ -88,7 +88,7 @@ class ContentStatistics:
         end = LAST_DAY if before is None or before <= start else before
         newest_first = self._contents.find(published | {clock: {"$gte": start, "$lt": end}}, {"_id": 0, clock: 1})
         last = next(newest_first.sort(clock, -1).skip(COMPARED_A_RUN - 1).limit(1), None)
-        part = {clock: {"$gte": last[clock] if last else start, "$lt": end}}
+        part: Document = {clock: {"$gte": last[clock] if last else start, "$lt": end}}
         with Threads(1) as aside:
             rows = aside.submit(_fingerprint, self._stats, part)
             same = _fingerprint(self._contents, published | part) == rows.result()

@@ -16,7 +16,7 @@ from bson import DBRef, ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, known, read_columns
+from shared.store.columns import Columns, Kind, joined, known, once, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.expressions import has_type
 
@@ -50,9 +50,10 @@ class Engagements:
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
-        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]."""
+        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. What an account did to a post
+        at one moment counts once, though it is recorded twice."""
         query = _ON_CONTENTS | {"visibility": PUBLISHED, "updatedAt": {"$gte": start}}
-        return read_columns(
+        found = read_columns(
             self._engagements,
             [{"$match": query | {"createdAt": {"$gte": start, "$lte": end}}}],
             {
@@ -62,6 +63,7 @@ class Engagements:
                 "at": ("moment", "$createdAt"),
             },
         )
+        return once(found, ("actor", "content", "kind", "at"), found["at"])
 
     def of_account(self, account: ObjectId, most: int) -> list[ObjectId]:
         """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""

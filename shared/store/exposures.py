@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.config import Exposures as Names
-from shared.store.columns import Columns, Kind, known, read_batches, read_columns
+from shared.store.columns import Columns, Kind, known, once, read_batches, read_columns
 
 Document = dict[str, Any]
 Credential = ObjectId | str
@@ -50,16 +50,13 @@ class Exposures:
             "source": ("code", {"$indexOfArray": [list(sources), "$analytics.source"]}),
             "model": ("code", {"$indexOfArray": [list(models), "$analytics.model"]}),
         }
-        return read_columns(self._exposures, [{"$match": query}], self._fields() | more)
+        return _once(read_columns(self._exposures, [{"$match": query}], self._fields() | more))
 
     def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
         came on the screen and, if that is known, left it [ms since 1970]."""
-        return read_columns(
-            self._exposures,
-            [{"$match": {"seenAt": {"$gte": start, "$lte": end}}}],
-            self._fields(),
-        )
+        query = {"seenAt": {"$gte": start, "$lte": end}}
+        return _once(read_columns(self._exposures, [{"$match": query}], self._fields()))
 
     def latest(self, since: datetime | None) -> Columns:
         """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
@@ -108,3 +105,8 @@ class Exposures:
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${self._names.off_screen}"),
         }
+
+
+def _once(records: Columns) -> Columns:
+    """One exposure of a post to a viewer at a moment, of its records that with the latest end."""
+    return once(records, ("viewer", "content", "at"), -records["until"])

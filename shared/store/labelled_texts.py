@@ -52,19 +52,23 @@ class LabelledTexts:
         return Extent(self._texts.count_documents({}), newest["updatedAt"] if newest else None)
 
     def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
-        """The texts that changed last, newest first, and the ids of those that are not as they should be."""
+        """The texts that changed last, newest first, and the ids of those that are not as they should be.
+
+        A text that is there more than once with the same topics is one.
+        """
         fields = {"text": 1, "topics": 1, "language": 1, "updatedAt": 1}
-        found, malformed = [], []
+        found: dict[tuple[str, frozenset[str]], LabelledText] = {}
+        malformed = []
         for row in self._texts.find({}, fields).sort(_NEWEST_FIRST).limit(most):
             text, topics, language = row.get("text"), row.get("topics"), row.get("language")
             paths = tuple(topics) if isinstance(topics, list) else (None,)
             named = all(isinstance(path, str) for path in paths)
             if isinstance(text, str) and text.strip() and named and isinstance(row.get("updatedAt"), datetime):
                 known = language if isinstance(language, str) else None
-                found.append(LabelledText(text, paths, known, row["updatedAt"]))
+                found.setdefault((text, frozenset(paths)), LabelledText(text, paths, known, row["updatedAt"]))
             else:
                 malformed.append(row["_id"])
-        return found, malformed
+        return list(found.values()), malformed
 
 
 _IN_CALENDAR = {"$gte": datetime.min.replace(tzinfo=UTC), "$lte": datetime.max.replace(tzinfo=UTC)}

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from functions.stats.leaf_topics import LeafTopics
 from shared.clock import epoch_ms
 from shared.config import EngagementStats
+from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store
 from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.store.deadline import Threads
-from shared.store.engagement_stats import FIELDS, Counts, changed
+from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
@@ -29,7 +30,8 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     user anew only where something older changed. Safe to repeat: the same data and `now` give the same rows.
     """
     with store.leases.hold(NAME), Threads(1) as aside:
-        period = store.watermarks.period(NAME, options, now=now)
+        made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(store.content_topics.parents().items()))}
+        period = store.watermarks.period(NAME, options, made_from, now=now)
         if period.late:
             return Report.late()
         malformed = aside.submit(malformed_since, store, period.since)

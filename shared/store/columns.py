@@ -103,7 +103,9 @@ def once(records: Columns, key: Sequence[str], rank: NDArray[Any]) -> Columns:
         is_id = column.dtype.kind == "V"
         told &= known(column) if is_id else True
         values: NDArray[np.uint64] = id_keys(column) if is_id else column.astype(np.int64).view(np.uint64)
-        mixed = np.asarray((mixed ^ (mixed >> np.uint64(29))) * _GOLDEN + (values ^ (values >> np.uint64(32))) * _GOLDEN)
+        mixed = np.asarray(
+            (mixed ^ (mixed >> np.uint64(29))) * _GOLDEN + (values ^ (values >> np.uint64(32))) * _GOLDEN
+        )
     ascending = np.sort(mixed[told])
     if not (ascending[1:] == ascending[:-1]).any():
         return records

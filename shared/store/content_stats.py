@@ -8,7 +8,7 @@ aggregator: {ageScore: 0.5, engagementScore: 4.0}, score: 2.5, scoredAt: …}
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -30,6 +30,8 @@ from shared.store.expressions import (
 )
 
 Document = dict[str, Any]
+
+LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 COMPARED_A_RUN = 10_000  # posts; so the time that it takes does not grow with the network
 

@@ -10,7 +10,7 @@ summary: [{type: "short", typeCount: 2, typeWeight: 1.0, aggregator: {…}, scor
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.database import Database
@@ -34,6 +34,8 @@ from shared.store.expressions import (
 )
 
 Document = dict[str, Any]
+
+LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 TOTALS = {
     "like": "creatorLikedCount",

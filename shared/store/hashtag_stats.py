@@ -10,7 +10,7 @@ scoredAt: …}
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pymongo import UpdateOne
 from pymongo.database import Database
@@ -21,6 +21,8 @@ from shared.store.contents import in_batches, in_window
 from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
 
 Document = dict[str, Any]
+
+LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 # Letters and digits of every script, with the marks that Thai, Hindi and others write above and below them.
 HASHTAG = r"#([\p{L}\p{M}\p{N}_]+)"

@@ -13,6 +13,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.expressions import fingerprint
 
 Document = dict[str, Any]
 
@@ -33,10 +34,12 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How many there are, and the moment of the latest change; None where there are none."""
+    """How many there are, the moment of the latest change, None where there are none, and a fingerprint of which they
+    are and what they say."""
 
     count: int
     until: datetime | None
+    fingerprint: int
 
 
 class LabelledTexts:
@@ -49,7 +52,9 @@ class LabelledTexts:
         A date beyond Python's calendar is no moment, and would hide every change that comes after it.
         """
         newest = self._texts.find_one({"updatedAt": _IN_CALENDAR}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
-        return Extent(self._texts.count_documents({}), newest["updatedAt"] if newest else None)
+        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint("$$ROOT")}}
+        found = next(iter(self._texts.aggregate([{"$group": total}])), {})
+        return Extent(found.get("count", 0), newest["updatedAt"] if newest else None, found.get("fingerprint", 0))
 
     def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
         """The texts that changed last, newest first, and the ids of those that are not as they should be.

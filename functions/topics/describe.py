@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 
@@ -20,6 +20,8 @@ from shared.store import Store
 from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
 from shared.text.embedding import SUPPORTED, embed, load
 from shared.text.vectors import packed
+
+READING: Final = "2"  # raised where the same text is described otherwise by the same model and options
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,10 @@ def quick_turns() -> Iterator[None]:
 
 
 def version_of(model: str, options: Options) -> str:
-    """One name for the model and every option that a description depends on.
+    """One name for the model, every option that a description depends on, and how texts are read.
 
     >>> version_of("a", Options()) == version_of("a", Options()) != version_of("b", Options())
     True
     """
     topics = (options.topics.min_tokens, options.topics.only_languages, options.topics.most)
-    return hashlib.sha256(repr((model, options.language, topics)).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((READING, model, options.language, topics)).encode()).hexdigest()[:12]

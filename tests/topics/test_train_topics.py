@@ -405,6 +405,8 @@ def test_one_text_gone_and_another_there_is_learnt_from_though_number_and_date_a
 ):
     train()
     gone = store.analytics.labelledTexts.find_one_and_delete({"text": SPORTS[3]})
-    store.analytics.labelledTexts.insert_one({name: gone[name] for name in ("topics", "updatedAt")} | {"text": "Offside"})
+    store.analytics.labelledTexts.insert_one(
+        {name: gone[name] for name in ("topics", "updatedAt")} | {"text": "Offside"}
+    )
 
     assert "skipped" not in train(now=noon + DAY).details

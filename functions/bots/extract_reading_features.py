@@ -11,7 +11,7 @@ from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
 from shared.store.columns import Columns, as_stored
-from shared.store.credential_features import Window
+from shared.store.credential_features import LAYOUT, Window
 
 NAME: Final = "extract_reading_features"
 
@@ -24,7 +24,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
 
     Safe to repeat, and beside another run: the same exposures give the same window, which is the natural key.
     """
-    period = store.watermarks.period(NAME, options, now=now)
+    period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
     if period.late:
         return Report.late()
     erased = store.erasures.credentials()

@@ -69,6 +69,7 @@ def what_there_is(store: Store, options: Bots) -> dict[str, Any]:
     return {
         "labels": labels.count,
         "until": labels.until and labels.until.isoformat(),
+        "which": labels.fingerprint,
         "options": list(map(str, dataclasses.astuple(options))),
         "fingerprint": FINGERPRINT,
     }

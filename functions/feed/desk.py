@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, decayed, hours_of
 from functions.feed.encounters import FEATURES
 from functions.feed.members import MembersRanker, load_members
-from functions.feed.taste import PERSONAL, Taste
+from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.artifacts import Artifact, Registry, Snapshots
 from shared.config import Members
 from shared.errors import StaleModel
@@ -99,7 +99,7 @@ class Desk:
 
     def reader(self, account: ObjectId) -> Reader:
         """Who asks; NotFound where there is neither such an account nor a model of it."""
-        personal, refused = self._registry.load(PERSONAL, str(account), FEATURES.fingerprint, self._opened)
+        personal, refused = self._registry.load(PERSONAL, str(account), TASTE_FINGERPRINT, self._opened)
         self.refused += refused
         if personal is not None:
             return Reader(account, personal.taste.place, personal)

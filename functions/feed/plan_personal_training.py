@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from functions.feed.encounters import FEATURES
-from functions.feed.taste import PERSONAL
+from functions.feed.members import EVERY_MEMBER, MEMBERS
+from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, options_of
 from shared.artifacts import Registry
 from shared.clock import epoch_ms
-from shared.config import Members
+from shared.config import Coldstart, Members
+from shared.network.countries import SPELLINGS, country_of
 from shared.report import Report
 from shared.store import Store
 from shared.store.columns import id_keys, object_ids, positions
@@ -18,10 +20,26 @@ from shared.store.columns import id_keys, object_ids, positions
 NAME = "plan_personal_training"
 
 Send = Callable[[Sequence[Mapping[str, Any]]], None]
+Owners = Callable[[NDArray[np.void]], NDArray[np.void]]
+# Who changed something since a moment, ever for None, and when [ms since 1970], both (n,). The second moment is the
+# beginning of the time that models are made from.
+Events = tuple[NDArray[np.void], NDArray[np.int64]]
+Source = Callable[[Store, datetime | None, datetime], Events]
+
+DEFAULT: Final = Coldstart()
 
 
-def run(store: Store, registry: Registry, send: Send, options: Members, *, now: datetime) -> Report:
-    """Queue every account that engaged with something, or followed someone, after its model had learnt.
+def run(
+    store: Store,
+    registry: Registry,
+    send: Send,
+    options: Members,
+    coldstart: Coldstart = DEFAULT,
+    *,
+    now: datetime,
+) -> Report:
+    """Queue every account whose model was made from something that is another now, and everybody who engaged or
+    followed and has none.
 
     A message says as of when its accounts are to be trained: delivered twice, or late, it makes the same models.
     """
@@ -29,27 +47,89 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
-        touched = touched_since(store, period.since)
-        learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched))
-        new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
-        due = sorted(new | registry.outdated(PERSONAL, FEATURES.fingerprint))
+        owner, start = owners(store), now - coldstart.window
+        did = latest(owner, (read(store, period.since, start) for read in SOURCES_OF_MODELS.values()))
+        met = latest(owner, (read(store, period.since, start) for read in OTHER_SOURCES.values()))
+        learnt = registry.windows(PERSONAL, TASTE_FINGERPRINT, list(did.keys() | met.keys()))
+        until = {key: epoch_ms(moment) for key, moment in learnt.items()}
+        new = {key for key, at in did.items() if at > until.get(key, -1)}
+        new |= {key for key, at in met.items() if key in until and at > until[key]}
+        made_from = {
+            "options": [options_of(coldstart, options)],
+            "ranker": ["", registry.live_version(MEMBERS, EVERY_MEMBER) or ""],
+        }
+        new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from) | moved_since(store, registry, period.since)
+        due = sorted(new)
         messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
         send(messages)
         store.watermarks.advance(NAME, options, period, now=now)
-    return Report(len(touched), len(due), details={"messages": len(messages)})
+    return Report(len(did.keys() | met.keys()), len(due), details={"messages": len(messages)})
 
 
-def touched_since(store: Store, since: datetime | None) -> dict[str, int]:
-    """Accounts that did something since then, ever for None, and when they last did [ms since 1970]."""
-    users, acts, follows = store.people.users(), store.engagements.latest(since), store.follows.latest(since)
-    ids = np.concatenate([acts["actor"], follows["user"]])
-    at = np.concatenate([acts["at"], follows["at"]])
-    owner = positions(id_keys(ids), id_keys(users["id"]))
-    account = np.where(owner >= 0, users["account"][owner], ids) if len(users["id"]) else ids
-    touched: dict[str, int] = {}
-    for key, moment in zip(map(str, object_ids(account)), at.tolist(), strict=True):
-        touched[key] = max(touched.get(key, 0), moment)
-    return touched
+def owners(store: Store) -> Owners:
+    """What turns ids of users into those of the accounts that own them, and leaves other ids as they are."""
+    users = store.people.users()
+    keys = id_keys(users["id"])
+
+    def owner(ids: NDArray[np.void]) -> NDArray[np.void]:
+        if not len(keys):
+            return ids
+        at = positions(id_keys(ids), keys)
+        return np.where(at >= 0, users["account"][at], ids)
+
+    return owner
+
+
+def engagements(store: Store, since: datetime | None, start: datetime) -> Events:
+    """What was done with posts, or taken back."""
+    found = store.engagements.latest(since)
+    return found["actor"], found["at"]
+
+
+def follows(store: Store, since: datetime | None, start: datetime) -> Events:
+    """Who was followed, or not any more."""
+    found = store.follows.latest(since)
+    return found["user"], found["at"]
+
+
+def exposures(store: Store, since: datetime | None, start: datetime) -> Events:
+    """What was on a screen."""
+    found = store.exposures.latest(since)
+    return found["viewer"], found["at"]
+
+
+def descriptions(store: Store, since: datetime | None, start: datetime) -> Events:
+    """Language and topics of the posts that were engaged with from `start` on."""
+    described = store.content_topics.latest(since)
+    posts = None if since is None else object_ids(described["content"])
+    acts = store.engagements.actors_on(posts, start)
+    post = positions(id_keys(acts["content"]), id_keys(described["content"]))
+    return acts["actor"][post >= 0], described["at"][post[post >= 0]]
+
+
+# What a model is made from of an account, by name; whoever has none gets one by the first of these alone.
+SOURCES_OF_MODELS: Final[Mapping[str, Source]] = {"engagements": engagements, "follows": follows}
+OTHER_SOURCES: Final[Mapping[str, Source]] = {"exposures": exposures, "descriptions": descriptions}
+
+
+def latest(owner: Owners, events: Iterable[Events]) -> dict[str, int]:
+    """By account, the latest moment of its events [ms since 1970]."""
+    ids, moments = map(np.concatenate, zip(*events, strict=True))
+    ids = owner(ids)
+    _, first, account = np.unique(id_keys(ids), return_index=True, return_inverse=True)
+    at = np.zeros(len(first), np.int64)
+    np.maximum.at(at, account, moments)
+    return dict(zip(map(str, object_ids(ids[first])), at.tolist(), strict=True))
+
+
+def moved_since(store: Store, registry: Registry, since: datetime | None) -> set[str]:
+    """Accounts that changed since then, ever for None, and are of another country than their model says."""
+    found = store.people.accounts(SPELLINGS, since)
+    countries = [country_of(code) or "" for code in (*SPELLINGS, None)]  # the last one stands for -1
+    keys = list(map(str, object_ids(found["id"])))
+    learnt = registry.made_from(PERSONAL, keys, "country")
+    country = dict(zip(keys, found["country"].tolist(), strict=True))
+    return {key for key, before in learnt.items() if countries[country[key]] != before}
 
 
 def batches(accounts: list[str], size: int) -> Iterable[list[str]]:

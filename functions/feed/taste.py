@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from functions.feed.alike import cosines, unit
 from functions.feed.catalogue import Catalogue, hours_of
 from functions.feed.encounters import (
+    COUNTRY_PRIOR,
+    FEATURES,
     LANGUAGE_PRIOR,
     TOPIC_PRIOR,
     Encounters,
@@ -19,9 +21,11 @@ from functions.feed.encounters import (
     turns,
 )
 from shared.artifacts.snapshots import packed, unpacked
+from shared.config import Coldstart, Members
 from shared.errors import StaleModel
 from shared.network.countries import COUNTRIES
-from shared.network.history import NOBODYS
+from shared.network.history import LANGUAGE_CODES, NOBODYS
+from shared.provenance import digest
 from shared.store.columns import id_keys
 from shared.store.posts import UNKNOWN_LANGUAGE
 
@@ -131,6 +135,22 @@ class Taste:
 
 
 _NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
+
+# Of the features that a taste serves, and of everything that its bytes are laid out by.
+TASTE_FINGERPRINT: Final = digest(
+    FEATURES.fingerprint,
+    tuple(one.name for one in fields(Taste)),
+    _NUMBERS,
+    tuple(tuple(table.descr) for table in (_TOPIC, _AUTHOR, _LANGUAGE)),
+    LANGUAGE_CODES,
+)
+
+
+def options_of(coldstart: Coldstart, options: Members) -> str:
+    """A digest of the options and constants that make the same history another taste."""
+    read = (coldstart.window, coldstart.age_from, coldstart.hashtag_uses, options.recent_posts)
+    trees = {one.name: getattr(options, one.name) for one in fields(options) if one.name.startswith("trees_")}
+    return digest(read, trees, TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
 
 
 def tastes_now(tastes: Tastes, accounts: Index) -> Iterator[Taste]:

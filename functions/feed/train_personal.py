@@ -12,7 +12,7 @@ from functions.feed import own_trees
 from functions.feed.alike import Alike
 from functions.feed.encounters import FEATURES, Tastes, follow_pairs
 from functions.feed.members import MembersRanker, load_members
-from functions.feed.taste import PERSONAL, Taste, tastes_now, with_trees
+from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of, tastes_now, with_trees
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart, Members
 from shared.errors import StaleModel
@@ -85,7 +85,7 @@ def run(
     chosen = np.unique(number[number >= 0])
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
     tastes = list(tastes_now(trainer.tastes, chosen))
-    before = registry.current(PERSONAL, keys, FEATURES.fingerprint)
+    before = registry.current(PERSONAL, keys, TASTE_FINGERPRINT)
     tastes = [kept(taste, before.get(key), trainer.ranker) for taste, key in zip(tastes, keys, strict=True)]
     due = {one for one, taste in zip(chosen.tolist(), tastes, strict=True) if wants_trees(taste, options)}
     fitted = 0
@@ -97,7 +97,7 @@ def run(
             if one in found:
                 tastes[place] = with_trees(tastes[place], own_trees.fit(found[one], options), trainer.ranker.version)
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
-    artifacts = [artifact(key, taste, trainer, coldstart) for key, taste in zip(keys, tastes, strict=True)]
+    artifacts = [artifact(key, taste, trainer, coldstart, options) for key, taste in zip(keys, tastes, strict=True)]
     written = registry.replace(artifacts, at=now) if artifacts else 0
     left_out = {"unknown": int((number < 0).sum()), "erased": len(erased)}
     details = {"tried": len(due), "trees": fitted, **left_out}
@@ -122,7 +122,7 @@ def wants_trees(taste: Taste, options: Members) -> bool:
     return taste.acts >= max(options.trees_least_acts, taste.tried_at * 1.2)
 
 
-def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart) -> Artifact:
+def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart, options: Members) -> Artifact:
     """The taste, as it is kept."""
     at = trainer.read_at
     manifest = Manifest(
@@ -132,8 +132,9 @@ def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart) -> 
         trained_at=at,
         window=(at - coldstart.window, at),
         features=FEATURES.names,
-        fingerprint=FEATURES.fingerprint,
+        fingerprint=TASTE_FINGERPRINT,
         metrics={"acts": taste.acts, "trees": bool(taste.trees)},
         libraries={"xgboost": trees.version()},
+        made_from={"options": options_of(coldstart, options), "ranker": taste.base, "country": taste.country},
     )
     return Artifact(manifest, taste.pack())

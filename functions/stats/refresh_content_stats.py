@@ -5,6 +5,7 @@ from datetime import datetime
 from shared.config import ContentStats
 from shared.report import Report
 from shared.store import Store
+from shared.store.content_stats import LAYOUT
 from shared.store.deadline import Threads
 
 NAME = "refresh_content_stats"
@@ -16,7 +17,7 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
     with store.leases.hold(NAME), Threads(1) as aside:
-        period = store.watermarks.period(NAME, options, now=now)
+        period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
         start = now - options.window

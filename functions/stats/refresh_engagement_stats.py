@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from functions.stats.leaf_topics import LeafTopics
 from shared.clock import epoch_ms
 from shared.config import EngagementStats
+from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store
-from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
+from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.store.deadline import Threads
-from shared.store.engagement_stats import FIELDS, Counts, changed
+from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
@@ -29,7 +30,8 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     user anew only where something older changed. Safe to repeat: the same data and `now` give the same rows.
     """
     with store.leases.hold(NAME), Threads(1) as aside:
-        period = store.watermarks.period(NAME, options, now=now)
+        made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(store.content_topics.parents().items()))}
+        period = store.watermarks.period(NAME, options, made_from, now=now)
         if period.late:
             return Report.late()
         malformed = aside.submit(malformed_since, store, period.since)
@@ -80,14 +82,15 @@ def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: d
 
 
 def split(acts: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:
-    """What was done before that moment and what since, by user."""
-    before = acts["at"] < epoch_ms(moment)
-    return count(acts, before, topics), count(acts, ~before, topics)
+    """What was done before that moment and what since, by user: what still stands, once though it is recorded twice."""
+    standing = {name: column[acts["stands"] == 1] for name, column in acts.items()}
+    standing = once(standing, ("user", "content", "kind", "at"), standing["touched"])
+    before = standing["at"] < epoch_ms(moment)
+    return count(standing, before, topics), count(standing, ~before, topics)
 
 
 def count(acts: Columns, chosen: NDArray[np.bool_], topics: LeafTopics) -> UserCounts:
-    """How often each user did each kind of thing to each topic, of the chosen acts that still stand."""
-    chosen = chosen & (acts["stands"] == 1)
+    """How often each user did each kind of thing to each topic, of the chosen acts."""
     ids = distinct(acts["user"][chosen])
     user = positions(id_keys(acts["user"][chosen]), id_keys(ids))
     which, topic = topics.of_posts(id_keys(acts["content"][chosen]))

@@ -10,6 +10,7 @@ from bson import ObjectId
 from shared.config import HashtagStats
 from shared.report import Report
 from shared.store import Store
+from shared.store.hashtag_stats import LAYOUT
 
 NAME = "refresh_hashtag_stats"
 
@@ -22,7 +23,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
     with store.leases.hold(NAME):
-        period = store.watermarks.period(NAME, options, now=now)
+        period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
         known = store.hashtag_stats.fingerprints()

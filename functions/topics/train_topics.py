@@ -111,6 +111,7 @@ def what_there_is(store: Store, options: Topics) -> dict[str, Any]:
     return {
         "labelled": extent.count,
         "until": extent.until and extent.until.isoformat(),
+        "which": extent.fingerprint,
         "options": [options.head_texts, options.head_folds, options.labelled_most],
         "fingerprint": FINGERPRINT,
         "rule": list(astuple(Rule())),

@@ -12,6 +12,7 @@ from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
 from shared.artifacts.families import FAMILIES, family_of
 from shared.clock import epoch_ms
 from shared.errors import Refused, StaleModel
+from shared.provenance import MadeFrom
 
 Document = dict[str, Any]
 Keys = Sequence[bytes]
@@ -34,6 +35,7 @@ class Manifest:
     fingerprint  of the feature set; a model is only used with the same one
     metrics      what it reached on a later window, beside the baselines
     libraries    versions it was made with
+    made_from    what else it depends on, by name: where one of these is another now, it has to be made again
     also         what the contract of its family has beside these, by field
     """
 
@@ -46,6 +48,7 @@ class Manifest:
     fingerprint: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
+    made_from: MadeFrom = field(default_factory=dict)
     also: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -82,6 +85,8 @@ class Artifact:
             "layout": LAYOUT,
             "sha256": _digest(packed),
         } | {name: self.manifest.also[name] for name in family.also}
+        if self.manifest.made_from:
+            document["madeFrom"] = dict(self.manifest.made_from)
         return document | {"signature": _signature(document, keys[0])}
 
     @classmethod
@@ -117,6 +122,7 @@ def _manifest(document: Document) -> Manifest:
         fingerprint=document["fingerprint"],
         metrics=document["metrics"],
         libraries=document["libraries"],
+        made_from=document.get("madeFrom", {}),
         also={name: document[name] for name in FAMILIES[document["family"]].also},
     )
 
@@ -146,6 +152,8 @@ def _signature(document: Document, key: bytes) -> str:
     """HMAC-SHA256 over everything that a reader relies on, the digest of the bytes included."""
     family = FAMILIES.get(str(document.get("family")))
     signed = {name: document.get(name) for name in (*_SIGNED, *(family.also if family else ()))}
+    if "madeFrom" in document:  # those of earlier versions were signed without it
+        signed["madeFrom"] = document["madeFrom"]
     text = json.dumps(signed, sort_keys=True, separators=(",", ":"), default=_plain)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 

@@ -7,7 +7,7 @@ programs read, so that one update of one document makes a candidate live, and th
 without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", trainedAt: …}
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -109,10 +109,25 @@ class Registry:
             found |= {str(row["account"]): row["windowTo"] for row in self._collection(family).find(query, shown)}
         return found
 
-    def outdated(self, family: str, fingerprint: str) -> set[str]:
-        """The keys whose live artifact was made for other features."""
-        query = {"family": family, "fingerprint": {"$ne": fingerprint}}
+    def outdated(self, family: str, fingerprint: str, made_from: Mapping[str, Sequence[str]]) -> set[str]:
+        """The keys whose live artifact was made for other features, or from an input that is none of these now.
+
+        made_from  what each input may be, by name
+        """
+        other = [{f"madeFrom.{name}": {"$nin": list(values)}} for name, values in made_from.items()]
+        query = {"family": family, "$or": [{"fingerprint": {"$ne": fingerprint}}, *other]}
         return {str(row["account"]) for row in self._collection(family).find(query, {"account": 1, "_id": 0})}
+
+    def made_from(self, family: str, keys: Sequence[str], name: str) -> dict[str, str]:
+        """What each live artifact of these keys says of one of its inputs, by key; without those that say nothing."""
+        stored = [family_of(family).stored(key) for key in keys]
+        field, found = f"madeFrom.{name}", dict[str, str]()
+        for some in in_batches(stored):
+            rows = self._collection(family).find(
+                {"family": family, "account": {"$in": some}, field: {"$type": "string"}}, {"account": 1, field: 1}
+            )
+            found |= {str(row["account"]): str(row["madeFrom"][name]) for row in rows}
+        return found
 
     def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:
         """Make a kept version live by one atomic update, if `instead_of` still is what is live (None: no own model).

@@ -125,6 +125,28 @@ def known(ids: NDArray[np.void]) -> NDArray[np.bool_]:
     return found
 
 
+def once(records: Columns, key: Sequence[str], rank: NDArray[Any]) -> Columns:
+    """Each event once, though an application may have recorded it more than once: of the records that agree in every
+    column of `key` the one with the least `rank`, (n,). Records without one of the ids stay, for nothing tells what
+    they repeat."""
+    mixed: NDArray[np.uint64] = np.zeros(len(rank), np.uint64)
+    told = np.ones(len(rank), bool)
+    for column in (records[name] for name in key):
+        is_id = column.dtype.kind == "V"
+        told &= known(column) if is_id else True
+        values: NDArray[np.uint64] = id_keys(column) if is_id else column.astype(np.int64).view(np.uint64)
+        mixed = np.asarray(
+            (mixed ^ (mixed >> np.uint64(29))) * _GOLDEN + (values ^ (values >> np.uint64(32))) * _GOLDEN
+        )
+    ascending = np.sort(mixed[told])
+    if not (ascending[1:] == ascending[:-1]).any():
+        return records
+    order = np.lexsort((rank, mixed))
+    repeats = np.zeros(len(rank), bool)
+    repeats[order[1:]] = mixed[order[1:]] == mixed[order[:-1]]
+    return {name: column[~(repeats & told)] for name, column in records.items()}
+
+
 def distinct(ids: NDArray[np.void]) -> NDArray[np.void]:
     """Each id once."""
     unique: NDArray[np.void] = ids[np.unique(id_keys(ids), return_index=True)[1]]

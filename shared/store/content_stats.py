@@ -8,7 +8,7 @@ aggregator: {ageScore: 0.5, engagementScore: 4.0}, score: 2.5, scoredAt: …}
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -31,7 +31,9 @@ from shared.store.expressions import (
 
 Document = dict[str, Any]
 
-COMPARED_A_RUN = 10_000  # posts; so the time that it takes does not grow with the network
+LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+
+COMPARED_A_RUN = 5_000  # posts; so the time that it takes does not grow with the network
 
 COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCount", "quote": "$quoteCount"}
 
@@ -88,7 +90,7 @@ class ContentStatistics:
         end = LAST_DAY if before is None or before <= start else before
         newest_first = self._contents.find(published | {clock: {"$gte": start, "$lt": end}}, {"_id": 0, clock: 1})
         last = next(newest_first.sort(clock, -1).skip(COMPARED_A_RUN - 1).limit(1), None)
-        part = {clock: {"$gte": last[clock] if last else start, "$lt": end}}
+        part: Document = {clock: {"$gte": last[clock] if last else start, "$lt": end}}
         with Threads(1) as aside:
             rows = aside.submit(_fingerprint, self._stats, part)
             same = _fingerprint(self._contents, published | part) == rows.result()

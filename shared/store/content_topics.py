@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from bson import ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, known, read_columns
+from shared.store.columns import Columns, Kind, joined, known, once, read_columns
 from shared.store.contents import in_batches
 from shared.store.decoding import as_list, needed, sound
 from shared.store.expressions import is_id, optional
@@ -29,7 +30,7 @@ class ContentTopics:
     def pairs(self, contents: Iterable[ObjectId] | None = None) -> Columns:
         """Every topic of these posts, or of all: content (n,) ids, topic (n,) ids, all levels of the hierarchy.
 
-        What is no id is left out.
+        What is no id is left out, and what is named twice counts once.
         """
         if contents is None:
             return self._pairs({"topics.0": {"$exists": True}})
@@ -40,12 +41,22 @@ class ContentTopics:
         fields: dict[str, tuple[Kind, str]] = {"content": ("id", "$contentId"), "topic": ("id", "$topics")}
         pairs = read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
         sound = known(pairs["content"]) & known(pairs["topic"])
-        return {name: column[sound] for name, column in pairs.items()}
+        pairs = {name: column[sound] for name, column in pairs.items()}
+        return once(pairs, ("content", "topic"), np.zeros(len(pairs["topic"])))
 
     def parents(self) -> dict[ObjectId, list[ObjectId]]:
         """The topics directly above each topic."""
         found = self._topics.find({"parents": {"$nin": [None, []]}}, {"parents": 1})
         return dict(sound(self._topics, found, _parents))
+
+    def latest(self, since: datetime | None) -> Columns:
+        """Posts whose description was set, replaced or withdrawn since then, ever for None: content (n,) ids; at (n,)
+        when it last was [ms since 1970]."""
+        query: Document = {"updatedAt": {"$type": "date"} if since is None else {"$gte": since}}
+        fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "at": ("moment", "$updatedAt")}
+        found = read_columns(self._info, [{"$match": query}], fields)
+        sound = known(found["content"])
+        return {name: column[sound] for name, column in found.items()}
 
     def changed_since(self, moment: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""

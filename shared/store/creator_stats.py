@@ -10,7 +10,7 @@ summary: [{type: "short", typeCount: 2, typeWeight: 1.0, aggregator: {…}, scor
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.database import Database
@@ -38,6 +38,8 @@ from shared.store.expressions import (
 from shared.store.identity import either_form
 
 Document = dict[str, Any]
+
+LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 TOTALS = {
     "like": "creatorLikedCount",
@@ -77,8 +79,7 @@ class CreatorStatistics:
         return sum(self._stats.delete_many(stale | {"_id": {"$in": some}}).deleted_count for some in batches)
 
     def outdated(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
-        """Creators with other posts in the window than their row is made of, because posts aged, vanished or came back,
-        however many; published ones with posts and no row are among them."""
+        """Creators with other posts in the window than their row is made of, however many, or with posts and no row."""
         window = {"$match": in_window(now - options.window, options.age_from)}
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}

@@ -12,7 +12,7 @@ one began.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -31,12 +31,14 @@ from shared.store.decoding import (
     optional,
     sound,
 )
-from shared.store.expressions import FIRST_DAY, LAST_DAY, id_of_its_own
+from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own
 from shared.store.identity import credential_forms
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
 Credential = ObjectId | str
+
+LAYOUT: Final = "2"  # of the rows: raised with what a window is of, so that all are made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How many features are judged, and when that last changed."""
+    """How many features are judged, when that last changed, and a fingerprint of which they are and what was said."""
 
     count: int
     until: datetime | None
+    fingerprint: int
 
 
 class CredentialFeatures:
@@ -138,7 +141,10 @@ class CredentialFeatures:
         """Of all judged features."""
         query = {"verifiedAt": _IN_CALENDAR}
         last = self._features.find_one(query | {"labelledAt": _IN_CALENDAR}, sort=[("labelledAt", -1)])
-        return Labels(self._features.count_documents(query), last["labelledAt"] if last else None)
+        said = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
+        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(said)}}
+        found = next(iter(self._features.aggregate([{"$match": query}, {"$group": total}])), {})
+        return Labels(found.get("count", 0), last["labelledAt"] if last else None, found.get("fingerprint", 0))
 
     def judged(self, features: Sequence[str], most: int) -> tuple[list[ObjectId], list[bool], Columns]:
         """Ids, verdicts as they were given, and the features of judged windows, the latest verdicts first, at most so

@@ -11,7 +11,7 @@ the form that other programs read.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo import ReplaceOne
@@ -23,6 +23,8 @@ from shared.store.contents import in_batches
 from shared.store.decoding import as_count, needed, sound
 
 Document = dict[str, Any]
+
+LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 Counts = dict[str, dict[str, int]]
 
 FIELDS = {

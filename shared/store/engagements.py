@@ -6,7 +6,7 @@ visibility: "publish", createdAt: …, updatedAt: …}
 An act that was taken back stays, with visibility "deleted". Acts on comments have the `$ref` "comment".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from shared.clock import epoch_ms
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, known, read_columns
+from shared.store.columns import Columns, Kind, joined, known, once, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_target, name_undated, needed, sound
 from shared.store.expressions import is_id, is_moment, object_id
@@ -55,7 +55,8 @@ class Engagements:
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
-        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]."""
+        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. What an account did to a post
+        at one moment counts once, though it is recorded twice."""
         name_undated(self._engagements, "updatedAt", _ON_CONTENTS)
         found = read_columns(
             self._engagements,
@@ -68,7 +69,8 @@ class Engagements:
             },
         )
         within = (found["at"] >= max(epoch_ms(start), 1)) & (found["at"] <= epoch_ms(end))
-        return {name: column[within] for name, column in found.items()}
+        found = {name: column[within] for name, column in found.items()}
+        return once(found, ("actor", "content", "kind", "at"), found["at"])
 
     def of_account(self, account: ObjectId, most: int) -> list[ObjectId]:
         """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""
@@ -87,6 +89,20 @@ class Engagements:
         found = read_columns(self._engagements, [*match, {"$group": by_actor}], fields, documents=(match, each))
         sound = known(found["actor"])
         return {name: column[sound] for name, column in found.items()}
+
+    def actors_on(self, contents: Sequence[ObjectId] | None, start: datetime) -> Columns:
+        """Who did something with these posts, or with any, from that moment on that still stands: actor (n,) ids as in
+        `latest`; content (n,) ids."""
+        query = _ON_CONTENTS | {"visibility": PUBLISHED, "createdAt": {"$gte": start}}
+        fields: dict[str, tuple[Kind, Any]] = {
+            "actor": ("id", {"$ifNull": ["$account", "$user"]}),
+            "content": ("id", "$targetRef.$id"),
+        }
+        if contents is None:
+            return read_columns(self._engagements, [{"$match": query}], fields)
+        refs = ({"targetRef": {"$in": [DBRef("content", one) for one in batch]}} for batch in in_batches(contents))
+        parts = [read_columns(self._engagements, [{"$match": ref | query}], fields) for ref in refs]
+        return joined(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
 
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
         """Who acted on these posts before that moment."""

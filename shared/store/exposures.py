@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.config import Exposures as Names
-from shared.store.columns import MALFORMED_CODE, Columns, Kind, read_batches, read_columns
+from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
 from shared.store.expressions import has_type
 from shared.store.identity import credential_forms, either_form, object_id
@@ -53,12 +53,22 @@ class Exposures:
             "source": ("code", _place_among(sources, "$analytics.source")),
             "model": ("code", _place_among(models, "$analytics.model")),
         }
-        return self._read(query, self._fields() | more)
+        return _once(self._read(query, self._fields() | more))
 
     def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
         came on the screen and, if that is known, left it [ms since 1970]."""
-        return self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields())
+        return _once(self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields()))
+
+    def latest(self, since: datetime | None) -> Columns:
+        """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
+        users; at (n,) when that last was [ms since 1970]."""
+        recorded = {"updatedAt": {"$type": "date"}} if since is None else {"updatedAt": {"$gte": since}}
+        by_viewer = {"_id": "$viewer", "at": {"$max": "$updatedAt"}}
+        fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
+        found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
+        named = known(found["viewer"])
+        return {name: column[named] for name, column in found.items()}
 
     def touched(self, since: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""
@@ -120,3 +130,8 @@ _CREDENTIALS = ("objectId", "string")
 def _place_among(names: Sequence[str], path: str) -> Document:
     place = {"$indexOfArray": [list(names), path]}
     return {"$cond": [has_type(path, "string", "missing", "null"), place, MALFORMED_CODE]}
+
+
+def _once(records: Columns) -> Columns:
+    """One exposure of a post to a viewer at a moment, of its records that with the latest end."""
+    return once(records, ("viewer", "content", "at"), -records["until"])

@@ -71,7 +71,7 @@ def moment(path: str, otherwise: str) -> Expression:
     return {"$cond": [is_moment(path), path, {"$cond": [is_moment(otherwise), otherwise, None]}]}
 
 
-def fingerprint(path: str) -> Expression:
+def fingerprint(path: str | Expression) -> Expression:
     """For an accumulator: summed over any number of documents, a fingerprint of which values stand at `path`, whatever
     their order. Two sets of equal size share one with a chance of 2⁻⁴⁰; the sum of eight million fits a long."""
     return {"$mod": [{"$toHashedIndexKey": path}, 2**40]}

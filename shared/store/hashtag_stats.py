@@ -10,7 +10,7 @@ scoredAt: …}
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pymongo import UpdateOne
 from pymongo.database import Database
@@ -23,6 +23,8 @@ from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, hol
 from shared.text.hashtags import HASH_SIGNS, hashtags
 
 Document = dict[str, Any]
+
+LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 
 class HashtagStatistics:

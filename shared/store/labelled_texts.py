@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.decoding import as_moment
-from shared.store.expressions import FIRST_DAY, LAST_DAY
+from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint
 
 Document = dict[str, Any]
 
@@ -35,10 +35,12 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How many there are, and the moment of the latest change; None where there are none."""
+    """How many there are, the moment of the latest change, None where there are none, and a fingerprint of which they
+    are and what they say."""
 
     count: int
     until: datetime | None
+    fingerprint: int
 
 
 class LabelledTexts:
@@ -51,22 +53,28 @@ class LabelledTexts:
         A date beyond Python's calendar is no moment, and would hide every change that comes after it.
         """
         newest = self._texts.find_one({"updatedAt": _IN_CALENDAR}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
-        return Extent(self._texts.count_documents({}), newest["updatedAt"] if newest else None)
+        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint("$$ROOT")}}
+        found = next(iter(self._texts.aggregate([{"$group": total}])), {})
+        return Extent(found.get("count", 0), newest["updatedAt"] if newest else None, found.get("fingerprint", 0))
 
     def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
-        """The texts that changed last, newest first, and the ids of those that are not as they should be."""
+        """The texts that changed last, newest first, and the ids of those that are not as they should be.
+
+        A text that is there more than once with the same topics is one.
+        """
         fields = {"text": 1, "topics": 1, "language": 1, "updatedAt": 1}
-        found, malformed = [], []
+        found: dict[tuple[str, frozenset[str]], LabelledText] = {}
+        malformed = []
         for row in self._texts.find({}, fields).sort(_NEWEST_FIRST).limit(most):
             text, topics, language = row.get("text"), row.get("topics"), row.get("language")
             paths = tuple(topics) if isinstance(topics, list) else (None,)
             named = all(isinstance(path, str) for path in paths) and isinstance(language, str | None)
             updated_at = as_moment(row.get("updatedAt"))
             if isinstance(text, str) and text.strip() and named and updated_at:
-                found.append(LabelledText(text, paths, language, updated_at))
+                found.setdefault((text, frozenset(paths)), LabelledText(text, paths, language, updated_at))
             else:
                 malformed.append(row["_id"])
-        return found, malformed
+        return list(found.values()), malformed
 
 
 _IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}

@@ -5,6 +5,7 @@ and users {_id: ObjectId, ownerAccount: ObjectId, …}
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo.database import Database
@@ -21,8 +22,9 @@ class People:
         self._accounts = app[schema.ACCOUNTS.name]
         self._users = app[schema.USERS.name]
 
-    def accounts(self, codes: Sequence[str]) -> Columns:
-        """Every account: id (n,) ids, country (n,) index into `codes`, which are lower case; -1 for none of them."""
+    def accounts(self, codes: Sequence[str], changed_since: datetime | None = None) -> Columns:
+        """Every account, or those that changed since then: id (n,) ids, country (n,) index into `codes`, which are
+        lower case; -1 for none of them."""
         stored = "$geolocation.countryCode"
         country = {"$toLower": {"$trim": {"input": text(stored)}}}
         place = {"$indexOfArray": [list(codes), country]}
@@ -30,7 +32,8 @@ class People:
             "id": ("id", id_of_its_own()),
             "country": ("code", {"$cond": [optional(stored, has_type(stored, "string")), place, MALFORMED_CODE]}),
         }
-        return _known(read_columns(self._accounts, [], fields))
+        changed = [] if changed_since is None else [{"$match": {"updatedAt": {"$gte": changed_since}}}]
+        return _known(read_columns(self._accounts, changed, fields))
 
     def users(self) -> Columns:
         """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""

@@ -108,7 +108,7 @@ def feed_items(names: Exposures) -> Collection:
     return Collection(
         "app",
         names.collection,
-        key=("_id",),
+        key=("viewer", "content", "seenAt"),
         owner="application",
         indexes=(
             _by("seenAt"),
@@ -196,7 +196,7 @@ TOPICS = Collection(
     indexes=(_by("path", unique=True, sparse=True), _by("slug")),
 )
 LABELLED_TEXTS = Collection(
-    "analytics", "labelledTexts", key=("_id",), owner="application", indexes=(_by("updatedAt"),)
+    "analytics", "labelledTexts", key=("text", "topics"), owner="application", indexes=(_by("updatedAt"),)
 )
 CONTENT_FILTERING = Collection(
     "analytics", "contentfiltering", key=("contentId",), owner="application", indexes=(_by("contentId"),)

@@ -1,18 +1,21 @@
 """How far each job has come: one document a job.
 
-For example: {_id: "refresh_content_stats", until: 2026-01-01T00:05:00Z, fullAt: 2026-01-01T00:00:00Z, options: "5b0c…"}
+For example: {_id: "refresh_content_stats", until: 2026-01-01T00:05:00Z, fullAt: 2026-01-01T00:00:00Z, options: "5b0c…",
+madeFrom: {layout: "2"}}
 or, for one that walks over a collection, {_id: "reclassify_contents", until: 2026-01-01T00:00:00Z, cursor: ObjectId}
 """
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pymongo.database import Database
 
+from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.decoding import as_moment, needed, sound
+
+NOTHING: Final[MadeFrom] = {}
 
 
 class Incremental(Protocol):
@@ -32,31 +35,35 @@ class Period:
     full_at  when everything was last computed, this run included
     late     a run of a later moment is already done, so that there is nothing to do
     cursor   how far the last run had come of what is compared part by part; None at its beginning
+    made_from  what this run makes its results from, beside what changes
     """
 
     since: datetime | None
     full_at: datetime
     late: bool
     cursor: Any = None
+    made_from: MadeFrom = field(default_factory=dict)
 
 
 class Watermarks:
     def __init__(self, analytics: Database[dict[str, Any]]) -> None:
         self._marks = analytics[schema.WATERMARKS.name]
 
-    def period(self, job: str, options: Incremental, *, now: datetime) -> Period:
-        """Everything at the first run, when `full_every` has passed or when an option was changed; else what is new."""
+    def period(self, job: str, options: Incremental, made_from: MadeFrom = NOTHING, *, now: datetime) -> Period:
+        """Everything at the first run, when `full_every` has passed, or when an option or something else that the
+        results are made from was changed; else what is new."""
         mark = next(sound(self._marks, self._marks.find({"_id": job}), _mark), None)
         if mark is None:
-            return Period(None, now, late=False)
-        until, full_at, chosen, cursor = mark
-        full = now - full_at >= options.full_every or chosen != _key(options)
+            return Period(None, now, late=False, made_from=made_from)
+        until, full_at, chosen, inputs, cursor = mark
+        full = now - full_at >= options.full_every or chosen != _key(options) or inputs != made_from
         since = None if full else until - options.overlap
-        return Period(since, now if full else full_at, late=until > now, cursor=cursor)
+        return Period(since, now if full else full_at, until > now, cursor, made_from)
 
     def advance(self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: Any = None) -> None:
         """Remember that everything up to `now` is done, and where the next run goes on comparing."""
-        done = {"until": now, "fullAt": period.full_at, "options": _key(options), "cursor": cursor}
+        done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
+        done |= {"madeFrom": dict(period.made_from), "cursor": cursor}
         self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
 
     def cursor(self, job: str) -> Any:
@@ -69,11 +76,11 @@ class Watermarks:
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
 
 
-def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, Any, Any]:
+def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, Any, Any, Any]:
     until, full_at = (needed(as_moment(mark.get(name))) for name in ("until", "fullAt"))
-    return until, full_at, mark.get("options"), mark.get("cursor")
+    return until, full_at, mark.get("options"), mark.get("madeFrom", {}), mark.get("cursor")
 
 
 def _key(options: object) -> str:
     """Changes when any option changes."""
-    return hashlib.sha256(repr(options).encode()).hexdigest()[:12]
+    return digest(options)

@@ -108,6 +108,16 @@ def test_one_that_is_worse_than_what_is_live_stays_out(guarded, monkeypatch):
     assert train(guarded, now=NOON + 3 * HOUR).details == {"skipped": "no label changed"}, "not made over and over"
 
 
+def test_one_label_gone_and_another_there_is_noticed_though_their_number_and_date_are_the_same(guarded, store):
+    query = {"verifiedAt": {"$exists": True}}
+    gone = store.analytics.credentialfeatures.find_one(query)
+    store.analytics.credentialfeatures.delete_one({"_id": gone["_id"]})
+    other = gone | {"_id": an_id("other"), "seenCredential": an_id("other")}
+    store.analytics.credentialfeatures.insert_one(other)
+
+    assert "skipped" not in train(guarded, now=NOON + HOUR).details
+
+
 def test_an_older_detector_that_was_brought_back_stays_until_a_label_changes(guarded):
     judge(guarded.store, "b20", at=NOON + MINUTE)
     train(guarded, now=NOON + HOUR)

@@ -8,7 +8,7 @@ import pytest
 
 from functions.feed import own_trees, train_personal
 from functions.feed.encounters import FEATURES
-from functions.feed.taste import PERSONAL, Taste
+from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.config import Members
 from tests.factories import account, an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
@@ -24,7 +24,7 @@ def train(network, *names, now=NOON, options=QUICK_MEMBERS):
 
 def taste_of(network, name):
     artifact, refused = network.registry.load(
-        PERSONAL, str(an_id(f"account of {name}")), FEATURES.fingerprint, lambda found: Taste.unpack(found.model)
+        PERSONAL, str(an_id(f"account of {name}")), TASTE_FINGERPRINT, lambda found: Taste.unpack(found.model)
     )
     assert refused == []
     return artifact

@@ -48,6 +48,14 @@ def test_everything_is_due_again(marks, noon, options, after):
     assert marks.period("job", options, now=noon + after) == Period(None, noon + after, late=False)
 
 
+@pytest.mark.parametrize("made_from", [{"layout": "2"}, {}, {"layout": "1", "hierarchy": "a"}])
+def test_everything_is_due_again_where_results_are_made_from_something_else(marks, noon, made_from):
+    marks.advance("job", Some(), marks.period("job", Some(), {"layout": "1"}, now=noon), now=noon)
+
+    assert marks.period("job", Some(), {"layout": "1"}, now=noon + HOUR).since is not None
+    assert marks.period("job", Some(), made_from, now=noon + HOUR).since is None
+
+
 def test_runs_in_between_do_not_put_the_full_one_off(marks, noon):
     marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
     for hour in range(1, 24):

@@ -79,6 +79,22 @@ def test_a_changed_option_computes_everything_anew(store, job, network, rows, no
     assert [row for row in rows(job.collection) if row.get("countLikeContentTopic") == {}] == []
 
 
+def test_what_rows_are_made_from_stands_in_the_mark_of_the_job(store, job, network, noon):
+    job.run(store, now=noon)
+
+    made_from = {"layout", "hierarchy"} if job.collection == "userEngagementStats" else {"layout"}
+    assert network.analytics.watermarks.find_one({"_id": job.name})["madeFrom"].keys() == made_from
+
+
+def test_another_layout_of_rows_computes_everything_anew(store, job, network, noon, monkeypatch):
+    everything = job.run(store, now=noon).read
+
+    monkeypatch.setattr(job.module, "LAYOUT", "of tomorrow")
+
+    assert job.run(store, now=noon + 60 * MINUTES).read == everything
+    assert job.run(store, now=noon + 120 * MINUTES).read == 0
+
+
 def test_everything_is_computed_anew_once_a_day(store, job, network, noon):
     everything = job.run(store, now=noon).read
 

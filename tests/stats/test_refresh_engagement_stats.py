@@ -199,3 +199,28 @@ def test_an_act_dated_ahead_of_its_record_is_not_lost(store, databases, topics, 
     refresh(store, noon + HOUR)
 
     assert counts(databases) == {"Like": {"music": 1, "football": 1}}
+
+
+def test_another_hierarchy_of_topics_counts_everybody_anew(store, databases, topics, noon):
+    act(databases, engagement("cat", "match", at=noon - HOUR))
+    refresh(store, noon)
+    assert counts(databases) == {"Like": {"football": 1}}
+
+    databases.analytics.topics.update_one({"slug": "football"}, {"$set": {"parents": []}})
+    refresh(store, noon + HOUR)
+
+    assert counts(databases) == {"Like": {"football": 1, "sports": 1}}
+
+
+def test_an_act_that_is_recorded_twice_counts_once_in_full_runs_and_in_between(store, databases, topics, noon):
+    one = engagement("cat", "song", at=noon - HOUR)
+    act(databases, one, one | {"_id": an_id("again")})
+    refresh(store, noon)
+    assert counts(databases) == {"Like": {"music": 1}}
+
+    act(databases, one | {"_id": an_id("late"), "updatedAt": noon + HOUR / 2})
+    other = engagement("cat", "match", at=noon + HOUR / 2)
+    act(databases, other, other | {"_id": an_id("other again")})
+    refresh(store, noon + HOUR)
+
+    assert counts(databases) == {"Like": {"music": 1, "football": 1}}

@@ -398,3 +398,15 @@ def test_least_squares_gives_what_leaving_one_out_after_another_would_choose(mon
 
     assert weights == pytest.approx(expected[0])
     assert bias == pytest.approx(expected[1])
+
+
+def test_one_text_gone_and_another_there_is_learnt_from_though_number_and_date_are_the_same(
+    labelled, train, store, noon
+):
+    train()
+    gone = store.analytics.labelledTexts.find_one_and_delete({"text": SPORTS[3]})
+    store.analytics.labelledTexts.insert_one(
+        {name: gone[name] for name in ("topics", "updatedAt")} | {"text": "Offside"}
+    )
+
+    assert "skipped" not in train(now=noon + DAY).details

@@ -1,7 +1,8 @@
 """Queue the accounts that have something new since their model was trained.
 
 Trigger   schedule, daily
-Reads     app.engagements, app.relationships, app.users, analytics.mlArtifacts
+Reads     app.engagements, app.relationships, app.users, app.accounts, app.feeditems, app.contentinfo,
+          analytics.mlArtifacts, analytics.mlArtifacts_members
 Writes    the queue of train_personal
 """
 
@@ -16,5 +17,7 @@ from shared.store import open_store
 @on_schedule
 def handler(tick: Tick) -> Report:
     store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    return plan_personal_training.run(store, registry, send_to_training, chosen.options.members, now=tick.time)
+    registry, options = Registry(store.analytics, chosen.artifact_keys), chosen.options
+    return plan_personal_training.run(
+        store, registry, send_to_training, options.members, options.coldstart, now=tick.time
+    )

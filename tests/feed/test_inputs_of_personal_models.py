@@ -1,0 +1,158 @@
+"""Every input of a personal model, changed alone, queues the accounts whose models it is an input of, and no others."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.feed import plan_personal_training, taste, train_personal
+from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
+from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
+
+LATER = NOON + HOUR
+EVERYBODY = ("american", "nomad", "thai")
+
+
+def key_of(name):
+    return {"account": an_id(f"account of {name}")}
+
+
+def plan(network, now, members=QUICK_MEMBERS, coldstart=QUICK):
+    messages: list[Any] = []
+    plan_personal_training.run(network.store, network.registry, messages.extend, members, coldstart, now=now)
+    return sorted(one for message in messages for one in message["accounts"])
+
+
+def train(network, accounts, now):
+    train_personal.forget()
+    trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
+    train_personal.run(network.store, trainer, network.registry, QUICK, QUICK_MEMBERS, accounts, now=now)
+
+
+def named(*names):
+    return sorted(str(an_id(f"account of {name}")) for name in names)
+
+
+@pytest.fixture
+def trained(village):
+    """Thai, American and nomad have models; the nomad alone engaged with p1, and a lurker has none."""
+    app = village.store.app
+    app.accounts.insert_one(account("account of lurker", now=NOON))
+    app.engagements.insert_one(engagement("nomad", "p1", at=NOON - HOUR / 2))
+    village.store.analytics.topics.insert_many([topic("sports"), topic("music")])
+    app.contentinfo.insert_many([topics_of(f"p{n}", "sports", at=NOON - 2 * HOUR) for n in range(30)])
+    train(village, plan(village, NOON), NOON)
+    assert plan(village, NOON + HOUR / 2) == []
+    return village
+
+
+def engages(network, monkeypatch):
+    network.store.app.engagements.insert_one(engagement("thai", "p2", at=LATER))
+
+
+def follows(network, monkeypatch):
+    network.store.app.relationships.insert_one(follow("american", "author 1", at=LATER))
+
+
+def reads(network, monkeypatch):
+    network.store.app.feeditems.insert_many([exposure(who, "p4", at=LATER) for who in ("thai", "lurker")])
+
+
+def is_described_anew(network, monkeypatch):
+    topics = {"topics": [an_id("topic music")], "updatedAt": LATER}
+    network.store.app.contentinfo.update_one({"contentId": an_id("p1")}, {"$set": topics})
+    network.store.app.contentinfo.update_one({"contentId": an_id("p2")}, {"$set": topics})  # nobody's
+
+
+def moves(network, monkeypatch):
+    """And another's account changes, but not its country."""
+    accounts = network.store.app.accounts
+    accounts.update_one(
+        {"_id": an_id("account of thai")}, {"$set": {"geolocation.countryCode": "JP", "updatedAt": LATER}}
+    )
+    accounts.update_one({"_id": an_id("account of american")}, {"$set": {"preferences": {}, "updatedAt": LATER}})
+
+
+def option_changes(network, monkeypatch):
+    return {"members": replace(QUICK_MEMBERS, recent_posts=7)}
+
+
+def another_option_changes(network, monkeypatch):
+    return {"members": replace(QUICK_MEMBERS, look_every_s=7.0)}
+
+
+def window_changes(network, monkeypatch):
+    return {"coldstart": replace(QUICK, window=timedelta(days=9))}
+
+
+def ranker_changes(network, monkeypatch):
+    """One account has trees on top of a ranker that is not live any more."""
+    trees = {"$set": {"madeFrom.ranker": "of yesterday"}}
+    network.store.analytics.mlArtifacts.update_one(key_of("american"), trees)
+
+
+def layout_changes(network, monkeypatch):
+    monkeypatch.setattr(plan_personal_training, "TASTE_FINGERPRINT", "of tomorrow")
+
+
+# By input: what changes it, and whose models are made again.
+CHANGES = {
+    "engagements": (engages, ("thai",)),
+    "follows": (follows, ("american",)),
+    "exposures": (reads, ("thai",)),
+    "descriptions": (is_described_anew, ("nomad",)),
+    "country": (moves, ("thai",)),
+    "options": (option_changes, EVERYBODY),
+    "ranker": (ranker_changes, ("american",)),
+    "fingerprint": (layout_changes, EVERYBODY),
+}
+MORE = {
+    "an option of reading": (another_option_changes, ()),
+    "an option of another section": (window_changes, EVERYBODY),
+}
+
+
+def test_every_declared_input_has_a_change(trained):
+    stored = trained.store.analytics.mlArtifacts.find_one()
+
+    assert {*SOURCES_OF_MODELS, *OTHER_SOURCES, *stored["madeFrom"], "fingerprint"} == CHANGES.keys()
+
+
+@pytest.mark.parametrize("name", [*CHANGES, *MORE])
+def test_a_changed_input_queues_whose_it_is_and_no_others(trained, monkeypatch, name):
+    change, whose = (CHANGES | MORE)[name]
+
+    options = change(trained, monkeypatch) or {}
+
+    assert plan(trained, NOON + 2 * HOUR, **options) == named(*whose)
+
+
+def test_what_was_made_again_is_queued_no_more(trained, monkeypatch):
+    for change in (engages, follows, reads, is_described_anew, moves):
+        change(trained, monkeypatch)
+    train(trained, plan(trained, NOON + 2 * HOUR), NOON + 2 * HOUR)
+
+    assert plan(trained, NOON + 3 * HOUR) == []
+    assert plan(trained, NOON + QUICK_MEMBERS.full_every + 2 * HOUR) == [], "everybody is looked at"
+
+
+def test_a_taste_has_the_topics_that_its_posts_have_now(trained, monkeypatch):
+    is_described_anew(trained, monkeypatch)
+
+    train(trained, plan(trained, NOON + 2 * HOUR), NOON + 2 * HOUR)
+
+    found, _ = trained.registry.load(
+        taste.PERSONAL, named("nomad")[0], taste.TASTE_FINGERPRINT, lambda one: taste.Taste.unpack(one.model)
+    )
+    assert len(found.topics) == 2
+
+
+def test_what_a_model_was_made_from_is_signed(trained):
+    trained.store.analytics.mlArtifacts.update_one(key_of("thai"), {"$set": {"madeFrom.country": "us"}})
+
+    found, refused = trained.registry.load(taste.PERSONAL, named("thai")[0], taste.TASTE_FINGERPRINT, lambda one: one)
+
+    assert found is None
+    assert "signature" in refused[0]

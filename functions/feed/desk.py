@@ -138,7 +138,7 @@ class Desk:
 
     def _guessed(self, ids: Sequence[ObjectId], now: datetime) -> Floats:
         """(n,) scores of posts that are too new, or too old, for the catalogue."""
-        found = self.store.contents.popularity(ids)
+        found = self.store.contents.popularity(ids, now=now)
         at = np.array([number for number, one in enumerate(ids) if one in found], np.int64)
         scores = np.zeros(len(ids))
         if len(at):

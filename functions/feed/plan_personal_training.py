@@ -29,8 +29,8 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         period = store.watermarks.period(NAME, options, now=now)
         if period.late:
             return Report.late()
-        touched = touched_since(store, period.since)
-        learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched))
+        touched = touched_since(store, period.since, now)
+        learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched), now=now)
         new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
         due = sorted(new | registry.outdated(PERSONAL, FEATURES.fingerprint))
         messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
@@ -39,9 +39,10 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
     return Report(len(touched), len(due), details={"messages": len(messages)})
 
 
-def touched_since(store: Store, since: datetime | None) -> dict[str, int]:
+def touched_since(store: Store, since: datetime | None, now: datetime) -> dict[str, int]:
     """Accounts that did something since then, ever for None, and when they last did [ms since 1970]."""
-    users, acts, follows = store.people.users(), store.engagements.latest(since), store.follows.latest(since)
+    users = store.people.users()
+    acts, follows = store.engagements.latest(since, now=now), store.follows.latest(since, now=now)
     ids = np.concatenate([acts["actor"], follows["user"]])
     at = np.concatenate([acts["at"], follows["at"]])
     owner = positions(id_keys(ids), id_keys(users["id"]))

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.artifacts.manifest import Artifact, Manifest, is_signed, signature_of
+from shared.clock import MOST_AHEAD
 from shared.errors import BadConfig, Refused, StaleModel
 from shared.store import schema
 
@@ -34,7 +35,6 @@ PART_BYTES = 12 * 2**20
 MOST_PARTS = 50
 MOST_TRIED = 4  # versions beside the live one that are looked at before there is none
 MOST_LISTED = 1_000  # parts whose names are read to find versions
-MOST_AHEAD = timedelta(days=1)  # of the reader's clock; what is dated beyond it would hold back all that follows
 _VERSION = "%Y%m%dT%H%M%SZ"
 _PART = re.compile(r" ([0-9]{8}T[0-9]{6}Z) [0-9]{1,2}")
 _LAYOUT = 1  # of a head

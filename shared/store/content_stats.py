@@ -17,7 +17,7 @@ from pymongo.database import Database
 from shared.config import ContentStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
-from shared.store.expressions import MOMENTS, age_score, count, object_id, text, weighted
+from shared.store.expressions import age_score, count, moments, object_id, period, text, weighted
 
 Document = dict[str, Any]
 
@@ -35,13 +35,13 @@ class ContentStatistics:
 
         Returns how many posts the collection holds now. A reader sees the old or the new collection, never a part.
         """
-        query = in_window(now - options.window, options.age_from)
+        query = in_window(now - options.window, options.age_from, now)
         self._contents.aggregate([{"$match": query}, *_statistics(options, now), {"$out": self._target}])
         return self._stats.estimated_document_count()
 
     def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
         """Compute the posts that changed since then."""
-        self._merge(in_window(now - options.window, options.age_from, since), options, now)
+        self._merge(in_window(now - options.window, options.age_from, now, since), options, now)
 
     def redate(self, options: ContentStats, *, now: datetime) -> int:
         """Let time pass for the posts that nothing else touched: all whose score lags more than it may.
@@ -60,12 +60,12 @@ class ContentStatistics:
     def reconcile(self, options: ContentStats, *, now: datetime) -> int:
         """Make the rows exactly those of the published posts of the window, and return how many were deleted.
 
-        Rows that grew too old go first. Where the two counts then differ, posts were deleted, hidden or added without
-        `updatedAt` telling: both sides are walked once in the order of `_id`.
+        Rows that grew too old, or are dated ahead of now, go first. Where the two counts then differ, posts were
+        deleted, hidden or added without `updatedAt` telling: both sides are walked once in the order of `_id`.
         """
         start = now - options.window
-        removed = self._stats.delete_many({options.age_from: {"$lt": start}}).deleted_count
-        published = in_window(start, options.age_from)
+        removed = self._stats.delete_many({options.age_from: {"$not": period(start, now)}}).deleted_count
+        published = in_window(start, options.age_from, now)
         if self._contents.count_documents(published) == self._stats.estimated_document_count():
             return removed
         surplus, lacking = _difference(_ids(self._stats, {}), _ids(self._contents, published))
@@ -84,7 +84,7 @@ def _statistics(options: ContentStats, now: datetime) -> list[Document]:
     return [
         {
             "$project": counts
-            | MOMENTS
+            | moments(now)
             | {
                 "contentId": "$_id",
                 "authorId": object_id("$author.id"),

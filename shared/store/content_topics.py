@@ -14,7 +14,7 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import in_batches
-from shared.store.expressions import has_type, optional
+from shared.store.expressions import has_type, optional, period
 
 Document = dict[str, Any]
 
@@ -45,17 +45,17 @@ class ContentTopics:
         found = self._topics.find({"parents.0": {"$exists": True}}, {"parents._id": 1})
         return {topic["_id"]: _ids(topic["parents"]) for topic in found}
 
-    def changed_since(self, moment: datetime) -> list[ObjectId]:
+    def changed_since(self, moment: datetime, *, now: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""
-        changed = {"updatedAt": {"$gte": moment}, "contentId": {"$type": "objectId"}}
+        changed = {"updatedAt": period(moment, now), "contentId": {"$type": "objectId"}}
         return [row["contentId"] for row in self._info.find(changed, {"contentId": 1})]
 
-    def malformed(self, changed_since: datetime | None) -> list[Any]:
+    def malformed(self, changed_since: datetime | None, *, now: datetime) -> list[Any]:
         """Records without a post, or whose topics are no list of ids."""
         each = {"$map": {"input": "$topics", "in": has_type("$$this", "objectId")}}
         listed = {"$cond": [{"$isArray": "$topics"}, {"$allElementsTrue": [each]}, False]}
         sound = {"$and": [has_type("$contentId", "objectId"), optional("$topics", listed)]}
-        changed = {} if changed_since is None else {"updatedAt": {"$gte": changed_since}}
+        changed = {} if changed_since is None else {"updatedAt": period(changed_since, now)}
         return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [sound]}}, {"_id": 1})]
 
 

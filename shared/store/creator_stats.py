@@ -19,15 +19,16 @@ from shared.config import CreatorStats
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches, in_window
 from shared.store.expressions import (
-    MOMENTS,
     Expression,
     age_score,
     count,
     has_type,
     is_count,
     moment,
+    moments,
     object_id,
     optional,
+    period,
     text,
     weighted,
 )
@@ -52,7 +53,7 @@ class CreatorStatistics:
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
         """Compute these creators, or all."""
-        query = in_window(now - options.window, options.age_from)
+        query = in_window(now - options.window, options.age_from, now)
         if creators is None:
             self._merge(query, options, now)
             return
@@ -73,22 +74,22 @@ class CreatorStatistics:
 
     def miscounted(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
         """Creators with more or fewer posts in the window than their row tells, because posts aged or vanished."""
-        window = {"$match": in_window(now - options.window, options.age_from)}
+        window = {"$match": in_window(now - options.window, options.age_from, now)}
         number = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": 1}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, number])}
         rows = self._stats.find({}, {"contentCount": 1})
         return {row["_id"] for row in rows if row.get("contentCount") != posts.get(row["_id"], 0)}
 
-    def touched(self, since: datetime) -> set[ObjectId]:
+    def touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
-        changed = {"updatedAt": {"$gte": since}}
+        changed = {"updatedAt": period(since, now)}
         accounts = (account["_id"] for account in self._accounts.find(changed, {"_id": 1}))
         queries = [changed, *({"ownerAccount": {"$in": some}} for some in in_batches(accounts))]
         return {user["_id"] for query in queries for user in self._users.find(query, {"_id": 1})}
 
-    def malformed(self, since: datetime | None) -> list[Any]:
+    def malformed(self, since: datetime | None, *, now: datetime) -> list[Any]:
         """Published users with an impossible number of followers."""
-        changed = {} if since is None else {"updatedAt": {"$gte": since}}
+        changed = {} if since is None else {"updatedAt": period(since, now)}
         sound = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
         query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}} | changed
         return [user["_id"] for user in self._users.find(query, {"_id": 1})]
@@ -99,18 +100,18 @@ class CreatorStatistics:
 
     def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        stages = [{"$match": query}, *_totals(options), *_profile(), *_scored(options, now), {"$merge": into}]
+        stages = [{"$match": query}, *_totals(options, now), *_profile(now), *_scored(options, now), {"$merge": into}]
         self._contents.aggregate(stages, allowDiskUse=True)
 
 
-def _totals(options: CreatorStats) -> list[Document]:
+def _totals(options: CreatorStats, now: datetime) -> list[Document]:
     """One document a creator: totals over the window, and the same by type of post."""
     kinds = tuple(TOTALS)
     last = {name: {"$max": f"${clock}"} for clock, name in _LAST.items()}
     return [
         {
             "$project": {kind: count(f"$engagements.{kind}.count") for kind in kinds}
-            | MOMENTS
+            | moments(now)
             | {"author": object_id("$author.id"), "type": text("$type")}
         },
         {"$match": {"author": {"$ne": None}}},
@@ -135,7 +136,7 @@ def _totals(options: CreatorStats) -> list[Document]:
     ]
 
 
-def _profile() -> list[Document]:
+def _profile(now: datetime) -> list[Document]:
     """A creator counts while its user is published and its account, where there is one, is not withdrawn."""
     return [
         {"$lookup": {"from": schema.USERS.name, "localField": "_id", "foreignField": "_id", "as": "user"}},
@@ -156,7 +157,7 @@ def _profile() -> list[Document]:
                 "creatorId": "$_id",
                 "ownerAccount": object_id("$user.ownerAccount"),
                 "displayId": text("$user.displayId"),
-                "userCreatedAt": moment("$user.createdAt", "$user.createdAt"),
+                "userCreatedAt": moment("$user.createdAt", "$user.createdAt", now),
                 "followerCount": count("$user.followerCount"),
                 "followedCount": count("$user.followedCount"),
                 "geolocation": {"$cond": [has_type("$account.geolocation", "object"), "$account.geolocation", None]},

@@ -18,9 +18,11 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
 
+from shared.clock import EPOCH
 from shared.store import schema
 from shared.store.columns import Columns, Kind, object_ids, read_columns
 from shared.store.contents import in_batches
+from shared.store.expressions import period
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
@@ -120,16 +122,18 @@ class CredentialFeatures:
         query = {"current": True, "verificationStatus": {"$exists": False}}
         return read_columns(self._features, [{"$match": query}], fields | _numbers(features))
 
-    def labels(self) -> Labels:
+    def labels(self, *, now: datetime) -> Labels:
         """Of all judged features."""
         query = {"verifiedAt": {"$type": "date"}}
-        last = self._features.find_one(query | {"labelledAt": {"$type": "date"}}, sort=[("labelledAt", -1)])
+        last = self._features.find_one(query | {"labelledAt": period(EPOCH, now)}, sort=[("labelledAt", -1)])
         return Labels(self._features.count_documents(query), last["labelledAt"] if last else None)
 
-    def judged(self, features: Sequence[str], most: int) -> tuple[list[ObjectId], list[bool], Columns]:
+    def judged(
+        self, features: Sequence[str], most: int, *, now: datetime
+    ) -> tuple[list[ObjectId], list[bool], Columns]:
         """Ids, verdicts as they were given, and the features of judged windows, the latest verdicts first, at most so
         many; with credential (n,) keys and at (n,) when the verdict was given [ms since 1970]."""
-        query = {"verifiedAt": {"$type": "date"}, "verificationStatus": {"$type": "bool"}}
+        query = {"verifiedAt": period(EPOCH, now), "verificationStatus": {"$type": "bool"}}
         stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(most, 1)}]
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", "$_id"),
@@ -140,16 +144,16 @@ class CredentialFeatures:
         found = read_columns(self._features, stages, fields | _numbers(features))
         return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
 
-    def judged_since(self, moment: datetime) -> set[Credential]:
+    def judged_since(self, moment: datetime, *, now: datetime) -> set[Credential]:
         """Credentials of which a verdict was given from that moment on."""
         found = self._features.aggregate(
-            [{"$match": {"verifiedAt": {"$gte": moment}}}, {"$group": {"_id": "$seenCredential"}}]
+            [{"$match": {"verifiedAt": period(moment, now)}}, {"$group": {"_id": "$seenCredential"}}]
         )
         return {row["_id"] for row in found}
 
-    def flagged_and_judged(self, since: datetime, *, sampled: bool) -> int:
+    def flagged_and_judged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
         """How many were flagged from that moment on and are judged by now."""
-        query = {"verifiedAt": {"$type": "date"}, "flaggedAt": {"$gte": since}, "sampled": sampled}
+        query = {"verifiedAt": {"$type": "date"}, "flaggedAt": period(since, now), "sampled": sampled}
         return self._features.count_documents(query)
 
 

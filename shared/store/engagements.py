@@ -15,10 +15,11 @@ import numpy as np
 from bson import DBRef, ObjectId
 from pymongo.database import Database
 
+from shared.clock import SKEW, epoch_ms
 from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.expressions import has_type
+from shared.store.expressions import has_type, is_moment, moments, period
 
 Document = dict[str, Any]
 
@@ -30,8 +31,11 @@ class Engagements:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._engagements = app[schema.ENGAGEMENTS.name]
 
-    def on_contents(self, *, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None) -> Columns:
-        """Acts on posts, those that do not count included.
+    def on_contents(
+        self, *, now: datetime, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None
+    ) -> Columns:
+        """Acts on posts, those that do not count included. One that is dated ahead of now was done at a moment that
+        nobody knows: it counts as the oldest, and is read where all are.
 
         user     (n,) ids
         content  (n,) ids
@@ -42,11 +46,11 @@ class Engagements:
         """
         query: Document = dict(_ON_CONTENTS)
         if updated_since is not None:
-            query["updatedAt"] = {"$gte": updated_since}
+            query["updatedAt"] = period(updated_since, now)
         if users is None:
-            return self._read(query)
-        parts = [self._read(query | {"user": {"$in": batch}}) for batch in in_batches(users)]
-        return joined(parts or [self._read({"_id": None})])
+            return self._read(query, now)
+        parts = [self._read(query | {"user": {"$in": batch}}, now) for batch in in_batches(users)]
+        return joined(parts or [self._read({"_id": None}, now)])
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
@@ -69,11 +73,11 @@ class Engagements:
         found = self._engagements.find(query, {"targetRef": 1, "_id": 0}).sort("_id", -1).limit(most)
         return [row["targetRef"].id for row in islice(found, most) if isinstance(row["targetRef"].id, ObjectId)]
 
-    def latest(self, since: datetime | None) -> Columns:
+    def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
         users where an old record names no account; at (n,) when the last such record changed [ms since 1970]."""
-        query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": {"$gte": since}}
-        by_actor = {"_id": {"$ifNull": ["$account", "$user"]}, "at": {"$max": "$updatedAt"}}
+        query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": period(since, now)}
+        by_actor = {"_id": {"$ifNull": ["$account", "$user"]}, "at": {"$max": moments(now)["updatedAt"]}}
         fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
         found = read_columns(self._engagements, [{"$match": query}, {"$group": by_actor}], fields)
         sound = known(found["actor"])
@@ -90,16 +94,16 @@ class Engagements:
             users.update(user for user in found if isinstance(user, ObjectId))
         return users
 
-    def malformed(self, updated_since: datetime | None) -> list[ObjectId]:
-        """Acts without a user, a target or a date of the right type."""
+    def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
+        """Acts without a user or a target of the right type, or without a date that is not ahead of now."""
         sound = [has_type("$user", "objectId"), has_type("$targetRef.$id", "objectId")]
-        sound += [has_type("$createdAt", "date"), has_type("$updatedAt", "date")]
+        sound += [is_moment("$createdAt", now), is_moment("$updatedAt", now)]
         query: Document = {"$expr": {"$not": [{"$and": sound}]}}
         if updated_since is not None:
-            query["updatedAt"] = {"$gte": updated_since}
+            query["updatedAt"] = period(updated_since, now)
         return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]
 
-    def _read(self, query: Document) -> Columns:
+    def _read(self, query: Document, now: datetime) -> Columns:
         acts = read_columns(
             self._engagements,
             [{"$match": query}],
@@ -114,4 +118,5 @@ class Engagements:
         )
         acts["stands"] = acts["stands"] * (known(acts["user"]) & (acts["kind"] >= 0) & (acts["at"] > 0))
         acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
+        acts["at"] = np.where(acts["at"] > epoch_ms(now + SKEW), 1, acts["at"])
         return acts

@@ -9,11 +9,14 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.clock import epoch_ms
 from shared.config import Exposures as Names
 from shared.store.columns import Columns, Kind, read_batches, read_columns
+from shared.store.expressions import period
 
 Document = dict[str, Any]
 Credential = ObjectId | str
@@ -61,10 +64,10 @@ class Exposures:
             self._fields(),
         )
 
-    def touched(self, since: datetime) -> list[Credential]:
+    def touched(self, since: datetime, *, now: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""
         changed: list[Document] = [
-            {"$match": {"updatedAt": {"$gte": since}}},
+            {"$match": {"updatedAt": period(since, now)}},
             {"$group": {"_id": f"${self._names.credential}"}},
         ]
         return [row["_id"] for row in self._exposures.aggregate(changed) if isinstance(row["_id"], ObjectId | str)]
@@ -72,7 +75,7 @@ class Exposures:
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
         each in the order of time. Columns: credential (n,) keys; at and until (n,) when it came on the screen and left
-        it [ms since 1970], 0 where that is not known."""
+        it [ms since 1970], 0 where that is not known, or lies behind the end."""
         credential, off_screen = self._names.credential, self._names.off_screen
         who = {"$type": ["objectId", "string"]} if credentials is None else {"$in": list(credentials)}
         order = {credential: 1, "seenAt": 1, off_screen: 1}
@@ -85,7 +88,8 @@ class Exposures:
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${off_screen}"),
         }
-        yield from read_batches(self._exposures, stages, fields)
+        for batch in read_batches(self._exposures, stages, fields):
+            yield batch | {"until": np.where(batch["until"] > epoch_ms(end), 0, batch["until"])}
 
     def _fields(self) -> dict[str, tuple[Kind, Any]]:
         return {

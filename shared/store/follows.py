@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, read_columns
+from shared.store.expressions import moment, period
 from shared.store.relationships import FOLLOWS
 
 Document = dict[str, Any]
@@ -27,11 +28,11 @@ class Follows:
         sound = known(found["user"]) & known(found["followed"])
         return {name: column[sound] for name, column in found.items()}
 
-    def latest(self, since: datetime | None) -> Columns:
+    def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
         1970]."""
-        query = {} if since is None else {"updatedAt": {"$gte": since}}
-        by_user = {"_id": "$user", "at": {"$max": "$updatedAt"}}
+        query = {} if since is None else {"updatedAt": period(since, now)}
+        by_user = {"_id": "$user", "at": {"$max": moment("$updatedAt", "$createdAt", now)}}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
         found = read_columns(self._relationships, [{"$match": query}, {"$group": by_user}], fields)
         sound = known(found["user"])

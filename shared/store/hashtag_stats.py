@@ -17,7 +17,7 @@ from pymongo.database import Database
 from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
-from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
+from shared.store.expressions import ENGAGEMENTS, age_score, count, moments, object_id, text, weighted
 
 Document = dict[str, Any]
 
@@ -32,8 +32,8 @@ class HashtagStatistics:
 
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """Every post of the window with hashtags: {_id, author, names: as written, points, createdAt, updatedAt}."""
-        query = in_window(now - options.window, options.age_from)
-        return self._contents.aggregate([{"$match": query}, *_tagged(options)])
+        query = in_window(now - options.window, options.age_from, now)
+        return self._contents.aggregate([{"$match": query}, *_tagged(options, now)])
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score these hashtags, let time pass for the others; returns how many rows are up to date now."""
@@ -55,14 +55,14 @@ class HashtagStatistics:
         return {row["_id"]: (row.get("useCount", 0), row.get("contributorCount", 0)) for row in rows}
 
 
-def _tagged(options: HashtagStats) -> list[Document]:
+def _tagged(options: HashtagStats, now: datetime) -> list[Document]:
     found = {"$regexFindAll": {"input": text("$payload.message"), "regex": HASHTAG}}
     names = {"$map": {"input": found, "in": {"$first": "$$this.captures"}}}
     points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS})
     return [
         # Leaves out invalid UTF-8 as well, which would stop $regexFindAll and with it everything.
         {"$match": {"_id": {"$type": "objectId"}, "payload.message": {"$regex": "#"}}},
-        {"$project": MOMENTS | {"author": object_id("$author.id"), "names": names, "points": points}},
+        {"$project": moments(now) | {"author": object_id("$author.id"), "names": names, "points": points}},
         {"$match": {"author": {"$ne": None}, "createdAt": {"$ne": None}}},
     ]
 

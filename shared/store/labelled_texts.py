@@ -6,13 +6,15 @@ updatedAt: 2026-01-01T00:00:00Z}
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
+from shared.clock import EPOCH, SKEW
 from shared.store import schema
+from shared.store.expressions import period
 
 Document = dict[str, Any]
 
@@ -43,19 +45,22 @@ class LabelledTexts:
     def __init__(self, analytics: Database[Document]) -> None:
         self._texts = analytics[schema.LABELLED_TEXTS.name]
 
-    def extent(self) -> Extent:
+    def extent(self, *, now: datetime) -> Extent:
         """What a trained model is compared with, to see whether anything was added, changed or removed since.
 
-        A date beyond Python's calendar is no moment, and would hide every change that comes after it.
+        A date ahead of now is no moment, and would hide every change that comes before it.
         """
-        newest = self._texts.find_one({"updatedAt": _IN_CALENDAR}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
+        newest = self._texts.find_one({"updatedAt": period(EPOCH, now)}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
         return Extent(self._texts.count_documents({}), newest["updatedAt"] if newest else None)
 
-    def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
-        """The texts that changed last, newest first, and the ids of those that are not as they should be."""
+    def newest(self, most: int, *, now: datetime) -> tuple[list[LabelledText], Sequence[Any]]:
+        """The texts that changed last, newest first, and the ids of those that are not as they should be, which those
+        are that are dated ahead of now."""
         fields = {"text": 1, "topics": 1, "language": 1, "updatedAt": 1}
-        found, malformed = [], []
-        for row in self._texts.find({}, fields).sort(_NEWEST_FIRST).limit(most):
+        found = []
+        past = {"updatedAt": {"$not": {"$gt": now + SKEW}}}
+        malformed = [row["_id"] for row in self._texts.find({"updatedAt": {"$gt": now + SKEW}}, {"_id": 1}).limit(most)]
+        for row in self._texts.find(past, fields).sort(_NEWEST_FIRST).limit(most):
             text, topics, language = row.get("text"), row.get("topics"), row.get("language")
             paths = tuple(topics) if isinstance(topics, list) else (None,)
             named = all(isinstance(path, str) for path in paths)
@@ -67,5 +72,4 @@ class LabelledTexts:
         return found, malformed
 
 
-_IN_CALENDAR = {"$gte": datetime.min.replace(tzinfo=UTC), "$lte": datetime.max.replace(tzinfo=UTC)}
 _NEWEST_FIRST = [("updatedAt", DESCENDING), ("_id", ASCENDING)]

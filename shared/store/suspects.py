@@ -18,6 +18,7 @@ from pymongo.database import Database
 
 from shared.errors import Conflict, NotFound
 from shared.store import schema
+from shared.store.expressions import period
 from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
@@ -99,9 +100,9 @@ class Suspects:
         """Credentials whose verdict has not been taken over yet."""
         return {row["seenCredential"] for row in self._suspects.find({"verificationStatus": {"$exists": True}})}
 
-    def flagged(self, since: datetime, *, sampled: bool) -> int:
+    def flagged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
         """How many the detector has flagged from that moment on that still are here."""
-        query = {"createdAt": {"$gte": since}, "model": {"$type": "string"}, "sampled": sampled}
+        query = {"createdAt": period(since, now), "model": {"$type": "string"}, "sampled": sampled}
         return self._suspects.count_documents(query)
 
 

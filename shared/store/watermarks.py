@@ -7,10 +7,11 @@ or, for one that walks over a collection, {_id: "reclassify_contents", until: 20
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from pymongo.database import Database
 
+from shared.clock import EPOCH, MOST_AHEAD
 from shared.store import schema
 
 
@@ -42,14 +43,17 @@ class Watermarks:
         self._marks = analytics[schema.WATERMARKS.name]
 
     def period(self, job: str, options: Incremental, *, now: datetime) -> Period:
-        """Everything at the first run, when `full_every` has passed or when an option was changed; else what is new."""
-        mark = self._marks.find_one({"_id": job})
-        if mark is None:
+        """Everything at the first run, when `full_every` has passed or when an option was changed; else what is new.
+
+        A mark that is damaged, or dated more than a day ahead, is none.
+        """
+        mark = self._marks.find_one({"_id": job}) or {}
+        until, full_at = mark.get("until"), mark.get("fullAt")
+        if not _is_past(until, now) or not _is_past(full_at, now):  # none yet, or damaged
             return Period(None, now, late=False)
-        until: datetime = mark["until"]
-        full = now - mark["fullAt"] >= options.full_every or mark["options"] != _key(options)
+        full = now - full_at >= options.full_every or mark.get("options") != _key(options)
         since = None if full else until - options.overlap
-        return Period(since, now if full else mark["fullAt"], late=until > now)
+        return Period(since, now if full else full_at, late=until > now)
 
     def advance(self, job: str, options: Incremental, period: Period, *, now: datetime) -> None:
         """Remember that everything up to `now` is done."""
@@ -64,6 +68,11 @@ class Watermarks:
     def move(self, job: str, cursor: Any, *, now: datetime) -> None:
         """Remember where the walk goes on; None where it begins anew."""
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
+
+
+def _is_past(moment: Any, now: datetime) -> TypeGuard[datetime]:
+    """Whether it is a moment that a run of ours, this or a slightly later one, can have noted."""
+    return isinstance(moment, datetime) and EPOCH <= moment <= now + MOST_AHEAD
 
 
 def _key(options: object) -> str:

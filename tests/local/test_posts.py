@@ -58,7 +58,7 @@ def test_a_post_is_written_as_the_application_writes_it(store, noon):
     assert post["_id"] == answer.post
     assert post["author"]["id"] == an_id("ann")
     assert (post["payload"], post["hashtags"]) == ({"message": "off to the #beach"}, ["beach"])
-    assert store.contents.malformed(None) == []
+    assert store.contents.malformed(None, now=noon) == []
 
 
 def test_where_nothing_comes_back_the_table_says_so(store, shown):

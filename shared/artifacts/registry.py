@@ -101,7 +101,7 @@ class Registry:
         return found
 
     def windows(self, family: str, fingerprint: str, keys: Sequence[str], *, now: datetime) -> dict[str, datetime]:
-        """Until when the live artifacts of these keys have learnt, by key; none of other fingerprints or ahead of now."""
+        """Until when the live artifacts of these keys have learnt, by key; none of another fingerprint."""
         stored = [family_of(family).stored(key) for key in keys]
         shown = {"account": 1, "windowTo": 1, "_id": 0}
         found: dict[str, datetime] = {}

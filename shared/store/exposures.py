@@ -75,7 +75,7 @@ class Exposures:
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
         each in the order of time. Columns: credential (n,) keys; at and until (n,) when it came on the screen and left
-        it [ms since 1970], 0 where that is not known, or lies behind the end."""
+        it [ms since 1970], 0 where that is not known, the end at the latest."""
         credential, off_screen = self._names.credential, self._names.off_screen
         who = {"$type": ["objectId", "string"]} if credentials is None else {"$in": list(credentials)}
         order = {credential: 1, "seenAt": 1, off_screen: 1}
@@ -89,7 +89,7 @@ class Exposures:
             "until": ("moment", f"${off_screen}"),
         }
         for batch in read_batches(self._exposures, stages, fields):
-            yield batch | {"until": np.where(batch["until"] > epoch_ms(end), 0, batch["until"])}
+            yield batch | {"until": np.minimum(batch["until"], epoch_ms(end))}
 
     def _fields(self) -> dict[str, tuple[Kind, Any]]:
         return {

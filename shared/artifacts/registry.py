@@ -173,7 +173,9 @@ class Registry:
         for group in self._versions.aggregate([ours, by_key]):
             key = group["_id"]
             newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING)
-            kept = [row["version"] for row in islice(newest, keep)] + [self.live_version(key["family"], key["account"])]
+            kept = [row.get("version") for row in islice(newest, keep)] + [
+                self.live_version(key["family"], key["account"])
+            ]
             removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
         return removed
 

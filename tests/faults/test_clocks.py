@@ -36,8 +36,7 @@ ODD: dict[str, Document] = {
     "feeditems": exposure("odd", "p0", at=NOON - HOUR, seenCredential=an_id("odd"), offScreenAt=NOON - HOUR / 2),
     "relationships": follow("odd", "ann", at=NOON - HOUR),
 }
-FIELDS = [(name, field) for name, one in ODD.items() for field, value in one.items() if isinstance(value, datetime)]
-EVERY = [(name, None) for name in ODD]
+FIELDS = sorted({field for one in ODD.values() for field, value in one.items() if isinstance(value, datetime)})
 
 
 def write_network(store: Store) -> None:
@@ -84,12 +83,14 @@ def expected(deployed: None, store: Store) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("collection", "field"), [*FIELDS, *EVERY])
+@pytest.mark.parametrize("fields", [FIELDS, *([field] for field in FIELDS)], ids=lambda fields: " ".join(fields))
 def test_a_date_far_ahead_changes_nothing_for_others_and_is_young_for_nobody(
-    expected: dict[str, Any], store: Store, collection: str, field: str | None
+    expected: dict[str, Any], store: Store, fields: list[str]
 ) -> None:
-    names = [field] if field else [name for of, name in FIELDS if of == collection]
-    store.app[collection].update_one({"_id": ODD[collection]["_id"]}, {"$set": dict.fromkeys(names, AHEAD)})
+    for collection, one in ODD.items():
+        ahead = {field: AHEAD for field in fields if field in one}
+        if ahead:
+            store.app[collection].update_one({"_id": one["_id"]}, {"$set": ahead})
 
     run_all(NOON)
     found = others(store)
@@ -97,9 +98,8 @@ def test_a_date_far_ahead_changes_nothing_for_others_and_is_young_for_nobody(
     for name, rows in expected.items():
         assert found[name] == rows, name
 
-    for later in (NOON + HOUR, NOON + 14 * DAYS):
-        answers = run_all(later)
-        assert not any("skipped" in answer for answer in answers.values()), "no run takes it for one of later"
+    answers = run_all(NOON + 14 * DAYS)
+    assert not any("skipped" in answer for answer in answers.values()), "no run takes it for one of later"
     for name in ("contentStats", "creatorStats", "hashtagStats"):
         rows = store.analytics[name].find({"_id": {"$in": [an_id("odd"), "odd"]}})
         assert [row["_id"] for row in rows if row["aggregator"]["ageScore"] > 0.01] == []

@@ -66,7 +66,7 @@ def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught]:
     detector, _ = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
     assert detector is not None
     truth = {row["seenCredential"]: row["isBot"] for row in place.truth.truth_credentials.find()}
-    judged = Judged.read(store, options)
+    judged = Judged.read(store, options, now=NOW)
     rows = flag_suspects.newest_of_each(store.credential_features.unjudged(FEATURES.names))
     features = flag_suspects.features_of(rows)
     bot = np.array([truth[one] for one in as_stored(rows["credential"])], bool)

@@ -8,6 +8,10 @@ if TYPE_CHECKING:  # so that a function without arrays need not carry numpy
     from numpy.typing import NDArray
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SKEW = timedelta(minutes=1)  # by which sound clocks may differ; what is dated further ahead has no date to go by
+MOST_AHEAD = timedelta(
+    days=1
+)  # of now, of what we have stored ourselves; beyond it, it would hold back all that follows
 
 
 def utc(moment: datetime) -> datetime:

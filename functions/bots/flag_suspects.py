@@ -40,15 +40,15 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         rows = newest_of_each(store.credential_features.unjudged(FEATURES.names))
         people = People(as_stored(rows["credential"]), rows, detector.scores(features_of(rows)))
         waiting = {one.credential: one for one in store.suspects.waiting()}
-        left_alone = store.credential_features.judged_since(now - options.cool_down) | store.suspects.judged()
+        left_alone = store.credential_features.judged_since(now - options.cool_down, now=now) | store.suspects.judged()
         free = np.array([one not in waiting and one not in left_alone for one in people.credential], bool)
         above = people.score >= detector.limit
 
-        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        today = day_of(now)
         by_score = np.argsort(-people.score, kind="stable")
-        flagged = by_score[(free & above)[by_score]][: room(store, options.daily_budget, today)].tolist()
+        flagged = by_score[(free & above)[by_score]][: room(store, options.daily_budget, now)].tolist()
         drawn = by_lot(people, np.flatnonzero(free & ~above), today)
-        drawn = drawn[: room(store, options.daily_sample, today, sampled=True)]
+        drawn = drawn[: room(store, options.daily_sample, now, sampled=True)]
         version = artifact.manifest.version
         here = [people.suspect(row, detector, version) for row, one in enumerate(people.credential) if one in waiting]
         refreshed = [one for one in here if one.finding != waiting[one.credential].finding]
@@ -95,10 +95,16 @@ def features_of(rows: Columns) -> Floats:
     return np.stack([rows[name] for name in FEATURES.names], axis=1)
 
 
-def room(store: Store, budget: int, today: datetime, *, sampled: bool = False) -> int:
+def day_of(now: datetime) -> datetime:
+    """The beginning of the day."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def room(store: Store, budget: int, now: datetime, *, sampled: bool = False) -> int:
     """How many may be flagged yet, of those that a day allows; what is judged by now counts too."""
-    here = store.suspects.flagged(today, sampled=sampled)
-    return max(budget - here - store.credential_features.flagged_and_judged(today, sampled=sampled), 0)
+    here = store.suspects.flagged(day_of(now), sampled=sampled, now=now)
+    judged = store.credential_features.flagged_and_judged(day_of(now), sampled=sampled, now=now)
+    return max(budget - here - judged, 0)
 
 
 def by_lot(people: People, rows: Index, today: datetime) -> list[int]:

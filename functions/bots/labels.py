@@ -31,9 +31,9 @@ class Judged:
     at: NDArray[np.int64]
 
     @classmethod
-    def read(cls, store: Store, options: Bots) -> "Judged":
+    def read(cls, store: Store, options: Bots, *, now: datetime) -> "Judged":
         """The latest; without those that have a label and lack a feature."""
-        ids, verdicts, columns = store.credential_features.judged(FEATURES.names, options.labelled_most)
+        ids, verdicts, columns = store.credential_features.judged(FEATURES.names, options.labelled_most, now=now)
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
         latest = np.zeros(len(ids), bool)
         latest[np.unique(columns["credential"], return_index=True)[1]] = True  # the first, of the latest verdict

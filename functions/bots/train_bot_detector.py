@@ -34,12 +34,12 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     and the report says what is missing.
     """
     with store.leases.hold(NAME):
-        trained_on = what_there_is(store, options)
+        trained_on = what_there_is(store, options, now)
         instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (Detector.read(one), one.manifest))
         if live and not refused and store.watermarks.cursor(NAME) == trained_on:
             return Report(details={"skipped": "no label changed"})
-        judged = Judged.read(store, options)
+        judged = Judged.read(store, options, now=now)
         if lacking := missing(judged, options):
             return Report(len(judged), details={"skipped": lacking, **judged.counts()})
 
@@ -63,9 +63,9 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     return Report(len(judged), int(better), details={**details, "refused": len(refused)})
 
 
-def what_there_is(store: Store, options: Bots) -> dict[str, Any]:
+def what_there_is(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
     """What a detector depends on: where that is the same, a run makes the same again."""
-    labels = store.credential_features.labels()
+    labels = store.credential_features.labels(now=now)
     return {
         "labels": labels.count,
         "until": labels.until and labels.until.isoformat(),

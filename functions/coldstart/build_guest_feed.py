@@ -32,7 +32,7 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
     no known country. The same data and `now` give the same rows.
     """
     with store.leases.hold(NAME) as lease, store.guest_feed.stage(now, lease.holder) as staging:
-        live_since = store.guest_feed.generation()
+        live_since = store.guest_feed.generation(now=now)
         if live_since is not None and live_since > now:
             return Report.late()
         written, details = write_lists(store, staging, Rankers(registry), options, coldstart, now=now)

@@ -19,7 +19,6 @@ from functions.feed.members import MembersRanker, load_members
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.artifacts import Artifact, Registry, Snapshots
 from shared.config import Members
-from shared.errors import StaleModel
 from shared.ml.trees import Trees
 from shared.network.countries import COUNTRIES, country_of
 from shared.network.history import NOBODYS
@@ -80,18 +79,13 @@ class Desk:
     def look(self, now: datetime) -> None:
         """Take what was published since the last look, which is not made more often than the options say.
 
-        What cannot be used leaves what was there, and is told in `refused`.
+        What cannot be used is told in `refused`; what was there stays, or the last good one before is taken.
         """
         if self._looked_at is not None and abs(now - self._looked_at) < timedelta(seconds=self.options.look_every_s):
             return
-        self.refused = []
-        head = self._snapshots.head(NAME)
-        if head is not None and head.version != self._version:
-            try:
-                self.catalogue = Catalogue(**self._snapshots.load(NAME, head, FINGERPRINT))
-                self._version = head.version
-            except StaleModel as error:
-                self.refused.append(str(error))
+        newest, self.refused = self._snapshots.newest(NAME, FINGERPRINT, now=now, known=self._version)
+        if newest is not None:
+            self.catalogue, self._version = Catalogue(**newest[1]), newest[0].version
         members, refused = load_members(self._registry)
         self.members = members or self.members
         self.refused += refused
@@ -144,7 +138,7 @@ class Desk:
 
     def _guessed(self, ids: Sequence[ObjectId], now: datetime) -> Floats:
         """(n,) scores of posts that are too new, or too old, for the catalogue."""
-        found = self.store.contents.popularity(ids)
+        found = self.store.contents.popularity(ids, now=now)
         at = np.array([number for number, one in enumerate(ids) if one in found], np.int64)
         scores = np.zeros(len(ids))
         if len(at):

@@ -24,7 +24,7 @@ Owners = Callable[[NDArray[np.void]], NDArray[np.void]]
 # Who changed something since a moment, ever for None, and when [ms since 1970], both (n,). The second moment is the
 # beginning of the time that models are made from.
 Events = tuple[NDArray[np.void], NDArray[np.int64]]
-Source = Callable[[Store, datetime | None, datetime], Events]
+Source = Callable[[Store, datetime | None, datetime, datetime], Events]
 
 DEFAULT: Final = Coldstart()
 
@@ -48,9 +48,9 @@ def run(
         if period.late:
             return Report.late()
         owner, start = owners(store), now - coldstart.window
-        did = latest(owner, (read(store, period.since, start) for read in SOURCES_OF_MODELS.values()))
-        met = latest(owner, (read(store, period.since, start) for read in OTHER_SOURCES.values()))
-        learnt = registry.windows(PERSONAL, TASTE_FINGERPRINT, list(did.keys() | met.keys()))
+        did = latest(owner, (read(store, period.since, start, now) for read in SOURCES_OF_MODELS.values()))
+        met = latest(owner, (read(store, period.since, start, now) for read in OTHER_SOURCES.values()))
+        learnt = registry.windows(PERSONAL, TASTE_FINGERPRINT, list(did.keys() | met.keys()), now=now)
         until = {key: epoch_ms(moment) for key, moment in learnt.items()}
         new = {key for key, at in did.items() if at > until.get(key, -1)}
         new |= {key for key, at in met.items() if key in until and at > until[key]}
@@ -80,27 +80,27 @@ def owners(store: Store) -> Owners:
     return owner
 
 
-def engagements(store: Store, since: datetime | None, start: datetime) -> Events:
+def engagements(store: Store, since: datetime | None, start: datetime, now: datetime) -> Events:
     """What was done with posts, or taken back."""
-    found = store.engagements.latest(since)
+    found = store.engagements.latest(since, now=now)
     return found["actor"], found["at"]
 
 
-def follows(store: Store, since: datetime | None, start: datetime) -> Events:
+def follows(store: Store, since: datetime | None, start: datetime, now: datetime) -> Events:
     """Who was followed, or not any more."""
-    found = store.follows.latest(since)
+    found = store.follows.latest(since, now=now)
     return found["user"], found["at"]
 
 
-def exposures(store: Store, since: datetime | None, start: datetime) -> Events:
+def exposures(store: Store, since: datetime | None, start: datetime, now: datetime) -> Events:
     """What was on a screen."""
-    found = store.exposures.latest(since)
+    found = store.exposures.latest(since, now=now)
     return found["viewer"], found["at"]
 
 
-def descriptions(store: Store, since: datetime | None, start: datetime) -> Events:
+def descriptions(store: Store, since: datetime | None, start: datetime, now: datetime) -> Events:
     """Language and topics of the posts that were engaged with from `start` on."""
-    described = store.content_topics.latest(since)
+    described = store.content_topics.latest(since, now=now)
     posts = None if since is None else object_ids(described["content"])
     acts = store.engagements.actors_on(posts, start)
     post = positions(id_keys(acts["content"]), id_keys(described["content"]))

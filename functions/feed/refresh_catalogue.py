@@ -29,7 +29,7 @@ def run(
 ) -> Report:
     """Describe every published post of the window as of now, and publish all of it in one step."""
     with store.leases.hold("refresh_catalogue"):
-        live = snapshots.head(NAME)
+        live, refused = snapshots.live(NAME, now=now)
         if live is not None and live.at > now:
             return Report.late()
         history = read_history(store, options, now=now, with_exposures=True)
@@ -42,7 +42,8 @@ def run(
             margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
         )
         size = snapshots.publish(NAME, catalogue.arrays(), FINGERPRINT, at=now)
-    return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(rankers.refused)})
+    refused += rankers.refused
+    return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(refused)})
 
 
 def in_small(

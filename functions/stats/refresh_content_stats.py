@@ -21,15 +21,15 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
         if period.late:
             return Report.late()
         start = now - options.window
-        malformed = aside.submit(store.contents.malformed, period.since)
+        malformed = aside.submit(store.contents.malformed, period.since, now=now)
         if period.since is None:
             read = written = store.content_stats.rebuild(options, now=now)
             removed = 0
         else:
-            read = store.contents.published(start, options.age_from, changed_since=period.since)
+            read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
             store.content_stats.refresh(options, period.since, now=now)
             written = read + store.content_stats.redate(options, now=now)
-            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
+            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since, now=now))
         surplus, compared = store.content_stats.reconcile(options, before=period.cursor, now=now)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
     return Report(read, written, removed + surplus, malformed=malformed.result())

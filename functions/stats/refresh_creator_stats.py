@@ -20,13 +20,13 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
-        malformed = aside.submit(malformed_since, store, period.since)
+        malformed = aside.submit(malformed_since, store, period.since, now)
         start = now - options.window
         creators = None
         if period.since is not None:
             creators = (
-                store.contents.authors_touched(period.since)
-                | store.creator_stats.touched(period.since)
+                store.contents.authors_touched(period.since, now=now)
+                | store.creator_stats.touched(period.since, now=now)
                 | store.creator_stats.outdated(options, now=now)
             )
         store.creator_stats.refresh(options, creators, now=now)
@@ -34,10 +34,10 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
         store.creator_stats.redate(options, now=now)
         store.watermarks.advance(NAME, options, period, now=now)
         written = store.creator_stats.written(now)
-        read = store.contents.published(start, options.age_from, changed_since=period.since)
+        read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
     return Report(read, written, removed, malformed=malformed.result())
 
 
-def malformed_since(store: Store, since: datetime | None) -> list[object]:
+def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
     """Posts and users with a field that is not what it should be."""
-    return [*store.contents.malformed(since), *store.creator_stats.malformed(since)]
+    return [*store.contents.malformed(since, now=now), *store.creator_stats.malformed(since, now=now)]

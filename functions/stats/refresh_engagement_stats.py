@@ -34,7 +34,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
         period = store.watermarks.period(NAME, options, made_from, now=now)
         if period.late:
             return Report.late()
-        malformed = aside.submit(malformed_since, store, period.since)
+        malformed = aside.submit(malformed_since, store, period.since, now)
         if period.since is None:
             read, written, removed = count_everything(store, now=now)
         else:
@@ -43,14 +43,14 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     return Report(read, written, removed, malformed=malformed.result())
 
 
-def malformed_since(store: Store, since: datetime | None) -> list[object]:
+def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
     """Acts, and topics of posts, with a field that is not what it should be."""
-    return [*store.engagements.malformed(since), *store.content_topics.malformed(since)]
+    return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since, now=now)]
 
 
 def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
     """Count and settle all users; returns how many acts were read, rows written and rows removed."""
-    acts = store.engagements.on_contents()
+    acts = store.engagements.on_contents(now=now)
     topics = LeafTopics.of(store.content_topics.pairs(), store.content_topics.parents())
     settled, fresh = split(acts, topics, now)
     written = store.engagement_stats.put(rows(settled, fresh), now=now)
@@ -59,13 +59,13 @@ def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
 
 def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: datetime) -> tuple[int, int, int]:
     """Count the users that something happened to since then; returns as `count_everything`."""
-    acts = store.engagements.on_contents(updated_since=min(since, settled_at))
-    retopiced = store.content_topics.changed_since(since)
+    acts = store.engagements.on_contents(now=now, updated_since=min(since, settled_at))
+    retopiced = store.content_topics.changed_since(since, now=now)
     new = acts["touched"] >= epoch_ms(since)
     older = new & (acts["at"] < epoch_ms(settled_at))
     unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at)
     others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now)) - unsettled
-    recount = store.engagements.on_contents(users=unsettled)
+    recount = store.engagements.on_contents(now=now, users=unsettled)
     parents = store.content_topics.parents()
 
     def split_acts(part: Columns) -> tuple[UserCounts, UserCounts]:

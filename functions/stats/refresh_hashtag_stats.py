@@ -32,8 +32,8 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
         removed = store.hashtag_stats.remove(known.keys() - rows.keys())
         store.watermarks.advance(NAME, options, period, now=now)
-        malformed = store.contents.malformed(period.since)
-        read = store.contents.published(now - options.window, options.age_from, changed_since=period.since)
+        malformed = store.contents.malformed(period.since, now=now)
+        read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)
     return Report(read, written, removed, malformed=malformed)
 
 

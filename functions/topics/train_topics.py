@@ -70,14 +70,14 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
     is something new to learn from. Conflict where another version was made live during the training; that one stays.
     """
     with store.leases.hold(NAME):
-        trained_on = what_there_is(store, options)
+        trained_on = what_there_is(store, options, now)
         instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, _Live.read)
         newest = registry.newest(FAMILY, KEY)
         if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
             return Report(details={"skipped": "nothing changed"})
 
-        texts, malformed = store.labelled_texts.newest(options.labelled_most)
+        texts, malformed = store.labelled_texts.newest(options.labelled_most, now=now)
         known = set(taxonomy().paths)
         usable = [one for one in texts if one.language in (None, *embedding.SUPPORTED) and known.issuperset(one.topics)]
         examples = Examples.of(embedding.embed([one.text for one in usable]), [one.topics for one in usable])
@@ -105,9 +105,9 @@ class _Live:
         return cls(artifact.manifest, Classifier.read(artifact))
 
 
-def what_there_is(store: Store, options: Topics) -> dict[str, Any]:
+def what_there_is(store: Store, options: Topics, now: datetime) -> dict[str, Any]:
     """What a model depends on, as its manifest keeps it: where that is the same, a run makes the same again."""
-    extent = store.labelled_texts.extent()
+    extent = store.labelled_texts.extent(now=now)
     return {
         "labelled": extent.count,
         "until": extent.until and extent.until.isoformat(),

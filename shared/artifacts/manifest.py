@@ -87,7 +87,7 @@ class Artifact:
         } | {name: self.manifest.also[name] for name in family.also}
         if self.manifest.made_from:
             document["madeFrom"] = dict(self.manifest.made_from)
-        return document | {"signature": _signature(document, keys[0])}
+        return document | {"signature": signature_of(document, _signed_fields(document), keys[0])}
 
     @classmethod
     def unseal(cls, document: Document, keys: Keys, fingerprint: str | None = None) -> "Artifact":
@@ -101,8 +101,7 @@ class Artifact:
             raise StaleModel(f"{name}: has no bytes")
         if document.get("sha256") != _digest(packed):
             raise StaleModel(f"{name}: the bytes are not those that were stored")
-        signature = str(document.get("signature")).encode()
-        if not any(hmac.compare_digest(signature, _signature(document, key).encode()) for key in keys):
+        if not is_signed(document, _signed_fields(document), keys):
             raise StaleModel(f"{name}: the signature is not ours")
         if document.get("layout") != LAYOUT:
             raise StaleModel(f"{name}: layout {document.get('layout')} instead of {LAYOUT}")
@@ -148,14 +147,24 @@ _SIGNED = (
 )
 
 
-def _signature(document: Document, key: bytes) -> str:
-    """HMAC-SHA256 over everything that a reader relies on, the digest of the bytes included."""
+def _signed_fields(document: Document) -> tuple[str, ...]:
+    """Everything that a reader relies on, the digest of the bytes included."""
     family = FAMILIES.get(str(document.get("family")))
-    signed = {name: document.get(name) for name in (*_SIGNED, *(family.also if family else ()))}
-    if "madeFrom" in document:  # those of earlier versions were signed without it
-        signed["madeFrom"] = document["madeFrom"]
+    made_from = ("madeFrom",) if "madeFrom" in document else ()  # those of earlier versions were signed without it
+    return (*_SIGNED, *(family.also if family else ()), *made_from)
+
+
+def signature_of(document: Document, names: Sequence[str], key: bytes) -> str:
+    """HMAC-SHA256 over these fields of a document, as hex digits."""
+    signed = {name: document.get(name) for name in names}
     text = json.dumps(signed, sort_keys=True, separators=(",", ":"), default=_plain)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def is_signed(document: Document, names: Sequence[str], keys: Keys) -> bool:
+    """Whether its signature over these fields is by one of the keys."""
+    signature = str(document.get("signature")).encode()
+    return any(hmac.compare_digest(signature, signature_of(document, names, key).encode()) for key in keys)
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.manifest import Artifact, Manifest
+from shared.clock import MOST_AHEAD, SKEW
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 from shared.store.contents import in_batches
@@ -99,13 +100,14 @@ class Registry:
                 found[artifact.manifest.key] = artifact
         return found
 
-    def windows(self, family: str, fingerprint: str, keys: Sequence[str]) -> dict[str, datetime]:
-        """Until when the live artifacts of these keys have learnt, by key, but for other fingerprints."""
+    def windows(self, family: str, fingerprint: str, keys: Sequence[str], *, now: datetime) -> dict[str, datetime]:
+        """Until when the live artifacts of these keys have learnt, by key; none of another fingerprint."""
         stored = [family_of(family).stored(key) for key in keys]
         shown = {"account": 1, "windowTo": 1, "_id": 0}
         found: dict[str, datetime] = {}
         for some in in_batches(stored):
             query = {"family": family, "fingerprint": fingerprint, "account": {"$in": some}}
+            query["windowTo"] = {"$type": "date", "$lte": now + SKEW}
             found |= {str(row["account"]): row["windowTo"] for row in self._collection(family).find(query, shown)}
         return found
 
@@ -161,7 +163,8 @@ class Registry:
         writes: dict[str, list[ReplaceOne[Document]]] = {}
         for one in artifacts:
             family, key, version = one.manifest.family, one.manifest.key, one.manifest.version
-            older = _name(family, key) | {"version": {"$not": {"$gt": version}}}
+            later = {"$gt": version, "$lte": f"{at + MOST_AHEAD:%Y%m%dT%H%M%SZ}"}  # beyond it, it would stay for ever
+            older = _name(family, key) | {"version": {"$not": later}}
             live = one.seal(self._keys) | {"promotedAt": at}
             writes.setdefault(family, []).append(ReplaceOne(older, live, upsert=True))
         return sum(write_unless(self._collection(family), some) for family, some in writes.items())
@@ -185,7 +188,9 @@ class Registry:
         for group in self._versions.aggregate([ours, by_key]):
             key = group["_id"]
             newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING)
-            kept = [row["version"] for row in islice(newest, keep)] + [self.live_version(key["family"], key["account"])]
+            kept = [row.get("version") for row in islice(newest, keep)] + [
+                self.live_version(key["family"], key["account"])
+            ]
             removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
         return removed
 

@@ -1,12 +1,18 @@
 """Arrays that one job publishes whole and many containers read, in one step: a reader has the old or the new ones.
 
-{_id: "posts", version: "20260131T120000Z", parts: 1, at: …} says which are live; the parts stand beside it as sealed
-artifacts, {_id: "posts 20260131T120000Z 0", account: "posts", artifact: …, signature: …}. What is too large for one
-document is cut.
+{_id: "posts", layout: 1, version: "20260131T120000Z", parts: 1, at: …, digests: ["5b0c…"], signature: "…"} is the head,
+which says which version is live. The parts stand beside it as sealed artifacts, {_id: "posts 20260131T120000Z 0",
+account: "posts", artifact: …, signature: …}. What is too large for one document is cut.
+
+A head that is damaged, unsigned or dated ahead is refused, and so is a version with a damaged part: the newest version
+whose parts are whole answers in its place. A head of the time before heads were signed is one of these; its parts are
+signed, so that the same version answers until the next one is published.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pymongo.database import Database
 
-from shared.artifacts.manifest import Artifact, Manifest
-from shared.errors import BadConfig, StaleModel
+from shared.artifacts.manifest import Artifact, Manifest, is_signed, signature_of
+from shared.clock import MOST_AHEAD
+from shared.errors import BadConfig, Refused, StaleModel
 from shared.store import schema
 
 Document = dict[str, Any]
@@ -25,15 +32,26 @@ Arrays = Mapping[str, NDArray[Any]]
 
 FAMILY = "snapshot"
 PART_BYTES = 12 * 2**20
+MOST_PARTS = 50
+MOST_TRIED = 4  # versions beside the live one that are looked at before there is none
+MOST_LISTED = 1_000  # parts whose names are read to find versions
+_VERSION = "%Y%m%dT%H%M%SZ"
+_PART = re.compile(r" ([0-9]{8}T[0-9]{6}Z) [0-9]{1,2}")
+_LAYOUT = 1  # of a head
+_SIGNED = ("_id", "layout", "version", "parts", "at", "digests")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Which version is live, in how many parts, and the moment that it describes."""
+    """A version, in how many parts, and the moment that it describes.
+
+    digests  SHA-256 of each part's packed bytes; empty where no signed head names them
+    """
 
     version: str
     parts: int
     at: datetime
+    digests: tuple[str, ...] = ()
 
 
 class Snapshots:
@@ -48,36 +66,134 @@ class Snapshots:
     def publish(self, name: str, arrays: Arrays, fingerprint: str, *, at: datetime) -> int:
         """Write all parts, then make them live, unless those of a later moment are; returns the bytes before packing.
 
-        The version before stays until the next one, for readers that are about to read it.
+        The last good version before stays until the next one, for readers that are about to read it and for those that
+        refuse this one. A damaged head is replaced. Raises Refused for more than 50 parts.
         """
-        whole, version = packed(arrays), f"{at:%Y%m%dT%H%M%SZ}"
-        manifest = Manifest(FAMILY, name, version, at, (at, at), tuple(arrays), fingerprint)
-        parts = [Artifact(manifest, whole[first : first + PART_BYTES]) for first in range(0, len(whole), PART_BYTES)]
-        for number, part in enumerate(parts):
-            self._snapshots.replace_one({"_id": _part(name, version, number)}, part.seal(self._keys), upsert=True)
-        self._snapshots.update_one({"_id": name}, {"$setOnInsert": {"version": ""}}, upsert=True)
-        before = self.head(name)
-        live = {"version": version, "parts": len(parts), "at": at}
-        self._snapshots.update_one({"_id": name, "version": {"$lte": version}}, {"$set": live})
-        oldest = min(version, before.version) if before else version
-        self._snapshots.delete_many({"family": FAMILY, "account": name, "version": {"$lt": oldest}})
+        whole, version = packed(arrays), f"{at:{_VERSION}}"
+        pieces = [whole[first : first + PART_BYTES] for first in range(0, len(whole), PART_BYTES)]
+        if len(pieces) > MOST_PARTS:
+            raise Refused(f"snapshot {name}: {len(whole)} bytes make more than {MOST_PARTS} parts")
+        candidates = list(self._candidates(name, at, []))
+        before = next((one for one in candidates if one.version < version and self._is_whole(name, one)), None)
+        sealed = [
+            Artifact(
+                Manifest(
+                    FAMILY, name, version, at, (at, at), tuple(arrays), fingerprint, {"part": n, "parts": len(pieces)}
+                ),
+                piece,
+            ).seal(self._keys)
+            for n, piece in enumerate(pieces)
+        ]
+        for number, part in enumerate(sealed):
+            self._snapshots.replace_one({"_id": _part(name, version, number)}, part, upsert=True)
+        head = {"version": version, "parts": len(sealed), "at": at, "digests": [part["sha256"] for part in sealed]}
+        self._make_live(name, head, not candidates or not candidates[0].digests)
+        self._prune(name, [Head(version, len(sealed), at), *([before] if before else [])], at)
         return len(whole)
 
     def head(self, name: str) -> Head | None:
-        """What is live; None where nothing was ever published."""
+        """The live version; None where nothing was ever published, StaleModel where its head is refused."""
         found = self._snapshots.find_one({"_id": name})
-        return Head(found["version"], found["parts"], found["at"]) if found and found["version"] else None
+        return None if found is None else self._checked(found)
+
+    def live(self, name: str, *, now: datetime) -> tuple[Head | None, list[str]]:
+        """The version that is live, else the newest that is whole, None without any; and why others were refused."""
+        refused: list[str] = []
+        candidates = self._candidates(name, now, refused)
+        return next((one for one in candidates if one.digests or self._is_whole(name, one)), None), refused
+
+    def newest(
+        self, name: str, fingerprint: str, *, now: datetime, known: str = ""
+    ) -> tuple[tuple[Head, dict[str, NDArray[Any]]] | None, list[str]]:
+        """The live version with its arrays, else those of the last good one before it, and why others were refused.
+
+        known  version that the caller has and goes on with where nothing newer is good: then None, as without any
+        """
+        refused: list[str] = []
+        for head in self._candidates(name, now, refused):
+            if head.version == known or (not head.digests and head.version < known):
+                return None, refused
+            try:
+                return (head, self.load(name, head, fingerprint)), refused
+            except StaleModel as error:
+                refused.append(str(error))
+        return None, refused
 
     def load(self, name: str, head: Head, fingerprint: str) -> dict[str, NDArray[Any]]:
         """The arrays again; StaleModel where a part is missing, damaged, unsigned or of another fingerprint."""
-        ids = [_part(name, head.version, number) for number in range(head.parts)]
-        found = {row["_id"]: row for row in self._snapshots.find({"_id": {"$in": ids}})}
-        if len(found) < len(ids):
-            raise StaleModel(f"snapshot {name} {head.version}: a part is missing")
-        parts = [Artifact.unseal(found[one], self._keys, fingerprint) for one in ids]
-        if any((part.manifest.key, part.manifest.version) != (name, head.version) for part in parts):
-            raise StaleModel(f"snapshot {name} {head.version}: a part is another's")
-        return unpacked(b"".join(part.model for part in parts))
+        return unpacked(b"".join(self._pieces(name, head, fingerprint)))
+
+    def _candidates(self, name: str, now: datetime, refused: list[str]) -> Iterator[Head]:
+        """The live version, then others that there are parts of, the newest first; why any was refused is added."""
+        live, latest = "", now + MOST_AHEAD
+        try:
+            head = self.head(name)
+            if head is not None and head.at > latest:
+                raise StaleModel(f"snapshot {name} {head.version}: lies in the future")
+            if head is not None:
+                live = head.version
+                yield head
+        except StaleModel as error:
+            refused.append(str(error))
+        past = [one for one in self._versions(name) if one.version != live and one.at <= latest]
+        yield from past[:MOST_TRIED]
+
+    def _versions(self, name: str) -> list[Head]:
+        """Versions that there are parts of, the newest first."""
+        rows = self._snapshots.find({"_id": _ids_of(name)}, {"_id": 1}).sort("_id", -1).limit(MOST_LISTED)
+        named = (_PART.fullmatch(row["_id"].removeprefix(name)) for row in rows)
+        parts = Counter(part[1] for part in named if part)
+        dated = ((version, _moment_of(version), count) for version, count in parts.items())
+        return [Head(version, count, at) for version, at, count in dated if at is not None]
+
+    def _pieces(self, name: str, head: Head, fingerprint: str | None = None) -> list[bytes]:
+        """The bytes of each part; StaleModel where one may not be used."""
+        if not 0 < head.parts <= MOST_PARTS:
+            raise StaleModel(f"snapshot {name} {head.version}: {head.parts} parts, more than there may be")
+        pieces = []
+        for number in range(head.parts):
+            found = self._snapshots.find_one({"_id": _part(name, head.version, number)})
+            if found is None:
+                raise StaleModel(f"snapshot {name} {head.version}: a part is missing")
+            part = Artifact.unseal(found, self._keys, fingerprint)
+            place = {"part": number, "parts": head.parts}
+            named = part.manifest.metrics or place  # parts of the time before heads were signed do not tell
+            if (part.manifest.family, part.manifest.key, part.manifest.version) != (FAMILY, name, head.version):
+                raise StaleModel(f"snapshot {name} {head.version}: a part is another's")
+            if named != place or (head.digests and found["sha256"] != head.digests[number]):
+                raise StaleModel(f"snapshot {name} {head.version}: a part is another's")
+            pieces.append(part.model)
+        return pieces
+
+    def _is_whole(self, name: str, head: Head) -> bool:
+        try:
+            return bool(self._pieces(name, head))
+        except StaleModel:
+            return False
+
+    def _checked(self, document: Document) -> Head:
+        name = f"snapshot {document['_id']}"
+        if not is_signed(document, _SIGNED, self._keys):
+            raise StaleModel(f"{name}: the signature of its head is not ours")
+        if document["layout"] != _LAYOUT:
+            raise StaleModel(f"{name}: layout {document['layout']} instead of {_LAYOUT}")
+        version, parts, digests = document["version"], document["parts"], tuple(document["digests"])
+        return Head(version, parts, document["at"], digests)
+
+    def _make_live(self, name: str, head: Document, damaged: bool) -> None:
+        """Point to these parts, unless a good head points to later ones."""
+        signed = {"_id": name, "layout": _LAYOUT, **head}
+        signed["signature"] = signature_of(signed, _SIGNED, self._keys[0])
+        older = {} if damaged else {"version": {"$lte": head["version"]}}
+        self._snapshots.replace_one({"_id": name} | older, signed, upsert=damaged)
+
+    def _prune(self, name: str, kept: Sequence[Head], at: datetime) -> None:
+        """Delete the parts of every other version before the newest of these, and of those dated ahead."""
+        latest = f"{at + MOST_AHEAD:{_VERSION}}"
+        parts = [_part(name, one.version, number) for one in kept for number in range(one.parts)]
+        other = {"_id": {**_ids_of(name), "$nin": parts}}
+        ranges = [{"_id": {"$lt": f"{name} {kept[0].version}!"}}, {"_id": {"$gt": f"{name} {latest}!"}}]
+        self._snapshots.delete_many(other | {"$or": ranges})
 
 
 def packed(arrays: Arrays) -> bytes:
@@ -106,3 +222,16 @@ def unpacked(model: bytes) -> dict[str, NDArray[Any]]:
 
 def _part(name: str, version: str, number: int) -> str:
     return f"{name} {version} {number}"
+
+
+def _ids_of(name: str) -> Document:
+    """The ids of all parts under that name, as a range."""
+    return {"$gt": f"{name} ", "$lt": f"{name}!"}
+
+
+def _moment_of(version: str) -> datetime | None:
+    """The moment that a version is named after; None for a name that is no moment."""
+    try:
+        return datetime.strptime(version, "%Y%m%dT%H%M%S%z")
+    except ValueError:
+        return None

@@ -24,14 +24,13 @@ from typing import Any, cast
 from bson import ObjectId
 
 from shared.change import KINDS, Change, ClusterTime, Kind, is_of_document
-from shared.clock import EPOCH
+from shared.clock import EPOCH, MOST_AHEAD
 from shared.errors import AppError, BadConfig, BadEvent, Conflict, Unavailable
 from shared.report import Report
 from shared.runtime.invocation import Handler, as_known, invoke, say_failed
 
 DOCUMENT_DB = "aws:docdb"
 QUEUE = "aws:sqs"
-MOST_AHEAD = timedelta(days=1)  # of our clock; a cluster time beyond it would hold back all that follows
 MOST_KEPT = 2_000  # characters of an event without its document
 _HEX_DIGITS = 24
 _COUNTER_END = 2**32

@@ -18,16 +18,7 @@ from shared.config import ContentStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.deadline import Threads
-from shared.store.expressions import (
-    LAST_DAY,
-    MOMENTS,
-    age_score,
-    count,
-    fingerprint,
-    object_id,
-    text,
-    weighted,
-)
+from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
 
 Document = dict[str, Any]
 
@@ -49,13 +40,13 @@ class ContentStatistics:
 
         Returns how many posts the collection holds now. A reader sees the old or the new collection, never a part.
         """
-        query = in_window(now - options.window, options.age_from)
+        query = in_window(now - options.window, options.age_from, now)
         self._contents.aggregate([{"$match": query}, *_statistics(options, now), {"$out": self._target}])
         return self._stats.estimated_document_count()
 
     def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
         """Compute the posts that changed since then."""
-        self._merge(in_window(now - options.window, options.age_from, since), options, now)
+        self._merge(in_window(now - options.window, options.age_from, now, since), options, now)
 
     def redate(self, options: ContentStats, *, now: datetime) -> int:
         """Let time pass for the posts that nothing else touched: all whose score lags more than it may.
@@ -77,25 +68,28 @@ class ContentStatistics:
         """Make the rows exactly those of the published posts of the window; returns how many were deleted, and where
         the next run goes on.
 
-        Rows that grew too old go first. Where the two counts then differ, posts were deleted, hidden or added without
-        `updatedAt` telling: both sides are walked once in the order of `_id`. Equal counts may be of different posts:
-        of these the ids of the next `COMPARED_A_RUN`, from the moment `before` downwards, are compared by their
-        fingerprint.
+        Rows that grew too old, or are dated ahead of now, go first. Where the two counts then differ, posts were
+        deleted, hidden or added without `updatedAt` telling: both sides are walked once in the order of `_id`. Equal
+        counts may be of different posts: of these the ids of the next `COMPARED_A_RUN`, from the moment `before`
+        downwards, are compared by their fingerprint.
         """
         start, clock = now - options.window, options.age_from
-        removed = self._stats.delete_many({clock: {"$lt": start}}).deleted_count
-        published = in_window(start, clock)
+        removed = self._stats.delete_many({clock: {"$not": period(start, now)}}).deleted_count
+        published = in_window(start, clock, now)
         if self._contents.count_documents(published) != self._stats.estimated_document_count():
             return removed + self._replace_differing(published, {}, options, now), None
-        end = LAST_DAY if before is None or before <= start else before
-        newest_first = self._contents.find(published | {clock: {"$gte": start, "$lt": end}}, {"_id": 0, clock: 1})
+        is_within = before is not None and start < before <= now
+        part: Document = {clock: period(start, now) | ({"$lt": before} if is_within else {})}
+        newest_first = self._contents.find({"$and": [published, part]}, {"_id": 0, clock: 1})
         last = next(newest_first.sort(clock, -1).skip(COMPARED_A_RUN - 1).limit(1), None)
-        part: Document = {clock: {"$gte": last[clock] if last else start, "$lt": end}}
+        if last:
+            part[clock]["$gte"] = last[clock]
+        posts = {"$and": [published, part]}
         with Threads(1) as aside:
             rows = aside.submit(_fingerprint, self._stats, part)
-            same = _fingerprint(self._contents, published | part) == rows.result()
+            same = _fingerprint(self._contents, posts) == rows.result()
         if not same:
-            removed += self._replace_differing(published | part, part, options, now)
+            removed += self._replace_differing(posts, part, options, now)
         return removed, last[clock] if last else None
 
     def _replace_differing(self, posts: Document, rows: Document, options: ContentStats, now: datetime) -> int:
@@ -116,7 +110,7 @@ def _statistics(options: ContentStats, now: datetime) -> list[Document]:
     return [
         {
             "$project": counts
-            | MOMENTS
+            | moments(now)
             | {
                 "contentId": "$_id",
                 "authorId": object_id("$author.id"),

@@ -12,19 +12,21 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
+from shared.clock import EPOCH
 from shared.store import schema
 from shared.store.cluster_time import cluster_time
-from shared.store.decoding import as_moment, needed, sound
+from shared.store.decoding import as_moment, sound
 from shared.store.expressions import (
     ENGAGEMENTS,
-    LAST_DAY,
     count,
     has_type,
     is_count,
     is_id,
     is_moment,
+    moments,
     object_id,
     optional,
+    period,
 )
 from shared.store.malformed import name_malformed
 
@@ -40,8 +42,6 @@ _COUNTS_SOUND = tuple(
 )
 _SOUND = (
     has_type("$_id", "objectId"),
-    is_moment("$createdAt"),
-    is_moment("$updatedAt"),
     is_id("$author.id"),
     optional("$payload.message", has_type("$payload.message", "string")),
     optional("$payload.photo.contents", has_type("$payload.photo.contents", "array")),
@@ -54,19 +54,21 @@ class Contents:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.CONTENT_STATS.name]
 
-    def published(self, start: datetime, clock: str, *, changed_since: datetime | None = None) -> int:
-        """How many published posts a window that begins at `start` holds; `clock` is the date field that counts."""
-        return self._contents.count_documents(in_window(start, clock, changed_since))
+    def published(self, start: datetime, clock: str, *, now: datetime, changed_since: datetime | None = None) -> int:
+        """How many published posts a window from `start` until now holds; `clock` is the date field that counts."""
+        return self._contents.count_documents(in_window(start, clock, now, changed_since))
 
-    def malformed(self, changed_since: datetime | None) -> list[Any]:
-        """Published posts with a field of the wrong type or an impossible count."""
-        changed = {} if changed_since is None else {"updatedAt": {"$gte": changed_since}}
-        query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": _SOUND}]}} | changed
+    def malformed(self, changed_since: datetime | None, *, now: datetime) -> list[Any]:
+        """Published posts with a field of the wrong type, an impossible count or a date ahead of now."""
+        sound = [*_SOUND, is_moment("$createdAt", now), is_moment("$updatedAt", now)]
+        query: Document = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}}
+        if changed_since is not None:
+            query["updatedAt"] = period(changed_since, now)
         return [post["_id"] for post in self._contents.find(query, {"_id": 1})]
 
-    def withdrawn_since(self, moment: datetime) -> Iterator[list[ObjectId]]:
+    def withdrawn_since(self, moment: datetime, *, now: datetime) -> Iterator[list[ObjectId]]:
         """Posts touched since then that are not published, in batches."""
-        query = {"updatedAt": {"$gte": moment}, "visibility": {"$ne": PUBLISHED}}
+        query = {"updatedAt": period(moment, now), "visibility": {"$ne": PUBLISHED}}
         return in_batches(post["_id"] for post in self._contents.find(query, {"_id": 1}))
 
     def now(self, posts: Iterable[ObjectId]) -> dict[ObjectId, tuple[Order, Document | None]]:
@@ -85,10 +87,12 @@ class Contents:
             found |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
         return found
 
-    def popularity(self, ids: Iterable[ObjectId]) -> dict[ObjectId, tuple[datetime, float]]:
-        """When each of these posts was made and how many engagements it has; of published ones only."""
+    def popularity(self, ids: Iterable[ObjectId], *, now: datetime) -> dict[ObjectId, tuple[datetime, float]]:
+        """When each of these posts was made, 1970 where that is not known, and how many engagements it has; of
+        published ones only."""
         counts = {"$add": [count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS]}
-        shown = {"createdAt": 1, "acts": counts, "sound": {"$and": list(_COUNTS_SOUND)}}
+        dated = {"$ifNull": [moments(now)["createdAt"], EPOCH]}
+        shown = {"createdAt": dated, "acts": counts, "sound": {"$and": [*_COUNTS_SOUND, is_moment("$createdAt", now)]}}
         found: dict[ObjectId, tuple[datetime, float]] = {}
         for some in in_batches(ids):
             rows = self._contents.find({"_id": {"$in": some}, "visibility": PUBLISHED}, shown)
@@ -109,16 +113,16 @@ class Contents:
         query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}}
         return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
-    def authors_touched(self, since: datetime) -> set[ObjectId]:
+    def authors_touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
         """Authors of posts that changed since then."""
         authors = {"$group": {"_id": object_id("$author.id")}}  # a cursor; `distinct` answers in one document of 16 MB
-        found = self._contents.aggregate([{"$match": {"updatedAt": {"$gte": since}}}, authors])
+        found = self._contents.aggregate([{"$match": {"updatedAt": period(since, now)}}, authors])
         return {group["_id"] for group in found} - {None}
 
     def _popularity(self, row: Document) -> tuple[ObjectId, tuple[datetime, float]]:
-        if not row["sound"]:  # a count that is none counts as 0
+        if not row["sound"]:  # a count that is none counts as 0, and a date that is none as 1970
             name_malformed(self._contents.name, row["_id"])
-        return row["_id"], (needed(as_moment(row.get("createdAt"))), float(row["acts"]))
+        return row["_id"], (row["createdAt"], float(row["acts"]))
 
     def _dated(self, row: Document) -> Document:
         payload, updated_at = row.get("payload"), row.get("updatedAt")
@@ -129,10 +133,10 @@ class Contents:
         return row if dated else {name: value for name, value in row.items() if name != "updatedAt"}
 
 
-def in_window(start: datetime, clock: str, changed_since: datetime | None = None) -> Document:
-    """The query for published posts of a window, and of those only what changed."""
-    window: Document = {"visibility": PUBLISHED, clock: {"$gte": start, "$lt": LAST_DAY}}
-    return window if changed_since is None else window | {"$and": [{"updatedAt": {"$gte": changed_since}}]}
+def in_window(start: datetime, clock: str, now: datetime, changed_since: datetime | None = None) -> Document:
+    """The query for published posts of a window that ends now, and of those only what changed."""
+    window: Document = {"visibility": PUBLISHED, clock: period(start, now)}
+    return window if changed_since is None else window | {"$and": [{"updatedAt": period(changed_since, now)}]}
 
 
 def in_batches(ids: Iterable[Id]) -> Iterator[list[Id]]:

@@ -20,7 +20,6 @@ from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches, in_window
 from shared.store.decoding import own_id, sound
 from shared.store.expressions import (
-    MOMENTS,
     Expression,
     age_score,
     count,
@@ -30,8 +29,10 @@ from shared.store.expressions import (
     is_id,
     is_moment,
     moment,
+    moments,
     object_id,
     optional,
+    period,
     text,
     weighted,
 )
@@ -59,7 +60,7 @@ class CreatorStatistics:
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
         """Compute these creators, or all."""
-        query = in_window(now - options.window, options.age_from)
+        query = in_window(now - options.window, options.age_from, now)
         if creators is None:
             self._merge(query, options, now)
             return
@@ -80,7 +81,7 @@ class CreatorStatistics:
 
     def outdated(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
         """Creators with other posts in the window than their row is made of, however many, or with posts and no row."""
-        window = {"$match": in_window(now - options.window, options.age_from)}
+        window = {"$match": in_window(now - options.window, options.age_from, now)}
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
         rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
@@ -88,19 +89,20 @@ class CreatorStatistics:
         published = {user["_id"] for query in lacking for user in self._users.find(query, {"_id": 1})}
         return published | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
-    def touched(self, since: datetime) -> set[ObjectId]:
+    def touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
-        changed = {"updatedAt": {"$gte": since}}
+        changed = {"updatedAt": period(since, now)}
         accounts = sound(self._accounts, self._accounts.find(changed, {"_id": 1}), own_id)
         queries = [changed, *({"ownerAccount": {"$in": either_form(some)}} for some in in_batches(accounts))]
         users = (self._users.find(query, {"_id": 1}) for query in queries)
         return {user for some in users for user in sound(self._users, some, own_id)}
 
-    def malformed(self, since: datetime | None) -> list[Any]:
-        """Published users with an impossible number of followers, or an account that is none."""
-        changed = {} if since is None else {"updatedAt": {"$gte": since}}
+    def malformed(self, since: datetime | None, *, now: datetime) -> list[Any]:
+        """Published users with an impossible number of followers, or an account or a date that is none."""
+        changed = {} if since is None else {"updatedAt": period(since, now)}
         wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
-        wanted += [optional("$ownerAccount", is_id("$ownerAccount")), optional("$createdAt", is_moment("$createdAt"))]
+        wanted.append(optional("$ownerAccount", is_id("$ownerAccount")))
+        wanted.append(optional("$createdAt", is_moment("$createdAt", now)))
         query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": wanted}]}} | changed
         return [user["_id"] for user in self._users.find(query, {"_id": 1})]
 
@@ -110,18 +112,18 @@ class CreatorStatistics:
 
     def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        stages = [{"$match": query}, *_totals(options), *_profile(), *_scored(options, now), {"$merge": into}]
+        stages = [{"$match": query}, *_totals(options, now), *_profile(now), *_scored(options, now), {"$merge": into}]
         self._contents.aggregate(stages, allowDiskUse=True)
 
 
-def _totals(options: CreatorStats) -> list[Document]:
+def _totals(options: CreatorStats, now: datetime) -> list[Document]:
     """One document a creator: totals over the window, and the same by type of post."""
     kinds = tuple(TOTALS)
     last = {name: {"$max": f"${clock}"} for clock, name in _LAST.items()}
     return [
         {
             "$project": {kind: count(f"$engagements.{kind}.count") for kind in kinds}
-            | MOMENTS
+            | moments(now)
             | {"author": object_id("$author.id"), "type": text("$type"), "fingerprint": fingerprint("$_id")}
         },
         {"$match": {"author": {"$ne": None}}},
@@ -148,7 +150,7 @@ def _totals(options: CreatorStats) -> list[Document]:
     ]
 
 
-def _profile() -> list[Document]:
+def _profile(now: datetime) -> list[Document]:
     """A creator counts while its user is published and its account, where there is one, is not withdrawn."""
     return [
         {"$lookup": {"from": schema.USERS.name, "localField": "_id", "foreignField": "_id", "as": "user"}},
@@ -169,7 +171,7 @@ def _profile() -> list[Document]:
             "$set": {
                 "creatorId": "$_id",
                 "displayId": text("$user.displayId"),
-                "userCreatedAt": moment("$user.createdAt", "$user.createdAt"),
+                "userCreatedAt": moment("$user.createdAt", "$user.createdAt", now),
                 "followerCount": count("$user.followerCount"),
                 "followedCount": count("$user.followedCount"),
                 "geolocation": {"$cond": [has_type("$account.geolocation", "object"), "$account.geolocation", None]},

@@ -18,6 +18,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
 
+from shared.clock import EPOCH
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, object_ids, read_columns
 from shared.store.contents import in_batches
@@ -31,7 +32,7 @@ from shared.store.decoding import (
     optional,
     sound,
 )
-from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own
+from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own, period
 from shared.store.identity import credential_forms
 from shared.store.upserts import upsert_all
 
@@ -137,20 +138,22 @@ class CredentialFeatures:
         sound_rows = (found["credential"] != b"") & (found["first"] > 0) & (found["last"] > 0)
         return {name: column[sound_rows] for name, column in found.items()}
 
-    def labels(self) -> Labels:
+    def labels(self, *, now: datetime) -> Labels:
         """Of all judged features."""
         query = {"verifiedAt": _IN_CALENDAR}
-        last = self._features.find_one(query | {"labelledAt": _IN_CALENDAR}, sort=[("labelledAt", -1)])
+        last = self._features.find_one(query | {"labelledAt": period(EPOCH, now)}, sort=[("labelledAt", -1)])
         said = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
         total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(said)}}
         found = next(iter(self._features.aggregate([{"$match": query}, {"$group": total}])), {})
         return Labels(found.get("count", 0), last["labelledAt"] if last else None, found.get("fingerprint", 0))
 
-    def judged(self, features: Sequence[str], most: int) -> tuple[list[ObjectId], list[bool], Columns]:
+    def judged(
+        self, features: Sequence[str], most: int, *, now: datetime
+    ) -> tuple[list[ObjectId], list[bool], Columns]:
         """Ids, verdicts as they were given, and the features of judged windows, the latest verdicts first, at most so
         many; with credential (n,) keys and at (n,) when the verdict was given [ms since 1970]."""
         name_undated(self._features, "verifiedAt")
-        query = {"verifiedAt": _IN_CALENDAR, "verificationStatus": {"$type": "bool"}}
+        query = {"verifiedAt": period(EPOCH, now), "verificationStatus": {"$type": "bool"}}
         stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(most, 1)}]
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
@@ -163,16 +166,16 @@ class CredentialFeatures:
         found = {name: column[sound_rows] for name, column in found.items()}
         return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
 
-    def judged_since(self, moment: datetime) -> set[Credential]:
+    def judged_since(self, moment: datetime, *, now: datetime) -> set[Credential]:
         """Credentials of which a verdict was given from that moment on."""
         found = self._features.aggregate(
-            [{"$match": {"verifiedAt": {"$gte": moment}}}, {"$group": {"_id": "$seenCredential"}}]
+            [{"$match": {"verifiedAt": period(moment, now)}}, {"$group": {"_id": "$seenCredential"}}]
         )
         return {one for row in found if (one := as_credential(row["_id"])) is not None}
 
-    def flagged_and_judged(self, since: datetime, *, sampled: bool) -> int:
+    def flagged_and_judged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
         """How many were flagged from that moment on and are judged by now."""
-        query = {"verifiedAt": {"$type": "date"}, "flaggedAt": {"$gte": since}, "sampled": sampled}
+        query = {"verifiedAt": {"$type": "date"}, "flaggedAt": period(since, now), "sampled": sampled}
         return self._features.count_documents(query)
 
 

@@ -15,12 +15,12 @@ import numpy as np
 from bson import DBRef, ObjectId
 from pymongo.database import Database
 
-from shared.clock import epoch_ms
+from shared.clock import SKEW, epoch_ms
 from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, once, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_target, name_undated, needed, sound
-from shared.store.expressions import is_id, is_moment, object_id
+from shared.store.expressions import is_id, is_moment, moments, object_id, period
 from shared.store.identity import either_form
 from shared.store.identity import object_id as as_object_id
 
@@ -35,8 +35,11 @@ class Engagements:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._engagements = app[schema.ENGAGEMENTS.name]
 
-    def on_contents(self, *, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None) -> Columns:
-        """Acts on posts, those that do not count included.
+    def on_contents(
+        self, *, now: datetime, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None
+    ) -> Columns:
+        """Acts on posts, those that do not count included. One that is dated ahead of now was done at a moment that
+        nobody knows: it counts as the oldest, and is read where all are.
 
         user     (n,) ids
         content  (n,) ids
@@ -47,11 +50,11 @@ class Engagements:
         """
         query: Document = dict(_ON_CONTENTS)
         if updated_since is not None:
-            query["updatedAt"] = {"$gte": updated_since}
+            query["updatedAt"] = period(updated_since, now)
         if users is None:
-            return self._read(query)
-        parts = [self._read(query | {"user": {"$in": either_form(batch)}}) for batch in in_batches(users)]
-        return joined(parts or [self._read({"_id": None})])
+            return self._read(query, now)
+        parts = [self._read(query | {"user": {"$in": either_form(batch)}}, now) for batch in in_batches(users)]
+        return joined(parts or [self._read({"_id": None}, now)])
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
@@ -78,11 +81,11 @@ class Engagements:
         found = islice(self._engagements.find(query, {"targetRef": 1}).sort("_id", -1).limit(most), most)
         return list(sound(self._engagements, found, lambda row: needed(as_target(row.get("targetRef")))))
 
-    def latest(self, since: datetime | None) -> Columns:
+    def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
         users where an old record names no account; at (n,) when the last such record changed [ms since 1970]."""
-        query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": {"$gte": since}}
-        by_actor = {"_id": object_id(_ACTOR), "at": {"$max": {"$cond": [is_moment("$updatedAt"), "$updatedAt", None]}}}
+        query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": period(since, now)}
+        by_actor = {"_id": object_id(_ACTOR), "at": {"$max": moments(now)["updatedAt"]}}
         fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
         each: dict[str, tuple[Kind, Any]] = {"actor": ("id", _ACTOR), "at": ("moment", "$updatedAt")}
         match: list[Document] = [{"$match": query}]
@@ -114,15 +117,15 @@ class Engagements:
             users.update(sound(self._engagements, found, lambda row: needed(as_object_id(row.get("user")))))
         return users
 
-    def malformed(self, updated_since: datetime | None) -> list[ObjectId]:
-        """Acts without a user, a target or a date of the right type."""
-        kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt"), is_moment("$updatedAt")]
+    def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
+        """Acts without a user or a target of the right type, or without a date that is not ahead of now."""
+        kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt", now), is_moment("$updatedAt", now)]
         query: Document = {"$expr": {"$not": [{"$and": kept}]}}
         if updated_since is not None:
-            query["updatedAt"] = {"$gte": updated_since}
+            query["updatedAt"] = period(updated_since, now)
         return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]
 
-    def _read(self, query: Document) -> Columns:
+    def _read(self, query: Document, now: datetime) -> Columns:
         acts = read_columns(
             self._engagements,
             [{"$match": query}],
@@ -137,4 +140,5 @@ class Engagements:
         )
         acts["stands"] = acts["stands"] * (known(acts["user"]) & (acts["kind"] >= 0) & (acts["at"] > 0))
         acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
+        acts["at"] = np.where(acts["at"] > epoch_ms(now + SKEW), 1, acts["at"])
         return acts

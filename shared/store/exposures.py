@@ -9,13 +9,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.clock import EPOCH, epoch_ms
 from shared.config import Exposures as Names
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
-from shared.store.expressions import has_type
+from shared.store.expressions import has_type, period
 from shared.store.identity import credential_forms, either_form, object_id
 
 Document = dict[str, Any]
@@ -60,30 +62,30 @@ class Exposures:
         came on the screen and, if that is known, left it [ms since 1970]."""
         return _once(self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields()))
 
-    def latest(self, since: datetime | None) -> Columns:
+    def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
         users; at (n,) when that last was [ms since 1970]."""
-        recorded = {"updatedAt": {"$type": "date"}} if since is None else {"updatedAt": {"$gte": since}}
+        recorded = {"updatedAt": period(since or EPOCH, now)}
         by_viewer = {"_id": "$viewer", "at": {"$max": "$updatedAt"}}
         fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
         found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
         named = known(found["viewer"])
         return {name: column[named] for name, column in found.items()}
 
-    def touched(self, since: datetime) -> list[Credential]:
+    def touched(self, since: datetime, *, now: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""
         changed: list[Document] = [
-            {"$match": {"updatedAt": {"$gte": since}}},
+            {"$match": {"updatedAt": period(since, now)}},
             {"$group": {"_id": f"${self._names.credential}"}},
         ]
         found = [row["_id"] for row in self._exposures.aggregate(changed)]
-        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": {"$gte": since}})
+        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": period(since, now)})
         return list(dict.fromkeys(one for one in map(as_credential, found) if one is not None))
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
         each in the order of time. Columns: credential (n,) keys; content (n,) ids; at and until (n,) when it came on
-        the screen and left it [ms since 1970], 0 where that is not known.
+        the screen and left it [ms since 1970], 0 where that is not known, the end at the latest.
 
         What is recorded more than once stands side by side, the record with the latest end first.
         """
@@ -105,6 +107,7 @@ class Exposures:
         }
         for batch in read_batches(self._exposures, stages, fields, optional={"until"}):
             known = (batch["at"] > 0) & (batch["credential"] != b"")
+            batch = batch | {"until": np.minimum(batch["until"], epoch_ms(end))}
             yield batch if known.all() else {name: column[known] for name, column in batch.items()}
 
     def _read(self, query: Document, fields: dict[str, tuple[Kind, Any]]) -> Columns:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.clock import SKEW
 from shared.config import Weights
 
+Document = dict[str, Any]
 Expression = dict[str, Any]
 
 HOUR_MS = 3_600_000
@@ -26,9 +28,14 @@ def is_count(path: str) -> Expression:
     return {"$and": [{"$isNumber": path}, {"$gte": [path, 0]}, {"$lt": [path, MOST_COUNTED]}]}
 
 
-def is_moment(path: str) -> Expression:
-    """Whether there is a date that a calendar can show."""
-    return {"$and": [has_type(path, "date"), {"$gte": [path, FIRST_DAY]}, {"$lt": [path, LAST_DAY]}]}
+def is_moment(path: str, now: datetime) -> Expression:
+    """Whether there is a date that a calendar can show, and that is not ahead of now by more than clocks may differ."""
+    return {"$and": [has_type(path, "date"), {"$gte": [path, FIRST_DAY]}, {"$lte": [path, now + SKEW]}]}
+
+
+def period(start: datetime, now: datetime) -> Document:
+    """The query for a date from `start` until now; a date ahead of now comes into it once it has passed."""
+    return {"$gte": start, "$lte": now + SKEW}
 
 
 def optional(path: str, sound: Expression) -> Expression:
@@ -66,9 +73,15 @@ def id_of_its_own() -> Expression:
     return {"$cond": [has_type("$_id", "objectId"), "$_id", None]}
 
 
-def moment(path: str, otherwise: str) -> Expression:
-    """The date at `path`, else the one at `otherwise`; null where neither is one that a calendar can show."""
-    return {"$cond": [is_moment(path), path, {"$cond": [is_moment(otherwise), otherwise, None]}]}
+def moment(path: str, otherwise: str, now: datetime) -> Expression:
+    """The date at `path`, else the one at `otherwise`, now at the latest; null where neither is one to go by."""
+    found = {"$cond": [is_moment(path, now), path, {"$cond": [is_moment(otherwise, now), otherwise, None]}]}
+    return {"$cond": [{"$gt": [found, now]}, now, found]}
+
+
+def moments(now: datetime) -> dict[str, Expression]:
+    """The two dates of a document, each standing in for the other where that is none to go by."""
+    return {"createdAt": moment("$createdAt", "$updatedAt", now), "updatedAt": moment("$updatedAt", "$createdAt", now)}
 
 
 def fingerprint(path: str | Expression) -> Expression:
@@ -81,9 +94,6 @@ def age_score(moment: str, now: datetime, half_life_hours: float) -> Expression:
     """0..1, halved every `half_life_hours` since the date at `moment`; 1 for a date yet to come, 0 for no date."""
     half_lives = {"$divide": [{"$subtract": [now, moment]}, HOUR_MS * half_life_hours]}
     return {"$cond": [has_type(moment, "date"), {"$pow": [0.5, {"$max": [half_lives, 0]}]}, 0]}
-
-
-MOMENTS = {"createdAt": moment("$createdAt", "$updatedAt"), "updatedAt": moment("$updatedAt", "$createdAt")}
 
 
 def weighted(weights: Weights, paths: Mapping[str, str | Expression]) -> Expression:

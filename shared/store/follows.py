@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, read_columns
-from shared.store.expressions import is_moment, object_id
+from shared.store.expressions import moment, object_id, period
 from shared.store.relationships import FOLLOWS
 
 Document = dict[str, Any]
@@ -28,11 +28,11 @@ class Follows:
         sound = known(found["user"]) & known(found["followed"])
         return {name: column[sound] for name, column in found.items()}
 
-    def latest(self, since: datetime | None) -> Columns:
+    def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
         1970]."""
-        query = {} if since is None else {"updatedAt": {"$gte": since}}
-        by_user = {"_id": object_id("$user"), "at": {"$max": {"$cond": [is_moment("$updatedAt"), "$updatedAt", None]}}}
+        query = {} if since is None else {"updatedAt": period(since, now)}
+        by_user = {"_id": object_id("$user"), "at": {"$max": moment("$updatedAt", "$createdAt", now)}}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
         each: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "at": ("moment", "$updatedAt")}
         match: list[Document] = [{"$match": query}]

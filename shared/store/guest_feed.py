@@ -21,6 +21,7 @@ from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from shared.clock import MOST_AHEAD
 from shared.errors import Refused
 from shared.store import schema
 from shared.store.ahead import Ahead
@@ -55,9 +56,10 @@ class GuestFeed:
             self._app.drop_collection(name)
         return Staging(self._app, f"{STAGING}_{holder}", at)
 
-    def generation(self) -> datetime | None:
-        """The moment of the live feed; None without one."""
-        row = self._app[schema.GUEST_FEED.name].find_one({}, {"createdAt": 1})
+    def generation(self, *, now: datetime) -> datetime | None:
+        """The moment of the live feed; None without one that our clocks can have made."""
+        made = {"createdAt": {"$type": "date", "$lte": now + MOST_AHEAD}}
+        row = self._app[schema.GUEST_FEED.name].find_one(made, {"createdAt": 1})
         return None if row is None else as_moment(row.get("createdAt"))
 
     def head(self, country: str, most: int) -> list[ObjectId]:

@@ -19,7 +19,7 @@ from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.decoding import as_text, needed, sound
-from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, holds_any, object_id, text, weighted
+from shared.store.expressions import ENGAGEMENTS, age_score, count, holds_any, moments, object_id, text, weighted
 from shared.text.hashtags import HASH_SIGNS, hashtags
 
 Document = dict[str, Any]
@@ -34,8 +34,8 @@ class HashtagStatistics:
 
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """Every post of the window with hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
-        query = in_window(now - options.window, options.age_from)
-        for post in self._contents.aggregate([{"$match": query}, *_with_hash_signs(options)]):
+        query = in_window(now - options.window, options.age_from, now)
+        for post in self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]):
             post["names"] = hashtags(post.pop("message"))
             if post["names"]:
                 yield post
@@ -64,12 +64,12 @@ def _fingerprint(row: Document) -> tuple[str, str | None]:
     return needed(as_text(row["_id"])), as_text(row.get("contentFingerprint"))
 
 
-def _with_hash_signs(options: HashtagStats) -> list[Document]:
+def _with_hash_signs(options: HashtagStats, now: datetime) -> list[Document]:
     points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS})
     message = text("$payload.message")
     return [
         {"$match": {"_id": {"$type": "objectId"}, "$expr": holds_any(message, HASH_SIGNS)}},
-        {"$project": MOMENTS | {"author": object_id("$author.id"), "message": message, "points": points}},
+        {"$project": moments(now) | {"author": object_id("$author.id"), "message": message, "points": points}},
         {"$match": {"author": {"$ne": None}, "createdAt": {"$ne": None}}},
     ]
 

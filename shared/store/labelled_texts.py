@@ -12,9 +12,10 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
+from shared.clock import EPOCH, SKEW
 from shared.store import schema
 from shared.store.decoding import as_moment
-from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint
+from shared.store.expressions import fingerprint, period
 
 Document = dict[str, Any]
 
@@ -47,25 +48,27 @@ class LabelledTexts:
     def __init__(self, analytics: Database[Document]) -> None:
         self._texts = analytics[schema.LABELLED_TEXTS.name]
 
-    def extent(self) -> Extent:
+    def extent(self, *, now: datetime) -> Extent:
         """What a trained model is compared with, to see whether anything was added, changed or removed since.
 
-        A date beyond Python's calendar is no moment, and would hide every change that comes after it.
+        A date ahead of now is no moment, and would hide every change that comes before it.
         """
-        newest = self._texts.find_one({"updatedAt": _IN_CALENDAR}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
+        newest = self._texts.find_one({"updatedAt": period(EPOCH, now)}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
         total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint("$$ROOT")}}
         found = next(iter(self._texts.aggregate([{"$group": total}])), {})
         return Extent(found.get("count", 0), newest["updatedAt"] if newest else None, found.get("fingerprint", 0))
 
-    def newest(self, most: int) -> tuple[list[LabelledText], Sequence[Any]]:
-        """The texts that changed last, newest first, and the ids of those that are not as they should be.
+    def newest(self, most: int, *, now: datetime) -> tuple[list[LabelledText], Sequence[Any]]:
+        """The texts that changed last, newest first, and the ids of those that are not as they should be, which those
+        are that are dated ahead of now.
 
         A text that is there more than once with the same topics is one.
         """
         fields = {"text": 1, "topics": 1, "language": 1, "updatedAt": 1}
         found: dict[tuple[str, frozenset[str]], LabelledText] = {}
-        malformed = []
-        for row in self._texts.find({}, fields).sort(_NEWEST_FIRST).limit(most):
+        past = {"updatedAt": {"$not": {"$gt": now + SKEW}}}
+        malformed = [row["_id"] for row in self._texts.find({"updatedAt": {"$gt": now + SKEW}}, {"_id": 1}).limit(most)]
+        for row in self._texts.find(past, fields).sort(_NEWEST_FIRST).limit(most):
             text, topics, language = row.get("text"), row.get("topics"), row.get("language")
             paths = tuple(topics) if isinstance(topics, list) else (None,)
             named = all(isinstance(path, str) for path in paths) and isinstance(language, str | None)
@@ -77,5 +80,4 @@ class LabelledTexts:
         return list(found.values()), malformed
 
 
-_IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
 _NEWEST_FIRST = [("updatedAt", DESCENDING), ("_id", ASCENDING)]

@@ -16,10 +16,11 @@ from pymongo.database import Database
 from shared.errors import Conflict
 from shared.store import schema
 from shared.store.deadline import at_last
+from shared.store.expressions import has_type
 
 # Longer than a Lambda function can run, so that a holder that was killed is the only one that is ever overtaken.
 LONGEST_RUN = timedelta(minutes=16)
-_LONGEST_MS = int(LONGEST_RUN.total_seconds() * 1000)
+
 GIVE_BACK_S = 2.0  # that giving back may take; else the lease ends by itself
 
 
@@ -42,7 +43,7 @@ class Leases:
 
     def __init__(self, analytics: Database[dict[str, Any]], lasts: timedelta = LONGEST_RUN) -> None:
         self._leases = analytics[schema.LEASES.name]
-        self._lasts_ms = int(lasts.total_seconds() * 1000)
+        self._lasts_ms = _ms(lasts)
 
     @contextmanager
     def hold(self, name: str, holder: str | None = None) -> Iterator[Lease]:
@@ -69,14 +70,18 @@ class Leases:
 
         What ends later than any lease can, or at no date at all, nobody has taken.
         """
-        latest = {"$add": ["$$NOW", max(self._lasts_ms, _LONGEST_MS)]}
-        held_now = {"$and": [{"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", latest]}]}
-        free = {"$or": [{"$not": [held_now]}, {"$eq": ["$holder", {"$literal": holder}]}]}
+        longest = {"$add": ["$$NOW", max(self._lasts_ms, _ms(LONGEST_RUN))]}
+        held = [has_type("$until", "date"), {"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", longest]}]
+        free = {"$or": [{"$not": [{"$and": held}]}, {"$eq": ["$holder", {"$literal": holder}]}]}
         term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}
-        held = self._leases.find_one_and_update(
+        lease = self._leases.find_one_and_update(
             {"_id": name}, [{"$set": term}], upsert=True, return_document=ReturnDocument.AFTER
         )
-        return held is not None and bool(held["holder"] == holder)
+        return lease is not None and bool(lease["holder"] == holder)
 
     def _term(self, holder: str) -> dict[str, Any]:
         return {"holder": {"$literal": holder}, "until": {"$add": ["$$NOW", self._lasts_ms]}}
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)

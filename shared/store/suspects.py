@@ -20,6 +20,7 @@ from pymongo.database import Database
 from shared.errors import Conflict, NotFound
 from shared.store import schema
 from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
+from shared.store.expressions import period
 from shared.store.identity import credential_forms
 from shared.store.upserts import write_unless
 
@@ -107,9 +108,9 @@ class Suspects:
         found = self._suspects.find({"verificationStatus": {"$exists": True}}, {"seenCredential": 1})
         return set(sound(self._suspects, found, lambda row: credential_of(row.get("seenCredential"))))
 
-    def flagged(self, since: datetime, *, sampled: bool) -> int:
+    def flagged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
         """How many the detector has flagged from that moment on that still are here."""
-        query = {"createdAt": {"$gte": since}, "model": {"$type": "string"}, "sampled": sampled}
+        query = {"createdAt": period(since, now), "model": {"$type": "string"}, "sampled": sampled}
         return self._suspects.count_documents(query)
 
 

@@ -92,7 +92,7 @@ class Verdicts:
     def _take_over(self, session: ClientSession, one: Verdict, person: bool, now: datetime) -> Outcome:
         given_at = min(one.given_at, now)  # a clock ahead of ours must not hold back later verdicts
         row = self._features.find_one(one.key, session=session)
-        outcome = _outcome(row, one.status, given_at, person)
+        outcome = _outcome(row, one.status, given_at, person, now)
         if outcome == "repeated":
             self._features.update_one(one.key, {"$max": {"verifiedAt": given_at}}, session=session)
         elif outcome != "older":
@@ -114,7 +114,7 @@ def _verdict(row: Document) -> Verdict:
     return Verdict(row["_id"], key, row["verificationStatus"], needed(as_moment(row["verifiedAt"])), flagged)
 
 
-def _outcome(row: Document | None, status: bool, given_at: datetime, person: bool) -> Outcome:
+def _outcome(row: Document | None, status: bool, given_at: datetime, person: bool, now: datetime) -> Outcome:
     if row is None:
         return "unmatched"
     before = as_moment(row.get("verifiedAt"))
@@ -122,6 +122,8 @@ def _outcome(row: Document | None, status: bool, given_at: datetime, person: boo
         return "labelled"
     if row.get("verificationStatus") == status:
         return "repeated"
+    if not isinstance(before, datetime) or before > now:  # no moment that a verdict can have been given at
+        return "changed"
     if before > given_at or (before == given_at and row.get("verificationStatus") == person):
         return "older"
     return "changed"

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from pymongo.database import Database
 
+from shared.clock import MOST_AHEAD
 from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.decoding import as_moment, needed, sound
@@ -51,9 +52,12 @@ class Watermarks:
 
     def period(self, job: str, options: Incremental, made_from: MadeFrom = NOTHING, *, now: datetime) -> Period:
         """Everything at the first run, when `full_every` has passed, or when an option or something else that the
-        results are made from was changed; else what is new."""
+        results are made from was changed; else what is new.
+
+        A mark that is damaged, or dated more than a day ahead, is none.
+        """
         mark = next(sound(self._marks, self._marks.find({"_id": job}), _mark), None)
-        if mark is None:
+        if mark is None or max(mark[:2]) > now + MOST_AHEAD:
             return Period(None, now, late=False, made_from=made_from)
         until, full_at, chosen, inputs, cursor = mark
         full = now - full_at >= options.full_every or chosen != _key(options) or inputs != made_from

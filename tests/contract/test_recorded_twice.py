@@ -30,8 +30,14 @@ OPTIONS = Options()
 # Where the application may hold a record twice: all that has another identity than `_id`.
 REPEATABLE = tuple(one for one in schema.COLLECTIONS if one.owner == "application" and one.key != ("_id",))
 LABELLED = {"text": "Two goals", "topics": ["sports/football"], "language": "en", "updatedAt": NOON}
-OUTPUTS = (schema.CONTENT_STATS, schema.CREATOR_STATS, schema.HASHTAG_STATS, schema.ENGAGEMENT_STATS)
-OUTPUTS += (schema.CREDENTIAL_FEATURES, schema.FEED_PERFORMANCES)
+OUTPUTS = (
+    schema.CONTENT_STATS,
+    schema.CREATOR_STATS,
+    schema.HASHTAG_STATS,
+    schema.ENGAGEMENT_STATS,
+    schema.CREDENTIAL_FEATURES,
+    schema.FEED_PERFORMANCES,
+)
 
 
 @pytest.fixture

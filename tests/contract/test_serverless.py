@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from functions.feed.serve_feed import ROUTES
 from layers.build import PYTHON, ROOT
 from layers.package import TEMPLATE, lint
+from shared.runtime.http import DOCUMENTATION
 from tests.contract.conftest import Deployment, handlers, key_of
 
 SOURCE = (ROOT / "serverless.yml").read_text()
@@ -19,6 +21,8 @@ ACCEPTED_WILDCARDS: frozenset[str] = frozenset()
 
 # Alarms on what our own metrics say, beside those on dead letters, errors and throttles.
 WATCHED = {"GuestFeedAge", "RelayLag", "SuspectsWaiting", "Answers", "RefusedModels", "ParkedChanges"}
+
+ANSWER_S = 0.1  # that a run of serveFeed takes, several times what is measured
 
 each_handler = pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
 
@@ -195,6 +199,34 @@ def test_requests_are_served_by_the_snapshot(deployment: Deployment) -> None:
     [integration] = of_type(deployment, "AWS::ApiGatewayV2::Integration")
 
     assert integration["IntegrationUri"]["Fn::Join"][1][1] == "snapstart"
+
+
+def test_the_gateway_throttles_before_the_function_does(deployment: Deployment) -> None:
+    [stage] = of_type(deployment, "AWS::ApiGatewayV2::Stage")
+    limits, runs = stage["DefaultRouteSettings"], deployment.functions["serveFeed"]["reservedConcurrency"]
+
+    assert 0 < limits["ThrottlingBurstLimit"] <= 2 * runs, "who comes at once beyond that waits for a run"
+    assert limits["ThrottlingRateLimit"] <= runs / ANSWER_S
+
+
+def test_the_gateway_notes_every_request_without_tokens_or_people(deployment: Deployment) -> None:
+    [stage] = of_type(deployment, "AWS::ApiGatewayV2::Stage")
+    log = stage["AccessLogSettings"]
+    group = deployment.resources[log["DestinationArn"]["Fn::GetAtt"][0]]
+
+    assert group["Type"] == "AWS::Logs::LogGroup"
+    assert group["Properties"]["RetentionInDays"] == 30
+    noted = json.loads(log["Format"])
+    assert {"requestId", "lambdaRequestId", "route", "status"} <= noted.keys()
+    assert all(re.fullmatch(r"\$context\.[A-Za-z.]+", variable) for variable in noted.values())
+    personal = re.compile(r"identity|authorizer|sourceIp|userAgent|path|query|header|domain", re.IGNORECASE)
+    assert [variable for variable in noted.values() if personal.search(variable)] == []
+
+
+def test_every_route_of_the_gateway_is_one_that_the_function_answers(deployment: Deployment) -> None:
+    routes = {route["RouteKey"] for route in of_type(deployment, "AWS::ApiGatewayV2::Route")}
+
+    assert routes == {f"{route.method} {route.path}" for route in ROUTES} | {f"GET {DOCUMENTATION}"}
 
 
 def test_a_stack_may_still_grow(deployment: Deployment) -> None:

@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import fixed_dictionaries, sampled_from
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 
@@ -339,6 +340,43 @@ def test_no_request_makes_the_server_fail(address: str, mode: GenerationMode) ->
 
     assert (200 in statuses) == (mode is GenerationMode.POSITIVE) or 422 in statuses
     assert len(operations) == len(ROUTES)
+
+
+PIECES: dict[str, list[Any]] = {
+    "method": ["GET", "POST", "HEAD", "OPTIONS", "get", "", "\ud800", None],
+    "path": [*(route.path for route in ROUTES), "/swagger", "/feed/home/", "/", "", "\x00", "/feed/home\n", None, 7],
+    "query": ["", "maxResults=3", "maxResults=1e9", "cursor=%00", "a=1&a=2", "%", "format=json", "=", "&&", None, []],
+    "type": ["application/json", "APPLICATION/JSON;charset=utf-8", "multipart/form-data", "text/plain", "", ";", None],
+    "body": [
+        None, "", 7, "{}", "[]", "null", "NaN", "é", "e30=", "[" * 5_000, '{"contents": []}', '{"maxResults": 1e308}',
+        '{"contents": ["\\ud800"]}', '{"accountId": null, "contents": ["\\u0000"]}', '{"a": 1, "a": 2}',
+    ],
+    "encoded": [False, True, None, "no"],
+    "bearer": [None, "", "Bearer", "Basic eDp5", "Bearer \ud800", token(), token("api", service=True)],
+    "stage": ["$default", "dev", "", None],
+}  # fmt: skip
+
+
+def test_no_event_makes_the_function_fail(town: Store) -> None:
+    @settings(max_examples=300, derandomize=True, deadline=None, database=None, suppress_health_check=HEALTH)
+    @given(chosen=fixed_dictionaries({name: sampled_from(values) for name, values in PIECES.items()}))
+    def check(chosen: dict[str, Any]) -> None:
+        event = {
+            "rawPath": chosen["path"],
+            "rawQueryString": chosen["query"],
+            "headers": {
+                "content-type": chosen["type"],
+                "authorization": f"Bearer {token()}" if chosen["bearer"] is None else chosen["bearer"],
+            },
+            "requestContext": {"http": {"method": chosen["method"], "path": "/"}, "stage": chosen["stage"]},
+            "body": chosen["body"],
+            "isBase64Encoded": chosen["encoded"],
+        }
+        answer = handler(event, None)
+        assert answer["statusCode"] < 500
+        assert answer["body"].startswith("<!DOCTYPE") or isinstance(json.loads(answer["body"]), dict)
+
+    check()
 
 
 SAMPLES = [

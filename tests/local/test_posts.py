@@ -1,4 +1,5 @@
 import io
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
@@ -58,7 +59,7 @@ def test_a_post_is_written_as_the_application_writes_it(store, noon):
     assert post["_id"] == answer.post
     assert post["author"]["id"] == an_id("ann")
     assert (post["payload"], post["hashtags"]) == ({"message": "off to the #beach"}, ["beach"])
-    assert store.contents.malformed(None) == []
+    assert store.contents.malformed(None, now=datetime.now(UTC)) == []
 
 
 def test_where_nothing_comes_back_the_table_says_so(store, shown):

@@ -27,7 +27,7 @@ def table(tmp_path):
 def test_sentences_become_labelled_texts_that_training_reads(store, noon, table):
     report = import_sentences(table(TABLE), store.analytics, now=noon)
 
-    found, malformed = store.labelled_texts.newest(10)
+    found, malformed = store.labelled_texts.newest(10, now=noon)
     assert report == SentencesReport(read=3, texts=3, changed=3, skipped=[])
     assert malformed == []
     assert {one.text: (one.topics, one.language, one.updated_at) for one in found} == {
@@ -54,7 +54,7 @@ def test_only_a_sentence_with_another_topic_is_replaced(store, noon, table):
 
     report = import_sentences(table(TABLE.replace("pets/cats", "pets")), store.analytics, now=later)
 
-    found, _ = store.labelled_texts.newest(10)
+    found, _ = store.labelled_texts.newest(10, now=later)
     assert report.changed == 1
     assert [one.topics for one in found if one.updated_at == later] == [("pets",)]
 
@@ -62,7 +62,7 @@ def test_only_a_sentence_with_another_topic_is_replaced(store, noon, table):
 def test_a_sentence_that_stands_there_twice_is_about_both(store, noon, table):
     import_sentences(table("topic\ttext\npets\tA fair for dogs\nsports\tA fair for dogs\n"), store.analytics, now=noon)
 
-    [only] = store.labelled_texts.newest(10)[0]
+    [only] = store.labelled_texts.newest(10, now=noon)[0]
     assert (only.topics, only.language) == (("pets", "sports"), None)
 
 

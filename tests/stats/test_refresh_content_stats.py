@@ -88,11 +88,16 @@ def test_the_age_may_be_that_of_the_last_touch(store, databases, noon):
     assert row_of(databases, "one")["aggregator"]["ageScore"] == 0.5
 
 
-def test_future_posts_never_score_above_their_engagement(store, databases, noon):
-    databases.app.contents.insert_one(post("early", now=noon, age_hours=-500, likes=2))
+def test_a_post_that_is_dated_ahead_counts_from_that_date_on_and_never_as_newer_than_now(store, databases, noon):
+    databases.app.contents.insert_many(
+        [post("early", now=noon, age_hours=-500, likes=2), post("skewed", now=noon, age_hours=-0.01, likes=2)]
+    )
 
-    refresh(store, noon)
+    assert refresh(store, noon).malformed == [an_id("early")]
 
+    assert row_of(databases, "early") is None
+    assert (row_of(databases, "skewed")["score"], row_of(databases, "skewed")["createdAt"]) == (3.0, noon)
+    refresh(store, noon + timedelta(hours=500))
     assert row_of(databases, "early")["score"] == 3.0
 
 

@@ -6,6 +6,7 @@ from functions.topics import describe, train_topics
 from functions.topics.handlers import classify_content, reclassify_contents
 from shared.artifacts import Registry
 from shared.config import Options, Topics
+from shared.text import PREPARATION
 from tests.changes import inserted, relayed
 
 DAMAGED = {"$set": {"artifact": b"damaged"}}
@@ -65,6 +66,6 @@ def test_a_text_in_another_dress_is_described_as_the_plain_one(describer, text):
 
 def test_a_description_is_outdated_once_texts_are_prepared_otherwise(monkeypatch):
     before = describe.version_of("a", Options())
-    monkeypatch.setattr(describe, "PREPARATION", describe.PREPARATION + 1)
+    monkeypatch.setattr(describe, "PREPARATION", PREPARATION + 1)
 
     assert describe.version_of("a", Options()) != before

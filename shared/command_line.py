@@ -9,10 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from pymongo.errors import PyMongoError
-
 from shared.errors import AppError
-from shared.store.failures import as_app_error
+from shared.store.failures import DriverError, as_app_error
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -33,7 +31,7 @@ def run(program: Callable[[], object]) -> NoReturn:
     except BrokenPipeError:  # nobody reads any more, and the interpreter must not try again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(FAILED) from None
-    except (AppError, PyMongoError, OSError, subprocess.SubprocessError) as error:
+    except (AppError, DriverError, OSError, subprocess.SubprocessError) as error:
         _end(sentence(error), FAILED)
     raise SystemExit(status if isinstance(status, int) else 0)
 

@@ -309,7 +309,9 @@ def accounts(context: typer.Context, rows: Rows = 10) -> None:
     if not found:
         raise NotFound("there is no published account yet: python -m local world, or import deskdrop FILE")
     for one in found:
-        console.print(f"{one.account}  {one.country or '--'}  {one.acts:>6} acts  {one.name}", highlight=False)
+        console.print(
+            f"{one.account}  {one.country or '--'}  {one.acts:>6} acts  {one.name}", markup=False, highlight=False
+        )
 
 
 @app.command()

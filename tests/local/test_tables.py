@@ -146,7 +146,8 @@ def test_what_can_be_an_id_is_one(text):
     "text",
     [
         "", "1.0", "-3.14159E+18", "3.14159e18", "1e18", "1E+18", ".5", "5.", "+1.5", "1,000", "nan", "NaN", "inf",
-        "null", "None", "#N/A", "1" * 21, "a" * 65, "-", "--1", "１２３", "a b", "a\u200bb", "3141590000000000000", "TRUE",
+        "null", "None", "#N/A", "1" * 21, "a" * 65, "-", "--1", "１２３", "a b", "a\u200bb",
+        "3141590000000000000", "TRUE",
     ],
 )  # fmt: skip
 def test_what_cannot_be_an_id_is_none(text):

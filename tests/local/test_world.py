@@ -227,6 +227,7 @@ def test_a_verdict_means_what_the_option_says(databases: Databases, meaning: Any
 
 
 def test_text_is_described_only_on_request(filled: Databases, databases: Databases) -> None:
+    ownership.claim(databases.app)
     databases.app.contentinfo.insert_one({"left": "over"})
 
     assert filled.analytics.topics.count_documents({}) == 20

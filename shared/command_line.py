@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 failed, 2 used otherwise than it is meant, 130 ended by Ctrl-C.
 """
 
+import io
 import os
 import subprocess
 import sys
@@ -21,6 +22,9 @@ def run(program: Callable[[], object]) -> NoReturn:
     Foreseen are AppError, failures of the database, of files and of other programs, Ctrl-C, and a reader of stdout that
     has gone. Anything else is a mistake of ours and keeps its trace.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # such as a file's name that is no UTF-8
     try:
         try:
             status = program()

@@ -153,7 +153,7 @@ def one_room_destroys(path: Path, tree: ast.Module) -> Iterator[str]:
             yield f"{path}:{node.lineno} replaces a collection by $out"
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "command":
             named = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
-            yield from (f"{path}:{node.lineno} commands {one}" for one in named & DESTRUCTIVE_COMMANDS)
+            yield from (f"{path}:{node.lineno} commands {one!r}" for one in named & DESTRUCTIVE_COMMANDS)
         if isinstance(node, ast.Name | ast.Attribute) and getattr(node, "attr", getattr(node, "id", "")) in DELETIONS:
             yield f"{path}:{node.lineno} names a deletion of a bulk write"
 

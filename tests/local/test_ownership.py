@@ -22,7 +22,7 @@ from local.functions import ROOT, all_functions
 from local.ownership import MARKER, claim, drop_collection, drop_database, filling, is_empty, is_owned, owning
 from shared.artifacts.manifest import Artifact
 from shared.errors import BadConfig, Forbidden
-from tests.conftest import API_KEY, SIGNING_KEY
+from tests.conftest import API_KEY, SIGNING_KEY, Document
 
 DEADLINE_S = 120
 NAMES = ("app-db", "analytics-db", "eval-db")
@@ -160,7 +160,7 @@ def busy():
     from local.mongod import mongo_server
 
     environment = os.environ.pop("MONGO_URI", None)
-    with mongo_server(cache_gb=0.25) as uri, MongoClient(uri) as connected:
+    with mongo_server(cache_gb=0.25) as uri, MongoClient[Document](uri, tz_aware=True) as connected:
         for name in (*NAMES, "demo-app-db", "demo-precious", "bench-S-7-app-db", "other"):
             connected[name].users.insert_one({"_id": f"a user of {name}"})
             connected[name].precious.insert_one({"_id": f"kept in {name}"})
@@ -322,7 +322,7 @@ def test_run_signs_with_the_keys_of_the_deployment_on_the_server_of_somebody_els
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
     document = client["analytics-db"].mlArtifacts_topics.find_one()
-    assert Artifact.unseal(document, [SIGNING_KEY.encode()])
+    assert Artifact.unseal(document, [part.strip().encode() for part in SIGNING_KEY.split(",")])
     assert not (folder / "artifact-key").exists()
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -26,17 +27,17 @@ class CutShort(Exception):
 @pytest.fixture
 def prepared(store, databases, monkeypatch):
     """Runs `prepare` with functions that only note their names; they are cut short where one is told to."""
-    ran = []
+    ran, ends = [], [""]
 
     def run(stem, now, payload=None):
-        if run.until == stem:
+        if stem in ends:
             raise CutShort
         ran.append(stem)
         return {stem}
 
     def fill(store, size, *, now):
         def step(name, done, total):
-            if run.until == name:
+            if name in ends:
                 raise CutShort
 
         write_world(build_world(TINY, now=datetime.now(UTC)), *whole(store), progress=step)
@@ -46,25 +47,22 @@ def prepared(store, databases, monkeypatch):
 
     def prepare(until=""):
         ran.clear()
-        run.until = until
-        dev.prepare(store, "XS")
+        ends[0] = until
+        with suppress(CutShort):
+            dev.prepare(store, "XS")
         return list(ran)
 
-    prepare.ran = ran
     return prepare
 
 
 def test_a_start_that_was_cut_short_is_completed_by_the_next(prepared, store):
     ownership.claim(store.app, store.analytics)
     for collection in ("users", "contents", "feeditems"):
-        with pytest.raises(CutShort):
-            prepared(until=collection)
+        assert prepared(until=collection) == []
         assert dev.lacks_network(store)
-    with pytest.raises(CutShort):
-        prepared(until="train_coldstart")
+    first = prepared(until="train_coldstart")
     assert not dev.lacks_network(store)
-    assert store.app.feeditems.count_documents({}) == 20
-    first = list(prepared.ran)
+    assert store.app.feeditems.find_one()
 
     second = prepared()
 
@@ -117,9 +115,9 @@ def test_the_environment_is_afterwards_what_it_was(monkeypatch):
     monkeypatch.setenv("DB_PREFIX", "before")
     monkeypatch.delenv("MONGO_URI", raising=False)
 
-    with pytest.raises(BadConfig), presetting({"DB_PREFIX": "now", "MONGO_URI": "mongodb://here/"}):
+    with suppress(CutShort), presetting({"DB_PREFIX": "now", "MONGO_URI": "mongodb://here/"}):
         assert own_server() == "mongodb://here/"
-        raise BadConfig("any")
+        raise CutShort
 
     assert own_server() is None
     assert os.environ["DB_PREFIX"] == "before"
@@ -148,7 +146,7 @@ def test_two_commands_at_once_on_a_fresh_folder_share_its_server(tmp_path):
         assert stderr == "" if one.returncode == 0 else "Conflict: another command is filling this database\n"
     again = subprocess.run(
         [*command[:-3], "accounts", "--rows", "3"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )  # noqa: E501
+    )
     assert again.returncode == 0, again.stderr
     ids = [line.split()[0] for line in again.stdout.splitlines()[1:]]
     assert len(ids) == 3

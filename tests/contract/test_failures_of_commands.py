@@ -236,7 +236,7 @@ def schema_says(uri, word):
     [
         ("", "plan", 1, "BadConfig: MONGO_URI is missing"),
         ("", "apply", 1, "BadConfig: MONGO_URI is missing"),
-        ("nonsense", "apply", 1, "BadConfig: MONGO_URI cannot be used"),
+        ("http://nonsense/", "apply", 1, "BadConfig: MONGO_URI cannot be used"),
         ("mongodb://127.0.0.1:9/?tls=true&tlsCAFile=/no/such.pem", "plan", 1, "BadConfig: MONGO_URI cannot be used"),
         ("", "drop", 2, "usage: "),
     ],

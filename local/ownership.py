@@ -106,16 +106,16 @@ def filling(*databases: Database[Document]) -> Iterator[None]:
     claim(*databases)
     for database in databases:
         _markers(database).update_many({"owner": _owner.token}, {"$set": {"unfinished": True}})
+    done = False
     try:
         yield
-    except BaseException:
+        done = True
+    finally:
         for database in databases:
-            if is_empty(database):
+            if done:
+                _markers(database).update_many({"owner": _owner.token}, {"$unset": {"unfinished": 1}})
+            if done or is_empty(database):
                 _release(database)
-        raise
-    for database in databases:
-        _markers(database).update_many({"owner": _owner.token}, {"$unset": {"unfinished": 1}})
-        _release(database)
 
 
 def is_unfinished(database: Database[Document]) -> bool:

@@ -36,15 +36,15 @@ def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: 
     for name, width in (("language", 8), ("author", 10), ("post", LONGEST_TEXT)):
         table.add_column(name, no_wrap=True, width=width)
     for rank, row in enumerate(found, 1):
-        post = posts[row["content"]]
+        post = posts.get(row["content"], {})
         table.add_row(
             str(rank),
             f"{row['score']:.4g}",
-            f"{(now - post['createdAt']).total_seconds() / 3600:.0f} h",
-            str(post["engagements"].get("like", {}).get("count", 0)),
+            _age(post, now),
+            str(_under(post, "engagements", "like", "count") or 0),
             languages.get(row["content"], "?"),
-            str(post["author"].get("castcleId", row["author"])),
-            _first_words(post),
+            Text(str(_under(post, "author", "castcleId") or row.get("author", "?"))),
+            Text(_first_words(post)),
         )
     console.print(table)
     return total
@@ -64,10 +64,8 @@ def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetim
         for name, width in (("from", 10), ("topic", 17), ("post", LONGEST_TEXT)):
             table.add_column(name, no_wrap=True, width=width)
         for rank, item in enumerate(one.page.items, 1):
-            post = posts[item.content]
-            age = f"{(now - post['createdAt']).total_seconds() / 3600:.0f} h"
-            about = topics.get(item.content, "")
-            table.add_row(str(rank), f"{item.score:.3g}", age, item.source, about, _first_words(post))
+            post, about = posts.get(item.content, {}), topics.get(item.content, "")
+            table.add_row(str(rank), f"{item.score:.3g}", _age(post, now), item.source, about, Text(_first_words(post)))
         console.print(table)
     sources = dict.fromkeys(item.source for one in found for item in one.page.items)
     for source in sources:
@@ -158,6 +156,21 @@ def _known_languages(store: Store, ids: dict[str, Any]) -> list[dict[str, Any]]:
     return [*store.analytics.contentfiltering.find(query), *store.app.contentinfo.find(query)]
 
 
-def _first_words(post: dict[str, Any]) -> str:
-    text = " ".join(str(post["payload"].get("message") or f"({post['type']} without text)").split())
+def _under(document: Mapping[str, Any], *names: str) -> Any:
+    """What stands below these names; None where nothing does, as in what another program wrote."""
+    found: Any = document
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _age(post: Mapping[str, Any], now: datetime) -> str:
+    created_at = post.get("createdAt")
+    return f"{(now - created_at).total_seconds() / 3600:.0f} h" if isinstance(created_at, datetime) else "?"
+
+
+def _first_words(post: Mapping[str, Any]) -> str:
+    if not post:
+        return "(deleted since)"
+    text = " ".join(str(_under(post, "payload", "message") or f"({post.get('type')} without text)").split())
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -135,6 +135,8 @@ def opened(file: Path) -> Iterator[TextIO]:
         raise BadEvent(f"{file} is not UTF-8: byte {error.object[error.start]:#04x}") from error
 
 
+EXACT: Final = 2**53  # up to here a floating-point number holds every whole number
+ZEROS: Final = "0" * 8  # at the end of a longer one: of random numbers, one in a hundred million
 _NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
 _WORD = re.compile(rf"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_:-]{{0,{LONGEST_ID - 1}}}", re.ASCII)
@@ -154,13 +156,12 @@ def fault_of_id(text: str) -> str:
         return ""
     if _NUMBER.fullmatch(text):
         return "an id that is a floating-point number"
-    if text.lower() in _NO_VALUE or not (_WHOLE.fullmatch(text) or _WORD.fullmatch(text)):
-        return "an id that is none"
-    return ""
+    if _WHOLE.fullmatch(text):
+        return "an id that has lost digits" if abs(int(text)) > EXACT and text.endswith(ZEROS) else ""
+    return "an id that is none" if text.lower() in _NO_VALUE or not _WORD.fullmatch(text) else ""
 
 
-FEWEST_LONG: Final = 3  # ids that a judgement on lost digits needs
-EXACT: Final = 2**53  # up to here a floating-point number holds every whole number
+FEWEST_LONG: Final = 3  # ids that a judgement on digits lost in the others needs
 DIGITS: Final = 16  # significant decimal digits of what a floating-point number holds beyond
 
 

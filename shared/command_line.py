@@ -3,16 +3,15 @@
 Exit status: 0 done, 1 failed, 2 used otherwise than it is meant, 130 ended by Ctrl-C.
 """
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from pymongo.errors import PyMongoError
-
 from shared.errors import AppError
-from shared.store.failures import as_app_error
+from shared.store.failures import DriverError, as_app_error
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -23,6 +22,9 @@ def run(program: Callable[[], object]) -> NoReturn:
     Foreseen are AppError, failures of the database, of files and of other programs, Ctrl-C, and a reader of stdout that
     has gone. Anything else is a mistake of ours and keeps its trace.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # such as a file's name that is no UTF-8
     try:
         try:
             status = program()
@@ -33,7 +35,7 @@ def run(program: Callable[[], object]) -> NoReturn:
     except BrokenPipeError:  # nobody reads any more, and the interpreter must not try again when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(FAILED) from None
-    except (AppError, PyMongoError, OSError, subprocess.SubprocessError) as error:
+    except (AppError, DriverError, OSError, subprocess.SubprocessError) as error:
         _end(sentence(error), FAILED)
     raise SystemExit(status if isinstance(status, int) else 0)
 

@@ -25,6 +25,7 @@ Failing = Callable[..., AbstractContextManager[None]]
 
 NOT_PRIMARY = 10107
 
+DATABASES = ("app-db", "analytics-db", "eval-db")
 SIGNING_KEY = "a key of the tests, and of nothing else"
 API_KEY = "a key of the tests for tokens and of nothing else"
 _servers = ExitStack()
@@ -65,9 +66,9 @@ def mongo_uri(request: pytest.FixtureRequest) -> str:
 def client(mongo_uri: str) -> Iterator[MongoClient[Document]]:
     with MongoClient[Document](mongo_uri, tz_aware=True) as connected:
         yield connected
-        for name in connected.list_database_names():
-            if name.startswith(_kept.get(mongo_uri, name + "x")):
-                connected.drop_database(name)
+        if mongo_uri in _kept:
+            for part in DATABASES:
+                connected.drop_database(_kept[mongo_uri] + part)
 
 
 @dataclass(frozen=True, slots=True)

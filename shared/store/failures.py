@@ -4,6 +4,8 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 
 from shared.errors import AppError, Unavailable
 
+DriverError = PyMongoError  # what `as_app_error` knows, for those who may not name the driver
+
 
 def as_app_error(error: Exception) -> AppError | None:
     """What a failure of the database means to a caller; None for what is not the database's."""

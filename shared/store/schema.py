@@ -366,6 +366,6 @@ def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
 
 
 if __name__ == "__main__":
-    from shared.command_line import run
+    from shared import command_line
 
-    run(lambda: main(sys.argv[1:]))
+    command_line.run(lambda: main(sys.argv[1:]))

@@ -16,6 +16,13 @@ DRAWERS = {"utils", "helpers", "common", "misc", "base", "manager", "core", "con
 UNSAFE = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns"}
 
+DESTRUCTIVE = {
+    "drop", "drop_database", "drop_collection", "drop_index", "drop_indexes", "delete_one", "delete_many", "rename",
+    "find_one_and_delete",
+}  # fmt: skip
+DESTRUCTIVE_COMMANDS = {"drop", "delete", "dropDatabase", "renameCollection", "dropIndexes", "convertToCapped"}
+DELETIONS = {"DeleteOne", "DeleteMany"}
+
 Rule = Callable[[Path, ast.Module], Iterator[str]]
 
 
@@ -132,6 +139,25 @@ def only_the_runtime_catches_everything(path: Path, tree: ast.Module) -> Iterato
                 yield f"{path}:{node.lineno} catches everything"
 
 
+def one_room_destroys(path: Path, tree: ast.Module) -> Iterator[str]:
+    """What commands and benchmarks drop, empty, rename or replace whole goes through local/ownership.py, which asks for
+    proof; and nothing is chosen for it by the beginning of its name."""
+    if not within(path, "local", "relay", "benchmarks") or path.as_posix() == "local/ownership.py":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in DESTRUCTIVE:
+            owner = node.func.value
+            if not (isinstance(owner, ast.Name) and owner.id in ("ownership", "os", "shutil")):
+                yield f"{path}:{node.lineno} calls {node.func.attr}"
+        if isinstance(node, ast.Constant) and node.value == "$out":
+            yield f"{path}:{node.lineno} replaces a collection by $out"
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "command":
+            named = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
+            yield from (f"{path}:{node.lineno} commands {one!r}" for one in named & DESTRUCTIVE_COMMANDS)
+        if isinstance(node, ast.Name | ast.Attribute) and getattr(node, "attr", getattr(node, "id", "")) in DELETIONS:
+            yield f"{path}:{node.lineno} names a deletion of a bulk write"
+
+
 def every_file_has_a_name_of_its_own(path: Path, tree: ast.Module) -> Iterator[str]:
     if path.stem in DRAWERS or set(path.parts) & DRAWERS:
         yield f"{path} is a drawer"
@@ -246,6 +272,15 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("shared/x.py", "try: f()\nexcept Exception: pass", "shared/runtime/x.py", "try: f()\nexcept Exception: pass"),
         ("local/x.py", "try: f()\nexcept: pass", "local/x.py", "try: f()\nexcept ValueError: pass"),
         ("tests/x.py", "try: f()\nexcept (OSError, BaseException): g()", "tests/x.py", "f()"),
+    ],
+    one_room_destroys: [
+        ("local/x.py", "client.drop_database(name)", "local/ownership.py", "client.drop_database(name)"),
+        ("local/world/x.py", "store.app[name].drop()", "local/world/x.py", "ownership.drop_collection(collection)"),
+        ("benchmarks/x.py", "store.app.posts.delete_many({})", "shared/store/x.py", "posts.delete_many({})"),
+        ("relay/x.py", "rows.rename('x', dropTarget=True)", "relay/x.py", "rows.replace_one({}, {})"),
+        ("local/x.py", "database.aggregate([{'$out': 'x'}])", "local/x.py", "database.aggregate([{'$match': {}}])"),
+        ("local/x.py", "database.command('dropDatabase')", "local/x.py", "database.command('ping')"),
+        ("local/x.py", "rows.bulk_write([DeleteMany({})])", "local/x.py", "rows.bulk_write([ReplaceOne({}, {})])"),
     ],
     every_file_has_a_name_of_its_own: [
         ("shared/utils.py", "", "shared/useful.py", ""),

@@ -17,7 +17,7 @@ from local.mongod import mongo_server
 from local.rehearsal.operator import PAGE as PAGE_FILE
 from local.rehearsal.operator import README, blocks
 from shared.config import Options
-from tests.conftest import Document
+from tests.conftest import SIGNING_KEY, Document
 from tests.contract.conftest import Deployment
 
 SECTIONS = "|".join(section.name for section in fields(Options))
@@ -55,7 +55,7 @@ def test_what_a_sentence_has_typed_here_does_what_it_says() -> None:
     assert sorted(command[1] for command in commands) == ["erase", "review", "run"]
 
     with mongo_server() as uri, MongoClient[Document](uri) as client:
-        environment = {**os.environ, "MONGO_URI": uri}
+        environment = {**os.environ, "MONGO_URI": uri, "ARTIFACT_KEYS": SIGNING_KEY}
 
         def typed(*words: str) -> str:
             command = [str(ROOT / ".venv/bin/python"), "-m", *words]

@@ -9,7 +9,9 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from local import __main__ as commands
 from local.functions import ROOT, all_functions
+from relay.watched import watched
 from shared.config import Options, options
 
 README = (ROOT / "README.md").read_text()
@@ -85,6 +87,32 @@ def test_no_option_is_in_the_table_that_does_not_exist():
     listed = re.findall(r"^\| `(\w+\.\w+)` \|", README, re.MULTILINE)
 
     assert sorted(listed) == sorted(row.split("`")[1] for row in table_of_options())
+
+
+def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
+    """Which of them a demo really runs is asked in tests/local/test_ownership.py."""
+    functions, queued = all_functions(), {"train_personal"}
+    scheduled = {stem for stem, one in functions.items() if one.cron}
+    changed = {one.stem for one in watched()}
+    called = functions.keys() - scheduled - changed - queued
+    said = " ".join(README.split())
+
+    assert f"the {len(functions)} functions `make demo` runs each" in said
+    assert (
+        f"{len(scheduled)} fired by a schedule, 1 by the queue, {len(changed)} by changes, {len(called)} by a call"
+        in said
+    )
+    assert f"{len(functions)} of {len(functions)} functions ran" in README
+    listed = re.search(r"by a call or a request \(([^)]+)\)", said)
+    assert listed
+    assert set(re.findall(r"`(\w+)`", listed[1])) == called
+
+
+def test_every_command_that_the_readme_names_is_there():
+    named = set(re.findall(r"python -m local (\w+)", README))
+    there = {one.callback.__name__ for one in commands.app.registered_commands if one.callback} | {"import"}
+
+    assert there - {"demo", "dev"} <= named <= there
 
 
 def test_every_make_target_that_the_readme_names_exists():

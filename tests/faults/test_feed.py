@@ -5,6 +5,7 @@ import math
 import time
 from importlib import import_module
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, Network, ope
 from tests.waiting import allowed
 
 Document = dict[str, Any]
+SILENT = f"silent-{uuid4().hex[:12]}-"
 NUMBERS = [
     float("nan"), float("inf"), -7, 10**18, Int64(2**63 - 1), 1.7e308, Decimal128("NaN"), "12", None, True, [],
     {"a": 1},
@@ -174,15 +176,15 @@ def test_arrays_that_do_not_belong_together_are_refused(village: Network) -> Non
 def silent(private_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A deployment whose database falls silent at every read."""
     with MongoClient[Document](private_server) as admin:
-        for name, value in {"MONGO_URI": private_server, "DB_PREFIX": "silent-", "ARTIFACT_KEYS": "k" * 32}.items():
+        for name, value in {"MONGO_URI": private_server, "DB_PREFIX": SILENT, "ARTIFACT_KEYS": "k" * 32}.items():
             monkeypatch.setenv(name, value)
         forget_settings()
         close_store()
-        admin["silent-app-db"].accounts.insert_one(account("account of cat", now=NOON))
-        admin["silent-app-db"].contents.insert_one(post("p0", now=NOON))
+        admin[f"{SILENT}app-db"].accounts.insert_one(account("account of cat", now=NOON))
+        admin[f"{SILENT}app-db"].contents.insert_one(post("p0", now=NOON))
         with falling_silent(private_server, "find", "aggregate"):
             yield
-        admin.drop_database("silent-app-db")
+        admin.drop_database(f"{SILENT}app-db")
         close_store()
         forget_settings()
 

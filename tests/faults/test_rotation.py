@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -25,6 +26,7 @@ from tests.conftest import API_KEY, SIGNING_KEY, Document
 from tests.factories import an_id
 
 URI = "/stage/mongo-uri"
+PREFIX = f"rotating-{uuid4().hex[:12]}-"
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def admin(private_server: str) -> Any:
     with MongoClient[Document](private_server) as client:
         yield client
         client.admin.command("dropUser", "rotated")
-        client.drop_database("rotating-app-db")
-        client.drop_database("rotating-analytics-db")
+        client.drop_database(f"{PREFIX}app-db")
+        client.drop_database(f"{PREFIX}analytics-db")
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def named(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ARTIFACT_KEYS", SIGNING_KEY)
     monkeypatch.setenv("API_KEYS", API_KEY)
     monkeypatch.setenv("MONGO_URI_PARAMETER", URI)
-    monkeypatch.setenv("DB_PREFIX", "rotating-")
+    monkeypatch.setenv("DB_PREFIX", PREFIX)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
     parameters.clear_caches()
@@ -82,7 +84,7 @@ def test_a_password_that_is_changed_costs_one_run_and_no_restart(
 
         clock[0] += secrets.KEPT_AFTER_FAILURE_S
         assert "skipped" in handler(tick, None)  # it reads again: the lease that the failed run could not give back
-        admin["rotating-analytics-db"].leases.delete_many({})
+        admin[f"{PREFIX}analytics-db"].leases.delete_many({})
         assert handler(tick, None)["read"] == 0
 
 

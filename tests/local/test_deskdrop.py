@@ -1,13 +1,16 @@
 import gzip
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from bson import DBRef
 
 from local.deskdrop import ImportReport, import_deskdrop, object_id
+from local.tables import Tally
 from shared.errors import BadEvent, NotFound
 from tests.conftest import Databases, Snapshot
 
@@ -51,13 +54,12 @@ def test_the_report_counts_what_was_read_and_why_rows_were_left_out(run: Import,
     report = run(file)
 
     assert report == ImportReport(
-        read=9,
+        Tally(read=9, kept=7, skipped=Counter({"repeated view": 1, "repeated engagement": 1}), lines=ANY),
         accounts=3,
         contents=2,
         engagements=5,
         feed_items=2,
         changed=15,
-        skipped={"repeated view": 1, "repeated engagement": 1},
         shift=noon - LAST,
         last_at=noon,
     )
@@ -200,6 +202,17 @@ def test_the_order_of_rows_and_columns_does_not_matter(run: Import, file: Path, 
         ("1457963676,LIKE,c1, ,s1,BR", "missing id"),
         ("1457963676,VIEW,c1", "wrong number of fields"),
         ("1457963676,VIEW,c1,ann,s1,BR,more", "wrong number of fields"),
+        ("", "blank line"),
+        ("1457963676,VIEW,c1,ann,s1,B\0R", "a NUL character"),
+        ('1457963676,VIEW,"c1,ann,s1,BR', "a quotation mark that is not closed in its line, or stands within a field"),
+        ("1457963676,VIEW,-3.14159E+18,ann,s1,BR", "an id that is a floating-point number"),
+        ("1457963676,VIEW,c1,123.0,s1,BR", "an id that is a floating-point number"),
+        ("1457963676,VIEW,c1,ann,1e5,BR", "an id that is a floating-point number"),
+        ("1457963676,VIEW,c1,NaN,s1,BR", "an id that is none"),
+        ("1457963676,VIEW,c1,ann bob,s1,BR", "an id that is none"),
+        (f"1457963676,VIEW,c1,{'a' * 65},s1,BR", "an id that is none"),
+        (f"1457963676,VIEW,c1,{'1' * 21},s1,BR", "an id that is none"),
+        ("1457963676,VIEW,-3141590000000000000,ann,s1,BR", "an id that has lost digits"),
     ],
 )
 def test_an_unusable_row_is_skipped_and_counted(run: Import, tmp_path: Path, row: str, reason: str) -> None:
@@ -208,8 +221,22 @@ def test_an_unusable_row_is_skipped_and_counted(run: Import, tmp_path: Path, row
     assert (report.read, report.feed_items, report.skipped) == (2, 1, {reason: 1})
 
 
+@pytest.mark.parametrize(
+    "rounded", [lambda one: int(float(one)), lambda one: round(one, -4)], ids=["a float", "fifteen digits"]
+)
+def test_ids_that_lost_digits_are_refused_as_a_whole(
+    run: Import, tmp_path: Path, snapshot: Snapshot, rounded: Callable[[int], int]
+) -> None:
+    ids = [-3141592653589793238 + n * 1_000_003 for n in range(6)]
+
+    with pytest.raises(BadEvent, match="personId went through floating-point numbers"):
+        run(written(tmp_path / "events.csv", [f"1457963676,VIEW,c1,{rounded(one)},s1,BR" for one in ids]))
+    assert snapshot() == {}
+    assert run(written(tmp_path / "sound.csv", [f"1457963676,VIEW,c1,{one},s1,BR" for one in ids])).accounts == 7
+
+
 def test_a_file_without_usable_rows_writes_nothing(run: Import, tmp_path: Path, snapshot: Snapshot) -> None:
-    assert run(written(tmp_path / "events.csv", [])) == ImportReport(read=0)
+    assert run(written(tmp_path / "events.csv", [])) == ImportReport(Tally())
     assert snapshot() == {}
 
 
@@ -250,7 +277,9 @@ PACKED = gzip.compress("\n".join([HEADER, *ROWS * 50]).encode(), mtime=0)
         ("events.csv.gz", PACKED[:-2], "truncated"),
         ("events.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], "damaged gzip"),
         ("events.csv", HEADER.encode() + "\n1,VIEW,c1,Zoë,s1,BR\n".encode("latin-1"), "not UTF-8: byte 0xeb"),
-        ("events.csv", HEADER.encode() + b"\n1,VIEW," + b"c" * 200_000 + b",ann,s1,BR\n", "not CSV"),
+        ("events.csv", HEADER.encode() + b"\n1,VIEW," + b"c" * 200_000 + b",ann,s1,BR\n", "not CSV: line 2"),
+        ("events.csv", f"{HEADER},personId\n".encode(), "two columns personId"),
+        ("events.csv", b"\n1,VIEW,c1,ann,s1,BR\n", "no header"),
     ],
 )
 def test_a_malformed_file_is_refused_before_anything_is_written(

@@ -4,6 +4,7 @@ import pytest
 
 from functions.topics.taxonomy import taxonomy
 from local.sentences import SentencesReport, import_sentences
+from local.tables import Tally
 from shared.errors import BadEvent, NotFound
 
 TABLE = (
@@ -28,7 +29,7 @@ def test_sentences_become_labelled_texts_that_training_reads(store, noon, table)
     report = import_sentences(table(TABLE), store.analytics, now=noon)
 
     found, malformed = store.labelled_texts.newest(10, now=noon)
-    assert report == SentencesReport(read=3, texts=3, changed=3, skipped=[])
+    assert report == SentencesReport(Tally(read=3, kept=3), texts=3, changed=3)
     assert malformed == []
     assert {one.text: (one.topics, one.language, one.updated_at) for one in found} == {
         "Lost the third set by two points": (("sports/badminton",), "en", noon),
@@ -68,29 +69,33 @@ def test_a_sentence_that_stands_there_twice_is_about_both(store, noon, table):
 
 def test_lines_that_cannot_be_used_are_named_and_the_others_brought_in(store, noon, table):
     text = TABLE + "sport\ten\tOne\nsports\ten\nsports\tEnglish\tTwo\n\npets\ten\t \nsports\tth\tgood morning friends\n"
+    text += "pets/cats\tth\tแมวนอนทั้งวันอีกแล้ว\n"
 
     report = import_sentences(table(text), store.analytics, now=noon)
 
-    assert (report.read, report.texts) == (8, 3)
-    assert report.skipped == [
-        (5, "no topic 'sport'"),
-        (6, "2 fields instead of 3"),
-        (7, "no language 'English': two small letters are needed"),
-        (9, "no text"),
-        (10, "language 'th', but 'en' in a line before"),
-    ]
+    assert (report.tally.read, report.tally.kept, report.texts) == (10, 3, 3)
+    assert report.tally.lines == {
+        "no topic 'sport'": [5],
+        "wrong number of fields": [6],
+        "no language 'English': two small letters are needed": [7],
+        "blank line": [8],
+        "no text": [9],
+        "language 'th', but 'en' in a line before": [10],
+        "repeated line": [11],
+    }
 
 
 def test_a_file_of_another_system_is_read_too(store, noon, table):
     report = import_sentences(table(TABLE.replace("\n", "\r\n"), "utf-8-sig"), store.analytics, now=noon)
 
-    assert (report.texts, report.skipped) == (3, [])
+    assert (report.texts, report.tally.kept) == (3, 3)
 
 
 @pytest.mark.parametrize(
     ("text", "encoding", "said"),
     [
-        ("", "utf-8", "no column topic, text"),
+        ("", "utf-8", "is empty"),
+        ("topic\ttext\ttopic\n", "utf-8", "two columns topic"),
         ("text\nOne\n", "utf-8", "no column topic"),
         ("topic\ttext\npets\tcafé\n", "latin-1", "not UTF-8"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from pymongo import MongoClient
 
+from local import ownership
 from local.world import SIZES, World, WorldOptions, build_world, write_world
 from local.world.viewers import IMITATING, JITTERING, METRONOME, NATURAL, STEADY
 from shared.errors import BadConfig
@@ -42,6 +43,7 @@ def every_document(databases: Databases) -> dict[str, list[dict[str, Any]]]:
         for part in ("app", "analytics", "truth")
         for database in [getattr(databases, part)]
         for name in database.list_collection_names()
+        if name != ownership.MARKER
     }
 
 
@@ -225,6 +227,7 @@ def test_a_verdict_means_what_the_option_says(databases: Databases, meaning: Any
 
 
 def test_text_is_described_only_on_request(filled: Databases, databases: Databases) -> None:
+    ownership.claim(databases.app)
     databases.app.contentinfo.insert_one({"left": "over"})
 
     assert filled.analytics.topics.count_documents({}) == 20
@@ -246,6 +249,7 @@ def test_indexes_that_a_collection_had_are_still_there_beside_those_of_the_appli
     databases.app.feeditems.create_index([("seenCredential", 1), ("seenAt", 1)])
     databases.app.feeditems.create_index([("viewer", 1)])
     databases.app.suspiciouscredentials.create_index([("seenCredential", 1)], unique=True)
+    ownership.claim(databases.app)
     databases.app.feeditems.insert_one({"left": "over"})
 
     write_world(world, databases.app, databases.analytics, databases.truth)
@@ -257,6 +261,7 @@ def test_indexes_that_a_collection_had_are_still_there_beside_those_of_the_appli
 
 
 def test_other_collections_are_left_alone(world: World, databases: Databases) -> None:
+    ownership.claim(databases.analytics)
     databases.analytics.contentStats.insert_one({"_id": "mine"})
 
     write_world(world, databases.app, databases.analytics, databases.truth)

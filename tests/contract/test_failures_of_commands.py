@@ -1,0 +1,311 @@
+"""Every command, with every parameter wrong and every database that cannot be used: a sentence, and no trace."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from importlib import import_module
+
+import pytest
+import typer
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from layers.build import ROOT
+from local.mongod import dies_with_us, find_binary, free_port
+from shared import command_line
+from shared.config import forget_settings
+from shared.errors import BadConfig
+from shared.store import connection
+from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.contract.test_house_rules import OURS
+
+# Processes that a benchmark starts and whose trace it shows; nobody types them.
+CHILDREN = {"benchmarks/invoke.py", "benchmarks/launch.py", "benchmarks/answers.py"}
+NOBODY = "mongodb://127.0.0.1:9/?replicaSet=nobody"
+ACCOUNT = "65f0a1b2c3d4e5f60718293a"
+
+
+def programs():
+    """Modules that can be run, as their paths."""
+    guards = [path for path in OURS if 'if __name__ == "__main__":' in (ROOT / path).read_text()]
+    return [path for path in guards if path.parts[0] != "tests" and path.as_posix() not in CHILDREN]
+
+
+def module_of(path):
+    return ".".join(path.with_suffix("").parts).removesuffix(".__main__")
+
+
+def of_typer(path):
+    """The command of a module that is one of typer's; None for any other."""
+    module = import_module(".".join(path.with_suffix("").parts))
+    if isinstance(getattr(module, "app", None), typer.Typer):
+        return typer.main.get_command(module.app)
+    if "typer.run(" in (ROOT / path).read_text():
+        app = typer.Typer()
+        app.command()(getattr(module, "main", None) or module.bench)
+        return typer.main.get_command(app)
+    return None
+
+
+def leaves(command, words=()):
+    """Every command without subcommands, with the words before its parameters."""
+    for name, one in getattr(command, "commands", {}).items():
+        yield from leaves(one, (*words, name))
+    if not hasattr(command, "commands"):
+        yield words, command
+
+
+# What each parameter may be, by its name; options that are not named keep their defaults.
+FINE = {
+    "stems": "prune_artifacts",
+    "account": ACCOUNT,
+    "subject": ACCOUNT,
+    "countries": "th",
+    "text": "a post",
+    "to": "here",
+}
+REQUIRED_OPTIONS = {"to": "--to", "world": "--world"}
+FINE_OPTIONS = {"world": "XS"}  # without which there is nothing to do
+
+
+def typed(folder, words, command, wrong=None, value=None):
+    """The arguments of a command, all of them fine but one."""
+    before, behind = [], []
+    for one in command.params:
+        given = value if one.name == wrong else FINE.get(one.name)
+        if one.param_type_name == "argument":
+            if one.name in ("file", "files") and one.name != wrong:
+                given = str(folder / "table.txt") if one.name == "file" else None
+            behind += [given] if given is not None else []
+        elif one.name == wrong or one.name in REQUIRED_OPTIONS:
+            chosen = given if given is not None else FINE_OPTIONS.get(one.name)
+            before += [max(one.opts, key=len), chosen] if chosen is not None and not one.is_flag else []
+    return [*words, *before, *(["--", *behind] if behind else [])]
+
+
+CASES = [
+    (path, words, command)
+    for path in programs()
+    for top in [of_typer(path)]
+    if top is not None
+    for words, command in leaves(top)
+]
+each_command = pytest.mark.parametrize(
+    ("path", "words", "command"), CASES, ids=[" ".join([module_of(path), *words]) for path, words, _ in CASES]
+)
+TOUCHES_NO_DATABASE = (
+    "benchmarks.capacity",
+    "benchmarks.scale",
+    "benchmarks.language",
+    "benchmarks.topics",
+    "local token",
+)
+
+
+@pytest.fixture
+def ended(tmp_path, monkeypatch, capsys):
+    """Runs a program in this process; (exit status, what stands at stderr). Anything but an exit fails the test."""
+    (tmp_path / "table.txt").write_text("topic\ttext\n")
+    (tmp_path / "blocked").write_text("a file where a folder is wanted")
+    monkeypatch.setattr(connection, "ANSWER_WITHIN_MS", 100)
+    monkeypatch.setattr("local.__main__.preset", lambda values: None)  # the terminal's silence would outlive the test
+    monkeypatch.setattr("relay.__main__.signal.signal", lambda number, handler: None)
+    for name, value in {"MONGO_URI": NOBODY, "ARTIFACT_KEYS": SIGNING_KEY, "API_KEYS": API_KEY}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(path, arguments):
+        forget_settings()
+        capsys.readouterr()
+        top = of_typer(path)
+        given = ["--data", str(tmp_path), *arguments] if module_of(path) == "local" else arguments
+        with pytest.raises(SystemExit) as exit_of:
+            command_line.run(lambda: top(given, prog_name="program"))
+        said = capsys.readouterr()
+        forget_settings()
+        return exit_of.value.code, said.err.encode("ascii", "backslashreplace").decode()
+
+    return run
+
+
+def test_every_program_ends_by_the_one_entry():
+    assert len(programs()) >= 10
+    for path in programs():
+        names = {
+            node.attr for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.Attribute)
+        }
+        assert "run" in names, path
+        assert "command_line" in (ROOT / path).read_text(), path
+
+
+JUNK = ["nan", "inf", "-1", "0", "99999999999999999999", "", "nothing-such", "\udcff"]
+
+
+@each_command
+def test_a_wrong_parameter_is_refused_or_does_no_harm(ended, tmp_path, path, words, command):
+    for one in command.params:
+        if one.name in ("help", "data") or getattr(one, "is_flag", False):
+            continue
+        for junk in JUNK:
+            status, said = ended(path, typed(tmp_path, words, command, one.name, junk))
+            assert status in (0, 1, 2), (one.name, ascii(junk), said)
+            if status == 1:
+                assert said.count("\n") == 1, (one.name, ascii(junk), said)
+            if status == 2:
+                assert "Error" in said, (one.name, ascii(junk), said)
+
+
+@each_command
+@pytest.mark.parametrize(
+    "uri",
+    [
+        NOBODY, "nonsense", "http://127.0.0.1/", "mongodb://", "mongodb://[::1", "mongodb://127.0.0.1:99999/",
+        "mongodb://127.0.0.1:9/?tls=true&tlsCAFile=/no/such/file.pem", "mongodb+srv://127.0.0.1/",
+    ],
+)  # fmt: skip
+def test_a_database_that_cannot_be_used_is_said_in_a_sentence(ended, tmp_path, monkeypatch, path, words, command, uri):
+    name = " ".join([module_of(path), *words])
+    if name.startswith(TOUCHES_NO_DATABASE):
+        pytest.skip("it asks no database")
+    monkeypatch.setenv("MONGO_URI", uri)
+
+    status, said = ended(path, typed(tmp_path, words, command))
+
+    assert status == 1, said
+    assert said.count("\n") == 1, said
+    assert said.startswith(("BadConfig: MONGO_URI", "Unavailable: the database")), said
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory):
+    """A server that is no replica set."""
+    folder, port = tmp_path_factory.mktemp("standalone"), free_port()
+    command = [
+        str(find_binary()),
+        "--port",
+        str(port),
+        "--dbpath",
+        str(folder),
+        "--bind_ip",
+        "127.0.0.1",
+        "--nounixsocket",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=dies_with_us(os.getpid()))
+    deadline = time.monotonic() + 120
+    with MongoClient[Document]("127.0.0.1", port, serverSelectionTimeoutMS=200) as client:
+        while time.monotonic() < deadline:
+            try:
+                client.admin.command("ping")
+                break
+            except PyMongoError:
+                assert process.poll() is None
+        yield f"mongodb://127.0.0.1:{port}/", client
+    process.kill()
+    process.wait()
+
+
+def test_a_standalone_server_is_refused_before_anything_is_written(ended, standalone, tmp_path, monkeypatch):
+    uri, client = standalone
+    monkeypatch.setattr(connection, "ANSWER_WITHIN_MS", 20_000)
+    monkeypatch.setenv("MONGO_URI", uri)
+    before = client.list_database_names()
+
+    for path, words, command in CASES:
+        name = module_of(path)
+        if name in ("local", "relay") and "token" not in words:
+            status, said = ended(path, typed(tmp_path, words, command))
+            assert (status, said.count("\n")) == (1, 1), said
+            assert "replica set" in said, (words, said)
+    assert client.list_database_names() == before
+    assert schema_says(uri, "apply")[1].startswith("BadConfig: MONGO_URI names a standalone server")
+
+
+def schema_says(uri, word):
+    environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
+    environment |= {"MONGO_URI": uri} if uri else {}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "shared.store.schema", word],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return answer.returncode, answer.stderr or answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("uri", "word", "status", "said"),
+    [
+        ("", "plan", 1, "BadConfig: MONGO_URI is missing"),
+        ("", "apply", 1, "BadConfig: MONGO_URI is missing"),
+        ("http://nonsense/", "apply", 1, "BadConfig: MONGO_URI cannot be used"),
+        ("mongodb://127.0.0.1:9/?tls=true&tlsCAFile=/no/such.pem", "plan", 1, "BadConfig: MONGO_URI cannot be used"),
+        ("", "drop", 2, "usage: "),
+    ],
+)
+def test_the_schema_says_what_it_lacks(uri, word, status, said):
+    found = schema_says(uri, word)
+
+    assert found[0] == status
+    assert found[1].startswith(said)
+    assert found[1].count("\n") == 1
+
+
+@pytest.mark.parametrize("path", [path for path in programs() if of_typer(path) is None and "schema" not in path.name])
+def test_a_program_without_subcommands_refuses_what_it_does_not_know(path):
+    for words in (["--nothing-such"], ["nothing", "such"], ["--stage", "nothing-such"], ["--python", "2"]):
+        answer = subprocess.run(
+            [sys.executable, "-m", module_of(path), *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert answer.returncode in (1, 2), answer.stderr
+        assert "Traceback" not in answer.stderr
+
+
+def failing(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (BadConfig("X is missing\nand more"), 1, "BadConfig: X is missing and more\n"),
+        (PermissionError(13, "Permission denied", "/folder"), 1, "PermissionError: /folder: Permission denied\n"),
+        (PyMongoError("secret"), 1, "Unavailable: the database failed: PyMongoError\n"),
+        (subprocess.CalledProcessError(3, ["npm"]), 1, None),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (SystemExit(7), 7, ""),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_is_foreseen_ends_in_a_sentence_and_a_status(capsys, error, status, said):
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(lambda: failing(error))
+
+    assert ended.value.code == status
+    assert said is None or capsys.readouterr().err == said
+
+
+def test_a_mistake_of_ours_keeps_its_trace():
+    with pytest.raises(ZeroDivisionError):
+        command_line.run(lambda: 1 / 0)
+
+
+def test_a_reader_that_has_gone_ends_a_command_quietly(tmp_path):
+    script = "from shared import command_line\ncommand_line.run(lambda: [print('line') for _ in range(100_000)] and 0)"
+    command = f'{sys.executable} -c "{script}" 2>{tmp_path / "said"} | head -1'
+
+    answer = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert answer.stdout == "line\n"
+    assert (tmp_path / "said").read_text() == ""
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "blocked").write_text("")
+    environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
+    for words in (["accounts"], ["world", "--size", "XS"], ["token", ACCOUNT]):
+        answer = subprocess.run(
+            [sys.executable, "-m", "local", "--data", str(tmp_path / "blocked" / "data"), *words],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert answer.returncode == 1
+        assert answer.stderr.count("\n") == 1, answer.stderr
+        assert "blocked" in answer.stderr

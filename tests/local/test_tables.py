@@ -1,0 +1,163 @@
+"""Every importer, found among the commands, and every kind of damage: no line is lost in silence."""
+
+import gzip
+import inspect
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from local import __main__ as commands
+from local.tables import Tally, fault_of_id, lost_digits, rows
+from tests.conftest import API_KEY, SIGNING_KEY
+
+LINES = 40
+COMMANDS = {one.callback.__name__: one.callback for one in commands.importing.registered_commands if one.callback}
+IMPORTERS = set(COMMANDS)
+
+HEADERS = {
+    "deskdrop": "timestamp,eventType,contentId,personId,sessionId,userCountry",
+    "sentences": "topic\tlanguage\ttext",
+}
+
+
+def sound(importer):
+    """The lines of a file that the importer takes whole, header first."""
+    lines = {
+        "deskdrop": [f"{1457963676 + n},VIEW,{100 + n},{200 + n},{300 + n},BR" for n in range(LINES)],
+        "sentences": [f"pets/cats\ten\tThe cat slept on chair {n}" for n in range(LINES)],
+    }
+    return [HEADERS[importer], *lines[importer]]
+
+
+def changed(number, change):
+    """A damage that changes one line and leaves the others as they are."""
+
+    def damage(lines):
+        return "\n".join([*lines[:number], change(lines[number]), *lines[number + 1 :], ""]).encode()
+
+    return damage
+
+
+# What is done to a file, and how many of its lines are kept at least; None where it has to be refused.
+DAMAGE = {
+    "none": (changed(3, str), LINES),
+    "a byte order mark": (lambda lines: b"\xef\xbb\xbf" + "\n".join([*lines, ""]).encode(), LINES),
+    "CRLF": (lambda lines: "\r\n".join([*lines, ""]).encode(), LINES),
+    "CR": (lambda lines: "\r".join([*lines, ""]).encode(), LINES),
+    "no last line break": (lambda lines: "\n".join(lines).encode(), LINES),
+    "a last line cut short": (lambda lines: "\n".join([*lines[:-1], lines[-1][:8]]).encode(), LINES - 1),
+    "a blank line": (changed(5, lambda line: f"\n{line}"), LINES),
+    "a line of blanks": (changed(5, lambda line: f"   \n{line}"), LINES),
+    "a quote that is never closed": (changed(3, lambda line: f'"{line}'), LINES - 1),
+    "a quote within a field": (changed(3, lambda line: line[:4] + '"' + line[4:]), LINES - 1),
+    "a field with a line break": (changed(3, lambda line: f'"{line[:4]}\n{line[4:]}"'), LINES - 1),
+    "a field too many": (changed(3, lambda line: f"{line},more\tmore"), LINES - 1),
+    "a field too few": (changed(3, lambda line: re.split(r"[,\t]", line)[0]), LINES - 1),
+    "a NUL": (changed(3, lambda line: f"{line[:4]}\0{line[4:]}"), LINES - 1),
+    "a line twice": (changed(3, lambda line: f"{line}\n{line}"), LINES),
+    "the header again": (lambda lines: "\n".join([*lines, lines[0], ""]).encode(), LINES),
+    "gzip": (lambda lines: gzip.compress("\n".join([*lines, ""]).encode()), LINES),
+    "nothing but a header": (lambda lines: f"{lines[0]}\n".encode(), 0),
+    "empty": (lambda lines: b"", None),
+    "blank": (lambda lines: b"\n\n", None),
+    "gzip cut short": (lambda lines: gzip.compress("\n".join(lines).encode())[:-9], None),
+    "damaged gzip": (lambda lines: b"\x1f\x8b" + "\n".join(lines).encode(), None),
+    "another encoding": (changed(3, lambda line: line) and (lambda lines: "\n".join(lines).encode("utf-16")), None),
+    "a byte of another encoding": (lambda lines: "\n".join(lines).encode() + b"\xe9\n", None),
+    "a column twice": (changed(0, lambda line: line + re.findall(r"[,\t]\w+$", line)[0]), None),
+    "no header": (lambda lines: "\n".join([*lines[1:], ""]).encode(), None),
+    "a header that is not closed": (changed(0, lambda line: f'"{line}'), None),
+    "JSON": (lambda lines: b'{"topic": "pets", "text": "The cat slept"}\n' * LINES, None),
+    "one endless line": (changed(3, lambda line: line + "x" * 200_000), None),
+}
+
+
+@pytest.fixture
+def imported(tmp_path, environment, databases, monkeypatch):
+    """Runs an import command on the databases of this test; (exit status, what was said)."""
+    for name, value in {**environment, "ARTIFACT_KEYS": SIGNING_KEY, "API_KEYS": API_KEY}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(importer, content):
+        file = tmp_path / "table.txt"
+        file.write_bytes(content)
+        done = CliRunner().invoke(commands.app, ["--data", str(tmp_path), "import", importer, str(file)])
+        return done, done.output
+
+    return run
+
+
+def test_every_importer_is_known_here_and_counts_by_the_one_reader():
+    assert set(HEADERS) == IMPORTERS
+    for command in COMMANDS.values():
+        assert "say_sum(report.tally)" in inspect.getsource(command)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("importer", sorted(IMPORTERS))
+def test_no_line_is_lost_in_silence(imported, databases, importer, damage):
+    damaging, least = DAMAGE[damage]
+    content = damaging(sound(importer))
+
+    done, said = imported(importer, content)
+
+    if least is None:
+        assert done.exit_code == 1
+        assert type(done.exception).__name__ == "BadEvent", said
+        assert databases.app.contents.find_one() is None
+        assert databases.analytics.labelledTexts.find_one() is None
+        return
+    assert done.exit_code == 0, said
+    read, kept, skipped = map(int, re.findall(r"(\d+) lines read = (\d+) kept \+ (\d+) skipped", said)[0])
+    plain = gzip.decompress(content) if damage == "gzip" else content
+    lines = list(re.split(r"\r\n|\r|\n", plain.decode("utf-8-sig")))
+    assert read == len(lines) - 1 - (not lines[-1])
+    assert read == kept + skipped
+    assert skipped == sum(map(int, re.findall(r"skipped (\d+): ", said)))
+    assert kept >= least
+    written = databases.app.feeditems if importer == "deskdrop" else databases.analytics.labelledTexts
+    assert written.count_documents({}) == kept
+    assert ("cut short" in said) == (not plain.endswith((b"\n", b"\r")))
+
+
+def test_a_line_that_is_left_out_is_named_by_its_number(tmp_path):
+    file, tally = tmp_path / "table.csv", Tally()
+    file.write_text("a,b\n1,2\n1\n\n1\n1\n1\n")
+
+    assert [line for line, _ in rows(file, tally, needed=["a"])] == [2]
+    tally.kept = 1
+
+    assert tally.told() == [
+        "6 lines read = 1 kept + 5 skipped",
+        "  skipped 1: blank line (line 4)",
+        "  skipped 4: wrong number of fields (line 3, 5, 6, …)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1", "-8845298781299428018", "0", "c1", "65f0a1b2c3d4e5f60718293a", "1e10000000000000000000ab", "ann_2", "a" * 64],
+)
+def test_what_can_be_an_id_is_one(text):
+    assert fault_of_id(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "1.0", "-3.14159E+18", "3.14159e18", "1e18", "1E+18", ".5", "5.", "+1.5", "1,000", "nan", "NaN", "inf",
+        "null", "None", "#N/A", "1" * 21, "a" * 65, "-", "--1", "１２３", "a b", "a\u200bb",
+        "3141590000000000000", "TRUE",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_an_id_is_none(text):
+    assert fault_of_id(text) != ""
+
+
+def test_random_ids_are_not_taken_for_such_that_lost_digits():
+    ids = [str(-9_000_000_000_000_000_000 + n * 900_000_000_000_001) for n in range(1, 20_000)]
+
+    assert not lost_digits(ids)
+    assert lost_digits([str(int(float(one))) for one in ids])
+    assert not lost_digits(["9007199254740993"])

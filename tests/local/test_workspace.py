@@ -1,0 +1,156 @@
+"""What commands share: keys, a server, and what a start that was cut short left."""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from local import dev, ownership, runs, workspace
+from local.functions import PIPELINE, ROOT
+from local.workspace import alone, random_text, whole
+from local.world import SIZES, build_world, write_world
+from shared.config import own_server, presetting
+from shared.errors import BadConfig, Conflict
+
+TINY = replace(SIZES["XS"], users=20, contents=20, engagements=20, feed_items=20)
+
+
+class CutShort(Exception):
+    """As where the process ends in the middle."""
+
+
+@pytest.fixture
+def prepared(store, databases, monkeypatch):
+    """Runs `prepare` with functions that only note their names; they are cut short where one is told to."""
+    ran, ends = [], [""]
+
+    def run(stem, now, payload=None):
+        if stem in ends:
+            raise CutShort
+        ran.append(stem)
+        return {stem}
+
+    def fill(store, size, *, now):
+        def step(name, done, total):
+            if name in ends:
+                raise CutShort
+
+        write_world(build_world(TINY, now=datetime.now(UTC)), *whole(store), progress=step)
+
+    monkeypatch.setattr(runs, "run_and_say", run)
+    monkeypatch.setattr(dev, "fill", fill)
+
+    def prepare(until=""):
+        ran.clear()
+        ends[0] = until
+        with suppress(CutShort):
+            dev.prepare(store, "XS")
+        return list(ran)
+
+    return prepare
+
+
+def test_a_start_that_was_cut_short_is_completed_by_the_next(prepared, store):
+    ownership.claim(store.app, store.analytics)
+    for collection in ("users", "contents", "feeditems"):
+        assert prepared(until=collection) == []
+        assert dev.lacks_network(store)
+    first = prepared(until="train_coldstart")
+    assert not dev.lacks_network(store)
+    assert store.app.feeditems.find_one()
+
+    second = prepared()
+
+    assert [*first, *second] == list(PIPELINE)
+    assert second[0] == "train_coldstart"
+    assert prepared() == []
+
+
+def test_a_network_that_others_wrote_is_left_as_it_is(prepared, store):
+    store.app.users.insert_one({"visibility": "publish"})
+
+    assert prepared() == []
+    assert store.app.list_collection_names(filter={"name": ownership.MARKER}) == []
+
+
+def test_a_key_is_made_once_however_many_ask_at_the_same_moment(tmp_path):
+    found, start = [], threading.Barrier(8)
+
+    def ask():
+        start.wait()
+        found.append(random_text(tmp_path / "new" / "folder", "artifact-key"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+    assert len(set(found)) == 1
+    assert len(found[0]) == 64
+    assert (tmp_path / "new" / "folder" / "artifact-key").stat().st_mode & 0o777 == 0o600
+    assert len(list((tmp_path / "new" / "folder").iterdir())) == 1
+
+
+def test_a_key_file_without_a_key_is_named(tmp_path):
+    (tmp_path / "artifact-key").touch()
+
+    with pytest.raises(BadConfig, match="artifact-key is empty"):
+        random_text(tmp_path, "artifact-key")
+
+
+def test_two_commands_do_not_fill_one_folder_at_once(tmp_path):
+    with alone(tmp_path), pytest.raises(Conflict, match="another command"), alone(tmp_path):
+        pytest.fail("both fill")
+    with alone(tmp_path):
+        pass
+
+
+def test_the_environment_is_afterwards_what_it_was(monkeypatch):
+    monkeypatch.setenv("DB_PREFIX", "before")
+    monkeypatch.delenv("MONGO_URI", raising=False)
+
+    with suppress(CutShort), presetting({"DB_PREFIX": "now", "MONGO_URI": "mongodb://here/"}):
+        assert own_server() == "mongodb://here/"
+        raise CutShort
+
+    assert own_server() is None
+    assert os.environ["DB_PREFIX"] == "before"
+
+
+def test_a_workspace_can_be_had_twice_in_one_process(monkeypatch):
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    for _ in range(2):
+        with workspace.workspace(None, prefix="twice-") as store:
+            store.app.users.insert_one({"_id": 1})
+    assert own_server() is None
+
+
+def test_two_commands_at_once_on_a_fresh_folder_share_its_server(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
+    command = [sys.executable, "-m", "local", "--data", str(tmp_path), "world", "--size", "XS"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [one.communicate(timeout=400) for one in both]
+
+    statuses = sorted(one.returncode for one in both)
+    assert statuses in ([0, 0], [0, 1]), said
+    for one, (_, stderr) in zip(both, said, strict=True):
+        assert stderr == "" if one.returncode == 0 else "Conflict: another command is filling this database\n"
+    again = subprocess.run(
+        [*command[:-3], "accounts", "--rows", "3"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+    ids = [line.split()[0] for line in again.stdout.splitlines()[1:]]
+    assert len(ids) == 3
+    token = subprocess.run([*command[:-3], "token", ids[0]], cwd=ROOT, env=environment, capture_output=True, text=True)
+    erased = subprocess.run([*command[:-3], "erase", ids[0]], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (token.returncode, erased.returncode) == (0, 0), token.stderr + erased.stderr
+    assert token.stdout.count(".") == 2

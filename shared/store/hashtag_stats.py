@@ -17,7 +17,7 @@ from pymongo.database import Database
 from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
-from shared.store.decoding import as_count, as_text, needed, sound
+from shared.store.decoding import as_count, needed, sound
 from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
 
 Document = dict[str, Any]
@@ -58,7 +58,8 @@ class HashtagStatistics:
 
 def _counted(row: Document) -> tuple[str, tuple[int, int]]:
     uses, contributors = (as_count(row.get(name)) or 0 for name in ("useCount", "contributorCount"))
-    return needed(as_text(row["_id"])), (uses, contributors)  # counts that are none differ, and are counted anew
+    key = needed(None if isinstance(row["_id"], dict) else row["_id"])
+    return key, (uses, contributors)  # counts that are none differ, and are counted anew
 
 
 def _tagged(options: HashtagStats) -> list[Document]:

@@ -9,9 +9,7 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
 Document = dict[str, Any]
-Fields = dict[
-    str, dict[str, bool]
-]  # by collection and path, whether more is done with it than to choose and order by it
+Fields = dict[str, dict[str, set[str]]]  # by collection and path how it is used: as a filter, as a value, or both
 
 _LOGICAL = ("$and", "$or", "$nor")
 _WRITES = {"insert": "insert", "delete": "delete", "update": "update", "findAndModify": "findAndModify"}
@@ -82,7 +80,7 @@ def fields_read(commands: list[Document], stored: Mapping[str, set[str]]) -> Fie
         for end in range(1, len(parts) + 1):
             one = ".".join(parts[:end])
             if one in known:
-                found[collection][one] = found[collection].get(one, False) or used
+                found[collection].setdefault(one, set()).add("value" if used else "filter")
 
     def match(query: Any, collection: str) -> None:
         for name, value in query.items() if isinstance(query, Mapping) else ():

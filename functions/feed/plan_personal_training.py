@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from bson import ObjectId
 
 from functions.feed.encounters import FEATURES
 from functions.feed.taste import PERSONAL
@@ -32,7 +33,8 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         touched = touched_since(store, period.since)
         learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched))
         new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
-        due = sorted(new | registry.outdated(PERSONAL, FEATURES.fingerprint))
+        outdated = {key for key in registry.outdated(PERSONAL, FEATURES.fingerprint) if ObjectId.is_valid(key)}
+        due = sorted(new | outdated)
         messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
         send(messages)
         store.watermarks.advance(NAME, options, period, now=now)

@@ -169,7 +169,7 @@ def grow(network: Network) -> None:
     enrich(network)
     for stem in PIPELINE:
         describe(network)
-        network.recorded(stem, lambda stem=stem: function(stem).invoke(at=NOW))
+        network.recorded(stem, partial(function(stem).invoke, at=NOW))
         if stem == "extract_reading_features":
             label(store)
         if stem == "plan_personal_training":
@@ -331,9 +331,7 @@ def turns_of(network: Network, fields: Fields) -> int:
 
 
 def test_junk_in_any_field_stops_nobody_else_and_is_reported(network, monkeypatch):
-    reports: list[Report] = []
-    tell = invocation._tell
-    monkeypatch.setattr(invocation, "_tell", lambda stem, report: (reports.append(report), tell(stem, report)))
+    reports = told(monkeypatch)
     failures: dict[str, str] = {}
     used: set[tuple[str, str]] = set()
     reported: set[tuple[str, str]] = set()
@@ -360,6 +358,19 @@ def test_junk_in_any_field_stops_nobody_else_and_is_reported(network, monkeypatc
     assert failures == {}
     read = {(one, path) for one, path in used if one not in SIGNED | SINGLE and path != "_id"}
     assert sorted(read - reported - NEVER_WRONG) == []
+
+
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
+    """The reports of all invocations from now on."""
+    reports: list[Report] = []
+    tell = invocation._tell
+
+    def remember(name: str, report: Report) -> None:
+        reports.append(report)
+        tell(name, report)
+
+    monkeypatch.setattr(invocation, "_tell", remember)
+    return reports
 
 
 def spoilt_run(network: Network, name: str, *, full: bool) -> Any:

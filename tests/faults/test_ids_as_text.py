@@ -33,14 +33,9 @@ JOBS = (
 )
 SOURCES = ("contents", "users", "engagements", "relationships", "feeditems", "contentinfo", "suspiciouscredentials")
 DERIVED = (
-    "contentStats",
-    "creatorStats",
-    "hashtagStats",
-    "userEngagementStats",
-    "credentialfeatures",
-    "guestfeeditems",
+    *("contentStats", "creatorStats", "hashtagStats", "userEngagementStats", "credentialfeatures"),
+    *("guestfeeditems", "feedperformances"),
 )
-DERIVED += ("feedperformances",)
 
 
 def write(store: Store) -> None:
@@ -53,7 +48,7 @@ def write(store: Store) -> None:
         post(one, now=NOW, age_hours=2 + n, author=PEOPLE[n % 6], likes=n % 5, payload={"message": f"see #tag{n % 3}"})
         for n, one in enumerate(POSTS)
     )
-    quoted = {"originalPost": {"_id": an_id("p1"), "author": {"id": an_id("bob")}}}
+    quoted: Document = {"originalPost": {"_id": an_id("p1"), "author": {"id": an_id("bob")}}}
     app.contents.insert_many(
         [post("recast", now=NOW, author="cat", isRecast=True, **quoted), post("quote", now=NOW, author="cat", **quoted)]
     )
@@ -109,13 +104,10 @@ def everything(store: Store) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
         for route in ROUTES:
             asked = json.dumps({"contents": [str(an_id(one)) for one in POSTS]} if "predict" in route.path else {})
-            body = b"" if route.method == "GET" else asked.encode()
-            answer = function("serve_feed").handler(event_of(route.method, route.path, headers, body), None)
-            said = json.loads(answer["body"])
-            found[f"{who} {route.path}"] = (
-                answer["statusCode"],
-                rounded({name: value for name, value in said.items() if name != "predicted_at"}),
-            )
+            event = event_of(route.method, route.path, headers, b"" if route.method == "GET" else asked.encode())
+            answer = function("serve_feed").handler(event, None)
+            said = {name: one for name, one in json.loads(answer["body"]).items() if name != "predicted_at"}
+            found[f"{who} {route.path}"] = answer["statusCode"], rounded(said)
     return found
 
 

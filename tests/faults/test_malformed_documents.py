@@ -18,7 +18,7 @@ from bson import DBRef, Decimal128, Int64, ObjectId, encode
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
-from pymongo.errors import BulkWriteError, InvalidOperation
+from pymongo.errors import BulkWriteError
 
 from functions.feed import train_personal
 from functions.feed.serve_feed import ROUTES
@@ -318,8 +318,9 @@ def spoil(network: Network, fields: Fields, turn: int) -> dict[ObjectId, tuple[s
             written.append(broken(document | dated, path, name))
             spoilt[document["_id"]] = (collection, path, name)
         found.delete_many({"_id": {"$in": [document["_id"] for document, _ in chosen]}})
-        with suppress(BulkWriteError, InvalidOperation):  # the same junk twice in a unique field; nothing to write
-            found.insert_many(written, ordered=False)
+        if written:
+            with suppress(BulkWriteError):  # the same junk twice in a field that is unique
+                found.insert_many(written, ordered=False)
     return spoilt
 
 

@@ -18,7 +18,7 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.decoding import as_list, as_text, name_undated, needed, sound
+from shared.store.decoding import as_list, name_undated, needed, own_id, sound
 from shared.store.expressions import has_type, id_of_its_own, text
 from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
@@ -71,8 +71,15 @@ class Posts:
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
         """Posts of that time that have hashtags, (n,) ids, and the hashtags of each, in lower case."""
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "hashtags.0": {"$exists": True}}
-        found = list(sound(self._contents, self._contents.find(query, {"hashtags": 1}), _hashtags))
+        found = list(sound(self._contents, self._contents.find(query, {"hashtags": 1}), self._hashtags))
         return id_array(post for post, _ in found), [names for _, names in found]
+
+    def _hashtags(self, post: Document) -> tuple[ObjectId, list[str]]:
+        stored = needed(as_list(post.get("hashtags")))
+        names = [one.lower() for one in stored if isinstance(one, str)]
+        if len(names) < len(stored):
+            name_malformed(self._contents.name, post["_id"])
+        return own_id(post), names
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
         """Languages as contentinfo and as contentfiltering name them; the first is the better informed.
@@ -129,11 +136,6 @@ def _or_malformed(path: str, kind: str, code: Any, missing: int = 0) -> Document
     """A code where there is a value of that type, MALFORMED_CODE where there is one of another."""
     absent = {"$cond": [has_type(path, "missing", "null"), missing, MALFORMED_CODE]}
     return {"$cond": [has_type(path, kind), code, absent]}
-
-
-def _hashtags(post: Document) -> tuple[ObjectId, list[str]]:
-    names = [needed(as_text(one)).lower() for one in needed(as_list(post.get("hashtags")))]
-    return needed(post["_id"] if isinstance(post["_id"], ObjectId) else None), names
 
 
 def _meaning(row: Document) -> tuple[Any, ObjectId, bytes]:

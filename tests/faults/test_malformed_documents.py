@@ -76,7 +76,7 @@ JUNK: dict[str, Any] = {
     UNREADABLE: None,
     "missing": None,
 }
-MOST_TURNS = 3
+MOST_TURNS = 2
 # Fields of which any value means something, or of which nothing is read that could be wrong.
 NEVER_WRONG: set[tuple[str, str]] = set()
 
@@ -190,11 +190,11 @@ def enrich(network: Network) -> None:
     app.relationships.insert_many(
         {"user": network.user, "followedUser": one["_id"], "following": True, "blocking": False, "blocked": False}
         | {"createdAt": NOW, "updatedAt": NOW}
-        for one in people[1:120]
+        for one in people[1:90]
     )
     app.relationships.insert_many(
         {"user": one["_id"], "followedUser": network.user, "following": False, "blocking": True, "updatedAt": NOW}
-        for one in people[120:]
+        for one in people[120:150]
     )
     for post in app.contents.find({}, {"author": 1}).limit(120):
         seen = {"viewer": network.account, "content": post["_id"], "seenAt": NOW, "updatedAt": NOW}

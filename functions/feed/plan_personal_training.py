@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
+from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed.members import EVERY_MEMBER, MEMBERS
@@ -59,7 +60,7 @@ def run(
             "ranker": ["", registry.live_version(MEMBERS, EVERY_MEMBER) or ""],
         }
         new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from) | moved_since(store, registry, period.since)
-        due = sorted(new)
+        due = sorted(key for key in new if ObjectId.is_valid(key))
         messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
         send(messages)
         store.watermarks.advance(NAME, options, period, now=now)

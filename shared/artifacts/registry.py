@@ -23,6 +23,7 @@ from shared.clock import MOST_AHEAD, SKEW
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 from shared.store.contents import in_batches
+from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
@@ -48,7 +49,7 @@ class Registry:
     def live_version(self, family: str, key: str) -> str | None:
         """The version that is live; None when the key has no model of its own."""
         found = self._collection(family).find_one(_name(family, key), {"version": 1})
-        return None if found is None else found.get("version")
+        return None if found is None else as_text(found.get("version"))
 
     def owners(self, family: str) -> set[str]:
         """The keys that have a model of their own."""
@@ -103,12 +104,12 @@ class Registry:
     def windows(self, family: str, fingerprint: str, keys: Sequence[str], *, now: datetime) -> dict[str, datetime]:
         """Until when the live artifacts of these keys have learnt, by key; none of another fingerprint."""
         stored = [family_of(family).stored(key) for key in keys]
-        shown = {"account": 1, "windowTo": 1, "_id": 0}
         found: dict[str, datetime] = {}
         for some in in_batches(stored):
             query = {"family": family, "fingerprint": fingerprint, "account": {"$in": some}}
-            query["windowTo"] = {"$type": "date", "$lte": now + SKEW}
-            found |= {str(row["account"]): row["windowTo"] for row in self._collection(family).find(query, shown)}
+            query["windowTo"] = {"$not": {"$gt": now + SKEW}}
+            rows = self._collection(family).find(query, {"account": 1, "windowTo": 1})
+            found |= sound(self._collection(family), rows, _window_of)
         return found
 
     def outdated(self, family: str, fingerprint: str, made_from: Mapping[str, Sequence[str]]) -> set[str]:
@@ -145,7 +146,8 @@ class Registry:
             raise NotFound(f"version: no {family}/{key} {version}; kept: {known}")
         Artifact.unseal(sealed, self._keys)
         live = sealed | {"promotedAt": at, "instead_of": instead_of}
-        replaced = _name(family, key) | {"version": instead_of}
+        none: Document = {"$not": {"$type": "string"}}  # what is no version names no model either
+        replaced = _name(family, key) | {"version": none if instead_of is None else instead_of}
         try:
             result = self._collection(family).replace_one(replaced, live, upsert=instead_of is None)
             done = bool(result.matched_count or result.upserted_id)
@@ -204,6 +206,10 @@ class Registry:
 
     def _collection(self, family: str) -> Collection[Document]:
         return self._analytics[family_of(family).live]
+
+
+def _window_of(row: Document) -> tuple[str, datetime]:
+    return str(row["account"]), needed(as_moment(row.get("windowTo")))
 
 
 def _name(family: str, key: str) -> Document:

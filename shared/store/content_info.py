@@ -87,7 +87,12 @@ class ContentInfo:
 
     def _known(self, row: Document) -> Known:
         """What is not what it should be counts as unknown, so that the post is described anew."""
-        decoders = {"clusterTime": _as_timestamp, "contentUpdatedAt": as_moment, "textHash": as_text, "model": as_text}
+        decoders: dict[str, Any] = {
+            "clusterTime": _as_timestamp,
+            "contentUpdatedAt": as_moment,
+            "textHash": as_text,
+            "model": as_text,
+        }
         said = {name: decode(row.get(name)) for name, decode in decoders.items()}
         if any(said[name] is None and row.get(name) is not None for name in decoders):
             name_malformed(self._info.name, row["_id"])

@@ -60,7 +60,8 @@ def holds_any(text: str | Expression, parts: Sequence[str]) -> Expression:
 
 def object_id(path: str | Expression) -> Expression:
     """The ObjectId at `path`, also where it was stored as 24 hex digits; null for anything else."""
-    return {"$convert": {"input": path, "to": "objectId", "onError": None, "onNull": None}}
+    converted = {"$convert": {"input": path, "to": "objectId", "onError": None, "onNull": None}}
+    return {"$cond": [has_type(path, "objectId"), path, converted]}  # to convert what is one takes longer than to look
 
 
 def is_id(path: str) -> Expression:

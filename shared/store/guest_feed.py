@@ -175,7 +175,7 @@ class Staging:
             "original": ("id", "$originalContent"),
             "score": ("number", "$score"),
         }
-        rows = read_columns(self._rows, [], fields)
+        rows = read_columns(self._rows, [], fields, optional={"original"})
         letters = np.frombuffer(rows["id"].tobytes(), np.uint8).reshape(-1, 12)
         rank = np.ascontiguousarray(letters[:, :4]).view(">u4").ravel()
         country = np.ascontiguousarray(letters[:, 4:6]).view("S2").ravel()

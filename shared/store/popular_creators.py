@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import inf
 from typing import Any
 
 from bson import ObjectId
@@ -11,7 +10,8 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.creator_stats import TOTALS
-from shared.store.decoding import as_count, as_number, needed, optional, own_id, sound
+from shared.store.decoding import as_count, as_number, own_id, sound
+from shared.store.malformed import name_malformed
 
 Document = dict[str, Any]
 
@@ -33,21 +33,23 @@ class PopularCreators:
 
     def first(self, countries: Sequence[str] | None, most: int) -> list[Creator]:
         """The most popular, the first ahead; only those whose country is spelt like one of these, of all for None."""
-        query: Document = {"score": {"$gt": -inf, "$lt": inf}}  # what is no number would come before all numbers
-        if countries is not None:
-            query["geolocation.countryCode"] = {"$in": list(countries)}
+        query = {} if countries is None else {"geolocation.countryCode": {"$in": list(countries)}}
         found = self._stats.find(query, _SHOWN).sort([("score", -1), ("_id", 1)]).limit(most)
-        return list(sound(self._stats, islice(found, most), _creator))
+        creators = sound(self._stats, islice(found, most), self._creator)
+        return sorted(creators, key=lambda one: -one.score)  # for the server, some of what is no number comes first
 
     def among(self, users: Iterable[ObjectId]) -> dict[ObjectId, Creator]:
         """Those of these users who posted lately."""
         found = self._stats.find({"_id": {"$in": list(users)}}, _SHOWN)
-        return {one.user: one for one in sound(self._stats, found, _creator)}
+        return {one.user: one for one in sound(self._stats, found, self._creator)}
+
+    def _creator(self, row: Document) -> Creator:
+        """What is no number counts as 0."""
+        score, *acts = (row.get(name) for name in _NUMBERS)
+        if any(as_number(one) is None for one in (score, *acts) if one is not None):
+            name_malformed(self._stats.name, row["_id"])
+        return Creator(own_id(row), max(as_number(score) or 0.0, 0.0), sum(as_count(one) or 0 for one in acts))
 
 
-_SHOWN = {"score": 1, **dict.fromkeys(TOTALS.values(), 1)}
-
-
-def _creator(row: Document) -> Creator:
-    engagements = sum(optional(row.get(name), as_count) or 0 for name in TOTALS.values())
-    return Creator(own_id(row), max(needed(as_number(row.get("score"))), 0.0), engagements)
+_NUMBERS = ("score", *TOTALS.values())
+_SHOWN = dict.fromkeys(_NUMBERS, 1)

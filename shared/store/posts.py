@@ -18,7 +18,7 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.decoding import as_list, as_text, name_undated, needed, own_id, sound
+from shared.store.decoding import as_list, name_undated, needed, own_id, sound
 from shared.store.expressions import has_type, holds_any, id_of_its_own, text
 from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
@@ -76,13 +76,22 @@ class Posts:
         """
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
         named = self._contents.find(query | {"hashtags.0": {"$exists": True}}, {"hashtags": 1})
-        tagged = dict(sound(self._contents, named, _spelt))
+        tagged = dict(sound(self._contents, named, self._spelt))
         message = text("$payload.message")
         marked = query | {"hashtags.0": {"$exists": False}, "$expr": holds_any(message, HASH_SIGNS)}
         written = self._contents.find(marked, {"message": message})
         tagged |= {post["_id"]: hashtags(post["message"]) for post in written}
         tagged = {post: names for post, names in tagged.items() if names}
         return id_array(tagged), list(tagged.values())
+
+    def _spelt(self, post: Document) -> tuple[ObjectId, list[str]]:
+        """A post, and the hashtags that the application keeps of it, as those of messages are spelt."""
+        stored = needed(as_list(post["hashtags"]))
+        names = [name for name in stored if isinstance(name, str)]
+        if len(names) < len(stored):
+            name_malformed(self._contents.name, post["_id"])
+        spellings = (spelling(name) for name in names if len(name) <= LONGEST_NAME)
+        return own_id(post), [name for name in dict.fromkeys(spellings) if name]
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
         """Languages as contentinfo and as contentfiltering name them; the first is the better informed.
@@ -139,13 +148,6 @@ def _or_malformed(path: str, kind: str, code: Any, missing: int = 0) -> Document
     """A code where there is a value of that type, MALFORMED_CODE where there is one of another."""
     absent = {"$cond": [has_type(path, "missing", "null"), missing, MALFORMED_CODE]}
     return {"$cond": [has_type(path, kind), code, absent]}
-
-
-def _spelt(post: Document) -> tuple[ObjectId, list[str]]:
-    """A post, and the hashtags that the application keeps of it, as those of messages are spelt."""
-    names = [needed(as_text(name)) for name in needed(as_list(post["hashtags"]))]
-    spellings = (spelling(name) for name in names if len(name) <= LONGEST_NAME)
-    return own_id(post), [name for name in dict.fromkeys(spellings) if name]
 
 
 def _meaning(row: Document) -> tuple[Any, ObjectId, bytes]:

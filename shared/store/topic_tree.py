@@ -16,7 +16,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.decoding import needed, sound
+from shared.store.decoding import as_text, needed, sound
 from shared.store.identity import object_id
 from shared.store.upserts import upsert_all
 
@@ -37,8 +37,7 @@ class TopicTree:
         come to the same tree instead of writing it back and forth.
         """
         self._write({path: {"slug": _slug(path), **fields} for path, fields in wanted.items()}, now)
-        topics = self._topics.find({"path": {"$type": "string"}}, {"path": 1})
-        ids = dict(sound(self._topics, topics, lambda one: (one["path"], needed(object_id(one["_id"])))))
+        ids = {path: key for path, topic in self._found().items() if (key := object_id(topic["_id"])) is not None}
         self._write({path: _relatives(path, ids) for path in wanted}, now)
         return {path: ids[path] for path in wanted if path in ids}
 
@@ -52,7 +51,8 @@ class TopicTree:
         upsert_all(self._topics, writes)
 
     def _found(self) -> dict[str, Document]:
-        return {topic["path"]: topic for topic in self._topics.find({"path": {"$type": "string"}})}
+        topics = self._topics.find({"path": {"$exists": True}})
+        return dict(sound(self._topics, topics, lambda topic: (needed(as_text(topic["path"])), topic)))
 
 
 def _slug(path: str) -> str:

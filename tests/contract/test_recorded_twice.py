@@ -84,7 +84,7 @@ def everything(store) -> dict[str, Any]:
     found["languages"] = history.posts.language.tolist()
     found["quality"] = quality(store.posts.quality(), id_keys(history.posts.ids)).tolist()
     found["follows"] = follow_pairs(store, history).tolist()
-    found["labelled"] = store.labelled_texts.newest(10)
+    found["labelled"] = store.labelled_texts.newest(10, now=NOON)
     return found
 
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 from shared.errors import Conflict
 from shared.store.leases import Leases
@@ -86,3 +87,11 @@ def test_who_comes_back_takes_its_own_lease_again_at_once(store):
         store.leases.extend("job", "me")
         with store.leases.hold("job", "me"), pytest.raises(Conflict), store.leases.hold("job", "another"):
             pass
+
+
+@pytest.mark.parametrize("until", [None, "later", 7, [], {"a": 1}, DatetimeMS(2**60)], ids=repr)
+def test_a_lease_that_ends_at_no_date_that_can_be_is_free(store, leases, until):
+    store.analytics.leases.insert_one({"_id": "job", "holder": "nobody", "until": until})
+
+    with leases.hold("job") as lease:
+        lease.renew()

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 from shared.store.watermarks import Period
 from tests.factories import an_id
@@ -105,3 +106,12 @@ def test_a_mark_without_a_cursor_is_no_cursor(marks, noon):
     marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
 
     assert marks.cursor("job") is None
+
+
+@pytest.mark.parametrize("field", ["until", "fullAt", "options"])
+@pytest.mark.parametrize("junk", [None, "soon", 7, [], {"a": 1}, DatetimeMS(2**60)], ids=repr)
+def test_a_broken_mark_means_everything(store, marks, noon, field, junk):
+    marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
+    store.analytics.watermarks.update_one({"_id": "job"}, {"$set": {field: junk}})
+
+    assert marks.period("job", Some(), now=noon + HOUR) == Period(None, noon + HOUR, late=False)

@@ -1,0 +1,150 @@
+"""Which fields of which documents a function reads, told by the commands that it sends."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bson import DBRef
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
+
+Document = dict[str, Any]
+Fields = dict[str, dict[str, set[str]]]  # by collection and path how it is used: as a filter, as a value, or both
+
+_LOGICAL = ("$and", "$or", "$nor")
+_WRITES = {"insert": "insert", "delete": "delete", "update": "update", "findAndModify": "findAndModify"}
+
+
+class Recorder(CommandListener):
+    """What one client asks of the server while it is switched on."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.commands: list[Document] = []
+        self.written: set[str] = set()
+
+    def started(self, event: Any) -> None:
+        if self.on:
+            command = dict(event.command)
+            self.commands.append(command)
+            self.written.update(_written(event.command_name, command))
+
+    def succeeded(self, event: Any) -> None:
+        """Nothing to remember."""
+
+    def failed(self, event: Any) -> None:
+        """Nothing to remember."""
+
+    def client(self) -> type[Any]:
+        """A class of clients that are listened to, in place of MongoClient."""
+        recorder = self
+
+        class Listened(MongoClient):  # type: ignore[type-arg]
+            def __init__(self, *arguments: Any, **named: Any) -> None:
+                super().__init__(*arguments, event_listeners=[recorder], **named)
+
+            def __class_getitem__(cls, parameters: Any) -> Any:
+                return cls
+
+        return Listened
+
+
+def _written(name: str, command: Document) -> Iterator[str]:
+    if name in _WRITES:
+        yield command[name]
+    if name == "aggregate":
+        for stage in command["pipeline"]:
+            into = stage.get("$out") or stage.get("$merge", {}).get("into")
+            if into:
+                yield into["coll"]
+    if name == "renameCollection":
+        yield command["to"].partition(".")[2]
+
+
+def paths_of(document: Any, prefix: str = "") -> Iterator[str]:
+    """Every path in a document, those of documents in lists left out."""
+    items = document.as_doc() if isinstance(document, DBRef) else document
+    if isinstance(items, Mapping):
+        for name, value in items.items():
+            yield prefix + name
+            yield from paths_of(value, f"{prefix}{name}.")
+
+
+def fields_read(commands: list[Document], stored: Mapping[str, set[str]]) -> Fields:
+    """Of all stored paths those that the commands read, with what is around them."""
+    found: Fields = defaultdict(dict)
+
+    def note(collection: str, path: str, *, used: bool) -> None:
+        known = stored.get(collection, set())
+        parts = path.split(".")
+        for end in range(1, len(parts) + 1):
+            one = ".".join(parts[:end])
+            if one in known:
+                found[collection].setdefault(one, set()).add("value" if used else "filter")
+
+    def match(query: Any, collection: str) -> None:
+        for name, value in query.items() if isinstance(query, Mapping) else ():
+            if name in _LOGICAL:
+                for one in value:
+                    match(one, collection)
+            elif name == "$expr":
+                expression(value, collection, {})
+            elif not name.startswith("$"):
+                note(collection, name, used=False)
+
+    def expression(value: Any, collection: str, joined: Mapping[str, str]) -> None:
+        if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
+            head, _, rest = value[1:].partition(".")
+            note(joined.get(head, collection), rest if head in joined else value[1:], used=True)
+        elif isinstance(value, Mapping):
+            for name, one in value.items():
+                if name != "$literal":
+                    expression(one, collection, joined)
+        elif isinstance(value, list | tuple):
+            for one in value:
+                expression(one, collection, joined)
+
+    def shown(projection: Mapping[str, Any], collection: str, joined: Mapping[str, str]) -> None:
+        for name, value in projection.items():
+            if value in (1, True) and not isinstance(value, str):
+                note(collection, name, used=True)
+            else:
+                expression(value, collection, joined)
+
+    def pipeline(stages: list[Document], collection: str) -> None:
+        joined: dict[str, str] = {}
+        for stage in stages:
+            for name, value in stage.items():
+                if name == "$match" or name == "$sort":
+                    match(value, collection)
+                elif name == "$project":
+                    shown(value, collection, joined)
+                elif name == "$lookup":
+                    expression("$" + value["localField"], collection, joined)
+                    note(value["from"], value["foreignField"], used=False)
+                    pipeline(value.get("pipeline", []), value["from"])
+                    joined[value["as"]] = value["from"]
+                elif name not in ("$out", "$merge"):
+                    expression(value, collection, joined)
+
+    for command in commands:
+        if "find" in command:
+            match(command.get("filter"), command["find"])
+            match(command.get("sort"), command["find"])
+            projection = command.get("projection") or dict.fromkeys(stored.get(command["find"], ()), 1)
+            shown(projection, command["find"], {})
+        elif isinstance(command.get("aggregate"), str):
+            pipeline(command["pipeline"], command["aggregate"])
+        elif "distinct" in command:
+            match(command.get("query"), command["distinct"])
+            note(command["distinct"], command["key"], used=True)
+        elif "findAndModify" in command:
+            match(command.get("query"), command["findAndModify"])
+            expression(command.get("update"), command["findAndModify"], {})
+        elif "update" in command or "delete" in command:
+            collection = command.get("update") or command["delete"]
+            for one in command.get("updates") or command.get("deletes") or ():
+                match(one["q"], collection)
+                if isinstance(one.get("u"), list):
+                    pipeline(one["u"], collection)
+    return found

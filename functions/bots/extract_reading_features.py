@@ -9,7 +9,7 @@ from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import Columns, as_stored
 from shared.store.credential_features import Window
 
@@ -28,12 +28,13 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     if period.late:
         return Report.late()
     erased = store.erasures.credentials()
-    reports = [Report(removed=store.credential_features.forget(erased))]
+    reports: list[Report] = []
     for batches in exposures(store, options, period.since, now):
         for group in windows(batches, options.limit, options.least_readings):
             rows = [row for row in rows_of(group) if row[0].credential not in erased]
             written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
             reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
+    reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES)))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)
 

@@ -5,15 +5,17 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from bson import ObjectId
 
 from functions.feed.encounters import FEATURES
-from functions.feed.taste import PERSONAL
+from functions.feed.taste import PERSONAL, Taste
 from shared.artifacts import Registry
 from shared.clock import epoch_ms
 from shared.config import Members
 from shared.report import Report
 from shared.store import Store
-from shared.store.columns import id_keys, object_ids, positions
+from shared.store.columns import id_array, id_keys, object_ids, positions
+from shared.store.tombstones import Erased
 
 NAME = "plan_personal_training"
 
@@ -21,7 +23,8 @@ Send = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 def run(store: Store, registry: Registry, send: Send, options: Members, *, now: datetime) -> Report:
-    """Queue every account that engaged with something, or followed someone, after its model had learnt.
+    """Queue every account that engaged with something, or followed someone, after its model had learnt, or whose model
+    holds a post or an author that was erased since.
 
     A message says as of when its accounts are to be trained: delivered twice, or late, it makes the same models.
     """
@@ -32,11 +35,25 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         touched = touched_since(store, period.since)
         learnt = registry.windows(PERSONAL, FEATURES.fingerprint, list(touched))
         new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
-        due = sorted(new | registry.outdated(PERSONAL, FEATURES.fingerprint))
-        messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
+        erased = store.tombstones.state()
+        due = new | registry.outdated(PERSONAL, FEATURES.fingerprint)
+        due |= holders(registry, store.tombstones.unsearched())
+        due -= set(map(str, store.tombstones.among(map(ObjectId, due))))
+        pieces = batches(sorted(due), options.accounts_a_message)
+        messages = [{"time": now.isoformat(), "accounts": some} for some in pieces]
         send(messages)
+        store.tombstones.searched(erased, now=now)
         store.watermarks.advance(NAME, options, period, now=now)
     return Report(len(touched), len(due), details={"messages": len(messages)})
+
+
+def holders(registry: Registry, erased: Erased) -> set[str]:
+    """Accounts whose model is made of something that is erased."""
+    if not erased:
+        return set()
+    posts, authors = (id_keys(id_array(ids)) for ids in (erased.posts, erased.users))
+    tastes = ((one.manifest.key, one.model) for one in registry.all_live(PERSONAL, FEATURES.fingerprint))
+    return {key for key, model in tastes if Taste.unpack(model).holds(posts, authors)}
 
 
 def touched_since(store: Store, since: datetime | None) -> dict[str, int]:

@@ -19,7 +19,7 @@ from shared.network.margins import Margins
 from shared.network.quality import quality
 from shared.network.ranker import Rankers
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import id_array, id_keys, positions
 from shared.text.vectors import DIMENSIONS, unpacked
 
@@ -35,6 +35,7 @@ def run(
         live = snapshots.head(NAME)
         if live is not None and live.at > now:
             return Report.late()
+        erased = store.tombstones.state()
         history = read_history(store, options, now=now, with_exposures=True)
         posts, rankers = history.posts, Rankers(registry)
         margins = Margins(history, Counters(history), np.arange(len(posts)), rankers, options)
@@ -45,6 +46,9 @@ def run(
             margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
         )
         size = snapshots.publish(NAME, catalogue.arrays(), FINGERPRINT, at=now)
+        store.erasures.rebuilt(schema.SNAPSHOTS, before=now)
+        if store.tombstones.state() != erased:  # somebody was erased who is in what was read
+            store.erasures.outdate(schema.SNAPSHOTS)
     return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(rankers.refused)})
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared.config import ContentStats
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.deadline import Threads
 
 NAME = "refresh_content_stats"
@@ -30,5 +30,6 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
             written = read + store.content_stats.redate(options, now=now)
             removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
         removed += store.content_stats.reconcile(options, now=now)
+        removed += store.erasures.sweep(schema.CONTENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
     return Report(read, written, removed, malformed=malformed.result())

@@ -11,7 +11,7 @@ from functions.stats.leaf_topics import LeafTopics
 from shared.clock import epoch_ms
 from shared.config import EngagementStats
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
 from shared.store.deadline import Threads
 from shared.store.engagement_stats import FIELDS, Counts, changed
@@ -37,6 +37,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
             read, written, removed = count_everything(store, now=now)
         else:
             read, written, removed = count_changes(store, period.since, period.full_at, now=now)
+        removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
     return Report(read, written, removed, malformed=malformed.result())
 

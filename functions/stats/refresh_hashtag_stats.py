@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from shared.config import HashtagStats
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 
 NAME = "refresh_hashtag_stats"
 
@@ -30,6 +30,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         outdated = rows if period.since is None else changed(rows, known, period.since)
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
         removed = store.hashtag_stats.remove(known.keys() - rows.keys())
+        removed += store.erasures.sweep(schema.HASHTAG_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
         malformed = store.contents.malformed(period.since)
         read = store.contents.published(now - options.window, options.age_from, changed_since=period.since)

@@ -8,6 +8,7 @@ without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", tra
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -99,6 +100,19 @@ class Registry:
                 found[artifact.manifest.key] = artifact
         return found
 
+    def all_live(self, family: str, fingerprint: str) -> Iterator[Artifact]:
+        """Every live artifact of the family that passes its checks."""
+        for document in self._collection(family).find({"family": family, "fingerprint": fingerprint}):
+            with suppress(StaleModel):
+                yield Artifact.unseal(document, self._keys, fingerprint)
+
+    def remove(self, family: str, keys: Iterable[str], version: str) -> int:
+        """Delete the live artifacts of these keys that are not of a later version; returns how many."""
+        not_later = {"family": family, "version": {"$not": {"$gt": version}}}
+        stored = in_batches(family_of(family).stored(key) for key in keys)
+        target = self._collection(family)
+        return sum(target.delete_many({"account": {"$in": some}, **not_later}).deleted_count for some in stored)
+
     def windows(self, family: str, fingerprint: str, keys: Sequence[str]) -> dict[str, datetime]:
         """Until when the live artifacts of these keys have learnt, by key, but for other fingerprints."""
         stored = [family_of(family).stored(key) for key in keys]
@@ -110,8 +124,8 @@ class Registry:
         return found
 
     def outdated(self, family: str, fingerprint: str) -> set[str]:
-        """The keys whose live artifact was made for other features."""
-        query = {"family": family, "fingerprint": {"$ne": fingerprint}}
+        """The keys whose live artifact was made for other features, or may hold what was erased."""
+        query = {"family": family, "$or": [{"fingerprint": {"$ne": fingerprint}}, {"outdated": True}]}
         return {str(row["account"]) for row in self._collection(family).find(query, {"account": 1, "_id": 0})}
 
     def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:

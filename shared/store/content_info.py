@@ -20,6 +20,7 @@ from pymongo.database import Database
 from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.contents import in_batches
+from shared.store.identity import either_form
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
@@ -73,6 +74,11 @@ class ContentInfo:
             for post, (text_hash, order) in posts.items()
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
+
+    def remove(self, posts: Iterable[ObjectId]) -> int:
+        """Keep nothing of these posts, not even that they are gone; returns how many rows there were."""
+        rows = (self._info.delete_many({"contentId": {"$in": either_form(ids)}}) for ids in in_batches(posts))
+        return sum(deleted.deleted_count for deleted in rows)
 
     def vectors(self) -> Iterator[tuple[ObjectId, bytes]]:
         """The meaning of every post that has one, as it is kept."""

@@ -15,6 +15,7 @@ from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.cluster_time import cluster_time
 from shared.store.expressions import ENGAGEMENTS, LAST_DAY, count, has_type, is_count, is_moment, object_id, optional
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 Id = TypeVar("Id")
@@ -38,6 +39,7 @@ class Contents:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.CONTENT_STATS.name]
+        self._tombstones = Tombstones(app, analytics)
 
     def published(self, start: datetime, clock: str, *, changed_since: datetime | None = None) -> int:
         """How many published posts a window that begins at `start` holds; `clock` is the date field that counts."""
@@ -88,9 +90,9 @@ class Contents:
         }
 
     def with_text(self, size: int, before: ObjectId | None) -> list[ObjectId]:
-        """The next published posts that have a message, the newest first."""
+        """The next published posts that have a message, the newest first, but for those of who is erased."""
         query: Document = {"_id": {"$lt": before} if before else {"$type": "objectId"}}
-        query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}}
+        query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}} | self._tombstones.authors("author.id")
         return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
     def authors_touched(self, since: datetime) -> set[ObjectId]:

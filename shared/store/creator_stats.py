@@ -31,6 +31,7 @@ from shared.store.expressions import (
     text,
     weighted,
 )
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
@@ -49,6 +50,7 @@ class CreatorStatistics:
         self._accounts = app[schema.ACCOUNTS.name]
         self._stats = analytics[schema.CREATOR_STATS.name]
         self._target = {"db": analytics.name, "coll": schema.CREATOR_STATS.name}
+        self._tombstones = Tombstones(app, analytics)
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
         """Compute these creators, or all."""
@@ -99,7 +101,8 @@ class CreatorStatistics:
 
     def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        stages = [{"$match": query}, *_totals(options), *_profile(), *_scored(options, now), {"$merge": into}]
+        known = {"$match": query | self._tombstones.authors("author.id")}
+        stages = [known, *_totals(options), *_profile(), *_scored(options, now), {"$merge": into}]
         self._contents.aggregate(stages, allowDiskUse=True)
 
 

@@ -102,13 +102,6 @@ class CredentialFeatures:
             writes.append(UpdateOne(window.earlier, ends))  # one: the driver may send it again
         return upsert_all(self._features, writes)
 
-    def forget(self, credentials: Iterable[Credential]) -> int:
-        """Delete everything of these; returns how many documents."""
-        return sum(
-            self._features.delete_many({"seenCredential": {"$in": some}}).deleted_count
-            for some in in_batches(credentials)
-        )
-
     def unjudged(self, features: Sequence[str]) -> Columns:
         """The newest window of every credential that nobody has judged yet: credential (n,) keys, first and last (n,)
         [ms since 1970], and a column for each of the features, nan where it is not known."""

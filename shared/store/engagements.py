@@ -19,6 +19,7 @@ from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.expressions import has_type
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
@@ -29,9 +30,10 @@ _ON_CONTENTS = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
 class Engagements:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._engagements = app[schema.ENGAGEMENTS.name]
+        self._tombstones = Tombstones(app, analytics)
 
     def on_contents(self, *, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None) -> Columns:
-        """Acts on posts, those that do not count included.
+        """Acts on posts, those that do not count included, but for acts of who is erased.
 
         user     (n,) ids
         content  (n,) ids
@@ -40,7 +42,7 @@ class Engagements:
         touched  (n,) when the record last changed   [ms since 1970]
         stands   (n,) 1, or 0 when it was taken back, or is malformed
         """
-        query: Document = dict(_ON_CONTENTS)
+        query: Document = _ON_CONTENTS | self._tombstones.authors("user")
         if updated_since is not None:
             query["updatedAt"] = {"$gte": updated_since}
         if users is None:

@@ -18,6 +18,7 @@ from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.expressions import ENGAGEMENTS, MOMENTS, age_score, count, object_id, text, weighted
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
@@ -29,10 +30,11 @@ class HashtagStatistics:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.HASHTAG_STATS.name]
+        self._tombstones = Tombstones(app, analytics)
 
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """Every post of the window with hashtags: {_id, author, names: as written, points, createdAt, updatedAt}."""
-        query = in_window(now - options.window, options.age_from)
+        query = in_window(now - options.window, options.age_from) | self._tombstones.authors("author.id")
         return self._contents.aggregate([{"$match": query}, *_tagged(options)])
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:

@@ -13,7 +13,7 @@ from shared.artifacts import Registry
 from shared.clock import epoch_ms
 from shared.config import Members
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import id_array, id_keys, object_ids, positions
 from shared.store.tombstones import Erased
 
@@ -43,8 +43,9 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         messages = [{"time": now.isoformat(), "accounts": some} for some in pieces]
         send(messages)
         store.tombstones.searched(erased, now=now)
+        removed = store.erasures.sweep(schema.ACCOUNT_ARTIFACTS, schema.ARTIFACT_VERSIONS)
         store.watermarks.advance(NAME, options, period, now=now)
-    return Report(len(touched), len(due), details={"messages": len(messages)})
+    return Report(len(touched), len(due), removed, details={"messages": len(messages)})
 
 
 def holders(registry: Registry, erased: Erased) -> set[str]:

@@ -46,7 +46,7 @@ class Erasures:
         union = {
             name: {"$setUnion": [{"$ifNull": [f"${name}", []]}, {"$literal": list(ids)}]} for name, ids in lists.items()
         }
-        stages = [{"$set": {"erasedAt": now, **union}}, {"$unset": "searchedAt"}]
+        stages: list[Document] = [{"$set": {"erasedAt": now, **union}}, {"$unset": "searchedAt"}]
         self._notes.update_one({"_id": account}, stages, upsert=True)
         return erased
 

@@ -1,9 +1,9 @@
 """How a credential reads, as numbers, once for each window of its readings; and what a person said of it.
 
 For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, count: 500,
-postReadingTimeAbsSkew: 1.9, …, precededAt: …, current: true, createdAt: …, updatedAt: …, expiresAt: …}; once it is
-judged, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …, sampled: false} and without current
-and expiresAt.
+postReadingTimeAbsSkew: 1.9, …, precededAt: …, viewer: ObjectId, current: true, createdAt: …, updatedAt: …,
+expiresAt: …}; once it is judged, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …,
+sampled: false} and without current and expiresAt.
 
 `current` marks the newest window of a credential until it is judged, `precededAt` is when the exposure before the first
 one began.
@@ -29,13 +29,17 @@ Credential = ObjectId | str
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which readings features are of: of whom, from the first to the last, after which, and how many."""
+    """Which readings features are of: of whom, from the first to the last, after which, and how many.
+
+    viewer  the account or user that the credential was first used by; None where that is not known
+    """
 
     credential: Credential
     first_seen_at: datetime
     last_seen_at: datetime
     preceded_at: datetime
     count: int
+    viewer: ObjectId | None = None
 
     @property
     def key(self) -> Document:
@@ -79,7 +83,12 @@ class CredentialFeatures:
                 row = each["row"]
                 preceded_at = row.get("precededAt", row["firstSeenAt"])
                 found[each["_id"]] = Window(
-                    each["_id"], row["firstSeenAt"], row["lastSeenAt"], preceded_at, int(row["count"])
+                    each["_id"],
+                    row.get("viewer"),
+                    row["firstSeenAt"],
+                    row["lastSeenAt"],
+                    preceded_at,
+                    int(row["count"]),
                 )
         return found
 
@@ -146,7 +155,13 @@ class CredentialFeatures:
         return self._features.count_documents(query)
 
 
-_WINDOW = {"firstSeenAt": "$firstSeenAt", "lastSeenAt": "$lastSeenAt", "precededAt": "$precededAt", "count": "$count"}
+_WINDOW = {
+    "firstSeenAt": "$firstSeenAt",
+    "lastSeenAt": "$lastSeenAt",
+    "precededAt": "$precededAt",
+    "count": "$count",
+    "viewer": "$viewer",
+}
 
 
 def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
@@ -160,6 +175,7 @@ def _features(window: Window, values: Mapping[str, float], now: datetime, expire
         {
             "$set": {
                 **values,
+                "viewer": {"$ifNull": [window.viewer, "$viewer"]},
                 "count": window.count,
                 "precededAt": window.preceded_at,
                 "createdAt": {"$ifNull": ["$createdAt", now]},

@@ -129,11 +129,15 @@ class Erasures:
         return gone
 
     def _credentials_of(self, viewers: Iterable[ObjectId]) -> set[ObjectId | str]:
-        """By which these have seen anything, and the devices that accounts among them name."""
+        """By which these have seen anything, as the application or our own features say it, and the devices that
+        accounts among them name."""
         forms = either_form(viewers)
         seen = self._app[self._names.collection].distinct(self._names.credential, {"viewer": {"$in": forms}})
         own = self._app[schema.ACCOUNTS.name].distinct("credentials.deviceUUID", {"_id": {"$in": forms}})
-        return {one for one in (*seen, *own) if isinstance(one, ObjectId | str)}
+        described = self._analytics[schema.CREDENTIAL_FEATURES.name].distinct(
+            "seenCredential", {"viewer": {"$in": forms}}
+        )
+        return {one for one in (*seen, *own, *described) if isinstance(one, ObjectId | str)}
 
     def _ids(self, database: Database[Document], collection: Collection, query: Document, field: str) -> set[ObjectId]:
         stages: list[Document] = [{"$match": query}, {"$group": {"_id": f"${field}"}}]

@@ -4,7 +4,7 @@ For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, o
 analytics: {source: "personal", score: 0.7, model: "personal 20260130T…"}}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,6 +14,8 @@ from pymongo.database import Database
 
 from shared.config import Exposures as Names
 from shared.store.columns import Columns, Kind, read_batches, read_columns
+from shared.store.contents import in_batches
+from shared.store.identity import object_id
 
 Document = dict[str, Any]
 Credential = ObjectId | str
@@ -68,6 +70,16 @@ class Exposures:
             {"$group": {"_id": f"${self._names.credential}"}},
         ]
         return [row["_id"] for row in self._exposures.aggregate(changed) if isinstance(row["_id"], ObjectId | str)]
+
+    def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:
+        """The account or user that each of these credentials was first used by, where that is known."""
+        field, found = self._names.credential, dict[Credential, ObjectId]()
+        for some in in_batches(credentials):
+            first = {"$group": {"_id": f"${field}", "viewer": {"$first": "$viewer"}}}
+            stages: list[Document] = [{"$match": {field: {"$in": some}}}, {"$sort": {field: 1, "seenAt": 1}}, first]
+            named = ((row["_id"], object_id(row["viewer"])) for row in self._exposures.aggregate(stages))
+            found |= {credential: viewer for credential, viewer in named if viewer is not None}
+        return found
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,

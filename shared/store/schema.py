@@ -196,12 +196,13 @@ CREDENTIAL_FEATURES = Collection(
     "credentialfeatures",
     key=("seenCredential", "firstSeenAt", "lastSeenAt"),
     owner="feedkeeper",
-    about=(About("credential", "seenCredential"),),
+    about=(About("credential", "seenCredential"), About("account", "viewer"), About("user", "viewer")),
     indexes=(
         _by("seenCredential", "firstSeenAt", "lastSeenAt", unique=True),
         _by("seenCredential", "-lastSeenAt"),
         _by("current", sparse=True),
         _by("verifiedAt", sparse=True),
+        _by("viewer"),
         _by("expiresAt", expires_after=timedelta(0)),
     ),
 )

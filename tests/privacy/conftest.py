@@ -2,7 +2,8 @@
 
 import base64
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,13 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 from bson import ObjectId
+from pymongo import monitoring
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from functions.feed import train_personal
+from functions.privacy import erase_account
 from local.functions import PIPELINE, function
 from local.runs import deliver
-from shared.store import Store, schema
+from shared.errors import Unavailable
+from shared.store import Store, close_store, schema
 from shared.store.columns import id_array, id_keys
+from shared.store.erasures import Erasures
+from shared.store.tombstones import Erased
 from tests.bots.conftest import like_a_bot, readings
+from tests.changes import deleted, told
 from tests.factories import Document, account, an_id, engagement, exposure, follow, post, topic, user
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)  # handlers refuse what lies in the future
@@ -51,11 +59,30 @@ def _in_hex(value: Any, spelt: Callable[[str], str] = str) -> Any:
     return value
 
 
+_lived_in: dict[Form, list[dict[str, list[Document]]]] = {}
+
+
 @dataclass(frozen=True)
 class Town:
     """Ann and bob, and the functions."""
 
     store: Store
+
+    def lived_in(self, form: Form = as_it_is) -> None:
+        """Filled, and every function has run: done once by each process, and then copied."""
+        databases = (self.store.app, self.store.analytics)
+        if form not in _lived_in:
+            self.fill(form)
+            self.run(NOW)
+            _lived_in[form] = [
+                {name: list(database[name].find()) for name in database.list_collection_names()}
+                for database in databases
+            ]
+            return
+        for database, collections in zip(databases, _lived_in[form], strict=True):
+            for name, rows in collections.items():
+                if rows:
+                    database[name].insert_many(rows)
 
     def fill(self, form: Form = as_it_is) -> None:
         """form  how the application writes the ids in documents about ann"""
@@ -64,14 +91,14 @@ class Town:
         app.accounts.insert_many([ann, account("account of bob", now=NOW)])
         page = user("page of ann", now=NOW, account="account of ann")
         app.users.insert_many([form(user("ann", now=NOW)), form(page), user("bob", now=NOW)])
-        said = {"payload": {"message": TEXT}, "likes": 2, "hashtags": ["goal"]}
+        said: dict[str, Any] = {"payload": {"message": TEXT}, "likes": 2, "hashtags": ["goal"]}
         app.contents.insert_many(
             [
                 form(post("by ann", now=NOW, author="ann", **said)),
                 form(post("of her page", now=NOW, author="page of ann", **said)),
                 form(post("old", now=NOW, author="ann", age_hours=24 * 400, **said)),
                 post("plain", now=NOW, author="ann", **said),
-                *(post(f"by bob {n}", now=NOW, author="bob", **said) for n in range(3)),
+                *(post(f"by bob {n}", now=NOW, author="bob", **said) for n in range(12)),
                 *(
                     self.repeating(what, is_recast, **said)
                     for what in ("by ann", "plain")
@@ -155,3 +182,71 @@ def documents(collection: Any) -> Iterator[bytes]:
 @pytest.fixture
 def town(store: Store, deployed: None) -> Town:
     return Town(store)
+
+
+class Erasing(CommandListener):
+    """Erases ann once, just before a client of this process writes the first document of a job."""
+
+    def __init__(self) -> None:
+        self.town: Town | None = None
+
+    def __call__(self, town: Town) -> AbstractContextManager[None]:
+        @contextmanager
+        def armed() -> Iterator[None]:
+            close_store()  # a client has the listeners that there were when it was made
+            self.town = town
+            yield
+            assert self.town is None, "the function wrote nothing"
+
+        return armed()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        town, command = self.town, event.command
+        into = command.get(event.command_name)
+        stages = command.get("pipeline", ())
+        writes = event.command_name in ("insert", "update", "delete") or any(
+            {"$out", "$merge"} & set(one) for one in stages
+        )
+        if town is not None and writes and into not in BOOKKEEPING:
+            self.town = None
+            erase_account.run(town.store, ACCOUNT, now=NOW)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+BOOKKEEPING = {"leases", "watermarks"}
+_listener = Erasing()
+
+
+@pytest.fixture
+def erasing(deployed: None) -> Erasing:
+    if _listener not in monitoring._LISTENERS.command_listeners:
+        monitoring.register(_listener)
+    return _listener
+
+
+def insertion(name: str) -> Document:
+    """The change that tells of a post as it was written."""
+    document = {"_id": an_id(name), "visibility": "publish", "payload": {"message": TEXT}, "updatedAt": NOW}
+    return {"changes": [told("insert", name, document, second=60)]}
+
+
+def deletions(names: Iterable[str]) -> Document:
+    """The changes that tell that posts are gone."""
+    return {"changes": [deleted(name, second=61) for name in names]}
+
+
+def ended_at(collection: schema.Collection) -> Callable[..., Iterator[int]]:
+    """What an erasure does where it is ended when it comes to that collection."""
+    whole = Erasures._remove
+
+    def remove(self: Erasures, erased: Erased, one: schema.Collection) -> Iterator[int]:
+        if one is collection:
+            raise Unavailable("ended")
+        return whole(self, erased, one)
+
+    return remove

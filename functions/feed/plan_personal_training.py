@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from shared.clock import epoch_ms
 from shared.config import Members
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import id_array, id_keys, object_ids, positions
+from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.store.tombstones import Erased
 
 NAME = "plan_personal_training"
+MODELS_AT_ONCE = 1_000
 
 Send = Callable[[Sequence[Mapping[str, Any]]], None]
 
@@ -37,7 +39,7 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
         new = {key for key, at in touched.items() if key not in learnt or at > epoch_ms(learnt[key])}
         erased = store.tombstones.state()
         due = new | registry.outdated(PERSONAL, FEATURES.fingerprint)
-        due |= holders(registry, store.tombstones.unsearched())
+        due |= holders(store, registry, store.tombstones.unsearched())
         due -= set(map(str, store.tombstones.among(map(ObjectId, due))))
         pieces = batches(sorted(due), options.accounts_a_message)
         messages = [{"time": now.isoformat(), "accounts": some} for some in pieces]
@@ -48,13 +50,19 @@ def run(store: Store, registry: Registry, send: Send, options: Members, *, now: 
     return Report(len(touched), len(due), removed, details={"messages": len(messages)})
 
 
-def holders(registry: Registry, erased: Erased) -> set[str]:
-    """Accounts whose model is made of something that is erased."""
+def holders(store: Store, registry: Registry, erased: Erased) -> set[str]:
+    """Accounts whose model is made of a post or an author that is erased, or that is there no more."""
     if not erased:
         return set()
-    posts, authors = (id_keys(id_array(ids)) for ids in (erased.posts, erased.users))
-    tastes = ((one.manifest.key, one.model) for one in registry.all_live(PERSONAL, FEATURES.fingerprint))
-    return {key for key, model in tastes if Taste.unpack(model).holds(posts, authors)}
+    found: set[str] = set()
+    authors = np.setdiff1d(id_keys(store.people.users()["id"]), id_keys(id_array(erased.users)))
+    models = registry.all_live(PERSONAL, FEATURES.fingerprint)
+    while some := {one.manifest.key: Taste.unpack(one.model) for one in islice(models, MODELS_AT_ONCE)}:
+        posts = distinct(np.concatenate([taste.posts for taste in some.values()]))
+        published = id_keys(store.posts.still_published(object_ids(posts)))
+        published = np.setdiff1d(published, id_keys(id_array(erased.posts)))
+        found |= {key for key, taste in some.items() if not taste.is_of(published, authors)}
+    return found
 
 
 def touched_since(store: Store, since: datetime | None) -> dict[str, int]:

@@ -46,9 +46,7 @@ def run(
             margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
         )
         size = snapshots.publish(NAME, catalogue.arrays(), FINGERPRINT, at=now)
-        store.erasures.rebuilt(schema.SNAPSHOTS, before=now)
-        if store.tombstones.state() != erased:  # somebody was erased who is in what was read
-            store.erasures.outdate(schema.SNAPSHOTS)
+        store.erasures.keep_rebuilt(schema.SNAPSHOTS, erased, at=now)
     return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(rankers.refused)})
 
 

@@ -106,7 +106,7 @@ def run(
     removed = registry.remove(PERSONAL, unknown, f"{trainer.read_at:%Y%m%dT%H%M%SZ}")
     if store.tombstones.state() != trainer.erased:  # somebody was erased who is in what was read
         removed += store.erasures.sweep(schema.ACCOUNT_ARTIFACTS)
-        store.erasures.outdate(schema.ACCOUNT_ARTIFACTS, {"account": {"$in": [ObjectId(key) for key in keys]}})
+        store.erasures.outdate(map(ObjectId, keys))
     left_out = {"unknown": int((number < 0).sum()), "erased": len(erased)}
     details = {"tried": len(due), "trees": fitted, **left_out}
     return Report(len(accounts), written, removed, details={name: value for name, value in details.items() if value})

@@ -83,12 +83,7 @@ class CredentialFeatures:
                 row = each["row"]
                 preceded_at = row.get("precededAt", row["firstSeenAt"])
                 found[each["_id"]] = Window(
-                    each["_id"],
-                    row.get("viewer"),
-                    row["firstSeenAt"],
-                    row["lastSeenAt"],
-                    preceded_at,
-                    int(row["count"]),
+                    each["_id"], row["firstSeenAt"], row["lastSeenAt"], preceded_at, int(row["count"])
                 )
         return found
 

@@ -3,6 +3,7 @@
 What is deleted is read off the table of collections: each says whose ids its documents hold, and where.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import zip_longest
@@ -16,7 +17,7 @@ from shared.store import schema
 from shared.store.contents import in_batches
 from shared.store.identity import either_form, object_id
 from shared.store.schema import Collection
-from shared.store.tombstones import Erased, Tombstones
+from shared.store.tombstones import Erased, State, Tombstones
 
 Document = dict[str, Any]
 
@@ -70,17 +71,23 @@ class Erasures:
         erased = self.tombstones.read()
         return set(erased.credentials | self._credentials_of([*erased.accounts, *erased.users])) if erased else set()
 
-    def rebuilt(self, collection: Collection, *, before: datetime) -> int:
-        """Delete packed arrays of that collection that may hold what is erased, once those of `before` have taken their
-        place; returns how many documents."""
-        query = {"outdated": True, "trainedAt": {"$lt": before}}
-        return self._databases[collection.database][collection.name].delete_many(query).deleted_count
+    def keep_rebuilt(self, collection: Collection, state: State, *, at: datetime) -> int:
+        """Delete packed arrays of that collection that are older than those of `at` and were not made under the same
+        erasures, so that they may hold what is erased; returns how many documents.
 
-    def outdate(self, collection: Collection, query: Document | None = None) -> int:
-        """Mark packed arrays of that collection as to be made again; returns how many documents."""
-        packed = {"artifact": {"$exists": True}} | (query or {})
+        state  the erasures that there were before the arrays of `at` were read
+        """
         target = self._databases[collection.database][collection.name]
-        return target.update_many(packed, {"$set": {"outdated": True}}).modified_count
+        under = hashlib.sha256(repr(sorted(state)).encode()).hexdigest()[:12] if state else None
+        if under:
+            target.update_many({"trainedAt": at}, {"$set": {"erasures": under}})
+        return target.delete_many({"trainedAt": {"$lt": at}, "erasures": {"$ne": under}}).deleted_count
+
+    def outdate(self, accounts: Iterable[ObjectId]) -> None:
+        """Have the models of these accounts made again, since they may hold what is erased."""
+        artifacts = self._analytics[schema.ACCOUNT_ARTIFACTS.name]
+        for some in in_batches(accounts):
+            artifacts.update_many({"account": {"$in": some}}, {"$set": {"outdated": True}})
 
     def _remove(self, erased: Erased, collection: Collection) -> Iterator[int]:
         target = self._databases[collection.database][collection.name]
@@ -98,8 +105,6 @@ class Erasures:
                         target.delete_many({about.array: []})
                 elif about.removal == "field":
                     yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
-        if any(about.removal == "rebuild" for about in collection.about):
-            self.outdate(collection)
 
     def _users_of(self, account: ObjectId) -> set[ObjectId]:
         owned = {"$in": either_form([account])}

@@ -56,8 +56,8 @@ def holders(store: Store, registry: Registry, erased: Erased) -> set[str]:
         return set()
     found: set[str] = set()
     authors = np.setdiff1d(id_keys(store.people.users()["id"]), id_keys(id_array(erased.users)))
-    models = registry.all_live(PERSONAL, FEATURES.fingerprint)
-    while some := {one.manifest.key: Taste.unpack(one.model) for one in islice(models, MODELS_AT_ONCE)}:
+    tastes = registry.all_live(PERSONAL, FEATURES.fingerprint, lambda one: Taste.unpack(one.model))
+    while some := dict(islice(tastes, MODELS_AT_ONCE)):
         posts = distinct(np.concatenate([taste.posts for taste in some.values()]))
         published = id_keys(store.posts.still_published(object_ids(posts)))
         published = np.setdiff1d(published, id_keys(id_array(erased.posts)))

@@ -100,11 +100,12 @@ class Registry:
                 found[artifact.manifest.key] = artifact
         return found
 
-    def all_live(self, family: str, fingerprint: str) -> Iterator[Artifact]:
-        """Every live artifact of the family that passes its checks."""
+    def all_live(self, family: str, fingerprint: str, read: Callable[[Artifact], Model]) -> Iterator[tuple[str, Model]]:
+        """Key and model of every live artifact of the family that passes its checks; `read` as for `load`."""
         for document in self._collection(family).find({"family": family, "fingerprint": fingerprint}):
             with suppress(StaleModel):
-                yield Artifact.unseal(document, self._keys, fingerprint)
+                artifact = Artifact.unseal(document, self._keys, fingerprint)
+                yield artifact.manifest.key, read(artifact)
 
     def remove(self, family: str, keys: Iterable[str], version: str) -> int:
         """Delete the live artifacts of these keys that are not of a later version; returns how many."""

@@ -128,9 +128,9 @@ class Erasures:
         kept = (object_id(row.get("contentId")) for row in rows)
         contents, gone = self._app[schema.CONTENTS.name], set[ObjectId]()
         for ids in in_batches(one for one in kept if one is not None):
-            gone |= set(ids) - {
-                object_id(row["_id"]) for row in contents.find({"_id": {"$in": either_form(ids)}}, {"_id": 1})
-            }
+            missing = set(ids) - {row["_id"] for row in contents.find({"_id": {"$in": ids}}, {"_id": 1})}
+            in_hex = {"_id": {"$in": [one for one in either_form(missing) if isinstance(one, str)]}}
+            gone |= missing - {object_id(row["_id"]) for row in contents.find(in_hex, {"_id": 1})}
         return gone
 
     def _credentials_of(self, viewers: Iterable[ObjectId]) -> set[ObjectId | str]:

@@ -2,6 +2,8 @@
 function brings anything back."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from local.functions import PIPELINE, all_functions
 from shared.errors import Unavailable
 from shared.store import schema
 from shared.store.erasures import Erasures
+from shared.store.identity import object_id
 from tests.factories import an_id, post
 from tests.privacy.conftest import (
     HERS,
@@ -42,6 +45,41 @@ def test_what_is_searched_for_stands_in_every_collection_that_says_so(town: Town
 
     about = {one.name for one in schema.OURS for place in one.about if place.removal != "none"}
     assert town.left() | {"suspiciouscredentials", "watermarks", "artifactVersions"} == about
+
+
+def test_a_field_that_holds_an_id_of_the_application_is_in_the_table(town: Town) -> None:
+    town.lived_in()
+    app = town.store.app
+    names: dict[str, set[Any]] = {
+        "account": set(app.accounts.distinct("_id")),
+        "user": set(app.users.distinct("_id")),
+        "post": set(app.contents.distinct("_id")),
+        "credential": set(app.feeditems.distinct("seenCredential")),
+    }
+
+    found = {
+        (one.name, subject, path)
+        for one in schema.OURS
+        for row in (app if one.database == "app" else town.store.analytics)[one.name].find()
+        for path, value in values(row)
+        for subject, ids in names.items()
+        if object_id(value) in ids
+    }
+
+    assert {name for name, *_ in found} >= {"contentinfo", "hashtagStats", "userEngagementStats", "mlArtifacts"}
+    assert found <= {(one.name, about.subject, about.path) for one in schema.OURS for about in one.about}
+
+
+def values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of a document with its path, through arrays."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from values(inner, f"{path}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from values(inner, path)
+    else:
+        yield path, value
 
 
 @FORMS

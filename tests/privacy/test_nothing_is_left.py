@@ -63,7 +63,7 @@ def test_a_field_that_holds_an_id_of_the_application_is_in_the_table(town: Town)
         for row in (app if one.database == "app" else town.store.analytics)[one.name].find()
         for path, value in values(row)
         for subject, ids in names.items()
-        if object_id(value) in ids
+        if (named := object_id(value)) is not None and named in ids
     }
 
     assert {name for name, *_ in found} >= {"contentinfo", "hashtagStats", "userEngagementStats", "mlArtifacts"}

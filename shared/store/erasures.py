@@ -25,6 +25,8 @@ SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "crede
 
 
 class Erasures:
+    """Of the collections of both databases, and of the exposures that the options name."""
+
     def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
         self._databases = {"app": app, "analytics": analytics}
         self._app, self._analytics, self._names = app, analytics, names

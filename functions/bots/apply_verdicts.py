@@ -8,7 +8,7 @@ from typing import Any
 from shared.change import Change
 from shared.config import Bots
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 
 
 def run(store: Store, options: Bots, changes: Sequence[Change], *, now: datetime) -> Report:
@@ -22,7 +22,9 @@ def run(store: Store, options: Bots, changes: Sequence[Change], *, now: datetime
 
 def take_over(store: Store, options: Bots, rows: Sequence[Any] | None, *, now: datetime) -> Report:
     """Take over the verdicts of these rows, or of all; says how many had which outcome."""
+    erased = store.erasures.sweep(schema.SUSPECTS)
     person = options.verdict(bot=False)
     outcomes = Counter[str](store.verdicts.take_over(one, person=person, now=now) for one in store.verdicts.given(rows))
+    erased += store.erasures.sweep(schema.CREDENTIAL_FEATURES)  # of one that was erased meanwhile
     changed = sum(outcomes[what] for what in ("labelled", "changed", "unmatched"))
-    return Report(outcomes.total(), changed, removed=outcomes.total(), details=dict(outcomes))
+    return Report(outcomes.total(), changed, removed=outcomes.total() + erased, details=dict(outcomes))

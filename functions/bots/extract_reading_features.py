@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from bson import ObjectId
+
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import Columns, as_stored
-from shared.store.credential_features import LAYOUT, Window
+from shared.store.credential_features import LAYOUT, Credential, Window
 
 NAME: Final = "extract_reading_features"
 
@@ -28,12 +30,14 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     if period.late:
         return Report.late()
     erased = store.erasures.credentials()
-    reports = [Report(removed=store.credential_features.forget(erased))]
+    reports: list[Report] = []
     for batches in exposures(store, options, period.since, now):
         for group in windows(batches, options.limit, options.least_readings):
-            rows = [row for row in rows_of(group) if row[0].credential not in erased]
+            viewers = store.exposures.viewers(as_stored(group.credential))
+            rows = [row for row in rows_of(group, viewers) if row[0].credential not in erased]
             written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
             reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
+    reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES)))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)
 
@@ -62,9 +66,10 @@ def _begin(window: Window, limit: int, start: datetime) -> datetime:
     return max(window.preceded_at, start) if window.count >= limit else start
 
 
-def rows_of(group: Windows) -> list[tuple[Window, Mapping[str, float]]]:
+def rows_of(group: Windows, viewers: Mapping[Credential, ObjectId]) -> list[tuple[Window, Mapping[str, float]]]:
     """Each window with its features by name."""
     values = FEATURES.matrix(Rhythm(group)).tolist()
     first, last, before = (map(from_epoch_ms, one.tolist()) for one in (group.first, group.last, group.preceded_at))
-    found = map(Window, as_stored(group.credential), first, last, before, group.count.tolist())
+    credentials = as_stored(group.credential)
+    found = map(Window, credentials, first, last, before, group.count.tolist(), map(viewers.get, credentials))
     return [(window, dict(zip(FEATURES.names, row, strict=True))) for window, row in zip(found, values, strict=True)]

@@ -15,7 +15,7 @@ from shared.artifacts import Registry
 from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import Columns, as_stored
 from shared.store.suspects import Credential, Suspect
 
@@ -41,6 +41,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         people = People(as_stored(rows["credential"]), rows, detector.scores(features_of(rows)))
         waiting = {one.credential: one for one in store.suspects.waiting()}
         left_alone = store.credential_features.judged_since(now - options.cool_down, now=now) | store.suspects.judged()
+        left_alone |= store.erasures.credentials()
         free = np.array([one not in waiting and one not in left_alone for one in people.credential], bool)
         above = people.score >= detector.limit
 
@@ -55,6 +56,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         new = [people.suspect(row, detector, version) for row in flagged]
         new += [people.suspect(row, detector, version, sampled=True) for row in drawn]
         written = store.suspects.put([*new, *refreshed], now=now)
+        removed = store.erasures.sweep(schema.SUSPECTS)
     details = {
         "above": int((free & above).sum()),
         "flagged": len(new),
@@ -62,7 +64,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         "waiting": len(waiting) + len(new),
         "refused": len(refused),
     }
-    return Report(len(people.credential), written, details=details)
+    return Report(len(people.credential), written, removed, details=details)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shared.network.history import NOBODYS, read_history
 from shared.network.margins import Margins
 from shared.network.ranker import Rankers, points
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.guest_feed import Staging, least_rows
 
 NAME = "build_guest_feed"
@@ -41,6 +41,7 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
         rows = staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
         lease.renew()
         staging.publish()
+        rows -= store.erasures.sweep(schema.GUEST_FEED)
     return Report(details.pop("posts"), rows, details=details)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -9,16 +10,18 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed.members import EVERY_MEMBER, MEMBERS
-from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, options_of
+from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of
 from shared.artifacts import Registry
 from shared.clock import epoch_ms
 from shared.config import Coldstart, Members
 from shared.network.countries import SPELLINGS, country_of
 from shared.report import Report
-from shared.store import Store
-from shared.store.columns import id_keys, object_ids, positions
+from shared.store import Store, schema
+from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
+from shared.store.tombstones import Erased
 
 NAME = "plan_personal_training"
+MODELS_AT_ONCE = 1_000
 
 Send = Callable[[Sequence[Mapping[str, Any]]], None]
 Owners = Callable[[NDArray[np.void]], NDArray[np.void]]
@@ -39,8 +42,8 @@ def run(
     *,
     now: datetime,
 ) -> Report:
-    """Queue every account whose model was made from something that is another now, and everybody who engaged or
-    followed and has none.
+    """Queue every account whose model was made from something that is another now or holds a post or an author that was
+    erased since, and everybody who engaged or followed and has none.
 
     A message says as of when its accounts are to be trained: delivered twice, or late, it makes the same models.
     """
@@ -60,11 +63,32 @@ def run(
             "ranker": ["", registry.live_version(MEMBERS, EVERY_MEMBER) or ""],
         }
         new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from) | moved_since(store, registry, period.since)
-        due = sorted(key for key in new if ObjectId.is_valid(key))
-        messages = [{"time": now.isoformat(), "accounts": some} for some in batches(due, options.accounts_a_message)]
+        erased = store.tombstones.state()
+        new |= holders(store, registry, store.tombstones.unsearched())
+        due = {key for key in new if ObjectId.is_valid(key)}
+        due -= set(map(str, store.tombstones.among(map(ObjectId, due))))
+        pieces = batches(sorted(due), options.accounts_a_message)
+        messages = [{"time": now.isoformat(), "accounts": some} for some in pieces]
         send(messages)
+        store.tombstones.searched(erased, now=now)
+        removed = store.erasures.sweep(schema.ACCOUNT_ARTIFACTS, schema.ARTIFACT_VERSIONS)
         store.watermarks.advance(NAME, options, period, now=now)
-    return Report(len(did.keys() | met.keys()), len(due), details={"messages": len(messages)})
+    return Report(len(did.keys() | met.keys()), len(due), removed, details={"messages": len(messages)})
+
+
+def holders(store: Store, registry: Registry, erased: Erased) -> set[str]:
+    """Accounts whose model is made of a post or an author that is erased, or that is there no more."""
+    if not erased:
+        return set()
+    found: set[str] = set()
+    authors = np.setdiff1d(id_keys(store.people.users()["id"]), id_keys(id_array(erased.users)))
+    tastes = registry.all_live(PERSONAL, TASTE_FINGERPRINT, lambda one: Taste.unpack(one.model))
+    while some := dict(islice(tastes, MODELS_AT_ONCE)):
+        posts = distinct(np.concatenate([taste.posts for taste in some.values()]))
+        published = id_keys(store.posts.still_published(object_ids(posts)))
+        published = np.setdiff1d(published, id_keys(id_array(erased.posts)))
+        found |= {key for key, taste in some.items() if not taste.is_of(published, authors)}
+    return found
 
 
 def owners(store: Store) -> Owners:

@@ -17,7 +17,7 @@ from shared.network.margins import Margins
 from shared.network.quality import quality
 from shared.network.ranker import Rankers
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import id_keys, positions
 from shared.text.vectors import DIMENSIONS
 
@@ -32,6 +32,7 @@ def run(
         live, refused = snapshots.live(NAME, now=now)
         if live is not None and live.at > now:
             return Report.late()
+        erased = store.tombstones.state()
         history = read_history(store, options, now=now, with_exposures=True)
         posts, rankers = history.posts, Rankers(registry)
         margins = Margins(history, Counters(history), np.arange(len(posts)), rankers, options)
@@ -42,6 +43,7 @@ def run(
             margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
         )
         size = snapshots.publish(NAME, catalogue.arrays(), FINGERPRINT, at=now)
+        store.erasures.keep_rebuilt(schema.SNAPSHOTS, erased, at=now)
     refused += rankers.refused
     return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(refused)})
 

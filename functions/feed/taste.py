@@ -86,6 +86,10 @@ class Taste:
         except (KeyError, TypeError, ValueError):
             raise StaleModel("the taste of an artifact is not whole") from None
 
+    def is_of(self, posts: NDArray[np.uint64], authors: NDArray[np.uint64]) -> bool:
+        """Whether all the posts and authors that it is made of are among those with these keys."""
+        return bool(np.isin(id_keys(self.posts), posts).all() and np.isin(self.authors["key"], authors).all())
+
     @property
     def place(self) -> int:
         """The country as the history has it."""

@@ -22,8 +22,9 @@ from shared.network.history import read_history
 from shared.network.margins import Margins
 from shared.network.ranker import Rankers
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import id_array
+from shared.store.tombstones import State
 
 MOST = 2_000  # accounts of one message
 ALIKE_HOURS = 120.0  # how long directions hold, among examples of a month
@@ -33,11 +34,12 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """What a container trains from: the network as it was at one moment."""
+    """What a container trains from: the network as it was at one moment, and who was erased by then."""
 
     tastes: Tastes
     margins: Margins
     ranker: MembersRanker | None
+    erased: State
 
     @property
     def read_at(self) -> datetime:
@@ -49,13 +51,14 @@ _open: list[Trainer] = []
 
 def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Trainer:
     """The network as of that moment, read once for all messages of one plan."""
-    if not _open or _open[0].read_at != now:
+    if not _open or _open[0].read_at != now or _open[0].erased != store.tombstones.state():
+        erased = store.tombstones.state()
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
         alike = Alike(history, options.recent_posts, ALIKE_HOURS)
         tastes = Tastes(history, counters, follow_pairs(store, history), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
-        _open[:] = [Trainer(tastes, margins, load_members(registry)[0])]
+        _open[:] = [Trainer(tastes, margins, load_members(registry)[0], erased)]
     return _open[0]
 
 
@@ -76,11 +79,11 @@ def run(
 ) -> Report:
     """Train the model of each of these accounts and make it live, unless a later one is. Safe to repeat.
 
-    Accounts that there are no more, or that were erased, are left out. What was done after the trainer read the network
-    is left to the next run, which is why each model says until when it has learnt.
+    Accounts that there are no more, or that were erased, are left without one. What was done after the trainer read the
+    network is left to the next run, which is why each model says until when it has learnt.
     """
     history = trainer.tastes.history
-    erased = store.erasures.among(map(ObjectId, accounts))
+    erased = store.tombstones.among(map(ObjectId, accounts))
     number, _ = history.actors.of(id_array(one for one in map(ObjectId, accounts) if one not in erased))
     chosen = np.unique(number[number >= 0])
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
@@ -99,9 +102,14 @@ def run(
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
     artifacts = [artifact(key, taste, trainer, coldstart, options) for key, taste in zip(keys, tastes, strict=True)]
     written = registry.replace(artifacts, at=now) if artifacts else 0
+    unknown = {one.lower() for one in accounts} - set(keys)
+    removed = registry.remove(PERSONAL, unknown, f"{trainer.read_at:%Y%m%dT%H%M%SZ}")
+    if store.tombstones.state() != trainer.erased:  # somebody was erased who is in what was read
+        removed += store.erasures.sweep(schema.ACCOUNT_ARTIFACTS)
+        store.erasures.outdate(map(ObjectId, keys))
     left_out = {"unknown": int((number < 0).sum()), "erased": len(erased)}
     details = {"tried": len(due), "trees": fitted, **left_out}
-    return Report(len(accounts), written, details={name: value for name, value in details.items() if value})
+    return Report(len(accounts), written, removed, details={name: value for name, value in details.items() if value})
 
 
 def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None) -> Taste:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared.config import ContentStats
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.content_stats import LAYOUT
 from shared.store.deadline import Threads
 
@@ -31,5 +31,6 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
             written = read + store.content_stats.redate(options, now=now)
             removed = store.content_stats.remove(store.contents.withdrawn_since(period.since, now=now))
         surplus, compared = store.content_stats.reconcile(options, before=period.cursor, now=now)
+        removed += surplus + store.erasures.sweep(schema.CONTENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
-    return Report(read, written, removed + surplus, malformed=malformed.result())
+    return Report(read, written, removed, malformed=malformed.result())

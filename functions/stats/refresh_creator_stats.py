@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared.config import CreatorStats
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.creator_stats import LAYOUT
 from shared.store.deadline import Threads
 
@@ -32,6 +32,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
         store.creator_stats.refresh(options, creators, now=now)
         removed = store.creator_stats.prune(creators, now=now)
         store.creator_stats.redate(options, now=now)
+        removed += store.erasures.sweep(schema.CREATOR_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
         written = store.creator_stats.written(now)
         read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)

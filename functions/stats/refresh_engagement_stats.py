@@ -12,7 +12,7 @@ from shared.clock import epoch_ms
 from shared.config import EngagementStats
 from shared.provenance import digest
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.store.deadline import Threads
 from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
@@ -39,6 +39,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
             read, written, removed = count_everything(store, now=now)
         else:
             read, written, removed = count_changes(store, period.since, period.full_at, now=now)
+        removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
     return Report(read, written, removed, malformed=malformed.result())
 

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from shared.config import HashtagStats
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.hashtag_stats import LAYOUT
 
 NAME = "refresh_hashtag_stats"
@@ -31,6 +31,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         outdated = rows if period.since is None else changed(rows, known, period.since)
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
         removed = store.hashtag_stats.remove(known.keys() - rows.keys())
+        removed += store.erasures.sweep(schema.HASHTAG_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
         malformed = store.contents.malformed(period.since, now=now)
         read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)

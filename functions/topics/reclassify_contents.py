@@ -8,7 +8,7 @@ from functions.topics.describe import Describer
 from functions.topics.settle import is_settled, settle, states_now
 from shared.config import Topics
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.identity import object_id
 
 NAME = "reclassify_contents"
@@ -40,6 +40,7 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
             store.watermarks.move(NAME, before, now=now)
             if before is None:
                 break
+        removed += store.erasures.sweep(schema.CONTENT_INFO, schema.WATERMARKS)
     return Report(read, described, removed, details={"finished": int(before is None)})
 
 

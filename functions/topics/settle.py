@@ -59,10 +59,12 @@ def settle(
     size     posts that are embedded and written at once, so that a run which is cut short has done all but the last
     returns  how many were described, and of how many nothing is kept now
     A post of which a newer state is on record is left alone; where it cannot be told which of two is newer, the post is
-    read. Safe to repeat, and beside other runs.
+    read. Of an erased one nothing is kept, not even that it is gone. Safe to repeat, and beside other runs.
     """
     described = removed = 0
-    for part in parts(states, size):
+    for every in parts(states, size):
+        erased = store.tombstones.posts_among(every)
+        part = {post: state for post, state in every.items() if post not in erased}
         while part:
             known = store.content_info.known(part)
             newer = {post: is_newer(state, known.get(post)) for post, state in part.items()}
@@ -81,6 +83,7 @@ def settle(
             # Another run may have written meanwhile what is no older: then look again.
             taken = confirmed and withdrawn == len(gone) and put == len(new)
             part = ({} if taken else pending) | states_now(store, [post for post in part if newer[post] is None])
+        removed += store.content_info.remove(erased | store.tombstones.posts_among(every))
     return described, removed
 
 

@@ -8,6 +8,7 @@ without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", tra
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -101,6 +102,20 @@ class Registry:
                 found[artifact.manifest.key] = artifact
         return found
 
+    def all_live(self, family: str, fingerprint: str, read: Callable[[Artifact], Model]) -> Iterator[tuple[str, Model]]:
+        """Key and model of every live artifact of the family that passes its checks; `read` as for `load`."""
+        for document in self._collection(family).find({"family": family, "fingerprint": fingerprint}):
+            with suppress(StaleModel):
+                artifact = Artifact.unseal(document, self._keys, fingerprint)
+                yield artifact.manifest.key, read(artifact)
+
+    def remove(self, family: str, keys: Iterable[str], version: str) -> int:
+        """Delete the live artifacts of these keys that are not of a later version; returns how many."""
+        not_later = {"family": family, "version": {"$not": {"$gt": version}}}
+        stored = in_batches(family_of(family).stored(key) for key in keys)
+        target = self._collection(family)
+        return sum(target.delete_many({"account": {"$in": some}, **not_later}).deleted_count for some in stored)
+
     def windows(self, family: str, fingerprint: str, keys: Sequence[str], *, now: datetime) -> dict[str, datetime]:
         """Until when the live artifacts of these keys have learnt, by key; none of another fingerprint."""
         stored = [family_of(family).stored(key) for key in keys]
@@ -113,12 +128,13 @@ class Registry:
         return found
 
     def outdated(self, family: str, fingerprint: str, made_from: Mapping[str, Sequence[str]]) -> set[str]:
-        """The keys whose live artifact was made for other features, or from an input that is none of these now.
+        """The keys whose live artifact was made for other features, or from an input that is none of these now, or may
+        hold what was erased.
 
         made_from  what each input may be, by name
         """
         other = [{f"madeFrom.{name}": {"$nin": list(values)}} for name, values in made_from.items()]
-        query = {"family": family, "$or": [{"fingerprint": {"$ne": fingerprint}}, *other]}
+        query = {"family": family, "$or": [{"fingerprint": {"$ne": fingerprint}}, {"outdated": True}, *other]}
         return {str(row["account"]) for row in self._collection(family).find(query, {"account": 1, "_id": 0})}
 
     def made_from(self, family: str, keys: Sequence[str], name: str) -> dict[str, str]:

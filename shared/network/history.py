@@ -1,18 +1,20 @@
 """What happened in the network lately, as arrays that refer to each other by position."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+from bson import ObjectId
 from numpy.typing import NDArray
 
 from shared.clock import epoch_ms
 from shared.config import Coldstart
 from shared.network.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
-from shared.store.columns import Columns, id_keys, positions
+from shared.store.columns import Columns, distinct, id_array, id_keys, known, object_ids, positions
 from shared.store.deadline import Threads
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
@@ -94,7 +96,7 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """Accounts by id, and users by id as the accounts that own them.
+    """Accounts by id, and users by id as the accounts that own them; who is erased is not among them.
 
     ids      (n_accounts,) ids; an account's number is its position here
     keys     (n_ids,) of every account, then of every user
@@ -109,7 +111,9 @@ class Actors:
 
     @classmethod
     def read(cls, store: Store) -> "Actors":
-        accounts, users = store.people.accounts(SPELLINGS), store.people.users()
+        erased = store.tombstones.read()
+        accounts = _but_for(store.people.accounts(SPELLINGS), erased.accounts, "id")
+        users = _but_for(store.people.users(), erased.users, "id")
         account_keys = id_keys(accounts["id"])
         meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [NOBODYS])
         owner = positions(id_keys(users["account"]), account_keys)
@@ -185,7 +189,7 @@ def _read_or_not(exposures: Columns, posts: NDArray[np.uint64], characters: NDAr
 
 
 def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime) -> Posts:
-    columns = store.posts.published(start, now, options.age_from)
+    columns = _but_for_erased(store, store.posts.published(start, now, options.age_from))
     columns = {name: column[np.argsort(columns["created"], kind="stable")] for name, column in columns.items()}
     keys = id_keys(columns["id"])
     author = np.unique(id_keys(columns["author"]), return_inverse=True)[1]
@@ -205,6 +209,25 @@ def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime
         originals=columns["original"],
         original_authors=columns["original_author"],
     )
+
+
+def _but_for_erased(store: Store, posts: Columns) -> Columns:
+    """The posts of which neither the author, nor the post or the author that they repeat or quote, is erased."""
+    erased = store.tombstones.read()
+    if not erased:
+        return posts
+    originals = object_ids(distinct(posts["original"][known(posts["original"])]))
+    posts = _but_for(posts, erased.users, "author", "original_author")
+    return _but_for(posts, store.tombstones.posts_among(originals), "original")
+
+
+def _but_for(rows: Columns, ids: Collection[ObjectId], *fields: str) -> Columns:
+    """The rows that hold none of these ids in the fields."""
+    if not ids:
+        return rows
+    keys = id_keys(id_array(ids))
+    stays = ~np.any([np.isin(id_keys(rows[field]), keys) for field in fields], axis=0)
+    return {name: column[stays] for name, column in rows.items()}
 
 
 def _languages(store: Store, posts: NDArray[np.uint64]) -> Index:

@@ -18,6 +18,7 @@ from shared.store.parked_changes import ParkedChanges
 from shared.store.popular_creators import PopularCreators
 from shared.store.relationships import Relationships
 from shared.store.suspects import Suspects
+from shared.store.tombstones import Tombstones
 from shared.store.topic_tree import TopicTree
 from shared.store.verdicts import Verdicts
 from shared.store.watermarks import Watermarks
@@ -77,6 +78,10 @@ class Store:
     @cached_property
     def erasures(self) -> Erasures:
         return Erasures(self.app, self.analytics, self._names)
+
+    @cached_property
+    def tombstones(self) -> Tombstones:
+        return Tombstones(self.app, self.analytics)
 
     @cached_property
     def feed_performances(self) -> FeedPerformances:

@@ -78,6 +78,11 @@ class ContentInfo:
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
 
+    def remove(self, posts: Iterable[ObjectId]) -> int:
+        """Keep nothing of these posts, not even that they are gone; returns how many rows there were."""
+        rows = (self._info.delete_many({"contentId": {"$in": either_form(ids)}}) for ids in in_batches(posts))
+        return sum(deleted.deleted_count for deleted in rows)
+
     def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
         """The next posts of which something is kept, in order of their ids, the newest first."""
         query: Document = {"contentId": {"$lt": before} if before else {"$type": "objectId"}}

@@ -19,6 +19,7 @@ from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.deadline import Threads
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
@@ -34,6 +35,7 @@ class ContentStatistics:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.CONTENT_STATS.name]
         self._target = {"db": analytics.name, "coll": schema.CONTENT_STATS.name}
+        self._tombstones = Tombstones(app, analytics)
 
     def rebuild(self, options: ContentStats, *, now: datetime) -> int:
         """Compute every post of the window and replace the collection in one step; its indexes stay.
@@ -41,7 +43,8 @@ class ContentStatistics:
         Returns how many posts the collection holds now. A reader sees the old or the new collection, never a part.
         """
         query = in_window(now - options.window, options.age_from, now)
-        self._contents.aggregate([{"$match": query}, *_statistics(options, now), {"$out": self._target}])
+        known = {"$match": query | self._tombstones.authors("author.id")}
+        self._contents.aggregate([known, *_statistics(options, now), {"$out": self._target}])
         return self._stats.estimated_document_count()
 
     def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
@@ -75,7 +78,7 @@ class ContentStatistics:
         """
         start, clock = now - options.window, options.age_from
         removed = self._stats.delete_many({clock: {"$not": period(start, now)}}).deleted_count
-        published = in_window(start, clock, now)
+        published = in_window(start, clock, now) | self._tombstones.authors("author.id")
         if self._contents.count_documents(published) != self._stats.estimated_document_count():
             return removed + self._replace_differing(published, {}, options, now), None
         is_within = before is not None and start < before <= now
@@ -101,7 +104,8 @@ class ContentStatistics:
 
     def _merge(self, query: Document, options: ContentStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        self._contents.aggregate([{"$match": query}, *_statistics(options, now), {"$merge": into}])
+        known = {"$match": query | self._tombstones.authors("author.id")}
+        self._contents.aggregate([known, *_statistics(options, now), {"$merge": into}])
 
 
 def _statistics(options: ContentStats, now: datetime) -> list[Document]:

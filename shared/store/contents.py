@@ -29,6 +29,7 @@ from shared.store.expressions import (
     period,
 )
 from shared.store.malformed import name_malformed
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 Id = TypeVar("Id")
@@ -53,6 +54,7 @@ class Contents:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.CONTENT_STATS.name]
+        self._tombstones = Tombstones(app, analytics)
 
     def published(self, start: datetime, clock: str, *, now: datetime, changed_since: datetime | None = None) -> int:
         """How many published posts a window from `start` until now holds; `clock` is the date field that counts."""
@@ -108,9 +110,9 @@ class Contents:
         }
 
     def with_text(self, size: int, before: ObjectId | None) -> list[ObjectId]:
-        """The next published posts that have a message, the newest first."""
+        """The next published posts that have a message, the newest first, but for those of who is erased."""
         query: Document = {"_id": {"$lt": before} if before else {"$type": "objectId"}}
-        query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}}
+        query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}} | self._tombstones.authors("author.id")
         return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
     def authors_touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:

@@ -37,6 +37,7 @@ from shared.store.expressions import (
     weighted,
 )
 from shared.store.identity import either_form
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
@@ -57,6 +58,7 @@ class CreatorStatistics:
         self._accounts = app[schema.ACCOUNTS.name]
         self._stats = analytics[schema.CREATOR_STATS.name]
         self._target = {"db": analytics.name, "coll": schema.CREATOR_STATS.name}
+        self._tombstones = Tombstones(app, analytics)
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
         """Compute these creators, or all."""
@@ -81,7 +83,8 @@ class CreatorStatistics:
 
     def outdated(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
         """Creators with other posts in the window than their row is made of, however many, or with posts and no row."""
-        window = {"$match": in_window(now - options.window, options.age_from, now)}
+        query = in_window(now - options.window, options.age_from, now)
+        window = {"$match": query | self._tombstones.authors("author.id")}
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
         rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
@@ -112,7 +115,8 @@ class CreatorStatistics:
 
     def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        stages = [{"$match": query}, *_totals(options, now), *_profile(now), *_scored(options, now), {"$merge": into}]
+        known = {"$match": query | self._tombstones.authors("author.id")}
+        stages = [known, *_totals(options, now), *_profile(now), *_scored(options, now), {"$merge": into}]
         self._contents.aggregate(stages, allowDiskUse=True)
 
 

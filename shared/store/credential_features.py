@@ -1,9 +1,9 @@
 """How a credential reads, as numbers, once for each window of its readings; and what a person said of it.
 
 For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, count: 500,
-postReadingTimeAbsSkew: 1.9, …, precededAt: …, current: true, createdAt: …, updatedAt: …, expiresAt: …}; once it is
-judged, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …, sampled: false} and without current
-and expiresAt.
+postReadingTimeAbsSkew: 1.9, …, precededAt: …, viewer: ObjectId, current: true, createdAt: …, updatedAt: …,
+expiresAt: …}; once it is judged, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …,
+sampled: false} and without current and expiresAt.
 
 `current` marks the newest window of a credential until it is judged, `precededAt` is when the exposure before the first
 one began.
@@ -33,7 +33,7 @@ from shared.store.decoding import (
     sound,
 )
 from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own, period
-from shared.store.identity import credential_forms
+from shared.store.identity import credential_forms, object_id
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
@@ -44,13 +44,17 @@ LAYOUT: Final = "2"  # of the rows: raised with what a window is of, so that all
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which readings features are of: of whom, from the first to the last, after which, and how many."""
+    """Which readings features are of: of whom, from the first to the last, after which, and how many.
+
+    viewer  the account or user that the credential was first used by; None where that is not known
+    """
 
     credential: Credential
     first_seen_at: datetime
     last_seen_at: datetime
     preceded_at: datetime
     count: int
+    viewer: ObjectId | None = None
 
     @property
     def key(self) -> Document:
@@ -118,13 +122,6 @@ class CredentialFeatures:
             writes.append(UpdateOne(window.earlier, ends))  # one: the driver may send it again
         return upsert_all(self._features, writes)
 
-    def forget(self, credentials: Iterable[Credential]) -> int:
-        """Delete everything of these; returns how many documents."""
-        return sum(
-            self._features.delete_many({"seenCredential": {"$in": credential_forms(some)}}).deleted_count
-            for some in in_batches(credentials)
-        )
-
     def unjudged(self, features: Sequence[str]) -> Columns:
         """The newest window of every credential that nobody has judged yet: credential (n,) keys, first and last (n,)
         [ms since 1970], and a column for each of the features, nan where it is not known."""
@@ -179,7 +176,7 @@ class CredentialFeatures:
         return self._features.count_documents(query)
 
 
-_SHOWN = ("_id", "seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count")
+_SHOWN = ("_id", "seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count", "viewer")
 _WINDOW = {name: f"${name}" for name in _SHOWN}
 _IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
 
@@ -188,7 +185,9 @@ def _window(row: Document) -> Window:
     first, last = (needed(as_moment(row.get(name))) for name in ("firstSeenAt", "lastSeenAt"))
     preceded_at = optional(row.get("precededAt"), as_moment) or first
     count = needed(as_count(row.get("count")))
-    return Window(credential_of(row.get("seenCredential")), first, last, preceded_at, count)
+    return Window(
+        credential_of(row.get("seenCredential")), first, last, preceded_at, count, object_id(row.get("viewer"))
+    )
 
 
 def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
@@ -202,6 +201,7 @@ def _features(window: Window, values: Mapping[str, float], now: datetime, expire
         {
             "$set": {
                 **values,
+                "viewer": {"$ifNull": [window.viewer, "$viewer"]},
                 "count": window.count,
                 "precededAt": window.preceded_at,
                 "createdAt": {"$ifNull": ["$createdAt", now]},

@@ -23,6 +23,7 @@ from shared.store.decoding import as_target, name_undated, needed, sound
 from shared.store.expressions import is_id, is_moment, moments, object_id, period
 from shared.store.identity import either_form
 from shared.store.identity import object_id as as_object_id
+from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
@@ -34,12 +35,15 @@ _ON_CONTENTS = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
 class Engagements:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._engagements = app[schema.ENGAGEMENTS.name]
+        self._tombstones = Tombstones(app, analytics)
 
     def on_contents(
         self, *, now: datetime, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None
     ) -> Columns:
-        """Acts on posts, those that do not count included. One that is dated ahead of now was done at a moment that
-        nobody knows: it counts as the oldest, and is read where all are.
+        """Acts on posts, those that do not count included, but for acts of who is erased.
+
+        One that is dated ahead of now was done at a moment that nobody knows: it counts as the oldest, and is read
+        where all are.
 
         user     (n,) ids
         content  (n,) ids
@@ -48,7 +52,7 @@ class Engagements:
         touched  (n,) when the record last changed   [ms since 1970]
         stands   (n,) 1, or 0 when it was taken back, or is malformed
         """
-        query: Document = dict(_ON_CONTENTS)
+        query: Document = _ON_CONTENTS | self._tombstones.authors("user")
         if updated_since is not None:
             query["updatedAt"] = period(updated_since, now)
         if users is None:

@@ -1,12 +1,13 @@
-"""Everything that we derived of an account, gone; and a note that it is, so that nothing is derived again.
+"""Erasing: what was derived of an account is deleted, and a tombstone keeps it from being derived again.
 
-For example: {_id: ObjectId of the account, erasedAt: …, credentials: [ObjectId]}, which ages out when no queue can hold
-the account any more, and none of what its credentials read can count.
+What is deleted is read off the table of collections: each says whose ids its documents hold, and where.
 """
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from itertools import zip_longest
+from typing import Any, Final
 
 from bson import ObjectId
 from pymongo.database import Database
@@ -14,75 +15,145 @@ from pymongo.database import Database
 from shared.config import Exposures as Names
 from shared.store import schema
 from shared.store.contents import in_batches
+from shared.store.identity import either_form, object_id
+from shared.store.schema import Collection
+from shared.store.tombstones import Erased, State, Tombstones
 
 Document = dict[str, Any]
-Credential = ObjectId | str
+
+SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "credential")
 
 
 class Erasures:
+    """Of the collections of both databases, and of the exposures that the options name."""
+
     def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
+        self._databases = {"app": app, "analytics": analytics}
         self._app, self._analytics, self._names = app, analytics, names
         self._notes = analytics[schema.ERASURES.name]
+        self.tombstones = Tombstones(app, analytics)
 
-    def note(self, account: ObjectId, credentials: Sequence[Credential], *, now: datetime) -> None:
-        """From now on the account counts as erased, and so do these credentials and those of an earlier note."""
-        update = {"$set": {"erasedAt": now}, "$addToSet": {"credentials": {"$each": list(credentials)}}}
-        self._notes.update_one({"_id": account}, update, upsert=True)
+    def note(self, account: ObjectId, *, now: datetime) -> Erased:
+        """From now on the account counts as erased, with its users, their posts and its credentials: those that the
+        application or our own collections still name, and those of an earlier erasure. Returns all of them.
 
-    def credentials(self) -> set[Credential]:
-        """Those that are erased."""
-        return set(self._notes.distinct("credentials"))
-
-    def credentials_of(self, account: ObjectId, users: Sequence[ObjectId]) -> list[Credential]:
-        """By which an account and its users have seen anything, and the devices that the account names."""
-        field = self._names.credential
-        seen = self._app[self._names.collection].distinct(field, {"viewer": {"$in": [account, *users]}})
-        own = self._app[schema.ACCOUNTS.name].distinct("credentials.deviceUUID", {"_id": account})
-        return [one for one in {*seen, *own} if isinstance(one, ObjectId | str)]
-
-    def among(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
-        """Those of these accounts that are erased."""
-        return {
-            row["_id"] for some in in_batches(accounts) for row in self._notes.find({"_id": {"$in": some}}, {"_id": 1})
+        Posts that the application does not have any more are taken for erased too: what is kept of them is of no use,
+        and nobody can tell any more whose they were.
+        """
+        before = self.tombstones.read(account, posts=True)
+        users = before.users | self._users_of(account)
+        posts = before.posts | self._posts_of(users) | self._posts_that_are_gone()
+        credentials = before.credentials | self._credentials_of([account, *users])
+        erased = Erased(frozenset([account]), frozenset(users), frozenset(posts), frozenset(credentials))
+        lists = {"users": erased.users, "posts": erased.posts, "credentials": erased.credentials}
+        union = {
+            name: {"$setUnion": [{"$ifNull": [f"${name}", []]}, {"$literal": list(ids)}]} for name, ids in lists.items()
         }
+        stages: list[Document] = [{"$set": {"erasedAt": now, **union}}, {"$unset": "searchedAt"}]
+        self._notes.update_one({"_id": account}, stages, upsert=True)
+        return erased
 
-    def posts_of(self, users: Sequence[ObjectId]) -> list[ObjectId]:
-        """The posts of these users, those that are withdrawn included."""
-        found = self._app[schema.CONTENTS.name].find({"author.id": {"$in": list(users)}}, {"_id": 1})
-        return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
-
-    def erase(
-        self,
-        account: ObjectId,
-        users: Sequence[ObjectId],
-        posts: Sequence[ObjectId],
-        credentials: Sequence[Credential],
-    ) -> dict[str, int]:
-        """Delete what was derived of an account, its users, their posts and its credentials; returns how many
-        documents, by collection."""
-        by: Document = {"seenCredential": {"$in": list(credentials)}}
-        mine: Document = {"$in": list(users)}
-        removed = {
-            "mlArtifacts": self._delete(self._analytics, schema.ACCOUNT_ARTIFACTS, {"account": account}),
-            "artifactVersions": self._delete(self._analytics, schema.ARTIFACT_VERSIONS, {"account": account}),
-            "userEngagementStats": self._delete(self._analytics, schema.ENGAGEMENT_STATS, {"userId": mine}),
-            "creatorStats": self._delete(self._analytics, schema.CREATOR_STATS, {"_id": mine}),
-            "contentStats": self._delete(self._analytics, schema.CONTENT_STATS, {"authorId": mine}),
-            "credentialfeatures": self._delete(self._analytics, schema.CREDENTIAL_FEATURES, by),
-            "suspiciouscredentials": self._delete(self._app, schema.SUSPECTS, by),
-            "guestfeeditems": self._delete(
-                self._app, schema.GUEST_FEED, {"$or": [{"author": mine}, {"originalAuthor": mine}]}
-            ),
-        }
-        hashtags = self._analytics[schema.HASHTAG_STATS.name]
-        contributed = {"aggregator.contributions._id": mine}
-        removed["hashtagStats"] = hashtags.update_many(
-            contributed, {"$pull": {"aggregator.contributions": {"_id": mine}}}
-        ).modified_count
-        removed["contentinfo"] = sum(
-            self._delete(self._app, schema.CONTENT_INFO, {"contentId": {"$in": some}}) for some in in_batches(posts)
-        )
+    def remove(self, erased: Erased, collections: Iterable[Collection] = schema.OURS) -> dict[str, int]:
+        """Delete from these collections what names any of them; returns how many documents changed, by collection."""
+        removed = {one.name: sum(self._remove(erased, one)) for one in collections if one.about}
         return {name: number for name, number in removed.items() if number}
 
-    def _delete(self, database: Database[Document], collection: schema.Collection, query: Document) -> int:
-        return database[collection.name].delete_many(query).deleted_count
+    def sweep(self, *collections: Collection) -> int:
+        """Delete from these collections whatever names what is erased; returns how many documents changed.
+
+        A job calls this after its last write: an erasure that began after the job had read, and ended before it wrote,
+        has left its tombstone by then. So has one beside a run that was killed before it came to this.
+        """
+        posts = any(about.subject == "post" for one in collections for about in one.about)
+        erased = self.tombstones.read(posts=posts)
+        return sum(self.remove(erased, collections).values()) if erased else 0
+
+    def credentials(self) -> set[ObjectId | str]:
+        """Those that are erased, with those by which an erased account has read since."""
+        erased = self.tombstones.read()
+        return set(erased.credentials | self._credentials_of([*erased.accounts, *erased.users])) if erased else set()
+
+    def keep_rebuilt(self, collection: Collection, state: State, *, at: datetime) -> int:
+        """Delete packed arrays of that collection that are older than those of `at` and were not made under the same
+        erasures, so that they may hold what is erased; returns how many documents.
+
+        state  the erasures that there were before the arrays of `at` were read
+        """
+        target = self._databases[collection.database][collection.name]
+        under = hashlib.sha256(repr(sorted(state)).encode()).hexdigest()[:12] if state else None
+        if under:
+            target.update_many({"trainedAt": at}, {"$set": {"erasures": under}})
+        return target.delete_many({"trainedAt": {"$lt": at}, "erasures": {"$ne": under}}).deleted_count
+
+    def outdate(self, accounts: Iterable[ObjectId]) -> None:
+        """Have the models of these accounts made again, since they may hold what is erased."""
+        artifacts = self._analytics[schema.ACCOUNT_ARTIFACTS.name]
+        for some in in_batches(accounts):
+            artifacts.update_many({"account": {"$in": some}}, {"$set": {"outdated": True}})
+
+    def _remove(self, erased: Erased, collection: Collection) -> Iterator[int]:
+        target = self._databases[collection.database][collection.name]
+        for part in _parts(erased):
+            clauses = {about: {about.path: {"$in": part[about.subject]}} for about in collection.about}
+            clauses = {about: clause for about, clause in clauses.items() if part[about.subject]}
+            if whole := [clause for about, clause in clauses.items() if about.removal == "document"]:
+                yield target.delete_many({"$or": whole}).deleted_count
+            for about, clause in clauses.items():
+                if about.removal == "element":
+                    within = about.path.removeprefix(f"{about.array}.")
+                    pulled = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
+                    yield (changed := target.update_many(clause, pulled).modified_count)
+                    if changed:
+                        target.delete_many({about.array: []})
+                elif about.removal == "field":
+                    yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
+
+    def _users_of(self, account: ObjectId) -> set[ObjectId]:
+        owned = {"$in": either_form([account])}
+        return {
+            *self._ids(self._app, schema.USERS, {"ownerAccount": owned}, "_id"),
+            *self._ids(self._analytics, schema.CREATOR_STATS, {"ownerAccount": owned}, "_id"),
+            *self._ids(self._app, schema.ENGAGEMENTS, {"account": owned}, "user"),
+        }
+
+    def _posts_of(self, users: Iterable[ObjectId]) -> set[ObjectId]:
+        author = {"$in": either_form(users)}
+        return {
+            *self._ids(self._app, schema.CONTENTS, {"author.id": author}, "_id"),
+            *self._ids(self._analytics, schema.CONTENT_STATS, {"authorId": author}, "_id"),
+            *self._ids(self._app, schema.GUEST_FEED, {"author": author}, "content"),
+        }
+
+    def _posts_that_are_gone(self) -> set[ObjectId]:
+        """Posts of which something is kept though the application has them no more."""
+        rows = self._app[schema.CONTENT_INFO.name].find({}, {"_id": 0, "contentId": 1}).sort("contentId", 1)
+        kept = (object_id(row.get("contentId")) for row in rows)
+        contents, gone = self._app[schema.CONTENTS.name], set[ObjectId]()
+        for ids in in_batches(one for one in kept if one is not None):
+            missing = set(ids) - {row["_id"] for row in contents.find({"_id": {"$in": ids}}, {"_id": 1})}
+            in_hex = {"_id": {"$in": [one for one in either_form(missing) if isinstance(one, str)]}}
+            gone |= missing - {object_id(row["_id"]) for row in contents.find(in_hex, {"_id": 1})}
+        return gone
+
+    def _credentials_of(self, viewers: Iterable[ObjectId]) -> set[ObjectId | str]:
+        """By which these have seen anything, as the application or our own features say it, and the devices that
+        accounts among them name."""
+        forms = either_form(viewers)
+        seen = self._app[self._names.collection].distinct(self._names.credential, {"viewer": {"$in": forms}})
+        own = self._app[schema.ACCOUNTS.name].distinct("credentials.deviceUUID", {"_id": {"$in": forms}})
+        described = self._analytics[schema.CREDENTIAL_FEATURES.name].distinct(
+            "seenCredential", {"viewer": {"$in": forms}}
+        )
+        return {one for one in (*seen, *own, *described) if isinstance(one, ObjectId | str)}
+
+    def _ids(self, database: Database[Document], collection: Collection, query: Document, field: str) -> set[ObjectId]:
+        stages: list[Document] = [{"$match": query}, {"$group": {"_id": f"${field}"}}]
+        found = {object_id(row["_id"]) for row in database[collection.name].aggregate(stages)}
+        return {one for one in found if one is not None}
+
+
+def _parts(erased: Erased) -> Iterator[dict[schema.Subject, list[Any]]]:
+    """The ids by what they are of, in pieces that fit in one command."""
+    every = (in_batches(erased.of(subject)) for subject in SUBJECTS)
+    for part in zip_longest(*every, fillvalue=()):
+        yield {subject: list(ids) for subject, ids in zip(SUBJECTS, part, strict=True)}

@@ -4,7 +4,7 @@ For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, o
 analytics: {source: "personal", score: 0.7, model: "personal 20260130T…"}}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from pymongo.database import Database
 from shared.clock import EPOCH, epoch_ms
 from shared.config import Exposures as Names
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
+from shared.store.contents import in_batches
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
 from shared.store.expressions import has_type, period
 from shared.store.identity import credential_forms, either_form, object_id
@@ -81,6 +82,20 @@ class Exposures:
         found = [row["_id"] for row in self._exposures.aggregate(changed)]
         name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": period(since, now)})
         return list(dict.fromkeys(one for one in map(as_credential, found) if one is not None))
+
+    def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:
+        """The account or user that each of these credentials was first used by, where that is known."""
+        field, found = self._names.credential, dict[Credential, ObjectId]()
+        for some in in_batches(credentials):
+            first = {"$group": {"_id": f"${field}", "viewer": {"$first": "$viewer"}}}
+            stages: list[Document] = [
+                {"$match": {field: {"$in": credential_forms(some)}}},
+                {"$sort": {field: 1, "seenAt": 1}},
+                first,
+            ]
+            named = ((as_credential(row["_id"]), object_id(row["viewer"])) for row in self._exposures.aggregate(stages))
+            found |= {credential: viewer for credential, viewer in named if credential and viewer}
+        return found
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,

@@ -20,6 +20,7 @@ from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import ENGAGEMENTS, age_score, count, holds_any, moments, object_id, text, weighted
+from shared.store.tombstones import Tombstones
 from shared.text.hashtags import HASH_SIGNS, hashtags
 
 Document = dict[str, Any]
@@ -31,10 +32,11 @@ class HashtagStatistics:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._contents = app[schema.CONTENTS.name]
         self._stats = analytics[schema.HASHTAG_STATS.name]
+        self._tombstones = Tombstones(app, analytics)
 
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """Every post of the window with hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
-        query = in_window(now - options.window, options.age_from, now)
+        query = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
         for post in self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]):
             post["names"] = hashtags(post.pop("message"))
             if post["names"]:

@@ -49,13 +49,46 @@ class Index:
         return IndexModel(list(self.keys), **options)
 
 
+Subject = Literal["account", "user", "post", "credential"]
+Removal = Literal["document", "element", "field", "rebuild", "search", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Where the documents of a collection hold the id of an account, a user, a post or a credential, and what an
+    erasure does there.
+
+    subject  whose id it is
+    path     the field, through arrays; its value is an ObjectId, or the 24 hex digits of one
+    removal  document  the document is deleted
+             element   `array` loses the element that holds the id, and an empty one its document
+             field     the field is unset
+             rebuild   packed arrays, all of which the next run of their job replaces
+             search    packed arrays, of which a job finds those that hold the id, and has them replaced
+             none      the id stays
+    stays    how long after an erasure the id may stand there, as docs/operations.md says it; empty where it goes at
+             once
+    array    the field on the path whose elements are removed
+    """
+
+    subject: Subject
+    path: str
+    removal: Removal = "document"
+    stays: str = ""
+    array: str = ""
+
+
+NOBODY: tuple[About, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """One collection of the contract.
 
     database  which of the two
     key       the natural key that writes upsert by
-    owner     who writes the documents
+    owner     who writes the documents, and deletes them when a person is gone
+    about     whose ids the documents hold
     indexes   what our reads need, beyond `_id`
     """
 
@@ -63,6 +96,7 @@ class Collection:
     name: str
     key: tuple[str, ...]
     owner: Literal["application", "feedkeeper"]
+    about: tuple[About, ...]
     indexes: tuple[Index, ...] = ()
 
 
@@ -77,6 +111,12 @@ CONTENTS = Collection(
     "contents",
     key=("_id",),
     owner="application",
+    about=(
+        About("post", "_id"),
+        About("user", "author.id"),
+        About("post", "originalPost._id"),
+        About("user", "originalPost.author.id"),
+    ),
     indexes=(_by("visibility", "-createdAt"), _by("visibility", "-updatedAt"), _by("updatedAt"), _by("author.id")),
 )
 ENGAGEMENTS = Collection(
@@ -84,15 +124,31 @@ ENGAGEMENTS = Collection(
     "engagements",
     key=("user", "targetRef", "type"),
     owner="application",
+    about=(About("user", "user"), About("account", "account"), About("post", "targetRef.$id")),
     indexes=(_by("updatedAt"), _by("user"), _by("account"), _by("targetRef")),
 )
-USERS = Collection("app", "users", key=("_id",), owner="application", indexes=(_by("updatedAt"), _by("ownerAccount")))
-ACCOUNTS = Collection("app", "accounts", key=("_id",), owner="application", indexes=(_by("updatedAt"),))
+USERS = Collection(
+    "app",
+    "users",
+    key=("_id",),
+    owner="application",
+    about=(About("user", "_id"), About("account", "ownerAccount")),
+    indexes=(_by("updatedAt"), _by("ownerAccount")),
+)
+ACCOUNTS = Collection(
+    "app",
+    "accounts",
+    key=("_id",),
+    owner="application",
+    about=(About("account", "_id"), About("credential", "credentials.deviceUUID")),
+    indexes=(_by("updatedAt"),),
+)
 RELATIONSHIPS = Collection(
     "app",
     "relationships",
     key=("user", "followedUser"),
     owner="application",
+    about=(About("user", "user"), About("user", "followedUser")),
     indexes=(
         _by("user", "-_id"),
         _by("user", "followedUser"),
@@ -110,6 +166,12 @@ def feed_items(names: Exposures) -> Collection:
         names.collection,
         key=("viewer", "content", "seenAt"),
         owner="application",
+        about=(
+            About("account", "viewer"),
+            About("user", "viewer"),
+            About("post", "content"),
+            About("credential", names.credential),
+        ),
         indexes=(
             _by("seenAt"),
             _by("viewer", "-seenAt"),
@@ -126,6 +188,7 @@ SUSPECTS = Collection(
     "suspiciouscredentials",
     key=("seenCredential",),
     owner="feedkeeper",
+    about=(About("credential", "seenCredential"),),
     indexes=(_by("seenCredential", unique=True), _by("createdAt"), _by("verifiedAt", sparse=True)),
 )
 CREDENTIAL_FEATURES = Collection(
@@ -133,11 +196,13 @@ CREDENTIAL_FEATURES = Collection(
     "credentialfeatures",
     key=("seenCredential", "firstSeenAt", "lastSeenAt"),
     owner="feedkeeper",
+    about=(About("credential", "seenCredential"), About("account", "viewer"), About("user", "viewer")),
     indexes=(
         _by("seenCredential", "firstSeenAt", "lastSeenAt", unique=True),
         _by("seenCredential", "-lastSeenAt"),
         _by("current", sparse=True),
         _by("verifiedAt", sparse=True),
+        _by("viewer"),
         _by("expiresAt", expires_after=timedelta(0)),
     ),
 )
@@ -146,6 +211,7 @@ CONTENT_INFO = Collection(
     "contentinfo",
     key=("contentId",),
     owner="feedkeeper",
+    about=(About("post", "contentId"),),
     indexes=(_by("contentId", unique=True), _by("updatedAt"), _by("removedAt", expires_after=timedelta(days=15))),
 )
 GUEST_FEED = Collection(
@@ -153,6 +219,12 @@ GUEST_FEED = Collection(
     "guestfeeditems",
     key=("countryCode", "content"),
     owner="feedkeeper",
+    about=(
+        About("post", "content"),
+        About("user", "author"),
+        About("post", "originalContent"),
+        About("user", "originalAuthor"),
+    ),
     indexes=(
         _by("countryCode", "_id"),
         _by("countryCode", "-score"),
@@ -168,6 +240,7 @@ CONTENT_STATS = Collection(
     "contentStats",
     key=("_id",),
     owner="feedkeeper",
+    about=(About("post", "_id"), About("post", "contentId"), About("user", "authorId")),
     indexes=(_by("contentId"), _by("authorId"), _by("updatedAt"), _by("createdAt")),
 )
 CREATOR_STATS = Collection(
@@ -175,6 +248,7 @@ CREATOR_STATS = Collection(
     "creatorStats",
     key=("_id",),
     owner="feedkeeper",
+    about=(About("user", "_id"), About("user", "creatorId"), About("account", "ownerAccount")),
     indexes=(_by("creatorId"), _by("-score", "_id"), _by("geolocation.countryCode", "-score", "_id")),
 )
 HASHTAG_STATS = Collection(
@@ -182,30 +256,46 @@ HASHTAG_STATS = Collection(
     "hashtagStats",
     key=("_id",),
     owner="feedkeeper",
+    about=(
+        About("user", "aggregator.contributions._id", "element", array="aggregator.contributions"),
+        About("post", "aggregator.contributions.contents", "element", array="aggregator.contributions"),
+    ),
     indexes=(_by("name", unique=True), _by("-score")),
 )
 ENGAGEMENT_STATS = Collection(
-    "analytics", "userEngagementStats", key=("userId",), owner="feedkeeper", indexes=(_by("userId", unique=True),)
+    "analytics",
+    "userEngagementStats",
+    key=("userId",),
+    owner="feedkeeper",
+    about=(About("user", "userId"),),
+    indexes=(_by("userId", unique=True),),
 )
 TOPICS = Collection(
     "analytics",
     "topics",
     key=("path",),
     owner="feedkeeper",
+    about=NOBODY,
     # Topics that another program left have no path; one slug may stand under two parents.
     indexes=(_by("path", unique=True, sparse=True), _by("slug")),
 )
 LABELLED_TEXTS = Collection(
-    "analytics", "labelledTexts", key=("text", "topics"), owner="application", indexes=(_by("updatedAt"),)
+    "analytics", "labelledTexts", key=("text", "topics"), owner="application", about=NOBODY, indexes=(_by("updatedAt"),)
 )
 CONTENT_FILTERING = Collection(
-    "analytics", "contentfiltering", key=("contentId",), owner="application", indexes=(_by("contentId"),)
+    "analytics",
+    "contentfiltering",
+    key=("contentId",),
+    owner="application",
+    about=(About("post", "contentId"),),
+    indexes=(_by("contentId"),),
 )
 COUNTRY_ARTIFACTS = Collection(
     "analytics",
     "mlArtifacts_country",
     key=("account", "model"),
     owner="feedkeeper",
+    about=NOBODY,
     indexes=(_by("account", "model", unique=True),),
 )
 GLOBAL_ARTIFACTS = Collection(
@@ -213,6 +303,7 @@ GLOBAL_ARTIFACTS = Collection(
     "mlArtifacts_global",
     key=("account", "model"),
     owner="feedkeeper",
+    about=NOBODY,
     indexes=(_by("account", "model", unique=True),),
 )
 MEMBER_ARTIFACTS = Collection(
@@ -220,6 +311,7 @@ MEMBER_ARTIFACTS = Collection(
     "mlArtifacts_members",
     key=("account", "model"),
     owner="feedkeeper",
+    about=NOBODY,
     indexes=(_by("account", "model", unique=True),),
 )
 ACCOUNT_ARTIFACTS = Collection(
@@ -227,14 +319,27 @@ ACCOUNT_ARTIFACTS = Collection(
     "mlArtifacts",
     key=("account", "model"),
     owner="feedkeeper",
+    about=(
+        About("account", "account"),
+        About("post", "artifact", "search", "1 day"),
+        About("user", "artifact", "search", "1 day"),
+    ),
     indexes=(_by("account", "model", unique=True),),
 )
-SNAPSHOTS = Collection("analytics", "snapshots", key=("_id",), owner="feedkeeper", indexes=(_by("account"),))
+SNAPSHOTS = Collection(
+    "analytics",
+    "snapshots",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(About("post", "artifact", "rebuild", "5 minutes"), About("user", "artifact", "rebuild", "5 minutes")),
+    indexes=(_by("account"),),
+)
 TOPIC_ARTIFACTS = Collection(
     "analytics",
     "mlArtifacts_topics",
     key=("account", "model"),
     owner="feedkeeper",
+    about=NOBODY,
     indexes=(_by("account", "model", unique=True),),
 )
 BOT_ARTIFACTS = Collection(
@@ -242,6 +347,7 @@ BOT_ARTIFACTS = Collection(
     "frauddetectionmlartifacts",
     key=("account", "model"),
     owner="feedkeeper",
+    about=NOBODY,
     # Those that the original left have no account, and are not ours.
     indexes=(_by("account", unique=True, sparse=True), _by("model", "-trainedAt")),
 )
@@ -250,24 +356,34 @@ ARTIFACT_VERSIONS = Collection(
     "artifactVersions",
     key=("family", "account", "version"),
     owner="feedkeeper",
+    about=(About("account", "account"),),
     indexes=(_by("family", "account", "-version", unique=True),),
 )
 FEED_PERFORMANCES = Collection(
-    "analytics", "feedperformances", key=("_id",), owner="feedkeeper", indexes=(_by("calculatedAt"),)
+    "analytics", "feedperformances", key=("_id",), owner="feedkeeper", about=NOBODY, indexes=(_by("calculatedAt"),)
 )
 ERASURES = Collection(
     "analytics",
     "erasures",
     key=("_id",),
     owner="feedkeeper",
-    indexes=(_by("erasedAt", expires_after=timedelta(days=90)),),
+    about=(
+        About("account", "_id", "none", "90 days"),
+        About("user", "users", "none", "90 days"),
+        About("post", "posts", "none", "90 days"),
+        About("credential", "credentials", "none", "90 days"),
+    ),
+    indexes=(_by("erasedAt", expires_after=timedelta(days=90)), _by("users"), _by("posts")),
 )
-WATERMARKS = Collection("analytics", "watermarks", key=("_id",), owner="feedkeeper")
+WATERMARKS = Collection(
+    "analytics", "watermarks", key=("_id",), owner="feedkeeper", about=(About("post", "cursor", "field"),)
+)
 LEASES = Collection(
     "analytics",
     "leases",
     key=("_id",),
     owner="feedkeeper",
+    about=NOBODY,
     indexes=(_by("until", expires_after=timedelta(days=1)),),
 )
 PARKED_CHANGES = Collection(
@@ -275,9 +391,16 @@ PARKED_CHANGES = Collection(
     "parkedChanges",
     key=("_id",),
     owner="feedkeeper",
+    about=(About("post", "event", "none", "30 days"),),
     indexes=(_by("lastAt", expires_after=timedelta(days=30)),),
 )
-RELAY_POSITIONS = Collection("analytics", "relayPositions", key=("_id",), owner="feedkeeper")
+RELAY_POSITIONS = Collection(
+    "analytics",
+    "relayPositions",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(About("post", "token", "none", "until the next change"),),
+)
 
 COLLECTIONS = (
     CONTENTS,
@@ -312,6 +435,7 @@ COLLECTIONS = (
     PARKED_CHANGES,
     RELAY_POSITIONS,
 )
+OURS = tuple(one for one in COLLECTIONS if one.owner == "feedkeeper")
 
 
 def missing(

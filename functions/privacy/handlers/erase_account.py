@@ -1,10 +1,9 @@
 """Forget an account.
 
 Trigger   on demand: {"accountId": ...}
-Reads     app.users, app.accounts, app.contents, app.feeditems
-Writes    analytics.erasures, analytics.mlArtifacts, analytics.artifactVersions, analytics.userEngagementStats,
-          analytics.creatorStats, analytics.contentStats, analytics.hashtagStats, analytics.credentialfeatures,
-          app.suspiciouscredentials, app.guestfeeditems, app.contentinfo
+Reads     app.users, app.accounts, app.contents, app.engagements, app.feeditems
+Writes    analytics.erasures, and every collection of ours that shared/store/schema.py says is about an account, a user,
+          a post or a credential
 """
 
 from functions.privacy import erase_account

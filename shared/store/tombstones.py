@@ -1,0 +1,134 @@
+"""Who was erased, as every job that writes asks it: what names them is neither read nor written again.
+
+For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], credentials: [ObjectId]},
+which ages out when no queue can hold the account any more, and none of what its credentials read can count.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.identity import either_form, object_id
+
+Document = dict[str, Any]
+Credential = ObjectId | str
+State = frozenset[tuple[ObjectId, datetime]]
+
+IDS_A_QUERY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Ids of what was erased."""
+
+    accounts: frozenset[ObjectId] = frozenset()
+    users: frozenset[ObjectId] = frozenset()
+    posts: frozenset[ObjectId] = frozenset()
+    credentials: frozenset[Credential] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts)
+
+    def of(self, subject: schema.Subject) -> list[Any]:
+        """The ids of one kind, in every form that they are stored in."""
+        if subject == "credential":
+            ids = {object_id(one) for one in self.credentials} - {None}
+            return list({*self.credentials, *either_form(one for one in ids if one is not None)})
+        return either_form({"account": self.accounts, "user": self.users, "post": self.posts}[subject])
+
+
+class Tombstones:
+    """Read only, but for the posts that an erased user writes later."""
+
+    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
+        self._app, self._notes = app, analytics[schema.ERASURES.name]
+
+    def read(self, account: ObjectId | None = None, *, posts: bool = False) -> Erased:
+        """What is erased, of one account or of all, with the users that an erased account has made since.
+
+        posts  whether the ids of posts are wanted too, of which there may be many
+        """
+        return self._read({} if account is None else {"_id": account}, posts=posts)
+
+    def _read(self, query: Document, *, posts: bool) -> Erased:
+        found = list(self._notes.find(query, None if posts else {"posts": 0}))
+        if not found:
+            return Erased()
+        accounts = frozenset(row["_id"] for row in found)
+        users = {user for row in found for user in row.get("users", ())}
+        return Erased(
+            accounts,
+            frozenset(users | self._users_of(accounts)),
+            frozenset(post for row in found for post in row.get("posts", ())),
+            frozenset(one for row in found for one in row.get("credentials", ())),
+        )
+
+    def state(self) -> State:
+        """Which erasures there are: another one where an account was erased, or erased again, since it was asked."""
+        return frozenset((row["_id"], row["erasedAt"]) for row in self._notes.find({}, {"erasedAt": 1}))
+
+    def unsearched(self) -> Erased:
+        """What was erased since the models of other accounts were last searched for it."""
+        return self._read({"searchedAt": {"$exists": False}}, posts=True)
+
+    def searched(self, state: State, *, now: datetime) -> None:
+        """Remember that the models that hold what was erased by then are going to be replaced."""
+        since = {"searchedAt": {"$exists": False}}
+        writes = [
+            UpdateOne({"_id": account, "erasedAt": at, **since}, {"$set": {"searchedAt": now}}) for account, at in state
+        ]
+        if writes:
+            self._notes.bulk_write(writes, ordered=False)
+
+    def authors(self, path: str) -> Document:
+        """The part of a query, or of a `$match`, that leaves out documents whose author at `path` is erased; empty
+        where nobody is."""
+        users = self.read().of("user")
+        return {"$nor": [{path: {"$in": users}}]} if users else {}
+
+    def among(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
+        """Those of these accounts that are erased."""
+        return {row["_id"] for ids in _parts(accounts) for row in self._notes.find({"_id": {"$in": ids}}, {"_id": 1})}
+
+    def posts_among(self, posts: Iterable[ObjectId]) -> set[ObjectId]:
+        """Those of these posts that are erased; one that an erased user wrote since is remembered as such, so that it
+        is known as erased when it is gone."""
+        erased = self.read()
+        if not erased:
+            return set()
+        found: set[ObjectId] = set()
+        for ids in _parts(posts):
+            known: list[Document] = [
+                {"$match": {"posts": {"$in": ids}}},
+                {"$project": {"post": {"$setIntersection": ["$posts", ids]}}},
+            ]
+            found.update(post for row in self._notes.aggregate(known) for post in row["post"])
+            own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
+            new = [
+                row for row in self._app[schema.CONTENTS.name].find(own, {"author.id": 1}) if row["_id"] not in found
+            ]
+            writes = [
+                UpdateOne({"users": object_id(row["author"]["id"])}, {"$addToSet": {"posts": row["_id"]}})
+                for row in new
+            ]
+            if writes:
+                self._notes.bulk_write(writes, ordered=False)
+            found.update(row["_id"] for row in new)
+        return found
+
+    def _users_of(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
+        query = {"ownerAccount": {"$in": either_form(accounts)}}
+        found = {object_id(row["_id"]) for row in self._app[schema.USERS.name].find(query, {"_id": 1})}
+        return {user for user in found if user is not None}
+
+
+def _parts(ids: Iterable[ObjectId]) -> Iterable[list[ObjectId]]:
+    """Lists short enough to stand in one command."""
+    every = list(ids)
+    return (every[first : first + IDS_A_QUERY] for first in range(0, len(every), IDS_A_QUERY))

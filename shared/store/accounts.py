@@ -5,6 +5,7 @@ and users {_id: ObjectId, ownerAccount: ObjectId, type: "people", visibility: "p
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
@@ -12,15 +13,36 @@ from pymongo.database import Database
 
 from shared.errors import NotFound
 from shared.store import schema
-from shared.store.contents import PUBLISHED
+from shared.store.identity import either_form, object_id
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account: its country as the application has it, empty where that is not known, and the users, people and
+    pages alike, that it owns."""
+
+    country_code: str
+    users: Sequence[ObjectId]
 
 
 class Accounts:
     def __init__(self, app: Database[Document]) -> None:
         self._accounts = app[schema.ACCOUNTS.name]
         self._users = app[schema.USERS.name]
+
+    def member(self, account: ObjectId) -> Member | None:
+        """An account and its users, asked at once; None where there is no such account."""
+        forms = {"$in": either_form([account])}
+        users = {"coll": self._users.name, "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}]}
+        own: list[Document] = [{"$match": {"_id": forms}}, {"$project": {"code": "$geolocation.countryCode", "own": "1"}}]
+        rows = list(self._accounts.aggregate([*own, {"$unionWith": users}]))
+        codes = [row.get("code") for row in rows if "own" in row]
+        owned = (object_id(row["_id"]) for row in rows if "own" not in row)
+        if not codes:
+            return None
+        return Member(codes[0] if isinstance(codes[0], str) else "", [user for user in owned if user])
 
     def country_code(self, account: ObjectId) -> str:
         """Of an account, as the application has it; empty where it is not known. NotFound where there is no such
@@ -36,11 +58,3 @@ class Accounts:
         """The users, people and pages alike, that an account owns."""
         found = self._users.find({"ownerAccount": account}, {"_id": 1})
         return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
-
-    def published(self, users: Sequence[ObjectId]) -> set[ObjectId]:
-        """Those of these users who can be seen: published, and their account, where there is one, not withdrawn."""
-        query = {"_id": {"$in": list(users)}, "visibility": PUBLISHED}
-        owners = {row["_id"]: row.get("ownerAccount") for row in self._users.find(query, {"ownerAccount": 1})}
-        gone = {"_id": {"$in": list(set(owners.values()))}, "visibility": {"$nin": [PUBLISHED, None]}}
-        withdrawn = {row["_id"] for row in self._accounts.find(gone, {"_id": 1})}
-        return {user for user, owner in owners.items() if owner not in withdrawn}

@@ -21,6 +21,7 @@ from shared.store.relationships import Relationships
 from shared.store.suspects import Suspects
 from shared.store.topic_tree import TopicTree
 from shared.store.verdicts import Verdicts
+from shared.store.visibility import Visibility
 from shared.store.watermarks import Watermarks
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from shared.store.exposures import Exposures
     from shared.store.follows import Follows
     from shared.store.guest_feed import GuestFeed
+    from shared.store.home_pages import HomePages
     from shared.store.labelled_texts import LabelledTexts
     from shared.store.people import People
     from shared.store.posts import Posts
@@ -83,6 +85,10 @@ class Store:
     @cached_property
     def accounts(self) -> Accounts:
         return Accounts(self.app)
+
+    @cached_property
+    def visibility(self) -> Visibility:
+        return Visibility(self.app)
 
     @cached_property
     def popular_creators(self) -> PopularCreators:
@@ -153,6 +159,12 @@ class Store:
         from shared.store.guest_feed import GuestFeed
 
         return GuestFeed(self.app)
+
+    @cached_property
+    def home_pages(self) -> "HomePages":
+        from shared.store.home_pages import HomePages
+
+        return HomePages(self.analytics)
 
     @cached_property
     def labelled_texts(self) -> "LabelledTexts":

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, id_array, joined, known, read_columns
-from shared.store.contents import PUBLISHED, in_batches
+from shared.store.columns import Columns, Kind, id_array, known, read_columns
+from shared.store.contents import PUBLISHED
 from shared.store.expressions import text
 
 Document = dict[str, Any]
@@ -76,16 +76,6 @@ class Posts:
         named = [{"$match": {"language": {"$type": "string", "$not": _NO_LANGUAGE}}}]
         fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "language": ("code", known)}
         return read_columns(self._info, named, fields), read_columns(self._filtering, named, fields)
-
-    def still_published(self, ids: Sequence[ObjectId]) -> NDArray[np.void]:
-        """Those of the posts that are published, of whatever age."""
-        fields: dict[str, tuple[Kind, Any]] = {"id": ("id", "$_id")}
-        query = {"visibility": PUBLISHED}
-        parts = [
-            read_columns(self._contents, [{"$match": {"_id": {"$in": batch}} | query}], fields)
-            for batch in in_batches(ids)
-        ]
-        return joined(parts)["id"] if parts else np.empty(0, "V12")
 
     def quality(self) -> Columns:
         """What an upstream filter said: content (n,) ids; junk (n,) 1 when the class is junk, 0 when not, -1 unknown;

@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.contents import PUBLISHED
+from shared.store.identity import either_form, object_id
 
 Document = dict[str, Any]
 
@@ -37,13 +37,16 @@ class Relationships:
     def bonds(self, users: Sequence[ObjectId], most: int) -> Bonds:
         """Of these users, all in one; at most so many follows, the newest of them."""
         outward: Document = {"user": {"$in": list(users)}}
-        inward: Document = {"followedUser": {"$in": list(users)}}
-        blocks: list[Document] = [{"blocking": True}, {"blocked": True}]
         followed = self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most)
-        blocked = list(self._relationships.find(outward | {"$or": blocks}, _SHOWN))
-        blocked += self._relationships.find({"$or": [inward | block for block in blocks]}, _SHOWN)  # by their indexes
-        both = {row.get(field) for row in blocked for field in ("user", "followedUser")} - set(users)
-        return Bonds(_ids(row.get("followedUser") for row in islice(followed, most)), _ids(both))
+        return Bonds(_ids(row.get("followedUser") for row in islice(followed, most)), self.blocked(users))
+
+    def blocked(self, users: Sequence[ObjectId]) -> frozenset[ObjectId]:
+        """With whom one of these users has a block, whoever made it."""
+        sides, blocks = ("user", "followedUser"), ("blocking", "blocked")
+        mine = {"$in": either_form(users)}
+        either = [{side: mine, block: True} for side in sides for block in blocks]  # each by an index of its own
+        found = self._relationships.find({"$or": either}, _SHOWN) if users else ()
+        return _ids(row.get(side) for row in found for side in sides) - set(users)
 
     def followed_among(self, others: Sequence[ObjectId], users: Sequence[ObjectId]) -> frozenset[ObjectId]:
         """Those of the others whom one of these users follows, however long ago."""
@@ -54,7 +57,7 @@ class Relationships:
         self, users: Sequence[ObjectId], barred: Collection[ObjectId], each: int, most: int
     ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
         """Whom most of these users follow, but for the barred: who, through how many of them, and three of those, the
-        most followed first. Users who cannot be seen lead nowhere.
+        most followed first.
 
         each  follows of one user that are looked at, the newest: one who follows everybody costs no more than that
         """
@@ -62,7 +65,7 @@ class Relationships:
         follows = {"from": self._relationships.name, "localField": "_id", "foreignField": "user", "pipeline": newest}
         some = {"$slice": [{"$sortArray": {"input": "$through", "sortBy": 1}}, 3]}
         stages: list[Document] = [
-            {"$match": {"_id": {"$in": list(users)}, "visibility": PUBLISHED}},
+            {"$match": {"_id": {"$in": list(users)}}},
             {"$project": {"_id": 1}},
             {"$lookup": follows | {"as": "follow"}},
             {"$unwind": "$follow"},
@@ -77,4 +80,4 @@ class Relationships:
 
 
 def _ids(values: Any) -> frozenset[ObjectId]:
-    return frozenset(one for one in values if isinstance(one, ObjectId))
+    return frozenset(one for one in map(object_id, values) if one)

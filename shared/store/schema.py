@@ -96,6 +96,8 @@ RELATIONSHIPS = Collection(
     indexes=(
         _by("user", "-_id"),
         _by("user", "followedUser"),
+        _by("user", "blocking"),
+        _by("user", "blocked"),
         _by("followedUser", "blocking"),
         _by("followedUser", "blocked"),
         _by("updatedAt"),
@@ -229,6 +231,14 @@ ACCOUNT_ARTIFACTS = Collection(
     owner="feedkeeper",
     indexes=(_by("account", "model", unique=True),),
 )
+# What an account was given of its home, page by page, while it pages on.
+HOME_PAGES = Collection(
+    "analytics",
+    "homePages",
+    key=("_id",),
+    owner="feedkeeper",
+    indexes=(_by("account"), _by("expiresAt", expires_after=timedelta(0))),
+)
 SNAPSHOTS = Collection("analytics", "snapshots", key=("_id",), owner="feedkeeper", indexes=(_by("account"),))
 TOPIC_ARTIFACTS = Collection(
     "analytics",
@@ -301,6 +311,7 @@ COLLECTIONS = (
     GLOBAL_ARTIFACTS,
     MEMBER_ARTIFACTS,
     ACCOUNT_ARTIFACTS,
+    HOME_PAGES,
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
     BOT_ARTIFACTS,

@@ -1,0 +1,153 @@
+"""The rule of what may be shown, for posts and for users; read only.
+
+For example: contents {_id: ObjectId, author: {id: ObjectId}, visibility: "publish", isRecast: true,
+originalPost: {_id: ObjectId, …}}, users {_id: ObjectId, ownerAccount: ObjectId, visibility: "publish"} and accounts
+{_id: ObjectId, visibility: "publish"}
+
+A user may be shown if it is published and its account is not withdrawn: an account without visibility counts as
+published, and so does one that does not exist. A post may be shown if it is published, its author may be shown, and the
+same holds for the post that it repeats or quotes, and so on. A recast repeats something: its chain has to lead to a
+post that is none. A malformed document is not published.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bson import ObjectId
+from pymongo.collection import Collection as Stored
+from pymongo.database import Database
+
+from shared.store import schema
+from shared.store.contents import PUBLISHED, in_batches
+from shared.store.identity import either_form, object_id
+
+Document = dict[str, Any]
+
+LONGEST_CHAIN = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
+_PUBLISHED = {"visibility": PUBLISHED}
+_LINK = {"visibility": 1, "author.id": 1, "originalPost._id": 1, "isRecast": 1}
+
+
+class Link(NamedTuple):
+    """One published post: its author, and the post that it repeats or quotes; None where it does neither."""
+
+    author: ObjectId
+    original: ObjectId | None
+    recast: bool
+
+
+class Lineage(NamedTuple):
+    """A post, what it repeats or quotes, and so on down the chain.
+
+    posts     the post itself first
+    repeated  what a reader sees of it: itself, or the first post down the chain that is no recast
+    root      the last post of the chain; of a cycle the one with the least id
+    """
+
+    posts: Sequence[ObjectId]
+    repeated: ObjectId
+    root: ObjectId
+
+
+class Visibility:
+    def __init__(self, app: Database[Document]) -> None:
+        self._contents = app[schema.CONTENTS.name]
+        self._users = app[schema.USERS.name]
+        self._accounts = app[schema.ACCOUNTS.name]
+
+    def users(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
+        """Those of these users who may be shown."""
+        rows = _by_id(self._users, ids, _PUBLISHED, {"visibility": 1, "ownerAccount": 1})
+        owners = {user: object_id(row.get("ownerAccount")) for user, row in rows.items() if _is_published(row)}
+        withdrawn = {"visibility": {"$nin": [PUBLISHED, None]}}
+        gone = _by_id(self._accounts, set(owners.values()) - {None}, withdrawn, {"_id": 1}, likely=False)
+        return {user for user, owner in owners.items() if owner not in gone}
+
+    def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
+        """Those of these posts that may be shown to anybody, each with the authors of its chain, its own included.
+
+        expected  posts that the chains are known to lead to; they are read with the first, and need not be complete
+        """
+        links = self.links([*ids, *expected])
+        lineages = {post: lineage(post, links) for post in ids if post in links}
+        authors = {post: {links[one].author for one in found.posts} for post, found in lineages.items() if found}
+        shown = self.users(set().union(*authors.values()))
+        return {post: by for post, by in authors.items() if by <= shown}
+
+    def links(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Link]:
+        """Those of these posts that are published, and all that their chains lead to, whoever wrote it."""
+        links: dict[ObjectId, Link] = {}
+        asked: set[ObjectId] = set()
+        wanted = set(ids)
+        for _ in range(LONGEST_CHAIN):
+            if not wanted:
+                break
+            asked |= wanted
+            found = {post: _link(row) for post, row in _by_id(self._contents, wanted, _PUBLISHED, _LINK).items()}
+            links |= {post: link for post, link in found.items() if link}
+            wanted = {link.original for link in found.values() if link and link.original} - asked
+        return links
+
+
+def lineage(post: ObjectId, links: Mapping[ObjectId, Link]) -> Lineage | None:
+    """The chain of a published post; None where a post of it is not published, where recasts repeat nothing, and where
+    it is longer than LONGEST_CHAIN.
+
+    links  every published post that the chain may lead to
+    """
+    chain: list[ObjectId] = []
+    while post not in chain:
+        link = links.get(post)
+        if link is None or len(chain) == LONGEST_CHAIN:
+            return None
+        chain.append(post)
+        if link.original is None:
+            break
+        post = link.original
+    end = chain[chain.index(post) :]  # the last one, or a cycle
+    if all(links[one].recast for one in end):
+        return None
+    return Lineage(chain, next(one for one in chain if not links[one].recast), min(end))
+
+
+def _is_published(row: Document) -> bool:
+    """A query for a value also finds a list that holds it."""
+    return bool(row.get("visibility") == PUBLISHED)
+
+
+def _link(row: Document) -> Link | None:
+    author, original = row.get("author"), row.get("originalPost")
+    by = object_id(author.get("id")) if isinstance(author, dict) else None
+    of = object_id(original.get("_id")) if isinstance(original, dict) else None
+    return Link(by, of, row.get("isRecast") is True) if by is not None and _is_published(row) else None
+
+
+def _by_id(
+    collection: Stored[Document],
+    ids: Iterable[Any],
+    query: Document,
+    shown: Mapping[str, int],
+    *,
+    likely: bool = True,
+) -> dict[ObjectId, Document]:
+    """The documents of these ids that match, by id.
+
+    likely  whether most of them match: then those that are missing are looked for as hex digits afterwards, which
+            otherwise all are at once
+    """
+    wanted = set(ids)
+    found = dict(_rows(collection, wanted if likely else either_form(wanted), query, shown))
+    if likely and len(found) < len(wanted):
+        missing = either_form(wanted - found.keys())
+        found |= _rows(collection, [one for one in missing if isinstance(one, str)], query, shown)
+    return found
+
+
+def _rows(
+    collection: Stored[Document], ids: Iterable[Any], query: Document, shown: Mapping[str, int]
+) -> Iterator[tuple[ObjectId, Document]]:
+    for some in in_batches(ids):
+        for row in collection.find({"_id": {"$in": some}} | query, shown):
+            key = object_id(row["_id"])
+            if key is not None:
+                yield key, row

@@ -12,6 +12,7 @@ from functions.feed.alike import Alike
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
 from shared.artifacts import Registry, Snapshots
 from shared.config import Coldstart, Members
+from shared.network.chains import read_chains
 from shared.network.counters import DAY_HOURS, Counters
 from shared.network.countries import COUNTRIES
 from shared.network.history import read_history
@@ -41,9 +42,8 @@ def run(
         base = COUNTRIES.index(options.base_country)
         directions = Alike(history, members.recent_posts, DAY_HOURS).posts_now()
         meanings = in_small(store.content_info.vectors(), id_keys(posts.ids))
-        catalogue = Catalogue.of(
-            margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
-        )
+        chains, factor = read_chains(store, posts), quality(store.posts.quality(), id_keys(posts.ids))
+        catalogue = Catalogue.of(margins, chains, directions, meanings, factor, base)
         size = snapshots.publish(NAME, catalogue.arrays(), FINGERPRINT, at=now)
     return Report(len(posts), len(posts), details={"kilobytes": size // 1000, "refused_models": len(rankers.refused)})
 

@@ -36,7 +36,10 @@ class Accounts:
         """An account and its users, asked at once; None where there is no such account."""
         forms = {"$in": either_form([account])}
         users = {"coll": self._users.name, "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}]}
-        own: list[Document] = [{"$match": {"_id": forms}}, {"$project": {"code": "$geolocation.countryCode", "own": "1"}}]
+        own: list[Document] = [
+            {"$match": {"_id": forms}},
+            {"$project": {"code": "$geolocation.countryCode", "own": "1"}},
+        ]
         rows = list(self._accounts.aggregate([*own, {"$unionWith": users}]))
         codes = [row.get("code") for row in rows if "own" in row]
         owned = (object_id(row["_id"]) for row in rows if "own" not in row)

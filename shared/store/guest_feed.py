@@ -113,7 +113,7 @@ class Staging:
 
         The next list is made while this one travels; what went wrong with a list is raised by a later call.
         """
-        rows = [
+        rows: list[Document] = [
             {
                 "_id": row_id(rank, country, self._at),
                 "content": entry.content,

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from functions.coldstart import build_guest_feed
 from functions.feed import recommend_home, refresh_catalogue
-from functions.feed.recommend_home import Asked, cursor_after, given_before
+from functions.feed.recommend_home import Asked
 from shared.config import Home
 from shared.errors import BadEvent, NotFound, Unavailable
 from shared.text.vectors import DIMENSIONS, packed
@@ -233,12 +233,6 @@ def test_what_cannot_be_asked_is_said(town):
 def test_before_there_is_a_catalogue_the_page_is_unavailable(village):
     with pytest.raises(Unavailable, match="catalogue"):
         page_of(village, "thai")
-
-
-def test_a_cursor_forgets_the_oldest_beyond_its_length():
-    given = [ObjectId() for _ in range(recommend_home.MOST_GIVEN + 5)]
-
-    assert given_before(cursor_after(given)) == given[5:]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from local.runs import Run
 from relay.events import Event
 from relay.follow import Follower
 from relay.meter import Meter
-from relay.sinks import Here, Outcome
-from relay.watched import watched
+from relay.sinks import Each, Here, Outcome
+from relay.watched import Watched, watched
 from shared.config import settings
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
@@ -94,7 +94,11 @@ def relaying(store: Store, tell: Tell) -> Iterator[Relay]:
     """
     options, stop = settings().options.relay, threading.Event()
     options = replace(options, lease_s=min(options.lease_s, LEASE_S))
-    followers = [Follower(store, one, Handled(function(one.stem), tell), options, stop) for one in watched()]
+
+    def sink(one: Watched) -> Each:
+        return Each([Handled(function(stem), tell) for stem in one.stems])
+
+    followers = [Follower(store, one, sink(one), options, stop) for one in watched()]
     with ThreadPoolExecutor(max(len(followers), 1), "relay") as threads:
         running = [threads.submit(one.run) for one in followers]
         try:

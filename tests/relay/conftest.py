@@ -20,7 +20,7 @@ from shared.store.extended_json import decoded
 
 WATCHED = Watched(
     "contents",
-    "functions/topics/handlers/classify_content.handler",
+    ("functions/topics/handlers/classify_content.handler",),
     ("payload", "visibility"),
     ("payload.message", "visibility", "updatedAt"),
 )

@@ -16,8 +16,7 @@ from moto.events.utils import EventTemplateParser
 
 from relay.events import SOURCE, Event, event_of, payload
 from relay.sinks import MOST_CALL_BYTES, MOST_ENTRIES, PASSING, Bus, Each, Function, Here, Outcome, Queue, sink
-from relay.watched import watched
-from relay.watched import DECLARED
+from relay.watched import DECLARED, watched
 from shared.errors import BadConfig, BadEvent, NotFound, StaleModel, Unavailable
 from shared.runtime.changes import arrivals
 from tests.factories import an_id

@@ -74,10 +74,12 @@ def second_hand(
 def first_eligible(people: Iterator[ObjectId], eligible: Eligible, most: int) -> list[ObjectId]:
     """The first of these, at most so many, who may be suggested."""
     found: list[ObjectId] = []
-    while some := list(islice(people, most - len(found))):
+    ahead = most
+    while len(found) < most and (some := list(islice(people, ahead))):
         sound = eligible(some)
         found += [user for user in some if user in sound]
-    return found
+        ahead *= 2  # where few are sound, more are asked about at once
+    return found[:most]
 
 
 def popular(store: Store, country: str | None, batch: int) -> Iterator[ObjectId]:

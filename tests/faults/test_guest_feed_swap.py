@@ -171,7 +171,8 @@ def test_a_feed_without_posts_is_refused_and_the_old_one_stays(network: Store, n
 
 
 def test_a_feed_that_shrank_by_more_than_half_is_refused(network: Store, noon: datetime) -> None:
-    network.app.contents.delete_many({"_id": {"$ne": an_id("post 1")}})
+    aged = {"$set": {"createdAt": noon - timedelta(days=31)}}
+    network.app.contents.update_many({"_id": {"$ne": an_id("post 1")}}, aged)
 
     with pytest.raises(Refused, match="has 1 rows and needs 3"):
         publish(network, noon)

@@ -56,7 +56,8 @@ def run(to: Target, only: Only = None) -> None:
 @app.command()
 def replay(to: Target) -> None:
     """Send again what was parked."""
-    chosen, sinks = settings(fetch_secret), {one.collection: sink(to, one) for one in watched()}
+    chosen = settings(fetch_secret)
+    sinks = {(stem, one.collection): sink(to, one) for one in watched() for stem in one.stems}
     count = 0
     for parked, what in replayed(connect(chosen), sinks, chosen.options.relay.most_bytes):
         count += 1

@@ -158,7 +158,7 @@ class Each:
             if outcome.unsent:
                 return Outcome(unsent=events, why=outcome.why)
             refused += outcome.refused
-        return Outcome(refused)
+        return Outcome(refused or ())
 
 
 def _send(events: Sequence[Event], most: int, call: Call) -> Outcome:

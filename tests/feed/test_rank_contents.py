@@ -99,6 +99,20 @@ def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
     assert all(score > 0 for score in [*thai.values(), *anyone.values()])
 
 
+def test_who_moves_is_ranked_for_where_it_lives_now(world):
+    accounts, desk = world.store.app.accounts, desk_of(world)
+    who = world.store.analytics.mlArtifacts.find_one()["account"]
+    where = {"geolocation.countryCode": accounts.find_one({"_id": who})["geolocation"]["countryCode"]}
+    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(50)]
+    found = []
+    for code in ("th", "us", "th"):
+        accounts.update_one({"_id": who}, {"$set": {"geolocation.countryCode": code}})
+        found.append(rank_contents.run(desk, str(who), posts, now=NOON))
+
+    accounts.update_one({"_id": who}, {"$set": where})
+    assert found[0] == found[2] != found[1]
+
+
 def test_two_accounts_of_different_taste_see_different_orders(world):
     posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(100)]
     desk = desk_of(world)

@@ -222,7 +222,32 @@ def crowd(friends, databases):
     there = [{"_id": an_id(f"there {n}"), "score": 9.0, "geolocation": {"countryCode": "jp"}} for n in range(2_000)]
     databases.app.relationships.insert_many([*hub, *fans])
     databases.analytics.creatorStats.insert_many([*here, *there])
+    databases.app.users.insert_many([{"_id": one["_id"], "visibility": "publish"} for one in [*here, *there]])
     return friends
+
+
+def test_those_who_are_withdrawn_leave_room_for_others_however_many_they_are(friends, databases):
+    """Both among the popular and among those who are near, and of those who lead to them."""
+    app = databases.app
+    stars = [f"star {n}" for n in range(40)]
+    app.users.insert_many(
+        [user(one, now=NOON, visibility="deleted" if int(one[5:]) % 2 else "publish") for one in stars]
+    )
+    app.accounts.insert_many([account(f"account of {one}", now=NOON, visibility="deleted") for one in stars])
+    databases.analytics.creatorStats.insert_many([{"_id": an_id(one), "score": 99.0} for one in stars])
+    app.relationships.insert_many([follow("ann", one, at=NOON) for one in stars])
+    app.relationships.insert_many([follow("bob", one, at=NOON) for one in stars])
+    app.users.insert_one(user("gone", now=NOON))
+    app.accounts.insert_one(account("account of gone", now=NOON, visibility="deleted"))
+    app.relationships.insert_many([follow("me", "gone", at=NOON), follow("gone", "dan", at=NOON)])
+
+    near = suggested(friends, options=replace(NEAR_ONLY, candidates=3))
+    popular = suggested(friends, options=replace(POPULAR_ONLY, candidates=3))
+
+    assert users(near)[:2] == [an_id("cas"), an_id("dan")]
+    assert near[1].through == [an_id("ann")], "gone leads nowhere"
+    assert {an_id("star"), an_id("quiet")} <= set(users(popular))
+    assert not set(users(near) + users(popular)) & {an_id(one) for one in stars}
 
 
 @pytest.mark.parametrize("country", ["th", ""])

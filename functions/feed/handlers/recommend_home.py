@@ -2,8 +2,8 @@
 
 Trigger   on demand: {"accountId": ..., "maxResults": 25, "exclude": [...], "cursor": ...}
 Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapshots, app.relationships, app.feeditems,
-          app.engagements, app.guestfeeditems, app.contents, app.accounts, app.users
-Writes    nothing
+          app.engagements, app.guestfeeditems, app.contents, app.accounts, app.users, analytics.homePages
+Writes    analytics.homePages
 """
 
 from functions.feed import recommend_home

@@ -1,5 +1,6 @@
 """The posts that a feed may show, as arrays in memory: what rankers need of them, and what finds them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -44,7 +45,8 @@ class Catalogue:
     visible             (n,) whether it could be shown to anybody when this was made
     chain_start         (n + 1,): post i repeats or quotes, down its chain, those from chain_start[i] to
                         chain_start[i + 1] of the next two
-    chain_posts, chain_authors  (n_links,) ids, and keys of their authors; some of them are not in the catalogue
+    chain_posts, chain_authors  (n_links,) ids, and ids of their authors; some of them are not in the catalogue
+    owner, chain_owners  (n,) and (n_links,) ids of the accounts of the authors; zeros where there is none
     countries, margins  (n_countries,) those with a taste of their own, NOBODYS among them, and (n_countries, n) what
                         their rankers say                                       [log odds]
     by_relation         (4, n) the same for any other country, were the language foreign, English, its own or unknown
@@ -69,7 +71,9 @@ class Catalogue:
     visible: NDArray[np.bool_]
     chain_start: NDArray[np.int32]
     chain_posts: NDArray[np.void]
-    chain_authors: NDArray[np.uint64]
+    chain_authors: NDArray[np.void]
+    owner: NDArray[np.void]
+    chain_owners: NDArray[np.void]
     countries: NDArray[np.int16]
     margins: NDArray[np.float16]
     by_relation: NDArray[np.float16]
@@ -118,7 +122,9 @@ class Catalogue:
             visible=chains.visible,
             chain_start=chains.start.astype(np.int32),
             chain_posts=chains.posts,
-            chain_authors=id_keys(chains.authors),
+            chain_authors=chains.authors,
+            owner=chains.owner,
+            chain_owners=chains.owners,
             countries=np.array(countries, np.int16),
             margins=np.array([margins.of(one) for one in countries]).astype(np.float16),
             by_relation=by_relation.astype(np.float16),
@@ -160,6 +166,11 @@ class Catalogue:
     def chain_keys(self) -> NDArray[np.uint64]:
         """(n_links,) of the posts of all chains."""
         return id_keys(self.chain_posts)
+
+    @cached_property
+    def chain_author_keys(self) -> NDArray[np.uint64]:
+        """(n_links,) of the authors of all chains."""
+        return id_keys(self.chain_authors)
 
     @cached_property
     def chain_of(self) -> Index:
@@ -205,10 +216,16 @@ class Catalogue:
         newest: Index = posts[rank < most]
         return newest
 
-    def chains_of(self, post: Index) -> NDArray[np.void]:
-        """(n_found,) ids of all that these posts repeat or quote, down their chains."""
-        found: NDArray[np.void] = self.chain_posts[all_of(self.chain_start, np.arange(len(self.chain_posts)), post)[1]]
-        return found
+    def by_any(self, authors: Iterable[ObjectId]) -> Flags:
+        """(n,) whether one of these authors wrote a post, or something that it repeats or quotes."""
+        keys = id_keys(id_array(authors))
+        by: Flags = np.isin(self.author_keys, keys)[self.author]
+        by[self.chain_of[np.isin(self.chain_author_keys, keys)]] = True
+        return by
+
+    def chains_of(self, post: Index) -> Index:
+        """(n_found,) positions among the links of all that these posts repeat or quote, down their chains."""
+        return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)[1]
 
     def topics_of(self, post: Index) -> tuple[Index, Index]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""

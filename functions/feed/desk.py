@@ -26,7 +26,7 @@ from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.report import Detail
 from shared.store import Store
-from shared.store.columns import id_array, object_ids
+from shared.store.columns import distinct, id_array, known, object_ids
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -112,11 +112,32 @@ class Desk:
     def shown(self, ids: Sequence[ObjectId], blocked: Collection[ObjectId]) -> set[ObjectId]:
         """Those of these posts that may be shown now to a reader who has blocks with some users: neither they nor the
         posts that they lead to are by any of those."""
-        expected: NDArray[np.void] = np.empty(0, "V12")
-        if self.catalogue is not None:
-            place = self.catalogue.positions(id_array(ids))
-            expected = self.catalogue.chains_of(place[place >= 0])
-        authors = self.store.visibility.posts(ids, object_ids(expected))
+        catalogue = self.catalogue
+        if catalogue is None:
+            return self._shown_as_read(ids, blocked)
+        place = catalogue.positions(id_array(ids))
+        lately = place[place >= 0]
+        lately = lately[catalogue.visible[lately]]
+        if not self._still_shown(catalogue, lately):
+            return self._shown_as_read(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(lately)]))
+        others = [one for one, at in zip(ids, place.tolist(), strict=True) if at < 0]
+        sound = lately[~catalogue.by_any(blocked)[lately]]
+        return self._shown_as_read(others, blocked) | set(object_ids(catalogue.ids[sound]))
+
+    def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:
+        """Whether posts of the catalogue that could be shown when it was made all still may."""
+        link = catalogue.chains_of(post)
+        posts = np.concatenate([catalogue.ids[post], catalogue.chain_posts[link]])
+        authors = np.concatenate([catalogue.author_ids[catalogue.author[post]], catalogue.chain_authors[link]])
+        owners = np.concatenate([catalogue.owner[post], catalogue.chain_owners[link]])
+        asked = [object_ids(distinct(one[known(one)])) for one in (posts, authors, owners)]
+        return self.store.visibility.still_shown(*asked)
+
+    def _shown_as_read(
+        self, ids: Sequence[ObjectId], blocked: Collection[ObjectId], expected: Sequence[ObjectId] = ()
+    ) -> set[ObjectId]:
+        """The same of posts each of which is read; `expected` are those that they are known to lead to."""
+        authors = self.store.visibility.posts(ids, expected) if ids else {}
         return {post for post, by in authors.items() if by.isdisjoint(blocked)}
 
     def details(self) -> dict[str, Detail]:

@@ -150,12 +150,9 @@ def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequenc
     and whether one of these authors wrote it or something that it repeats or quotes."""
     keys, place = id_keys(known), catalogue.positions(known)
     versions = np.unique(np.concatenate([keys, catalogue.version_of[place[place >= 0]]]))
-    by = id_keys(id_array(authors))
     barred: Flags = ~catalogue.visible | np.isin(catalogue.version_of, versions) | np.isin(catalogue.keys, keys)
-    barred |= np.isin(catalogue.author_keys, by)[catalogue.author]
-    linked = np.isin(catalogue.chain_authors, by) | np.isin(catalogue.chain_keys, keys)
-    barred[catalogue.chain_of[linked]] = True
-    return barred
+    barred[catalogue.chain_of[np.isin(catalogue.chain_keys, keys)]] = True
+    return barred | catalogue.by_any(authors)
 
 
 def places(

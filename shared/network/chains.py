@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.network.history import Posts
 from shared.store import Store
-from shared.store.columns import distinct, id_array, id_keys, known, object_ids
+from shared.store.columns import NO_ID, distinct, id_array, id_keys, known, object_ids, positions
 from shared.store.visibility import Link, lineage
 
 
@@ -21,6 +21,7 @@ class Chains:
     root      (n,) key of the last post of the chain, its own where it has none: posts of one root are one to a reader
     start     (n + 1,) post i leads to posts[start[i]:start[i + 1]], which are by authors[start[i]:start[i + 1]]
     posts, authors  (n_links,) ids, in and out of the history, without the post itself
+    owner, owners   (n,) and (n_links,) ids of the accounts of the authors; zeros where there is none
     """
 
     visible: NDArray[np.bool_]
@@ -29,6 +30,8 @@ class Chains:
     start: NDArray[np.int64]
     posts: NDArray[np.void]
     authors: NDArray[np.void]
+    owner: NDArray[np.void]
+    owners: NDArray[np.void]
 
 
 def read_chains(store: Store, posts: Posts) -> Chains:
@@ -36,8 +39,10 @@ def read_chains(store: Store, posts: Posts) -> Chains:
     leads = np.flatnonzero(known(posts.originals) | posts.recast)
     links = _links(store, posts, leads)
     authors = object_ids(distinct(posts.author_ids))
-    shown = store.visibility.users({*authors, *(link.author for link in links.values())})
-    visible = np.isin(id_keys(posts.author_ids), id_keys(id_array(shown)))
+    shown = store.visibility.owners({*authors, *(link.author for link in links.values())})
+    known_as = positions(id_keys(posts.author_ids), id_keys(id_array(shown)))
+    visible = known_as >= 0
+    accounts = id_array(owner or NO_ID for owner in (*shown.values(), None))  # the last one is nobody's
     repeated, root = id_keys(posts.ids), id_keys(posts.ids)
     number = np.zeros(len(posts), np.int64)
     below: list[ObjectId] = []
@@ -49,7 +54,9 @@ def read_chains(store: Store, posts: Posts) -> Chains:
             number[at] = len(found.posts) - 1
             below += found.posts[1:]
     start = np.r_[0, np.cumsum(number)]
-    return Chains(visible, repeated, root, start, id_array(below), id_array(links[one].author for one in below))
+    by = [links[one].author for one in below]
+    owners = id_array(shown[author] or NO_ID for author in by)
+    return Chains(visible, repeated, root, start, id_array(below), id_array(by), accounts[known_as], owners)
 
 
 def _links(store: Store, posts: Posts, leads: NDArray[np.int64]) -> dict[ObjectId, Link]:

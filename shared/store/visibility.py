@@ -24,8 +24,10 @@ from shared.store.identity import either_form, object_id
 Document = dict[str, Any]
 
 LONGEST_CHAIN = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
-_PUBLISHED = {"visibility": PUBLISHED}
-_LINK = {"visibility": 1, "author.id": 1, "originalPost._id": 1, "isRecast": 1}
+# A query for a value also finds a list that holds it.
+_PUBLISHED: Document = {"visibility": {"$eq": PUBLISHED, "$not": {"$type": "array"}}}
+_WITHDRAWN: Document = {"visibility": {"$nin": [PUBLISHED, None]}}
+_LINK = {"author.id": 1, "originalPost._id": 1, "isRecast": 1}
 
 
 class Link(NamedTuple):
@@ -57,11 +59,29 @@ class Visibility:
 
     def users(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
         """Those of these users who may be shown."""
-        rows = _by_id(self._users, ids, _PUBLISHED, {"visibility": 1, "ownerAccount": 1})
-        owners = {user: object_id(row.get("ownerAccount")) for user, row in rows.items() if _is_published(row)}
-        withdrawn = {"visibility": {"$nin": [PUBLISHED, None]}}
-        gone = _by_id(self._accounts, set(owners.values()) - {None}, withdrawn, {"_id": 1}, likely=False)
-        return {user for user, owner in owners.items() if owner not in gone}
+        return set(self.owners(ids))
+
+    def owners(self, ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
+        """Those of these users who may be shown, each with the account that owns it."""
+        rows = _by_id(self._users, ids, _PUBLISHED, {"ownerAccount": 1})
+        owners = {user: object_id(row.get("ownerAccount")) for user, row in rows.items()}
+        gone = _by_id(self._accounts, set(owners.values()) - {None}, _WITHDRAWN, {"_id": 1}, likely=False)
+        return {user: owner for user, owner in owners.items() if owner not in gone}
+
+    def still_shown(self, posts: Sequence[ObjectId], authors: Sequence[ObjectId], owners: Sequence[ObjectId]) -> bool:
+        """Whether these posts, each once, of which all could be shown lately, all still may: they and their authors are
+        published, and no owner is withdrawn. One question, where `posts` asks three and reads each document.
+
+        False where that is not certain, since one of them is stored under its hex digits.
+        """
+        stages: list[Document] = [
+            {"$match": {"_id": {"$in": list(posts)}} | _PUBLISHED},
+            {"$count": "posts"},
+            _count(self._users, {"_id": {"$in": list(authors)}} | _PUBLISHED, "authors"),
+            _count(self._accounts, {"_id": {"$in": either_form(owners)}} | _WITHDRAWN, "withdrawn"),
+        ]
+        counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
+        return counted == {name: len(ids) for name, ids in (("posts", posts), ("authors", authors)) if ids}
 
     def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """Those of these posts that may be shown to anybody, each with the authors of its chain, its own included.
@@ -110,16 +130,16 @@ def lineage(post: ObjectId, links: Mapping[ObjectId, Link]) -> Lineage | None:
     return Lineage(chain, next(one for one in chain if not links[one].recast), min(end))
 
 
-def _is_published(row: Document) -> bool:
-    """A query for a value also finds a list that holds it."""
-    return bool(row.get("visibility") == PUBLISHED)
+def _count(collection: Stored[Document], query: Document, name: str) -> Document:
+    """A stage that adds {name: how many documents match}, and nothing where none does."""
+    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, {"$count": name}]}}
 
 
 def _link(row: Document) -> Link | None:
     author, original = row.get("author"), row.get("originalPost")
     by = object_id(author.get("id")) if isinstance(author, dict) else None
     of = object_id(original.get("_id")) if isinstance(original, dict) else None
-    return Link(by, of, row.get("isRecast") is True) if by is not None and _is_published(row) else None
+    return Link(by, of, row.get("isRecast") is True) if by is not None else None
 
 
 def _by_id(

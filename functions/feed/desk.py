@@ -116,12 +116,12 @@ class Desk:
         if catalogue is None:
             return self._shown_as_read(ids, blocked)
         place = catalogue.positions(id_array(ids))
-        lately = place[place >= 0]
-        lately = lately[catalogue.visible[lately]]
+        known_so = (place >= 0) & (catalogue.visible[place] if len(catalogue) else False)
+        lately = place[known_so]
         if not self._still_shown(catalogue, lately):
             return self._shown_as_read(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(lately)]))
-        others = [one for one, at in zip(ids, place.tolist(), strict=True) if at < 0]
-        sound = lately[~catalogue.by_any(blocked)[lately]]
+        others = [one for one, is_known in zip(ids, known_so.tolist(), strict=True) if not is_known]
+        sound = lately[~catalogue.by_any(blocked)[lately]] if blocked else lately
         return self._shown_as_read(others, blocked) | set(object_ids(catalogue.ids[sound]))
 
     def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:

@@ -228,7 +228,7 @@ def laid_out(
     def check(some: list[int]) -> None:
         visible = set(shown(found.post[some]).tolist())
         sound.update(one for one in some if found.post[one] in visible)
-        refused.extend(gone := [one for one in some if one not in sound])
+        refused.extend(gone := {one for one in some if one not in sound})
         for queue in (rest, unknown):
             queue[:] = [one for one in queue if one not in gone] if gone else queue
 

@@ -14,7 +14,7 @@ from local.runs import Run
 from relay.events import Event
 from relay.follow import Follower
 from relay.meter import Meter
-from relay.sinks import Each, Here, Outcome
+from relay.sinks import FanOut, Here, Outcome
 from relay.watched import Watched, watched
 from shared.config import settings
 from shared.errors import AppError, Unavailable
@@ -95,8 +95,8 @@ def relaying(store: Store, tell: Tell) -> Iterator[Relay]:
     options, stop = settings().options.relay, threading.Event()
     options = replace(options, lease_s=min(options.lease_s, LEASE_S))
 
-    def sink(one: Watched) -> Each:
-        return Each([Handled(function(stem), tell) for stem in one.stems])
+    def sink(one: Watched) -> FanOut:
+        return FanOut([Handled(function(stem), tell) for stem in one.stems])
 
     followers = [Follower(store, one, sink(one), options, stop) for one in watched()]
     with ThreadPoolExecutor(max(len(followers), 1), "relay") as threads:

@@ -145,7 +145,7 @@ class Here:
         return Outcome()
 
 
-class Each:
+class FanOut:
     """Several sinks, each of which takes everything; what one does not take now is sent to all again."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
@@ -153,8 +153,8 @@ class Each:
 
     def send(self, events: Sequence[Event]) -> Outcome:
         refused: list[tuple[Event, str]] = []
-        for one in self._sinks:
-            outcome = one.send(events)
+        for sink in self._sinks:
+            outcome = sink.send(events)
             if outcome.unsent:
                 return Outcome(unsent=events, why=outcome.why)
             refused += outcome.refused
@@ -215,7 +215,7 @@ def sink(target: str, watched: Watched) -> Sink:
     kind, _, name = target.partition(":")
     if target == "here":
         modules = [handler.removesuffix(".handler").replace("/", ".") for handler in watched.handlers]
-        return Each([Here(import_module(module).handler) for module in modules])
+        return FanOut([Here(import_module(module).handler) for module in modules])
     if kind not in ("bus", "queue", "function") or not name:
         raise BadConfig("--to: needs bus:NAME, queue:URL, function:NAME or here")
     if kind == "bus":

@@ -18,9 +18,9 @@ def run(store: Store, changes: Sequence[Change]) -> Report:
     in any order, and those that came before a look that is over are met already. Returns how many rows were removed.
     """
     telling = [change for change in changes if may_withdraw(change)]
-    if not telling or has_met(store, [change.cluster_time for change in telling]):
+    if not telling or are_covered(store, [change.cluster_time for change in telling]):
         return Report(len(telling))
-    with store.watermarks.look(NAME):
+    with store.watermarks.covering(NAME):
         removed = store.guest_feed.remove_withdrawn()
     return Report(len(telling), removed=removed)
 
@@ -35,7 +35,7 @@ def may_withdraw(change: Change) -> bool:
     return change.collection == "users" and change.touches("ownerAccount")
 
 
-def has_met(store: Store, times: Sequence[ClusterTime | None]) -> bool:
+def are_covered(store: Store, times: Sequence[ClusterTime | None]) -> bool:
     """Whether all of these changes came before a look that is over; not known where one has no time."""
     known = [time for time in times if time is not None]
-    return len(known) == len(times) and store.watermarks.has_met(NAME, max(known))
+    return len(known) == len(times) and store.watermarks.covers(NAME, max(known))

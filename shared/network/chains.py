@@ -40,23 +40,23 @@ def read_chains(store: Store, posts: Posts) -> Chains:
     links = _links(store, posts, leads)
     authors = object_ids(distinct(posts.author_ids))
     shown = store.visibility.owners({*authors, *(link.author for link in links.values())})
-    known_as = positions(id_keys(posts.author_ids), id_keys(id_array(shown)))
-    visible = known_as >= 0
+    row = positions(id_keys(posts.author_ids), id_keys(id_array(shown)))
+    visible = row >= 0
     accounts = id_array(owner or NO_ID for owner in (*shown.values(), None))  # the last one is nobody's
     repeated, root = id_keys(posts.ids), id_keys(posts.ids)
     number = np.zeros(len(posts), np.int64)
     below: list[ObjectId] = []
     for at, post in zip(leads.tolist(), object_ids(posts.ids[leads]), strict=True):
-        found = lineage(post, links)
-        visible[at] &= found is not None and all(links[one].author in shown for one in found.posts)
-        if visible[at] and found is not None:
-            repeated[at], root[at] = id_keys(id_array((found.repeated, found.root)))
-            number[at] = len(found.posts) - 1
-            below += found.posts[1:]
+        chain = lineage(post, links)
+        visible[at] &= chain is not None and all(links[item].author in shown for item in chain.posts)
+        if visible[at] and chain is not None:
+            repeated[at], root[at] = id_keys(id_array((chain.repeated, chain.root)))
+            number[at] = len(chain.posts) - 1
+            below += chain.posts[1:]
     start = np.r_[0, np.cumsum(number)]
-    by = [links[one].author for one in below]
+    by = [links[item].author for item in below]
     owners = id_array(shown[author] or NO_ID for author in by)
-    return Chains(visible, repeated, root, start, id_array(below), id_array(by), accounts[known_as], owners)
+    return Chains(visible, repeated, root, start, id_array(below), id_array(by), accounts[row], owners)
 
 
 def _links(store: Store, posts: Posts, leads: NDArray[np.int64]) -> dict[ObjectId, Link]:

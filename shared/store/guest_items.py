@@ -53,7 +53,7 @@ def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
 
 def _remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
     withdrawn = in_batches(_withdrawn(rows, visibility))
-    return sum(rows.delete_many({"content": {"$in": some}}).deleted_count for some in withdrawn)
+    return sum(rows.delete_many({"content": {"$in": batch}}).deleted_count for batch in withdrawn)
 
 
 def _withdrawn(rows: Collection[Document], visibility: Visibility) -> list[Any]:

@@ -65,7 +65,7 @@ class HomePages:
         blocks = list(self._pages.find({"_id": {"$in": page["blocks"]}}, {"contents": 1})) if page["blocks"] else []
         if len(blocks) < len(page["blocks"]):
             raise BadEvent("cursor: is too old; begin without one")
-        posts = b"".join(one["contents"] for one in (*blocks, page))
+        posts = b"".join(document["contents"] for document in (*blocks, page))
         return Given(np.frombuffer(posts, "V12"), page["contents"], cursor, page["blocks"], page["expiresAt"])
 
     def add(self, account: ObjectId, given: Given, posts: Sequence[ObjectId]) -> str:

@@ -90,7 +90,7 @@ class Visibility:
         """
         links = self.links([*ids, *expected])
         lineages = {post: lineage(post, links) for post in ids if post in links}
-        authors = {post: {links[one].author for one in found.posts} for post, found in lineages.items() if found}
+        authors = {post: {links[item].author for item in chain.posts} for post, chain in lineages.items() if chain}
         shown = self.users(set().union(*authors.values()))
         return {post: by for post, by in authors.items() if by <= shown}
 
@@ -103,9 +103,9 @@ class Visibility:
             if not wanted:
                 break
             asked |= wanted
-            found = {post: _link(row) for post, row in _by_id(self._contents, wanted, _PUBLISHED, _LINK).items()}
-            links |= {post: link for post, link in found.items() if link}
-            wanted = {link.original for link in found.values() if link and link.original} - asked
+            read = {post: _link(row) for post, row in _by_id(self._contents, wanted, _PUBLISHED, _LINK).items()}
+            links |= {post: link for post, link in read.items() if link}
+            wanted = {link.original for link in read.values() if link and link.original} - asked
         return links
 
 
@@ -125,9 +125,9 @@ def lineage(post: ObjectId, links: Mapping[ObjectId, Link]) -> Lineage | None:
             break
         post = link.original
     end = chain[chain.index(post) :]  # the last one, or a cycle
-    if all(links[one].recast for one in end):
+    if all(links[item].recast for item in end):
         return None
-    return Lineage(chain, next(one for one in chain if not links[one].recast), min(end))
+    return Lineage(chain, next(item for item in chain if not links[item].recast), min(end))
 
 
 def _count(collection: Stored[Document], query: Document, name: str) -> Document:
@@ -156,18 +156,18 @@ def _by_id(
             otherwise all are at once
     """
     wanted = set(ids)
-    found = dict(_rows(collection, wanted if likely else either_form(wanted), query, shown))
-    if likely and len(found) < len(wanted):
-        missing = either_form(wanted - found.keys())
-        found |= _rows(collection, [one for one in missing if isinstance(one, str)], query, shown)
-    return found
+    rows = dict(_rows(collection, wanted if likely else either_form(wanted), query, shown))
+    if likely and len(rows) < len(wanted):
+        missing = either_form(wanted - rows.keys())
+        rows |= _rows(collection, [form for form in missing if isinstance(form, str)], query, shown)
+    return rows
 
 
 def _rows(
     collection: Stored[Document], ids: Iterable[Any], query: Document, shown: Mapping[str, int]
 ) -> Iterator[tuple[ObjectId, Document]]:
-    for some in in_batches(ids):
-        for row in collection.find({"_id": {"$in": some}} | query, shown):
+    for batch in in_batches(ids):
+        for row in collection.find({"_id": {"$in": batch}} | query, shown):
             key = object_id(row["_id"])
             if key is not None:
                 yield key, row

@@ -71,13 +71,13 @@ class Watermarks:
         """Remember where the walk goes on; None where it begins anew."""
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
 
-    def has_met(self, job: str, change: ClusterTime) -> bool:
+    def covers(self, job: str, change: ClusterTime) -> bool:
         """Whether the last look of a job at the whole state began after that change."""
         met = {"_id": job, "clusterTime": {"$gte": Timestamp(change.seconds, change.increment)}}
         return self._marks.count_documents(met, limit=1) > 0
 
     @contextmanager
-    def look(self, job: str) -> Iterator[None]:
+    def covering(self, job: str) -> Iterator[None]:
         """The body looks at the whole state; once it has, all changes up to its beginning are met."""
         with self._marks.database.client.start_session() as session:
             began = cluster_time(session)

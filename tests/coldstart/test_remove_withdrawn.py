@@ -117,7 +117,7 @@ def test_what_may_withdraw_something_is_looked_for(village: Network, build: Buil
     assert rows_of(village, "p0") == 0
 
 
-def test_of_many_changes_those_are_done_that_a_look_has_met(village: Network, build: Build) -> None:
+def test_of_many_changes_those_are_done_that_a_look_are_covered(village: Network, build: Build) -> None:
     build()
     app = village.store.app
     app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)

@@ -15,7 +15,7 @@ from moto import mock_aws
 from moto.events.utils import EventTemplateParser
 
 from relay.events import SOURCE, Event, event_of, payload
-from relay.sinks import MOST_CALL_BYTES, MOST_ENTRIES, PASSING, Bus, Each, Function, Here, Outcome, Queue, sink
+from relay.sinks import MOST_CALL_BYTES, MOST_ENTRIES, PASSING, Bus, FanOut, Function, Here, Outcome, Queue, sink
 from relay.watched import DECLARED, watched
 from shared.errors import BadConfig, BadEvent, NotFound, StaleModel, Unavailable
 from shared.runtime.changes import arrivals
@@ -509,11 +509,11 @@ def test_each_of_several_takes_all_and_what_any_does_not_take_comes_back():
     (first, given), (second, also_given) = here(), here()
     busy, no = here(Unavailable("the database"))[0], here(BadEvent("no"))[0]
 
-    assert Each([first, second]).send(sent) == Outcome()
+    assert FanOut([first, second]).send(sent) == Outcome()
     assert [len(given), len(also_given)] == [1, 1]
-    assert Each([no, first]).send(sent) == Outcome([(one, "BadEvent: no") for one in sent])
+    assert FanOut([no, first]).send(sent) == Outcome([(one, "BadEvent: no") for one in sent])
     assert len(given) == 2, "the refusal of one keeps nothing from the next"
-    assert Each([first, busy]).send(sent) == Outcome(unsent=sent, why="the database")
+    assert FanOut([first, busy]).send(sent) == Outcome(unsent=sent, why="the database")
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,10 @@ def _home() -> dict[str, Any]:
     numbers = []
     for one in asked[:50]:
         reader = desk.reader(ObjectId(one.account))
-        found = recommend_home.candidates(desk.store, desk.catalogue, reader, options.home, [], NOW)
+        bonds = desk.store.relationships.bonds(reader.users, options.home.most_follows)
+        met = recommend_home.met_before(desk, reader, options.home)
+        barred = recommend_home.barred_posts(desk.catalogue, met, [*bonds.blocked, *reader.users])
+        found = recommend_home.candidates(desk.store, desk.catalogue, reader, bonds.followed, barred, options.home, NOW)
         numbers.append(len(found.post))
     if np.median(numbers) < LEAST_CANDIDATES:
         raise Refused(f"only {np.median(numbers)} candidates")

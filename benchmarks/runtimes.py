@@ -27,7 +27,15 @@ COLD_STARTS = 3  # of functions with a floor
 HOUR = timedelta(hours=1)
 IDS, ACCOUNTS = 200, 200
 # What a new network needs, then what answers, then what takes away.
-ORDER = (*PIPELINE, "train_personal", "classify_content", "apply_verdicts", "rank_contents", "recommend_home")
+ORDER = (
+    *PIPELINE,
+    "train_personal",
+    "classify_content",
+    "apply_verdicts",
+    "remove_withdrawn",
+    "rank_contents",
+    "recommend_home",
+)
 LAST = ("recommend_people", "serve_feed", "promote_artifact", "erase_account")
 
 
@@ -164,7 +172,7 @@ def _event(place: Place, function: Function, number: int) -> Mapping[str, Any]:
     store = place.store
     if function.cron:
         return sample | {"time": (NOW + number * HOUR).isoformat()}
-    if function.stem == "apply_verdicts":
+    if function.stem in ("apply_verdicts", "remove_withdrawn"):
         return sample
     if function.stem == "classify_content":  # another post each time: one that is known is left alone
         post, detail = str(ObjectId()), sample["detail"]

@@ -14,8 +14,8 @@ from local.runs import Run
 from relay.events import Event
 from relay.follow import Follower
 from relay.meter import Meter
-from relay.sinks import Here, Outcome
-from relay.watched import watched
+from relay.sinks import FanOut, Here, Outcome
+from relay.watched import Watched, watched
 from shared.config import settings
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
@@ -95,11 +95,12 @@ def relaying(store: Store, tell: Tell, collections: Collection[str] = ()) -> Ite
     """
     options, stop = settings().options.relay, threading.Event()
     options = replace(options, lease_s=min(options.lease_s, LEASE_S))
-    followers = [
-        Follower(store, one, Handled(function(one.stem), tell), options, stop)
-        for one in watched()
-        if one.collection in (collections or (one.collection,))
-    ]
+
+    def sink(one: Watched) -> FanOut:
+        return FanOut([Handled(function(stem), tell) for stem in one.stems])
+
+    chosen = [one for one in watched() if one.collection in (collections or (one.collection,))]
+    followers = [Follower(store, one, sink(one), options, stop) for one in chosen]
     with ThreadPoolExecutor(max(len(followers), 1), "relay") as threads:
         running = [threads.submit(one.run) for one in followers]
         try:

@@ -59,7 +59,8 @@ def run(to: Target, only: Only = None) -> None:
 @app.command()
 def replay(to: Target) -> None:
     """Send again what was parked."""
-    chosen, sinks = settings(fetch_secret), {one.stem: sink(to, one) for one in watched()}
+    chosen = settings(fetch_secret)
+    sinks = {(stem, one.collection): sink(to, one) for one in watched() for stem in one.stems}
     store, count = connect(chosen), 0
     require_replica_set(store.client)
     for parked, what in replayed(store, sinks, chosen.options.relay.most_bytes):

@@ -218,7 +218,7 @@ class Follower:
             outcome = self._sink.send(events)
             for event, reason in outcome.refused:
                 now, kept = datetime.now(UTC), event.bare if len(event.bare) <= MOST_KEPT else None
-                self._store.parked_changes.park(event.digest, self._watched.stem, kept, reason, now=now)
+                self._store.parked_changes.park(event.digest, self._watched.stems[0], kept, reason, now=now)
             self.meter.parked += len(outcome.refused)
             self.meter.sent += len(events) - len(outcome.unsent) - len(outcome.refused)
             events = outcome.unsent

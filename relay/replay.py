@@ -16,19 +16,20 @@ from shared.store.extended_json import decoded
 Document = dict[str, Any]
 
 
-def replay(store: Store, sinks: Mapping[str, Sink], most_bytes: int) -> Iterator[tuple[Document, str]]:
+def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], most_bytes: int) -> Iterator[tuple[Document, str]]:
     """Send every change that waits, by its key alone, so that the document is read as it is now; yields each with what
     became of it: "sent", "names no document", or why it was not taken.
 
-    sinks  where the changes of each function go
+    sinks  where the changes go that a function takes of a collection
     """
     for parked in store.parked_changes.waiting():
         event = _event(parked, most_bytes)
-        if event is None or parked["function"] not in sinks:
+        target = sinks.get((parked["function"], event.collection.partition(".")[2])) if event else None
+        if event is None or target is None:
             yield parked, "names no document"
             continue
         now = datetime.now(UTC)
-        outcome = sinks[parked["function"]].send([event])
+        outcome = target.send([event])
         if outcome.refused or outcome.unsent:
             yield parked, outcome.why or outcome.refused[0][1]
             continue

@@ -145,6 +145,22 @@ class Here:
         return Outcome()
 
 
+class FanOut:
+    """Several sinks, each of which takes everything; what one does not take now is sent to all again."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = sinks
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        refused: list[tuple[Event, str]] = []
+        for sink in self._sinks:
+            outcome = sink.send(events)
+            if outcome.unsent:
+                return Outcome(unsent=events, why=outcome.why)
+            refused += outcome.refused
+        return Outcome(refused or ())
+
+
 def _send(events: Sequence[Event], most: int, call: Call) -> Outcome:
     """Group after group, up to the first fault that may pass, while there is time; what is larger than a call may be is
     refused.
@@ -194,12 +210,12 @@ def _digest(text: str) -> str:
 def sink(target: str, watched: Watched) -> Sink:
     """Where a word says that the changes of a collection go.
 
-    bus:NAME, queue:URL, function:NAME, or here: to the real handler in this process
+    bus:NAME, queue:URL, function:NAME, or here: to the real handlers in this process
     """
     kind, _, name = target.partition(":")
     if target == "here":
-        module = watched.handler.removesuffix(".handler").replace("/", ".")
-        return Here(import_module(module).handler)
+        modules = [handler.removesuffix(".handler").replace("/", ".") for handler in watched.handlers]
+        return FanOut([Here(import_module(module).handler) for module in modules])
     if kind not in ("bus", "queue", "function") or not name:
         raise BadConfig("--to: needs bus:NAME, queue:URL, function:NAME or here")
     if kind == "bus":

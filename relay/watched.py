@@ -19,24 +19,24 @@ class Watched:
     """One collection of the application.
 
     collection  its name
-    handler     of the function that its changes fire, e.g. "functions/topics/handlers/classify_content.handler"
+    handlers    of the functions that its changes fire, e.g. "functions/topics/handlers/classify_content.handler"
     when        fields of which an update must touch one to be sent; inserts, replacements and deletes always are
     carry       fields that are sent along; no others leave the database
     """
 
     collection: str
-    handler: str
+    handlers: tuple[str, ...]
     when: tuple[str, ...]
     carry: tuple[str, ...]
 
     @property
-    def stem(self) -> str:
-        """The function as its files are named.
+    def stems(self) -> tuple[str, ...]:
+        """The functions as their files are named.
 
-        >>> Watched("contents", "functions/topics/handlers/classify_content.handler", (), ()).stem
-        'classify_content'
+        >>> Watched("contents", ("functions/topics/handlers/classify_content.handler",), (), ()).stems
+        ('classify_content',)
         """
-        return Path(self.handler).stem
+        return tuple(Path(handler).stem for handler in self.handlers)
 
     def pipeline(self, *, with_document: bool = True) -> list[dict[str, Any]]:
         """Stages that filter and cut down events on the server; without the document where it is too large for one."""
@@ -71,12 +71,14 @@ def _under(service: Any, *names: str) -> Mapping[str, Any]:
 
 def _watched(collection: str, entry: Mapping[str, Any], functions: Mapping[str, Any]) -> Watched:
     where = f"serverless.yml: custom.changes.{collection}"
-    if entry.get("function") not in functions:
-        raise BadConfig(f"{where}.function: no function {entry.get('function')}")
-    for field in ("when", "carry"):
+    for field in ("functions", "when", "carry"):
         if not isinstance(entry.get(field), list):
-            raise BadConfig(f"{where}.{field}: needs a list of fields")
-    return Watched(collection, functions[entry["function"]]["handler"], tuple(entry["when"]), tuple(entry["carry"]))
+            raise BadConfig(f"{where}.{field}: needs a list of {'names' if field == 'functions' else 'fields'}")
+    fired: list[str] = entry["functions"]
+    if unknown := [one for one in fired if one not in functions]:
+        raise BadConfig(f"{where}.functions: no function {unknown[0]}")
+    handlers = tuple(functions[one]["handler"] for one in fired)
+    return Watched(collection, handlers, tuple(entry["when"]), tuple(entry["carry"]))
 
 
 def _touches(fields: tuple[str, ...]) -> dict[str, Any]:

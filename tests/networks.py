@@ -113,7 +113,7 @@ def write_village(store: Store, *, posts: int = 30) -> None:
     )
     readers = {"thai": "th", "american": "us", "nomad": None}
     store.app.accounts.insert_many([account(f"account of {who}", now=NOON, country=c) for who, c in readers.items()])
-    store.app.users.insert_many([user(who, now=NOON) for who in readers])
+    store.app.users.insert_many([user(who, now=NOON) for who in (*readers, *(f"author {n}" for n in range(10)))])
     store.app.engagements.insert_many(
         [engagement(who, name, at=NOON - HOUR / 2) for who in readers for name in names[::3]]
     )

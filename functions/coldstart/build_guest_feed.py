@@ -38,7 +38,7 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
         written, details = write_lists(store, staging, Rankers(registry), options, coldstart, now=now)
         staging.index()
         live, most = store.guest_feed.rows_by_country(), options.rows_per_country
-        rows = staging.check(written, least_rows(live, written, options.least_rows_ratio, most))
+        rows = staging.check(least_rows(live, written, options.least_rows_ratio, most))
         lease.renew()
         staging.publish()
         rows -= store.erasures.sweep(schema.GUEST_FEED)

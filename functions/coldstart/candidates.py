@@ -6,16 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.config import GuestFeed
+from shared.network.chains import read_chains
 from shared.network.counters import ENGLISH
 from shared.network.history import Posts
 from shared.network.quality import quality
 from shared.store import Store
-from shared.store.columns import distinct, id_keys, known, object_ids, positions
+from shared.store.columns import id_keys, known, object_ids, positions
 from shared.store.guest_feed import Entry
 
 Floats = NDArray[np.float64]
-
-_NO_KEY = id_keys(np.zeros(1, "V12"))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +34,22 @@ class Candidates:
 
 
 def choose(store: Store, posts: Posts) -> Candidates:
-    """Every post, but for repetitions of one that is in, or that nobody can see any more."""
-    original = id_keys(posts.originals)
-    refers = original != _NO_KEY
-    visible = refers & _visible(store, posts, original, refers)
-    within = positions(original, id_keys(posts.ids)) >= 0
+    """Every post that guests may see; of what is repeated here and is not here itself, the newest recast."""
+    chains = read_chains(store, posts)
     newest_first = np.arange(len(posts))[::-1]
-    lone = posts.recast & visible & ~within
+    lone = chains.visible & posts.recast & (positions(chains.repeated, id_keys(posts.ids)) < 0)
     first = newest_first[lone[newest_first]]
-    keep = np.zeros(len(posts), bool)
-    keep[first[np.unique(original[first], return_index=True)[1]]] = True
-    post = np.flatnonzero(keep | ~posts.recast)
-    ids, authors = object_ids(posts.ids), object_ids(posts.author_ids)
-    originals, original_authors = object_ids(posts.originals), object_ids(posts.original_authors)
-    named = visible & known(posts.original_authors)
+    keep = chains.visible & ~posts.recast
+    keep[first[np.unique(chains.repeated[first], return_index=True)[1]]] = True
+    post = np.flatnonzero(keep)
+    columns = (posts.ids, posts.author_ids, posts.originals, posts.original_authors)
+    named = known(posts.originals[post]).tolist(), known(posts.original_authors[post]).tolist()
+    rows = zip(*(object_ids(column[post]) for column in columns), *named, strict=True)
     entries = [
-        Entry(ids[i], authors[i], originals[i] if visible[i] else None, original_authors[i] if named[i] else None)
-        for i in post.tolist()
+        Entry(content, author, original if refers else None, by if refers and is_known else None)
+        for content, author, original, by, refers, is_known in rows
     ]
     return Candidates(post, posts.author[post], quality(store.posts.quality(), id_keys(posts.ids))[post], entries)
-
-
-def _visible(store: Store, posts: Posts, original: NDArray[np.uint64], refers: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(n_posts,) whether the post that each refers to is published, be it in the window or not."""
-    shown = id_keys(store.posts.still_published(object_ids(distinct(posts.originals[refers]))))
-    return positions(original, shown) >= 0
 
 
 def language_factor(relation: Floats, options: GuestFeed) -> Floats:

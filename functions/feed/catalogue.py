@@ -1,5 +1,6 @@
 """The posts that a feed may show, as arrays in memory: what rankers need of them, and what finds them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +11,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from shared.clock import epoch_ms
+from shared.network.chains import Chains
 from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys, relations
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
@@ -19,6 +21,7 @@ NAME = "posts"  # of its snapshot
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 HOUR_MS = 3_600_000.0
 
@@ -38,8 +41,12 @@ class Catalogue:
     meanings            (n, m) what the texts mean, in small; 0 where that is not known
     quality             (n,) factor of the upstream filter, above 0
     characters          (n,) of the text                                        [count]
-    version_of          (n,) key of the post that it repeats or quotes, its own where it does not
-    recast              (n,) a mere repetition
+    version_of          (n,) key of the last post of what it repeats or quotes, its own where it does neither
+    visible             (n,) whether it could be shown to anybody when this was made
+    chain_start         (n + 1,): post i repeats or quotes, down its chain, those from chain_start[i] to
+                        chain_start[i + 1] of the next two
+    chain_posts, chain_authors  (n_links,) ids, and ids of their authors; some of them are not in the catalogue
+    owner, chain_owners  (n,) and (n_links,) ids of the accounts of the authors; zeros where there is none
     countries, margins  (n_countries,) those with a taste of their own, NOBODYS among them, and (n_countries, n) what
                         their rankers say                                       [log odds]
     by_relation         (4, n) the same for any other country, were the language foreign, English, its own or unknown
@@ -61,7 +68,12 @@ class Catalogue:
     quality: NDArray[np.float32]
     characters: NDArray[np.int32]
     version_of: NDArray[np.uint64]
-    recast: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+    chain_start: NDArray[np.int32]
+    chain_posts: NDArray[np.void]
+    chain_authors: NDArray[np.void]
+    owner: NDArray[np.void]
+    chain_owners: NDArray[np.void]
     countries: NDArray[np.int16]
     margins: NDArray[np.float16]
     by_relation: NDArray[np.float16]
@@ -72,7 +84,13 @@ class Catalogue:
 
     @classmethod
     def of(
-        cls, margins: Margins, directions: NDArray[np.float32], meanings: NDArray[np.int8], quality: Floats, base: int
+        cls,
+        margins: Margins,
+        chains: Chains,
+        directions: NDArray[np.float32],
+        meanings: NDArray[np.int8],
+        quality: Floats,
+        base: int,
     ) -> "Catalogue":
         """Every post of the history, in its order.
 
@@ -82,7 +100,6 @@ class Catalogue:
         first = np.unique(posts.author, return_index=True)[1]
         counters = margins.counters
         popularity = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float32)
-        keys, originals = id_keys(posts.ids), id_keys(posts.originals)
         countries = [NOBODYS, *margins.with_taste()]
         by_relation = margins.by_relation(base)
         here = hours_of(history.now)
@@ -101,8 +118,13 @@ class Catalogue:
             meanings=meanings,
             quality=quality.astype(np.float32),
             characters=posts.characters.astype(np.int32),
-            version_of=np.where(originals == id_keys(np.zeros(1, "V12"))[0], keys, originals),
-            recast=posts.recast,
+            version_of=chains.root,
+            visible=chains.visible,
+            chain_start=chains.start.astype(np.int32),
+            chain_posts=chains.posts,
+            chain_authors=chains.authors,
+            owner=chains.owner,
+            chain_owners=chains.owners,
             countries=np.array(countries, np.int16),
             margins=np.array([margins.of(one) for one in countries]).astype(np.float16),
             by_relation=by_relation.astype(np.float16),
@@ -141,10 +163,19 @@ class Catalogue:
         return id_keys(self.ids)
 
     @cached_property
-    def original(self) -> Index:
-        """(n,) position of the post that each repeats or quotes, its own where it does neither, -1 where it is not
-        here."""
-        return positions(self.version_of, self.keys)
+    def chain_keys(self) -> NDArray[np.uint64]:
+        """(n_links,) of the posts of all chains."""
+        return id_keys(self.chain_posts)
+
+    @cached_property
+    def chain_author_keys(self) -> NDArray[np.uint64]:
+        """(n_links,) of the authors of all chains."""
+        return id_keys(self.chain_authors)
+
+    @cached_property
+    def chain_of(self) -> Index:
+        """(n_links,) the post whose chain each is of."""
+        return np.repeat(np.arange(len(self)), np.diff(self.chain_start))
 
     @cached_property
     def author_keys(self) -> NDArray[np.uint64]:
@@ -170,12 +201,31 @@ class Catalogue:
         at = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
         return np.where(ascending[at] == keys, order[at], -1)
 
-    def by_authors(self, authors: list[ObjectId], most: int) -> Index:
-        """The newest posts of each of these authors, at most so many of each."""
+    def by_authors(self, authors: list[ObjectId], most: int, barred: Flags) -> Index:
+        """The newest posts of each of these authors that are not barred, at most so many of each.
+
+        barred  (n,)
+        """
         order, start = self._by_author
         number = positions(id_keys(id_array(authors)), self.author_keys)
-        parts = [order[start[one] : min(start[one + 1], start[one] + most)] for one in number[number >= 0].tolist()]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        parts = [order[start[one] : start[one + 1]] for one in number[number >= 0].tolist()]
+        posts = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        posts = posts[~barred[posts]]
+        first = np.r_[True, np.diff(self.author[posts]) != 0].nonzero()[0] if len(posts) else posts
+        rank = np.arange(len(posts)) - np.repeat(first, np.diff(np.r_[first, len(posts)]))
+        newest: Index = posts[rank < most]
+        return newest
+
+    def by_any(self, authors: Iterable[ObjectId]) -> Flags:
+        """(n,) whether one of these authors wrote a post, or something that it repeats or quotes."""
+        keys = id_keys(id_array(authors))
+        by: Flags = np.isin(self.author_keys, keys)[self.author]
+        by[self.chain_of[np.isin(self.chain_author_keys, keys)]] = True
+        return by
+
+    def chains_of(self, post: Index) -> Index:
+        """(n_found,) positions among the links of all that these posts repeat or quote, down their chains."""
+        return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)[1]
 
     def topics_of(self, post: Index) -> tuple[Index, Index]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""

@@ -4,7 +4,7 @@ An account's own model, else the ranker of its country, else the base country's,
 asked only where the one before it cannot answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,13 +19,14 @@ from functions.feed.members import MembersRanker, load_members
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.artifacts import Artifact, Registry, Snapshots
 from shared.config import Members
+from shared.errors import NotFound
 from shared.ml.trees import Trees
 from shared.network.countries import COUNTRIES, country_of
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.report import Detail
 from shared.store import Store
-from shared.store.columns import id_array
+from shared.store.columns import distinct, id_array, known, object_ids
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -50,9 +51,10 @@ class Personal:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who the posts are ranked for: an account, its country, and its own model where it has one."""
+    """Who the posts are ranked for: an account, its users, its country now, and its own model where it has one."""
 
     account: ObjectId
+    users: Sequence[ObjectId]
     country: int
     personal: Personal | None
 
@@ -95,10 +97,43 @@ class Desk:
         """Who asks; NotFound where there is neither such an account nor a model of it."""
         personal, refused = self._registry.load(PERSONAL, str(account), TASTE_FINGERPRINT, self._opened)
         self.refused += refused
-        if personal is not None:
-            return Reader(account, personal.taste.place, personal)
-        country = country_of(self.store.accounts.country_code(account))
-        return Reader(account, COUNTRIES.index(country) if country else NOBODYS, None)
+        member = self.store.accounts.member(account)
+        if member is None and personal is None:
+            raise NotFound(f"accountId: there is no account {account}")
+        country = country_of(member.country_code) if member else None
+        place = COUNTRIES.index(country) if country else personal.taste.place if personal else NOBODYS
+        return Reader(account, member.users if member else (), place, personal)
+
+    def shown(self, ids: Sequence[ObjectId], blocked: Collection[ObjectId]) -> set[ObjectId]:
+        """Those of these posts that may be shown now to a reader who has blocks with some users: neither they nor the
+        posts that they lead to are by any of those."""
+        catalogue = self.catalogue
+        if catalogue is None:
+            return self._shown_as_read(ids, blocked)
+        place = catalogue.positions(id_array(ids))
+        known_so = (place >= 0) & (catalogue.visible[place] if len(catalogue) else False)
+        lately = place[known_so]
+        if not self._still_shown(catalogue, lately):
+            return self._shown_as_read(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(lately)]))
+        others = [one for one, is_known in zip(ids, known_so.tolist(), strict=True) if not is_known]
+        sound = lately[~catalogue.by_any(blocked)[lately]] if blocked else lately
+        return self._shown_as_read(others, blocked) | set(object_ids(catalogue.ids[sound]))
+
+    def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:
+        """Whether posts of the catalogue that could be shown when it was made all still may."""
+        link = catalogue.chains_of(post)
+        posts = np.concatenate([catalogue.ids[post], catalogue.chain_posts[link]])
+        authors = np.concatenate([catalogue.author_ids[catalogue.author[post]], catalogue.chain_authors[link]])
+        owners = np.concatenate([catalogue.owner[post], catalogue.chain_owners[link]])
+        asked = [object_ids(distinct(one[known(one)])) for one in (posts, authors, owners)]
+        return self.store.visibility.still_shown(*asked)
+
+    def _shown_as_read(
+        self, ids: Sequence[ObjectId], blocked: Collection[ObjectId], expected: Sequence[ObjectId] = ()
+    ) -> set[ObjectId]:
+        """The same of posts each of which is read; `expected` are those that they are known to lead to."""
+        authors = self.store.visibility.posts(ids, expected) if ids else {}
+        return {post for post, by in authors.items() if by.isdisjoint(blocked)}
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""
@@ -117,7 +152,7 @@ class Desk:
         if reader.personal is None or self.members is None:
             return country
         taste, trees = reader.personal.taste, reader.personal.trees
-        met = taste.encounters(self.catalogue, post, country, hours_of(now))
+        met = taste.encounters(self.catalogue, post, country, reader.country, hours_of(now))
         own = self.members.margins(met)
         if trees is not None and taste.base == self.members.version:
             own = own + trees.margins(FEATURES.matrix(met))
@@ -125,7 +160,7 @@ class Desk:
         return country + weight * (own - country)
 
     def scores(self, reader: Reader, ids: Sequence[ObjectId], now: datetime) -> Mapping[ObjectId, float]:
-        """A score above 0 of each post, higher ranks first; 0 for what is no published post."""
+        """A score above 0 of each post that may be shown, higher ranks first."""
         place = np.full(len(ids), -1) if self.catalogue is None else self.catalogue.positions(id_array(ids))
         known = np.flatnonzero(place >= 0)
         scores = np.zeros(len(ids))

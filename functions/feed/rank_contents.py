@@ -17,12 +17,15 @@ SORRY = "Sorry, Can not predict the contents \n                please change the
 def run(desk: Desk, account: str, contents: Sequence[str], *, now: datetime) -> dict[str, float]:
     """A finite score, 0 or more, for every id that was asked for, as it was written, in descending order.
 
-    What is no id of a published post, such as a user's, gets 0. NotFound where there is no such account.
+    What is no id of a post that the account may be shown, such as a user's, gets 0. NotFound where there is no such
+    account.
     """
     desk.look(now)
     ids = {text: ObjectId(text) for text in contents if ObjectId.is_valid(text)}
-    scores = desk.scores(desk.reader(ObjectId(account)), list(dict.fromkeys(ids.values())), now)
-    found = {text: scores[ids[text]] if text in ids else 0.0 for text in contents}
+    reader = desk.reader(ObjectId(account))
+    shown = desk.shown(list(set(ids.values())), desk.store.relationships.blocked(reader.users))
+    scores = desk.scores(reader, sorted(shown), now)
+    found = {text: scores.get(ids[text], 0.0) if text in ids else 0.0 for text in contents}
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
 

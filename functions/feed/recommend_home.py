@@ -1,8 +1,6 @@
 """The home page of an account: found in four places, ranked for it, and laid out so that it does not tire."""
 
-import base64
-import binascii
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,7 +13,7 @@ from functions.feed.catalogue import Catalogue, hours_of
 from functions.feed.desk import Desk, Reader
 from shared.clock import hours
 from shared.config import Home
-from shared.errors import BadEvent, Unavailable
+from shared.errors import Unavailable
 from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
@@ -28,7 +26,7 @@ Flags = NDArray[np.bool_]
 Source = Literal["following", "alike", "meaning", "trending", "new"]
 
 MOST = 100  # items of one page
-MOST_GIVEN = 1_000  # posts that a cursor remembers
+MOST_EXCLUDED = 1_000  # posts that a caller excludes
 
 REASONS: Mapping[Source, str] = {
     "following": "by someone whom you follow",
@@ -54,12 +52,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A page that is asked for: at most `most` posts for an account, none of `exclude`, what follows after `cursor`."""
+    """A page that is asked for: at most `most` posts for an account, none of `exclude`, what follows after `cursor`.
+
+    paged  whether a cursor for the next page is wanted
+    """
 
     account: str
     most: int
     exclude: Sequence[str] = ()
     cursor: str = ""
+    paged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +82,33 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
     catalogue = desk.catalogue
     if catalogue is None:
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
-    reader, given = desk.reader(ObjectId(asked.account)), given_before(asked.cursor)
-    hidden = [*map(ObjectId, asked.exclude), *given]
-    found = candidates(desk.store, catalogue, reader, options, hidden, now)
-    margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
-    order = laid_out(catalogue, found, margins, options, number=2 * asked.most)
-    posts = still_visible(desk.store, catalogue, order)[: asked.most]
-    place = {post: number for number, post in enumerate(found.post.tolist())}
-    model = desk.version_for(reader)
-    items = [item(catalogue, post, margins[place[post]], found.source[place[post]], model) for post in posts]
-    shown = [one.content for one in items]
-    return Page(items, cursor_after([*given, *shown]) if items else "")
+    reader, pages = desk.reader(ObjectId(asked.account)), desk.store.home_pages
+    given = pages.first(expires_at=now + options.cursor_valid)
+    if asked.cursor:
+        given = pages.given(reader.account, asked.cursor, now=now)
+    bonds = desk.store.relationships.bonds(reader.users, options.most_follows)
+    known = np.concatenate([given.posts, id_array(map(ObjectId, asked.exclude)), met_before(desk, reader, options)])
+    barred = barred_posts(catalogue, known, [*bonds.blocked, *reader.users])
 
+    def shown(posts: Index) -> Index:
+        """Those of these that may be shown now; the catalogue may be some minutes old."""
+        ids = object_ids(catalogue.ids[posts])
+        visible = desk.shown(ids, bonds.blocked)
+        return posts[[one in visible for one in ids]]
 
-def still_visible(store: Store, catalogue: Catalogue, posts: Index) -> list[int]:
-    """Those of the posts that are published now, by users who are, in their order."""
-    contents = object_ids(catalogue.ids[posts])
-    authors = object_ids(catalogue.author_ids[catalogue.author[posts]])
-    shown, published = store.contents.visible(contents), store.accounts.published(list(set(authors)))
-    rows = zip(posts.tolist(), contents, authors, strict=True)
-    return [post for post, content, author in rows if content in shown and author in published]
+    items, model = list[Item](), desk.version_for(reader)
+    while len(items) <= asked.most:  # one further tells whether there is a next page
+        found = candidates(desk.store, catalogue, reader, bonds.followed, barred, options, now)
+        if not len(found.post):
+            break
+        margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
+        chosen, refused = laid_out(catalogue, found, margins, options, asked.most + 1 - len(items), shown)
+        items += [item(catalogue, found.post[at], margins[at], found.source[at], model) for at in chosen]
+        if len(items) <= asked.most:  # another round, without these
+            barred |= np.isin(catalogue.version_of, catalogue.version_of[found.post[chosen]])
+            barred[found.post[refused]] = True
+    page, goes_on = items[: asked.most], asked.paged and len(items) > asked.most
+    return Page(page, pages.add(reader.account, given, [one.content for one in page]) if goes_on else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,97 +123,129 @@ def candidates(
     store: Store,
     catalogue: Catalogue,
     reader: Reader,
+    followed: Collection[ObjectId],
+    barred: Flags,
     options: Home,
-    hidden: Sequence[ObjectId],
     now: datetime,
 ) -> Candidates:
-    """Posts from all places, but for those that may not be shown."""
-    users = store.accounts.users_of(reader.account)
-    bonds = store.relationships.bonds(users, options.most_follows)
-    viewers = [reader.account, *users]
-    known = [
-        *store.exposures.of_viewers(viewers, options.remembered),
-        *store.engagements.of_account(reader.account, options.remembered),
-        *hidden,
-    ]
-    barred = barred_posts(catalogue, known, [*bonds.blocked, *users])
+    """Posts from all places, but for those that are barred, (n_posts,); some, where there are any."""
     found: dict[int, Source] = {}
     taken: set[int] = set()
-    for source, posts in places(store, catalogue, reader, bonds.followed, options, hours_of(now)):
-        for post in posts[~barred[posts]].tolist():
-            version = int(catalogue.version_of[post])
+    for source, posts in places(store, catalogue, reader, followed, barred, options, hours_of(now)):
+        for post, version in zip(posts.tolist(), catalogue.version_of[posts].tolist(), strict=True):
             if version not in taken:
                 taken.add(version)
                 found[post] = source
     return Candidates(np.array(list(found), np.int64), list(found.values()))
 
 
-def barred_posts(catalogue: Catalogue, known: Sequence[ObjectId], authors: Sequence[ObjectId]) -> Flags:
-    """(n_posts,) whether a post is one of these or another version of it, whether one of these authors wrote it or what
-    it repeats, and whether it repeats what can no longer be seen."""
-    ids = id_array(known)
-    place = catalogue.positions(ids)
-    versions = np.concatenate([id_keys(ids), catalogue.version_of[place[place >= 0]]])
-    by_author = np.isin(catalogue.author_keys, id_keys(id_array(authors)))[catalogue.author]
-    original = catalogue.original
-    of_author = (original >= 0) & by_author[original]
-    hollow = catalogue.recast & (original < 0)
-    return np.isin(catalogue.version_of, versions) | np.isin(catalogue.keys, versions) | by_author | of_author | hollow
+def met_before(desk: Desk, reader: Reader, options: Home) -> NDArray[np.void]:
+    """(n,) ids of posts that an account or its users saw or engaged with."""
+    seen = desk.store.exposures.of_viewers([reader.account, *reader.users], options.remembered)
+    return id_array([*seen, *desk.store.engagements.of_account(reader.account, options.remembered)])
+
+
+def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequence[ObjectId]) -> Flags:
+    """(n_posts,) whether a post could not be shown, whether it is one of those that are known or another version of it,
+    and whether one of these authors wrote it or something that it repeats or quotes."""
+    keys, place = id_keys(known), catalogue.positions(known)
+    versions = np.unique(np.concatenate([keys, catalogue.version_of[place[place >= 0]]]))
+    barred: Flags = ~catalogue.visible | np.isin(catalogue.version_of, versions) | np.isin(catalogue.keys, keys)
+    barred[catalogue.chain_of[np.isin(catalogue.chain_keys, keys)]] = True
+    return barred | catalogue.by_any(authors)
 
 
 def places(
     store: Store,
     catalogue: Catalogue,
     reader: Reader,
-    followed: frozenset[ObjectId],
+    followed: Collection[ObjectId],
+    barred: Flags,
     options: Home,
     hour: float,
 ) -> Iterator[tuple[Source, Index]]:
-    """Where posts are found, and which, the most telling place first."""
-    by_followed = catalogue.by_authors(sorted(followed), options.per_author)
+    """Where posts are found that are not barred, and which, the most telling place first."""
+    by_followed = catalogue.by_authors(sorted(followed), options.per_author, barred)
     yield "following", by_followed[hour - catalogue.created[by_followed] <= hours(options.followed_for)]
     oldest = int(np.searchsorted(catalogue.created, hour - hours(options.found_for)))
     if reader.personal is not None:
         own = catalogue.positions(reader.personal.taste.posts)
         own = own[own >= 0]
-        yield "alike", nearest(catalogue.directions, own, oldest, options.alike)
-        yield "meaning", nearest(catalogue.meanings, own, oldest, options.meaning)
-    country = EVERYWHERE if reader.country == NOBODYS else COUNTRIES[reader.country]
-    trending = catalogue.positions(id_array(store.guest_feed.head(country, options.trending)))
-    yield "trending", trending[trending >= 0]
+        yield "alike", nearest(catalogue.directions, own, oldest, options.alike, barred)
+        yield "meaning", nearest(catalogue.meanings, own, oldest, options.meaning, barred)
+    yield "trending", trending(store, catalogue, reader.country, barred, options.trending)
     young = np.arange(int(np.searchsorted(catalogue.created, hour - hours(options.found_for) / 7)), len(catalogue))
-    yield "new", young[catalogue.acts_of_author[catalogue.author[young]] <= options.few_acts]
+    new = catalogue.acts_of_author[catalogue.author[young]] <= options.few_acts
+    yield "new", young[new & ~barred[young]]
 
 
-def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int) -> Index:
-    """Other posts, from a position on, that point most where some posts point together; the nearest first."""
+def trending(store: Store, catalogue: Catalogue, country: int, barred: Flags, most: int) -> Index:
+    """The first posts of the guest feed of a country that are not barred, at most so many, in its order."""
+    partition = EVERYWHERE if country == NOBODYS else COUNTRIES[country]
+    found, after, ended = np.empty(0, np.int64), None, not most
+    while len(found) < most and not ended:
+        posts, after = store.guest_feed.page(partition, most, after)
+        place = catalogue.positions(id_array(posts))
+        place = place[place >= 0]
+        found, ended = np.concatenate([found, place[~barred[place]]]), after is None
+    return found[:most]
+
+
+def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int, barred: Flags) -> Index:
+    """Other posts, from a position on and not barred, that point most where some posts point together; the nearest
+    first."""
     towards = vectors[own].sum(0, dtype=np.float32)
     length = np.linalg.norm(towards)
     if not length:
         return np.empty(0, np.int64)
     close = vectors[oldest:].astype(np.float32) @ (towards / length)
     close[own[own >= oldest] - oldest] = 0
+    close[barred[oldest:]] = 0
     best = np.argpartition(-close, min(number, len(close) - 1))[:number] if len(close) else np.empty(0, np.int64)
     best = best[close[best] > 0]
     nearest_first: Index = oldest + best[np.argsort(-close[best], kind="stable")]
     return nearest_first
 
 
-def laid_out(catalogue: Catalogue, found: Candidates, margins: Floats, options: Home, number: int) -> Index:
-    """The best posts, positions in the catalogue: at most `in_a_row` of an author or a topic one below the other, and
-    now and then one by an author whom few know yet."""
+def laid_out(
+    catalogue: Catalogue,
+    found: Candidates,
+    margins: Floats,
+    options: Home,
+    number: int,
+    shown: Callable[[Index], Index],
+) -> tuple[list[int], list[int]]:
+    """The best candidates, and those that were refused meanwhile, as positions among them: at most `in_a_row` of an
+    author or a topic one below the other, and now and then one by an author whom few know yet.
+
+    shown  says which posts may be shown; it is asked of the best, and of more where those do not suffice
+    """
     order = np.argsort(-margins, kind="stable").tolist()
     rest = [one for one in order if found.source[one] != "new"]
     unknown = [one for one in order if found.source[one] == "new"]
-    chosen: list[int] = []
+    chosen, refused, sound = list[int](), list[int](), set[int]()
+
+    def check(some: list[int]) -> None:
+        visible = set(shown(found.post[some]).tolist())
+        sound.update(one for one in some if found.post[one] in visible)
+        refused.extend(gone := {one for one in some if one not in sound})
+        for queue in (rest, unknown):
+            queue[:] = [one for one in queue if one not in gone] if gone else queue
+
+    ahead = 2 * number
+    check([*rest[:ahead], *unknown[: ahead // options.explore_every + 1 if options.explore_every else 0]])
     while len(chosen) < number and (rest or unknown):
         explores = bool(unknown and options.explore_every) and (len(chosen) + 1) % options.explore_every == 0
         queue = unknown if explores or not rest else rest
         last = found.post[chosen[-options.in_a_row :]]
         tired = tiring(catalogue, last) if len(last) == options.in_a_row else (set(), set())
         fits = next((at for at, one in enumerate(queue) if not repeats(catalogue, found.post[one], *tired)), 0)
-        chosen.append(queue.pop(fits))
-    return found.post[chosen]
+        if queue[fits] in sound:
+            chosen.append(queue.pop(fits))
+        else:
+            check([one for one in queue[fits:] if one not in sound][:ahead])
+            ahead *= 2
+    return chosen, refused
 
 
 def tiring(catalogue: Catalogue, posts: Index) -> tuple[set[int], set[int]]:
@@ -227,26 +268,6 @@ def item(catalogue: Catalogue, post: int, margin: float, source: Source, model: 
     author = catalogue.author_ids[catalogue.author[post]]
     score = float(points(np.array([margin]))[0])
     return Item(ObjectId(catalogue.ids[post].tobytes()), ObjectId(author.tobytes()), score, source, model)
-
-
-def cursor_after(given: Sequence[ObjectId]) -> str:
-    """What says which posts were given so far, the latest of them."""
-    return base64.urlsafe_b64encode(b"".join(one.binary for one in given[-MOST_GIVEN:])).decode()
-
-
-def given_before(cursor: str) -> list[ObjectId]:
-    """The posts again; BadEvent for a cursor that is none.
-
-    >>> given_before(cursor_after([ObjectId("65f0a1b2c3d4e5f60718293a")]))
-    [ObjectId('65f0a1b2c3d4e5f60718293a')]
-    """
-    try:
-        raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise BadEvent("cursor: is not one that a page came with") from None
-    if len(raw) % 12 or len(raw) > 12 * MOST_GIVEN:
-        raise BadEvent("cursor: is not one that a page came with")
-    return [ObjectId(raw[at : at + 12]) for at in range(0, len(raw), 12)]
 
 
 def suggestions(page: Page) -> dict[str, Any]:

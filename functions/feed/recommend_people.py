@@ -1,17 +1,21 @@
 """People to follow: whom those follow whom one follows, and who is popular in one's country."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId
 
 from shared.config import People
+from shared.errors import NotFound
 from shared.network.countries import SPELLINGS, country_of
 from shared.store import Store
 
 MOST = 100
+
+Eligible = Callable[[Sequence[ObjectId]], set[ObjectId]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +34,63 @@ class Suggestion:
 
 
 def run(store: Store, options: People, account: str, *, most: int) -> list[Suggestion]:
-    """At most so many published users, the best first, in an order that stays: none of the account's own, none that it
-    follows, none that it blocks or is blocked by. NotFound where there is no such account."""
-    country = country_of(store.accounts.country_code(ObjectId(account)))
-    users = store.accounts.users_of(ObjectId(account))
-    bonds = store.relationships.bonds(users, options.most_follows)
-    barred = {*users, *bonds.followed, *bonds.blocked}
-    hops = store.relationships.second_hand(sorted(bonds.followed), barred, options.follows_each, options.candidates)
+    """At most so many users who may be shown, the best first, in an order that stays: none of the account's own, none
+    that it follows, none that it blocks or is blocked by. NotFound where there is no such account."""
+    member = store.accounts.member(ObjectId(account))
+    if member is None:
+        raise NotFound(f"accountId: there is no account {account}")
+    bonds = store.relationships.bonds(member.users, options.most_follows)
+    barred = {*member.users, *bonds.followed, *bonds.blocked}
+
+    def eligible(users: Sequence[ObjectId]) -> set[ObjectId]:
+        """Those who may be suggested: shown, and not followed since long ago."""
+        return store.visibility.users(users) - store.relationships.followed_among(users, member.users)
+
+    hops = second_hand(store, bonds.followed, barred, eligible, options)
     near = {user: number / len(bonds.followed) for user, number, _ in hops}
-    scores = blended(near, places(popular_near(store, country, options.candidates + len(barred))), options)
-    found = [user for user in scores if user not in barred]
-    shown = store.accounts.published(found) - store.relationships.followed_among(found, users)
-    best = [user for user in found if user in shown][:most]
+    people = (one for one in popular(store, country_of(member.country_code), options.candidates) if one not in barred)
+    scores = blended(near, places(first_eligible(people, eligible, options.candidates)), options)
+    best = list(scores)[:most]
     creators = store.popular_creators.among(best)
     engagements = {user: creator.engagements for user, creator in creators.items()}
     through = {user: some for user, _, some in hops}
     return [Suggestion(user, scores[user], engagements.get(user, 0), through.get(user, ())) for user in best]
 
 
-def popular_near(store: Store, country: str | None, most: int) -> list[ObjectId]:
-    """The popular of a country; after them those of all, where it is not known or has too few."""
+def second_hand(
+    store: Store, followed: Collection[ObjectId], barred: Set[ObjectId], eligible: Eligible, options: People
+) -> list[tuple[ObjectId, int, list[ObjectId]]]:
+    """Whom most of those follow whom the account follows: who, through how many of them, and some of these. Who may not
+    be shown leads nowhere."""
+    leading = sorted(store.visibility.users(followed))
+    while True:
+        hops = store.relationships.second_hand(leading, barred, options.follows_each, options.candidates)
+        sound = eligible([user for user, _, _ in hops])
+        if len(sound) == len(hops) or len(hops) < options.candidates:
+            return [hop for hop in hops if hop[0] in sound]
+        barred = barred | {user for user, _, _ in hops if user not in sound}
+
+
+def first_eligible(people: Iterator[ObjectId], eligible: Eligible, most: int) -> list[ObjectId]:
+    """The first of these, at most so many, who may be suggested."""
+    found: list[ObjectId] = []
+    ahead = most
+    while len(found) < most and (some := list(islice(people, ahead))):
+        sound = eligible(some)
+        found += [user for user in some if user in sound]
+        ahead *= 2  # where few are sound, more are asked about at once
+    return found[:most]
+
+
+def popular(store: Store, country: str | None, batch: int) -> Iterator[ObjectId]:
+    """The popular of a country, then those of all, each once; of all where the country is not known."""
     spelt = [code for code in SPELLINGS if country and country_of(code) == country]
-    here = store.popular_creators.first([*spelt, *map(str.upper, spelt)], most) if spelt else []
-    everywhere = store.popular_creators.first(None, most) if len(here) < most else []
-    return list(dict.fromkeys(one.user for one in (*here, *everywhere)))
+    met: set[ObjectId] = set()
+    for countries in ([*spelt, *map(str.upper, spelt)], None) if spelt else (None,):
+        for one in store.popular_creators.ranked(countries, batch):
+            if one.user not in met:
+                met.add(one.user)
+                yield one.user
 
 
 def places(users: Sequence[ObjectId]) -> dict[ObjectId, float]:

@@ -10,6 +10,7 @@ from functions.feed.alike import Alike
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
 from shared.artifacts import Registry, Snapshots
 from shared.config import Coldstart, Members
+from shared.network.chains import read_chains
 from shared.network.counters import DAY_HOURS, Counters
 from shared.network.countries import COUNTRIES
 from shared.network.history import read_history
@@ -39,9 +40,8 @@ def run(
         base = COUNTRIES.index(options.base_country)
         directions = Alike(history, members.recent_posts, DAY_HOURS).posts_now()
         meanings = in_small(store.posts.meanings(), id_keys(posts.ids))
-        catalogue = Catalogue.of(
-            margins, directions, meanings, quality(store.posts.quality(), id_keys(posts.ids)), base
-        )
+        chains, factor = read_chains(store, posts), quality(store.posts.quality(), id_keys(posts.ids))
+        catalogue = Catalogue.of(margins, chains, directions, meanings, factor, base)
         size = snapshots.publish(NAME, catalogue.arrays(), FINGERPRINT, at=now)
         store.erasures.keep_rebuilt(schema.SNAPSHOTS, erased, at=now)
     refused += rankers.refused

@@ -18,6 +18,7 @@ from shared.report import Detail
 
 Id = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{24}$")]
 Short = Annotated[str, StringConstraints(max_length=128)]
+LONGEST_CURSOR = 2_000  # characters, so that a request line is well below what a gateway takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class SuggestRequest(Request):
 
     account_id: Id | None = None
     max_results: int = Field(default=25, ge=1, le=recommend_home.MOST)
-    exclude: list[Id] = Field(default=[], max_length=recommend_home.MOST_GIVEN)
+    exclude: list[Id] = Field(default=[], max_length=recommend_home.MOST_EXCLUDED)
 
 
 class HomeQuery(Request):
@@ -65,7 +66,7 @@ class HomeQuery(Request):
 
     account_id: Id | None = None
     max_results: int = Field(default=25, ge=1, le=recommend_home.MOST)
-    cursor: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    cursor: Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] = ""
 
 
 def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Mapping[str, Any]:
@@ -93,7 +94,7 @@ def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: date
 
 def suggest_contents(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
     """Posts of the home page, with where each comes from."""
-    asked = Asked(caller.account_for(request.account_id), request.max_results, request.exclude)
+    asked = Asked(caller.account_for(request.account_id), request.max_results, request.exclude, paged=False)
     return recommend_home.suggestions(page(feed, asked, now))
 
 

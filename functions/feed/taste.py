@@ -95,10 +95,11 @@ class Taste:
         """The country as the history has it."""
         return COUNTRIES.index(self.country) if self.country in COUNTRIES else NOBODYS
 
-    def encounters(self, catalogue: Catalogue, post: Index, margin: Floats, hour: float) -> Encounters:
+    def encounters(self, catalogue: Catalogue, post: Index, margin: Floats, country: int, hour: float) -> Encounters:
         """The account before posts of the catalogue, (n,) both; `margin` is what the country's ranker says.
 
-        hour  the moment [hours since 1970]
+        country  where the account is now, which may not be where it was when this was trained
+        hour     the moment [hours since 1970]
         """
         row, topic = catalogue.topics_of(post)
         of_topic, has_topic = _found(self.topics, catalogue.topic_keys[topic])
@@ -123,7 +124,7 @@ class Taste:
             later=later,
             silence=hour - catalogue.newest[author],
             language_lift=np.where(language == UNKNOWN_LANGUAGE, np.nan, language_lift),
-            language=catalogue.relation(post, self.place),
+            language=catalogue.relation(post, country),
             acts=np.full(len(post), self.acts),
             age=hour - catalogue.created[post],
             popularity=catalogue.popularity[post].astype(np.float64),

@@ -134,6 +134,7 @@ class Home:
     in_a_row: int = 2  # posts of one author, or of one topic, that may stand one below the other
     explore_every: int = 10  # of so many places one goes to an author whom few know yet; 0 for none
     few_acts: int = 20  # engagements in all that such an author has at most
+    cursor_valid: timedelta = timedelta(days=2)  # how long after its first page a home can be paged through
 
 
 @dataclass(frozen=True, slots=True)

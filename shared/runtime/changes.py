@@ -69,8 +69,8 @@ class Failure:
 Body = Callable[[Changes], Report]
 
 
-def on_change(collection: str) -> Callable[[Body], Handler]:
-    """Make `body` a Lambda handler for changes of this collection."""
+def on_change(*collections: str) -> Callable[[Body], Handler]:
+    """Make `body` a Lambda handler for changes of these collections."""
 
     def decorate(body: Body) -> Handler:
         name = body.__module__.rpartition(".")[2]
@@ -81,7 +81,7 @@ def on_change(collection: str) -> Callable[[Body], Handler]:
 
             def work() -> Report:
                 now = datetime.now(UTC)
-                arrived = list(arrivals(event, collection, now=now))
+                arrived = list(arrivals(event, *collections, now=now))
                 report, failures = _run(body, arrived, now)
                 failed.extend(failures)
                 if not is_queue(event):
@@ -107,17 +107,17 @@ def is_queue(event: Any) -> bool:
     return isinstance(records, list) and all(isinstance(r, Mapping) and r.get("eventSource") == QUEUE for r in records)
 
 
-def arrivals(event: Any, collection: str, *, now: datetime) -> Iterator[Arrival]:
+def arrivals(event: Any, *collections: str, now: datetime) -> Iterator[Arrival]:
     """Every change in an event; BadEvent where it is in none of the shapes."""
     if is_queue(event):
         for record in event["Records"]:
-            yield from _of_message(record, collection, now)
+            yield from _of_message(record, collections, now)
     else:
         for raw in _changes_in(event):
-            yield Arrival(raw, None, _attempt(raw, collection, now))
+            yield Arrival(raw, None, _attempt(raw, collections, now))
 
 
-def change_of(raw: Any, collection: str, *, now: datetime) -> Change:
+def change_of(raw: Any, *collections: str, now: datetime) -> Change:
     """The change that an event of a change stream tells of; BadEvent names the field that is not what it should be."""
     from shared.store.extended_json import decoded  # a function without changes does not load it
 
@@ -126,13 +126,13 @@ def change_of(raw: Any, collection: str, *, now: datetime) -> Change:
     kind, namespace = raw.get("operationType"), raw.get("ns")
     if kind not in KINDS:
         raise BadEvent("operationType: needs one of insert, update, replace, delete")
-    if not isinstance(namespace, Mapping) or namespace.get("coll") != collection:
-        raise BadEvent(f"ns.coll: needs {collection}")
+    if not isinstance(namespace, Mapping) or namespace.get("coll") not in collections:
+        raise BadEvent(f"ns.coll: needs {' or '.join(collections)}")
     document = raw.get("fullDocument")
     if document is not None and not isinstance(document, Mapping):
         raise BadEvent("fullDocument: needs an object")
     return Change(
-        collection=collection,
+        collection=namespace["coll"],
         key=_key(decoded(raw.get("documentKey"), "documentKey")),
         kind=cast("Kind", kind),
         document=None if document is None else _named(decoded(document, "fullDocument")),
@@ -141,7 +141,7 @@ def change_of(raw: Any, collection: str, *, now: datetime) -> Change:
     )
 
 
-def _of_message(record: Mapping[str, Any], collection: str, now: datetime) -> Iterator[Arrival]:
+def _of_message(record: Mapping[str, Any], collections: Sequence[str], now: datetime) -> Iterator[Arrival]:
     message, body = str(record.get("messageId")), record.get("body")
     try:
         found = list(_changes_in(json.loads(body if isinstance(body, str) else "")))
@@ -153,7 +153,7 @@ def _of_message(record: Mapping[str, Any], collection: str, now: datetime) -> It
         yield Arrival(body, message, bad)
     else:
         for raw in found:
-            yield Arrival(raw, message, _attempt(raw, collection, now))
+            yield Arrival(raw, message, _attempt(raw, collections, now))
 
 
 def _changes_in(event: Any) -> Iterator[Any]:
@@ -174,11 +174,11 @@ def _changes_in(event: Any) -> Iterator[Any]:
         raise BadEvent("event: holds no change; it needs detail, events, changes or Records")
 
 
-def _attempt(raw: Any, collection: str, now: datetime) -> Change | BadEvent | None:
+def _attempt(raw: Any, collections: Sequence[str], now: datetime) -> Change | BadEvent | None:
     if isinstance(raw, Mapping) and not is_of_document(raw):
         return None
     try:
-        return change_of(raw, collection, now=now)
+        return change_of(raw, *collections, now=now)
     except BadEvent as bad:
         return bad
 

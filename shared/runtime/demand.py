@@ -13,7 +13,7 @@ from shared.runtime.queue import is_id
 
 LONGEST_TEXT = 128
 ANSWER_WITHIN_S = 5.0  # of who waits for an answer; such functions have twice as long to live
-LONGEST_CURSOR = 20_000
+LONGEST_CURSOR = 2_000
 
 Answer = tuple[Mapping[str, Any], Report]
 

@@ -21,6 +21,7 @@ from shared.store.suspects import Suspects
 from shared.store.tombstones import Tombstones
 from shared.store.topic_tree import TopicTree
 from shared.store.verdicts import Verdicts
+from shared.store.visibility import Visibility
 from shared.store.watermarks import Watermarks
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from shared.store.follows import Follows
     from shared.store.guest_feed import GuestFeed
     from shared.store.hashtag_stats import HashtagStatistics
+    from shared.store.home_pages import HomePages
     from shared.store.labelled_texts import LabelledTexts
     from shared.store.people import People
     from shared.store.posts import Posts
@@ -90,6 +92,10 @@ class Store:
     @cached_property
     def accounts(self) -> Accounts:
         return Accounts(self.app)
+
+    @cached_property
+    def visibility(self) -> Visibility:
+        return Visibility(self.app)
 
     @cached_property
     def popular_creators(self) -> PopularCreators:
@@ -160,6 +166,12 @@ class Store:
         from shared.store.guest_feed import GuestFeed
 
         return GuestFeed(self.app)
+
+    @cached_property
+    def home_pages(self) -> "HomePages":
+        from shared.store.home_pages import HomePages
+
+        return HomePages(self.analytics)
 
     @cached_property
     def labelled_texts(self) -> "LabelledTexts":

@@ -101,14 +101,6 @@ class Contents:
             found |= dict(sound(self._contents, rows, self._popularity))
         return found
 
-    def visible(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Those of the posts that are published now."""
-        return {
-            row["_id"]
-            for some in in_batches(ids)
-            for row in self._contents.find({"_id": {"$in": some}, "visibility": PUBLISHED}, {"_id": 1})
-        }
-
     def with_text(self, size: int, before: ObjectId | None) -> list[ObjectId]:
         """The next published posts that have a message, the newest first, but for those of who is erased."""
         query: Document = {"_id": {"$lt": before} if before else {"$type": "objectId"}}

@@ -9,6 +9,7 @@ is built again, and a cursor that outlives a generation goes on at the next rank
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from bson import ObjectId
+from numpy.typing import NDArray
 from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
@@ -25,16 +27,17 @@ from shared.clock import MOST_AHEAD
 from shared.errors import Refused
 from shared.store import schema
 from shared.store.ahead import Ahead
-from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, known, object_ids, read_columns
-from shared.store.contents import PUBLISHED, in_batches
+from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, object_ids, read_columns
+from shared.store.contents import in_batches
 from shared.store.deadline import Threads
 from shared.store.decoding import as_moment, needed, sound
+from shared.store.guest_items import remove_withdrawn, row_id, shown_by_country
 from shared.store.identity import object_id
+from shared.store.visibility import Visibility
 
 Document = dict[str, Any]
 
 STAGING = "guestfeeditemstemp"
-LAST_MOMENT = 2**32 - 1  # seconds since 1970
 
 
 class Entry(NamedTuple):
@@ -48,11 +51,11 @@ class Entry(NamedTuple):
 
 class GuestFeed:
     def __init__(self, app: Database[Document]) -> None:
-        self._app = app
+        self._app, self._visibility = app, Visibility(app)
 
     def stage(self, at: datetime, holder: str) -> "Staging":
         """A new generation, out of every reader's sight; what killed runs left behind is dropped."""
-        for name in self._app.list_collection_names(filter={"name": {"$regex": f"^{STAGING}"}}):
+        for name in self._staged():
             self._app.drop_collection(name)
         return Staging(self._app, f"{STAGING}_{holder}", at)
 
@@ -62,17 +65,30 @@ class GuestFeed:
         row = self._app[schema.GUEST_FEED.name].find_one(made, {"createdAt": 1})
         return None if row is None else as_moment(row.get("createdAt"))
 
-    def head(self, country: str, most: int) -> list[ObjectId]:
-        """The first posts of a country's list, in its order."""
+    def page(self, country: str, most: int, after: ObjectId | None = None) -> tuple[list[ObjectId], ObjectId | None]:
+        """The posts of at most so many rows of a country's list, in its order, from its first row or after a row; and
+        the row to go on after, None at the end of the list."""
         feed = self._app[schema.GUEST_FEED.name]
-        found = feed.find({"countryCode": country}, {"content": 1}).sort("_id", 1).limit(most)
-        rows = islice(found, most)  # for the server, a limit of 0 is none
-        return list(sound(feed, rows, lambda row: needed(object_id(row.get("content")))))
+        query: Document = {"countryCode": country} | ({} if after is None else {"_id": {"$gt": after}})
+        rows = list(islice(feed.find(query, {"content": 1}).sort("_id", 1).limit(most), most))  # a limit of 0 is none
+        posts = list(sound(feed, rows, lambda row: needed(object_id(row.get("content")))))
+        return posts, rows[-1]["_id"] if rows and len(rows) == most else None
 
     def rows_by_country(self) -> dict[str, int]:
-        """How many rows the live feed has for each country."""
-        counts = self._app[schema.GUEST_FEED.name].aggregate([{"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])
-        return {group["_id"]: group["rows"] for group in counts if isinstance(group["_id"], str)}
+        """How many rows the live feed has for each country, of posts that may still be shown."""
+        return shown_by_country(self._app[schema.GUEST_FEED.name], self._visibility)
+
+    def remove_withdrawn(self) -> int:
+        """Delete every row of a post that may no longer be shown; returns how many that were.
+
+        A generation that is being built is looked through before the live one: if it is published in between, its rows
+        are met under either name, and what is written to it later is checked later. Safe to repeat, and beside others.
+        """
+        names = (*self._staged(), schema.GUEST_FEED.name)
+        return sum(remove_withdrawn(self._app[name], self._visibility) for name in names)
+
+    def _staged(self) -> list[str]:
+        return self._app.list_collection_names(filter={"name": {"$regex": f"^{STAGING}"}})
 
 
 class Staging:
@@ -82,8 +98,9 @@ class Staging:
         self._app = app
         # Only the rename has to be durable: it comes after the rows in the log that makes it so.
         self._rows = app.get_collection(name, write_concern=WriteConcern(w=1))
-        self._at = at
+        self._at, self._visibility = at, Visibility(app)
         self._ahead = Ahead(threads=2)
+        self._written: dict[str, NDArray[np.void]] = {}  # posts by country, in the order of rank
 
     def __enter__(self) -> "Staging":
         return self
@@ -99,7 +116,7 @@ class Staging:
 
         The next list is made while this one travels; what went wrong with a list is raised by a later call.
         """
-        rows = [
+        rows: list[Document] = [
             {
                 "_id": row_id(rank, country, self._at),
                 "content": entry.content,
@@ -115,6 +132,7 @@ class Staging:
             for rank, (entry, score) in enumerate(ranked)
         ]
         if rows:
+            self._written[country] = id_array(row["content"] for row in rows)
             self._ahead(self._rows.insert_many, rows, ordered=False)
         return len(rows)
 
@@ -125,21 +143,18 @@ class Staging:
         with Threads(2) as builders:  # the server sorts each half on a core of its own
             list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
 
-    def check(self, expected: dict[str, int], least: dict[str, int]) -> int:
+    def check(self, least: dict[str, int]) -> int:
         """Read back what was written and return how many rows may be published; Refused names what is wrong with them.
 
-        Posts that were withdrawn while the lists were made are taken out of them first.
-        expected  rows that were written for each country
-        least     rows that each country must have
+        Posts that may not be shown any more are taken out of them first, if they were not meanwhile.
+        least  rows that each country must have
         """
-        rows = self._read_back()
-        if _by_country(rows) != {country: number for country, number in expected.items() if number}:
-            raise Refused("guest feed: not every row was written")
-        rows = self._without_withdrawn(rows)
-        found = _by_country(rows)
+        shown = self._shown()
+        rows = self._read_back(shown)
+        found = Counter(rows["country"].tolist())
         for country, number in least.items():
-            if found.get(country, 0) < number:
-                raise Refused(f"guest feed: {country} has {found.get(country, 0)} rows and needs {number}")
+            if found[country.encode()] < number:
+                raise Refused(f"guest feed: {country} has {found[country.encode()]} rows and needs {number}")
         if not (np.isfinite(rows["score"]) & (rows["score"] > 0)).all():
             raise Refused("guest feed: a score is not finite and positive")
         same_country = rows["country"][1:] == rows["country"][:-1]
@@ -151,54 +166,33 @@ class Staging:
         """Make this generation live in one step: a reader sees the old or the new one."""
         self._app[self._rows.name].rename(schema.GUEST_FEED.name, dropTarget=True)
 
-    def _without_withdrawn(self, rows: Columns) -> Columns:
-        """Delete the rows of posts, and of quoted posts, that are not published any more; the others."""
-        contents = self._app[schema.CONTENTS.name]
-        withdrawn: set[ObjectId] = set()
-        named = distinct(np.concatenate([rows["content"], rows["original"][known(rows["original"])]]))
-        for ids in in_batches(object_ids(named)):
-            shown = contents.find({"_id": {"$in": ids}, "visibility": PUBLISHED}, {"_id": 1})
-            withdrawn.update(set(ids) - {post["_id"] for post in shown})
-        if not withdrawn:
-            return rows
-        gone = id_keys(id_array(withdrawn))
-        stays = ~(np.isin(id_keys(rows["content"]), gone) | np.isin(id_keys(rows["original"]), gone))
-        for ids in in_batches(object_ids(rows["id"][~stays])):
-            self._rows.delete_many({"_id": {"$in": ids}})
-        return {name: column[stays] for name, column in rows.items()}
+    def _shown(self) -> NDArray[np.uint64]:
+        """Keys of the posts that were written and may be shown now."""
+        written = distinct(np.concatenate([np.empty(0, "V12"), *self._written.values()]))
+        return id_keys(id_array(self._visibility.posts(object_ids(written))))
 
-    def _read_back(self) -> Columns:
-        """Rows in the order of country and rank: country (n,) two letters, content, original (n,) ids, score (n,)."""
+    def _read_back(self, shown: NDArray[np.uint64]) -> Columns:
+        """Rows of posts that may be shown, in the order of country and rank: country (n,) two letters, score (n,).
+
+        The others are deleted, or were; Refused where any but them is missing.
+        """
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", "$_id"),
             "content": ("id", "$content"),
-            "original": ("id", "$originalContent"),
             "score": ("number", "$score"),
         }
-        rows = read_columns(self._rows, [], fields, optional={"original"})
-        letters = np.frombuffer(rows["id"].tobytes(), np.uint8).reshape(-1, 12)
+        rows = read_columns(self._rows, [], fields)
+        stays = np.isin(id_keys(rows["content"]), shown)
+        expected = sum(int(np.isin(id_keys(posts), shown).sum()) for posts in self._written.values())
+        if int(stays.sum()) != expected:
+            raise Refused("guest feed: not every row was written")
+        for ids in in_batches(object_ids(rows["id"][~stays])):
+            self._rows.delete_many({"_id": {"$in": ids}})
+        letters = np.frombuffer(rows["id"][stays].tobytes(), np.uint8).reshape(-1, 12)
         rank = np.ascontiguousarray(letters[:, :4]).view(">u4").ravel()
         country = np.ascontiguousarray(letters[:, 4:6]).view("S2").ravel()
         order = np.lexsort((rank, country))
-        ordered = {name: column[order] for name, column in rows.items()}
-        return {"country": country[order], **ordered}
-
-
-def _by_country(rows: Columns) -> dict[str, int]:
-    countries, numbers = np.unique(rows["country"], return_counts=True)
-    return {country.decode(): int(number) for country, number in zip(countries, numbers, strict=True)}
-
-
-def row_id(rank: int, country: str, at: datetime) -> ObjectId:
-    """The `_id` of a row.
-
-    >>> from datetime import UTC
-    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
-    >>> row_id(0, "th", now) < row_id(1, "th", now)
-    True
-    """
-    left = LAST_MOMENT - int(at.timestamp())
-    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + left.to_bytes(4, "big") + b"\0\0")
+        return {"country": country[order], "score": rows["score"][stays][order]}
 
 
 def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, most: int) -> dict[str, int]:

@@ -1,8 +1,7 @@
 """Creators by what their recent posts earned, out of what refresh_creator_stats keeps; read only."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from bson import ObjectId
@@ -31,12 +30,14 @@ class PopularCreators:
     def __init__(self, analytics: Database[Document]) -> None:
         self._stats = analytics[schema.CREATOR_STATS.name]
 
-    def first(self, countries: Sequence[str] | None, most: int) -> list[Creator]:
-        """The most popular, the first ahead; only those whose country is spelt like one of these, of all for None."""
+    def ranked(self, countries: Sequence[str] | None, batch: int) -> Iterator[Creator]:
+        """The most popular, the first ahead; only those whose country is spelt like one of these, of all for None.
+
+        batch  how many are read at once, as they are asked for
+        """
         query = {} if countries is None else {"geolocation.countryCode": {"$in": list(countries)}}
-        found = self._stats.find(query, _SHOWN).sort([("score", -1), ("_id", 1)]).limit(most)
-        creators = sound(self._stats, islice(found, most), self._creator)
-        return sorted(creators, key=lambda one: -one.score)  # for the server, some of what is no number comes first
+        with self._stats.find(query, _SHOWN, batch_size=max(batch, 2)).sort([("score", -1), ("_id", 1)]) as rows:
+            yield from sound(self._stats, rows, self._creator)
 
     def among(self, users: Iterable[ObjectId]) -> dict[ObjectId, Creator]:
         """Those of these users who posted lately."""

@@ -14,7 +14,6 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.contents import PUBLISHED
 from shared.store.decoding import needed, sound
 from shared.store.expressions import is_id, object_id
 from shared.store.identity import either_form
@@ -42,14 +41,16 @@ class Relationships:
     def bonds(self, users: Sequence[ObjectId], most: int) -> Bonds:
         """Of these users, all in one; at most so many follows, the newest of them."""
         outward: Document = {"user": {"$in": either_form(users)}}
-        inward: Document = {"followedUser": {"$in": either_form(users)}}
-        blocks: list[Document] = [{"blocking": True}, {"blocked": True}]
-        followed = self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most)
-        blocked = list(self._relationships.find(outward | {"$or": blocks}, _SHOWN))
-        blocked += self._relationships.find({"$or": [inward | block for block in blocks]}, _SHOWN)  # by their indexes
-        sides = frozenset(side for pair in self._pairs(blocked) for side in pair)
-        others = frozenset(other for _, other in self._pairs(islice(followed, most)))
-        return Bonds(others, sides - set(users))
+        rows = islice(self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most), most)
+        return Bonds(frozenset(other for _, other in self._pairs(rows)), self.blocked(users))
+
+    def blocked(self, users: Sequence[ObjectId]) -> frozenset[ObjectId]:
+        """With whom one of these users has a block, whoever made it."""
+        sides, blocks = ("user", "followedUser"), ("blocking", "blocked")
+        mine = {"$in": either_form(users)}
+        either = [{side: mine, block: True} for side in sides for block in blocks]  # each by an index of its own
+        rows = self._relationships.find({"$or": either}, _SHOWN) if users else ()
+        return frozenset(side for pair in self._pairs(rows) for side in pair) - set(users)
 
     def followed_among(self, others: Sequence[ObjectId], users: Sequence[ObjectId]) -> frozenset[ObjectId]:
         """Those of the others whom one of these users follows, however long ago."""
@@ -60,7 +61,7 @@ class Relationships:
         self, users: Sequence[ObjectId], barred: Collection[ObjectId], each: int, most: int
     ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
         """Whom most of these users follow, but for the barred: who, through how many of them, and three of those, the
-        most followed first. Users who cannot be seen lead nowhere.
+        most followed first.
 
         each  follows of one user that are looked at, the newest: one who follows everybody costs no more than that
         """
@@ -70,7 +71,7 @@ class Relationships:
         digits = {"$toString": "$_id"}
         strange = {"$cond": [is_id("$follow.followedUser"), "$$REMOVE", "$follow._id"]}
         stages: list[Document] = [
-            {"$match": {"_id": {"$in": list(users)}, "visibility": PUBLISHED}},
+            {"$match": {"_id": {"$in": list(users)}}},
             {"$project": {"forms": ["$_id", digits, {"$toUpper": digits}]}},
             {"$lookup": follows | {"as": "follow"}},
             {"$unwind": "$follow"},

@@ -152,6 +152,8 @@ RELATIONSHIPS = Collection(
     indexes=(
         _by("user", "-_id"),
         _by("user", "followedUser"),
+        _by("user", "blocking"),
+        _by("user", "blocked"),
         _by("followedUser", "blocking"),
         _by("followedUser", "blocked"),
         _by("updatedAt"),
@@ -334,6 +336,15 @@ SNAPSHOTS = Collection(
     about=(About("post", "artifact", "rebuild", "5 minutes"), About("user", "artifact", "rebuild", "5 minutes")),
     indexes=(_by("account"),),
 )
+# What an account was given of its home, page by page, while it pages on.
+HOME_PAGES = Collection(
+    "analytics",
+    "homePages",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(About("account", "account"), About("post", "contents", "none", "2 days")),
+    indexes=(_by("account"), _by("expiresAt", expires_after=timedelta(0))),
+)
 TOPIC_ARTIFACTS = Collection(
     "analytics",
     "mlArtifacts_topics",
@@ -391,7 +402,11 @@ PARKED_CHANGES = Collection(
     "parkedChanges",
     key=("_id",),
     owner="feedkeeper",
-    about=(About("post", "event", "none", "30 days"),),
+    about=(
+        About("post", "event", "none", "30 days"),
+        About("user", "event", "none", "30 days"),
+        About("account", "event", "none", "30 days"),
+    ),
     indexes=(_by("lastAt", expires_after=timedelta(days=30)),),
 )
 RELAY_POSITIONS = Collection(
@@ -399,7 +414,11 @@ RELAY_POSITIONS = Collection(
     "relayPositions",
     key=("_id",),
     owner="feedkeeper",
-    about=(About("post", "token", "none", "until the next change"),),
+    about=(
+        About("post", "token", "none", "until the next change"),
+        About("user", "token", "none", "until the next change"),
+        About("account", "token", "none", "until the next change"),
+    ),
 )
 
 COLLECTIONS = (
@@ -424,6 +443,7 @@ COLLECTIONS = (
     GLOBAL_ARTIFACTS,
     MEMBER_ARTIFACTS,
     ACCOUNT_ARTIFACTS,
+    HOME_PAGES,
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
     BOT_ARTIFACTS,

@@ -3,17 +3,23 @@
 For example: {_id: "refresh_content_stats", until: 2026-01-01T00:05:00Z, fullAt: 2026-01-01T00:00:00Z, options: "5b0c…",
 madeFrom: {layout: "2"}}
 or, for one that walks over a collection, {_id: "reclassify_contents", until: 2026-01-01T00:00:00Z, cursor: ObjectId}
+or, for one that looks at a state as a whole, {_id: "remove_withdrawn", clusterTime: Timestamp(1767225600, 3)}
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from bson import Timestamp
 from pymongo.database import Database
 
+from shared.change import ClusterTime
 from shared.clock import MOST_AHEAD
 from shared.provenance import MadeFrom, digest
 from shared.store import schema
+from shared.store.cluster_time import cluster_time
 from shared.store.decoding import as_moment, needed, sound
 
 NOTHING: Final[MadeFrom] = {}
@@ -78,6 +84,19 @@ class Watermarks:
     def move(self, job: str, cursor: Any, *, now: datetime) -> None:
         """Remember where the walk goes on; None where it begins anew."""
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
+
+    def covers(self, job: str, change: ClusterTime) -> bool:
+        """Whether the last look of a job at the whole state began after that change."""
+        met = {"_id": job, "clusterTime": {"$gte": Timestamp(change.seconds, change.increment)}}
+        return self._marks.count_documents(met, limit=1) > 0
+
+    @contextmanager
+    def covering(self, job: str) -> Iterator[None]:
+        """The body looks at the whole state; once it has, all changes up to its beginning are met."""
+        with self._marks.database.client.start_session() as session:
+            began = cluster_time(session)
+        yield
+        self._marks.update_one({"_id": job}, {"$max": {"clusterTime": began}}, upsert=True)
 
 
 def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, Any, Any, Any]:

@@ -7,7 +7,7 @@ from shared.config import GuestFeed
 from shared.network.history import read_history
 from shared.network.quality import quality
 from shared.store.columns import id_array, id_keys
-from tests.factories import an_id, post
+from tests.factories import an_id, post, user
 from tests.networks import HOUR, NOON, QUICK
 
 
@@ -28,6 +28,7 @@ def chosen(store):
 
 @pytest.fixture
 def contents(databases):
+    databases.app.users.insert_many([user(who, now=NOON) for who in ("ann", "ben")])
     return databases.app.contents
 
 
@@ -51,14 +52,26 @@ def test_a_repetition_of_an_older_post_stands_for_it_the_newest_once(store, cont
 
 
 @pytest.mark.parametrize("visibility", ["hidden", "deleted", "illegal", None])
-def test_a_repetition_of_what_nobody_can_see_is_left_out_and_a_quotation_stands_alone(store, contents, visibility):
+def test_repetitions_and_quotations_of_what_nobody_can_see_are_left_out(store, contents, visibility):
     gone = [post("original", now=NOON, visibility=visibility)] if visibility else []
     contents.insert_many([*gone, repetition("again", "original"), quotation("comment", "original")])
 
-    found = chosen(store)
+    assert chosen(store) == {}
 
-    assert set(found) == {an_id("comment")}
-    assert found[an_id("comment")][1:] == (an_id("ben"), None, None)
+
+def test_a_repetition_of_a_repetition_is_one_of_what_both_repeat(store, contents):
+    old = post("original", now=NOON, age_hours=24 * 40)
+    again = repetition("again", "original", createdAt=NOON - 3 * HOUR)
+    contents.insert_many([old, again, repetition("once more", "again", createdAt=NOON - 2 * HOUR)])
+
+    assert set(chosen(store)) == {an_id("once more")}
+
+
+def test_a_repetition_of_a_quotation_stands_for_the_quotation(store, contents):
+    old = quotation("comment", "original", createdAt=NOON - 24 * 40 * HOUR)
+    contents.insert_many([post("original", now=NOON), old, repetition("again", "comment")])
+
+    assert set(chosen(store)) == {an_id("original"), an_id("again")}
 
 
 @pytest.mark.parametrize("age_hours", [2, 24 * 40])

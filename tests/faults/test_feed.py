@@ -23,7 +23,7 @@ from shared.config import Home, forget_settings
 from shared.runtime import demand
 from shared.store import close_store
 from tests.conftest import falling_silent
-from tests.factories import account, an_id, engagement, exposure, post, user
+from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, Network, opened, write_village
 from tests.waiting import allowed
 
@@ -39,7 +39,6 @@ NUMBERS = [
 def village(mongo_uri: str, client: MongoClient[Document]) -> Any:
     with opened(mongo_uri, client) as network:
         write_village(network.store)
-        network.store.app.users.insert_many([user(f"author {n}", now=NOON) for n in range(10)])
         yield network
     training.forget()
 

@@ -21,7 +21,7 @@ from shared.errors import Conflict, Refused
 from shared.network.countries import COUNTRIES
 from shared.store import Store, connect, schema
 from shared.store.guest_feed import STAGING, Staging
-from tests.factories import an_id, post
+from tests.factories import an_id, post, user
 
 ROOT = Path(__file__).parents[2]
 ROWS = 6
@@ -67,6 +67,7 @@ def network(store: Store, noon: datetime) -> Store:
     store.app.contents.insert_many(
         [post(f"post {n}", author=f"author {n}", now=noon, age_hours=2 + n, likes=n) for n in range(10)]
     )
+    store.app.users.insert_many([user(f"author {n}", now=noon) for n in range(10)])
     publish(store, noon - timedelta(hours=1))
     return store
 
@@ -170,7 +171,8 @@ def test_a_feed_without_posts_is_refused_and_the_old_one_stays(network: Store, n
 
 
 def test_a_feed_that_shrank_by_more_than_half_is_refused(network: Store, noon: datetime) -> None:
-    network.app.contents.delete_many({"_id": {"$ne": an_id("post 1")}})
+    aged = {"$set": {"createdAt": noon - timedelta(days=31)}}
+    network.app.contents.update_many({"_id": {"$ne": an_id("post 1")}}, aged)
 
     with pytest.raises(Refused, match="has 1 rows and needs 3"):
         publish(network, noon)

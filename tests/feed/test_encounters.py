@@ -38,7 +38,7 @@ def test_training_and_answering_describe_every_encounter_alike(world):
 
         kept, place = Taste.unpack(taste.pack()), catalogue.positions(history.posts.ids[post])
         answered = FEATURES.matrix(
-            kept.encounters(catalogue, place, catalogue.country_margins(place, kept.place), hours_of(NOON))
+            kept.encounters(catalogue, place, catalogue.country_margins(place, kept.place), kept.place, hours_of(NOON))
         )
 
         rounded = [FEATURES.names.index(name) for name in ("countryMargin", "alike")]  # kept in half precision

@@ -55,7 +55,7 @@ def friends(village):
     """A fan likes what author 1 writes, again and again; a follower follows author 2; both read as all do."""
     app = village.store.app
     app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("fan", "follower", "lurker")])
-    app.users.insert_many([user(who, now=NOON) for who in ("fan", "follower", "lurker", "author 2")])
+    app.users.insert_many([user(who, now=NOON) for who in ("fan", "follower", "lurker")])
     app.engagements.insert_many([engagement("fan", f"p{n}", at=NOON - HOUR / 3) for n in (1, 11)])
     app.relationships.insert_one(follow("follower", "author 2", at=NOON - 9 * HOUR))
     return village
@@ -75,10 +75,12 @@ def test_a_post_that_is_newer_than_the_catalogue_is_ranked_too(world):
     known = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
     desk = desk_of(world)
     world.store.app.contents.insert_one(post("brand new", now=NOON, age_hours=0, likes=5))
+    world.store.app.users.insert_one(user("ann", now=NOON))
 
     found = rank_contents.run(desk, reader, [*known, *ids("brand new")], now=NOON)
 
     world.store.app.contents.delete_one({"_id": an_id("brand new")})
+    world.store.app.users.delete_one({"_id": an_id("ann")})
     assert 0 < found[ids("brand new")[0]] < math.inf
 
 
@@ -95,6 +97,20 @@ def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
     )
     assert thai != anyone
     assert all(score > 0 for score in [*thai.values(), *anyone.values()])
+
+
+def test_who_moves_is_ranked_for_where_it_lives_now(world):
+    accounts, desk = world.store.app.accounts, desk_of(world)
+    who = world.store.analytics.mlArtifacts.find_one()["account"]
+    where = {"geolocation.countryCode": accounts.find_one({"_id": who})["geolocation"]["countryCode"]}
+    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(50)]
+    found = []
+    for code in ("th", "us", "th"):
+        accounts.update_one({"_id": who}, {"$set": {"geolocation.countryCode": code}})
+        found.append(rank_contents.run(desk, str(who), posts, now=NOON))
+
+    accounts.update_one({"_id": who}, {"$set": where})
+    assert found[0] == found[2] != found[1]
 
 
 def test_two_accounts_of_different_taste_see_different_orders(world):
@@ -160,6 +176,7 @@ def deployed_village(deployed):
     schema.apply(store.app, store.analytics)
     store.app.contents.insert_many([post(f"p{n}", now=datetime.now(UTC), likes=n) for n in range(5)])
     store.app.accounts.insert_one(account("account of cat", now=NOON))
+    store.app.users.insert_one(user("ann", now=NOON))
     return store
 
 

@@ -9,9 +9,10 @@ from bson import ObjectId
 
 from functions.coldstart import build_guest_feed
 from functions.feed import recommend_home, refresh_catalogue
-from functions.feed.recommend_home import Asked, cursor_after, given_before
+from functions.feed.recommend_home import Asked
 from shared.config import Home
 from shared.errors import BadEvent, NotFound, Unavailable
+from shared.network.countries import COUNTRIES
 from shared.text.vectors import DIMENSIONS, packed
 from tests.factories import account, an_id, engagement, exposure, follow, post, topics_of, user
 from tests.feed.conftest import desk_of, train_accounts
@@ -43,7 +44,7 @@ def town(village):
     """A village with a guest feed, in which cat follows author 1 and author 2."""
     app = village.store.app
     app.accounts.insert_one(account("account of cat", now=NOON))
-    app.users.insert_many([user(who, now=NOON) for who in ("cat", *(f"author {n}" for n in range(10)))])
+    app.users.insert_one(user("cat", now=NOON))
     app.relationships.insert_many([follow("cat", f"author {n}", at=NOON - 99 * HOUR) for n in (1, 2)])
     build_guest_feed.run(village.store, village.registry, replace(SHORT, rows_per_country=30), QUICK, now=NOON)
     refresh(village)
@@ -134,15 +135,125 @@ def test_what_was_withdrawn_since_the_catalogue_was_made_is_not_shown(town):
     assert not set(contents(page_of(town, "cat", 30))) & set(posts("p1", "p2"))
 
 
-def test_pages_follow_one_another_without_repetition_and_end(town):
-    desk, cursor, seen = desk_of(town), "", []
-    for _ in range(4):
-        page = page_of(town, "cat", 10, desk, cursor=cursor)
-        seen += contents(page)
-        cursor = page.cursor
+def all_pages(network, who, most, between=lambda: None, **named):
+    """Every page until the cursor is empty, and what happens between two of them."""
+    desk = desk_of(network)
+    pages = [page_of(network, who, most, desk, **named)]
+    while pages[-1].cursor:
+        between()
+        pages.append(page_of(network, who, most, desk, cursor=pages[-1].cursor, **named))
+    return pages
 
-    assert len(seen) == len(set(seen)) == 30
-    assert (page.items, page.cursor) == ([], "")
+
+@pytest.mark.parametrize("most", [1, 7, 10, 29, 30, 100])
+def test_pages_follow_one_another_without_repetition_and_end_with_the_posts(town, most):
+    pages = all_pages(town, "cat", most)
+
+    assert [len(one.items) for one in pages] == [most] * (30 // most) + ([30 % most] if 30 % most else [])
+    assert sorted(post for one in pages for post in contents(one)) == sorted(posts(*(f"p{n}" for n in range(30))))
+
+
+def test_pages_are_full_whatever_the_places_are_cut_at(town):
+    """Of each place only the first few are taken, and of those most are the same post in other words, or withdrawn."""
+    app = town.store.app
+    copies = {"originalPost": {"_id": an_id("p2"), "author": {"id": an_id("author 2")}}, "payload": {}}
+    again = [post(f"r{n}", now=NOON, author="author 1", age_hours=0.1, isRecast=True, **copies) for n in range(20)]
+    app.contents.insert_many(again)
+    refresh(town)
+    build_guest_feed.run(town.store, town.registry, replace(SHORT, rows_per_country=30), QUICK, now=NOON + HOUR)
+    app.users.update_many({"_id": {"$in": posts(*(f"author {n}" for n in (0, 3, 6)))}}, {"$set": {"visibility": "no"}})
+    options = replace(OPTIONS, trending=3, per_author=2, explore_every=0, few_acts=0)
+
+    for most in (1, 5):
+        pages = all_pages(town, "cat", most, options=options)
+
+        found = [one for page in pages for one in contents(page)]
+        versions = {an_id("p2") if one in posts(*(f"r{n}" for n in range(20))) else one for one in found}
+        assert len(found) == len(versions) == 21
+        assert versions == set(posts(*(f"p{n}" for n in range(30) if n % 10 not in (0, 3, 6))))
+        assert [len(one.items) for one in pages[:-1]] == [most] * (len(pages) - 1)
+
+
+def test_a_page_is_full_though_all_the_best_are_withdrawn_since_the_catalogue_was_made(town):
+    town.store.app.contents.update_many({"_id": {"$nin": posts("p7", "p18")}}, {"$set": {"visibility": "deleted"}})
+
+    for most in (1, 2, 25):
+        page = page_of(town, "cat", most)
+        assert set(contents(page)) <= set(posts("p7", "p18"))
+        assert (len(page.items), bool(page.cursor)) == (min(most, 2), most == 1)
+
+
+def test_nothing_comes_twice_whatever_is_published_seen_or_withdrawn_between_pages(town):
+    app, number = town.store.app, iter(range(100))
+
+    def between():
+        name = f"late {next(number)}"
+        app.contents.insert_one(post(name, now=NOON, author="author 1", age_hours=0.01))
+        app.feeditems.insert_one(exposure("cat", name, at=NOON))
+        app.contents.update_one({"_id": an_id("p29")}, {"$set": {"visibility": "deleted"}})
+        refresh(town)
+
+    pages = all_pages(town, "cat", 6, between)
+
+    found = [one for page in pages for one in contents(page)]
+    assert len(found) == len(set(found))
+    assert set(posts(*(f"p{n}" for n in range(29)))) <= set(found)
+
+
+def test_a_cursor_asked_again_and_in_two_ways_goes_on_from_what_it_stands_for(town):
+    first = page_of(town, "cat", 5)
+    again = [page_of(town, "cat", 5, cursor=first.cursor) for _ in range(2)]
+    other = page_of(town, "cat", 9, cursor=first.cursor)
+
+    assert contents(again[0]) == contents(again[1]) == contents(other)[:5]
+    assert contents(page_of(town, "cat", 4, cursor=again[0].cursor)) == contents(other)[5:]
+
+
+def test_a_cursor_stays_short_however_long_the_paging_goes(town):
+    assert {len(page.cursor) for page in all_pages(town, "cat", 1)[:-1]} == {32}
+    assert page_of(town, "cat", 30).cursor == "", "nothing is kept of a page that is the last"
+
+
+def test_suggestions_keep_no_page(town):
+    asked = Asked(str(an_id("account of cat")), 3, paged=False)
+
+    assert recommend_home.run(desk_of(town), OPTIONS, asked, now=NOON).cursor == ""
+    assert town.store.analytics.homePages.count_documents({}) == 0
+
+
+def test_a_cursor_of_another_account_or_that_is_too_old_is_refused(town):
+    cursor = page_of(town, "cat", 5).cursor
+
+    with pytest.raises(BadEvent, match="cursor"):
+        page_of(town, "nomad", 5, cursor=cursor)
+    late = NOON + OPTIONS.cursor_valid
+    with pytest.raises(BadEvent, match="too old"):
+        recommend_home.run(desk_of(town), OPTIONS, Asked(str(an_id("account of cat")), 5, cursor=cursor), now=late)
+
+
+BEST = {"ar": "p17", "th": "p4", "en": "p8"}
+
+
+def test_who_moves_has_the_home_of_the_country_that_it_lives_in_now(town):
+    """Thai has a model that was trained where it lived then."""
+    app = town.store.app
+    app.guestfeeditems.delete_many({})
+    app.guestfeeditems.insert_many([{"countryCode": code, "content": an_id(best)} for code, best in BEST.items()])
+    train_accounts(town)
+    refresh(town)
+    desk, options = desk_of(town), replace(OPTIONS, alike=0, meaning=0, explore_every=0, few_acts=0)
+    app.engagements.delete_many({"account": an_id("account of thai")})
+
+    def trending_of(country):
+        app.accounts.update_one({"_id": an_id("account of thai")}, {"$set": {"geolocation.countryCode": country}})
+        reader = desk.reader(an_id("account of thai"))
+        assert reader.personal is not None
+        found = page_of(town, "thai", 5, desk, options)
+        return [one.content for one in found.items if one.source == "trending"], COUNTRIES[reader.country]
+
+    assert trending_of("AR") == (posts("p17"), "ar")
+    assert trending_of("th") == (posts("p4"), "th")
+    assert trending_of(None) == (posts("p4"), "th"), "where nobody knows, it is where the model was trained"
 
 
 def test_no_author_tires(town):
@@ -225,7 +336,7 @@ def test_an_account_without_anything_gets_what_its_country_likes(town):
 def test_what_cannot_be_asked_is_said(town):
     with pytest.raises(NotFound, match="accountId"):
         page_of(town, "a stranger")
-    for cursor in ("!", "abc", "====", "a" * 17):
+    for cursor in ("!", "abc", "====", "a" * 32, "a" * 17):
         with pytest.raises(BadEvent, match="cursor"):
             page_of(town, "cat", cursor=cursor)
 
@@ -233,12 +344,6 @@ def test_what_cannot_be_asked_is_said(town):
 def test_before_there_is_a_catalogue_the_page_is_unavailable(village):
     with pytest.raises(Unavailable, match="catalogue"):
         page_of(village, "thai")
-
-
-def test_a_cursor_forgets_the_oldest_beyond_its_length():
-    given = [ObjectId() for _ in range(recommend_home.MOST_GIVEN + 5)]
-
-    assert given_before(cursor_after(given)) == given[5:]
 
 
 @pytest.mark.parametrize(

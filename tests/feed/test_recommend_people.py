@@ -70,11 +70,10 @@ def test_the_popular_of_ones_country_come_before_those_of_others(friends, databa
     app.contents.insert_one(post("huge", now=NOON, author="tokyo", likes=900))
     refresh_creator_stats.run(friends, CreatorStats(full_every=HOUR), now=NOON + HOUR)
 
-    here = recommend_people.popular_near(friends, "th", 2)
+    here = [an_id("star"), an_id("quiet")]
 
-    assert here == [an_id("star"), an_id("quiet")]
-    assert recommend_people.popular_near(friends, None, 1) == [an_id("tokyo")]
-    assert recommend_people.popular_near(friends, "th", 5) == [*here, an_id("tokyo")]
+    assert next(recommend_people.popular(friends, None, 1)) == an_id("tokyo")
+    assert list(recommend_people.popular(friends, "th", 5)) == [*here, an_id("tokyo")]
     assert users(suggested(friends, options=POPULAR_ONLY))[:3] == [*here, an_id("tokyo")]
 
 
@@ -82,7 +81,7 @@ def test_the_popular_of_ones_country_come_before_those_of_others(friends, databa
 def test_a_country_is_the_same_however_it_is_spelt(friends, databases, code):
     databases.analytics.creatorStats.update_one({"_id": an_id("quiet")}, {"$set": {"geolocation.countryCode": code}})
 
-    assert an_id("quiet") in recommend_people.popular_near(friends, "th", 2)
+    assert an_id("quiet") in list(recommend_people.popular(friends, "th", 2))[:2]
 
 
 BARRED = {
@@ -223,7 +222,32 @@ def crowd(friends, databases):
     there = [{"_id": an_id(f"there {n}"), "score": 9.0, "geolocation": {"countryCode": "jp"}} for n in range(2_000)]
     databases.app.relationships.insert_many([*hub, *fans])
     databases.analytics.creatorStats.insert_many([*here, *there])
+    databases.app.users.insert_many([{"_id": one["_id"], "visibility": "publish"} for one in [*here, *there]])
     return friends
+
+
+def test_those_who_are_withdrawn_leave_room_for_others_however_many_they_are(friends, databases):
+    """Both among the popular and among those who are near, and of those who lead to them."""
+    app = databases.app
+    stars = [f"star {n}" for n in range(40)]
+    app.users.insert_many(
+        [user(one, now=NOON, visibility="deleted" if int(one[5:]) % 2 else "publish") for one in stars]
+    )
+    app.accounts.insert_many([account(f"account of {one}", now=NOON, visibility="deleted") for one in stars])
+    databases.analytics.creatorStats.insert_many([{"_id": an_id(one), "score": 99.0} for one in stars])
+    app.relationships.insert_many([follow("ann", one, at=NOON) for one in stars])
+    app.relationships.insert_many([follow("bob", one, at=NOON) for one in stars])
+    app.users.insert_one(user("gone", now=NOON))
+    app.accounts.insert_one(account("account of gone", now=NOON, visibility="deleted"))
+    app.relationships.insert_many([follow("me", "gone", at=NOON), follow("gone", "dan", at=NOON)])
+
+    near = suggested(friends, options=replace(NEAR_ONLY, candidates=3))
+    popular = suggested(friends, options=replace(POPULAR_ONLY, candidates=3))
+
+    assert users(near)[:2] == [an_id("cas"), an_id("dan")]
+    assert near[1].through == [an_id("ann")], "gone leads nowhere"
+    assert {an_id("star"), an_id("quiet")} <= set(users(popular))
+    assert not set(users(near) + users(popular)) & {an_id(one) for one in stars}
 
 
 @pytest.mark.parametrize("country", ["th", ""])

@@ -74,7 +74,7 @@ def test_an_empty_network_has_an_empty_catalogue(village):
     catalogue = catalogue_of(village)
     assert len(catalogue) == 0
     assert catalogue.positions(np.frombuffer(an_id("p").binary, "V12")).tolist() == [-1]
-    assert catalogue.by_authors([an_id("ann")], 5).tolist() == []
+    assert catalogue.by_authors([an_id("ann")], 5, np.zeros(0, bool)).tolist() == []
 
 
 def test_a_country_with_enough_acts_has_its_own_margins_and_others_the_base_countrys(world):
@@ -94,9 +94,13 @@ def test_authors_posts_come_newest_first_and_later_ones_are_counted(village):
     refresh(village)
     catalogue = catalogue_of(village)
 
-    found = catalogue.by_authors([an_id("author 3"), an_id("a stranger")], 2)
+    authors, none = [an_id("author 3"), an_id("a stranger"), an_id("author 4")], np.zeros(len(catalogue), bool)
+    found = catalogue.by_authors(authors, 2, none)
 
-    assert object_ids(catalogue.ids[found]) == [an_id("p3"), an_id("p13")]
+    assert object_ids(catalogue.ids[found]) == [an_id(name) for name in ("p3", "p13", "p4", "p14")]
+    barred = np.isin(np.arange(len(catalogue)), found[:1])
+    assert object_ids(catalogue.ids[catalogue.by_authors(authors, 2, barred)])[:2] == [an_id("p13"), an_id("p23")]
+    found = found[:2]
     assert catalogue.later[found].tolist() == [0, 1]
     assert catalogue.newest[catalogue.author[found]].tolist() == [catalogue.created[found[0]]] * 2
 

@@ -120,6 +120,15 @@ def test_a_member_asks_for_itself_without_naming_itself(address: str) -> None:
     assert sorted(pages) == sorted(str(an_id(f"p{n}")) for n in range(10))
 
 
+def test_a_cursor_fits_into_a_request_line(address: str) -> None:
+    _, first, _ = ask(address, "GET", "/feed/home?maxResults=4", bearer=token())
+
+    assert 0 < len(first["cursor"]) <= 2_000
+    assert ask(address, "GET", f"/feed/home?cursor={'a' * 2_000}", bearer=token())[0] == 400
+    assert ask(address, "GET", f"/feed/home?cursor={'a' * 2_001}", bearer=token())[0] == 422
+    assert ask(address, "GET", f"/feed/home?cursor={first['cursor']}", bearer=token(DOG))[0] == 400
+
+
 def test_posts_and_people_are_suggested_as_the_application_reads_them(address: str) -> None:
     service = token("api", service=True)
     _, posts, _ = ask(

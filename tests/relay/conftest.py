@@ -20,7 +20,7 @@ from tests.waiting import WITHIN_S, allowed, until
 
 WATCHED = Watched(
     "contents",
-    "functions/topics/handlers/classify_content.handler",
+    ("functions/topics/handlers/classify_content.handler",),
     ("payload", "visibility"),
     ("payload.message", "visibility", "updatedAt"),
 )

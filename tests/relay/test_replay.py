@@ -65,7 +65,7 @@ def park(store):
 @pytest.fixture
 def again(store):
     """Replay to a sink; what became of each."""
-    return lambda target: [what for _, what in replay(store, {"classify_content": target}, MOST_BYTES)]
+    return lambda target: [what for _, what in replay(store, {("classify_content", "contents"): target}, MOST_BYTES)]
 
 
 def test_poison_is_parked_and_then_sent_by_its_key_so_that_the_post_is_described_as_it_is(

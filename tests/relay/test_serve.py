@@ -24,7 +24,7 @@ from tests.factories import an_id, post
 from tests.relay.conftest import QUICK, WATCHED, Receiver, position_of
 from tests.waiting import allowed, until
 
-ALSO = Watched("comments", WATCHED.handler, ("message",), ("message",))
+ALSO = Watched("comments", WATCHED.handlers, ("message",), ("message",))
 METRICS = {"sent": "Count", "retried": "Count", "parked": "Count", "lag": "Seconds"}
 
 

@@ -15,8 +15,8 @@ from moto import mock_aws
 from moto.events.utils import EventTemplateParser
 
 from relay.events import SOURCE, Event, event_of, payload
-from relay.sinks import MOST_CALL_BYTES, MOST_ENTRIES, PASSING, Bus, Function, Here, Outcome, Queue, sink
-from relay.watched import DECLARED
+from relay.sinks import MOST_CALL_BYTES, MOST_ENTRIES, PASSING, Bus, FanOut, Function, Here, Outcome, Queue, sink
+from relay.watched import DECLARED, watched
 from shared.errors import BadConfig, BadEvent, NotFound, StaleModel, Unavailable
 from shared.runtime.changes import arrivals
 from tests.factories import an_id
@@ -494,10 +494,26 @@ def test_a_word_says_where_to(target, kind, name):
     assert name in vars(found).values()
 
 
-def test_here_is_the_real_handler():
-    from functions.topics.handlers.classify_content import handler
+def test_here_are_the_real_handlers_of_all_that_a_collection_fires():
+    from functions.coldstart.handlers import remove_withdrawn
+    from functions.topics.handlers import classify_content
 
-    assert vars(sink("here", WATCHED)) == {"_handler": handler}
+    (contents,) = (one for one in watched() if one.collection == "contents")
+    handlers = [vars(one)["_handler"] for one in vars(sink("here", contents))["_sinks"]]
+
+    assert handlers == [classify_content.handler, remove_withdrawn.handler]
+
+
+def test_each_of_several_takes_all_and_what_any_does_not_take_comes_back():
+    sent = events(3)
+    (first, given), (second, also_given) = here(), here()
+    busy, no = here(Unavailable("the database"))[0], here(BadEvent("no"))[0]
+
+    assert FanOut([first, second]).send(sent) == Outcome()
+    assert [len(given), len(also_given)] == [1, 1]
+    assert FanOut([no, first]).send(sent) == Outcome([(one, "BadEvent: no") for one in sent])
+    assert len(given) == 2, "the refusal of one keeps nothing from the next"
+    assert FanOut([first, busy]).send(sent) == Outcome(unsent=sent, why="the database")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What serverless.yml declares, and that the functions listen to the same."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -14,7 +15,7 @@ from shared.errors import BadConfig
 SERVICE = yaml.load(DECLARED.read_text(), Loader=yaml.BaseLoader)
 
 FUNCTIONS = "functions: {classifyContent: {handler: functions/topics/handlers/classify_content.handler}}\n"
-SOUND = "{function: classifyContent, when: [payload], carry: [payload.message]}"
+SOUND = "{functions: [classifyContent], when: [payload], carry: [payload.message]}"
 
 
 @pytest.fixture
@@ -32,28 +33,45 @@ def test_what_is_declared():
     assert watched() == [
         Watched(
             collection="contents",
-            handler="functions/topics/handlers/classify_content.handler",
+            handlers=(
+                "functions/topics/handlers/classify_content.handler",
+                "functions/coldstart/handlers/remove_withdrawn.handler",
+            ),
             when=("payload", "visibility"),
             carry=("payload.message", "visibility", "updatedAt"),
         ),
         Watched(
             collection="suspiciouscredentials",
-            handler="functions/bots/handlers/apply_verdicts.handler",
+            handlers=("functions/bots/handlers/apply_verdicts.handler",),
             when=("verificationStatus", "verifiedAt"),
             carry=("verificationStatus",),
+        ),
+        Watched(
+            collection="users",
+            handlers=("functions/coldstart/handlers/remove_withdrawn.handler",),
+            when=("visibility", "ownerAccount"),
+            carry=("visibility",),
+        ),
+        Watched(
+            collection="accounts",
+            handlers=("functions/coldstart/handlers/remove_withdrawn.handler",),
+            when=("visibility",),
+            carry=("visibility",),
         ),
     ]
 
 
 @pytest.mark.parametrize("one", watched(), ids=lambda one: one.collection)
-def test_what_a_collection_fires_is_a_handler_for_its_changes(one):
-    said = (ROOT / one.handler.replace(".handler", ".py")).read_text()
+def test_what_a_collection_fires_are_handlers_for_its_changes(one):
+    for handler in one.handlers:
+        said = (ROOT / handler.replace(".handler", ".py")).read_text()
 
-    assert f'@on_change("{one.collection}")' in said
+        assert re.search(rf'^@on_change\(.*"{one.collection}"', said, re.MULTILINE)
     assert one.projection.keys() == set(one.carry)
 
 
 def test_functions_listen_to_what_is_declared_and_to_nothing_else():
+    kinds = {"removeWithdrawn": set(get_args(Kind)) - {"insert"}}  # what is new cannot be withdrawn
     listening = {
         (name, kind, tuple(sorted(pattern["detail"]["operationType"])))
         for name, function in SERVICE["functions"].items()
@@ -64,8 +82,9 @@ def test_functions_listen_to_what_is_declared_and_to_nothing_else():
     }
 
     assert listening == {
-        (entry["function"], DETAIL_TYPE.format(f"app-db.{collection}"), tuple(sorted(get_args(Kind))))
+        (name, DETAIL_TYPE.format(f"app-db.{collection}"), tuple(sorted(kinds.get(name, get_args(Kind)))))
         for collection, entry in SERVICE["custom"]["changes"].items()
+        for name in entry["functions"]
     }
 
 
@@ -73,8 +92,8 @@ def test_several_collections_keep_their_order(declared):
     found = declared(f"{FUNCTIONS}custom: {{changes: {{users: {SOUND}, contents: {SOUND}}}}}")
 
     assert [one.collection for one in found] == ["users", "contents"]
-    assert {(one.stem, one.when, one.carry) for one in found} == {
-        ("classify_content", ("payload",), ("payload.message",))
+    assert {(one.stems, one.when, one.carry) for one in found} == {
+        (("classify_content",), ("payload",), ("payload.message",))
     }
 
 
@@ -89,19 +108,19 @@ def test_several_collections_keep_their_order(declared):
         (f"{FUNCTIONS}custom: {{changes: [contents]}}", r"custom\.changes: is missing"),
         (f"{FUNCTIONS}custom: {{changes: {{contents: classifyContent}}}}", r"custom\.changes\.contents: is missing"),
         (
-            f"{FUNCTIONS}custom: {{changes: {{contents: {{function: other, when: [], carry: []}}}}}}",
-            r"custom\.changes\.contents\.function: no function other",
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{functions: [other], when: [], carry: []}}}}}}",
+            r"custom\.changes\.contents\.functions: no function other",
         ),
         (
             f"{FUNCTIONS}custom: {{changes: {{contents: {{when: [], carry: []}}}}}}",
-            r"custom\.changes\.contents\.function: no function None",
+            r"custom\.changes\.contents\.functions: needs a list of names",
         ),
         (
-            f"{FUNCTIONS}custom: {{changes: {{contents: {{function: classifyContent, carry: [payload]}}}}}}",
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{functions: [classifyContent], carry: [payload]}}}}}}",
             r"custom\.changes\.contents\.when: needs a list of fields",
         ),
         (
-            f"{FUNCTIONS}custom: {{changes: {{contents: {{function: classifyContent, when: [a], carry: payload}}}}}}",
+            f"{FUNCTIONS}custom: {{changes: {{contents: {{functions: [classifyContent], when: [a], carry: b}}}}}}",
             r"custom\.changes\.contents\.carry: needs a list of fields",
         ),
     ],

@@ -1,7 +1,8 @@
 """Rank posts for one account.
 
 Trigger   on demand: {"accountId": ..., "contents": [...]}
-Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapshots, app.contents, app.accounts
+Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapshots, app.contents, app.accounts,
+          app.users, app.relationships
 Writes    nothing
 """
 

@@ -2,8 +2,9 @@
 
 Trigger   HTTP: the application's data service, and /feed/home; documentation at /swagger
 Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapshots, analytics.creatorStats,
-          app.relationships, app.feeditems, app.engagements, app.guestfeeditems, app.contents, app.accounts, app.users
-Writes    nothing
+          app.relationships, app.feeditems, app.engagements, app.guestfeeditems, app.contents, app.accounts, app.users,
+          analytics.homePages
+Writes    analytics.homePages
 """
 
 from functions.feed.desk import open_desk

@@ -1,0 +1,68 @@
+"""Rows of a guest feed, be it live or being built: their ids, and whether their posts may be shown.
+
+For example: {_id: ObjectId, content: ObjectId, countryCode: "th", …}
+"""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+from shared.store.contents import in_batches
+from shared.store.identity import object_id
+from shared.store.visibility import Visibility
+
+Document = dict[str, Any]
+
+LAST_MOMENT = 2**32 - 1  # seconds since 1970
+QUERY_PLAN_KILLED = 175  # by the server, since the collection was renamed or dropped
+
+
+def row_id(rank: int, country: str, at: datetime) -> ObjectId:
+    """The `_id` of a row.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> row_id(0, "th", now) < row_id(1, "th", now)
+    True
+    """
+    left = LAST_MOMENT - int(at.timestamp())
+    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + left.to_bytes(4, "big") + b"\0\0")
+
+
+def shown_by_country(rows: Collection[Document], visibility: Visibility) -> dict[str, int]:
+    """How many rows each country has of posts that may be shown."""
+    shown = _by_country(rows, {})
+    for withdrawn in in_batches(_withdrawn(rows, visibility)):
+        shown -= _by_country(rows, {"content": {"$in": withdrawn}})
+    return dict(shown)
+
+
+def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
+    """Delete every row of a post that may not be shown; returns how many that were."""
+    try:
+        return _remove_withdrawn(rows, visibility)
+    except OperationFailure as error:
+        if error.code != QUERY_PLAN_KILLED:
+            raise
+        return _remove_withdrawn(rows, visibility)  # another generation was published meanwhile
+
+
+def _remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
+    withdrawn = in_batches(_withdrawn(rows, visibility))
+    return sum(rows.delete_many({"content": {"$in": batch}}).deleted_count for batch in withdrawn)
+
+
+def _withdrawn(rows: Collection[Document], visibility: Visibility) -> list[Any]:
+    """What rows have as their content that may not be shown, whatever it is."""
+    contents = [group["_id"] for group in rows.aggregate([{"$group": {"_id": "$content"}}])]  # out of an index
+    shown = visibility.posts({post for content in contents if (post := object_id(content))})
+    return [content for content in contents if object_id(content) not in shown]
+
+
+def _by_country(rows: Collection[Document], query: Document) -> Counter[str]:
+    counted = rows.aggregate([{"$match": query}, {"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])
+    return Counter({group["_id"]: group["rows"] for group in counted if isinstance(group["_id"], str)})

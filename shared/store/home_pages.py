@@ -1,0 +1,80 @@
+"""What an account was given of its home, so that the pages that follow repeat nothing.
+
+For example: {_id: "5f0c… (random, the cursor)", account: ObjectId, contents: Binary, blocks: ["9e1a…"], expiresAt: …}
+
+`contents` has the ids of posts, twelve bytes each: those of the page, and of the pages before since the last of
+`blocks`, which are pages themselves. A page is never changed: asked again, or in two ways, each cursor goes on from
+what it stands for. All pages of one paging expire together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from bson import ObjectId
+from bson.binary import Binary
+from numpy.typing import NDArray
+from pymongo import WriteConcern
+from pymongo.database import Database
+
+from shared.errors import BadEvent
+from shared.store import schema
+from shared.store.columns import id_array
+
+Document = dict[str, Any]
+
+BLOCK = 250  # posts of one document, or as many as its page has
+_ID_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an account was given so far, from the first page on.
+
+    posts      (n,) ids
+    recent     of them, those since the last block
+    page       the page that came last, and `blocks` the full ones before
+    expires_at when the paging ends
+    """
+
+    posts: NDArray[np.void]
+    recent: bytes
+    page: str
+    blocks: Sequence[str]
+    expires_at: datetime
+
+
+class HomePages:
+    def __init__(self, analytics: Database[Document]) -> None:
+        self._pages = analytics[schema.HOME_PAGES.name]
+        # A page that is lost with its server is a cursor that has to be asked for again.
+        self._unsafe = self._pages.with_options(write_concern=WriteConcern(w=1))
+
+    def first(self, *, expires_at: datetime) -> Given:
+        """Nothing, before the first page."""
+        return Given(np.empty(0, "V12"), b"", "", (), expires_at)
+
+    def given(self, account: ObjectId, cursor: str, *, now: datetime) -> Given:
+        """What led to a page of this account; BadEvent where its cursor is none, or is too old."""
+        page = self._pages.find_one({"_id": cursor, "account": account, "expiresAt": {"$gt": now}})
+        if page is None:
+            raise BadEvent("cursor: is not one that a page of this account came with, or is too old; begin without one")
+        blocks = list(self._pages.find({"_id": {"$in": page["blocks"]}}, {"contents": 1})) if page["blocks"] else []
+        if len(blocks) < len(page["blocks"]):
+            raise BadEvent("cursor: is too old; begin without one")
+        posts = b"".join(document["contents"] for document in (*blocks, page))
+        return Given(np.frombuffer(posts, "V12"), page["contents"], cursor, page["blocks"], page["expiresAt"])
+
+    def add(self, account: ObjectId, given: Given, posts: Sequence[ObjectId]) -> str:
+        """Keep a page that follows on what was given; returns its cursor."""
+        new, cursor = id_array(posts).tobytes(), uuid4().hex
+        full = len(given.recent) + len(new) > BLOCK * _ID_BYTES and given.recent
+        kept: Document = {
+            "contents": Binary(new if full else given.recent + new),
+            "blocks": [*given.blocks, given.page] if full else list(given.blocks),
+        }
+        self._unsafe.insert_one({"_id": cursor, "account": account, **kept, "expiresAt": given.expires_at})
+        return cursor

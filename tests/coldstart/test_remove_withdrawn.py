@@ -1,0 +1,239 @@
+"""What is withdrawn leaves the live guest feed at once, also beside a build that runs, and however it is told."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId, Timestamp
+from pymongo.errors import OperationFailure
+
+from functions.coldstart import remove_withdrawn
+from local.changes import relaying
+from local.functions import function
+from shared.change import Change, ClusterTime
+from shared.store import guest_items, open_store, schema
+from shared.store.guest_feed import Staging
+from tests.conftest import Document
+from tests.factories import account, an_id, post, user
+from tests.networks import NOON, Network
+from tests.waiting import until
+
+WITHDRAWN = {"$set": {"visibility": "deleted"}}
+Build = Callable[..., Any]
+
+
+def withdrawn(collection: str, what: str, **fields: Any) -> Change:
+    return Change(collection, an_id(what), "update", document={"visibility": "deleted"}, **fields)
+
+
+def rows_of(network: Network, *posts: str) -> int:
+    rows: int = network.store.app.guestfeeditems.count_documents({"content": {"$in": [an_id(one) for one in posts]}})
+    return rows
+
+
+def test_rows_of_a_withdrawn_post_go_and_no_others(village: Network, build: Build) -> None:
+    build()
+    before = village.store.app.guestfeeditems.count_documents({})
+    gone = rows_of(village, "p0")
+    village.store.app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
+
+    report = remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+
+    assert (report.read, report.removed) == (1, gone)
+    assert gone > 0
+    assert rows_of(village, "p0") == 0
+    assert village.store.app.guestfeeditems.count_documents({}) == before - gone
+    assert remove_withdrawn.run(village.store, [withdrawn("contents", "p0")]).removed == 0, "twice is once"
+
+
+def test_what_repeats_it_goes_with_it_though_what_lies_between_is_no_row(village: Network, build: Build) -> None:
+    app = village.store.app
+
+    def quote(name: str, of: str, age_hours: float) -> Document:
+        original = {"_id": an_id(of), "author": {"id": an_id("author 1")}}
+        return post(name, now=NOON, author="author 2", age_hours=age_hours, isQuote=True, originalPost=original)
+
+    app.contents.insert_many([quote("between", "p1", 24 * 40), quote("above", "between", 0.1)])
+    build(rows_per_country=40)
+    assert (rows_of(village, "above") > 0, rows_of(village, "between")) == (True, 0)
+
+    app.contents.update_one({"_id": an_id("p1")}, WITHDRAWN)
+    remove_withdrawn.run(village.store, [withdrawn("contents", "p1")])
+
+    assert rows_of(village, "p1", "above") == 0
+
+
+def test_posts_of_a_user_and_of_an_account_go_and_come_back_with_the_next_build(village: Network, build: Build) -> None:
+    app, posts = village.store.app, [f"p{n}" for n in range(30)]
+    app.accounts.insert_one(account("account of author 2", now=NOON))
+    build(rows_per_country=30)
+    app.users.update_one({"_id": an_id("author 1")}, WITHDRAWN)
+    app.accounts.update_one({"_id": an_id("account of author 2")}, WITHDRAWN)
+
+    remove_withdrawn.run(village.store, [withdrawn("users", "author 1"), withdrawn("accounts", "account of author 2")])
+
+    hidden = [one for one in posts if int(one[1:]) % 10 in (1, 2)]
+    assert rows_of(village, *hidden) == 0
+    assert rows_of(village, *posts) > 0
+    for collection, who in (("users", "author 1"), ("accounts", "account of author 2")):
+        app[collection].update_one({"_id": an_id(who)}, {"$set": {"visibility": "publish"}})
+    build(rows_per_country=30, now=NOON + timedelta(minutes=30))
+    assert rows_of(village, *hidden) == len(hidden) * rows_of(village, "p0")
+
+
+HARMLESS = {
+    "a new post": Change("contents", an_id("p0"), "insert", document={"visibility": "deleted"}),
+    "an edited post": Change("contents", an_id("p0"), "update", document={"visibility": "publish"}),
+    "a restored user": Change(
+        "users", an_id("x"), "update", document={"visibility": "publish"}, updated=frozenset({"visibility"})
+    ),
+}
+TELLING = {
+    "a deletion": Change("contents", an_id("p0"), "delete"),
+    "a key without a document": Change("contents", an_id("p0"), "update"),
+    "a replacement without visibility": Change("users", an_id("x"), "replace", document={}),
+    "a user of another account": Change("users", an_id("x"), "update", document={"visibility": "publish"}),
+    "a key of any type": Change("accounts", 7, "delete"),
+}
+
+
+@pytest.mark.parametrize("change", HARMLESS.values(), ids=HARMLESS)
+def test_what_withdraws_nothing_asks_nothing(village: Network, change: Change) -> None:
+    village.store.app.command("profile", 2)
+
+    assert remove_withdrawn.run(village.store, [change]).read == 0
+
+    village.store.app.command("profile", 0)
+    assert village.store.app["system.profile"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("change", TELLING.values(), ids=TELLING)
+def test_what_may_withdraw_something_is_looked_for(village: Network, build: Build, change: Change) -> None:
+    build()
+    village.store.app.contents.delete_one({"_id": an_id("p0")})
+
+    assert remove_withdrawn.run(village.store, [change]).removed > 0
+    assert rows_of(village, "p0") == 0
+
+
+def test_of_many_changes_those_are_done_that_a_look_are_covered(village: Network, build: Build) -> None:
+    build()
+    app = village.store.app
+    app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
+    remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+    mark = village.store.analytics.watermarks.find_one({"_id": remove_withdrawn.NAME})
+    assert mark is not None
+    met = ClusterTime(mark["clusterTime"].time, mark["clusterTime"].inc)
+    app.contents.update_one({"_id": an_id("p3")}, WITHDRAWN)
+
+    earlier = remove_withdrawn.run(village.store, [withdrawn("contents", "p0", cluster_time=met)])
+    assert (earlier.removed, rows_of(village, "p3") > 0) == (0, True)
+
+    later = ClusterTime(met.seconds, met.increment + 1)
+    both = [withdrawn("contents", "p0", cluster_time=met), withdrawn("contents", "p3", cluster_time=later)]
+    assert remove_withdrawn.run(village.store, both).removed > 0
+    assert rows_of(village, "p3") == 0
+
+
+def test_a_look_that_fails_has_met_nothing(village: Network, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    build()
+    village.store.app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
+
+    def fails(*arguments: Any) -> int:
+        raise OperationFailure("no", 11600)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.store.guest_feed.remove_withdrawn", fails)
+        with pytest.raises(OperationFailure):
+            remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+
+    at = ClusterTime(0, 1)
+    assert remove_withdrawn.run(village.store, [withdrawn("contents", "p0", cluster_time=at)]).removed > 0
+
+
+def test_a_feed_that_is_published_in_the_middle_is_looked_through_again(
+    village: Network, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    village.store.app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
+    real, calls = guest_items._remove_withdrawn, []
+
+    def killed_once(*arguments: Any) -> int:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise OperationFailure("collection dropped", guest_items.QUERY_PLAN_KILLED)
+        return real(*arguments)
+
+    monkeypatch.setattr(guest_items, "_remove_withdrawn", killed_once)
+
+    assert remove_withdrawn.run(village.store, [withdrawn("contents", "p0")]).removed > 0
+
+
+# The steps of a build, of `put` the first one: behind which a post is withdrawn, and behind which that is handled.
+STEPS = ["stage", "put", "index", "check", "renew", "publish", "end"]
+RACES = [(at, at) for at in STEPS] + [("stage", "end"), ("check", "renew"), ("check", "publish"), ("renew", "publish")]
+
+
+@pytest.mark.parametrize(("at", "handled"), RACES)
+def test_a_withdrawal_at_any_moment_of_a_build_is_in_no_feed(
+    village: Network, build: Build, monkeypatch: pytest.MonkeyPatch, at: str, handled: str
+) -> None:
+    build()
+    app, done = village.store.app, set[str]()
+
+    def reach(step: str) -> None:
+        if step == at and step not in done:
+            app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
+        if step == handled and step not in done:
+            remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+        done.add(step)
+
+    def after(owner: type, method: str, step: str) -> None:
+        body = getattr(owner, method)
+
+        def stepping(*arguments: Any, **named: Any) -> Any:
+            result = body(*arguments, **named)
+            if step == "put":
+                arguments[0]._ahead.finish()
+            reach(step)
+            return result
+
+        monkeypatch.setattr(owner, method, stepping)
+
+    for method in ("put", "index", "check", "publish"):
+        after(Staging, method, method)
+    after(type(village.store.guest_feed), "stage", "stage")
+    after(type(village.store.leases), "extend", "renew")
+
+    build(now=NOON + timedelta(minutes=30))
+    reach("end")
+
+    assert {row["createdAt"] for row in village.feed("th")} == {NOON + timedelta(minutes=30)}
+    assert len(village.feed("th")) >= 9
+    assert rows_of(village, "p0") == 0
+
+
+def test_a_withdrawal_reaches_the_feed_by_the_relay(deployed: None, store: Any) -> None:
+    now = datetime.now(UTC)
+    schema.apply(store.app, store.analytics)
+    store.app.users.insert_many([user(who, now=now) for who in ("ann", "bob", "eve", "dan")])
+    store.app.accounts.insert_many([account(f"account of {who}", now=now) for who in ("ann", "bob", "eve", "dan")])
+    store.app.contents.insert_many([post(f"of {who}", now=now, author=who) for who in ("ann", "bob", "eve", "dan")])
+    function("build_guest_feed").invoke(at=now)
+
+    def authors() -> set[ObjectId]:
+        return set(store.app.guestfeeditems.distinct("author"))
+
+    assert authors() == {an_id(who) for who in ("ann", "bob", "eve", "dan")}
+    with relaying(open_store(), lambda run: None) as relay:
+        relay.await_start()
+        store.app.contents.delete_one({"_id": an_id("of ann")})
+        until(lambda: authors() == {an_id(who) for who in ("bob", "eve", "dan")})
+        store.app.users.update_one({"_id": an_id("bob")}, WITHDRAWN)
+        until(lambda: authors() == {an_id(who) for who in ("eve", "dan")})
+        store.app.accounts.update_one({"_id": an_id("account of eve")}, WITHDRAWN)
+        until(lambda: authors() == {an_id("dan")})
+
+    mark = store.analytics.watermarks.find_one({"_id": remove_withdrawn.NAME})
+    assert isinstance(mark["clusterTime"], Timestamp)

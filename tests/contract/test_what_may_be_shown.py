@@ -1,0 +1,319 @@
+"""Every output, with every way of not being visible: what may not be shown is nowhere, and what may is still there.
+
+A way of not being visible is one entry of WAYS or BLOCKS, an output one of POSTS or USERS.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from bson import ObjectId
+from pymongo import MongoClient
+
+from functions.feed.desk import open_desk
+from local.functions import function
+from local.http import event_of
+from shared.config import HERE, forget_settings, settings
+from shared.runtime.tokens import token_for
+from shared.store import Store, close_store, open_store, schema
+from tests.conftest import API_KEY
+from tests.factories import Document, account, an_id, follow, post, user
+from tests.networks import opened
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+READER = str(an_id("account of cat"))
+ALL = {"post", "recast", "quote", "recast of recast", "quote of recast"}
+
+Change = Callable[[Any, str], Any]  # takes the application's database and the name of a cluster
+
+
+def of_post(*update: Document) -> Change:
+    return lambda app, name: [app.contents.update_one({"_id": an_id(f"{name}/post")}, one) for one in update]
+
+
+def of_user(update: Document, part: str = "post") -> Change:
+    return lambda app, name: app.users.update_one({"_id": an_id(f"{name}/{part}'s author")}, update)
+
+
+def of_account(update: Document) -> Change:
+    return lambda app, name: app.accounts.update_one({"_id": an_id(f"account of {name}/post's author")}, update)
+
+
+def deleted(collection: str, what: str) -> Change:
+    return lambda app, name: app[collection].delete_one({"_id": an_id(f"{name}/{what}")})
+
+
+def related(who: str, whom: str, **fields: Any) -> Change:
+    """A row of relationships between the reader's user and an author, `%` in its name stands for the cluster."""
+    return lambda app, name: app.relationships.insert_one(
+        follow(who.replace("%", name), whom.replace("%", name), at=NOW, following=False, **fields)
+    )
+
+
+def in_digits(way: Change) -> Change:
+    """The same, and the ids of the row as text."""
+
+    def change(app: Any, name: str) -> None:
+        row = app.relationships.find_one({"_id": way(app, name).inserted_id})
+        texts = {"user": str(row["user"]), "followedUser": str(row["followedUser"]).upper()}
+        app.relationships.update_one({"_id": row["_id"]}, {"$set": texts})
+
+    return change
+
+
+def cycle(app: Any, name: str) -> None:
+    """The post quotes what quotes it."""
+    quote = {"_id": an_id(f"{name}/quote"), "author": {"id": an_id(f"{name}/quote's author")}}
+    app.contents.update_one({"_id": an_id(f"{name}/post")}, {"$set": {"isQuote": True, "originalPost": quote}})
+
+
+def empty_cycle(app: Any, name: str) -> None:
+    """The post is a recast of a recast of it."""
+    recast = {"_id": an_id(f"{name}/recast"), "author": {"id": an_id(f"{name}/recast's author")}}
+    app.contents.update_one({"_id": an_id(f"{name}/post")}, {"$set": {"isRecast": True, "originalPost": recast}})
+
+
+def together(*ways: Change) -> Change:
+    return lambda app, name: [way(app, name) for way in ways]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What happens to a cluster, and which of its posts may not be shown any more."""
+
+    change: Change
+    hidden: frozenset[str] = frozenset(ALL)
+
+
+WITHDRAWN = {"$set": {"visibility": "deleted"}}
+ABSENT = {"$unset": {"visibility": ""}}
+AUTHOR, MIDDLE = "%/post's author", "%/recast's author"
+BELOW = frozenset({"recast", "recast of recast", "quote of recast"})
+
+WAYS = {
+    "nothing": Way(together(), frozenset()),
+    "draft": Way(of_post({"$set": {"visibility": "draft"}})),
+    "post withdrawn": Way(of_post(WITHDRAWN)),
+    "post without visibility": Way(of_post(ABSENT)),
+    "visibility of another type": Way(of_post({"$set": {"visibility": ["publish"]}})),
+    "post gone": Way(deleted("contents", "post")),
+    "user withdrawn": Way(of_user(WITHDRAWN)),
+    "user without visibility": Way(of_user(ABSENT)),
+    "user gone": Way(deleted("users", "post's author")),
+    "account withdrawn": Way(of_account(WITHDRAWN)),
+    "account without visibility": Way(of_account(ABSENT), frozenset()),
+    "recast withdrawn": Way(
+        lambda app, name: app.contents.update_one({"_id": an_id(f"{name}/recast")}, WITHDRAWN), BELOW
+    ),
+    "recast's user withdrawn": Way(of_user(WITHDRAWN, "recast"), BELOW),
+    "cycle": Way(cycle, frozenset()),
+    "cycle, post withdrawn": Way(together(cycle, of_post(WITHDRAWN))),
+    "cycle, user withdrawn": Way(together(cycle, of_user(WITHDRAWN))),
+    "cycle of recasts": Way(empty_cycle, frozenset(ALL)),
+}
+BLOCKS = {
+    "reader blocks": Way(related("cat", AUTHOR, blocking=True)),
+    "reader is blocked": Way(related("cat", AUTHOR, blocked=True)),
+    "author blocks": Way(related(AUTHOR, "cat", blocking=True)),
+    "author is blocked": Way(related(AUTHOR, "cat", blocked=True)),
+    "recaster blocks": Way(related(MIDDLE, "cat", blocking=True), BELOW),
+    "reader's page blocks": Way(related("cat's page", AUTHOR, blocking=True)),
+    "reader blocks, in digits": Way(in_digits(related("cat", AUTHOR, blocking=True))),
+    "author blocks, in digits": Way(in_digits(related(AUTHOR, "cat", blocking=True))),
+}
+
+# How old the post is that the others repeat, beyond the window of 30 days or not, and how ids are stored.
+KINDS = {"young": (5, ObjectId), "old": (24 * 40, ObjectId), "young, in digits": (5, str), "old, in digits": (960, str)}
+CLUSTERS = {f"{way}, {kind}": (way, *KINDS[kind]) for way in WAYS | BLOCKS for kind in KINDS}
+NAMES = {an_id(f"{cluster}/{part}"): (cluster, part) for cluster in CLUSTERS for part in ALL}
+
+
+def write_cluster(app: Any, name: str, age_hours: float, form: Callable[[Any], Any]) -> None:
+    """A post, a recast and a quote of it, and a recast and a quote of the recast, each by an author of its own."""
+
+    def repeats(part: str, of: str, **fields: Any) -> Document:
+        original = {"_id": form(an_id(f"{name}/{of}")), "author": {"id": form(an_id(f"{name}/{of}'s author"))}}
+        return written(part, 4 - len(part) / 10, originalPost=original, **fields)
+
+    def written(part: str, age: float, **fields: Any) -> Document:
+        return post(f"{name}/{part}", now=NOW, age_hours=age, author=f"{name}/{part}'s author", **fields)
+
+    app.contents.insert_many(
+        [
+            written("post", age_hours),
+            repeats("recast", "post", isRecast=True, payload={}),
+            repeats("quote", "post", isQuote=True),
+            repeats("recast of recast", "recast", isRecast=True, payload={}),
+            repeats("quote of recast", "recast", isQuote=True),
+        ]
+    )
+    authors = [f"{name}/{part}'s author" for part in sorted(ALL)]
+    app.users.insert_many([user(one, now=NOW, ownerAccount=form(an_id(f"account of {one}"))) for one in authors])
+    app.accounts.insert_many([account(f"account of {one}", now=NOW) for one in authors])
+
+
+def withdraw(app: Any) -> None:
+    for name, (way, _, _) in CLUSTERS.items():
+        (WAYS | BLOCKS)[way].change(app, name)
+
+
+def serve() -> None:
+    for stem in ("refresh_creator_stats", "build_guest_feed", "refresh_catalogue"):
+        function(stem).invoke(at=NOW)
+
+
+@pytest.fixture(scope="module", params=["before the jobs", "after the jobs"])
+def network(request: pytest.FixtureRequest, mongo_uri: str, client: MongoClient[Document]) -> Iterator[Store]:
+    """Every cluster, and all that serves them; each way happens to its cluster before or after that is made."""
+    given = {"API_KEYS": API_KEY, "TRAINING_QUEUE": HERE}
+    with opened(mongo_uri, client) as made, pytest.MonkeyPatch.context() as patch:
+        for name, value in (made.environment | given).items():
+            patch.setenv(name, value)
+        forget_settings()
+        close_store()
+        open_desk.cache_clear()
+        store = open_store()
+        schema.apply(store.app, store.analytics)
+        store.app.accounts.insert_one(account("account of cat", now=NOW))
+        store.app.users.insert_many([user(one, now=NOW, account="account of cat") for one in ("cat", "cat's page")])
+        for name, (_, age_hours, form) in CLUSTERS.items():
+            write_cluster(store.app, name, age_hours, form)
+        if request.param == "before the jobs":
+            withdraw(store.app)
+            serve()
+        else:
+            serve()
+            withdraw(store.app)
+            function("remove_withdrawn").invoke(at=NOW)
+        yield store
+        close_store()
+        forget_settings()
+
+
+def http(method: str, path: str, body: Document | None = None) -> Document:
+    token = token_for(READER, settings().api_keys[0], now=datetime.now(UTC), valid_for=timedelta(hours=1))
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    event = event_of(method, path, headers, b"" if body is None else json.dumps(body).encode())
+    answer = import_module("functions.feed.handlers.serve_feed").handler(event, None)
+    assert answer["statusCode"] == 200, answer
+    found: Document = json.loads(answer["body"])
+    return found
+
+
+def home_by(ask: Callable[[Document], Document]) -> list[str]:
+    """All posts of the home, page by page."""
+    found, page = [], ask({"maxResults": 100})
+    found += page["items"]
+    while page["cursor"]:
+        assert len(page["cursor"]) <= 2_000
+        page = ask({"maxResults": 100, "cursor": page["cursor"]})
+        found += page["items"]
+    return [one["content"] for one in found]
+
+
+def ranked(answer: Document) -> list[str]:
+    assert answer["code"] == 200, answer
+    return [post for post, score in answer["result"].items() if score > 0]
+
+
+EVERY = [str(one) for one in NAMES]
+SUGGEST = "/v2/data-services/suggest"
+
+# Outputs that show posts: what they show. Guests have no blocks, so they are asked about WAYS alone.
+GUESTS: dict[str, Callable[[Store], list[str]]] = {
+    "guest feed": lambda store: [str(row["content"]) for row in store.app.guestfeeditems.find({"countryCode": "th"})],
+    "guest feed of everywhere": lambda store: [
+        str(row["content"]) for row in store.app.guestfeeditems.find({"countryCode": "en"})
+    ],
+    "originals of the guest feed": lambda store: [
+        str(row["originalContent"]) for row in store.app.guestfeeditems.find({"originalContent": {"$ne": None}})
+    ],
+}
+POSTS: dict[str, Callable[[Store], list[str]]] = {
+    "recommend_home": lambda store: home_by(
+        lambda asked: function("recommend_home").invoke(at=NOW, payload={"accountId": READER, **asked})
+    ),
+    "/feed/home": lambda store: home_by(lambda asked: http("GET", f"/feed/home?{urlencode(asked)}")),
+    "suggest/contents": lambda store: [
+        one["content"] for one in http("POST", f"{SUGGEST}/contents", {"maxResults": 100})["payload"]
+    ],
+    "rank_contents": lambda store: ranked(
+        function("rank_contents").invoke(at=NOW, payload={"accountId": READER, "contents": EVERY})
+    ),
+    "personalize_content_predict": lambda store: ranked(
+        http("POST", "/ds_service/personalize_content_predict", {"contents": EVERY})
+    ),
+}
+USERS: dict[str, Callable[[Store], list[str]]] = {
+    "recommend_people": lambda store: [
+        one["userId"]
+        for one in function("recommend_people").invoke(at=NOW, payload={"accountId": READER, "maxResults": 100})[
+            "result"
+        ]
+    ],
+    "suggest/users": lambda store: [
+        one["user"] for one in http("POST", f"{SUGGEST}/users", {"maxResults": 100})["payload"]
+    ],
+    "suggest_follow_score": lambda store: [
+        one["userId"] for one in http("POST", "/ds_service/suggest_follow_score", {})["result"]
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def shown(network: Store) -> dict[str, set[str]]:
+    """What each output shows; nothing twice."""
+    found = {name: output(network) for name, output in (POSTS | USERS).items()}
+    assert [name for name, one in found.items() if len(one) != len(set(one))] == []
+    found |= {name: output(network) for name, output in GUESTS.items()}
+    return {name: set(one) for name, one in found.items()}
+
+
+def of_cluster(shown: set[str], name: str) -> set[str]:
+    """Which posts of a cluster are among what is shown."""
+    return {part for part in ALL if str(an_id(f"{name}/{part}")) in shown}
+
+
+CASES = [(name, output) for name in CLUSTERS for output in POSTS]
+CASES += [(name, output) for name, (way, *_) in CLUSTERS.items() if way in WAYS for output in GUESTS]
+
+
+@pytest.mark.parametrize(("name", "output"), CASES)
+def test_what_may_not_be_shown_is_not(shown: dict[str, set[str]], name: str, output: str) -> None:
+    hidden = (WAYS | BLOCKS)[CLUSTERS[name][0]].hidden
+
+    assert of_cluster(shown[output], name) & hidden == set()
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_what_may_be_shown_is_shown(shown: dict[str, set[str]], name: str) -> None:
+    """Ranking has all of it; the home has one of what is one post in other words; guests have all but repetitions."""
+    way, age_hours, _ = CLUSTERS[name]
+    visible = ALL - (WAYS | BLOCKS)[way].hidden
+
+    for output in ("rank_contents", "personalize_content_predict"):
+        assert of_cluster(shown[output], name) == visible
+    for output in ("recommend_home", "/feed/home"):
+        assert len(of_cluster(shown[output], name)) == bool(visible & (ALL if age_hours < 24 else ALL - {"post"}))
+    if way in WAYS and age_hours < 24:
+        assert of_cluster(shown["guest feed"], name) == visible - {"recast", "recast of recast"}
+
+
+@pytest.mark.parametrize("output", USERS)
+@pytest.mark.parametrize("way", [*WAYS, *BLOCKS])
+def test_who_may_not_be_shown_is_not(shown: dict[str, set[str]], way: str, output: str) -> None:
+    withdrawn = {"user withdrawn", "user without visibility", "user gone", "account withdrawn", "cycle, user withdrawn"}
+    blocks = {name for name in BLOCKS if name != "recaster blocks"}
+    authors = {str(an_id(f"{way}, {kind}/post's author")) for kind in KINDS}
+    recasters = {str(an_id(f"{way}, {kind}/recast's author")) for kind in KINDS}
+
+    assert shown[output], "somebody is suggested"
+    if way in withdrawn | blocks:
+        assert shown[output] & authors == set()
+    if way in ("recast's user withdrawn", "recaster blocks"):
+        assert shown[output] & recasters == set()

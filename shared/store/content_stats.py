@@ -18,6 +18,7 @@ from shared.config import ContentStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.expressions import MOMENTS, age_score, count, object_id, text, weighted
+from shared.store.stored_totals import OF_CONTENTS
 
 Document = dict[str, Any]
 
@@ -51,7 +52,7 @@ class ContentStatistics:
         least = max(1 - options.lag_ratio, 1e-9)
         allowed = timedelta(hours=-options.half_life_hours * math.log2(least))
         lagging = {"score": {"$gte": options.negligible}, "scoredAt": {"$lt": now - allowed}}
-        return self._stats.update_many(lagging, [_scored(options, now)]).modified_count
+        return self._stats.update_many(lagging | OF_CONTENTS, [_scored(options, now)]).modified_count
 
     def remove(self, batches: Iterable[list[ObjectId]]) -> int:
         """Delete the rows of these posts and return how many there were."""

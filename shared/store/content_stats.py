@@ -19,6 +19,7 @@ from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.deadline import Threads
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
+from shared.store.stored_totals import OF_CONTENTS
 from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
@@ -59,7 +60,7 @@ class ContentStatistics:
         least = max(1 - options.lag_ratio, 1e-9)
         allowed = timedelta(hours=-options.half_life_hours * math.log2(least))
         lagging = {"score": {"$gte": options.negligible}, "scoredAt": {"$lt": now - allowed}}
-        return self._stats.update_many(lagging, [_scored(options, now)]).modified_count
+        return self._stats.update_many(lagging | OF_CONTENTS, [_scored(options, now)]).modified_count
 
     def remove(self, batches: Iterable[list[ObjectId]]) -> int:
         """Delete the rows of these posts and return how many there were."""

@@ -37,6 +37,7 @@ from shared.store.expressions import (
     weighted,
 )
 from shared.store.identity import either_form
+from shared.store.stored_totals import OF_CREATORS
 from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
@@ -71,7 +72,7 @@ class CreatorStatistics:
 
     def redate(self, options: CreatorStats, *, now: datetime) -> int:
         """Let time pass for every creator that this run did not compute; returns how many those were."""
-        return self._stats.update_many({"scoredAt": {"$lt": now}}, _scored(options, now)).modified_count
+        return self._stats.update_many({"scoredAt": {"$lt": now}} | OF_CREATORS, _scored(options, now)).modified_count
 
     def prune(self, creators: Iterable[ObjectId] | None, *, now: datetime) -> int:
         """Delete those of `creators` (None: of all) that this run did not compute again; returns how many."""

@@ -20,6 +20,7 @@ from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import ENGAGEMENTS, age_score, count, holds_any, moments, object_id, text, weighted
+from shared.store.stored_totals import OF_HASHTAGS
 from shared.store.tombstones import Tombstones
 from shared.text.hashtags import HASH_SIGNS, hashtags
 
@@ -50,7 +51,7 @@ class HashtagStatistics:
         ]
         if writes:
             self._stats.bulk_write(writes, ordered=False)
-        return len(writes) + self._stats.update_many({"scoredAt": {"$lt": now}}, [scored]).modified_count
+        return len(writes) + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
 
     def remove(self, names: Iterable[str]) -> int:
         """Delete the rows of these hashtags and return how many there were."""

@@ -1,0 +1,23 @@
+"""Which rows of our statistics can be scored again out of their stored totals; others wait for the next full run."""
+
+from typing import Any
+
+from shared.store.expressions import MOST_COUNTED, Expression, has_type, is_count
+
+Document = dict[str, Any]
+
+_COUNT: Document = {"$gte": 0, "$lt": MOST_COUNTED, "$not": {"$type": "array"}}
+_POINTS: Document = {"$type": "number", "$not": {"$type": "array"}}
+_SUMMARY: Expression = {"$cond": [{"$isArray": "$summary"}, "$summary", [None]]}
+_PART: Expression = {
+    "$and": [has_type("$$this", "object"), is_count("$$this.typeCount"), {"$isNumber": "$$this.points"}]
+}
+
+OF_CONTENTS: Document = dict.fromkeys(("likeCount", "commentCount", "recastCount", "quoteCount"), _COUNT)
+OF_CREATORS: Document = {
+    "points": _POINTS,
+    "contentCount": _COUNT | {"$gte": 1},
+    "followerCount": _COUNT,
+    "$expr": {"$allElementsTrue": {"$map": {"input": _SUMMARY, "in": _PART}}},
+}
+OF_HASHTAGS: Document = {"aggregator.engagementScore": _POINTS, "aggregator.hastagDiversityScore": _POINTS}

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo.database import Database
 
 from functions.bots import extract_reading_features, sweep_verdicts
-from local.world import SIZES, World, build_world, documents, truth_documents, write_world
+from local.world import SIZES, World, WorldOptions, build_world, documents, truth_documents, write_world
 from local.world.ids import Identities
 from shared.config import HERE, Settings, load
 from shared.store import Store, connect, schema
@@ -57,15 +57,18 @@ class Place:
 
 
 @contextmanager
-def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
-    """Write a network with every index of the schema; its databases are dropped on exit."""
+def open_place(uri: str, size: str, seed: int, tell: Tell, options: WorldOptions | None = None) -> Iterator[Place]:
+    """Write a network with every index of the schema; its databases are dropped on exit.
+
+    options  of a network whose size has a name of its own
+    """
     environment = {"MONGO_URI": uri, "DB_PREFIX": f"bench-{size}-{seed}-", "ARTIFACT_KEYS": KEY}
     environment |= {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES, "OPENBLAS_NUM_THREADS": "1"}
     settings = load(environment)
     store = connect(settings)
     truth = store.client[f"{environment['DB_PREFIX']}eval-db"]
     tell(f"world {size}, seed {seed}: drawing")
-    world = build_world(replace(SIZES[size], seed=seed), now=NOW)
+    world = build_world(replace(options or SIZES[size], seed=seed), now=NOW)
     try:
         write_world(
             world,

@@ -109,8 +109,13 @@ def engaged_before(
     return Examples(acts.post, acts.country, acts.actor, at, np.ones(len(acts)), worth[acts.kind])
 
 
-def drawn_against(history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator) -> Examples:
-    """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy."""
+def drawn_against(
+    history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator, new_ratio: float = _FEEDS_NEW
+) -> Examples:
+    """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy.
+
+    new_ratio  part of their weight that the newest tenth has beside its part of all posts
+    """
     created = history.posts.created
     at = np.repeat(engaged.at, options.negatives)
     first = np.searchsorted(created, at - hours(options.window))
@@ -122,7 +127,7 @@ def drawn_against(history: History, engaged: Examples, options: Coldstart, rng: 
     post = np.where(from_new, end - 1 - (drawn * new).astype(np.int64), first + (drawn * number).astype(np.int64))
     is_new = (post >= end - new) / new
     chance = (1 - _FROM_NEW) / number + _FROM_NEW * is_new
-    wanted = (1 - _FEEDS_NEW) / number + _FEEDS_NEW * is_new
+    wanted = (1 - new_ratio) / number + new_ratio * is_new
     weight = engaged.weight.mean() / options.negatives * wanted / chance if len(at) else np.empty(0)
     country, actor = (np.repeat(whose, options.negatives) for whose in (engaged.country, engaged.actor))
     return Examples(post, country, actor, at, np.zeros(len(at)), weight)

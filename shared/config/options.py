@@ -93,7 +93,7 @@ class Coldstart:
     country_learning_rate: float = 0.03  # of those trees
     country_positives: int = 300  # engagements that a country needs for a model of its own
     country_engagements: int = 1_200  # engagements of a country that become examples, a random part beyond that
-    country_lists: int = 50  # people of the holdout that a country needs for a judgement
+    country_lists: int = 50  # people of the holdout that a country needs for a model of its own
     candidates: int = 200  # posts per person of the holdout
     lists_per_country: int = 200  # people of the holdout that are judged by, per country
     margin: float = 1.0  # standard errors by which a model must beat the one that it replaces

@@ -69,9 +69,8 @@ def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught | None]:
     report = train_bot_detector.run(store, registry, options, now=NOW)
     detector, _ = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
     if detector is None:
-        tell(
-            f"{place.size}, seed {place.seed}: no detector, {report.details.get('skipped', 'none is better than a coin')}"
-        )
+        why = report.details.get("skipped", "none is better than a coin")
+        tell(f"{place.size}, seed {place.seed}: no detector, {why}")
         return [], None
     truth = {row["seenCredential"]: row["isBot"] for row in place.truth.truth_credentials.find()}
     judged = Judged.read(store, options)

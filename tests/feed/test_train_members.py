@@ -73,4 +73,7 @@ def test_the_report_and_the_manifest_say_which_evidence_was_used(world, fresh):
     assert 0 < report.details["weight"] < 1
     assert report.details["gain"] > report.details["gain_error"] > 0
     assert 2 < report.details["half_life_hours"] < 768
-    assert load_members(fresh)[0].weight == pytest.approx(manifest.metrics["weight"])
+    live, refused = load_members(fresh)
+    assert live is not None
+    assert refused == []
+    assert live.weight == pytest.approx(manifest.metrics["weight"])

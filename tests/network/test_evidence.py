@@ -34,7 +34,8 @@ def test_the_weight_has_no_step() -> None:
     found = np.array([Evidence(3, 90, 60, gain, 0.02).weight for gain in gains.tolist()])
 
     assert np.abs(np.diff(found)).max() < 0.015
-    assert found[0] == 0 and found[-1] > 0.98
+    assert found[0] == 0
+    assert found[-1] > 0.98
 
 
 def test_several_lists_of_one_person_are_one_observation() -> None:

@@ -7,7 +7,8 @@ from shared.config import Coldstart
 from shared.network.counters import Counters
 from shared.network.decay import Decay
 from shared.network.half_life import estimate_decay
-from shared.network.history import NOBODYS, UNKNOWN_LANGUAGE, Actors, Events, History, Posts
+from shared.network.history import NOBODYS, Actors, Events, History, Posts
+from shared.store.posts import UNKNOWN_LANGUAGE
 from tests.networks import NOON
 
 POSTS, DAYS = 400, 30.0

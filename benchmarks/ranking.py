@@ -313,7 +313,8 @@ def stand_world(place: Place, tell: Tell) -> list[Standing]:
     for number, (protocol, recent_ratio) in enumerate(PROTOCOLS.items()):
         lists = people.lists(history, recent_ratio, np.random.default_rng([place.seed, number]))
         contest = Contest(place, NOW, history, lists, place.seed)
-        found.append(stand(contest, rankers, f"{place.size} {place.seed}", protocol, tell))
+        if len(lists.account):
+            found.append(stand(contest, rankers, f"{place.size} {place.seed}", protocol, tell))
     return found
 
 

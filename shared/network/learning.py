@@ -13,10 +13,11 @@ from shared.network.history import History
 from shared.network.holdout import Cut
 from shared.network.ranker import EVERYONE, CountryModel
 
-# Leaves of much weight, so that few examples change little of what popularity says.
+# Weight of a leaf, at least: much of it, so that few examples change little of what popularity says; less where a
+# country goes on from a parent, with few examples and few trees.
+_LEAST_LEAF, _LEAST_LEAF_OF_COUNTRY = 20.0, 5.0
 _PARAMETERS = {
     "objective": "reg:logistic",
-    "min_child_weight": 20.0,
     "reg_lambda": 2.0,
     "subsample": 0.7,
     "colsample_bytree": 0.7,
@@ -48,11 +49,13 @@ class Learner:
             return b""
         matrix = FEATURES.matrix(examples.moments(self.counters, self.decay))
         base = decayed_popularity_of(matrix)
+        least_leaf = _LEAST_LEAF if start is None else _LEAST_LEAF_OF_COUNTRY
+        chosen = {"learning_rate": rate, "max_depth": cut.options.max_depth, "min_child_weight": least_leaf}
         return trees.fit(
             matrix,
             examples.label,
             examples.weight,
-            parameters=_PARAMETERS | {"learning_rate": rate, "max_depth": cut.options.max_depth},
+            parameters=_PARAMETERS | chosen,
             rounds=rounds,
             rises=FEATURES.rises,
             start=start,

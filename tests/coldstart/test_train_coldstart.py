@@ -50,12 +50,13 @@ def put_chance(registry, one):
         rng.normal(size=(200, len(FEATURES.names))).astype(np.float32),
         rng.integers(0, 2, 200).astype(float),
         np.ones(200),
-        parameters={"objective": "reg:logistic", "max_bin": 64},
-        rounds=5,
+        parameters={"objective": "reg:logistic", "max_bin": 64, "learning_rate": 1.0},
+        rounds=60,
         rises=[0] * len(FEATURES.names),
     )
     family, key = one.manifest.family, one.manifest.key
-    registry.add(replace(one, manifest=replace(one.manifest, version=BY_CHANCE), model=model))
+    metrics = {**one.manifest.metrics, "weight": 1.0}
+    registry.add(replace(one, manifest=replace(one.manifest, version=BY_CHANCE, metrics=metrics), model=model))
     registry.promote(family, key, BY_CHANCE, instead_of=registry.live_version(family, key), at=NOON)
 
 
@@ -159,7 +160,7 @@ def test_a_worse_challenger_takes_nobodys_place(world, fresh, train, shuffled):
     copied(world, fresh)
     before = models(fresh)
 
-    report = train(fresh, now=NOON + SECOND)
+    report = train(fresh, now=NOON + SECOND, margin=2.0)
 
     assert report.details["promoted"] == 0
     assert report.details["ndcg_model"] < report.details["ndcg_live"]

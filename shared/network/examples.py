@@ -21,7 +21,7 @@ Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 # Half of the drawn posts come from the newest tenth, where the order matters most, and are weighted back to what feeds
-# choose from: any post, and one in ten times a new one.
+# choose from: any post, and one in eleven times a new one.
 _NEW_PART, _FROM_NEW, _FEEDS_NEW = 0.1, 0.5, 0.09
 
 

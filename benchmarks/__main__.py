@@ -249,8 +249,9 @@ def measure_size(
             if caught:
                 told_apart, flagged = bots.judge(place, tell)
                 results.bots += told_apart
-                results.caught.append(flagged)
-                console.print(f"{size} seed {seed}, bots: {told_apart[0]}", highlight=False)
+                results.caught += [flagged] if flagged else []
+                first_of = told_apart[0] if told_apart else "too few to learn from, or to tell apart"
+                console.print(f"{size} seed {seed}, bots: {first_of}", highlight=False)
             if ranked or asked or (first and pressed):
                 place.add_text()
                 ranking.train(place, NOW, tell)

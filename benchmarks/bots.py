@@ -56,20 +56,30 @@ class Caught:
     recall: float
 
 
-def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught]:
-    """The live detector and others, learnt from the judged and asked about the rest."""
+def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught | None]:
+    """The live detector and others, learnt from the judged and asked about the rest.
+
+    Nothing where too few are judged for a detector, or where the rest are all bots or all people: nobody can be told
+    apart there.
+    """
     tell(f"{place.size}, seed {place.seed}: bots")
     store, options = place.store, place.settings.options.bots
     review_anew(place, NOW)
     registry = Registry(store.analytics, place.settings.artifact_keys)
-    train_bot_detector.run(store, registry, options, now=NOW)
+    report = train_bot_detector.run(store, registry, options, now=NOW)
     detector, _ = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
-    assert detector is not None
+    if detector is None:
+        why = report.details.get("skipped", "none is better than a coin")
+        tell(f"{place.size}, seed {place.seed}: no detector, {why}")
+        return [], None
     truth = {row["seenCredential"]: row["isBot"] for row in place.truth.truth_credentials.find()}
     judged = Judged.read(store, options, now=NOW)
     rows = flag_suspects.newest_of_each(store.credential_features.unjudged(FEATURES.names))
     features = flag_suspects.features_of(rows)
     bot = np.array([truth[one] for one in as_stored(rows["credential"])], bool)
+    if bot.all() or not bot.any():
+        tell(f"{place.size}, seed {place.seed}: nobody to tell apart among {len(bot)} unjudged")
+        return [], None
     scores = {OURS: detector.scores(features)} | {
         name: fit(judged.features, judged.bot)(features) for name, fit in methods(options.explained_ratio).items()
     }

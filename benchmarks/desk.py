@@ -1,9 +1,8 @@
-"""Deskdrop as a network to rank on: nine tenths of its events are the past, the last tenth is the future."""
+"""Deskdrop as a network to rank on: what came before a cut in time is the past, the tenth of the events after it the
+future."""
 
 import csv
-import gzip
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,17 +15,21 @@ from numpy.typing import NDArray
 
 from benchmarks.places import Place, Tell, databases
 from benchmarks.quality import CANDIDATES, Lists
-from local.deskdrop import ENGAGEMENTS, import_deskdrop, object_id
+from local.deskdrop import COLUMNS, ENGAGEMENTS, Event, import_deskdrop, object_id, read_events
+from local.tables import Tally
 from local.world import SIZES, build_world
+from shared.errors import BadEvent
 from shared.network.history import History
 from shared.store import schema
 from shared.store.columns import id_array, id_keys, positions
 
 Index = NDArray[np.int64]
 
-PAST_RATIO = 0.9
-# A year of a quiet network: what counts is looked back for further, and judged over longer times, than in a busy one.
-OPTIONS = '{"coldstart": {"window": 4800, "holdout": 192, "longest_holdout": 768, "examples_span": 960}}'
+CUTS = (50, 60, 70, 80, 90)  # percent of the events that are the past
+FUTURE = 10  # percent of the events that are the future
+LEAST_EVENTS = 20  # usable ones of a file, so that each tenth has two
+# A year of a quiet network: what counts is looked back for further than in a busy one.
+OPTIONS = '{"coldstart": {"window": 4800, "holdout": 192, "longest_holdout": 1536, "examples_span": 960}}'
 LONG_AGO_DAYS = 10_000.0
 
 
@@ -42,9 +45,9 @@ class DeskPlace:
     future: list[tuple[Any, Any]]
     protocols: dict[str, float]
 
-    def lists(self, history: History, days: float) -> tuple[Index, Lists]:
-        """(account, lists): what each account engaged with later and had neither seen nor engaged with before, filled
-        up to 200 with posts of the last days that it had not either, and mixed."""
+    def lists(self, history: History, days: float) -> Lists:
+        """What each account engaged with later and had neither seen nor engaged with before, filled
+        up to 200, or to what there is for everybody, with posts of the last days that it had not either, and mixed."""
         posts, rng = len(history.posts), np.random.default_rng(0)
         account = positions(id_keys(id_array(who for who, _ in self.future)), id_keys(history.actors.ids))
         post = positions(id_keys(id_array(what for _, what in self.future)), id_keys(history.posts.ids))
@@ -53,42 +56,52 @@ class DeskPlace:
         before = np.concatenate([events.actor * posts + events.post for events in (history.acts, history.seen)])
         later = later[~np.isin(later, before)]
         there = np.flatnonzero(history.posts.created > -24 * days)
+        length = min(CANDIDATES, len(there) // 2)
         people, rows, chosen = [], [], []
-        for one in np.unique(later // posts).tolist():
+        for one in np.unique(later // max(posts, 1)).tolist():
             picked = later[later // posts == one] % posts
             barred = np.concatenate([picked, before[before // posts == one] % posts])
-            others = rng.permutation(there[~np.isin(there, barred)])[: CANDIDATES - len(picked)]
-            if len(picked) + len(others) == CANDIDATES:
-                mixed = rng.permutation(CANDIDATES)
+            picked = picked[: length - 1]
+            others = rng.permutation(there[~np.isin(there, barred)])[: length - len(picked)]
+            if len(picked) and len(picked) + len(others) == length:
+                mixed = rng.permutation(length)
                 rows.append(np.concatenate([picked, others])[mixed])
                 chosen.append(mixed < len(picked))
                 people.append(one)
-        number = np.array(people, np.int64)
-        return number, Lists(history.actors.country[number], np.array(rows), np.array(chosen))
+        number, shape = np.array(people, np.int64), (len(people), length)
+        country = history.actors.country[number] if len(number) else number
+        return Lists(
+            number, country, np.array(rows, np.int64).reshape(shape), np.array(chosen, np.bool_).reshape(shape)
+        )
+
+
+def read_desk(file: Path, now: datetime) -> list[Event]:
+    """The usable events of a file, the oldest first; NotFound or BadEvent where it is no file to judge on."""
+    events = sorted(read_events(file, Tally(), now=now, progress=lambda step, done, total: None))
+    if len(events) < LEAST_EVENTS:
+        raise BadEvent(f"{file} has {len(events)} usable events; a past and a future need at least {LEAST_EVENTS}")
+    return events
 
 
 @contextmanager
-def open_desk_place(uri: str, file: Path, tell: Tell) -> Iterator[DeskPlace]:
-    """Import the past with every index of the schema; its databases are dropped on exit."""
-    with gzip.open(file) as raw:
-        rows = sorted(csv.DictReader(io.TextIOWrapper(raw)), key=lambda row: int(row["timestamp"]))
-    cut = int(len(rows) * PAST_RATIO)
-    now = datetime.fromtimestamp(int(rows[cut - 1]["timestamp"]), UTC)
+def open_desk_place(uri: str, events: Sequence[Event], cut: int, tell: Tell) -> Iterator[DeskPlace]:
+    """Import the first `cut` percent of the events with every index of the schema; the databases are dropped on
+    exit."""
+    past, end = (len(events) * percent // 100 for percent in (cut, cut + FUTURE))
+    now = datetime.fromtimestamp(events[past - 1].at, UTC)
     with databases(uri, "desk", {"FEEDKEEPER_OPTIONS": OPTIONS}) as (environment, settings, store):
         schema.apply(store.app, store.analytics)
-        tell("Deskdrop: importing")
+        tell(f"Deskdrop, {cut} %: importing")
         with TemporaryDirectory() as folder:
-            past = Path(folder) / "past.csv"
-            with past.open("w", newline="") as out:
-                writer = csv.DictWriter(out, rows[0])
-                writer.writeheader()
-                writer.writerows(rows[:cut])
-            import_deskdrop(past, store.app, store.analytics, now=now, keep_times=True)
+            written = Path(folder) / "past.csv"
+            with written.open("w", newline="", encoding="utf-8") as out:
+                csv.writer(out).writerows([COLUMNS, *(event[: len(COLUMNS)] for event in events[:past])])
+            import_deskdrop(written, store.app, store.analytics, now=now, keep_times=True)
         future = [
-            (object_id("account", row["personId"]), object_id("content", row["contentId"]))
-            for row in rows[cut:]
-            if row["eventType"] in ENGAGEMENTS
+            (object_id("account", event.person), object_id("content", event.content))
+            for event in events[past:end]
+            if event.kind in ENGAGEMENTS
         ]
         nothing = build_world(SIZES["XS"], now=now)  # a place has a world; nobody looks at this one
-        place = Place("Deskdrop", 0, nothing, environment, settings, store, store.app)
+        place = Place("Deskdrop", cut, nothing, environment, settings, store, store.app)
         yield DeskPlace(place, now, future, {"all posts": LONG_AGO_DAYS, "posts of the last 30 days": 30.0})

@@ -112,6 +112,13 @@ CHANGES = {
 }
 # Members' feeds: NDCG@10 of the personal ranker over others', at least.
 PERSONAL = {"over the baseline": 1.40, "of the oracle": 0.85, "Deskdrop, over the baseline": 1.05}
+# Members' feeds on Deskdrop, cut at several moments: over decayed popularity with its own half-life, all cuts together;
+# and the gain at the worst cut [standard errors]. Demo networks by people; countries' rankers by half-life; and both
+# rankers where there is no taste to learn.
+ROLLING = {"pooled": 1.05, "worst cut": -1.0}
+DEMO_PEOPLE = {60: 1.2, 200: 1.5, 600: 1.8}
+HALF_LIVES_H = {8: 1.10, 30: 1.10, 96: 1.10}
+NO_TASTE = 0.99
 # Bots told from people whom nobody has judged, in the worst of three networks, at least; recall at precision 0.9.
 BOTS = {"ROC AUC": 0.98, "recall": 0.70}
 BASELINE_RATIO_OF_THE_ORIGINAL = "0.4 - 0.8"
@@ -161,5 +168,7 @@ ORIGINAL_QUALITY = {
 
 
 def _told(value: float, unit: str) -> str:
-    digits = {"s": 2, "kB": 1, "x": 3, "accuracy": 3, "NDCG": 3, "AUC": 3, "recall": 3}.get(unit, 0)
+    digits = {"s": 2, "kB": 1, "x": 3, "accuracy": 3, "NDCG": 3, "AUC": 3, "recall": 3, "standard errors": 2}.get(
+        unit, 0
+    )
     return f"{value:,.{digits}f} {unit}".rstrip()

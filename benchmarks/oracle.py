@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from local.world import World
 from local.world.acts import FOLLOWED_VISIBLE, FOLLOWING_RATIO, NEWEST_RATIO
-from local.world.browsing import HALF_LIFE, VISIBLE, language_affinity, reader_classes
+from local.world.browsing import VISIBLE, affinity_of, decay, reader_classes
 from local.world.vocabulary import TOPICS
 
 Index = NDArray[np.int64]
@@ -27,17 +27,18 @@ def chances(world: World, person: Index, post: Index) -> Floats:
     found = np.zeros(post.shape)
     for hour in MOMENTS_H:
         at = hour * 3_600.0
-        found += (1 - FOLLOWING_RATIO) * _browsing(world, person, post, at)
-        found += FOLLOWING_RATIO * _following(world, person, post, at)
+        following = FOLLOWING_RATIO if world.options.tastes == "planted" else 0.0
+        found += (1 - following) * _browsing(world, person, post, at)
+        found += following * _following(world, person, post, at)
     return found / len(MOMENTS_H)
 
 
 def _browsing(world: World, person: Index, post: Index, at: float) -> Floats:
-    posts, countries = world.posts, world.options.countries
-    reader = reader_classes(countries, world.people)[person]
-    pull = posts.quality * (np.exp2((posts.created_at - at) / HALF_LIFE) + 0.01)
+    posts, options = world.posts, world.options
+    reader = reader_classes(options.countries, world.people)[person]
+    pull = posts.quality * decay(posts.created_at - at, options)
     pull = pull * (at - posts.created_at < VISIBLE)
-    appeal = pull * language_affinity(countries)[:, posts.language]  # (classes, posts)
+    appeal = pull * affinity_of(options)[:, posts.language]  # (classes, posts)
     shelves = np.array([np.bincount(posts.topic, one, len(TOPICS)) for one in appeal])
     topic = posts.topic[post]
     shelf = np.maximum(shelves[reader[:, None], topic], 1e-12)

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from functions.bots import extract_reading_features, sweep_verdicts
 from local import ownership
 from local.workspace import drop, truth_of
-from local.world import SIZES, World, build_world, documents, truth_documents, write_world
+from local.world import SIZES, World, WorldOptions, build_world, documents, truth_documents, write_world
 from local.world.ids import Identities
 from shared.config import HERE, Settings, load
 from shared.store import Store, connect, schema
@@ -60,11 +60,14 @@ class Place:
 
 
 @contextmanager
-def open_place(uri: str, size: str, seed: int, tell: Tell) -> Iterator[Place]:
-    """Write a network with every index of the schema; its databases are dropped on exit."""
+def open_place(uri: str, size: str, seed: int, tell: Tell, options: WorldOptions | None = None) -> Iterator[Place]:
+    """Write a network with every index of the schema; its databases are dropped on exit.
+
+    options  of a network whose size has a name of its own
+    """
     more = {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES, "OPENBLAS_NUM_THREADS": "1"}
     tell(f"world {size}, seed {seed}: drawing")
-    world = build_world(replace(SIZES[size], seed=seed), now=NOW)
+    world = build_world(replace(options or SIZES[size], seed=seed), now=NOW)
     with databases(uri, f"{size}-{seed}", more) as (environment, settings, store):
         truth = truth_of(store)
         write_world(

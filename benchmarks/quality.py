@@ -36,11 +36,13 @@ PROTOCOLS = {"uniform": 0.0, "3/4 uniform, 1/4 last 2 days": 0.25}
 class Lists:
     """For each person posts to order, and which of them the person chose later.
 
+    account  (n_lists,) number of the account in the history
     country  (n_lists,) index into COUNTRIES, NOBODYS
     posts    (n_lists, n_candidates) position among the posts of the history, in any order
     chosen   (n_lists, n_candidates)
     """
 
+    account: Index
     country: Index
     posts: Index
     chosen: Flags
@@ -159,27 +161,40 @@ class People:
         return cls(np.array(those, np.int64), meant[accounts["country"]][those], chosen, touched)
 
     def lists(self, history: History, recent_ratio: float, rng: np.random.Generator) -> Lists:
-        """What each chose, filled up with posts that the person had not touched, and mixed."""
+        """What each chose, filled up with posts that the person had not touched, and mixed.
+
+        200 candidates each; half of all posts in a network that has fewer than twice as many. People who have touched
+        so much that not enough is left are left out.
+        """
         created = history.posts.created
+        length = min(CANDIDATES, len(created) // 2)
         recent = np.flatnonzero(created >= -RECENT_HOURS)
-        n_recent = min(int(recent_ratio * CANDIDATES), len(recent))
-        rows, chosen = [], []
-        for picked, touched in zip(self.chosen, self.touched, strict=True):
-            picked = picked[:CANDIDATES]
+        n_recent = min(int(recent_ratio * length), len(recent))
+        whose, posts, chosen = [], [], []
+        for number, (picked, touched) in enumerate(zip(self.chosen, self.touched, strict=True)):
+            picked = picked[:length]
             known = len(picked) + len(touched)
             drawn = np.concatenate(
                 [
                     rng.choice(recent, n_recent, replace=False, shuffle=False),
-                    rng.choice(len(created), min(CANDIDATES + n_recent + known, len(created)), replace=False),
+                    rng.choice(len(created), min(length + n_recent + known, len(created)), replace=False),
                 ]
             )
             first = np.sort(np.unique(drawn, return_index=True)[1])
             others = drawn[first][~np.isin(drawn[first], np.concatenate([picked, touched]))]
-            candidates = np.concatenate([picked, others[: CANDIDATES - len(picked)]])
+            candidates = np.concatenate([picked, others[: length - len(picked)]])
             mixed = rng.permutation(len(candidates))  # equal scores keep their order, which must say nothing
-            rows.append(candidates[mixed])
-            chosen.append(mixed < len(picked))
-        return Lists(self.country, np.array(rows), np.array(chosen))
+            if len(candidates) == length:
+                whose.append(number)
+                posts.append(candidates[mixed])
+                chosen.append(mixed < len(picked))
+        those, shape = np.array(whose, np.int64), (len(whose), length)
+        return Lists(
+            self.account[those],
+            self.country[those],
+            np.array(posts, np.int64).reshape(shape),
+            np.array(chosen, np.bool_).reshape(shape),
+        )
 
 
 def _posts_by_account(

@@ -1,7 +1,8 @@
 """How well members' feeds are ranked, beside what needs no model, two libraries, and the best that is possible.
 
     python -m benchmarks.ranking --world S --seeds 7,8,9
-    python -m benchmarks.ranking --deskdrop ../shared/data/deskdrop/interactions.csv.gz
+    python -m benchmarks.ranking --people 60,200,600 --half-lives 8,30,96 --no-taste 60,200,600
+    python -m benchmarks.ranking --deskdrop ../shared/data/deskdrop/interactions.csv.gz --cuts 50,60,70,80,90
 
 Every ranker orders the same candidates of the same people by what was known before; judged is what they did later.
 """
@@ -9,7 +10,7 @@ Every ranker orders the same candidates of the same people by what was known bef
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,8 +24,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from benchmarks.desk import open_desk_place
-from benchmarks.floors import PERSONAL, Figure
+from benchmarks.desk import CUTS, FUTURE, open_desk_place, read_desk
+from benchmarks.floors import DEMO_PEOPLE, HALF_LIVES_H, NO_TASTE, PERSONAL, ROLLING, Figure
 from benchmarks.oracle import chances
 from benchmarks.places import NOW, Place, Tell, open_place
 from benchmarks.quality import BASELINE, PROTOCOLS, Lists, People, baselines, model_scores
@@ -35,10 +36,16 @@ from functions.feed.alike import both
 from functions.feed.desk import Desk
 from local.mongod import mongo_server
 from local.parameters import readable_file, seed_number, several, world_size
+from local.world import SIZES, WorldOptions
+from local.world.browsing import HALF_LIFE
 from local.world.ids import Identities
+from local.world.sizes import FEWEST_USERS
 from shared import command_line
 from shared.artifacts import Registry, Snapshots
 from shared.ml import ranking
+from shared.network.counters import Counters
+from shared.network.decay import Decay
+from shared.network.half_life import estimate_decay
 from shared.network.history import History, read_history
 from shared.store.columns import id_array, id_keys, object_ids, positions
 
@@ -52,6 +59,9 @@ FACTORS, REGULARIZATION, ALPHA, ITERATIONS, NEIGHBOURS, ACT_WORTH = 32, 0.1, 2.0
 PERSONAL_RANKER, COUNTRY_RANKER, ORACLE = "personal", "country", "oracle"
 ITEM_TO_ITEM, FACTORISATION = "item to item (implicit, BM25)", "matrix factorisation (implicit, ALS)"
 LIBRARIES = (ITEM_TO_ITEM, FACTORISATION)
+OWN_HALF_LIFE, RIGHT_HALF_LIFE = f"{BASELINE}, own half-life", f"{BASELINE}, planted half-life"
+HINDSIGHT = f"{BASELINE}, best half-life in hindsight"
+DEMO, WITH_HALF_LIFE, WITHOUT_TASTE, DESKDROP = "people", "half-life", "no-taste", "Deskdrop"  # kinds of networks
 
 
 @dataclass(frozen=True)
@@ -60,14 +70,12 @@ class Contest:
 
     place    where the network is, with all models trained
     now      the moment before which everything is known
-    account  (n_lists,) number of each account in the history
-    lists    of each of them
+    lists    to order
     """
 
     place: Place
     now: datetime
     history: History
-    account: Index
     lists: Lists
     seed: int
 
@@ -77,7 +85,7 @@ class Contest:
         acts = np.bincount(
             self.history.acts.actor[self.history.acts.actor >= 0], minlength=len(self.history.actors.ids)
         )
-        return np.asarray(acts[self.account] >= WARM_ACTS)
+        return np.asarray(acts[self.lists.account] >= WARM_ACTS)
 
     @cached_property
     def touched(self) -> "sparse.csr_matrix":
@@ -98,6 +106,30 @@ def by_nothing(name: str) -> Score:
     return lambda contest: baselines(contest.history, np.random.default_rng(contest.seed))[name][contest.lists.posts]
 
 
+def by_popularity(decay: Decay) -> Score:
+    """Decayed popularity, as the formula has it, without a part that never fades."""
+    plain = Decay(decay.half_life_hours)
+
+    def score(contest: Contest) -> Floats:
+        posts = contest.history.posts
+        popularity = np.bincount(contest.history.acts.post, minlength=len(posts)).astype(np.float64)
+        return plain.margins(popularity, -posts.created)[contest.lists.posts]
+
+    return score
+
+
+def by_own_half_life(contest: Contest) -> Floats:
+    """Decayed popularity with the half-life that is estimated from what was before."""
+    options = contest.place.settings.options.coldstart
+    return by_popularity(estimate_decay(contest.history, Counters(contest.history), options))(contest)
+
+
+def by_hindsight(contest: Contest) -> Floats:
+    """Decayed popularity with the half-life that turns out the best afterwards, which nobody can know."""
+    tried = [by_popularity(Decay(half_life))(contest) for half_life in np.geomspace(2.0, 768.0, 20).tolist()]
+    return max(tried, key=lambda scores: float(ranking.ndcg(scores, contest.lists.chosen).mean()))
+
+
 def by_country(contest: Contest) -> Floats:
     """The rankers of guests."""
     countries = np.unique(contest.lists.country)
@@ -113,7 +145,7 @@ def by_account(contest: Contest) -> Floats:
     desk.look(contest.now)
     assert desk.catalogue is not None
     place = desk.catalogue.positions(contest.history.posts.ids)
-    accounts = object_ids(contest.history.actors.ids[contest.account])
+    accounts = object_ids(contest.history.actors.ids[contest.lists.account])
     rows = zip(accounts, contest.lists.posts, strict=True)
     return np.array([desk.margins(desk.reader(account), place[posts], contest.now) for account, posts in rows])
 
@@ -123,7 +155,7 @@ def by_neighbours(contest: Contest) -> Floats:
     library = BM25Recommender(K=NEIGHBOURS, num_threads=2)
     with warnings.catch_warnings(action="ignore"):  # it warns of what it makes itself
         library.fit(contest.touched, show_progress=False)
-    scores = (contest.touched[contest.account] @ library.similarity).toarray()
+    scores = (contest.touched[contest.lists.account] @ library.similarity).toarray()
     return np.asarray(np.take_along_axis(scores, contest.lists.posts, 1))
 
 
@@ -139,7 +171,7 @@ def by_factors(contest: Contest) -> Floats:
             random_state=0,
         )
         library.fit(contest.touched.astype(np.float32), show_progress=False)
-    people, posts = library.user_factors[contest.account], library.item_factors[contest.lists.posts]
+    people, posts = library.user_factors[contest.lists.account], library.item_factors[contest.lists.posts]
     return np.asarray(np.einsum("uf,ucf->uc", people, posts), np.float64)
 
 
@@ -147,7 +179,7 @@ def by_truth(contest: Contest) -> Floats:
     """The best order that anybody could give; for worlds only."""
     world = contest.place.world
     ids = Identities(world)
-    person = positions(id_keys(contest.history.actors.ids[contest.account]), id_keys(id_array(ids.accounts)))
+    person = positions(id_keys(contest.history.actors.ids[contest.lists.account]), id_keys(id_array(ids.accounts)))
     post = positions(id_keys(contest.history.posts.ids), id_keys(id_array(ids.posts)))
     return chances(world, person, post[contest.lists.posts])
 
@@ -157,6 +189,7 @@ RANKERS: Mapping[str, Score] = {
     "recency": by_nothing("recency"),
     "popularity": by_nothing("popularity"),
     BASELINE: by_nothing(BASELINE),
+    OWN_HALF_LIFE: by_own_half_life,
     ITEM_TO_ITEM: by_neighbours,
     FACTORISATION: by_factors,
     COUNTRY_RANKER: by_country,
@@ -188,13 +221,19 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All rankers on one network under one protocol."""
+    """All rankers on one network under one protocol.
+
+    gain, gain_error  NDCG of the personal ranker over decayed popularity with its own half-life, paired by warm
+                      account: the mean, and its standard error
+    """
 
     network: str
     protocol: str
     people: int
     warm: int
     outcomes: dict[str, Outcome]
+    gain: float = float("nan")
+    gain_error: float = float("nan")
 
 
 def outcome(name: str, scores: Floats, contest: Contest) -> Outcome:
@@ -204,15 +243,20 @@ def outcome(name: str, scores: Floats, contest: Contest) -> Outcome:
     first = np.take_along_axis(lists.posts, np.argsort(-scores, axis=1, kind="stable")[:, :10], 1)
     return Outcome(
         ranker=name,
-        ndcg=float(values.mean()),
+        ndcg=mean_of(values),
         error=error_of(values),
-        recall=float(ranking.recall(scores, lists.chosen).mean()),
-        auc=float(ranking.auc(scores, lists.chosen).mean()),
-        coverage=len(np.unique(first)) / len(np.unique(lists.posts)),
-        cold=float(values[~warm].mean()) if (~warm).any() else float("nan"),
-        warm=float(values[warm].mean()) if warm.any() else float("nan"),
+        recall=mean_of(ranking.recall(scores, lists.chosen)),
+        auc=mean_of(ranking.auc(scores, lists.chosen)),
+        coverage=len(np.unique(first)) / max(len(np.unique(lists.posts)), 1),
+        cold=mean_of(values[~warm]),
+        warm=mean_of(values[warm]),
         warm_error=error_of(values[warm]),
     )
+
+
+def mean_of(values: Floats) -> float:
+    """nan of none."""
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def error_of(values: Floats) -> float:
@@ -249,63 +293,120 @@ def train(place: Place, now: datetime, tell: Tell) -> None:
 
 def stand(contest: Contest, rankers: Mapping[str, Score], network: str, protocol: str, tell: Tell) -> Standing:
     """Have each ranker order the lists."""
-    found = {}
+    scores = {}
     for name, score in rankers.items():
         tell(f"{network}, {protocol}: {name}")
-        found[name] = outcome(name, score(contest), contest)
-    return Standing(network, protocol, len(contest.account), int(contest.warm.sum()), found)
+        scores[name] = score(contest)
+    found = {name: outcome(name, values, contest) for name, values in scores.items()}
+    ndcg = [ranking.ndcg(scores[name], contest.lists.chosen) for name in (PERSONAL_RANKER, OWN_HALF_LIFE)]
+    gain = (ndcg[0] - ndcg[1])[contest.warm]
+    people, warm = len(contest.warm), int(contest.warm.sum())
+    return Standing(network, protocol, people, warm, found, mean_of(gain), error_of(gain))
 
 
 def stand_world(place: Place, tell: Tell) -> list[Standing]:
     """All rankers on a world whose models are trained, under each protocol."""
     history = read_history(place.store, place.settings.options.coldstart, now=NOW, with_exposures=True)
     people = People.read(place, history)
+    half_life = Decay(place.world.options.half_life_hours or HALF_LIFE / 3_600)
+    rankers = {**RANKERS, RIGHT_HALF_LIFE: by_popularity(half_life), HINDSIGHT: by_hindsight, ORACLE: by_truth}
     found = []
     for number, (protocol, recent_ratio) in enumerate(PROTOCOLS.items()):
         lists = people.lists(history, recent_ratio, np.random.default_rng([place.seed, number]))
-        contest = Contest(place, NOW, history, people.account, lists, place.seed)
-        found.append(stand(contest, {**RANKERS, ORACLE: by_truth}, f"{place.size} {place.seed}", protocol, tell))
+        contest = Contest(place, NOW, history, lists, place.seed)
+        if len(lists.account):
+            found.append(stand(contest, rankers, f"{place.size} {place.seed}", protocol, tell))
     return found
 
 
-def stand_deskdrop(uri: str, file: Path, tell: Tell) -> list[Standing]:
-    """All rankers on the events of a real network, of which the last tenth is the future."""
-    with open_desk_place(uri, file, tell) as desk:
-        train(desk.place, desk.now, tell)
-        history = read_history(
-            desk.place.store, desk.place.settings.options.coldstart, now=desk.now, with_exposures=True
-        )
-        found = []
-        for protocol, days in desk.protocols.items():
-            account, lists = desk.lists(history, days)
-            contest = Contest(desk.place, desk.now, history, account, lists, 0)
-            found.append(stand(contest, RANKERS, "Deskdrop", protocol, tell))
+def stand_small(uri: str, size: str, options: WorldOptions, seeds: Sequence[int], tell: Tell) -> list[Standing]:
+    """All rankers on demo networks that have no name among the sizes."""
+    found = []
+    for seed in seeds:
+        with open_place(uri, size, seed, tell, options) as place:
+            place.add_text()
+            train(place, NOW, tell)
+            found += stand_world(place, tell)
+    return found
+
+
+def of_people(people: int, **others: Any) -> WorldOptions:
+    """A demo network of so many people, as busy as those of the sizes."""
+    return WorldOptions(users=people, contents=5 * people, engagements=50 * people, feed_items=100 * people, **others)
+
+
+def stand_deskdrop(uri: str, file: Path, tell: Tell, cuts: Sequence[int] = CUTS) -> list[Standing]:
+    """All rankers on the events of a real network, at each cut judged by the tenth of the events after it."""
+    events, found = read_desk(file, datetime.now(UTC)), []
+    for cut in cuts:
+        with open_desk_place(uri, events, cut, tell) as desk:
+            train(desk.place, desk.now, tell)
+            history = read_history(
+                desk.place.store, desk.place.settings.options.coldstart, now=desk.now, with_exposures=True
+            )
+            for protocol, days in desk.protocols.items():
+                contest = Contest(desk.place, desk.now, history, desk.lists(history, days), 0)
+                if len(contest.lists.account):
+                    found.append(stand(contest, RANKERS, f"{DESKDROP} {cut}%", protocol, tell))
     return found
 
 
 def figures(found: Sequence[Standing]) -> dict[str, Figure]:
-    """What there are floors for: means over the networks of one size."""
+    """What there are floors for: means over the networks of one size, or over the accounts of all cuts of Deskdrop."""
     told: dict[str, Figure] = {}
     for size in dict.fromkeys(one.network.split()[0] for one in found):
         those = [one for one in found if one.network.split()[0] == size and one.protocol in (JUDGED, "all posts")]
+        if not those:
+            continue
+        if size == DESKDROP:
+            told |= _figures_of_cuts([one for one in those if one.warm])
+            continue
         of_size = {name: float(np.mean([one.outcomes[name].ndcg for one in those])) for name in those[0].outcomes}
-        if ORACLE in of_size:
-            told[f"{size}: over {BASELINE}"] = Figure(
-                of_size[PERSONAL_RANKER] / of_size[BASELINE], "x", PERSONAL["over the baseline"], at_least=True
-            )
-            told[f"{size}: of the oracle"] = Figure(
-                of_size[PERSONAL_RANKER] / of_size[ORACLE], "x", PERSONAL["of the oracle"], at_least=True
-            )
+        kind, _, value = size.partition("-")
+        personal, country = of_size[PERSONAL_RANKER], of_size[COUNTRY_RANKER]
+        own = of_size[OWN_HALF_LIFE]
+        if kind == DEMO:
+            asked = {f"{size}: personal over {OWN_HALF_LIFE}": (personal / own, DEMO_PEOPLE.get(int(value)))}
+        elif size.startswith(WITH_HALF_LIFE):
+            floor = HALF_LIVES_H.get(int(size.removeprefix(WITH_HALF_LIFE)[1:]))
+            asked = {
+                f"{size} h: country over {name}": (country / of_size[name], floor)
+                for name in (RIGHT_HALF_LIFE, OWN_HALF_LIFE)
+            }
+        elif size.startswith(WITHOUT_TASTE):
+            ratios = {"personal": personal / own, "country": country / own}
+            asked = {f"{size}: {name} over {OWN_HALF_LIFE}": (ratio, NO_TASTE) for name, ratio in ratios.items()}
         else:
-            own, base = (those[0].outcomes[name] for name in (PERSONAL_RANKER, BASELINE))
-            best = max((those[0].outcomes[name] for name in LIBRARIES), key=lambda one: one.warm)
-            told[f"{size}, warm: over {BASELINE}"] = Figure(
-                own.warm / base.warm, "x", PERSONAL["Deskdrop, over the baseline"], at_least=True
-            )
-            told[f"{size}, warm: above the better library less its error"] = Figure(
-                own.warm - (best.warm - best.warm_error), "NDCG", 0.0, at_least=True
-            )
+            asked = {
+                f"{size}: over {BASELINE}": (personal / of_size[BASELINE], PERSONAL["over the baseline"]),
+                f"{size}: of the oracle": (personal / of_size[ORACLE], PERSONAL["of the oracle"]),
+            }
+        told |= {name: Figure(ratio, "x", floor, at_least=True) for name, (ratio, floor) in asked.items()}
     return told
+
+
+def _figures_of_cuts(those: Sequence[Standing]) -> dict[str, Figure]:
+    """Of warm accounts at every cut; libraries for those who ask, without a floor."""
+    if not those:
+        return {}
+    people = np.array([one.warm for one in those])
+
+    def pooled(name: str) -> float:
+        return float(np.average([one.outcomes[name].warm for one in those], weights=people))
+
+    worst = min((one for one in those), key=lambda one: one.gain / one.gain_error if one.gain_error > 0 else 0.0)
+    in_errors = worst.gain / worst.gain_error if worst.gain_error > 0 else 0.0
+    ratio = pooled(PERSONAL_RANKER) / max(pooled(OWN_HALF_LIFE), 1e-9)
+    best = max(pooled(name) for name in LIBRARIES)
+    error = float(np.sqrt(np.nansum((people * [one.gain_error for one in those]) ** 2)) / people.sum())
+    return {
+        f"{DESKDROP}, warm, all cuts: over {OWN_HALF_LIFE}": Figure(ratio, "x", ROLLING["pooled"], at_least=True),
+        f"{DESKDROP}, warm, all cuts: standard error of that": Figure(error / max(pooled(OWN_HALF_LIFE), 1e-9), "x"),
+        f"{DESKDROP}, warm, worst cut ({worst.network.split()[1]}): gain": Figure(
+            in_errors, "standard errors", ROLLING["worst cut"], at_least=True
+        ),
+        f"{DESKDROP}, warm, all cuts: above the better library": Figure(pooled(PERSONAL_RANKER) - best, "NDCG"),
+    }
 
 
 def sheets(found: Sequence[Standing]) -> list[Sheet]:
@@ -359,25 +460,55 @@ def main(
     seeds: Annotated[
         str, typer.Option(parser=several(seed_number), metavar="SEEDS", help="of the demo networks")
     ] = "7,8,9",
+    people: Annotated[str, typer.Option(help="of small demo networks, several apart by commas")] = "",
+    half_lives: Annotated[str, typer.Option(help="of popularity [h], in demo networks of 1,000 people")] = "",
+    no_taste: Annotated[str, typer.Option(help="people of networks without any taste")] = "",
     deskdrop: Annotated[
         Path | None, typer.Option(parser=readable_file, metavar="FILE", help="interactions.csv.gz")
     ] = None,
+    cuts: Annotated[str, typer.Option(help="percent of Deskdrop's events that are the past")] = "50,60,70,80,90",
 ) -> None:
-    """Train, order, print."""
+    """Train, order, print; ends with code 1 when a floor is missed."""
     console = Console(width=None if Console().is_terminal else 200)
-    if not world and not deskdrop:
-        raise typer.BadParameter("--world, --deskdrop: one of them at least")
+    chosen, networks = [int(seed) for seed in seeds.split(",")], networks_of(people, half_lives, no_taste)
+    of_desk = numbers_of(cuts, "--cuts", least=1, most=100 - FUTURE)
+    if world:
+        networks[world] = SIZES[world]
+    if not networks and not deskdrop:
+        raise typer.BadParameter("--world, --people, --half-lives, --no-taste, --deskdrop: one of them at least")
     found: list[Standing] = []
     with mongo_server() as uri, console.status("") as status:
-        for seed in seeds.split(",") if world else ():
-            with open_place(uri, str(world), int(seed), status.update) as place:
-                place.add_text()
-                train(place, NOW, status.update)
-                found += stand_world(place, status.update)
+        for size, options in networks.items():
+            found += stand_small(uri, size, options, chosen, status.update)
         if deskdrop:
-            found += stand_deskdrop(uri, deskdrop, status.update)
+            found += stand_deskdrop(uri, deskdrop, status.update, of_desk)
     for sheet in sheets(found) if found else ():
         sheet.show(console)
+    if not found:
+        console.print("nobody to judge by: no account engaged later with what was there before")
+    raise typer.Exit(0 if all(one.met is not False for one in figures(found).values()) else 1)
+
+
+def networks_of(people: str, half_lives: str, no_taste: str) -> dict[str, WorldOptions]:
+    """The demo networks that were asked for, by name."""
+    least = FEWEST_USERS
+    found = {f"{DEMO}-{one}": of_people(one) for one in numbers_of(people, "--people", least=least)}
+    for hours in numbers_of(half_lives, "--half-lives", least=1):
+        found[f"{WITH_HALF_LIFE}-{hours}"] = of_people(1_000, half_life_hours=float(hours))
+    for one in numbers_of(no_taste, "--no-taste", least=least):
+        found[f"{WITHOUT_TASTE}-{one}"] = of_people(one, tastes="none")
+    return found
+
+
+def numbers_of(given: str, option: str, least: int = 0, most: int = 1_000_000) -> list[int]:
+    """Whole numbers apart by commas; BadParameter for anything else."""
+    try:
+        found = [int(one) for one in given.split(",") if one.strip()]
+    except ValueError:
+        raise typer.BadParameter(f"{option}: {given} is no list of whole numbers") from None
+    if any(not least <= one <= most for one in found):
+        raise typer.BadParameter(f"{option}: each must lie in {least}..{most}")
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A ranker for the guests of every country."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart
-from shared.ml import trees
+from shared.ml import ranking, trees
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
-from shared.network.examples import draw_examples
-from shared.network.features import FEATURES, decayed_popularity_of, popularity_of
+from shared.network.evidence import Evidence
+from shared.network.features import FEATURES, popularity_of
+from shared.network.half_life import estimate_decay
 from shared.network.history import NOBODYS, History, read_history
-from shared.network.holdout import Lists, judge_by
-from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, Ranker, Rankers
+from shared.network.holdout import Cut, Lists, rolling_cuts
+from shared.network.learning import Learner
+from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, DecayedPopularity, Ranker, Rankers
 from shared.report import Detail, Report
 from shared.store import Store
 
@@ -27,130 +29,128 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What one run works with, and what it found out."""
+    """What one run works with, and what it found out.
+
+    cuts  the latest first: models that become live are of what was before that one
+    """
 
     registry: Registry
     rankers: Rankers
-    options: Coldstart
-    history: History
-    touched: NDArray[np.int64]
-    counters: Counters
+    learner: Learner
+    cuts: Sequence[Cut]
     promoted: list[str] = field(default_factory=list)
+
+    @property
+    def history(self) -> History:
+        return self.learner.history
+
+    @property
+    def options(self) -> Coldstart:
+        return self.cuts[0].options
 
     @property
     def version(self) -> str:
         """The same for a run that is repeated."""
         return f"{self.history.now:%Y%m%dT%H%M%SZ}"
 
-    def fit(
-        self, most: int, rounds: int, rate: float, *, country: int | None = None, start: bytes | None = None
-    ) -> bytes:
-        """A model of at most `most` engagements, of one country or of all; empty where there are none to learn from."""
-        rng = np.random.default_rng(0)
-        examples = draw_examples(self.history, self.touched, self.options, rng, most=most, country=country)
-        if not examples.label.any() or examples.label.all():
-            return b""
-        matrix = FEATURES.matrix(examples.moments(self.counters))
-        parameters = _PARAMETERS | {"learning_rate": rate, "max_depth": self.options.max_depth}
-        return trees.fit(
-            matrix,
-            examples.label,
-            examples.weight,
-            parameters=parameters,
-            rounds=rounds,
-            rises=FEATURES.rises,
-            start=start,
-        )
-
-    def promote(self, family: str, key: str, model: bytes, metrics: dict[str, float]) -> CountryModel:
+    def promote(self, family: str, model: CountryModel, metrics: Mapping[str, float]) -> CountryModel:
         """Keep the model and make it live."""
         now, options = self.history.now, self.options
         manifest = Manifest(
             family=family,
-            key=key,
-            version=self.version,
+            key=model.name,
+            version=model.version,
             trained_at=now,
             window=(now - options.holdout - options.examples_span, now - options.holdout),
             features=FEATURES.names,
             fingerprint=FEATURES.fingerprint,
-            metrics=metrics,
+            metrics={**metrics, **model.metrics()},
             libraries={"xgboost": trees.version()},
         )
-        self.registry.add(Artifact(manifest, model))
-        live = self.registry.live_version(family, key)
-        self.registry.promote(family, key, self.version, instead_of=live, at=now)
-        self.promoted.append(key)
-        return CountryModel(key, self.version, model)
-
-
-_PARAMETERS = {
-    "objective": "reg:logistic",
-    "min_child_weight": 5.0,
-    "reg_lambda": 2.0,
-    "subsample": 0.7,
-    "colsample_bytree": 0.7,
-    "max_bin": 64,
-}
+        self.registry.add(Artifact(manifest, model.model))
+        live = self.registry.live_version(family, model.name)
+        self.registry.promote(family, model.name, model.version, instead_of=live, at=now)
+        self.promoted.append(model.name)
+        return model
 
 
 def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) -> Report:
     """Train a model of all countries and one for each with enough data, and make live what orders the holdout better.
 
     Every country has a document afterwards: its own model, or the name of the one that answers for it. A run without
-    enough data says so and changes no model.
+    an engagement to learn from says so and changes no model.
     """
     with store.leases.hold(NAME):
         history = read_history(store, options, now=now, with_exposures=True)
-        training, lists = prepare(registry, history, options)
-        everyone, details = train_everyone(training, lists)
-        train_countries(training, lists, everyone)
+        training = prepare(registry, history, options)
+        everyone, details = train_everyone(training)
+        train_countries(training, everyone)
         aliased = stand_in(training, now)
     details |= {"promoted": len(training.promoted), "refused": len(training.rankers.refused)}
     return Report(len(history.acts) + len(history.seen), len(training.promoted) + aliased, details=details)
 
 
-def prepare(registry: Registry, history: History, options: Coldstart) -> tuple[Training, list[Lists]]:
-    """What to train with, and lists to judge by."""
+def prepare(registry: Registry, history: History, options: Coldstart) -> Training:
+    """What to train with, and what to judge by."""
     counters = Counters(history)
-    judging = judge_by(history, counters, options, options.country_lists)
-    training = Training(registry, Rankers(registry), judging.options, history, judging.touched, counters)
-    return training, judging.lists
+    cuts = rolling_cuts(history, counters, options, options.judged_lists)
+    learner = Learner(history, counters, estimate_decay(history, counters, options))
+    return Training(registry, Rankers(registry), learner, cuts)
 
 
-def train_everyone(training: Training, lists: Sequence[Lists]) -> tuple[CountryModel | None, dict[str, Detail]]:
-    """Train the model of all countries and promote it if it beats the live one, or popularity where there is none.
+def train_everyone(training: Training) -> tuple[CountryModel | None, dict[str, Detail]]:
+    """Train the model of all countries, let it count by the evidence for it, and promote it if it counts for anything
+    where none is live, or orders the latest holdout better than the live one.
 
     Returns the model that is live afterwards, None without one, and what was measured.
     """
-    options = training.options
-    live = training.rankers.own(GLOBAL, EVERYONE)
-    if sum(map(len, lists)) < options.country_lists:
-        return live, {"skipped": "too few people in the holdout to judge by"}
-    model = training.fit(options.max_positives, options.rounds, options.learning_rate)
-    if not model:
+    live, lists = training.rankers.own(GLOBAL, EVERYONE), training.cuts[0].lists
+    model = training.learner.everyone(training.cuts[0], training.version)
+    if model is None:
         return live, {"skipped": "no engagement to learn from"}
-    challenger = CountryModel(EVERYONE, training.version, model)
-    metrics = measured(lists, challenger, {"live": live})
-    if metrics["model"] > metrics.get("live", metrics["decayed_popularity"]):
-        live = training.promote(GLOBAL, EVERYONE, model, metrics)
-    return live, {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
+    evidence = evidence_for(training, model)
+    model = CountryModel(model.name, model.version, model.model, model.decay, evidence.weight)
+    metrics = measured(lists, model, {"live": live})
+    used = evidence.metrics() | {"engagements": float(len(training.history.acts))}
+    better = model.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
+    if better:
+        live = training.promote(GLOBAL, model, metrics | used)
+    ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
+    used |= model.metrics()
+    return live, {**ndcg, **{name: round(value, 4) for name, value in used.items()}}
 
 
-def train_countries(training: Training, lists: Sequence[Lists], everyone: CountryModel | None) -> None:
+def evidence_for(training: Training, model: CountryModel) -> Evidence:
+    """What the trees gain over popularity with the same decay, at every cut with trees of what was before it."""
+    popularity = DecayedPopularity(model.decay)
+    person, gain = [np.empty(0, np.int64)], [np.empty(0)]
+    for cut in training.cuts:
+        of_cut: CountryModel | None = model
+        if cut is not training.cuts[0] and len(cut):
+            of_cut = training.learner.everyone(cut, training.version)
+        if of_cut is None:
+            continue
+        for lists in cut.lists:
+            person.append(lists.person)
+            gain.append(lists.ndcg(of_cut) - lists.ndcg(popularity))
+    return Evidence.of(np.concatenate(person), np.concatenate(gain), len(training.cuts))
+
+
+def train_countries(training: Training, everyone: CountryModel | None) -> None:
     """Give each country with enough data a model of its own if that is better than its parent: the base country first,
     whose parent is the model of all, then the others, whose parent is the base country's."""
     options = training.options
     base = COUNTRIES.index(options.base_country)
     parent = everyone
-    for those in sorted(lists, key=lambda one: one.country != base):
-        if those.country == NOBODYS or len(those) < options.country_lists:
+    for those in sorted(training.cuts[0].lists, key=lambda one: one.country != base):
+        if those.country == NOBODYS or len(those) < options.country_lists or parent is None:
             continue
         kept = train_country(training, those, parent)
         if those.country == base:
             parent = kept or parent
 
 
-def train_country(training: Training, lists: Lists, parent: CountryModel | None) -> CountryModel | None:
+def train_country(training: Training, lists: Lists, parent: CountryModel) -> CountryModel | None:
     """Continue the parent with the country's own examples; returns the model that is live afterwards, None if none is.
 
     A model of its own must beat its parent by `margin` standard errors, and the one that is live in any case. One that
@@ -161,22 +161,23 @@ def train_country(training: Training, lists: Lists, parent: CountryModel | None)
     acts = training.history.acts
     if (acts.country == lists.country).sum() < options.country_positives:
         return live
-    model = training.fit(
+    model = replace(training.learner, decay=parent.decay).fit(
+        training.cuts[0],
         options.country_engagements,
         options.country_rounds,
         options.country_learning_rate,
         country=lists.country,
-        start=parent.model if parent else None,
+        start=parent.model,
     )
-    parent_ndcg = lists.ndcg(parent.margins if parent else decayed_popularity_of)
-    live_ndcg = lists.ndcg(live.margins) if live else None
+    parent_ndcg = lists.ndcg(parent)
+    live_ndcg = lists.ndcg(live) if live else None
     if model:
-        challenger = CountryModel(key, training.version, model)
-        gain = lists.ndcg(challenger.margins) - parent_ndcg
-        better = gain.mean() > options.margin * gain.std(ddof=1) / np.sqrt(len(gain))
+        challenger = CountryModel(key, training.version, model, parent.decay, parent.weight)
+        gain = lists.ndcg(challenger) - parent_ndcg
+        better = len(gain) > 1 and gain.mean() > options.margin * gain.std(ddof=1) / np.sqrt(len(gain))
         if better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
             metrics = measured([lists], challenger, {"live": live, "parent": parent})
-            return training.promote(COUNTRY, key, model, metrics)
+            return training.promote(COUNTRY, challenger, metrics)
     if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
         training.registry.stand_in(COUNTRY, [key], _parent_of(key, options), at=training.history.now)
         return None
@@ -193,17 +194,19 @@ def stand_in(training: Training, now: datetime) -> int:
     return changed
 
 
-def measured(lists: Sequence[Lists], model: Ranker, others: dict[str, Ranker | None]) -> dict[str, float]:
-    """Mean NDCG@10 over all lists of the model, of the baselines and of others that are there, 0..1."""
+def measured(lists: Sequence[Lists], model: CountryModel, others: Mapping[str, Ranker | None]) -> dict[str, float]:
+    """Mean NDCG@10 over all lists of the model, of the baselines and of others that are there, 0..1; nothing without
+    lists."""
+    if not lists:
+        return {}
     rng = np.random.default_rng(0)
-    scores: dict[str, Callable[[NDArray[np.float32]], Floats]] = {
-        "random": lambda matrix: rng.random(len(matrix)),
-        "popularity": popularity_of,
-        "decayed_popularity": decayed_popularity_of,
-        "model": model.margins,
+    scores: dict[str, list[Floats]] = {
+        "random": [ranking.ndcg(rng.random(len(one.described))[one.posts], one.chosen) for one in lists],
+        "popularity": [ranking.ndcg(popularity_of(one.matrix(model.decay))[one.posts], one.chosen) for one in lists],
     }
-    scores |= {name: other.margins for name, other in others.items() if other is not None}
-    means = {name: float(np.concatenate([one.ndcg(score) for one in lists]).mean()) for name, score in scores.items()}
+    rankers = {"decayed_popularity": DecayedPopularity(model.decay), "model": model, **others}
+    scores |= {name: [one.ndcg(ranker) for one in lists] for name, ranker in rankers.items() if ranker is not None}
+    means = {name: float(np.concatenate(values).mean()) for name, values in scores.items()}
     return means | {"lists": float(sum(map(len, lists)))}
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shared.clock import epoch_ms
 from shared.network.chains import Chains
 from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys, relations
+from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
 from shared.store.columns import id_array, id_keys, positions
@@ -51,6 +52,7 @@ class Catalogue:
                         their rankers say                                       [log odds]
     by_relation         (4, n) the same for any other country, were the language foreign, English, its own or unknown
     line                (2,) slope and intercept of margins over decayed popularity, for posts that are not here
+    decay               (2,) of that popularity: its half-life [hours], and the part that never fades
     """
 
     ids: NDArray[np.void]
@@ -78,6 +80,7 @@ class Catalogue:
     margins: NDArray[np.float16]
     by_relation: NDArray[np.float16]
     line: Floats
+    decay: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,7 +102,7 @@ class Catalogue:
         history, posts = margins.history, margins.history.posts
         first = np.unique(posts.author, return_index=True)[1]
         counters = margins.counters
-        popularity = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float32)
+        acts = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float64)
         countries = [NOBODYS, *margins.with_taste()]
         by_relation = margins.by_relation(base)
         here = hours_of(history.now)
@@ -112,7 +115,7 @@ class Catalogue:
             topic_start=counters.topic_start.astype(np.int32),
             topic=posts.topic.astype(np.int32),
             topic_keys=posts.topic_keys,
-            popularity=popularity,
+            popularity=acts.astype(np.float32),
             reads=recent_reads(history).astype(np.float32),
             directions=directions.astype(np.float16),
             meanings=meanings,
@@ -128,7 +131,8 @@ class Catalogue:
             countries=np.array(countries, np.int16),
             margins=np.array([margins.of(one) for one in countries]).astype(np.float16),
             by_relation=by_relation.astype(np.float16),
-            line=line_through(decayed(popularity.astype(np.float64), -posts.created), by_relation[RELATIONS]),
+            line=line_through(margins.decay.margins(acts, -posts.created), by_relation[RELATIONS]),
+            decay=np.array([margins.decay.half_life_hours, margins.decay.floor]),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -246,7 +250,8 @@ class Catalogue:
 
     def guess(self, popularity: Floats, age: Floats) -> Floats:
         """(m,) a margin for posts that are not here, out of their engagements [count] and age [hours]."""
-        return np.asarray(self.line[0] * decayed(popularity, age) + self.line[1])
+        half_life, floor = self.decay.tolist()
+        return np.asarray(self.line[0] * Decay(half_life, floor).margins(popularity, age) + self.line[1])
 
 
 def recent_reads(history: History) -> Floats:
@@ -256,11 +261,6 @@ def recent_reads(history: History) -> Floats:
 
 
 FINGERPRINT = f"{'.'.join(one.name for one in fields(Catalogue))} {len(LANGUAGE_CODES)}"
-
-
-def decayed(popularity: Floats, age: Floats) -> Floats:
-    """The log of engagements, each halved every 24 hours of age [hours]."""
-    return np.asarray(np.log(popularity + 1) - np.maximum(age, 0.0) / DAY_HOURS * np.log(2))
 
 
 def line_through(x: Floats, y: Floats) -> Floats:

@@ -13,15 +13,16 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, decayed, hours_of
+from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, hours_of
 from functions.feed.encounters import FEATURES
-from functions.feed.members import MembersRanker, load_members
+from functions.feed.members import MembersRanker, load_members, towards_country
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.artifacts import Artifact, Registry, Snapshots
 from shared.config import Members
 from shared.errors import NotFound
 from shared.ml.trees import Trees
 from shared.network.countries import COUNTRIES, country_of
+from shared.network.decay import Decay
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.report import Detail
@@ -156,8 +157,7 @@ class Desk:
         own = self.members.margins(met)
         if trees is not None and taste.base == self.members.version:
             own = own + trees.margins(FEATURES.matrix(met))
-        weight = taste.acts / (taste.acts + self.options.half_weight_acts)
-        return country + weight * (own - country)
+        return towards_country(own, met, self.options.half_weight_acts)
 
     def scores(self, reader: Reader, ids: Sequence[ObjectId], now: datetime) -> Mapping[ObjectId, float]:
         """A score above 0 of each post that may be shown, higher ranks first."""
@@ -180,7 +180,7 @@ class Desk:
             rows = [found[ids[number]] for number in at.tolist()]
             age = np.array([hours_of(now) - hours_of(created) for created, _ in rows])
             acts = np.array([acts for _, acts in rows])
-            margins = decayed(acts, age) if self.catalogue is None else self.catalogue.guess(acts, age)
+            margins = Decay().margins(acts, age) if self.catalogue is None else self.catalogue.guess(acts, age)
             scores[at] = points(margins)
         return scores
 

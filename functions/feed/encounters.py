@@ -68,11 +68,6 @@ class Encounters:
     alike: Floats
 
 
-def decayed_popularity(e: Encounters) -> Floats:
-    """The log of engagements, each halved every 24 hours of the post's age."""
-    return np.asarray(np.log(e.popularity + 1) - np.maximum(e.age, 0) / 24 * np.log(2))
-
-
 FEATURES: FeatureSet[Encounters] = FeatureSet(
     (
         Feature("countryMargin", "log odds", lambda e: e.margin),
@@ -88,7 +83,7 @@ FEATURES: FeatureSet[Encounters] = FeatureSet(
         Feature("language", "1 home, 0.5 English, 0 foreign", lambda e: e.language),
         Feature("acts", "log count", lambda e: np.log1p(e.acts)),
         Feature("age", "hours", lambda e: e.age),
-        Feature("decayedPopularity", "log count", decayed_popularity),
+        Feature("popularity", "log count", lambda e: np.log1p(e.popularity)),
         Feature("recentReads", "log count, half-life 24 hours", lambda e: np.log(e.reads + 0.1)),
         Feature("alike", "cosine -1..1", lambda e: e.alike),
     )

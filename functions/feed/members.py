@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from functions.feed.encounters import FEATURES, Encounters
 from shared.artifacts import Artifact, Registry
+from shared.errors import StaleModel
 from shared.ml.trees import Trees
+from shared.network.ranker import WEIGHT
 
 MEMBERS: Final = "members"
 EVERY_MEMBER: Final = "all"  # its key
@@ -16,20 +18,34 @@ Floats = NDArray[np.float64]
 
 
 class MembersRanker:
-    """Trees over what is known of an account before a post."""
+    """Trees over what is known of an account before a post, that add to what the country's ranker says.
 
-    def __init__(self, version: str, model: bytes) -> None:
+    weight  what they count for by the evidence for them, 0..1
+    """
+
+    def __init__(self, version: str, model: bytes, weight: float) -> None:
         self.version = version
+        self.model = model
+        self.weight = weight
         self._trees = Trees(model)
 
     @classmethod
     def of(cls, artifact: Artifact) -> "MembersRanker":
-        """StaleModel where the bytes are no trees."""
-        return cls(artifact.manifest.version, artifact.model)
+        """StaleModel where the bytes are no trees, or the manifest does not say what they count for."""
+        weight = artifact.manifest.metrics.get(WEIGHT)
+        if not isinstance(weight, int | float) or not 0 <= weight <= 1:
+            raise StaleModel("the ranker of all members does not say what it counts for")
+        return cls(artifact.manifest.version, artifact.model, float(weight))
 
     def margins(self, met: Encounters) -> Floats:
-        """(n,) log odds of an engagement, against a post drawn at random."""
-        return self._trees.margins(FEATURES.matrix(met))
+        """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
+        return met.margin + self.weight * self._trees.margins(FEATURES.matrix(met))
+
+
+def towards_country(own: Floats, met: Encounters, half_weight_acts: float) -> Floats:
+    """(n,) what is said of an account, drawn towards what its country says, the less the more it did."""
+    known = met.acts / np.maximum(met.acts + half_weight_acts, 1e-9)
+    return np.asarray(met.margin + known * (own - met.margin))
 
 
 def load_members(registry: Registry) -> tuple[MembersRanker | None, list[str]]:

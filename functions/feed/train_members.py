@@ -1,26 +1,26 @@
 """How much what is known of an account counts when posts are ranked for it: one ranker for all members."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.alike import Alike
-from functions.feed.encounters import FEATURES, Tastes, follow_pairs
-from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members
+from functions.feed.encounters import FEATURES, Encounters, Tastes, follow_pairs
+from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
 from shared.artifacts import Artifact, Manifest, Registry
-from shared.clock import hours
 from shared.config import Coldstart, Members
 from shared.ml import ranking, trees
 from shared.network.counters import DAY_HOURS, Counters
+from shared.network.evidence import Evidence
 from shared.network.examples import draw_examples
-from shared.network.features import decayed_popularity_of
 from shared.network.history import read_history
-from shared.network.holdout import Lists, judge_by
+from shared.network.holdout import Cut, Lists, rolling_cuts
+from shared.network.learning import Learner
 from shared.network.margins import Margins
-from shared.network.ranker import Rankers
+from shared.network.ranker import EVERYONE, GLOBAL, DecayedPopularity, OneForAll, Rankers
 from shared.report import Report
 from shared.store import Store
 
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 _PARAMETERS = {
     "objective": "binary:logistic",
-    "min_child_weight": 5.0,
+    "min_child_weight": 20.0,
     "reg_lambda": 2.0,
     "subsample": 0.7,
     "colsample_bytree": 0.7,
@@ -39,10 +39,10 @@ _PARAMETERS = {
 
 
 def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Report:
-    """Train the ranker of all members, and make it live if it orders what people did later better than what is live.
+    """Train the ranker of all members, and make it live if it orders the latest holdout better than the live one.
 
-    It must beat the countries' rankers too, which answer where there is none. A run without enough data says so and
-    changes nothing.
+    It counts by the evidence that it gains over the countries' rankers; where none is live, it has to count for
+    anything. A run without an engagement to learn from says so and changes nothing.
     """
     with store.leases.hold(NAME):
         history = read_history(store, coldstart, now=now, with_exposures=True)
@@ -50,80 +50,115 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         alike = Alike(history, options.recent_posts, DAY_HOURS)
         tastes = Tastes(history, counters, follow_pairs(store, history), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
-        judging = judge_by(history, counters, coldstart, options.least_lists)
-        coldstart, lists = judging.options, judging.lists
+        cuts = rolling_cuts(history, counters, coldstart, options.least_lists)
+        training = Training(tastes, margins, cuts, coldstart, options)
         read = len(history.acts)
-        if sum(map(len, lists)) < options.least_lists:
-            return Report(read, details={"skipped": "too few people in the holdout to judge by"})
-        model = fit(tastes, margins, judging.touched, coldstart, options)
+        model = training.fit(cuts[0], margins)
         if not model:
             return Report(read, details={"skipped": "no engagement to learn from"})
         live, refused = load_members(registry)
-        challenger = MembersRanker(f"{now:%Y%m%dT%H%M%SZ}", model)
-        metrics = measured(lists, tastes, margins, -hours(coldstart.holdout), challenger, live)
-        better = metrics["model"] > max(metrics.get("live", 0.0), metrics["country"])
+        version = f"{now:%Y%m%dT%H%M%SZ}"
+        evidence = training.evidence_for(MembersRanker(version, model, 1.0))
+        challenger = MembersRanker(version, model, evidence.weight)
+        metrics = training.measured({"model": challenger, "live": live})
+        better = evidence.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
+        used = evidence.metrics() | {"engagements": float(read), "half_life_hours": margins.decay.half_life_hours}
         if better:
-            promote(registry, challenger, model, metrics, coldstart, now)
-    told = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
-    return Report(read, int(better), details=told | {"refused": len(refused)})
+            promote(registry, challenger, metrics | used, cuts[0].options, now)
+    ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
+    told = {name: round(value, 4) for name, value in used.items()}
+    return Report(read, int(better), details={**ndcg, **told, "refused": len(refused)})
 
 
-def fit(tastes: Tastes, margins: Margins, touched: NDArray[np.int64], coldstart: Coldstart, options: Members) -> bytes:
-    """The trees, as XGBoost's UBJSON; empty where nobody known engaged with anything."""
-    rng = np.random.default_rng(0)
-    drawn = replace(coldstart, negatives=options.negatives)
-    examples = draw_examples(tastes.history, touched, drawn, rng, most=options.max_positives)
-    whose = np.flatnonzero(examples.actor >= 0)
-    label = examples.label[whose]
-    if not label.any() or label.all():
-        return b""
-    account, post, at = examples.actor[whose], examples.post[whose], examples.at[whose]
-    margin = margins.at(post, examples.country[whose], at)
-    return trees.fit(
-        FEATURES.matrix(tastes.encounters(account, post, at, margin)),
-        label,
-        examples.weight[whose],
-        parameters=_PARAMETERS | {"learning_rate": options.learning_rate, "max_depth": options.max_depth},
-        rounds=options.rounds,
-        rises=FEATURES.rises,
-    )
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What one run works with.
 
-
-def measured(
-    lists: Sequence[Lists],
-    tastes: Tastes,
-    margins: Margins,
-    cut: float,
-    model: MembersRanker,
-    live: MembersRanker | None,
-) -> dict[str, float]:
-    """Mean NDCG@10 over all lists of the model, of what is live and of what needs none, 0..1.
-
-    cut  when the holdout began [hours, 0 is now]
+    margins  of the countries' rankers that are live
+    cuts     the latest first
     """
-    found: dict[str, list[Floats]] = {}
-    for one in lists:
-        country = margins.ranker_of(one.country).margins(one.matrix)[one.posts]
-        post = one.described[one.posts]
-        account = np.repeat(one.person, post.shape[1])
-        met = tastes.encounters(account, post.ravel(), np.full(post.size, cut), country.ravel())
-        scores = {
-            "decayed_popularity": decayed_popularity_of(one.matrix)[one.posts],
-            "country": country,
-            "model": model.margins(met).reshape(post.shape),
-        }
-        if live is not None:
-            scores["live"] = live.margins(met).reshape(post.shape)
-        for name, score in scores.items():
-            found.setdefault(name, []).append(ranking.ndcg(score, one.chosen))
-    means = {name: float(np.concatenate(values).mean()) for name, values in found.items()}
-    return means | {"lists": float(sum(map(len, lists)))}
+
+    tastes: Tastes
+    margins: Margins
+    cuts: Sequence[Cut]
+    coldstart: Coldstart
+    options: Members
+
+    def fit(self, cut: Cut, margins: Margins) -> bytes:
+        """The trees of what was before a cut, as XGBoost's UBJSON; empty where nobody known engaged with anything."""
+        options, rng = self.options, np.random.default_rng(0)
+        drawn = replace(cut.options, negatives=options.negatives)
+        examples = draw_examples(self.tastes.history, cut.touched, drawn, rng, most=options.max_positives)
+        whose = np.flatnonzero(examples.actor >= 0)
+        label, weight = examples.label[whose], examples.weight[whose]
+        if not label.any() or label.all():
+            return b""
+        account, post, at = examples.actor[whose], examples.post[whose], examples.at[whose]
+        margin = margins.at(post, examples.country[whose], at)
+        return trees.fit(
+            FEATURES.matrix(self.tastes.encounters(account, post, at, margin)),
+            label,
+            weight,
+            parameters=_PARAMETERS | {"learning_rate": options.learning_rate, "max_depth": options.max_depth},
+            rounds=options.rounds,
+            rises=FEATURES.rises,
+            base=margin - np.average(margin, weights=weight),
+        )
+
+    def evidence_for(self, model: MembersRanker) -> Evidence:
+        """What the trees gain over the countries' rankers, at every cut with trees of what was before it."""
+        person, gain = [np.empty(0, np.int64)], [np.empty(0)]
+        for cut in self.cuts:
+            margins, of_cut = self.margins, model
+            if cut is not self.cuts[0]:
+                margins = self.margins_at(cut)
+                fitted = self.fit(cut, margins) if len(cut) else b""
+                if not fitted:
+                    continue
+                of_cut = MembersRanker(model.version, fitted, 1.0)
+            for lists in cut.lists:
+                country, met = self.encounters(cut, lists, margins)
+                person.append(lists.person)
+                gain.append(self.ndcg(lists, met, of_cut) - ranking.ndcg(country, lists.chosen))
+        return Evidence.of(np.concatenate(person), np.concatenate(gain), len(self.cuts))
+
+    def margins_at(self, cut: Cut) -> Margins:
+        """Of a model of all countries of what was before a cut, which counts for what the live one does."""
+        live = self.margins.rankers.own(GLOBAL, EVERYONE)
+        learner = Learner(self.tastes.history, self.tastes.counters, self.margins.decay)
+        model = learner.everyone(cut, live.version, live.weight) if live else None
+        return Margins(self.tastes.history, self.tastes.counters, self.margins.post, OneForAll(model), self.coldstart)
+
+    def encounters(self, cut: Cut, lists: Lists, margins: Margins) -> tuple[Floats, Encounters]:
+        """(n_lists, n_candidates) what the country's ranker says, and each account before each of its candidates."""
+        country = lists.margins(margins.ranker_of(lists.country))
+        post = lists.described[lists.posts]
+        account = np.repeat(lists.person, post.shape[1])
+        return country, self.tastes.encounters(account, post.ravel(), np.full(post.size, cut.at), country.ravel())
+
+    def ndcg(self, lists: Lists, met: Encounters, model: MembersRanker) -> Floats:
+        """(n_lists,) NDCG@10 of what accounts would be answered."""
+        scores = towards_country(model.margins(met), met, self.options.half_weight_acts)
+        return ranking.ndcg(scores.reshape(lists.posts.shape), lists.chosen)
+
+    def measured(self, models: Mapping[str, MembersRanker | None]) -> dict[str, float]:
+        """Mean NDCG@10 over the lists of the latest cut of these models and of what needs none, 0..1; nothing without
+        lists."""
+        cut, found = self.cuts[0], dict[str, list[Floats]]()
+        popularity = DecayedPopularity(self.margins.decay)
+        for lists in cut.lists:
+            country, met = self.encounters(cut, lists, self.margins)
+            values = {"decayed_popularity": lists.ndcg(popularity), "country": ranking.ndcg(country, lists.chosen)}
+            values |= {name: self.ndcg(lists, met, model) for name, model in models.items() if model is not None}
+            for name, value in values.items():
+                found.setdefault(name, []).append(value)
+        means = {name: float(np.concatenate(values).mean()) for name, values in found.items()}
+        return means | {"lists": float(len(cut))} if means else {}
 
 
 def promote(
     registry: Registry,
     ranker: MembersRanker,
-    model: bytes,
     metrics: dict[str, float],
     coldstart: Coldstart,
     now: datetime,
@@ -140,7 +175,7 @@ def promote(
         metrics=metrics,
         libraries={"xgboost": trees.version()},
     )
-    registry.add(Artifact(manifest, model))
+    registry.add(Artifact(manifest, ranker.model))
     registry.promote(
         MEMBERS, EVERY_MEMBER, ranker.version, instead_of=registry.live_version(MEMBERS, EVERY_MEMBER), at=now
     )

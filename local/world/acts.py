@@ -52,7 +52,7 @@ def draw_acts(
     Held out are acts on posts that exist at now, by people who had not yet touched that post, reports aside.
     """
     at, person = _moments(rng, options, people)
-    following = rng.random(len(at)) < FOLLOWING_RATIO
+    following = rng.random(len(at)) < (FOLLOWING_RATIO if options.tastes == "planted" else 0.0)
     post = np.full(len(at), NO_POST)
     post[following] = _follow(rng, authors, posts, follows, at[following], person[following])
     post[~following] = browse(rng, options, people, posts, at[~following], person[~following])

@@ -23,18 +23,31 @@ def browse(rng: Generator, options: WorldOptions, people: People, posts: Posts, 
     topic = choose_by_row(rng, people.taste[person])
     reader = reader_classes(options.countries, people)[person]
     chance = rng.random(len(at))
-    affinity = language_affinity(options.countries)
+    affinity = affinity_of(options)
     post = np.full(len(at), NO_POST)
     for begin in np.arange(-options.days * DAY, options.holdout_days * DAY, STEP):
         acts = slice(*np.searchsorted(at, [begin, begin + STEP]))
         shown = slice(*np.searchsorted(posts.created_at, [begin - VISIBLE, begin]))
         if shown.stop - shown.start < FEWEST_VISIBLE:
             continue
-        pull = posts.quality[shown] * (np.exp2((posts.created_at[shown] - begin) / HALF_LIFE) + 0.01)
+        pull = posts.quality[shown] * decay(posts.created_at[shown] - begin, options)
         appeal = pull * affinity[:, posts.language[shown]]
         picked = _pick(appeal, posts.topic[shown], topic[acts], reader[acts], chance[acts])
         post[acts] = np.where(picked == NO_POST, NO_POST, shown.start + picked)
     return post
+
+
+def decay(since: Floats, options: WorldOptions) -> Floats:
+    """What is left of the pull of posts, by the moment of each against now [s, below 0]."""
+    half_life = HALF_LIFE if options.half_life_hours is None else options.half_life_hours * 3600.0
+    left: Floats = np.exp2(since / half_life) + 0.01
+    return left
+
+
+def affinity_of(options: WorldOptions) -> Floats:
+    """(n_classes, n_languages) of `language_affinity`, or 1 throughout where nobody has a taste."""
+    affinity = language_affinity(options.countries)
+    return np.ones_like(affinity) if options.tastes == "none" else affinity
 
 
 def _pick(appeal: Floats, post_topic: Ints, topic: Ints, reader: Ints, chance: Floats) -> Ints:

@@ -42,9 +42,10 @@ def draw_people(rng: Generator, options: WorldOptions) -> People:
     activity = rng.lognormal(0.0, 1.1, n)
     located = rng.random(n) < 0.97
     located[: options.countries] = True
+    taste = dirichlet_rows(rng, 0.15 + 5.0 * _country_tastes(rng, options.countries)[country])
     return People(
         country=country,
-        taste=dirichlet_rows(rng, 0.15 + 5.0 * _country_tastes(rng, options.countries)[country]),
+        taste=taste if options.tastes == "planted" else np.tile(taste.mean(0), (n, 1)),
         activity=activity / activity.sum(),
         habits=dirichlet_rows(rng, np.repeat(LIKING, n, axis=0)),
         bilingual=rng.random(n) < 0.6,

@@ -23,6 +23,8 @@ class WorldOptions:
     with_text           also leave what a text pipeline would know: languages and topics
     verdict_true_means  what `verificationStatus: true` says
     bots                hard: some bots jitter and pause like people, and some people read at a steady pace
+    tastes              none: everybody likes the same, reads every language and comes by nobody whom they follow
+    half_life_hours     after which a post has lost half of its pull [h]; None for the one of `browsing.HALF_LIFE`
     """
 
     users: int
@@ -38,6 +40,8 @@ class WorldOptions:
     with_text: bool = False
     verdict_true_means: Literal["bot", "person"] = "bot"
     bots: Literal["easy", "hard"] = "hard"
+    tastes: Literal["planted", "none"] = "planted"
+    half_life_hours: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("contents", "engagements", "feed_items", "days"):
@@ -46,6 +50,8 @@ class WorldOptions:
         for name in ("seed", "holdout_days"):
             if getattr(self, name) < 0:
                 raise BadConfig(f"{name} must not be below 0, not {getattr(self, name)}")
+        if self.half_life_hours is not None and not self.half_life_hours > 0:
+            raise BadConfig(f"half_life_hours must be above 0, not {self.half_life_hours}")
         for name in ("bot_ratio", "verified_ratio"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadConfig(f"{name} must lie in 0..1, not {getattr(self, name)}")

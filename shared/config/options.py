@@ -77,8 +77,10 @@ class Coldstart:
         1_000.0  # engagements of each kind assumed before counting which kinds are rare, and so say more
     )
     holdout: timedelta = timedelta(days=2)  # the latest time, kept from training to evaluate on
-    longest_holdout: timedelta = timedelta(days=8)  # how far it may grow, doubling, where too few people are in it
+    longest_holdout: timedelta = timedelta(days=16)  # how far back earlier ones begin, where few people are in it
+    judged_lists: int = 400  # people of the holdouts, each counted in each, from which no earlier one is judged by
     examples_span: timedelta = timedelta(days=8)  # the time before the holdout that examples come from
+    least_positives: int = 2_000  # engagements in it, or it doubles, up to the window
     horizon: timedelta = timedelta(hours=24)  # an engagement is predicted from a moment up to this long before it
     max_positives: int = 25_000  # engagements that become examples, a random part beyond that
     negatives: int = 5  # posts drawn for each of them that were there at the same moment
@@ -86,12 +88,12 @@ class Coldstart:
     passed_over_weight: float = 0.02  # their weight together, relative to the positives'
     rounds: int = 130  # trees of the model of all countries
     learning_rate: float = 0.075  # of those trees
-    max_depth: int = 6  # of every tree
+    max_depth: int = 4  # of every tree
     country_rounds: int = 30  # trees that a country adds
     country_learning_rate: float = 0.03  # of those trees
     country_positives: int = 300  # engagements that a country needs for a model of its own
     country_engagements: int = 1_200  # engagements of a country that become examples, a random part beyond that
-    country_lists: int = 50  # people of the holdout that a country needs for a judgement
+    country_lists: int = 50  # people of the holdout that a country needs for a model of its own
     candidates: int = 200  # posts per person of the holdout
     lists_per_country: int = 200  # people of the holdout that are judged by, per country
     margin: float = 1.0  # standard errors by which a model must beat the one that it replaces
@@ -103,8 +105,8 @@ class Members:
     negatives: int = 8  # posts drawn for each of them that were there at the same moment
     rounds: int = 100  # trees of the ranker of all members
     learning_rate: float = 0.1  # of those trees
-    max_depth: int = 6  # of those trees
-    least_lists: int = 50  # people of the holdout that a judgement needs
+    max_depth: int = 4  # of those trees
+    least_lists: int = 400  # people of the holdouts, each counted in each, from which no earlier one is judged by
     half_weight_acts: float = 0.5  # engagements of an account at which its taste and its country count alike
     trees_least_acts: int = 30  # engagements that an account needs for trees of its own
     trees_most_acts: int = 100  # of them, the latest that become examples

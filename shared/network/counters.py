@@ -60,6 +60,10 @@ class Counters:
         self.of_topic_here = acts_by(topic * PLACES + place[act], at=acts.at[act])
         self.posts_on_topic = AsOf(posts.topic, posts.created[posts.topic_of], origin)
 
+    def acts_of_post(self, post: Index, at: Floats) -> Floats:
+        """(n,) engagements of any kind with each post before each moment."""
+        return np.asarray(sum(self.of_post_kind.count(post * len(COUNTED) + kind, at) for kind in range(len(COUNTED))))
+
     def topics_of(self, post: Index) -> tuple[Index, Index]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""
         return all_of(self.topic_start, self.posts.topic, post)

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from shared.clock import hours
 from shared.config import Coldstart
 from shared.network.counters import Counters, relations
+from shared.network.decay import Decay
 from shared.network.features import Moments, PostsAt
 from shared.network.history import COUNTED, Events, History
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-# Half of the drawn posts come from the newest tenth, where the order matters most, and are weighted back.
-_NEW_PART, _FROM_NEW = 0.1, 0.5
+# Half of the drawn posts come from the newest tenth, where the order matters most, and are weighted back to what feeds
+# choose from: any post, and one in eleven times a new one.
+_NEW_PART, _FROM_NEW, _FEEDS_NEW = 0.1, 0.5, 0.09
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.post)
 
-    def moments(self, counters: Counters) -> Moments:
-        """The rows, ready to be described."""
+    def moments(self, counters: Counters, decay: Decay) -> Moments:
+        """The rows, ready to be described under a decay of popularity."""
         languages = relations(self.country, counters.posts.language[self.post])
-        return Moments(PostsAt(counters, self.post, self.at), self.country, languages)
+        return Moments(PostsAt(counters, self.post, self.at, decay), self.country, languages)
 
 
 def draw_examples(
@@ -107,8 +109,13 @@ def engaged_before(
     return Examples(acts.post, acts.country, acts.actor, at, np.ones(len(acts)), worth[acts.kind])
 
 
-def drawn_against(history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator) -> Examples:
-    """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy."""
+def drawn_against(
+    history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator, new_ratio: float = _FEEDS_NEW
+) -> Examples:
+    """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy.
+
+    new_ratio  part of their weight that the newest tenth has beside its part of all posts
+    """
     created = history.posts.created
     at = np.repeat(engaged.at, options.negatives)
     first = np.searchsorted(created, at - hours(options.window))
@@ -118,8 +125,10 @@ def drawn_against(history: History, engaged: Examples, options: Coldstart, rng: 
     from_new = rng.random(len(at)) < _FROM_NEW
     drawn = rng.random(len(at))
     post = np.where(from_new, end - 1 - (drawn * new).astype(np.int64), first + (drawn * number).astype(np.int64))
-    chance = (1 - _FROM_NEW) / number + _FROM_NEW * (post >= end - new) / new
-    weight = engaged.weight.mean() / options.negatives / number / chance if len(at) else np.empty(0)
+    is_new = (post >= end - new) / new
+    chance = (1 - _FROM_NEW) / number + _FROM_NEW * is_new
+    wanted = (1 - new_ratio) / number + new_ratio * is_new
+    weight = engaged.weight.mean() / options.negatives * wanted / chance if len(at) else np.empty(0)
     country, actor = (np.repeat(whose, options.negatives) for whose in (engaged.country, engaged.actor))
     return Examples(post, country, actor, at, np.zeros(len(at)), weight)
 

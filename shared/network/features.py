@@ -6,7 +6,7 @@ towards 0. A "rate" is the natural log of engagements per post over the network'
 lifts are 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from shared.clock import decay
 from shared.ml.features import Feature, FeatureSet
-from shared.network.counters import DAY_HOURS, PLACES, RELATIONS, Counters, places, relation_keys
+from shared.network.counters import PLACES, RELATIONS, Counters, places, relation_keys
+from shared.network.decay import Decay
 from shared.network.history import COUNTED, NOBODYS
 
 Index = NDArray[np.int64]
@@ -33,11 +34,13 @@ class PostsAt:
     counters  of the network
     post      (n,) position among the posts
     at        (n,) [hours, 0 is now]
+    decay     of popularity, as the model that is asked has learnt it
     """
 
     counters: Counters
     post: Index
     at: Floats
+    decay: Decay = field(default_factory=Decay)
 
     @cached_property
     def author(self) -> Index:
@@ -50,7 +53,7 @@ class PostsAt:
 
     @cached_property
     def age_score(self) -> Floats:
-        return decay(self.age, DAY_HOURS)
+        return decay(self.age, self.decay.half_life_hours)
 
     @cached_property
     def kinds(self) -> Floats:
@@ -234,14 +237,14 @@ def author_rate_here(m: Moments) -> Floats:
 
 
 def decayed_popularity(p: PostsAt) -> Floats:
-    """The log of engagements, each halved every 24 hours of the post's age."""
-    return np.log(p.acts + 1) + np.log(p.age_score + 1e-9)
+    """The log of engagements, faded by the post's age."""
+    return p.decay.margins(p.acts, p.age)
 
 
 def promise(m: Moments) -> Floats:
     """What the post earns for its author and age, what the author earns here, and what is left of its life."""
     p = m.posts
-    return np.asarray(rate_for_author(p) + author_rate(p) + m.author_lift - p.age * np.log(2) / DAY_HOURS)
+    return np.asarray(rate_for_author(p) + author_rate(p) + m.author_lift - p.age * np.log(2) / p.decay.half_life_hours)
 
 
 FEATURES: FeatureSet[Moments] = FeatureSet(
@@ -257,12 +260,12 @@ FEATURES: FeatureSet[Moments] = FeatureSet(
         Feature("creatorCommentedCount", "count", lambda m: m.posts.author_kinds[1]),
         Feature("creatorRecastedCount", "count", lambda m: m.posts.author_kinds[2]),
         Feature("creatorQuotedCount", "count", lambda m: m.posts.author_kinds[3]),
-        Feature("ageScore", "0..1, halved every 24 hours", lambda m: m.posts.age_score),
+        Feature("ageScore", "0..1, own half-life", lambda m: m.posts.age_score),
         Feature("age", "hours", lambda m: m.posts.age),
         Feature("recent6", "log count, half-life 6 hours", lambda m: np.log(m.posts.recent_6 + 0.1)),
         Feature("recent24", "log count, half-life 24 hours", lambda m: np.log(m.posts.recent + 0.1), rises=1),
         Feature("recent72", "log count, half-life 72 hours", lambda m: np.log(m.posts.recent_72 + 0.1)),
-        Feature("decayedPopularity", "log count", lambda m: decayed_popularity(m.posts), rises=1),
+        Feature("decayedPopularity", "log count, own half-life", lambda m: decayed_popularity(m.posts), rises=1),
         Feature("rate", "log ratio", lambda m: rate(m.posts), rises=1),
         Feature("rateForAuthor", "log ratio", lambda m: rate_for_author(m.posts), rises=1),
         Feature("authorRate", "log ratio", lambda m: author_rate(m.posts), rises=1),
@@ -278,8 +281,8 @@ FEATURES: FeatureSet[Moments] = FeatureSet(
         Feature("authorRateHere", "log ratio", author_rate_here, rises=1),
         Feature("postLift", "log ratio", lambda m: m.post_lift, rises=1),
         Feature("recentLift", "log ratio", lambda m: m.recent_lift),
-        Feature("popularityHere", "log count", lambda m: m.post_lift + decayed_popularity(m.posts)),
-        Feature("promise", "log ratio", promise),
+        Feature("popularityHere", "log count, own half-life", lambda m: m.post_lift + decayed_popularity(m.posts)),
+        Feature("promise", "log ratio, own half-life", promise),
     )
 )
 
@@ -293,5 +296,5 @@ def popularity_of(matrix: NDArray[np.float32]) -> Floats:
 
 
 def decayed_popularity_of(matrix: NDArray[np.float32]) -> Floats:
-    """(n,) baseline: the log of engagements, halved every 24 hours of age."""
+    """(n,) baseline: the log of engagements, faded by age."""
     return matrix[:, _DECAYED].astype(np.float64)

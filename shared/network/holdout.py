@@ -1,7 +1,11 @@
-"""How well a ranker orders posts for what people did later: the latest days, kept from training."""
+"""How well rankers order posts for what people did later: from several moments of the past on (rolling origin).
+
+A model that learnt from what was before a cut is judged by what people did in the time after it, the holdout; earlier
+cuts, each with a model of its own, are added until enough people are judged by.
+"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +14,15 @@ from shared.clock import hours
 from shared.config import Coldstart
 from shared.ml import ranking
 from shared.network.counters import Counters, relations
+from shared.network.decay import Decay
 from shared.network.examples import among, pairs, touched_until
 from shared.network.features import FEATURES, Moments, PostsAt
 from shared.network.history import Events, History
+from shared.network.ranker import Ranker
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
-Score = Callable[[Matrix], Floats]
 
 # Posts that the candidates of all lists are drawn from, so that each is described once a country.
 POOL = 1_500
@@ -28,10 +33,10 @@ class Lists:
     """For people of one country, posts that were there at the beginning of the holdout, and which they chose later.
 
     person     (n_lists,) one number per account
-    posts      (n_lists, n_candidates) row of `matrix`
+    posts      (n_lists, n_candidates) row of `described`
     chosen     (n_lists, n_candidates)
     described  (n_posts,) position among the posts of the history
-    matrix     (n_posts, n_features) as they were known at the beginning of the holdout
+    moments    (n_posts,) the same, as they were known at the beginning of the holdout
     """
 
     country: int
@@ -39,51 +44,89 @@ class Lists:
     posts: Index
     chosen: NDArray[np.bool_]
     described: Index
-    matrix: Matrix
+    moments: Moments
+    _matrices: dict[Decay, Matrix] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.posts)
 
-    def ndcg(self, score: Score) -> Floats:
-        """(n_lists,) NDCG@10 of that scoring of the matrix."""
-        return ranking.ndcg(score(self.matrix)[self.posts], self.chosen)
+    def matrix(self, decay: Decay) -> Matrix:
+        """(n_posts, n_features) for models that have learnt this decay."""
+        if decay not in self._matrices:
+            posts = replace(self.moments.posts, decay=decay)
+            self._matrices[decay] = FEATURES.matrix(replace(self.moments, posts=posts))
+        return self._matrices[decay]
+
+    def margins(self, ranker: Ranker) -> Floats:
+        """(n_lists, n_candidates) what the ranker says."""
+        return ranker.margins(self.matrix(ranker.decay))[self.posts]
+
+    def ndcg(self, ranker: Ranker) -> Floats:
+        """(n_lists,) NDCG@10 of the ranker's order."""
+        return ranking.ndcg(self.margins(ranker), self.chosen)
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
-    """What models are judged by.
+class Cut:
+    """A moment of the past, and what models that learnt from before it are judged by.
 
-    options  with the length that the holdout has
-    touched  what `touched_until` gives for its beginning
+    options  whose holdout reaches from this moment until now
+    touched  what `touched_until` gives for it
+    lists    of what people did in the holdout after it
     """
 
     options: Coldstart
     touched: Index
     lists: list[Lists]
 
+    @property
+    def at(self) -> float:
+        """[hours, 0 is now]"""
+        return -hours(self.options.holdout)
 
-def judge_by(history: History, counters: Counters, options: Coldstart, least: int) -> Judging:
-    """Lists of the shortest holdout, as long as the options have it or twice that and so on, in which at least so many
-    people chose something; of the longest where none has."""
+    def __len__(self) -> int:
+        return sum(map(len, self.lists))
+
+
+def rolling_cuts(history: History, counters: Counters, options: Coldstart, enough: int) -> list[Cut]:
+    """The latest cut, and earlier ones, each a holdout before the one after it, the latest first: as many as it takes
+    to judge by so many lists, at least one, and none farther back than the options say.
+
+    How many there are does not depend on what comes out, so that the error of a decision is that of one look.
+    """
+    cuts: list[Cut] = []
     while True:
-        touched = touched_until(history, -hours(options.holdout))
-        lists = list(holdout_lists(history, touched, counters, options, np.random.default_rng(0)))
-        longer = options.holdout * 2
-        if sum(map(len, lists)) >= least or longer > options.longest_holdout:
-            return Judging(options, touched, lists)
-        options = replace(options, holdout=longer)
+        holdout = options.holdout * (len(cuts) + 1)
+        if cuts and (sum(map(len, cuts)) >= enough or holdout > options.longest_holdout):
+            return cuts
+        of_cut = _with_history(history, replace(options, holdout=holdout), options.least_positives)
+        touched = touched_until(history, -hours(holdout))
+        until = -hours(options.holdout * len(cuts))
+        lists = list(holdout_lists(history, touched, counters, of_cut, until, np.random.default_rng(len(cuts))))
+        cuts.append(Cut(of_cut, touched, lists))
+
+
+def _with_history(history: History, options: Coldstart, least: int) -> Coldstart:
+    """The options with the shortest time for examples, as long as they say or twice that and so on, in which so many
+    engagements lie; as long as the window where that is not enough."""
+    span, end = options.examples_span, -hours(options.holdout)
+    acts = history.acts.at[history.acts.at <= end]
+    while span < options.window and (acts > end - hours(span)).sum() < least:
+        span = min(span * 2, options.window)
+    return replace(options, examples_span=span)
 
 
 def holdout_lists(
-    history: History, touched: Index, counters: Counters, options: Coldstart, rng: np.random.Generator
+    history: History, touched: Index, counters: Counters, options: Coldstart, until: float, rng: np.random.Generator
 ) -> Iterator[Lists]:
     """Lists of every country in which someone chose something in the holdout; nobody's country too.
 
     touched  what `touched_until` gives for the beginning of the holdout
+    until    when what is judged by ends [hours, 0 is now]
     """
     cut = -hours(options.holdout)
     there = np.flatnonzero((history.posts.created <= cut) & (history.posts.created > cut - hours(options.window)))
-    later = _later(history, touched, cut)
+    later = _later(history, touched, cut, until)
     if len(there) < 2 or not len(later):
         return
     pool = rng.choice(there, min(POOL, len(there)), replace=False)
@@ -95,10 +138,12 @@ def holdout_lists(
             yield _described(country, person, posts, chosen, counters, cut)
 
 
-def _later(history: History, touched: Index, cut: float) -> Events:
-    """What known people did in the holdout with posts from before that they had not touched."""
+def _later(history: History, touched: Index, cut: float, until: float) -> Events:
+    """What known people did between two moments with posts from before that they had not touched."""
     acts = history.acts
-    after = acts.where((acts.at > cut) & (history.posts.created[acts.post] <= cut) & (acts.actor >= 0))
+    after = acts.where(
+        (acts.at > cut) & (acts.at <= until) & (history.posts.created[acts.post] <= cut) & (acts.actor >= 0)
+    )
     return after.where(~among(pairs(after, history), touched))
 
 
@@ -139,4 +184,4 @@ def _described(
     countries = np.full(len(distinct), country)
     languages = relations(countries, counters.posts.language[distinct])
     moments = Moments(PostsAt(counters, distinct, np.full(len(distinct), cut)), countries, languages)
-    return Lists(country, person, rows.reshape(posts.shape), chosen, distinct, FEATURES.matrix(moments))
+    return Lists(country, person, rows.reshape(posts.shape), chosen, distinct, moments)

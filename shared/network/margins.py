@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from shared.config import Coldstart
 from shared.network.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
 from shared.network.countries import COUNTRIES
+from shared.network.decay import Decay
 from shared.network.features import FEATURES, Moments, PostsAt
+from shared.network.half_life import estimate_decay
 from shared.network.history import NOBODYS, History
 from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers
 
@@ -35,13 +37,14 @@ class Margins:
     rankers: Rankers
     options: Coldstart
     _by_relation: dict[tuple[str, int], Floats] = field(default_factory=dict)
+    _posts: dict[Decay, PostsAt] = field(default_factory=dict)
 
     def of(self, country: int) -> Floats:
         """(n,) log odds of an engagement by people of that country; NOBODYS: by people of no known country."""
         ranker, taste = self.ranker_of(country), self.taste_of(country)
         relation = self.relation_to(country)
         if taste == country:
-            return ranker.margins(self._described(taste, relation))
+            return ranker.margins(self._described(taste, relation, ranker.decay))
         return self.by_relation(country)[relation_keys(relation, unknown=RELATIONS), np.arange(len(relation))]
 
     def by_relation(self, country: int) -> Floats:
@@ -50,7 +53,9 @@ class Margins:
         key = (ranker.name, taste)
         if key not in self._by_relation:
             each = (np.full(len(self.post), relation) for relation in (FOREIGN, ENGLISH, HOME, np.nan))
-            self._by_relation[key] = np.array([ranker.margins(self._described(taste, one)) for one in each])
+            self._by_relation[key] = np.array(
+                [ranker.margins(self._described(taste, one, ranker.decay)) for one in each]
+            )
         return self._by_relation[key]
 
     def at(self, post: Index, country: Index, at: Floats) -> Floats:
@@ -60,16 +65,22 @@ class Margins:
             rows = np.flatnonzero(country == one)
             for some in np.array_split(rows, max(len(rows) // ROWS_AT_ONCE, 1)):
                 relation = relations(country[some], self.history.posts.language[post[some]])
-                posts, taste = PostsAt(self.counters, post[some], at[some]), np.full(len(some), self.taste_of(one))
-                found[some] = self.ranker_of(one).margins(FEATURES.matrix(Moments(posts, taste, relation)))
+                ranker, taste = self.ranker_of(one), np.full(len(some), self.taste_of(one))
+                posts = PostsAt(self.counters, post[some], at[some], ranker.decay)
+                found[some] = ranker.margins(FEATURES.matrix(Moments(posts, taste, relation)))
         return found
 
     def ranker_of(self, country: int) -> Ranker:
-        """Of the country; of all countries for nobody's."""
+        """Of the country; of all countries for nobody's; decayed popularity where there is no model."""
         base = self.options.base_country
-        if country != NOBODYS:
-            return self.rankers.of(COUNTRIES[country], base)
-        return self.rankers.own(GLOBAL, EVERYONE) or self.rankers.of(base, base)
+        known = self.rankers.own(GLOBAL, EVERYONE) if country == NOBODYS else None
+        return known or self.rankers.of(base if country == NOBODYS else COUNTRIES[country], base, lambda: self.decay)
+
+    @cached_property
+    def decay(self) -> Decay:
+        """Of popularity: as the model of all countries has learnt it, else as it is estimated now."""
+        model = self.rankers.own(GLOBAL, EVERYONE)
+        return model.decay if model else estimate_decay(self.history, self.counters, self.options)
 
     def taste_of(self, country: int) -> int:
         """The country whose engagements describe the posts: the first with enough of itself, the base and nobody's."""
@@ -86,12 +97,10 @@ class Margins:
         languages = self.history.posts.language[self.post]
         return relations(np.full(len(languages), country), languages)
 
-    def _described(self, taste: int, relation: Floats) -> NDArray[np.float32]:
-        return FEATURES.matrix(Moments(self._posts, np.full(len(relation), taste), relation))
-
-    @cached_property
-    def _posts(self) -> PostsAt:
-        return PostsAt(self.counters, self.post, np.zeros(len(self.post)))
+    def _described(self, taste: int, relation: Floats, decay: Decay) -> NDArray[np.float32]:
+        if decay not in self._posts:
+            self._posts[decay] = PostsAt(self.counters, self.post, np.zeros(len(self.post)), decay)
+        return FEATURES.matrix(Moments(self._posts[decay], np.full(len(relation), taste), relation))
 
     @cached_property
     def _acts_by_country(self) -> Index:

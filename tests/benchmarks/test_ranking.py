@@ -27,7 +27,7 @@ def contest(mongo_uri: str) -> Iterator[Contest]:
         history = read_history(place.store, place.settings.options.coldstart, now=NOW, with_exposures=True)
         people = People.read(place, history)
         lists = people.lists(history, 0.25, np.random.default_rng(0))
-        yield Contest(place, NOW, history, people.account, lists, 7)
+        yield Contest(place, NOW, history, lists, 7)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_oracle_is_above_all_and_what_learns_is_above_what_does_not(standing
 def test_no_candidate_was_touched_before_and_each_list_has_what_was_chosen(contest: Contest) -> None:
     acts, posts = contest.history.acts, len(contest.history.posts)
     touched = np.unique(acts.actor * posts + acts.post)
-    candidates = contest.account[:, None] * posts + contest.lists.posts
+    candidates = contest.lists.account[:, None] * posts + contest.lists.posts
 
     assert not np.isin(candidates, touched).any()
     assert contest.lists.chosen.any(1).all()
@@ -64,10 +64,10 @@ def test_every_ranker_scores_every_candidate_with_a_number(contest: Contest) -> 
 def test_a_library_is_neutral_towards_whom_it_does_not_know(contest: Contest) -> None:
     quiet = np.setdiff1d(np.arange(len(contest.history.actors.ids)), contest.touched.nonzero()[0])[:1]
     lists = contest.lists
-    one = Lists(lists.country[: len(quiet)], lists.posts[: len(quiet)], lists.chosen[: len(quiet)])
+    one = Lists(quiet, lists.country[: len(quiet)], lists.posts[: len(quiet)], lists.chosen[: len(quiet)])
 
     for name in LIBRARIES:
-        scores = ranking.RANKERS[name](Contest(contest.place, NOW, contest.history, quiet, one, 7))
+        scores = ranking.RANKERS[name](Contest(contest.place, NOW, contest.history, one, 7))
         assert len(quiet) == 1
         assert np.ptp(scores) < 1e-3, name
 

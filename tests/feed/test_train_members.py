@@ -57,8 +57,23 @@ def test_one_that_is_no_better_than_what_is_live_stays_out(world, fresh):
     assert fresh.live_version(MEMBERS, EVERY_MEMBER) == f"{NOON:%Y%m%dT%H%M%SZ}"
 
 
-def test_too_few_people_to_judge_by_change_nothing(village):
+def test_nothing_to_learn_from_changes_nothing(village):
     report = train(village, village.registry)
 
-    assert report.details == {"skipped": "too few people in the holdout to judge by"}
+    assert report.details == {"skipped": "no engagement to learn from"}
     assert load_members(village.registry) == (None, [])
+
+
+def test_the_report_and_the_manifest_say_which_evidence_was_used(world, fresh):
+    report = train(world, fresh, least_lists=400)
+
+    manifest = fresh.newest(MEMBERS, EVERY_MEMBER)
+    assert report.details["cuts"] == manifest.metrics["cuts"] > 1
+    assert report.details["people"] == manifest.metrics["people"] > 100
+    assert 0 < report.details["weight"] < 1
+    assert report.details["gain"] > report.details["gain_error"] > 0
+    assert 2 < report.details["half_life_hours"] < 768
+    live, refused = load_members(fresh)
+    assert live is not None
+    assert refused == []
+    assert live.weight == pytest.approx(manifest.metrics["weight"])

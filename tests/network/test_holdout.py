@@ -1,14 +1,16 @@
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
+from shared.network.decay import Decay
 from shared.network.examples import touched_until
 from shared.network.features import FEATURES
 from shared.network.history import NOBODYS, read_history
-from shared.network.holdout import holdout_lists
+from shared.network.holdout import holdout_lists, rolling_cuts
 from tests.factories import account, engagement, post
 from tests.networks import HOUR, NOON, QUICK
 
@@ -18,13 +20,25 @@ CUT = -48.0
 def lists_of(history, **options):
     chosen = replace(QUICK, **options)
     return list(
-        holdout_lists(history, touched_until(history, CUT), Counters(history), chosen, np.random.default_rng(0))
+        holdout_lists(history, touched_until(history, CUT), Counters(history), chosen, 0.0, np.random.default_rng(0))
     )
 
 
 def column(one, name):
     """(n_lists, n_candidates) a feature of every candidate."""
-    return one.matrix[one.posts, FEATURES.names.index(name)]
+    return one.matrix(Decay())[one.posts, FEATURES.names.index(name)]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A ranker that says the same of each post whatever is known of it."""
+
+    scores: np.ndarray
+    decay: Decay = field(default_factory=Decay)
+    name: str = "fixed"
+
+    def margins(self, matrix):
+        return self.scores
 
 
 @pytest.fixture
@@ -83,11 +97,11 @@ def test_the_lists_of_a_world_are_whole(history):
 
 def test_who_knows_what_was_chosen_reaches_the_top_and_chance_does_not(history):
     (one, *_) = lists_of(history)
-    chosen = np.zeros((len(one), len(one.matrix)), bool)
+    chosen = np.zeros((len(one), len(one.described)), bool)
     chosen[np.arange(len(one))[:, None], one.posts] = one.chosen
 
-    by_chance = one.ndcg(lambda matrix: np.random.default_rng(0).random(len(matrix)))
-    of_the_first = one.ndcg(lambda matrix: chosen[0].astype(float))
+    by_chance = one.ndcg(Fixed(np.random.default_rng(0).random(len(one.described))))
+    of_the_first = one.ndcg(Fixed(chosen[0].astype(float)))
 
     assert of_the_first[0] == 1.0
     assert by_chance.mean() < 0.3
@@ -95,3 +109,47 @@ def test_who_knows_what_was_chosen_reaches_the_top_and_chance_does_not(history):
 
 def test_no_more_people_are_judged_by_than_asked_for(history):
     assert all(len(one) <= 5 for one in lists_of(history, lists_per_country=5))
+
+
+def test_earlier_cuts_are_added_until_enough_people_are_judged_by(history):
+    counters = Counters(history)
+    options = replace(QUICK, holdout=timedelta(days=1), longest_holdout=timedelta(days=6))
+    (latest,) = rolling_cuts(history, counters, options, enough=1)
+    three = rolling_cuts(history, counters, options, enough=2 * len(latest) + 1)
+    most = rolling_cuts(history, counters, options, enough=10**6)
+
+    assert len(latest) > 20
+    assert 1 < len(three) < len(most) == 6
+    assert [cut.at for cut in most] == [-24.0 * days for days in range(1, 7)]
+
+
+def test_what_a_cut_is_judged_by_happened_in_the_time_after_it_and_before_the_next(history):
+    options = replace(QUICK, holdout=timedelta(days=1), longest_holdout=timedelta(days=3))
+    acts = history.acts
+
+    for cut in rolling_cuts(history, Counters(history), options, enough=10**6):
+        within = (acts.at > cut.at) & (acts.at <= cut.at + 24)
+        later = set(zip(acts.actor[within].tolist(), acts.post[within].tolist(), strict=True))
+        for lists in cut.lists:
+            chosen = lists.described[lists.posts]
+            pairs = zip(
+                np.repeat(lists.person, lists.chosen.sum(1)).tolist(), chosen[lists.chosen].tolist(), strict=True
+            )
+            assert set(pairs) <= later
+
+
+def test_a_quiet_network_learns_from_more_days(history):
+    options = replace(QUICK, examples_span=timedelta(days=1))
+    busy, quiet = (
+        rolling_cuts(history, Counters(history), replace(options, least_positives=least), enough=1)[0].options
+        for least in (10, 10**6)
+    )
+
+    assert busy.examples_span == timedelta(days=1)
+    assert quiet.examples_span == options.window
+
+
+def test_whoever_did_nothing_is_judged_by_at_no_cut(store):
+    cuts = rolling_cuts(read_history(store, QUICK, now=NOON), Counters(read_history(store, QUICK, now=NOON)), QUICK, 10)
+
+    assert [len(cut) for cut in cuts] == [0] * (QUICK.longest_holdout // QUICK.holdout)

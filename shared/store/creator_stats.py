@@ -18,23 +18,16 @@ from pymongo.database import Database
 from shared.config import CreatorStats
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches, in_window
+from shared.store.creator_pipeline import profile, scored, totals
 from shared.store.decoding import own_id, sound
 from shared.store.expressions import (
-    Expression,
-    age_score,
-    count,
     fingerprint,
-    has_type,
     is_count,
     is_id,
     is_moment,
-    moment,
-    moments,
     object_id,
     optional,
     period,
-    text,
-    weighted,
 )
 from shared.store.identity import either_form
 from shared.store.stored_totals import OF_CREATORS
@@ -43,14 +36,6 @@ from shared.store.tombstones import Tombstones
 Document = dict[str, Any]
 
 LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
-
-TOTALS = {
-    "like": "creatorLikedCount",
-    "comment": "creatorCommentedCount",
-    "recast": "creatorRecastedCount",
-    "quote": "creatorQuotedCount",
-}
-_LAST = {"createdAt": "lastContentCreatedAt", "updatedAt": "lastContentUpdatedAt"}
 
 
 class CreatorStatistics:
@@ -72,7 +57,7 @@ class CreatorStatistics:
 
     def redate(self, options: CreatorStats, *, now: datetime) -> int:
         """Let time pass for every creator that this run did not compute; returns how many those were."""
-        return self._stats.update_many({"scoredAt": {"$lt": now}} | OF_CREATORS, _scored(options, now)).modified_count
+        return self._stats.update_many({"scoredAt": {"$lt": now}} | OF_CREATORS, scored(options, now)).modified_count
 
     def prune(self, creators: Iterable[ObjectId] | None, *, now: datetime) -> int:
         """Delete those of `creators` (None: of all) that this run did not compute again; returns how many."""
@@ -117,107 +102,5 @@ class CreatorStatistics:
     def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
         known = {"$match": query | self._tombstones.authors("author.id")}
-        stages = [known, *_totals(options, now), *_profile(now), *_scored(options, now), {"$merge": into}]
+        stages = [known, *totals(options, now), *profile(now), *scored(options, now), {"$merge": into}]
         self._contents.aggregate(stages, allowDiskUse=True)
-
-
-def _totals(options: CreatorStats, now: datetime) -> list[Document]:
-    """One document a creator: totals over the window, and the same by type of post."""
-    kinds = tuple(TOTALS)
-    last = {name: {"$max": f"${clock}"} for clock, name in _LAST.items()}
-    return [
-        {
-            "$project": {kind: count(f"$engagements.{kind}.count") for kind in kinds}
-            | moments(now)
-            | {"author": object_id("$author.id"), "type": text("$type"), "fingerprint": fingerprint("$_id")}
-        },
-        {"$match": {"author": {"$ne": None}}},
-        {
-            "$group": {"_id": {"author": "$author", "type": "$type"}, "typeCount": {"$sum": 1}}
-            | {"fingerprint": {"$sum": "$fingerprint"}}
-            | {kind: {"$sum": f"${kind}"} for kind in kinds}
-            | last
-        },
-        {"$set": {"points": weighted(options.weights, {kind: f"${kind}" for kind in kinds})}},
-        {"$sort": {"_id": 1}},
-        {
-            "$group": {"_id": "$_id.author", "contentCount": {"$sum": "$typeCount"}, "points": {"$sum": "$points"}}
-            | {"contentFingerprint": {"$sum": "$fingerprint"}}
-            | {total: {"$sum": f"${kind}"} for kind, total in TOTALS.items()}
-            | {name: {"$max": f"${name}"} for name in _LAST.values()}
-            | {
-                "summary": {
-                    "$push": {"type": "$_id.type", "typeCount": "$typeCount", "points": "$points"}
-                    | {name: f"${name}" for name in _LAST.values()}
-                }
-            }
-        },
-    ]
-
-
-def _profile(now: datetime) -> list[Document]:
-    """A creator counts while its user is published and its account, where there is one, is not withdrawn."""
-    return [
-        {"$lookup": {"from": schema.USERS.name, "localField": "_id", "foreignField": "_id", "as": "user"}},
-        {"$set": {"user": {"$first": "$user"}}},
-        {"$match": {"user.visibility": PUBLISHED}},
-        {"$set": {"ownerAccount": object_id("$user.ownerAccount")}},
-        {
-            "$lookup": {
-                "from": schema.ACCOUNTS.name,
-                "localField": "ownerAccount",
-                "foreignField": "_id",
-                "as": "account",
-            }
-        },
-        {"$set": {"account": {"$first": "$account"}}},
-        {"$match": {"account.visibility": {"$in": [PUBLISHED, None]}}},
-        {
-            "$set": {
-                "creatorId": "$_id",
-                "displayId": text("$user.displayId"),
-                "userCreatedAt": moment("$user.createdAt", "$user.createdAt", now),
-                "followerCount": count("$user.followerCount"),
-                "followedCount": count("$user.followedCount"),
-                "geolocation": {"$cond": [has_type("$account.geolocation", "object"), "$account.geolocation", None]},
-            }
-        },
-        {"$unset": ["user", "account"]},
-    ]
-
-
-def _scored(options: CreatorStats, now: datetime) -> list[Document]:
-    """Scores at `now`, out of the stored totals alone.
-
-    ageScore = the youngest type's; followedScore = follower_weight · followers
-    score = ageScore · engagementScore / contentCount + followedScore + bias
-    summary.score = typeWeight · ageScore of the type · its part of the engagement + followedScore
-    """
-    clock = _LAST[options.age_from]
-    followed = {"$multiply": ["$followerCount", options.follower_weight]}
-    age = age_score(f"${clock}", now, options.half_life_hours)
-    average = {"$divide": ["$points", "$contentCount"]}
-    return [
-        {
-            "$set": {
-                "aggregator": {"ageScore": age, "engagementScore": "$points", "followedScore": followed},
-                "score": {"$add": [{"$multiply": [age, average]}, followed, options.bias]},
-                "scoredAt": now,
-                "summary": {
-                    "$map": {"input": "$summary", "as": "type", "in": _type_scored(options, clock, followed, now)}
-                },
-            }
-        }
-    ]
-
-
-def _type_scored(options: CreatorStats, clock: str, followed: Expression, now: datetime) -> Expression:
-    weight = {"$divide": ["$$type.typeCount", "$contentCount"]}
-    age = age_score(f"$$type.{clock}", now, options.half_life_hours)
-    part = {"$cond": [{"$gt": ["$points", 0]}, {"$divide": ["$$type.points", {"$max": ["$points", 1e-9]}]}, 0]}
-    scores = {
-        "typeWeight": weight,
-        "aggregator": {"ageScore": age, "engagementScore": "$$type.points", "followedScore": followed},
-        "score": {"$add": [{"$multiply": [weight, age, part]}, followed]},
-    }
-    return {"$mergeObjects": ["$$type", scores]}

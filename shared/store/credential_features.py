@@ -22,16 +22,8 @@ from shared.clock import EPOCH
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, object_ids, read_columns
 from shared.store.contents import in_batches
-from shared.store.decoding import (
-    as_count,
-    as_credential,
-    as_moment,
-    credential_of,
-    name_undated,
-    needed,
-    optional,
-    sound,
-)
+from shared.store.decoding import as_count, as_credential, as_moment, credential_of, name_undated, needed, sound
+from shared.store.decoding import optional as optionally
 from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own, period
 from shared.store.identity import credential_forms, object_id
 from shared.store.upserts import upsert_all
@@ -183,7 +175,7 @@ _IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
 
 def _window(row: Document) -> Window:
     first, last = (needed(as_moment(row.get(name))) for name in ("firstSeenAt", "lastSeenAt"))
-    preceded_at = optional(row.get("precededAt"), as_moment) or first
+    preceded_at = optionally(row.get("precededAt"), as_moment) or first
     count = needed(as_count(row.get("count")))
     return Window(
         credential_of(row.get("seenCredential")), first, last, preceded_at, count, object_id(row.get("viewer"))

@@ -4,7 +4,7 @@ import ast
 import os
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from importlib import import_module
 
 import pytest
@@ -20,6 +20,7 @@ from shared.errors import BadConfig
 from shared.store import connection
 from tests.conftest import API_KEY, SIGNING_KEY, Document
 from tests.contract.test_house_rules import OURS
+from tests.waiting import until
 
 # Processes that a benchmark starts and whose trace it shows; nobody types them.
 CHILDREN = {"benchmarks/invoke.py", "benchmarks/launch.py", "benchmarks/answers.py"}
@@ -192,14 +193,14 @@ def standalone(tmp_path_factory):
         "--nounixsocket",
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=dies_with_us(os.getpid()))
-    deadline = time.monotonic() + 120
     with MongoClient[Document]("127.0.0.1", port, serverSelectionTimeoutMS=200) as client:
-        while time.monotonic() < deadline:
-            try:
-                client.admin.command("ping")
-                break
-            except PyMongoError:
-                assert process.poll() is None
+
+        def answers():
+            assert process.poll() is None
+            with suppress(PyMongoError):
+                return client.admin.command("ping")
+
+        until(answers, 120)
         yield f"mongodb://127.0.0.1:{port}/", client
     process.kill()
     process.wait()

@@ -127,7 +127,7 @@ def test_every_collection_of_the_module_is_in_the_table():
 
 
 def test_indexes_are_made_nowhere_else():
-    makers = re.compile(r"\b(create_index|create_indexes|createIndexes|ensure_index)\b")
+    makers = re.compile(r"""\.(create_index|create_indexes|ensure_index)\b|["']createIndexes["']\s*:""")
     allowed = {
         "shared/store/schema.py",
         "shared/store/guest_feed.py",

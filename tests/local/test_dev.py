@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,8 +22,9 @@ from local.mongod import mongo_server
 from local.posts import Author
 from local.screen import Screen
 from shared.errors import Unavailable
+from tests.waiting import allowed, until
 
-ENDS_WITHIN_S = 10.0
+ENDS_WITHIN_S = 30.0
 LINE = re.compile(r"\d\d:\d\d:\d\d  (\w+) +(schedule|request|change ×\d+) +([\d,]+) ms  (.*)")
 
 
@@ -42,14 +42,6 @@ class Once(Function):
         if self.failure:
             raise Unavailable(self.failure)
         return {"read": 7}
-
-
-def until(condition, within_s=20.0):
-    """Whether the condition comes true in time."""
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(condition())
 
 
 def lines(text):
@@ -72,7 +64,7 @@ def serving(deployed, store, monkeypatch):
             yield shown.getvalue
         finally:
             stop.set()
-            thread.join(ENDS_WITHIN_S)
+            thread.join(allowed(ENDS_WITHIN_S))
             assert not thread.is_alive(), "it has not ended"
 
     return serve
@@ -108,7 +100,7 @@ def test_a_change_fires_its_function_and_the_status_counts_it(serving, store):
     with serving(function("refresh_content_stats")) as shown:
         assert until(lambda: "Ctrl-C" in shown())
         assert until(lambda: store.analytics.relayPositions.count_documents({}))
-        Author(store, lambda: None).publish("the striker scored twice in the cup final", within_s=20)
+        Author(store, lambda: None).publish("the striker scored twice in the cup final", within_s=allowed(20))
         assert until(lambda: "contents: 1 sent, 0 retried, 0 parked" in shown())
 
     of_changes = [one for one in lines(shown()) if one[1] != "schedule"]  # the five minutes may just be over
@@ -187,7 +179,7 @@ def developing(folder):
 def post(folder, text):
     """What `python -m local post` answers."""
     command = [sys.executable, "-m", "local", "--data", str(folder), "post", text]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=allowed(60))
 
 
 def test_a_post_of_another_process_reaches_dev_and_ctrl_c_ends_it_while_it_waits(developing, folder):
@@ -201,7 +193,7 @@ def test_a_post_of_another_process_reaches_dev_and_ctrl_c_ends_it_while_it_waits
         assert ("classify_content", "change ×1", "read 1  written 1") in lines(shown())
 
         process.send_signal(signal.SIGINT)
-        assert process.wait(ENDS_WITHIN_S) == 0
+        assert process.wait(allowed(ENDS_WITHIN_S)) == 0
     assert "Traceback" not in shown()
     assert "ended" in shown()
 
@@ -212,7 +204,7 @@ def test_a_run_that_is_under_way_does_not_hold_up_the_end(developing, end):
         assert until(lambda: "under way" in shown())
 
         process.send_signal(end)
-        assert process.wait(ENDS_WITHIN_S) == 0
+        assert process.wait(allowed(ENDS_WITHIN_S)) == 0
     assert "Traceback" not in shown()
 
 
@@ -237,7 +229,7 @@ def test_a_command_that_fails_says_why_in_one_line(tmp_path):
     ]
     environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
 
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, env=environment)
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=allowed(60), env=environment)
 
     assert answer.returncode == 2
     assert answer.stdout == ""

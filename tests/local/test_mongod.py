@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from local import mongod
 from local.mongod import find_binary, mongo_server
 from shared.errors import BadConfig, Unavailable
+from tests.waiting import allowed, until
 
 Document = dict[str, Any]
 
@@ -38,20 +39,10 @@ def listens(uri):
         return probe.connect_ex((host, int(port))) == 0
 
 
-def until(condition, within_s):
-    """Whether the condition comes true in time."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_server_is_soon_ready_and_a_primary(tmp_path):
     start = time.monotonic()
     with mongo_server(tmp_path / "data") as uri:
-        assert time.monotonic() - start < 15
+        assert time.monotonic() - start < allowed(15)
         with MongoClient[Document](uri) as client:
             hello = client.admin.command("hello")
             assert hello["setName"] == "feedkeeper"
@@ -90,9 +81,9 @@ def test_a_server_stops_with_its_parent_however_that_ends(end, tmp_path):
         assert listens(uri)
     finally:
         parent.send_signal(end)
-        parent.communicate(timeout=30)
+        parent.communicate(timeout=allowed(30))
 
-    assert until(lambda: not listens(uri), within_s=30)
+    assert until(lambda: not listens(uri))
 
 
 def test_another_server_is_used_where_one_is_named(monkeypatch):

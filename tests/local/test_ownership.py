@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from local.ownership import MARKER, claim, drop_collection, drop_database, filli
 from shared.artifacts.manifest import Artifact
 from shared.errors import BadConfig, Forbidden
 from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.waiting import allowed, until
 
 DEADLINE_S = 120
 NAMES = ("app-db", "analytics-db", "eval-db")
@@ -188,7 +188,8 @@ def typed(uri, folder, *words, **more):
     """What `python -m local` answers on that server."""
     return subprocess.run(
         [sys.executable, "-m", "local", "--data", str(folder), *words],
-        cwd=ROOT, env=environment_of(uri, **more), capture_output=True, text=True, check=False, timeout=500, input="",
+        cwd=ROOT, env=environment_of(uri, **more), capture_output=True, text=True, check=False, input="",
+        timeout=allowed(500),
     )  # fmt: skip
 
 
@@ -257,13 +258,6 @@ def running(uri, folder, *words):
         process.wait()
 
 
-def until(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=lambda one: one.name)
 def test_a_demo_that_is_cut_short_leaves_what_is_not_its_own(busy, folder, end):
     uri, client = busy
@@ -275,7 +269,7 @@ def test_a_demo_that_is_cut_short_leaves_what_is_not_its_own(busy, folder, end):
     with running(uri, folder, "demo", "--size", "XS") as process:
         until(lambda: any(client[name].users.find_one() for name in ours() if name.endswith("app-db")))
         process.send_signal(end)
-        process.wait(DEADLINE_S)
+        process.wait(allowed(DEADLINE_S))
         said = process.stderr.read()
 
     if end == signal.SIGINT:

@@ -16,6 +16,7 @@ from local.workspace import alone, random_text, whole
 from local.world import SIZES, build_world, write_world
 from shared.config import own_server, presetting
 from shared.errors import BadConfig, Conflict
+from tests.waiting import allowed
 
 TINY = replace(SIZES["XS"], users=20, contents=20, engagements=20, feed_items=20)
 
@@ -138,7 +139,7 @@ def test_two_commands_at_once_on_a_fresh_folder_share_its_server(tmp_path):
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [one.communicate(timeout=400) for one in both]
+    said = [one.communicate(timeout=allowed(400)) for one in both]
 
     statuses = sorted(one.returncode for one in both)
     assert statuses in ([0, 0], [0, 1]), said

@@ -42,18 +42,12 @@ def run(to: Target, only: Only = None) -> None:
     if unknown := set(only or ()) - {one.collection for one in declared}:
         raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
     chosen, stop = settings(fetch_secret), threading.Event()
+    followed = [(one, sink(to, one)) for one in declared if one.collection in (only or (one.collection,))]
     store = connect(chosen)  # its own: that of handlers in this process is made anew when a secret is rotated
     require_replica_set(store.client)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve(
-        [
-            Follower(store, one, sink(to, one), chosen.options.relay, stop)
-            for one in declared
-            if one.collection in (only or (one.collection,))
-        ],
-        stop,
-    )
+    serve([Follower(store, one, to_sink, chosen.options.relay, stop) for one, to_sink in followed], stop)
 
 
 @app.command()

@@ -13,17 +13,19 @@ ENDINGS = ("drop", "rename", "dropDatabase", "invalidate")
 
 def is_of_document(event: Mapping[str, Any]) -> bool:
     """Whether an event of a change stream tells of one document. Those of a collection, an index, a shard or a database
-    do not: the ones in `ENDINGS`, and whatever newer servers tell of (create, createIndexes, modify, …) without a key.
+    do not: the ones in `ENDINGS`, and whatever newer servers tell of (create, createIndexes, modify, …) without a key,
+    under the `_id` that every event of a stream has.
 
     >>> is_of_document({"operationType": "insert"}), is_of_document({"operationType": "drop"})
     (True, False)
-    >>> is_of_document({"operationType": "createIndexes", "ns": {"db": "app-db", "coll": "contents"}})
+    >>> is_of_document({"_id": {"_data": "82"}, "operationType": "createIndexes"})
     False
     """
     kind = event.get("operationType")
     if not isinstance(kind, str) or not kind or kind in KINDS:
         return True
-    return kind not in ENDINGS and not event.keys().isdisjoint({"documentKey", "fullDocument"})
+    names_document = not event.keys().isdisjoint({"documentKey", "fullDocument"})
+    return kind not in ENDINGS and (names_document or "_id" not in event)
 
 
 class ClusterTime(NamedTuple):

@@ -49,7 +49,7 @@ class Given:
 
 class HomePages:
     def __init__(self, analytics: Database[Document]) -> None:
-        self._pages = analytics[schema.HOME_PAGES.name]
+        self._pages, self._tombstones = analytics[schema.HOME_PAGES.name], analytics[schema.ERASURES.name]
         # A page that is lost with its server is a cursor that has to be asked for again.
         self._unsafe = self._pages.with_options(write_concern=WriteConcern(w=1))
 
@@ -69,7 +69,10 @@ class HomePages:
         return Given(np.frombuffer(posts, "V12"), page["contents"], cursor, page["blocks"], page["expiresAt"])
 
     def add(self, account: ObjectId, given: Given, posts: Sequence[ObjectId]) -> str:
-        """Keep a page that follows on what was given; returns its cursor."""
+        """Keep a page that follows on what was given; returns its cursor, empty for an account that is erased.
+
+        The tombstone is asked after the write: an erasure that began later deletes the page itself.
+        """
         new, cursor = id_array(posts).tobytes(), uuid4().hex
         full = len(given.recent) + len(new) > BLOCK * _ID_BYTES and given.recent
         kept: Document = {
@@ -77,4 +80,7 @@ class HomePages:
             "blocks": [*given.blocks, given.page] if full else list(given.blocks),
         }
         self._unsafe.insert_one({"_id": cursor, "account": account, **kept, "expiresAt": given.expires_at})
+        if self._tombstones.find_one({"_id": account}, {"_id": 1}):
+            self._pages.delete_one({"_id": cursor})
+            return ""
         return cursor

@@ -18,7 +18,7 @@ from shared.config import Home
 from shared.errors import Refused, StaleModel, Unavailable
 from shared.store import Store
 from tests.conftest import SIGNING_KEY
-from tests.factories import an_id, user
+from tests.factories import an_id
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, Network, opened, write_village
 
 PRINT = "0123456789ab"
@@ -241,7 +241,6 @@ def test_a_deployment_is_upgraded_in_place_and_rolled_back(store: Store) -> None
 def village(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[Network]:
     with opened(mongo_uri, client) as network:
         write_village(network.store)
-        network.store.app.users.insert_many([user(f"author {n}", now=NOON) for n in range(10)])
         yield network
 
 

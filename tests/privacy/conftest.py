@@ -128,6 +128,7 @@ class Town:
         """Every function that has a schedule, and what they queue."""
         for stem in PIPELINE:
             self.call(stem, at=at)
+        self.call("recommend_home", at=at, payload={"accountId": ACCOUNT, "maxResults": 1})
 
     def call(self, stem: str, at: datetime = NOW, payload: Document | None = None) -> Document:
         answer = function(stem).invoke(at=at, payload=payload)

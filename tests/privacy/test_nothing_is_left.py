@@ -15,6 +15,7 @@ from shared.store.erasures import Erasures
 from shared.store.identity import object_id
 from tests.factories import an_id, post
 from tests.privacy.conftest import (
+    ACCOUNT,
     HERS,
     HOUR,
     NOW,
@@ -44,7 +45,20 @@ def test_what_is_searched_for_stands_in_every_collection_that_says_so(town: Town
     town.lived_in()
 
     about = {one.name for one in schema.OURS for place in one.about if place.removal != "none"}
-    assert town.left() | {"suspiciouscredentials", "watermarks", "artifactVersions"} == about
+    assert town.left() | {"suspiciouscredentials", "watermarks", "artifactVersions", "homePages"} == about
+
+
+def test_pages_of_the_home_go_with_their_account_and_do_not_come_back(town: Town) -> None:
+    """Though they hold posts that were shown to others, for as long as the table says."""
+    town.lived_in()
+    pages = town.store.analytics.homePages
+    assert pages.count_documents({"account": object_id(ACCOUNT)}) > 0
+
+    town.erase()
+    answer = town.call("recommend_home", payload={"accountId": ACCOUNT, "maxResults": 1})
+
+    assert answer["cursor"] == ""
+    assert pages.count_documents({"account": object_id(ACCOUNT)}) == 0
 
 
 def test_a_field_that_holds_an_id_of_the_application_is_in_the_table(town: Town) -> None:

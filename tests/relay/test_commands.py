@@ -24,7 +24,7 @@ def followed(deployed, monkeypatch):
 
 
 def test_every_declared_collection_is_followed(followed):
-    assert followed() == ["contents", "suspiciouscredentials"]
+    assert followed() == ["contents", "suspiciouscredentials", "users", "accounts"]
 
 
 def test_or_only_those_that_are_named(followed):
@@ -32,5 +32,5 @@ def test_or_only_those_that_are_named(followed):
 
 
 def test_a_collection_that_is_not_declared_is_named(followed):
-    with pytest.raises(BadConfig, match="--only users: no such collection"):
-        followed("--only", "contents", "--only", "users")
+    with pytest.raises(BadConfig, match="--only relationships: no such collection"):
+        followed("--only", "contents", "--only", "relationships")

@@ -40,7 +40,7 @@ def label(store, noon):
 
     def put(texts, *topics, at=noon, **fields):
         store.analytics.labelledTexts.insert_many(
-            {"text": text, "topics": list(topics), "updatedAt": at + timedelta(minutes=n)} | fields
+            {"text": text, "topics": list(topics), "updatedAt": at - timedelta(minutes=40 - n)} | fields
             for n, text in enumerate(texts)
         )
 
@@ -237,7 +237,7 @@ def test_only_dates_beyond_the_calendar_are_no_texts(store, train):
 
 
 def test_only_the_texts_that_changed_last_are_read(labelled, label, train, noon):
-    label(["Ramen at midnight"], "food", at=noon + DAY)
+    label(["Ramen at midnight"], "food", at=noon)
 
     assert train(labelled_most=20).read == 20
 

@@ -47,7 +47,6 @@ def choose(
     context: typer.Context, data: Annotated[Path, typer.Option(help="where the data are between commands")] = HOME
 ) -> None:
     context.obj = data
-    preset({"LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true"})  # loggers look as soon as they are imported
 
 
 @app.command()
@@ -372,7 +371,8 @@ def feed_of(store: Store, country: str, rows: int, now: datetime) -> None:
 
 
 def main() -> None:
-    """What was foreseen is one sentence, without a trace."""
+    """What was foreseen is one sentence, without a trace. The terminal's silence is this process's, not the app's."""
+    preset({"LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true"})  # loggers look as soon as they are imported
     command_line.run(app)
 
 

@@ -111,7 +111,6 @@ def ended(tmp_path, monkeypatch, capsys):
     (tmp_path / "table.txt").write_text("topic\ttext\n")
     (tmp_path / "blocked").write_text("a file where a folder is wanted")
     monkeypatch.setattr(connection, "ANSWER_WITHIN_MS", 100)
-    monkeypatch.setattr("local.__main__.preset", lambda values: None)  # the terminal's silence would outlive the test
     monkeypatch.setattr("relay.__main__.signal.signal", lambda number, handler: None)
     for name, value in {"MONGO_URI": NOBODY, "ARTIFACT_KEYS": SIGNING_KEY, "API_KEYS": API_KEY}.items():
         monkeypatch.setenv(name, value)

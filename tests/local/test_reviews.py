@@ -83,7 +83,6 @@ def test_a_verdict_that_nobody_takes_over_is_kept_and_said(waiting, monkeypatch)
 
 def test_a_person_reviews_at_the_terminal(waiting, monkeypatch):
     monkeypatch.setattr(commands, "workspace", lambda home, **_: nullcontext(waiting))
-    monkeypatch.setattr(commands, "preset", lambda values: None)  # the terminal's silence would outlive this test
     answers = "x\nb\ns\nq\n"  # no answer at all, a bot, one for later, and enough
 
     done = CliRunner().invoke(commands.app, ["review"], input=answers)

@@ -8,6 +8,8 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from shared.errors import BadEvent, Forbidden
 from shared.report import Detail
 
+LONGEST_CURSOR = 2_000  # characters, so that a request line is well below what a gateway takes
+
 
 class Telling(Protocol):
     """What routes work with."""

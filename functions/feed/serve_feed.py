@@ -11,14 +11,13 @@ from pydantic.alias_generators import to_camel
 from functions.feed import rank_contents, recommend_home, recommend_people
 from functions.feed.desk import Desk
 from functions.feed.recommend_home import Asked
-from shared.api import Caller, Route
+from shared.api import LONGEST_CURSOR, Caller, Route
 from shared.config import Options
 from shared.errors import AppError
 from shared.report import Detail
 
 Id = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{24}$")]
 Short = Annotated[str, StringConstraints(max_length=128)]
-LONGEST_CURSOR = 2_000  # characters, so that a request line is well below what a gateway takes
 
 
 @dataclass(frozen=True, slots=True)

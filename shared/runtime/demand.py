@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
+from shared.api import LONGEST_CURSOR
 from shared.errors import BadEvent
 from shared.report import Report
 from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
@@ -13,7 +14,6 @@ from shared.runtime.queue import is_id
 
 LONGEST_TEXT = 128
 ANSWER_WITHIN_S = 5.0  # of who waits for an answer; such functions have twice as long to live
-LONGEST_CURSOR = 2_000
 
 Answer = tuple[Mapping[str, Any], Report]
 

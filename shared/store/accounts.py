@@ -11,7 +11,6 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
-from shared.errors import NotFound
 from shared.store import schema
 from shared.store.decoding import as_text
 from shared.store.identity import either_form, object_id
@@ -46,19 +45,6 @@ class Accounts:
         found = next((row for row in rows if "own" in row), None)
         owned = (object_id(row["_id"]) for row in rows if "own" not in row)
         return Member(self._country_code(found), [user for user in owned if user]) if found else None
-
-    def country_code(self, account: ObjectId) -> str:
-        """Of an account, as the application has it; empty where it is not known. NotFound where there is no such
-        account."""
-        found = self._accounts.find_one({"_id": account}, {"geolocation": 1})
-        if found is None:
-            raise NotFound(f"accountId: there is no account {account}")
-        return self._country_code(found)
-
-    def users_of(self, account: ObjectId) -> list[ObjectId]:
-        """The users, people and pages alike, that an account owns."""
-        found = self._users.find({"ownerAccount": {"$in": either_form([account])}}, {"_id": 1})
-        return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
 
     def _country_code(self, account: Document) -> str:
         where = account.get("geolocation")

@@ -129,6 +129,10 @@ def _launch(
         "--syncdelay", str(checkpoint_s),
         "--wiredTigerCacheSizeGB", str(cache_gb), "--setParameter", "diagnosticDataCollectionEnabled=false",
         "--setParameter", f"enableTestCommands={int(may_fail)}",
+        # A dropped collection's file is kept open for as long as a reader may look back: here nobody does.
+        "--setParameter", "minSnapshotHistoryWindowInSeconds=0",
+        # What its threads have freed goes back to the machine, where others need it.
+        "--setParameter", f"tcmallocMaxTotalThreadCacheBytes={64 << 20}", "--setParameter", "tcmallocReleaseRate=10",
     ]  # fmt: skip
     # Ctrl-C at a terminal goes to all of a session: in one of its own, the server outlives those who still write to it.
     process = subprocess.Popen(

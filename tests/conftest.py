@@ -36,7 +36,7 @@ _whole: dict[str, bool] = {}  # by name of the application's database, whether i
 
 def _server_uri() -> str:
     if not _uri:
-        _uri.append(_servers.enter_context(mongo_server()))
+        _uri.append(_servers.enter_context(mongo_server(cache_gb=0.25, checkpoint_s=15)))
         if not own_server():  # most tests are of a day that for the server is long past; another's stays as it is
             with MongoClient[Document](_uri[0]) as admin:
                 admin.admin.command("setParameter", 1, ttlMonitorEnabled=False)

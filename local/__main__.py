@@ -24,11 +24,13 @@ from local.terminal import console, progress_bars, say
 from local.workspace import HOME, Document, alone, api_key, drop, fill, whole, workspace
 from shared import command_line
 from shared.config import preset
+from shared.config.options import Tokens
 from shared.errors import NotFound, Refused
 from shared.store import Store, schema
 
 SHOWN = ("th", "us", "jp")
 SIGNS = ("ARTIFACT_KEYS",)  # settings that functions need which make models or trust them
+LONGEST_TOKEN_HOURS = Tokens().longest_life / timedelta(hours=1)  # a longer one would be refused
 
 Size = Annotated[str, typer.Option(parser=world_size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
 Rows = Annotated[int, typer.Option(min=1, max=1000, help="to print")]
@@ -332,7 +334,7 @@ def token(
     ],
     service: Annotated[bool, typer.Option(help="of a service, which may ask for any account")] = False,
     hours: Annotated[
-        float, typer.Option(parser=number(0.01, 8_760), metavar="HOURS", help="that it is valid for")
+        float, typer.Option(parser=number(0.01, LONGEST_TOKEN_HOURS), metavar="HOURS", help="that it is valid for")
     ] = 12.0,
 ) -> None:
     """Print a token for requests to the HTTP API that `dev` serves."""

@@ -19,7 +19,7 @@ from shared.errors import BadEvent, TooLarge, UnsupportedMedia
 MEDIA_TYPE = "application/json"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # RFC 8259: JSON between systems is UTF-8
 MOST_BODY_BYTES = 256_000
-MOST_QUERY_CHARACTERS = 32_000
+MOST_QUERY_CHARACTERS = 8_000
 MOST_PARAMETERS = 100
 
 

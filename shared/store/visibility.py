@@ -4,10 +4,10 @@ For example: contents {_id: ObjectId, author: {id: ObjectId}, visibility: "publi
 originalPost: {_id: ObjectId, …}}, users {_id: ObjectId, ownerAccount: ObjectId, visibility: "publish"} and accounts
 {_id: ObjectId, visibility: "publish"}
 
-A user may be shown if it is published and its account is not withdrawn: an account without visibility counts as
-published, and so does one that does not exist. A post may be shown if it is published, its author may be shown, and the
-same holds for the post that it repeats or quotes, and so on. A recast repeats something: its chain has to lead to a
-post that is none. A malformed document is not published.
+A user may be shown if it is published and its account is: an account without visibility counts as published, one that
+does not exist does not, and a user without an account needs none. A post may be shown if it is published, its author
+may be shown, and the same holds for the post that it repeats or quotes, and so on. A recast repeats something: its
+chain has to lead to a post that is none. A malformed document is not published.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Document = dict[str, Any]
 LONGEST_CHAIN = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
 # A query for a value also finds a list that holds it.
 _PUBLISHED: Document = {"visibility": {"$eq": PUBLISHED, "$not": {"$type": "array"}}}
-_WITHDRAWN: Document = {"visibility": {"$nin": [PUBLISHED, None]}}
+_PUBLISHED_ACCOUNT: Document = {"visibility": {"$in": [PUBLISHED, None], "$not": {"$type": "array"}}}
 _LINK = {"author.id": 1, "originalPost._id": 1, "isRecast": 1}
 
 
@@ -65,23 +65,27 @@ class Visibility:
         """Those of these users who may be shown, each with the account that owns it."""
         rows = _by_id(self._users, ids, _PUBLISHED, {"ownerAccount": 1})
         owners = {user: object_id(row.get("ownerAccount")) for user, row in rows.items()}
-        gone = _by_id(self._accounts, set(owners.values()) - {None}, _WITHDRAWN, {"_id": 1}, likely=False)
-        return {user: owner for user, owner in owners.items() if owner not in gone}
+        published = _by_id(self._accounts, set(owners.values()) - {None}, _PUBLISHED_ACCOUNT, {"_id": 1})
+        return {user: owner for user, owner in owners.items() if owner is None or owner in published}
 
     def still_shown(self, posts: Sequence[ObjectId], authors: Sequence[ObjectId], owners: Sequence[ObjectId]) -> bool:
-        """Whether these posts, each once, of which all could be shown lately, all still may: they and their authors are
-        published, and no owner is withdrawn. One question, where `posts` asks three and reads each document.
+        """Whether these posts, each once, of which all could be shown lately, all still may: they, their authors and
+        the owners are published. One question, where `posts` asks three and reads each document.
 
         False where that is not certain, since one of them is stored under its hex digits.
         """
+        of_these = [*either_form(owners), None]  # who has moved to another account is one more that is missing
         stages: list[Document] = [
             {"$match": {"_id": {"$in": list(posts)}} | _PUBLISHED},
             {"$count": "posts"},
-            _count(self._users, {"_id": {"$in": list(authors)}} | _PUBLISHED, "authors"),
-            _count(self._accounts, {"_id": {"$in": either_form(owners)}} | _WITHDRAWN, "withdrawn"),
+            _count(
+                self._users, {"_id": {"$in": list(authors)}, "ownerAccount": {"$in": of_these}} | _PUBLISHED, "authors"
+            ),
+            _count(self._accounts, {"_id": {"$in": list(owners)}} | _PUBLISHED_ACCOUNT, "owners"),
         ]
         counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
-        return counted == {name: len(ids) for name, ids in (("posts", posts), ("authors", authors)) if ids}
+        asked = {"posts": posts, "authors": authors, "owners": owners}
+        return counted == {name: len(ids) for name, ids in asked.items() if ids}
 
     def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """Those of these posts that may be shown to anybody, each with the authors of its chain, its own included.
@@ -143,21 +147,12 @@ def _link(row: Document) -> Link | None:
 
 
 def _by_id(
-    collection: Stored[Document],
-    ids: Iterable[Any],
-    query: Document,
-    shown: Mapping[str, int],
-    *,
-    likely: bool = True,
+    collection: Stored[Document], ids: Iterable[Any], query: Document, shown: Mapping[str, int]
 ) -> dict[ObjectId, Document]:
-    """The documents of these ids that match, by id.
-
-    likely  whether most of them match: then those that are missing are looked for as hex digits afterwards, which
-            otherwise all are at once
-    """
+    """The documents of these ids that match, by id; those that are missing are looked for as hex digits afterwards."""
     wanted = set(ids)
-    rows = dict(_rows(collection, wanted if likely else either_form(wanted), query, shown))
-    if likely and len(rows) < len(wanted):
+    rows = dict(_rows(collection, wanted, query, shown))
+    if len(rows) < len(wanted):
         missing = either_form(wanted - rows.keys())
         rows |= _rows(collection, [form for form in missing if isinstance(form, str)], query, shown)
     return rows

@@ -45,7 +45,7 @@ def of_account(update: Document) -> Change:
 
 
 def deleted(collection: str, what: str) -> Change:
-    return lambda app, name: app[collection].delete_one({"_id": an_id(f"{name}/{what}")})
+    return lambda app, name: app[collection].delete_one({"_id": an_id(what.replace("%", name))})
 
 
 def related(who: str, whom: str, **fields: Any) -> Change:
@@ -101,12 +101,15 @@ WAYS = {
     "post withdrawn": Way(of_post(WITHDRAWN)),
     "post without visibility": Way(of_post(ABSENT)),
     "visibility of another type": Way(of_post({"$set": {"visibility": ["publish"]}})),
-    "post gone": Way(deleted("contents", "post")),
+    "post gone": Way(deleted("contents", "%/post")),
     "user withdrawn": Way(of_user(WITHDRAWN)),
     "user without visibility": Way(of_user(ABSENT)),
-    "user gone": Way(deleted("users", "post's author")),
+    "user gone": Way(deleted("users", "%/post's author")),
     "account withdrawn": Way(of_account(WITHDRAWN)),
+    "account of another type": Way(of_account({"$set": {"visibility": ["publish"]}})),
+    "account gone": Way(deleted("accounts", "account of %/post's author")),
     "account without visibility": Way(of_account(ABSENT), frozenset()),
+    "user without account": Way(of_user({"$unset": {"ownerAccount": ""}}), frozenset()),
     "recast withdrawn": Way(
         lambda app, name: app.contents.update_one({"_id": an_id(f"{name}/recast")}, WITHDRAWN), BELOW
     ),

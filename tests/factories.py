@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import DBRef, ObjectId
+from pymongo.database import Database
 
 Document = dict[str, Any]
 
@@ -57,6 +58,12 @@ def account(name: str, *, now: datetime, country: str | None = "th", **fields: A
     if country is not None:
         document["geolocation"] = {"countryCode": country, "continentCode": "as"}
     return document | fields
+
+
+def write_users(app: Database[Document], *names: str, now: datetime) -> None:
+    """Published users, each with an account of its own."""
+    app.users.insert_many([user(name, now=now) for name in names])
+    app.accounts.insert_many([account(f"account of {name}", now=now) for name in names])
 
 
 def engagement(who: str, what: str, *, at: datetime, kind: str = "like", **fields: Any) -> Document:

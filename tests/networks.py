@@ -15,7 +15,7 @@ from shared.artifacts import Registry, Snapshots
 from shared.config import Coldstart, GuestFeed, Members, load
 from shared.store import Store, connect, schema
 from tests.conftest import SIGNING_KEY
-from tests.factories import account, engagement, post, user
+from tests.factories import account, engagement, post, user, write_users
 
 Document = dict[str, Any]
 
@@ -113,7 +113,8 @@ def write_village(store: Store, *, posts: int = 30) -> None:
     )
     readers = {"thai": "th", "american": "us", "nomad": None}
     store.app.accounts.insert_many([account(f"account of {who}", now=NOON, country=c) for who, c in readers.items()])
-    store.app.users.insert_many([user(who, now=NOON) for who in (*readers, *(f"author {n}" for n in range(10)))])
+    store.app.users.insert_many([user(who, now=NOON) for who in readers])
+    write_users(store.app, *(f"author {number}" for number in range(10)), now=NOON)
     store.app.engagements.insert_many(
         [engagement(who, name, at=NOON - HOUR / 2) for who in readers for name in names[::3]]
     )

@@ -16,7 +16,7 @@ from shared.network.features import FEATURES, Moments, PostsAt
 from shared.network.ranker import COUNTRY, EVERYONE, Rankers, points
 from shared.store import schema
 from shared.store.guest_feed import Staging
-from tests.factories import account, an_id, engagement, post, topics_of, user
+from tests.factories import account, an_id, engagement, post, topics_of, write_users
 from tests.networks import HOUR, NOON, QUICK, SHORT
 
 PARTITIONS = sorted([*COUNTRIES, EVERYWHERE])
@@ -149,7 +149,7 @@ def test_old_and_future_posts_never_show(village, build):
     village.store.app.contents.insert_many(
         [post("old", now=NOON, age_hours=31 * 24, author="o"), post("future", now=NOON, age_hours=-1, author="f")]
     )
-    village.store.app.users.insert_many([user(who, now=NOON) for who in ("o", "f")])
+    write_users(village.store.app, "o", "f", now=NOON)
     village.store.app.engagements.insert_many(
         [engagement("thai", what, at=NOON - HOUR / 4) for what in ("old", "future")]
     )
@@ -160,7 +160,7 @@ def test_old_and_future_posts_never_show(village, build):
 
 
 def test_an_author_of_many_does_not_fill_the_list(village, build):
-    village.store.app.users.insert_many([user(who, now=NOON) for who in ("one", "other")])
+    write_users(village.store.app, "one", "other", now=NOON)
     village.store.app.contents.update_many({}, {"$set": {"author.id": an_id("one")}})
     village.store.app.contents.update_one({"_id": an_id("p5")}, {"$set": {"author.id": an_id("other")}})
     build(per_author_ratio=1.0)
@@ -177,7 +177,7 @@ def tongues(village):
     village.store.app.contents.delete_many({})
     named = {"chinese": "ZH-Hant", "english": "EN", "thai": "th", "silent": "n/a", "klingon": "tlh"}
     village.store.app.contents.insert_many([post(name, now=NOON, author=name) for name in named])
-    village.store.app.users.insert_many([user(name, now=NOON) for name in named if name != "thai"])
+    write_users(village.store.app, *(name for name in named if name != "thai"), now=NOON)
     village.store.app.contentinfo.insert_many(
         [topics_of(name, at=NOON, language=language) for name, language in named.items()]
     )
@@ -211,7 +211,7 @@ def test_a_foreign_post_ranks_below_however_popular_it_is(village, build, tongue
 
 
 def test_malformed_posts_stop_nothing_and_never_show(village, build):
-    village.store.app.users.insert_one(user("ann", now=NOON))
+    write_users(village.store.app, "ann", now=NOON)
     odd = [post("odd id", now=NOON) | {"_id": "odd"}, post("no author", now=NOON) | {"author": {"id": "ann"}}]
     village.store.app.contents.insert_many([*odd, post("array date", now=NOON) | {"createdAt": [NOON]}])
     build(rows_per_country=100)
@@ -301,7 +301,7 @@ def test_a_quoted_post_that_is_hidden_while_the_feed_is_made_takes_its_quote_wit
     app, check = village.store.app, Staging.check
     quoting = {"isQuote": True, "originalPost": {"_id": an_id("quoted"), "author": {"id": an_id("ann")}}}
     app.contents.insert_one(post("quoted", now=NOON, age_hours=24 * 40))
-    app.users.insert_one(user("ann", now=NOON))
+    write_users(app, "ann", now=NOON)
     app.contents.update_one({"_id": an_id("p0")}, {"$set": quoting})
 
     def meanwhile(self, *arguments):

@@ -7,7 +7,7 @@ from shared.config import GuestFeed
 from shared.network.history import read_history
 from shared.network.quality import quality
 from shared.store.columns import id_array, id_keys
-from tests.factories import an_id, post, user
+from tests.factories import an_id, post, write_users
 from tests.networks import HOUR, NOON, QUICK
 
 
@@ -28,7 +28,7 @@ def chosen(store):
 
 @pytest.fixture
 def contents(databases):
-    databases.app.users.insert_many([user(who, now=NOON) for who in ("ann", "ben")])
+    write_users(databases.app, "ann", "ben", now=NOON)
     return databases.app.contents
 
 

@@ -15,7 +15,7 @@ from shared.change import Change, ClusterTime
 from shared.store import guest_items, open_store, schema
 from shared.store.guest_feed import Staging
 from tests.conftest import Document
-from tests.factories import account, an_id, post, user
+from tests.factories import an_id, post, write_users
 from tests.networks import NOON, Network
 from tests.waiting import until
 
@@ -66,7 +66,6 @@ def test_what_repeats_it_goes_with_it_though_what_lies_between_is_no_row(village
 
 def test_posts_of_a_user_and_of_an_account_go_and_come_back_with_the_next_build(village: Network, build: Build) -> None:
     app, posts = village.store.app, [f"p{n}" for n in range(30)]
-    app.accounts.insert_one(account("account of author 2", now=NOON))
     build(rows_per_country=30)
     app.users.update_one({"_id": an_id("author 1")}, WITHDRAWN)
     app.accounts.update_one({"_id": an_id("account of author 2")}, WITHDRAWN)
@@ -217,8 +216,7 @@ def test_a_withdrawal_at_any_moment_of_a_build_is_in_no_feed(
 def test_a_withdrawal_reaches_the_feed_by_the_relay(deployed: None, store: Any) -> None:
     now = datetime.now(UTC)
     schema.apply(store.app, store.analytics)
-    store.app.users.insert_many([user(who, now=now) for who in ("ann", "bob", "eve", "dan")])
-    store.app.accounts.insert_many([account(f"account of {who}", now=now) for who in ("ann", "bob", "eve", "dan")])
+    write_users(store.app, "ann", "bob", "eve", "dan", now=now)
     store.app.contents.insert_many([post(f"of {who}", now=now, author=who) for who in ("ann", "bob", "eve", "dan")])
     function("build_guest_feed").invoke(at=now)
 

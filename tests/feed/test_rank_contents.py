@@ -10,7 +10,7 @@ from functions.feed import rank_contents
 from shared.artifacts import Registry
 from shared.errors import NotFound
 from shared.store import open_store, schema
-from tests.factories import account, an_id, engagement, follow, post, user
+from tests.factories import account, an_id, engagement, follow, post, write_users
 from tests.feed.conftest import desk_of, train_accounts, train_everything
 from tests.networks import HOUR, NOON
 
@@ -54,8 +54,7 @@ def test_ids_of_users_strangers_and_no_ids_at_all_get_zero_and_duplicates_are_on
 def friends(village):
     """A fan likes what author 1 writes, again and again; a follower follows author 2; both read as all do."""
     app = village.store.app
-    app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("fan", "follower", "lurker")])
-    app.users.insert_many([user(who, now=NOON) for who in ("fan", "follower", "lurker")])
+    write_users(app, "fan", "follower", "lurker", now=NOON)
     app.engagements.insert_many([engagement("fan", f"p{n}", at=NOON - HOUR / 3) for n in (1, 11)])
     app.relationships.insert_one(follow("follower", "author 2", at=NOON - 9 * HOUR))
     return village
@@ -75,12 +74,13 @@ def test_a_post_that_is_newer_than_the_catalogue_is_ranked_too(world):
     known = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
     desk = desk_of(world)
     world.store.app.contents.insert_one(post("brand new", now=NOON, age_hours=0, likes=5))
-    world.store.app.users.insert_one(user("ann", now=NOON))
+    write_users(world.store.app, "ann", now=NOON)
 
     found = rank_contents.run(desk, reader, [*known, *ids("brand new")], now=NOON)
 
     world.store.app.contents.delete_one({"_id": an_id("brand new")})
     world.store.app.users.delete_one({"_id": an_id("ann")})
+    world.store.app.accounts.delete_one({"_id": an_id("account of ann")})
     assert 0 < found[ids("brand new")[0]] < math.inf
 
 
@@ -175,8 +175,7 @@ def deployed_village(deployed):
     store = open_store()
     schema.apply(store.app, store.analytics)
     store.app.contents.insert_many([post(f"p{n}", now=datetime.now(UTC), likes=n) for n in range(5)])
-    store.app.accounts.insert_one(account("account of cat", now=NOON))
-    store.app.users.insert_one(user("ann", now=NOON))
+    write_users(store.app, "ann", "cat", now=NOON)
     return store
 
 

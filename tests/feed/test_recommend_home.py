@@ -14,7 +14,7 @@ from shared.config import Home
 from shared.errors import BadEvent, NotFound, Unavailable
 from shared.network.countries import COUNTRIES
 from shared.text.vectors import DIMENSIONS, packed
-from tests.factories import account, an_id, engagement, exposure, follow, post, topics_of, user
+from tests.factories import an_id, engagement, exposure, follow, post, topics_of, write_users
 from tests.feed.conftest import desk_of, train_accounts
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT
 
@@ -43,8 +43,7 @@ def posts(*names):
 def town(village):
     """A village with a guest feed, in which cat follows author 1 and author 2."""
     app = village.store.app
-    app.accounts.insert_one(account("account of cat", now=NOON))
-    app.users.insert_one(user("cat", now=NOON))
+    write_users(app, "cat", now=NOON)
     app.relationships.insert_many([follow("cat", f"author {n}", at=NOON - 99 * HOUR) for n in (1, 2)])
     build_guest_feed.run(village.store, village.registry, replace(SHORT, rows_per_country=30), QUICK, now=NOON)
     refresh(village)
@@ -279,7 +278,7 @@ def test_now_and_then_comes_somebody_whom_few_know(town):
     town.store.app.contents.insert_many(
         [post(f"n{n}", now=NOON, author=f"newcomer {n}", age_hours=3) for n in range(5)]
     )
-    town.store.app.users.insert_many([user(f"newcomer {n}", now=NOON) for n in range(5)])
+    write_users(town.store.app, *(f"newcomer {n}" for n in range(5)), now=NOON)
     refresh(town)
     options = replace(OPTIONS, explore_every=4, few_acts=0, trending=10)
 
@@ -293,8 +292,7 @@ def test_now_and_then_comes_somebody_whom_few_know(town):
 def test_people_alike_and_meanings_alike_find_what_nobody_follows(town):
     """Dog liked what the others liked who also liked p20; and p29 says what p5 says, which dog liked."""
     app = town.store.app
-    app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("dog", *"abcdef")])
-    app.users.insert_many([user(who, now=NOON) for who in ("dog", *"abcdef")])
+    write_users(app, "dog", *"abcdef", now=NOON)
     acts = [(who, name) for who in "abcdef" for name in ("p5", "p8", "p20")] + [("dog", "p5"), ("dog", "p8")]
     app.engagements.insert_many([engagement(who, name, at=NOON - HOUR) for who, name in acts])
     vectors = np.eye(30, DIMENSIONS, dtype=np.float32)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +13,13 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from local.mongod import mongo_server
 from shared.config import HERE, Settings, forget_settings, load, own_server
 from shared.runtime import invocation, queue
 from shared.store import Store, close_store, connect, schema
+from tests.waiting import allowed
 
 Document = dict[str, Any]
 Snapshot = Callable[[], dict[str, list[Document]]]
@@ -56,6 +58,20 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure() -> None:
     """Stop the server with the run that started it."""
     _servers.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """End the run where its server is gone: every test after that would only wait for it in vain."""
+    report = yield
+    uri = getattr(item.config, "workerinput", {}).get("mongo_uri") or next(iter(_uri), None)
+    if report.failed and uri:
+        try:
+            with MongoClient[Document](uri, serverSelectionTimeoutMS=int(1_000 * allowed(10))) as reached:
+                reached.admin.command("ping")
+        except PyMongoError as error:
+            item.session.shouldstop = f"the MongoDB of the tests is gone, found out after {item.nodeid}: {error}"
+    return report
 
 
 @pytest.fixture(scope="session")

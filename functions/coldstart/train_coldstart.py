@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart
-from shared.ml import ranking, trees
+from shared.ml import trees
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
 from shared.network.evidence import Evidence
@@ -201,8 +201,8 @@ def measured(lists: Sequence[Lists], model: CountryModel, others: Mapping[str, R
         return {}
     rng = np.random.default_rng(0)
     scores: dict[str, list[Floats]] = {
-        "random": [ranking.ndcg(rng.random(len(one.described))[one.posts], one.chosen) for one in lists],
-        "popularity": [ranking.ndcg(popularity_of(one.matrix(model.decay))[one.posts], one.chosen) for one in lists],
+        "random": [one.ndcg_of(rng.random(len(one.described))[one.posts]) for one in lists],
+        "popularity": [one.ndcg_of(popularity_of(one.matrix(model.decay))[one.posts]) for one in lists],
     }
     rankers = {"decayed_popularity": DecayedPopularity(model.decay), "model": model, **others}
     scores |= {name: [one.ndcg(ranker) for one in lists] for name, ranker in rankers.items() if ranker is not None}

@@ -12,7 +12,7 @@ from functions.feed.encounters import FEATURES, Encounters, Tastes, follow_pairs
 from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart, Members
-from shared.ml import ranking, trees
+from shared.ml import trees
 from shared.network.counters import DAY_HOURS, Counters
 from shared.network.evidence import Evidence
 from shared.network.examples import draw_examples
@@ -119,7 +119,7 @@ class Training:
             for lists in cut.lists:
                 country, met = self.encounters(cut, lists, margins)
                 person.append(lists.person)
-                gain.append(self.ndcg(lists, met, of_cut) - ranking.ndcg(country, lists.chosen))
+                gain.append(self.ndcg(lists, met, of_cut) - lists.ndcg_of(country))
         return Evidence.of(np.concatenate(person), np.concatenate(gain), len(self.cuts))
 
     def margins_at(self, cut: Cut) -> Margins:
@@ -139,7 +139,7 @@ class Training:
     def ndcg(self, lists: Lists, met: Encounters, model: MembersRanker) -> Floats:
         """(n_lists,) NDCG@10 of what accounts would be answered."""
         scores = towards_country(model.margins(met), met, self.options.half_weight_acts)
-        return ranking.ndcg(scores.reshape(lists.posts.shape), lists.chosen)
+        return lists.ndcg_of(scores.reshape(lists.posts.shape))
 
     def measured(self, models: Mapping[str, MembersRanker | None]) -> dict[str, float]:
         """Mean NDCG@10 over the lists of the latest cut of these models and of what needs none, 0..1; nothing without
@@ -148,7 +148,7 @@ class Training:
         popularity = DecayedPopularity(self.margins.decay)
         for lists in cut.lists:
             country, met = self.encounters(cut, lists, self.margins)
-            values = {"decayed_popularity": lists.ndcg(popularity), "country": ranking.ndcg(country, lists.chosen)}
+            values = {"decayed_popularity": lists.ndcg(popularity), "country": lists.ndcg_of(country)}
             values |= {name: self.ndcg(lists, met, model) for name, model in models.items() if model is not None}
             for name, value in values.items():
                 found.setdefault(name, []).append(value)

@@ -34,6 +34,7 @@ class Lists:
 
     person     (n_lists,) one number per account
     posts      (n_lists, n_candidates) row of `described`
+    filled     (n_lists, n_candidates) whether a column is a candidate: who had fewer repeats the first one after them
     chosen     (n_lists, n_candidates)
     described  (n_posts,) position among the posts of the history
     moments    (n_posts,) the same, as they were known at the beginning of the holdout
@@ -42,6 +43,7 @@ class Lists:
     country: int
     person: Index
     posts: Index
+    filled: NDArray[np.bool_]
     chosen: NDArray[np.bool_]
     described: Index
     moments: Moments
@@ -63,7 +65,11 @@ class Lists:
 
     def ndcg(self, ranker: Ranker) -> Floats:
         """(n_lists,) NDCG@10 of the ranker's order."""
-        return ranking.ndcg(self.margins(ranker), self.chosen)
+        return self.ndcg_of(self.margins(ranker))
+
+    def ndcg_of(self, scores: Floats) -> Floats:
+        """(n_lists,) NDCG@10 of the order by these scores, (n_lists, n_candidates)."""
+        return ranking.ndcg(np.where(self.filled, scores, -np.inf), self.chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +140,8 @@ def holdout_lists(
     for country in np.unique(later.country).tolist():
         lists = list(_lists(later.where(later.country == country), own, pool, options, rng))
         if lists:
-            person, posts, chosen = (np.array(part) for part in zip(*lists, strict=True))
-            yield _described(country, person, posts, chosen, counters, cut)
+            person, posts, filled, chosen = (np.array(part) for part in zip(*lists, strict=True))
+            yield _described(country, person, posts, filled, chosen, counters, cut)
 
 
 def _later(history: History, touched: Index, cut: float, until: float) -> Events:
@@ -161,27 +167,40 @@ def _by_actor(acts: Events) -> Callable[[int], Index]:
 
 def _lists(
     later: Events, own: Callable[[int], Index], pool: Index, options: Coldstart, rng: np.random.Generator
-) -> Iterator[tuple[int, Index, NDArray[np.bool_]]]:
-    """Each person's candidates in any order, and which of them were chosen; all of one length."""
+) -> Iterator[tuple[int, Index, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Each person's candidates in any order, which columns they fill, and which of them were chosen; all of one length,
+    and fewer candidates for who has touched most of the pool, as in a small network."""
     length = min(options.candidates, len(pool))
     actors = np.unique(later.actor)
     if len(actors) > options.lists_per_country:
         actors = rng.choice(actors, options.lists_per_country, replace=False)
-    chosen_by = _by_actor(later)
+    chosen_by, column = _by_actor(later), np.arange(length)
     for actor in actors.tolist():
-        chosen = np.unique(chosen_by(actor))[: max(length // 2, 1)]
-        others = rng.permutation(pool[~np.isin(pool, own(actor))])[: length - len(chosen)]
-        candidates = np.concatenate([chosen, others])
-        if len(candidates) == length:
-            mixed = rng.permutation(length)
-            yield actor, candidates[mixed], (np.arange(length) < len(chosen))[mixed]
+        chosen = np.unique(chosen_by(actor))
+        others = rng.permutation(pool[~np.isin(pool, own(actor))])
+        size = min(length, len(chosen) + len(others))
+        chosen = chosen[: max(size // 2, 1)]
+        candidates = np.concatenate([chosen, others[: size - len(chosen)]])
+        if len(candidates) > len(chosen):
+            mixed = rng.permutation(len(candidates))
+            posts = np.full(length, candidates[mixed[0]])
+            posts[: len(candidates)] = candidates[mixed]
+            is_chosen = np.zeros(length, bool)
+            is_chosen[: len(candidates)] = mixed < len(chosen)
+            yield actor, posts, column < len(candidates), is_chosen
 
 
 def _described(
-    country: int, person: Index, posts: Index, chosen: NDArray[np.bool_], counters: Counters, cut: float
+    country: int,
+    person: Index,
+    posts: Index,
+    filled: NDArray[np.bool_],
+    chosen: NDArray[np.bool_],
+    counters: Counters,
+    cut: float,
 ) -> Lists:
     distinct, rows = np.unique(posts, return_inverse=True)
     countries = np.full(len(distinct), country)
     languages = relations(countries, counters.posts.language[distinct])
     moments = Moments(PostsAt(counters, distinct, np.full(len(distinct), cut)), countries, languages)
-    return Lists(country, person, rows.reshape(posts.shape), chosen, distinct, moments)
+    return Lists(country, person, rows.reshape(posts.shape), filled, chosen, distinct, moments)

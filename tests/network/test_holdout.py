@@ -75,8 +75,40 @@ def test_candidates_are_described_as_nobody_knew_the_holdout(judged):
     assert column(one, "likeCount").max() == 0
 
 
-def test_a_person_without_enough_candidates_is_not_judged_by(judged):
-    assert lists_of(judged, candidates=11) == []
+def test_who_has_touched_most_posts_is_judged_by_those_that_are_left(judged):
+    (lists,) = lists_of(judged, candidates=12)
+
+    filled = lists.posts[lists.filled]
+    assert lists.posts.shape == lists.filled.shape == lists.chosen.shape == (1, 12)
+    assert len(set(filled.tolist())) == len(filled) == 10
+    assert not lists.chosen[~lists.filled].any()
+    assert sorted((column(lists, "age") - 12)[lists.chosen].tolist()) == [2, 3]
+
+
+def test_what_fills_up_a_list_is_behind_every_candidate(judged):
+    (lists,) = lists_of(judged, candidates=12)
+    best = Fixed(np.where(np.isin(np.arange(len(lists.described)), lists.posts[lists.chosen]), 1.0, -9.0))
+
+    assert lists.ndcg(best).tolist() == [1.0]
+    assert lists.ndcg_of(np.zeros(lists.posts.shape)) < 1
+
+
+@pytest.mark.parametrize("posts", [12, 40, 100, 150, 190, 260, 400])
+def test_people_of_a_network_of_any_size_are_judged_by(store, databases, posts):
+    """Each of 30 people likes every second post once, half of them in the holdout."""
+    app, rng = databases.app, np.random.default_rng(posts)
+    people = [f"u{number}" for number in range(30)]
+    app.contents.insert_many([post(f"p{n}", now=NOON, age_hours=60 + n) for n in range(posts)])
+    app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in people])
+    liked = [
+        (who, n, hours) for who in people for n, hours in enumerate(rng.uniform(1, 55, posts)) if rng.random() < 0.5
+    ]
+    app.engagements.insert_many([engagement(who, f"p{n}", at=NOON - hours * HOUR) for who, n, hours in liked])
+    history = read_history(store, QUICK, now=NOON)
+
+    (lists,) = lists_of(history, candidates=200)
+
+    assert len(lists) == len(people)
 
 
 def test_an_empty_history_gives_no_lists(store):

@@ -4,6 +4,10 @@ Data stays in .feedkeeper/ between commands, in an embedded MongoDB; with MONGO_
 """
 
 import signal
+
+if __name__ == "__main__":  # a library that is being imported may swallow Ctrl-C, or end in a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -187,10 +191,14 @@ def review(context: typer.Context) -> None:
         return {"b": True, "p": False}.get(said)
 
     with workspace(context.obj) as store:
+        suspects = store.suspects.waiting()
+        if not suspects:
+            console.print("nobody is suspected")
+            return
         # Where `dev` runs, its relay has the lease, and this one has nothing to do.
         with relaying(store, lambda run: None, [schema.SUSPECTS.name]) as relay:
             relay.await_start()
-            done = reviewed(store, store.suspects.waiting(), ask, relay.check)
+            done = reviewed(store, suspects, ask, relay.check)
         given = len(done.bots) + len(done.people)
         console.print(
             f"{given} of {len(done.suspects)} suspects judged; train_bot_detector learns from it within the hour"
@@ -274,9 +282,11 @@ def sentences(
 
 
 def say_sum(tally: Tally) -> None:
-    """What became of every line."""
+    """What became of every line; Refused where none could be kept."""
     for line in tally.told():
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if not tally.kept:
+        raise Refused("no line of the file could be kept")
 
 
 @app.command()
@@ -322,8 +332,10 @@ def erase(
 ) -> None:
     """Forget an account: its model, its statistics, and its posts in feeds."""
     with workspace(context.obj):
-        found = function("erase_account").invoke(at=datetime.now(UTC), payload={"accountId": account})
-    console.print("  ".join(f"{name} {value}" for name, value in found.items()), soft_wrap=True)
+        report = function("erase_account").invoke(at=datetime.now(UTC), payload={"accountId": account})
+    console.print("  ".join(f"{name} {value}" for name, value in report.items()), soft_wrap=True)
+    if not report["read"] and not report["removed"]:
+        console.print(f"nothing was known of {account}; it is remembered as erased all the same", soft_wrap=True)
 
 
 @app.command()

@@ -30,7 +30,8 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from local.tables import Row, Tally, fault_of_id, lost_digits, rows
-from shared.errors import BadEvent
+from shared.clock import SKEW
+from shared.errors import BadConfig, BadEvent
 
 Document = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -106,7 +107,7 @@ def import_deskdrop(
 
     progress  called with (step, done, in all), in all is 0 while that is unknown
     Raises, before anything is written, NotFound without the file, BadEvent when it is no such CSV or its ids have lost
-    digits.
+    digits, BadConfig where events would come to lie after `now` by the shift of an earlier import.
     """
     report, tally = progress or _quietly, Tally()
     events = sorted(read_events(file, tally, now=now, progress=report))
@@ -114,6 +115,11 @@ def import_deskdrop(
     if not events:
         return ImportReport(tally)
     shift = timedelta() if keep_times else _shift(analytics, events[-1].at, now, renew=renew_shift)
+    if _moment(events[-1].at, shift) > now + SKEW:
+        raise BadConfig(
+            f"the last event would be of {_moment(events[-1].at, shift):%Y-%m-%d}, by the shift of the first import of "
+            "a shorter file; with --renew-shift the times move to now once more"
+        )
     documents = _documents(history, shift)
     changed = sum(_upsert(app, name, rows, report) for name, rows in documents.items())
     return ImportReport(

@@ -1,5 +1,6 @@
 """The HTTP API on this machine: requests become the events that Lambda gets, and go to the real handler."""
 
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ Handler = Callable[[Any, Any], Any]
 def serving(handler: Handler, port: int = 0) -> Iterator[str]:
     """Answer requests in a thread, and give the address; port 0 is any that is free. BadConfig for one that is not."""
     try:
-        server = ThreadingHTTPServer((HOST, port), _door(handler))
+        server = _Server((HOST, port), _door(handler))
     except OSError as error:
         raise BadConfig(f"port {port} cannot be listened at: {error.strerror}") from None
     server.daemon_threads = True
@@ -33,6 +34,13 @@ def serving(handler: Handler, port: int = 0) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone before its answer; of anything else what the library says."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def event_of(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:

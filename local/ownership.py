@@ -92,8 +92,8 @@ def require(*databases: Database[Document]) -> None:
     if theirs:
         typed = " ".join(f"--yes-empty {name}" for name in theirs)
         raise Forbidden(
-            f"documents that were not written from here are in {', '.join(theirs)}; what may be lost has to be named: "
-            f"{typed}"
+            f"there are documents in {', '.join(theirs)}, and nothing proves that they may be changed from here; who "
+            f"knows it types the names: {typed}"
         )
 
 

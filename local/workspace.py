@@ -61,8 +61,10 @@ def workspace(
             with ownership.owning(token, named, lasting=home is None or not theirs):
                 if home is None or not theirs:
                     ownership.claim(*filter(ownership.is_empty, (store.app, store.analytics)))
-                with ownership.filling(*fills(store)):
-                    schema.apply(store.app, store.analytics)
+                filled = fills(store)
+                with ownership.filling(*filled):
+                    if filled or home is None or not theirs:  # else `schema apply` is for the deployment to type
+                        schema.apply(store.app, store.analytics)
                     say("MongoDB", time.perf_counter() - began)
                     yield store
         finally:

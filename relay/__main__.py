@@ -6,6 +6,10 @@ functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OP
 """
 
 import signal
+
+if __name__ == "__main__":  # as in local/__main__.py
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import threading
 from typing import Annotated
 

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 used otherwise than it is meant, 130 ended by C
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,8 @@ def run(program: Callable[[], object]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # such as a file's name that is no UTF-8
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # while the program was imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         try:
             status = program()

@@ -1,5 +1,6 @@
 """Every command of README answers, so that none is broken by what it imports."""
 
+import signal
 import subprocess
 import sys
 
@@ -28,3 +29,18 @@ def test_a_command_says_what_it_does(module: str) -> None:
 
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.strip()
+
+
+@pytest.mark.parametrize("words", [["local", "accounts"], ["relay", "run", "--to", "here"]], ids=lambda words: words[0])
+def test_ctrl_c_while_a_program_is_imported_ends_it_without_a_trace(words):
+    command = [sys.executable, "-X", "importtime", "-m", *words]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "typer" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        written = process.stderr.read()
+
+    assert process.returncode == -signal.SIGINT
+    assert "Traceback" not in written

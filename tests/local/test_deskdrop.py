@@ -11,7 +11,7 @@ from bson import DBRef
 
 from local.deskdrop import ImportReport, import_deskdrop, object_id
 from local.tables import Tally
-from shared.errors import BadEvent, NotFound
+from shared.errors import BadConfig, BadEvent, NotFound
 from tests.conftest import Databases, Snapshot
 
 HEADER = "timestamp,eventType,contentId,personId,sessionId,userCountry"
@@ -300,3 +300,17 @@ def test_a_missing_file_is_not_found(run: Import, tmp_path: Path) -> None:
 def test_a_folder_is_refused(run: Import, tmp_path: Path) -> None:
     with pytest.raises(BadEvent, match="cannot be read"):
         run(tmp_path)
+
+
+def test_a_shift_that_would_put_events_into_the_future_is_refused_before_anything_is_written(
+    run: Import, file: Path, tmp_path: Path, snapshot: Snapshot, noon: datetime
+) -> None:
+    run(file)
+    before = snapshot()
+    longer = written(tmp_path / "longer.csv", [*ROWS, f"{int(LAST.timestamp()) + 86_400},LIKE,c2,ann,s9,"])
+
+    with pytest.raises(BadConfig, match=r"of 2026-02-01, .*--renew-shift"):
+        run(longer)
+
+    assert snapshot() == before
+    assert run(longer, renew_shift=True).last_at == noon

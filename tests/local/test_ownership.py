@@ -193,6 +193,31 @@ def typed(uri, folder, *words, **more):
     )  # fmt: skip
 
 
+def all_of(client):
+    """Every document and every index of the databases that somebody else made."""
+    documents = everything(client)
+    return documents, {key: client[key[0]][key[1]].index_information() for key in documents}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["accounts"], ["feed", "th"], ["review"], ["token", str(ObjectId())], ["run", "measure_feed"]],
+    ids=" ".join,
+)
+def test_a_command_that_reads_makes_neither_collections_nor_indexes(busy, folder, words):
+    uri, client = busy
+    before = all_of(client)
+
+    answer = typed(uri, folder, *words, API_KEYS=API_KEY, ARTIFACT_KEYS=SIGNING_KEY)
+
+    assert "Traceback" not in answer.stderr, answer.stderr
+    documents, indexes = all_of(client)
+    made = {key for key in documents.keys() - before[0].keys() if words[0] != "run" or key[0] == "app-db"}
+    assert not made
+    assert {key: documents[key] for key in before[0]} == before[0]
+    assert {key: indexes[key] for key in before[1]} == before[1]
+
+
 EVENTS = "timestamp,eventType,contentId,personId,sessionId,userCountry\n1457963676,VIEW,1,2,3,BR\n"
 SENTENCES = "topic\ttext\npets/cats\tThe cat slept\n"
 

@@ -33,7 +33,7 @@ Arrays = Mapping[str, NDArray[Any]]
 FAMILY = "snapshot"
 PART_BYTES = 12 * 2**20
 MOST_PARTS = 50
-MOST_TRIED = 4  # versions beside the live one that are looked at before there is none
+MOST_TRIED = 16  # versions beside the live one that are looked at before there is none
 MOST_LISTED = 1_000  # parts whose names are read to find versions
 _VERSION = "%Y%m%dT%H%M%SZ"
 _PART = re.compile(r" ([0-9]{8}T[0-9]{6}Z) [0-9]{1,2}")
@@ -135,12 +135,13 @@ class Snapshots:
                 yield head
         except StaleModel as error:
             refused.append(str(error))
-        past = [one for one in self._versions(name) if one.version != live and one.at <= latest]
+        past = [version for version in self._versions(name, latest) if version.version != live]
         yield from past[:MOST_TRIED]
 
-    def _versions(self, name: str) -> list[Head]:
-        """Versions that there are parts of, the newest first."""
-        rows = self._snapshots.find({"_id": _ids_of(name)}, {"_id": 1}).sort("_id", -1).limit(MOST_LISTED)
+    def _versions(self, name: str, latest: datetime) -> list[Head]:
+        """Versions until that moment that there are parts of, the newest first."""
+        ids = _ids_of(name) | {"$lt": f"{name} {latest:{_VERSION}}!"}  # what is named otherwise takes nobody's place
+        rows = self._snapshots.find({"_id": ids}, {"_id": 1}).sort("_id", -1).limit(MOST_LISTED)
         named = (_PART.fullmatch(row["_id"].removeprefix(name)) for row in rows)
         parts = Counter(part[1] for part in named if part)
         dated = ((version, _moment_of(version), count) for version, count in parts.items())

@@ -13,7 +13,7 @@ from functions.feed.catalogue import NAME
 from functions.feed.desk import Desk
 from functions.feed.recommend_home import Asked
 from shared.artifacts import Artifact, Manifest, Snapshots
-from shared.artifacts.snapshots import FAMILY, PART_BYTES, Head, packed
+from shared.artifacts.snapshots import FAMILY, MOST_LISTED, MOST_TRIED, PART_BYTES, Head, packed
 from shared.config import Home
 from shared.errors import Refused, StaleModel, Unavailable
 from shared.store import Store
@@ -160,6 +160,24 @@ def test_what_claims_to_be_of_the_future_is_passed_over_and_goes(
 
     mended(snapshots)
     assert store.analytics.snapshots.count_documents({}) == 1 + 2 * 3
+
+
+@pytest.mark.parametrize("name", ["x z{}", "x 20990101T{:06}Z 0", "x 2026-{} 0"])
+def test_names_that_are_no_version_take_no_versions_place(store: Store, snapshots: Snapshots, name: str) -> None:
+    store.analytics.snapshots.delete_one({"_id": "x"})
+    store.analytics.snapshots.insert_many([{"_id": name.format(number)} for number in range(MOST_LISTED + 1)])
+
+    assert served(snapshots) == (LIVE, 0)
+    mended(snapshots)
+
+
+def test_some_versions_without_a_good_part_are_passed_over(store: Store, snapshots: Snapshots) -> None:
+    store.analytics.snapshots.delete_one({"_id": "x"})
+    broken = [LIVE + timedelta(seconds=second) for second in range(1, MOST_TRIED)]
+    store.analytics.snapshots.insert_many([{"_id": f"x {at:%Y%m%dT%H%M%SZ} 0"} for at in broken])
+
+    assert served(snapshots, now=LIVE + HOUR / 60) == (LIVE, len(broken))
+    mended(snapshots)
 
 
 def test_a_signed_head_of_the_future_holds_nothing_back(store: Store, snapshots: Snapshots) -> None:

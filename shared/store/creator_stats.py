@@ -75,9 +75,8 @@ class CreatorStatistics:
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
         rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
-        return self._visibility.users(posts.keys() - rows.keys() - {None}) | {
-            creator for creator, made_of in rows.items() if made_of != posts.get(creator)
-        }
+        shown = self._visibility.users(posts.keys() - rows.keys() - {None})
+        return shown | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
     def touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""

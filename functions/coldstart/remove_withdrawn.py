@@ -1,13 +1,19 @@
 """What may no longer be shown, taken out of the guest feed as soon as it is withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.change import Change, ClusterTime
 from shared.report import Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.store.contents import PUBLISHED
 
 NAME = "remove_withdrawn"
+
+# Fields that decide, beside its visibility, whether a document may be shown.
+REFERENCES: Mapping[str, Sequence[str]] = {
+    schema.CONTENTS.name: ("author", "originalPost", "isRecast"),
+    schema.USERS.name: ("ownerAccount",),
+}
 
 
 def run(store: Store, changes: Sequence[Change]) -> Report:
@@ -26,13 +32,14 @@ def run(store: Store, changes: Sequence[Change]) -> Report:
 
 
 def may_withdraw(change: Change) -> bool:
-    """Whether something can be shown before a change and not after it: not where it was new, or is published and stays
-    with its account."""
+    """Whether something can be shown before a change and not after it: not where it was new, or is published and refers
+    to the author, post or account that it referred to."""
     if change.kind == "insert":
         return False
     if change.kind == "delete" or change.document is None or change.document.get("visibility") != PUBLISHED:
         return True
-    return change.collection == "users" and change.touches("ownerAccount")
+    references = REFERENCES.get(change.collection, ())
+    return bool(references) and change.touches(*references)
 
 
 def are_covered(store: Store, times: Sequence[ClusterTime | None]) -> bool:

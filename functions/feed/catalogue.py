@@ -1,6 +1,6 @@
 """The posts that a feed may show, as arrays in memory: what rankers need of them, and what finds them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,8 @@ from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys,
 from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
-from shared.store.columns import id_array, id_keys, positions
+from shared.store.columns import distinct, id_array, id_keys, known, object_ids, positions
+from shared.store.visibility import Known
 
 NAME = "posts"  # of its snapshot
 
@@ -226,6 +227,24 @@ class Catalogue:
         by: Flags = np.isin(self.author_keys, keys)[self.author]
         by[self.chain_of[np.isin(self.chain_author_keys, keys)]] = True
         return by
+
+    def by_no_one_of(self, authors: Collection[ObjectId], post: Index) -> Index:
+        """Those of these posts that none of the authors wrote, nor anything that they repeat or quote."""
+        return post[~self.by_any(authors)[post]] if authors else post
+
+    def links_of(self, post: Index) -> Known:
+        """These posts, all that they lead to, and who wrote and owns that, as of when this was made."""
+        link = self.chains_of(post)
+        goes_on = link + 1 < self.chain_start[self.chain_of[link] + 1]
+        leads = self.chain_start[post] < self.chain_start[post + 1]
+        columns = (
+            np.concatenate([self.ids[post], self.chain_posts[link]]),
+            np.concatenate([self.ids[post[leads]], self.chain_posts[link[goes_on]]]),
+            self.chain_posts[link],
+            np.concatenate([self.author_ids[self.author[post]], self.chain_authors[link]]),
+            np.concatenate([self.owner[post], self.chain_owners[link]]),
+        )
+        return Known(*(object_ids(distinct(column[known(column)])) for column in columns))
 
     def chains_of(self, post: Index) -> Index:
         """(n_found,) positions among the links of all that these posts repeat or quote, down their chains."""

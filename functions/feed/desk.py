@@ -27,7 +27,7 @@ from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.report import Detail
 from shared.store import Store
-from shared.store.columns import distinct, id_array, known, object_ids
+from shared.store.columns import id_array, object_ids
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -110,31 +110,32 @@ class Desk:
         posts that they lead to are by any of those."""
         catalogue = self.catalogue
         if catalogue is None:
-            return self._shown_as_read(ids, blocked)
+            return set(self._authors(ids, blocked))
         place = catalogue.positions(id_array(ids))
         known_so = (place >= 0) & (catalogue.visible[place] if len(catalogue) else False)
-        lately = place[known_so]
-        if not self._still_shown(catalogue, lately):
-            return self._shown_as_read(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(lately)]))
+        sound = catalogue.by_no_one_of(blocked, place[known_so])
+        if not self.store.visibility.still_shown(catalogue.links_of(sound)):
+            return set(self._authors(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(sound)])))
         others = [one for one, is_known in zip(ids, known_so.tolist(), strict=True) if not is_known]
-        sound = lately[~catalogue.by_any(blocked)[lately]] if blocked else lately
-        return self._shown_as_read(others, blocked) | set(object_ids(catalogue.ids[sound]))
+        return {*self._authors(others, blocked), *object_ids(catalogue.ids[sound])}
 
-    def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:
-        """Whether posts of the catalogue that could be shown when it was made all still may."""
-        link = catalogue.chains_of(post)
-        posts = np.concatenate([catalogue.ids[post], catalogue.chain_posts[link]])
-        authors = np.concatenate([catalogue.author_ids[catalogue.author[post]], catalogue.chain_authors[link]])
-        owners = np.concatenate([catalogue.owner[post], catalogue.chain_owners[link]])
-        asked = [object_ids(distinct(one[known(one)])) for one in (posts, authors, owners)]
-        return self.store.visibility.still_shown(*asked)
+    def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
+        """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
+        who has blocks with some users, and are by whom it names."""
+        sound = catalogue.by_no_one_of(blocked, post)
+        if self.store.visibility.still_shown(catalogue.links_of(sound)):
+            return sound
+        ids, named = object_ids(catalogue.ids[sound]), object_ids(catalogue.author_ids[catalogue.author[sound]])
+        authors = self._authors(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(sound)]))
+        return sound[[author in authors.get(one, ()) for one, author in zip(ids, named, strict=True)]]
 
-    def _shown_as_read(
+    def _authors(
         self, ids: Sequence[ObjectId], blocked: Collection[ObjectId], expected: Sequence[ObjectId] = ()
-    ) -> set[ObjectId]:
-        """The same of posts each of which is read; `expected` are those that they are known to lead to."""
+    ) -> dict[ObjectId, set[ObjectId]]:
+        """Those of these posts that may be shown to a reader who has blocks with some users, each with the authors of
+        its chain, as they are read now; `expected` are posts that they are known to lead to."""
         authors = self.store.visibility.posts(ids, expected) if ids else {}
-        return {post for post, by in authors.items() if by.isdisjoint(blocked)}
+        return {post: by for post, by in authors.items() if by.isdisjoint(blocked)}
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""

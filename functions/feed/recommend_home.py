@@ -18,7 +18,7 @@ from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.store import Store
-from shared.store.columns import id_array, id_keys, object_ids
+from shared.store.columns import id_array, id_keys
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -92,9 +92,7 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
 
     def shown(posts: Index) -> Index:
         """Those of these that may be shown now; the catalogue may be some minutes old."""
-        ids = object_ids(catalogue.ids[posts])
-        visible = desk.shown(ids, bonds.blocked)
-        return posts[[one in visible for one in ids]]
+        return desk.shown_as_known(catalogue, posts, bonds.blocked)
 
     items, model = list[Item](), desk.version_for(reader)
     while len(items) <= asked.most:  # one further tells whether there is a next page

@@ -1,4 +1,5 @@
-"""Engagement of every published post of the window.
+"""Engagement of every published post of the window, whoever wrote it: counters, shown to nobody. Whether a post may be
+shown is asked of `visibility` by whoever shows it.
 
 For example: {_id: ObjectId, contentId: ObjectId, authorId: ObjectId, createdAt: …, updatedAt: …, likeCount: 3,
 commentCount: 1, recastCount: 0, quoteCount: 0, photoCount: 2, characterLength: 80,

@@ -8,19 +8,21 @@ from typing import Any
 
 from shared.config import CreatorStats
 from shared.store import schema
-from shared.store.contents import PUBLISHED
 from shared.store.expressions import (
     Expression,
     age_score,
     count,
     fingerprint,
     has_type,
+    is_id,
     moment,
     moments,
     object_id,
+    optional,
     text,
     weighted,
 )
+from shared.store.visibility import is_published, is_published_account
 
 Document = dict[str, Any]
 
@@ -68,12 +70,15 @@ def totals(options: CreatorStats, now: datetime) -> list[Document]:
 
 
 def profile(now: datetime) -> list[Document]:
-    """A creator counts while its user is published and its account, where there is one, is not withdrawn."""
+    """A creator counts while its user may be shown, by the rule of `visibility`; the joins find documents under an
+    ObjectId alone."""
+    owner = "$user.ownerAccount"
+    owned = [is_published_account("account.visibility"), {"account": {"$exists": True}}]
     return [
         {"$lookup": {"from": schema.USERS.name, "localField": "_id", "foreignField": "_id", "as": "user"}},
         {"$set": {"user": {"$first": "$user"}}},
-        {"$match": {"user.visibility": PUBLISHED}},
-        {"$set": {"ownerAccount": object_id("$user.ownerAccount")}},
+        {"$match": is_published("user.visibility") | {"$expr": optional(owner, is_id(owner))}},
+        {"$set": {"ownerAccount": object_id(owner)}},
         {
             "$lookup": {
                 "from": schema.ACCOUNTS.name,
@@ -83,7 +88,7 @@ def profile(now: datetime) -> list[Document]:
             }
         },
         {"$set": {"account": {"$first": "$account"}}},
-        {"$match": {"account.visibility": {"$in": [PUBLISHED, None]}}},
+        {"$match": {"$or": [{"ownerAccount": None}, {"$and": owned}]}},
         {
             "$set": {
                 "creatorId": "$_id",

@@ -32,16 +32,17 @@ from shared.store.expressions import (
 from shared.store.identity import either_form
 from shared.store.stored_totals import OF_CREATORS
 from shared.store.tombstones import Tombstones
+from shared.store.visibility import Visibility
 
 Document = dict[str, Any]
 
-LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+LAYOUT: Final = "3"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 
 class CreatorStatistics:
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._contents, self._users = app[schema.CONTENTS.name], app[schema.USERS.name]
-        self._accounts = app[schema.ACCOUNTS.name]
+        self._accounts, self._visibility = app[schema.ACCOUNTS.name], Visibility(app)
         self._stats = analytics[schema.CREATOR_STATS.name]
         self._target = {"db": analytics.name, "coll": schema.CREATOR_STATS.name}
         self._tombstones = Tombstones(app, analytics)
@@ -74,9 +75,8 @@ class CreatorStatistics:
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
         rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
-        lacking = ({"_id": {"$in": some}, "visibility": PUBLISHED} for some in in_batches(posts.keys() - rows.keys()))
-        published = {user["_id"] for query in lacking for user in self._users.find(query, {"_id": 1})}
-        return published | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
+        shown = self._visibility.users(posts.keys() - rows.keys() - {None})
+        return shown | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
     def touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""

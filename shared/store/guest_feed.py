@@ -149,8 +149,7 @@ class Staging:
         Posts that may not be shown any more are taken out of them first, if they were not meanwhile.
         least  rows that each country must have
         """
-        shown = self._shown()
-        rows = self._read_back(shown)
+        rows = self._read_back()
         found = Counter(rows["country"].tolist())
         for country, number in least.items():
             if found[country.encode()] < number:
@@ -171,10 +170,11 @@ class Staging:
         written = distinct(np.concatenate([np.empty(0, "V12"), *self._written.values()]))
         return id_keys(id_array(self._visibility.posts(object_ids(written))))
 
-    def _read_back(self, shown: NDArray[np.uint64]) -> Columns:
+    def _read_back(self) -> Columns:
         """Rows of posts that may be shown, in the order of country and rank: country (n,) two letters, score (n,).
 
-        The others are deleted, or were; Refused where any but them is missing.
+        The others are deleted, or were; Refused where any but them is missing. What may be shown is asked after the
+        rows are read: what was missing by then because it had been withdrawn is not expected.
         """
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", "$_id"),
@@ -182,6 +182,7 @@ class Staging:
             "score": ("number", "$score"),
         }
         rows = read_columns(self._rows, [], fields)
+        shown = self._shown()
         stays = np.isin(id_keys(rows["content"]), shown)
         expected = sum(int(np.isin(id_keys(posts), shown).sum()) for posts in self._written.values())
         if int(stays.sum()) != expected:

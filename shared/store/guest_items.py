@@ -4,6 +4,7 @@ For example: {_id: ObjectId, content: ObjectId, countryCode: "th", …}
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from shared.store.contents import in_batches
+from shared.store.decoding import as_text
+from shared.store.expressions import is_id
 from shared.store.identity import object_id
 from shared.store.visibility import Visibility
 
@@ -36,13 +39,13 @@ def row_id(rank: int, country: str, at: datetime) -> ObjectId:
 def shown_by_country(rows: Collection[Document], visibility: Visibility) -> dict[str, int]:
     """How many rows each country has of posts that may be shown."""
     shown = _by_country(rows, {})
-    for withdrawn in in_batches(_withdrawn(rows, visibility)):
-        shown -= _by_country(rows, {"content": {"$in": withdrawn}})
+    for withdrawn in _withdrawn(rows, visibility):
+        shown -= _by_country(rows, withdrawn)
     return dict(shown)
 
 
 def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
-    """Delete every row of a post that may not be shown; returns how many that were."""
+    """Delete every row of a post that may not be shown, or of none; returns how many that were."""
     try:
         return _remove_withdrawn(rows, visibility)
     except OperationFailure as error:
@@ -52,17 +55,20 @@ def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
 
 
 def _remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
-    withdrawn = in_batches(_withdrawn(rows, visibility))
-    return sum(rows.delete_many({"content": {"$in": batch}}).deleted_count for batch in withdrawn)
+    return sum(rows.delete_many(withdrawn).deleted_count for withdrawn in _withdrawn(rows, visibility))
 
 
-def _withdrawn(rows: Collection[Document], visibility: Visibility) -> list[Any]:
-    """What rows have as their content that may not be shown, whatever it is."""
+def _withdrawn(rows: Collection[Document], visibility: Visibility) -> Iterator[Document]:
+    """Queries that find every row of a post that may not be shown, or of none, each by one of them."""
     contents = [group["_id"] for group in rows.aggregate([{"$group": {"_id": "$content"}}])]  # out of an index
-    shown = visibility.posts({post for content in contents if (post := object_id(content))})
-    return [content for content in contents if object_id(content) not in shown]
+    posts = [(content, post) for content in contents if (post := object_id(content))]
+    shown = visibility.posts({post for _, post in posts})
+    for withdrawn in in_batches(content for content, post in posts if post not in shown):
+        yield {"content": {"$in": withdrawn, "$not": {"$type": "array"}}}
+    if len(posts) < len(contents):
+        yield {"$expr": {"$not": [is_id("$content")]}}
 
 
 def _by_country(rows: Collection[Document], query: Document) -> Counter[str]:
     counted = rows.aggregate([{"$match": query}, {"$group": {"_id": "$countryCode", "rows": {"$sum": 1}}}])
-    return Counter({group["_id"]: group["rows"] for group in counted if isinstance(group["_id"], str)})
+    return Counter({code: group["rows"] for group in counted if (code := as_text(group["_id"]))})

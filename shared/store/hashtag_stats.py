@@ -1,4 +1,5 @@
-"""Use of every hashtag by the published posts of the window.
+"""Use of every hashtag by the published posts of the window, whoever wrote them: counters, shown to nobody. Whether a
+post may be shown is asked of `visibility` by whoever shows it.
 
 For example: {_id: "goal", name: "goal", __v: 0, createdAt: …, updatedAt: …, lastContentCreatedAt: …, useCount: 7,
 contributorCount: 5, contentFingerprint: "5b0c…", aggregator: {contributions: [{_id: ObjectId, contributionCount: 2,

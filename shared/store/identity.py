@@ -19,7 +19,8 @@ def object_id(value: Any) -> ObjectId | None:
     """
     if isinstance(value, ObjectId):
         return value
-    return ObjectId(value) if isinstance(value, str) and len(value) == 24 and ObjectId.is_valid(value) else None
+    # BSON's code, which the driver gives as a kind of text, is none.
+    return ObjectId(value) if type(value) is str and len(value) == 24 and ObjectId.is_valid(value) else None
 
 
 def credential_forms(credentials: Iterable[ObjectId | str]) -> list[ObjectId | str]:

@@ -19,7 +19,7 @@ from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_list, name_undated, needed, own_id, sound
-from shared.store.expressions import has_type, holds_any, id_of_its_own, text
+from shared.store.expressions import has_type, holds_any, id_of_its_own, is_id, optional, text
 from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
 from shared.text.hashtags import HASH_SIGNS, LONGEST_NAME, hashtags, spelling
@@ -40,7 +40,7 @@ class Posts:
         self._filtering = analytics[schema.CONTENT_FILTERING.name]
 
     def published(self, start: datetime, end: datetime, clock: str) -> Columns:
-        """Published posts of that time, each with an author.
+        """Published posts of that time, each with an author; none whose reference to another is malformed.
 
         id, author                 (n,) ids
         created                    (n,) [ms since 1970]
@@ -49,10 +49,11 @@ class Posts:
         original, original_author  (n,) ids of the post it repeats or quotes; zeros where there is none
         """
         photos = "$payload.photo.contents"
-        message, repeats = "$payload.message", "$isRecast"
+        message, repeats, original = "$payload.message", "$isRecast", "$originalPost._id"
         name_undated(self._contents, clock, {"visibility": PUBLISHED})
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}}
         number = {"$cond": [{"$isArray": photos}, {"$size": photos}, 0]}
+        refers = {"$and": [has_type("$originalPost", "missing", "null", "object"), optional(original, is_id(original))]}
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
             "author": ("id", "$author.id"),
@@ -60,13 +61,14 @@ class Posts:
             "photos": ("code", _or_malformed(photos, "array", number)),
             "characters": ("code", _or_malformed(message, "string", {"$strLenCP": text(message)})),
             "recast": ("code", _or_malformed(repeats, "bool", {"$cond": [{"$eq": [repeats, True]}, 1, 0]})),
-            "original": ("id", "$originalPost._id"),
+            "refers": ("code", {"$cond": [refers, 0, MALFORMED_CODE]}),
+            "original": ("id", original),
             "original_author": ("id", "$originalPost.author.id"),
         }
         posts = read_columns(self._contents, [{"$match": query}], fields, {"original", "original_author"})
         for name in ("photos", "characters"):
             posts[name] = np.maximum(posts[name], 0)
-        sound = known(posts["id"]) & known(posts["author"]) & (posts["created"] > 0)
+        sound = known(posts["id"]) & known(posts["author"]) & (posts["created"] > 0) & (posts.pop("refers") >= 0)
         return {name: column[sound] for name, column in posts.items()}
 
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:

@@ -28,7 +28,7 @@ _SHOWN = {"user": 1, "followedUser": 1}
 
 @dataclass(frozen=True, slots=True)
 class Bonds:
-    """Whom some users follow, and with whom there is a block, whoever made it."""
+    """Whom some users follow, and with whom there is a block, whoever made it; nobody is both."""
 
     followed: frozenset[ObjectId]
     blocked: frozenset[ObjectId]
@@ -42,7 +42,8 @@ class Relationships:
         """Of these users, all in one; at most so many follows, the newest of them."""
         outward: Document = {"user": {"$in": either_form(users)}}
         rows = islice(self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most), most)
-        return Bonds(frozenset(other for _, other in self._pairs(rows)), self.blocked(users))
+        blocked = self.blocked(users)
+        return Bonds(frozenset(other for _, other in self._pairs(rows)) - blocked, blocked)
 
     def blocked(self, users: Sequence[ObjectId]) -> frozenset[ObjectId]:
         """With whom one of these users has a block, whoever made it."""

@@ -7,7 +7,9 @@ originalPost: {_id: ObjectId, …}}, users {_id: ObjectId, ownerAccount: ObjectI
 A user may be shown if it is published and its account is: an account without visibility counts as published, one that
 does not exist does not, and a user without an account needs none. A post may be shown if it is published, its author
 may be shown, and the same holds for the post that it repeats or quotes, and so on. A recast repeats something: its
-chain has to lead to a post that is none. A malformed document is not published.
+chain has to lead to a post that is none. A malformed document is not published, nor one whose reference to an account
+or a post is malformed: only a missing or null one refers to nothing. Of documents under the same id, as ObjectId and as
+hex digits, all have to be published.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,15 +21,31 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches
+from shared.store.decoding import Malformed, needed, optional, sound
 from shared.store.identity import either_form, object_id
 
 Document = dict[str, Any]
 
 LONGEST_CHAIN = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
-# A query for a value also finds a list that holds it.
-_PUBLISHED: Document = {"visibility": {"$eq": PUBLISHED, "$not": {"$type": "array"}}}
-_PUBLISHED_ACCOUNT: Document = {"visibility": {"$in": [PUBLISHED, None], "$not": {"$type": "array"}}}
-_LINK = {"author.id": 1, "originalPost._id": 1, "isRecast": 1}
+_NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
+_STORED_AS_TEXT: Document = {"_id": {"$type": "string"}}
+_LINK: Document = {
+    "author.id": 1,
+    "originalPost._id": 1,
+    "originalPost.$id": 1,
+    "isRecast": 1,
+    "refers": {"$in": [{"$type": "$originalPost"}, ["missing", "null", "object"]]},  # as far as its type tells
+}
+
+
+def is_published(path: str = "visibility") -> Document:
+    """The query for a published post or user, by its visibility at `path`."""
+    return {path: {"$eq": PUBLISHED} | _NO_ARRAY}
+
+
+def is_published_account(path: str = "visibility") -> Document:
+    """The query for a published account among those that exist, by its visibility at `path`."""
+    return {path: {"$in": [PUBLISHED, None]} | _NO_ARRAY}
 
 
 class Link(NamedTuple):
@@ -36,6 +54,22 @@ class Link(NamedTuple):
     author: ObjectId
     original: ObjectId | None
     recast: bool
+
+
+class Known(NamedTuple):
+    """Posts that could be shown, and all that they lead to; each once.
+
+    leading    those of the posts that repeat or quote something
+    originals  those of the posts that are repeated or quoted
+    authors    of the posts
+    owners     accounts of the authors
+    """
+
+    posts: list[ObjectId]
+    leading: list[ObjectId]
+    originals: list[ObjectId]
+    authors: list[ObjectId]
+    owners: list[ObjectId]
 
 
 class Lineage(NamedTuple):
@@ -63,28 +97,32 @@ class Visibility:
 
     def owners(self, ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
         """Those of these users who may be shown, each with the account that owns it."""
-        rows = _by_id(self._users, ids, _PUBLISHED, {"ownerAccount": 1})
-        owners = {user: object_id(row.get("ownerAccount")) for user, row in rows.items()}
-        published = _by_id(self._accounts, set(owners.values()) - {None}, _PUBLISHED_ACCOUNT, {"_id": 1})
+        rows = _by_id(self._users, ids, is_published(), {"ownerAccount": 1})
+        owners = dict(sound(self._users, rows.values(), _owner))
+        published = _by_id(self._accounts, set(owners.values()) - {None}, is_published_account(), {"_id": 1})
         return {user: owner for user, owner in owners.items() if owner is None or owner in published}
 
-    def still_shown(self, posts: Sequence[ObjectId], authors: Sequence[ObjectId], owners: Sequence[ObjectId]) -> bool:
-        """Whether these posts, each once, of which all could be shown lately, all still may: they, their authors and
-        the owners are published. One question, where `posts` asks three and reads each document.
+    def still_shown(self, known: Known) -> bool:
+        """Whether posts that could be shown lately all still may: they, their authors and the owners are published, and
+        refer to nothing but one another. One question, where `posts` asks three and reads each document.
 
-        False where that is not certain, since one of them is stored under its hex digits.
+        False where that is not certain, since one of them is stored, or referred to, by hex digits.
         """
-        of_these = [*either_form(owners), None]  # who has moved to another account is one more that is missing
+        # Who wrote, owns or is quoted now and was not among these is one more that is missing.
+        alone = {"originalPost": {"$in": [None, {}]} | _NO_ARRAY, "isRecast": {"$ne": True}}
+        leads = {"originalPost._id": {"$in": known.originals} | _NO_ARRAY, "originalPost": _NO_ARRAY}
+        written = {"author.id": {"$in": known.authors} | _NO_ARRAY, "author": _NO_ARRAY}
+        linked = {"$or": [alone, {"_id": {"$in": known.leading}} | leads]}
+        owned = {"ownerAccount": {"$in": [*known.owners, None]} | _NO_ARRAY}
         stages: list[Document] = [
-            {"$match": {"_id": {"$in": list(posts)}} | _PUBLISHED},
+            {"$match": {"_id": {"$in": known.posts}} | is_published() | written | linked},
             {"$count": "posts"},
-            _count(
-                self._users, {"_id": {"$in": list(authors)}, "ownerAccount": {"$in": of_these}} | _PUBLISHED, "authors"
-            ),
-            _count(self._accounts, {"_id": {"$in": list(owners)}} | _PUBLISHED_ACCOUNT, "owners"),
+            _count(self._users, {"_id": {"$in": known.authors}} | is_published() | owned, "authors"),
+            _count(self._accounts, {"_id": {"$in": known.owners}} | is_published_account(), "owners"),
+            *(_count(one, _STORED_AS_TEXT, "texts", 1) for one in (self._contents, self._users, self._accounts)),
         ]
         counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
-        asked = {"posts": posts, "authors": authors, "owners": owners}
+        asked = {"posts": known.posts, "authors": known.authors, "owners": known.owners}
         return counted == {name: len(ids) for name, ids in asked.items() if ids}
 
     def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
@@ -107,9 +145,10 @@ class Visibility:
             if not wanted:
                 break
             asked |= wanted
-            read = {post: _link(row) for post, row in _by_id(self._contents, wanted, _PUBLISHED, _LINK).items()}
-            links |= {post: link for post, link in read.items() if link}
-            wanted = {link.original for link in read.values() if link and link.original} - asked
+            rows = _by_id(self._contents, wanted, is_published(), _LINK)
+            read = dict(sound(self._contents, rows.values(), _link))
+            links |= read
+            wanted = {link.original for link in read.values() if link.original} - asked
         return links
 
 
@@ -134,32 +173,42 @@ def lineage(post: ObjectId, links: Mapping[ObjectId, Link]) -> Lineage | None:
     return Lineage(chain, next(item for item in chain if not links[item].recast), min(end))
 
 
-def _count(collection: Stored[Document], query: Document, name: str) -> Document:
-    """A stage that adds {name: how many documents match}, and nothing where none does."""
-    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, {"$count": name}]}}
+def _count(collection: Stored[Document], query: Document, name: str, most: int | None = None) -> Document:
+    """A stage that adds {name: how many documents match}, at most so many, and nothing where none does."""
+    limit = [] if most is None else [{"$limit": most}]
+    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, *limit, {"$count": name}]}}
 
 
-def _link(row: Document) -> Link | None:
-    author, original = row.get("author"), row.get("originalPost")
-    by = object_id(author.get("id")) if isinstance(author, dict) else None
-    of = object_id(original.get("_id")) if isinstance(original, dict) else None
-    return Link(by, of, row.get("isRecast") is True) if by is not None else None
+def _owner(row: Document) -> tuple[ObjectId, ObjectId | None]:
+    """A user, and the account that owns it."""
+    return needed(object_id(row["_id"])), optional(row.get("ownerAccount"), object_id)
+
+
+def _link(row: Document) -> tuple[ObjectId, Link]:
+    """A post, and what it refers to."""
+    author, original = row.get("author"), row.get("originalPost") or {}
+    if not isinstance(author, dict) or not row["refers"] or "$id" in original:
+        raise Malformed
+    of = optional(original.get("_id"), object_id)
+    return needed(object_id(row["_id"])), Link(needed(object_id(author.get("id"))), of, row.get("isRecast") is True)
 
 
 def _by_id(
-    collection: Stored[Document], ids: Iterable[Any], query: Document, shown: Mapping[str, int]
+    collection: Stored[Document], ids: Iterable[Any], published: Document, shown: Mapping[str, Any]
 ) -> dict[ObjectId, Document]:
-    """The documents of these ids that match, by id; those that are missing are looked for as hex digits afterwards."""
+    """The published documents of these ids, by id; none where the same id, in either form, has one that is not."""
     wanted = set(ids)
-    rows = dict(_rows(collection, wanted, query, shown))
-    if len(rows) < len(wanted):
-        missing = either_form(wanted - rows.keys())
-        rows |= _rows(collection, [form for form in missing if isinstance(form, str)], query, shown)
+    rows = dict(_rows(collection, wanted, published, shown))
+    if wanted and collection.find_one(_STORED_AS_TEXT, {"_id": 1}):
+        forms = either_form(wanted)
+        rows |= _rows(collection, [form for form in forms if isinstance(form, str)], published, shown)
+        for hidden, _ in _rows(collection, forms, {"$nor": [published]}, {"_id": 1}):
+            rows.pop(hidden, None)
     return rows
 
 
 def _rows(
-    collection: Stored[Document], ids: Iterable[Any], query: Document, shown: Mapping[str, int]
+    collection: Stored[Document], ids: Iterable[Any], query: Document, shown: Mapping[str, Any]
 ) -> Iterator[tuple[ObjectId, Document]]:
     for batch in in_batches(ids):
         for row in collection.find({"_id": {"$in": batch}} | query, shown):

@@ -81,9 +81,15 @@ def test_posts_of_a_user_and_of_an_account_go_and_come_back_with_the_next_build(
     assert rows_of(village, *hidden) == len(hidden) * rows_of(village, "p0")
 
 
+def edited(*paths: str) -> Change:
+    """A published post of which somebody told what was edited."""
+    document = {"visibility": "publish"}
+    return Change("contents", an_id("p0"), "update", document=document, updated=frozenset(paths) or None)
+
+
 HARMLESS = {
     "a new post": Change("contents", an_id("p0"), "insert", document={"visibility": "deleted"}),
-    "an edited post": Change("contents", an_id("p0"), "update", document={"visibility": "publish"}),
+    "an edited post": edited("payload.message"),
     "a restored user": Change(
         "users", an_id("x"), "update", document={"visibility": "publish"}, updated=frozenset({"visibility"})
     ),
@@ -93,6 +99,11 @@ TELLING = {
     "a key without a document": Change("contents", an_id("p0"), "update"),
     "a replacement without visibility": Change("users", an_id("x"), "replace", document={}),
     "a user of another account": Change("users", an_id("x"), "update", document={"visibility": "publish"}),
+    "a post that quotes another": edited("payload.message", "originalPost"),
+    "a post that quotes another, in part": edited("originalPost._id"),
+    "a post that became a recast": edited("isRecast"),
+    "a post of another author": edited("author.id"),
+    "a post, nobody told how": edited(),
     "a key of any type": Change("accounts", 7, "delete"),
 }
 

@@ -73,7 +73,8 @@ class CreatorStatistics:
         window = {"$match": query | self._tombstones.authors("author.id")}
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
-        rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
+        stored = self._stats.find({}, {"contentFingerprint": 1})
+        rows = dict(sound(self._stats, stored, lambda row: (own_id(row), row.get("contentFingerprint"))))
         lacking = ({"_id": {"$in": some}, "visibility": PUBLISHED} for some in in_batches(posts.keys() - rows.keys()))
         published = {user["_id"] for query in lacking for user in self._users.find(query, {"_id": 1})}
         return published | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}

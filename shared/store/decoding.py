@@ -82,6 +82,19 @@ def own_id(document: Document) -> ObjectId:
     return needed(document["_id"] if isinstance(document["_id"], ObjectId) else None)
 
 
+def elements(
+    collection: Collection[Document], row: Document, field: str, decode: Callable[[Any], T | None]
+) -> frozenset[T]:
+    """Those elements of a list that are what they should be; where others are among them, or there is no list, the
+    document is named. Nothing for a field that is missing or null."""
+    stored = row.get(field)
+    values = as_list(stored) or []
+    found = [one for value in values if (one := decode(value)) is not None]
+    if stored is not None and (len(found) < len(values) or not isinstance(stored, list)):
+        name_malformed(collection.name, row["_id"])
+    return frozenset(found)
+
+
 def as_moment(value: Any) -> datetime | None:
     """A date that a calendar can show, in UTC.
 
@@ -137,6 +150,11 @@ def as_target(value: Any) -> ObjectId | None:
     if isinstance(value, DBRef):
         return object_id(value.id)
     return object_id(value.get("$id")) if isinstance(value, Mapping) else None
+
+
+def as_document(value: Any) -> Document | None:
+    """A document."""
+    return value if isinstance(value, dict) else None
 
 
 def as_list(value: Any) -> list[Any] | None:

@@ -14,12 +14,12 @@ from pymongo.database import Database
 
 from shared.config import Exposures as Names
 from shared.store import schema
-from shared.store.expressions import object_id, period
+from shared.store.expressions import has_type, object_id, period
 from shared.store.tombstones import Erased, Tombstones
 
 Document = dict[str, Any]
 
-_CREDENTIAL: Final = {"$type": ["objectId", "string"]}
+_IS_ONE: Final = has_type("$_id.credential", "objectId", "string")
 
 
 class AccountLinks:
@@ -52,7 +52,7 @@ class AccountLinks:
         stages: list[Document] = [
             {"$match": query},
             {"$group": {"_id": pair}},
-            {"$match": {"_id.viewer": others, "_id.credential": _CREDENTIAL | {"$nin": erased.of("credential")}}},
+            {"$match": {"_id.viewer": others, "_id.credential": {"$nin": erased.of("credential")}, "$expr": _IS_ONE}},
             {"$lookup": users},
             {"$project": {"credential": "$_id.credential", "account": {"$ifNull": [owner, "$_id.viewer"]}}},
             {"$match": {"account": others}},

@@ -54,9 +54,13 @@ def name_other_types(
 ) -> None:
     """Name the documents of a query whose field is there and of none of these BSON types, or that `others` find: no
     more than a look at the edges of an index of that field. An array is taken for its elements."""
-    strange = {field: {"$type": [one for one in _TYPES if one not in types]}}
-    found = collection.find({**query, "$or": [strange, *others]}, {"_id": 1}).limit(MOST_IDS)
+    found = collection.find({**query, "$or": [{field: other_types(*types)}, *others]}, {"_id": 1}).limit(MOST_IDS)
     name_malformed(collection.name, *(row["_id"] for row in found))
+
+
+def other_types(*types: str) -> Document:
+    """The condition for a value that is there and of none of these BSON types; an array is taken for its elements."""
+    return {"$type": [one for one in _TYPES if one not in types]}
 
 
 _TYPES = (

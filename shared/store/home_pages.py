@@ -59,8 +59,8 @@ class HomePages:
         return Given(np.empty(0, "V12"), b"", "", (), expires_at)
 
     def given(self, account: ObjectId, cursor: str, *, now: datetime) -> Given:
-        """What led to a page of this account; BadEvent where its cursor is none, or is too old, or a page that led to it
-        is malformed."""
+        """What led to a page of this account; BadEvent where its cursor is none, or is too old, or a page that led to
+        it is malformed."""
         pages = self._pages.find({"_id": cursor, "account": account, "expiresAt": {"$gt": now}})
         page = next(sound(self._pages, pages, _page), None)
         if page is None:

@@ -1,5 +1,5 @@
-"""Whatever an account did and however little of it, its erasure finds what we keep when the application has deleted some
-or all of its documents before."""
+"""Whatever an account did and however little of it, its erasure finds what we keep when the application has deleted
+some or all of its documents before."""
 
 from collections.abc import Callable
 

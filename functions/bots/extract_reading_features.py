@@ -24,11 +24,13 @@ AT_ONCE: Final = 500  # credentials whose exposures are read together
 def run(store: Store, options: Bots, *, now: datetime) -> Report:
     """Compute the features of every credential that has something new, of all of them once a day, and upsert them.
 
+    Before, note by which accounts: an erasure finds the features when the application has deleted the exposures.
     Safe to repeat, and beside another run: the same exposures give the same window, which is the natural key.
     """
     period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
     if period.late:
         return Report.late()
+    store.account_links.note(period.since, period.since or now - options.window, now=now)
     erased = store.erasures.credentials()
     reports: list[Report] = []
     for batches in exposures(store, options, period.since, now):
@@ -37,7 +39,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
             rows = [row for row in rows_of(group, viewers) if row[0].credential not in erased]
             written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
             reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
-    reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES)))
+    reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES, schema.ACCOUNT_LINKS)))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)
 

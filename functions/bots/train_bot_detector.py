@@ -17,6 +17,7 @@ from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
+from shared.store.decoding import as_document
 
 NAME: Final = "train_bot_detector"
 
@@ -37,7 +38,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         trained_on = what_there_is(store, options, now)
         instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (Detector.read(one), one.manifest))
-        if live and not refused and store.watermarks.cursor(NAME) == trained_on:
+        if live and not refused and store.watermarks.cursor(NAME, as_document) == trained_on:
             return Report(details={"skipped": "no label changed"})
         judged = Judged.read(store, options, now=now)
         if lacking := missing(judged, options):

@@ -24,7 +24,7 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
     """
     read = described = removed = 0
     with store.leases.hold(NAME):
-        before = object_id(store.watermarks.cursor(NAME))
+        before = store.watermarks.cursor(NAME, object_id)
         while read < options.reclassify_most:
             posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
             known = store.content_info.known(posts)

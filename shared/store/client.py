@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import MongoClient
 
 from shared.config import Exposures as Names
+from shared.store.account_links import AccountLinks
 from shared.store.accounts import Accounts
 from shared.store.content_info import ContentInfo
 from shared.store.content_stats import ContentStatistics
@@ -80,6 +81,10 @@ class Store:
     @cached_property
     def erasures(self) -> Erasures:
         return Erasures(self.app, self.analytics, self._names)
+
+    @cached_property
+    def account_links(self) -> AccountLinks:
+        return AccountLinks(self.app, self.analytics, self._names)
 
     @cached_property
     def tombstones(self) -> Tombstones:

@@ -20,13 +20,15 @@ from pymongo.database import Database
 from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.contents import in_batches
-from shared.store.decoding import as_moment, as_text
+from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.expressions import has_type
-from shared.store.identity import either_form
+from shared.store.identity import either_form, object_id
 from shared.store.malformed import name_malformed
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
+
+_NO_ARRAY: Document = {"$not": {"$type": "array"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class ContentInfo:
         """What is known of these posts."""
         shown = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        return {row["contentId"]: self._known(row) for row in found}
+        return dict(sound(self._info, found, self._known))
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
@@ -85,12 +87,12 @@ class ContentInfo:
 
     def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
         """The next posts of which something is kept, in order of their ids, the newest first."""
-        query: Document = {"contentId": {"$lt": before} if before else {"$type": "objectId"}}
+        query: Document = {"contentId": ({"$lt": before} if before else {"$type": "objectId"}) | _NO_ARRAY}
         query |= {"removedAt": {"$exists": False}}
         found = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
-        return [row["contentId"] for row in found]
+        return list(sound(self._info, found, _content))
 
-    def _known(self, row: Document) -> Known:
+    def _known(self, row: Document) -> tuple[ObjectId, Known]:
         """What is not what it should be counts as unknown, so that the post is described anew."""
         decoders: dict[str, Any] = {
             "clusterTime": _as_timestamp,
@@ -102,7 +104,7 @@ class ContentInfo:
         if any(said[name] is None and row.get(name) is not None for name in decoders):
             name_malformed(self._info.name, row["_id"])
         order = Order(said["clusterTime"] or ClusterTime(0, 0), said["contentUpdatedAt"])
-        return Known(said["textHash"], said["model"], order, "removedAt" in row)
+        return _content(row), Known(said["textHash"], said["model"], order, "removedAt" in row)
 
     def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
         """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
@@ -122,6 +124,10 @@ class ContentInfo:
             digits = [form for post, *_ in rows for form in either_form([post]) if isinstance(form, str)]
             self._info.delete_many({"contentId": {"$in": digits}})
         return changed
+
+
+def _content(row: Document) -> ObjectId:
+    return needed(object_id(row.get("contentId")))
 
 
 def _as_timestamp(value: Any) -> ClusterTime | None:

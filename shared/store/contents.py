@@ -15,7 +15,7 @@ from shared.change import ClusterTime, Order
 from shared.clock import EPOCH
 from shared.store import schema
 from shared.store.cluster_time import cluster_time
-from shared.store.decoding import as_moment, sound
+from shared.store.decoding import as_moment, other_types, sound
 from shared.store.expressions import (
     ENGAGEMENTS,
     count,
@@ -44,8 +44,12 @@ _COUNTS_SOUND = tuple(
 _SOUND = (
     has_type("$_id", "objectId"),
     is_id("$author.id"),
+    optional("$type", has_type("$type", "string")),
+    optional("$payload", has_type("$payload", "object")),
     optional("$payload.message", has_type("$payload.message", "string")),
+    optional("$payload.photo", has_type("$payload.photo", "object")),
     optional("$payload.photo.contents", has_type("$payload.photo.contents", "array")),
+    optional("$originalPost", has_type("$originalPost", "object")),
     *_COUNTS_SOUND,
 )
 
@@ -61,9 +65,11 @@ class Contents:
         return self._contents.count_documents(in_window(start, clock, now, changed_since))
 
     def malformed(self, changed_since: datetime | None, *, now: datetime) -> list[Any]:
-        """Published posts with a field of the wrong type, an impossible count or a date ahead of now."""
+        """Published posts with a field of the wrong type, an impossible count or a date ahead of now, and posts
+        of which nothing says whether they are published."""
         sound = [*_SOUND, is_moment("$createdAt", now), is_moment("$updatedAt", now)]
-        query: Document = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}}
+        published = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}}
+        query: Document = {"$or": [published, {"visibility": other_types("string")}]}
         if changed_since is not None:
             query["updatedAt"] = period(changed_since, now)
         return [post["_id"] for post in self._contents.find(query, {"_id": 1})]

@@ -22,6 +22,7 @@ from shared.store.creator_pipeline import profile, scored, totals
 from shared.store.decoding import own_id, sound
 from shared.store.expressions import (
     fingerprint,
+    has_type,
     is_count,
     is_id,
     is_moment,
@@ -74,7 +75,8 @@ class CreatorStatistics:
         window = {"$match": query | self._tombstones.authors("author.id")}
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
         posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
-        rows = {row["_id"]: row.get("contentFingerprint") for row in self._stats.find({}, {"contentFingerprint": 1})}
+        stored = self._stats.find({}, {"contentFingerprint": 1})
+        rows = dict(sound(self._stats, stored, lambda row: (own_id(row), row.get("contentFingerprint"))))
         shown = self._visibility.users(posts.keys() - rows.keys() - {None})
         return shown | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
@@ -87,13 +89,20 @@ class CreatorStatistics:
         return {user for some in users for user in sound(self._users, some, own_id)}
 
     def malformed(self, since: datetime | None, *, now: datetime) -> list[Any]:
-        """Published users with an impossible number of followers, or an account or a date that is none."""
+        """Published users with an impossible number of followers, or an account, a date or a name that is none; users
+        and accounts of which nothing says whether they are published, and accounts with a place that is none."""
         changed = {} if since is None else {"updatedAt": period(since, now)}
         wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
         wanted.append(optional("$ownerAccount", is_id("$ownerAccount")))
         wanted.append(optional("$createdAt", is_moment("$createdAt", now)))
-        query = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": wanted}]}} | changed
-        return [user["_id"] for user in self._users.find(query, {"_id": 1})]
+        wanted.append(optional("$displayId", has_type("$displayId", "string")))
+        visible = optional("$visibility", has_type("$visibility", "string"))
+        published = {"$and": [visible, {"$or": [{"$ne": ["$visibility", PUBLISHED]}, {"$and": wanted}]}]}
+        place, code = "$geolocation", "$geolocation.countryCode"
+        placed = [optional(place, has_type(place, "object")), optional(code, has_type(code, "string"))]
+        sound_ones = ((self._users, published), (self._accounts, {"$and": [visible, *placed]}))
+        found = (rows.find({"$expr": {"$not": [sound]}} | changed, {"_id": 1}) for rows, sound in sound_ones)
+        return [row["_id"] for rows in found for row in rows]
 
     def written(self, now: datetime) -> int:
         """How many rows the run of that moment computed or redated."""

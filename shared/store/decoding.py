@@ -54,9 +54,13 @@ def name_other_types(
 ) -> None:
     """Name the documents of a query whose field is there and of none of these BSON types, or that `others` find: no
     more than a look at the edges of an index of that field. An array is taken for its elements."""
-    strange = {field: {"$type": [one for one in _TYPES if one not in types]}}
-    found = collection.find({**query, "$or": [strange, *others]}, {"_id": 1}).limit(MOST_IDS)
+    found = collection.find({**query, "$or": [{field: other_types(*types)}, *others]}, {"_id": 1}).limit(MOST_IDS)
     name_malformed(collection.name, *(row["_id"] for row in found))
+
+
+def other_types(*types: str) -> Document:
+    """The condition for a value that is there and of none of these BSON types; an array is taken for its elements."""
+    return {"$type": [one for one in _TYPES if one not in types]}
 
 
 _TYPES = (
@@ -80,6 +84,19 @@ def optional(value: Any, decode: Callable[[Any], T | None]) -> T | None:
 def own_id(document: Document) -> ObjectId:
     """The `_id` of a document of the application, all of which are ObjectIds; Malformed for anything else."""
     return needed(document["_id"] if isinstance(document["_id"], ObjectId) else None)
+
+
+def elements(
+    collection: Collection[Document], row: Document, field: str, decode: Callable[[Any], T | None]
+) -> frozenset[T]:
+    """Those elements of a list that are what they should be; where others are among them, or there is no list, the
+    document is named. Nothing for a field that is missing or null."""
+    stored = row.get(field)
+    values = as_list(stored) or []
+    found = [one for value in values if (one := decode(value)) is not None]
+    if stored is not None and (len(found) < len(values) or not isinstance(stored, list)):
+        name_malformed(collection.name, row["_id"])
+    return frozenset(found)
 
 
 def as_moment(value: Any) -> datetime | None:
@@ -137,6 +154,11 @@ def as_target(value: Any) -> ObjectId | None:
     if isinstance(value, DBRef):
         return object_id(value.id)
     return object_id(value.get("$id")) if isinstance(value, Mapping) else None
+
+
+def as_document(value: Any) -> Document | None:
+    """A document."""
+    return value if isinstance(value, dict) else None
 
 
 def as_list(value: Any) -> list[Any] | None:

@@ -20,7 +20,8 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.ahead import Ahead
 from shared.store.contents import in_batches
-from shared.store.decoding import as_count, needed, sound
+from shared.store.decoding import as_count, as_document, needed, sound
+from shared.store.identity import object_id
 
 Document = dict[str, Any]
 
@@ -73,13 +74,12 @@ class EngagementStatistics:
 def _settled(row: Document) -> tuple[ObjectId, Counts]:
     counts = _counts({field: row.get(field) for field in FIELDS.values()})
     fresh = _counts(row.get("fresh"))
-    return row["userId"], changed(counts, fresh, -1) if fresh else counts
+    return needed(object_id(row.get("userId"))), changed(counts, fresh, -1) if fresh else counts
 
 
 def _counts(stored: Any) -> Counts:
     """By field and topic; Malformed for anything else."""
-    fields = needed(stored if isinstance(stored, Mapping) else None)
-    topics = {field: needed(of if isinstance(of, Mapping) else None) for field, of in fields.items()}
+    topics = {field: needed(as_document(of)) for field, of in needed(as_document(stored)).items()}
     return {field: {topic: needed(as_count(number)) for topic, number in of.items()} for field, of in topics.items()}
 
 

@@ -20,7 +20,7 @@ from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, once, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_target, name_undated, needed, sound
-from shared.store.expressions import is_id, is_moment, moments, object_id, period
+from shared.store.expressions import has_type, is_id, is_moment, moments, object_id, optional, period
 from shared.store.identity import either_form
 from shared.store.identity import object_id as as_object_id
 from shared.store.tombstones import Tombstones
@@ -122,8 +122,11 @@ class Engagements:
         return users
 
     def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
-        """Acts without a user or a target of the right type, or without a date that is not ahead of now."""
+        """Acts without a user, a target or a kind of the right type, or without a date that is not ahead of now, and
+        those with an account or a visibility that is none."""
         kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt", now), is_moment("$updatedAt", now)]
+        kept += [has_type("$type", "string"), optional("$visibility", has_type("$visibility", "string"))]
+        kept.append(optional("$account", is_id("$account")))
         query: Document = {"$expr": {"$not": [{"$and": kept}]}}
         if updated_since is not None:
             query["updatedAt"] = period(updated_since, now)

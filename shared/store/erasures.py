@@ -6,7 +6,7 @@ What is deleted is read off the table of collections: each says whose ids its do
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import Any, Final
 
 from bson import ObjectId
@@ -15,6 +15,8 @@ from pymongo.database import Database
 from shared.config import Exposures as Names
 from shared.store import schema
 from shared.store.contents import in_batches
+from shared.store.decoding import as_credential
+from shared.store.expressions import array
 from shared.store.identity import either_form, object_id
 from shared.store.schema import Collection
 from shared.store.tombstones import Erased, State, Tombstones
@@ -46,9 +48,7 @@ class Erasures:
         credentials = before.credentials | self._credentials_of([account, *users])
         erased = Erased(frozenset([account]), frozenset(users), frozenset(posts), frozenset(credentials))
         lists = {"users": erased.users, "posts": erased.posts, "credentials": erased.credentials}
-        union = {
-            name: {"$setUnion": [{"$ifNull": [f"${name}", []]}, {"$literal": list(ids)}]} for name, ids in lists.items()
-        }
+        union = {name: {"$setUnion": [array(f"${name}"), {"$literal": list(ids)}]} for name, ids in lists.items()}
         stages: list[Document] = [{"$set": {"erasedAt": now, **union}}, {"$unset": "searchedAt"}]
         self._notes.update_one({"_id": account}, stages, upsert=True)
         return erased
@@ -102,9 +102,10 @@ class Erasures:
                 if about.removal == "element":
                     within = about.path.removeprefix(f"{about.array}.")
                     pulled = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
-                    yield (changed := target.update_many(clause, pulled).modified_count)
+                    yield (changed := target.update_many(clause | _holds_array(about.array), pulled).modified_count)
                     if changed:
                         target.delete_many({about.array: []})
+                    yield target.delete_many(clause).deleted_count  # what holds it otherwise is no row of ours
                 elif about.removal == "field":
                     yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
 
@@ -113,6 +114,7 @@ class Erasures:
         return {
             *self._ids(self._app, schema.USERS, {"ownerAccount": owned}, "_id"),
             *self._ids(self._analytics, schema.CREATOR_STATS, {"ownerAccount": owned}, "_id"),
+            *self._ids(self._analytics, schema.ACCOUNT_LINKS, {"account": owned}, "user"),
             *self._ids(self._app, schema.ENGAGEMENTS, {"account": owned}, "user"),
         }
 
@@ -144,12 +146,19 @@ class Erasures:
         described = self._analytics[schema.CREDENTIAL_FEATURES.name].distinct(
             "seenCredential", {"viewer": {"$in": forms}}
         )
-        return {one for one in (*seen, *own, *described) if isinstance(one, ObjectId | str)}
+        linked = self._analytics[schema.ACCOUNT_LINKS.name].distinct("credential", {"account": {"$in": forms}})
+        return {one for one in (*seen, *own, *described, *linked) if as_credential(one) is not None}
 
     def _ids(self, database: Database[Document], collection: Collection, query: Document, field: str) -> set[ObjectId]:
         stages: list[Document] = [{"$match": query}, {"$group": {"_id": f"${field}"}}]
         found = {object_id(row["_id"]) for row in database[collection.name].aggregate(stages)}
         return {one for one in found if one is not None}
+
+
+def _holds_array(path: str) -> Document:
+    """The query for documents with an array there, and with none on the way to it, where `$pull` would be refused."""
+    *above, _ = accumulate(path.split("."), "{}.{}".format)
+    return {path: {"$type": "array"}} | {outer: {"$not": {"$type": "array"}} for outer in above}
 
 
 def _parts(erased: Erased) -> Iterator[dict[schema.Subject, list[Any]]]:

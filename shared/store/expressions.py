@@ -53,6 +53,11 @@ def text(path: str) -> Expression:
     return {"$cond": [has_type(path, "string"), path, ""]}
 
 
+def array(path: str) -> Expression:
+    """The array at `path`; an empty one where there is none."""
+    return {"$cond": [{"$isArray": path}, path, []]}
+
+
 def holds_any(text: str | Expression, parts: Sequence[str]) -> Expression:
     """Whether a string holds one of these; by its bytes, since a regular expression passes over invalid UTF-8."""
     return {"$or": [{"$gte": [{"$indexOfBytes": [text, part]}, 0]} for part in parts]}

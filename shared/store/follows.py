@@ -9,13 +9,19 @@ from typing import Any
 from pymongo.database import Database
 
 from shared.store import schema
-from shared.store.columns import Columns, Kind, known, read_columns
-from shared.store.expressions import moment, object_id, period
-from shared.store.relationships import FOLLOWS
+from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
+from shared.store.expressions import has_type, moment, object_id, optional, period
+from shared.store.relationships import FLAGS
 
 Document = dict[str, Any]
 
 _FIELDS: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "followed": ("id", "$followedUser")}
+
+
+_STANDS: Document = {"following": {"$ne": False}, "blocking": {"$ne": True}, "blocked": {"$ne": True}}
+_TYPES = dict.fromkeys(FLAGS, "bool") | dict.fromkeys(("createdAt", "updatedAt"), "date")
+_KEPT = [optional(f"${name}", has_type(f"${name}", kind)) for name, kind in _TYPES.items()]
+_SOUND = {"$cond": [{"$and": _KEPT}, 1, MALFORMED_CODE]}
 
 
 class Follows:
@@ -24,8 +30,8 @@ class Follows:
 
     def all(self) -> Columns:
         """Follows that stand: user (n,) and followed (n,) ids of users."""
-        found = read_columns(self._relationships, [{"$match": FOLLOWS}], _FIELDS)
-        sound = known(found["user"]) & known(found["followed"])
+        found = read_columns(self._relationships, [{"$match": _STANDS}], _FIELDS | {"sound": ("code", _SOUND)})
+        sound = known(found["user"]) & known(found["followed"]) & (found.pop("sound") == 1)
         return {name: column[sound] for name, column in found.items()}
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
@@ -33,9 +39,13 @@ class Follows:
         1970]."""
         query = {} if since is None else {"updatedAt": period(since, now)}
         by_user = {"_id": object_id("$user"), "at": {"$max": moment("$updatedAt", "$createdAt", now)}}
+        by_user["sound"] = {"$min": _SOUND}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
+        fields["sound"] = ("code", "$sound")
         each: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "at": ("moment", "$updatedAt")}
+        each["sound"] = ("code", _SOUND)
         match: list[Document] = [{"$match": query}]
         found = read_columns(self._relationships, [*match, {"$group": by_user}], fields, documents=(match, each))
+        found.pop("sound")  # a change of one that is malformed is one nevertheless
         sound = known(found["user"])
         return {name: column[sound] for name, column in found.items()}

@@ -65,8 +65,7 @@ class HashtagStatistics:
 
 
 def _fingerprint(row: Document) -> tuple[str, str | None]:
-    key = needed(None if isinstance(row["_id"], dict) else row["_id"])  # rows of any other name go
-    return key, as_text(row.get("contentFingerprint"))
+    return needed(as_text(row["_id"])), as_text(row.get("contentFingerprint"))
 
 
 def _with_hash_signs(options: HashtagStats, now: datetime) -> list[Document]:

@@ -23,6 +23,7 @@ from pymongo.database import Database
 from shared.errors import BadEvent
 from shared.store import schema
 from shared.store.columns import id_array
+from shared.store.decoding import as_list, as_moment, as_text, needed, sound
 
 Document = dict[str, Any]
 
@@ -58,15 +59,18 @@ class HomePages:
         return Given(np.empty(0, "V12"), b"", "", (), expires_at)
 
     def given(self, account: ObjectId, cursor: str, *, now: datetime) -> Given:
-        """What led to a page of this account; BadEvent where its cursor is none, or is too old."""
-        page = self._pages.find_one({"_id": cursor, "account": account, "expiresAt": {"$gt": now}})
+        """What led to a page of this account; BadEvent where its cursor is none, or is too old, or a page that led to
+        it is malformed."""
+        pages = self._pages.find({"_id": cursor, "account": account, "expiresAt": {"$gt": now}})
+        page = next(sound(self._pages, pages, _page), None)
         if page is None:
             raise BadEvent("cursor: is not one that a page of this account came with, or is too old; begin without one")
-        blocks = list(self._pages.find({"_id": {"$in": page["blocks"]}}, {"contents": 1})) if page["blocks"] else []
-        if len(blocks) < len(page["blocks"]):
+        recent, blocks, expires_at = page
+        before = self._pages.find({"_id": {"$in": blocks}}, {"contents": 1}) if blocks else ()
+        contents = list(sound(self._pages, before, _contents))
+        if len(contents) < len(blocks):
             raise BadEvent("cursor: is too old; begin without one")
-        posts = b"".join(document["contents"] for document in (*blocks, page))
-        return Given(np.frombuffer(posts, "V12"), page["contents"], cursor, page["blocks"], page["expiresAt"])
+        return Given(np.frombuffer(b"".join([*contents, recent]), "V12"), recent, cursor, blocks, expires_at)
 
     def add(self, account: ObjectId, given: Given, posts: Sequence[ObjectId]) -> str:
         """Keep a page that follows on what was given; returns its cursor, empty for an account that is erased.
@@ -84,3 +88,14 @@ class HomePages:
             self._pages.delete_one({"_id": cursor})
             return ""
         return cursor
+
+
+def _page(page: Document) -> tuple[bytes, list[str], datetime]:
+    """What it was given since the last block, the blocks, and when it expires."""
+    blocks = [needed(as_text(block)) for block in needed(as_list(page.get("blocks")))]
+    return _contents(page), blocks, needed(as_moment(page.get("expiresAt")))
+
+
+def _contents(page: Document) -> bytes:
+    stored = page.get("contents")
+    return needed(stored if isinstance(stored, bytes) and len(stored) % _ID_BYTES == 0 else None)

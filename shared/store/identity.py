@@ -10,7 +10,8 @@ from bson import ObjectId
 
 
 def object_id(value: Any) -> ObjectId | None:
-    """The ObjectId that a stored value names; None for what is neither one nor 24 hex digits.
+    """The ObjectId that a stored value names; None for what is neither one nor 24 hex digits, which BSON's code, to
+    the driver a kind of text, is not.
 
     >>> object_id("65F0A1B2C3D4E5F60718293A")
     ObjectId('65f0a1b2c3d4e5f60718293a')

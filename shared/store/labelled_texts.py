@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from shared.clock import EPOCH, SKEW
 from shared.store import schema
-from shared.store.decoding import as_moment
+from shared.store.decoding import Malformed, as_list, as_moment, as_text, needed, optional
 from shared.store.expressions import fingerprint, period
 
 Document = dict[str, Any]
@@ -69,15 +69,23 @@ class LabelledTexts:
         past = {"updatedAt": {"$not": {"$gt": now + SKEW}}}
         malformed = [row["_id"] for row in self._texts.find({"updatedAt": {"$gt": now + SKEW}}, {"_id": 1}).limit(most)]
         for row in self._texts.find(past, fields).sort(_NEWEST_FIRST).limit(most):
-            text, topics, language = row.get("text"), row.get("topics"), row.get("language")
-            paths = tuple(topics) if isinstance(topics, list) else (None,)
-            named = all(isinstance(path, str) for path in paths) and isinstance(language, str | None)
-            updated_at = as_moment(row.get("updatedAt"))
-            if isinstance(text, str) and text.strip() and named and updated_at:
-                found.setdefault((text, frozenset(paths)), LabelledText(text, paths, language, updated_at))
-            else:
+            try:
+                one = _labelled(row)
+            except Malformed:
                 malformed.append(row["_id"])
+            else:
+                found.setdefault((one.text, frozenset(one.topics)), one)
         return list(found.values()), malformed
+
+
+def _labelled(row: Document) -> LabelledText:
+    text, language = needed(as_text(row.get("text"))), row.get("language")
+    return LabelledText(
+        text=needed(text if text.strip() else None),
+        topics=tuple(needed(as_text(path)) for path in needed(as_list(row.get("topics")))),
+        language=None if language == "" else optional(language, as_text),
+        updated_at=needed(as_moment(row.get("updatedAt"))),
+    )
 
 
 _NEWEST_FIRST = [("updatedAt", DESCENDING), ("_id", ASCENDING)]

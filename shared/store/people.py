@@ -25,12 +25,13 @@ class People:
     def accounts(self, codes: Sequence[str], changed_since: datetime | None = None) -> Columns:
         """Every account, or those that changed since then: id (n,) ids, country (n,) index into `codes`, which are
         lower case; -1 for none of them."""
-        stored = "$geolocation.countryCode"
+        stored, around = "$geolocation.countryCode", "$geolocation"
+        located = [optional(around, has_type(around, "object")), optional(stored, has_type(stored, "string"))]
         country = {"$toLower": {"$trim": {"input": text(stored)}}}
         place = {"$indexOfArray": [list(codes), country]}
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
-            "country": ("code", {"$cond": [optional(stored, has_type(stored, "string")), place, MALFORMED_CODE]}),
+            "country": ("code", {"$cond": [{"$and": located}, place, MALFORMED_CODE]}),
         }
         changed = [] if changed_since is None else [{"$match": {"updatedAt": {"$gte": changed_since}}}]
         return _known(read_columns(self._accounts, changed, fields))

@@ -2,7 +2,7 @@
 
 For example: {_id: ObjectId, user: ObjectId, followedUser: ObjectId, following: true, blocking: false, blocked: false,
 isFollowPage: false, updatedAt: …} where `blocking` says that `user` blocks the other, and `blocked` that the other
-does. A row without `following` is a follow.
+does; what is neither true nor false there is a block. A row without `following` is a follow.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -22,8 +22,11 @@ from shared.store.malformed import name_malformed
 
 Document = dict[str, Any]
 
-FOLLOWS = {"following": {"$ne": False}, "blocking": {"$ne": True}, "blocked": {"$ne": True}}
-_SHOWN = {"user": 1, "followedUser": 1}
+_NO_BLOCK: Document = {"$in": [False, None], "$not": {"$type": "array"}}
+_BLOCK: Document = {"$nin": [False, None]}  # so is what is neither true nor false
+FOLLOWS: Document = {"following": {"$ne": False}, "blocking": _NO_BLOCK, "blocked": _NO_BLOCK}
+FLAGS = ("following", "blocking", "blocked")
+_SHOWN = dict.fromkeys(("user", "followedUser", *FLAGS), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Relationships:
         """With whom one of these users has a block, whoever made it."""
         sides, blocks = ("user", "followedUser"), ("blocking", "blocked")
         mine = {"$in": either_form(users)}
-        either = [{side: mine, block: True} for side in sides for block in blocks]  # each by an index of its own
+        either = [{side: mine, block: _BLOCK} for side in sides for block in blocks]  # each by an index of its own
         rows = self._relationships.find({"$or": either}, _SHOWN) if users else ()
         return frozenset(side for pair in self._pairs(rows) for side in pair) - set(users)
 
@@ -98,6 +101,8 @@ class Relationships:
         """Both sides of each row."""
 
         def decode(row: Document) -> tuple[ObjectId, ObjectId]:
+            if not all(isinstance(row.get(flag), bool | None) for flag in FLAGS):
+                name_malformed(self._relationships.name, row["_id"])
             return needed(as_object_id(row.get("user"))), needed(as_object_id(row.get("followedUser")))
 
         return sound(self._relationships, rows, decode)

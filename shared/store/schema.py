@@ -386,6 +386,20 @@ ERASURES = Collection(
     ),
     indexes=(_by("erasedAt", expires_after=timedelta(days=90)), _by("users"), _by("posts")),
 )
+# Which users and credentials an account had: what an erasure finds them by when the application has deleted them.
+ACCOUNT_LINKS = Collection(
+    "analytics",
+    "accountLinks",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(
+        About("account", "account"),
+        About("user", "account"),
+        About("user", "user"),
+        About("credential", "credential"),
+    ),
+    indexes=(_by("account"), _by("user", sparse=True), _by("credential", sparse=True)),
+)
 WATERMARKS = Collection(
     "analytics", "watermarks", key=("_id",), owner="feedkeeper", about=(About("post", "cursor", "field"),)
 )
@@ -450,6 +464,7 @@ COLLECTIONS = (
     ARTIFACT_VERSIONS,
     FEED_PERFORMANCES,
     ERASURES,
+    ACCOUNT_LINKS,
     WATERMARKS,
     LEASES,
     PARKED_CHANGES,

@@ -13,8 +13,12 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
 
+from shared.clock import EPOCH
 from shared.store import schema
+from shared.store.decoding import as_credential, as_moment, elements, needed, own_id, sound
+from shared.store.expressions import array
 from shared.store.identity import either_form, object_id
+from shared.store.malformed import name_malformed
 
 Document = dict[str, Any]
 Credential = ObjectId | str
@@ -47,7 +51,8 @@ class Tombstones:
     """Read only, but for the posts that an erased user writes later."""
 
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._app, self._notes = app, analytics[schema.ERASURES.name]
+        self._notes = analytics[schema.ERASURES.name]
+        self._users, self._contents = app[schema.USERS.name], app[schema.CONTENTS.name]
 
     def read(self, account: ObjectId | None = None, *, posts: bool = False) -> Erased:
         """What is erased, of one account or of all, with the users that an erased account has made since.
@@ -57,21 +62,30 @@ class Tombstones:
         return self._read({} if account is None else {"_id": account}, posts=posts)
 
     def _read(self, query: Document, *, posts: bool) -> Erased:
-        found = list(self._notes.find(query, None if posts else {"posts": 0}))
+        rows = self._notes.find(query, None if posts else {"posts": 0})
+        found = list(sound(self._notes, rows, self._erased))
         if not found:
             return Erased()
-        accounts = frozenset(row["_id"] for row in found)
-        users = {user for row in found for user in row.get("users", ())}
-        return Erased(
-            accounts,
-            frozenset(users | self._users_of(accounts)),
-            frozenset(post for row in found for post in row.get("posts", ())),
-            frozenset(one for row in found for one in row.get("credentials", ())),
-        )
+        accounts, users, written, credentials = (frozenset[Any]().union(*ids) for ids in zip(*found, strict=True))
+        return Erased(accounts, users | self._users_of(accounts), written, credentials)
+
+    def _erased(self, row: Document) -> tuple[frozenset[Any], ...]:
+        """Account, users, posts and credentials; what is malformed beside the account leaves the rest erased."""
+        kinds = {"users": object_id, "posts": object_id, "credentials": as_credential}
+        lists = (elements(self._notes, row, name, decode) for name, decode in kinds.items())
+        return frozenset([_account(row)]), *lists
 
     def state(self) -> State:
         """Which erasures there are: another one where an account was erased, or erased again, since it was asked."""
-        return frozenset((row["_id"], row["erasedAt"]) for row in self._notes.find({}, {"erasedAt": 1}))
+        rows = self._notes.find({}, {"erasedAt": 1})
+        return frozenset(sound(self._notes, rows, self._dated))
+
+    def _dated(self, row: Document) -> tuple[ObjectId, datetime]:
+        """The account, and when it was erased; 1970 where that is no date."""
+        erased_at = as_moment(row.get("erasedAt"))
+        if erased_at is None:
+            name_malformed(self._notes.name, row["_id"])
+        return _account(row), erased_at or EPOCH
 
     def unsearched(self) -> Erased:
         """What was erased since the models of other accounts were last searched for it."""
@@ -94,7 +108,8 @@ class Tombstones:
 
     def among(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
         """Those of these accounts that are erased."""
-        return {row["_id"] for ids in _parts(accounts) for row in self._notes.find({"_id": {"$in": ids}}, {"_id": 1})}
+        rows = (row for ids in _parts(accounts) for row in self._notes.find({"_id": {"$in": ids}}, {"_id": 1}))
+        return set(sound(self._notes, rows, _account))
 
     def posts_among(self, posts: Iterable[ObjectId]) -> set[ObjectId]:
         """Those of these posts that are erased; one that an erased user wrote since is remembered as such, so that it
@@ -106,26 +121,35 @@ class Tombstones:
         for ids in _parts(posts):
             known: list[Document] = [
                 {"$match": {"posts": {"$in": ids}}},
-                {"$project": {"post": {"$setIntersection": ["$posts", ids]}}},
+                {"$project": {"post": {"$setIntersection": [array("$posts"), ids]}}},
             ]
             found.update(post for row in self._notes.aggregate(known) for post in row["post"])
             own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
-            new = [
-                row for row in self._app[schema.CONTENTS.name].find(own, {"author.id": 1}) if row["_id"] not in found
-            ]
+            rows = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
+            new = {post: author for post, author in rows if post not in found}
             writes = [
-                UpdateOne({"users": object_id(row["author"]["id"])}, {"$addToSet": {"posts": row["_id"]}})
-                for row in new
+                UpdateOne({"users": author}, [{"$set": {"posts": {"$setUnion": [array("$posts"), [post]]}}}])
+                for post, author in new.items()
             ]
             if writes:
                 self._notes.bulk_write(writes, ordered=False)
-            found.update(row["_id"] for row in new)
+            found.update(new)
         return found
 
     def _users_of(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
         query = {"ownerAccount": {"$in": either_form(accounts)}}
-        found = {object_id(row["_id"]) for row in self._app[schema.USERS.name].find(query, {"_id": 1})}
+        found = {object_id(row["_id"]) for row in self._users.find(query, {"_id": 1})}
         return {user for user in found if user is not None}
+
+
+def _account(row: Document) -> ObjectId:
+    return needed(object_id(row["_id"]))
+
+
+def _author(post: Document) -> tuple[ObjectId, ObjectId]:
+    """A post and its author."""
+    author = post["author"]
+    return own_id(post), needed(object_id(author.get("id")) if isinstance(author, dict) else None)
 
 
 def _parts(ids: Iterable[ObjectId]) -> Iterable[list[ObjectId]]:

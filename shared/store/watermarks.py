@@ -6,11 +6,11 @@ or, for one that walks over a collection, {_id: "reclassify_contents", until: 20
 or, for one that looks at a state as a whole, {_id: "remove_withdrawn", clusterTime: Timestamp(1767225600, 3)}
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from bson import Timestamp
 from pymongo.database import Database
@@ -20,7 +20,10 @@ from shared.clock import MOST_AHEAD
 from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.cluster_time import cluster_time
-from shared.store.decoding import as_moment, needed, sound
+from shared.store.decoding import as_document, as_moment, as_text, needed, optional, sound
+from shared.store.expressions import has_type
+
+T = TypeVar("T")
 
 NOTHING: Final[MadeFrom] = {}
 
@@ -41,14 +44,14 @@ class Period:
     since    changes from this moment on; None means everything
     full_at  when everything was last computed, this run included
     late     a run of a later moment is already done, so that there is nothing to do
-    cursor   how far the last run had come of what is compared part by part; None at its beginning
+    cursor   down to which moment the last run had compared what is compared part by part; None at its beginning
     made_from  what this run makes its results from, beside what changes
     """
 
     since: datetime | None
     full_at: datetime
     late: bool
-    cursor: Any = None
+    cursor: datetime | None = None
     made_from: MadeFrom = field(default_factory=dict)
 
 
@@ -70,16 +73,18 @@ class Watermarks:
         since = None if full else until - options.overlap
         return Period(since, now if full else full_at, until > now, cursor, made_from)
 
-    def advance(self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: Any = None) -> None:
+    def advance(
+        self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: datetime | None = None
+    ) -> None:
         """Remember that everything up to `now` is done, and where the next run goes on comparing."""
         done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
         done |= {"madeFrom": dict(period.made_from), "cursor": cursor}
         self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
 
-    def cursor(self, job: str) -> Any:
-        """Where a walk over a collection has come to; None at its beginning."""
-        mark = self._marks.find_one({"_id": job})
-        return None if mark is None else mark.get("cursor")
+    def cursor(self, job: str, decode: Callable[[Any], T | None]) -> T | None:
+        """Where a walk over a collection has come to; None at its beginning, and where that is malformed."""
+        marks = self._marks.find({"_id": job}, {"cursor": 1})
+        return next(sound(self._marks, marks, lambda mark: optional(mark.get("cursor"), decode)), None)
 
     def move(self, job: str, cursor: Any, *, now: datetime) -> None:
         """Remember where the walk goes on; None where it begins anew."""
@@ -96,12 +101,15 @@ class Watermarks:
         with self._marks.database.client.start_session() as session:
             began = cluster_time(session)
         yield
-        self._marks.update_one({"_id": job}, {"$max": {"clusterTime": began}}, upsert=True)
+        before = {"$cond": [has_type("$clusterTime", "timestamp"), "$clusterTime", began]}
+        latest = {"$set": {"clusterTime": {"$max": [before, began]}}}
+        self._marks.update_one({"_id": job}, [latest], upsert=True)
 
 
-def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, Any, Any, Any]:
+def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, datetime | None]:
     until, full_at = (needed(as_moment(mark.get(name))) for name in ("until", "fullAt"))
-    return until, full_at, mark.get("options"), mark.get("madeFrom", {}), mark.get("cursor")
+    options, made_from = optional(mark.get("options"), as_text), optional(mark.get("madeFrom"), as_document)
+    return until, full_at, options, made_from or {}, optional(mark.get("cursor"), as_moment)
 
 
 def _key(options: object) -> str:

@@ -59,7 +59,11 @@ def _in_hex(value: Any, spelt: Callable[[str], str] = str) -> Any:
     return value
 
 
-_lived_in: dict[Form, list[dict[str, list[Document]]]] = {}
+_lived_in: dict[Any, list[dict[str, list[Document]]]] = {}
+
+
+def unchanged(town: "Town") -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -68,18 +72,19 @@ class Town:
 
     store: Store
 
-    def lived_in(self, form: Form = as_it_is) -> None:
-        """Filled, and every function has run: done once by each process, and then copied."""
-        databases = (self.store.app, self.store.analytics)
-        if form not in _lived_in:
+    def lived_in(self, form: Form = as_it_is, change: Callable[["Town"], None] = unchanged) -> None:
+        """Filled and changed, and every function has run: done once by each process, and then copied."""
+        databases, key = (self.store.app, self.store.analytics), (form, change)
+        if key not in _lived_in:
             self.fill(form)
+            change(self)
             self.run(NOW)
-            _lived_in[form] = [
+            _lived_in[key] = [
                 {name: list(database[name].find()) for name in database.list_collection_names()}
                 for database in databases
             ]
             return
-        for database, collections in zip(databases, _lived_in[form], strict=True):
+        for database, collections in zip(databases, _lived_in[key], strict=True):
             for name, rows in collections.items():
                 if rows:
                     database[name].insert_many(rows)

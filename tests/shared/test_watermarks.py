@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from bson.datetime_ms import DatetimeMS
 
+from shared.store.identity import object_id
 from shared.store.watermarks import Period
 from tests.factories import an_id
 
@@ -82,19 +83,19 @@ def test_jobs_do_not_share_a_mark(marks, noon):
 
 
 def test_a_walk_begins_without_a_cursor_and_goes_on_at_its_own(marks, noon):
-    assert marks.cursor("walk") is None
+    assert marks.cursor("walk", object_id) is None
 
     marks.move("walk", an_id("here"), now=noon)
     marks.move("other walk", an_id("there"), now=noon)
 
-    assert (marks.cursor("walk"), marks.cursor("other walk")) == (an_id("here"), an_id("there"))
+    assert (marks.cursor("walk", object_id), marks.cursor("other walk", object_id)) == (an_id("here"), an_id("there"))
 
 
 def test_a_walk_that_came_to_its_end_begins_anew(marks, databases, noon):
     marks.move("walk", an_id("here"), now=noon)
     marks.move("walk", None, now=noon + HOUR)
 
-    assert marks.cursor("walk") is None
+    assert marks.cursor("walk", object_id) is None
     assert databases.analytics.watermarks.find_one({"_id": "walk"}) == {
         "_id": "walk",
         "cursor": None,
@@ -105,7 +106,7 @@ def test_a_walk_that_came_to_its_end_begins_anew(marks, databases, noon):
 def test_a_mark_without_a_cursor_is_no_cursor(marks, noon):
     marks.advance("job", Some(), marks.period("job", Some(), now=noon), now=noon)
 
-    assert marks.cursor("job") is None
+    assert marks.cursor("job", object_id) is None
 
 
 @pytest.mark.parametrize("field", ["until", "fullAt", "options"])

@@ -13,6 +13,7 @@ from shared.change import ClusterTime, Order
 from shared.config import Topics
 from shared.errors import Conflict
 from shared.store.content_info import Named
+from shared.store.identity import object_id
 from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.factories import an_id, topics_of
@@ -324,7 +325,7 @@ def test_the_mark_says_how_far_it_has_come(run, store, contents, databases, noon
     (mark,) = databases.analytics.watermarks.find()
     assert mark == {"_id": "reclassify_contents", "cursor": ObjectId(bytes([2]) * 12), "until": noon}
     run(1)
-    assert store.watermarks.cursor("reclassify_contents") is None
+    assert store.watermarks.cursor("reclassify_contents", object_id) is None
 
 
 def test_a_state_is_as_new_as_the_read(run, contents, kept):

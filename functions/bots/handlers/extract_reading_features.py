@@ -1,8 +1,8 @@
 """Describe how credentials read, as soon as they have read something new.
 
 Trigger   schedule, every 5 minutes
-Reads     app.feeditems
-Writes    analytics.credentialfeatures
+Reads     app.feeditems, app.users
+Writes    analytics.credentialfeatures, analytics.accountLinks
 """
 
 from functions.bots import extract_reading_features

@@ -1,0 +1,102 @@
+"""Whatever an account did and however little of it, its erasure finds what we keep when the application has deleted
+some or all of its documents before."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.store import schema
+from tests.bots.conftest import suspect
+from tests.factories import an_id, reading, user
+from tests.privacy.conftest import HOUR, NOW, WRITTEN, Town
+from tests.privacy.test_nothing_is_left import LATER, NEXT
+
+PEOPLE = ("accounts", "users")
+DEEDS = ("contents", "engagements", "relationships", "feeditems")
+MINUTE = HOUR / 60
+REBUILT = {"snapshots", "mlArtifacts"}
+
+
+def only_acts(town: Town) -> None:
+    """Ann likes and follows, and never wrote or read anything."""
+    app, written = town.store.app, list(map(an_id, WRITTEN))
+    town.delete("contents", "feeditems")
+    app.contents.delete_many({"originalPost._id": {"$in": written}})
+    app.engagements.delete_many({"targetRef.$id": {"$in": written}})
+    app.feeditems.delete_many({"content": {"$in": written}})
+
+
+def only_reads_as_a_user(town: Town) -> None:
+    """The viewer of her exposures is her user, and one of the devices is bob's too."""
+    only_acts(town)
+    app = town.store.app
+    town.delete("engagements", "relationships")
+    app.accounts.update_one({"_id": an_id("account of ann")}, {"$unset": {"credentials": ""}})
+    names = {"device of ann": ("ann",), "tablet of ann": ("account of bob", "ann")}
+    seen = [
+        reading(device, at=NOW - (n + 1) * MINUTE, seconds=2.0, viewer=an_id(viewers[n % len(viewers)]))
+        for device, viewers in names.items()
+        for n in range(600)
+    ]
+    app.feeditems.insert_many([one | {"_id": an_id(f"seen {n}")} for n, one in enumerate(seen)])
+    town.call("extract_reading_features")
+    app.suspiciouscredentials.insert_many([suspect(town.store, device, at=NOW) for device in names])
+
+
+def is_withdrawn(town: Town) -> None:
+    """Her users and her account are no longer published."""
+    town.run(NOW)
+    withdrawn = {"$set": {"visibility": "deleted", "updatedAt": NOW}}
+    town.store.app.users.update_many({"_id": {"$in": [an_id("ann"), an_id("page of ann")]}}, withdrawn)
+    town.store.app.accounts.update_one({"_id": an_id("account of ann")}, withdrawn)
+
+
+EVERY_LIFE = pytest.mark.parametrize(
+    ("life", "traces"),
+    [
+        (only_acts, {"userEngagementStats"}),
+        (only_reads_as_a_user, {"credentialfeatures", "suspiciouscredentials"}),
+        (is_withdrawn, {"contentinfo", "hashtagStats", "contentStats"}),
+    ],
+)
+
+
+@EVERY_LIFE
+@pytest.mark.parametrize("first", [PEOPLE, DEEDS, PEOPLE + DEEDS], ids=["people", "deeds", "everything"])
+def test_what_the_application_has_deleted_is_still_found(
+    town: Town, life: Callable[[Town], None], traces: set[str], first: tuple[str, ...]
+) -> None:
+    town.lived_in(change=life)
+    assert town.left() >= traces
+
+    town.delete(*first)
+    town.erase()
+    assert town.left() <= REBUILT
+    town.run(NEXT)
+    assert town.left() == set()
+
+
+def test_links_follow_a_user_to_another_account(town: Town) -> None:
+    town.fill()
+    town.call("extract_reading_features")
+    moved = {"ownerAccount": an_id("account of bob"), "updatedAt": NOW}
+    town.store.app.users.update_one({"_id": an_id("page of ann")}, {"$set": moved})
+    town.call("extract_reading_features")
+
+    links = town.store.analytics[schema.ACCOUNT_LINKS.name]
+    assert [one["account"] for one in links.find({"user": an_id("page of ann")})] == [an_id("account of bob")]
+    town.erase()
+    assert links.count_documents({"user": an_id("page of ann")}) == 1
+    assert links.count_documents({"user": an_id("ann")}) == 0
+
+
+def test_links_of_who_is_erased_do_not_come_back(town: Town) -> None:
+    town.fill()
+    town.erase()
+    town.store.app.users.insert_one(user("another page", now=NOW, account="account of ann"))
+
+    town.call("extract_reading_features", at=LATER)
+
+    links = town.store.analytics[schema.ACCOUNT_LINKS.name]
+    assert links.distinct("account") == [an_id("account of bob")]
+    assert links.distinct("user") == [an_id("bob")]

@@ -28,7 +28,7 @@ Document = dict[str, Any]
 COMPARED = NOON + QUICK_MEMBERS.compare_every
 # What we make ourselves: models name the version of it, erasures have plans of their own.
 MADE = {one.name for one in schema.OURS} - {schema.CONTENT_INFO.name}
-DOCUMENTS = {
+DOCUMENTS: dict[str, list[Any]] = {
     "engagements": [("thai", "p0"), ("nomad", "p1"), ("old", "p6")],
     "contents": ["p1", "p4", "p12", "p18"],
     "contentinfo": ["info of p0", "info of p1", "info of p2"],
@@ -179,14 +179,15 @@ def plain(value: Any) -> Any:
 
 
 def value_at(document: Document, path: str) -> Any:
+    found: Any = document
     for name in path.split("."):
-        document = document.get(name) if isinstance(document, dict) else None
-    return document
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def with_value(document: Document, path: str, value: Any) -> Document:
     """The document with another value there; without the field for None."""
-    changed = plain(document)
+    changed: Document = plain(document)
     *above, name = path.split(".")
     place = changed
     for one in above:

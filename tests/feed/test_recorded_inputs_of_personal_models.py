@@ -45,7 +45,7 @@ class Read:
 
     def __init__(self, network: Network, fields: Fields) -> None:
         self.network, self.fields = network, fields
-        self.mark = network.store.analytics.watermarks.find_one({"_id": plan_personal_training.NAME})
+        self.mark: Document = network.store.analytics.watermarks.find_one({"_id": plan_personal_training.NAME}) or {}
         self.models = {str(row["account"]) for row in network.store.analytics.mlArtifacts.find()}
         self.before = made(network)
 

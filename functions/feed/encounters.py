@@ -17,7 +17,7 @@ from shared.network.counters import DAY_HOURS, PLACES, Counters, places, relatio
 from shared.network.examples import among
 from shared.network.history import LANGUAGE_CODES, READ, History
 from shared.store import Store
-from shared.store.columns import id_keys, positions
+from shared.store.columns import id_keys, once, positions
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 Index = NDArray[np.int64]
@@ -191,15 +191,31 @@ class Tastes:
         return np.where(language == UNKNOWN_LANGUAGE, np.nan, found)
 
 
-def follow_pairs(store: Store, history: History) -> Index:
-    """(n,) account · authors + author for every follow of an author of the history, ascending."""
+@dataclass(frozen=True, slots=True)
+class FollowRows:
+    """Whom known accounts follow, each once: account (n,) numbers, followed (n,) ids of users."""
+
+    account: Index
+    followed: NDArray[np.void]
+
+
+def read_follows(store: Store, history: History) -> FollowRows:
+    """Whom the accounts of the history follow now, authors of its posts or not."""
     found = store.follows.all()
     account, _ = history.actors.of(found["user"])
+    sound = account >= 0
+    rows = {"account": account[sound], "followed": found["followed"][sound]}
+    rows = once(rows, ("account", "followed"), np.zeros(len(rows["account"])))
+    return FollowRows(rows["account"], rows["followed"])
+
+
+def follow_pairs(history: History, follows: FollowRows) -> Index:
+    """(n,) account · authors + author for every follow of an author of the history, ascending."""
     author_keys = id_keys(history.posts.author_ids)
     first = np.unique(history.posts.author, return_index=True)[1]
-    author = positions(id_keys(found["followed"]), author_keys[first])
-    sound = (account >= 0) & (author >= 0)
-    return np.unique(account[sound] * len(first) + author[sound])
+    author = positions(id_keys(follows.followed), author_keys[first])
+    sound = author >= 0
+    return np.unique(follows.account[sound] * len(first) + author[sound])
 
 
 def language_keys(language: Index) -> Index:

@@ -1,7 +1,7 @@
 """Which accounts have something new since their model was trained."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -9,19 +9,27 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
+from functions.feed.alike import both
+from functions.feed.alike import latest as latest_events
+from functions.feed.encounters import read_follows
+from functions.feed.inputs import INPUTS, Inputs
+from functions.feed.inputs import until as history_until
 from functions.feed.members import EVERY_MEMBER, MEMBERS
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of
 from shared.artifacts import Registry
 from shared.clock import epoch_ms
 from shared.config import Coldstart, Members
 from shared.network.countries import SPELLINGS, country_of
+from shared.network.history import HOUR_MS, read_history
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
+from shared.store.decoding import as_moment
 from shared.store.tombstones import Erased
 
 NAME = "plan_personal_training"
 MODELS_AT_ONCE = 1_000
+NO_TIME = timedelta(0)
 
 Send = Callable[[Sequence[Mapping[str, Any]]], None]
 Owners = Callable[[NDArray[np.void]], NDArray[np.void]]
@@ -45,7 +53,9 @@ def run(
     """Queue every account whose model was made from something that is another now or holds a post or an author that was
     erased since, and everybody who engaged or followed and has none.
 
-    A message says as of when its accounts are to be trained: delivered twice, or late, it makes the same models.
+    Each run goes by what says when it changed; every `compare_every` one compares all that models were made from, which
+    finds what was deleted, and what changed without a date. A message says as of when its accounts are to be trained:
+    delivered twice, or late, it makes the same models.
     """
     with store.leases.hold(NAME):
         period = store.watermarks.period(NAME, options, now=now)
@@ -62,7 +72,12 @@ def run(
             "options": [options_of(coldstart, options)],
             "ranker": ["", registry.live_version(MEMBERS, EVERY_MEMBER) or ""],
         }
-        new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from) | moved_since(store, registry, period.since)
+        new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from)
+        compared = as_moment(period.cursor)
+        comparing = compared is None or period.since is None or not NO_TIME <= now - compared < options.compare_every
+        new |= moved_since(store, registry, None if comparing else period.since)
+        if comparing:
+            compared, new = now, new | made_of_others(store, registry, coldstart, options, now=now)
         erased = store.tombstones.state()
         new |= holders(store, registry, store.tombstones.unsearched())
         due = {key for key in new if ObjectId.is_valid(key)}
@@ -72,8 +87,36 @@ def run(
         send(messages)
         store.tombstones.searched(erased, now=now)
         removed = store.erasures.sweep(schema.ACCOUNT_ARTIFACTS, schema.ARTIFACT_VERSIONS)
-        store.watermarks.advance(NAME, options, period, now=now)
+        store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
     return Report(len(did.keys() | met.keys()), len(due), removed, details={"messages": len(messages)})
+
+
+def made_of_others(
+    store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime
+) -> set[str]:
+    """Accounts of which the inputs of their model, within the window of now and until it had learnt, are not what they
+    were, or not known; those that have a model and are there no more; and those that engaged or follow and have none.
+
+    Nobody where there is no model yet: all are queued by what they did.
+    """
+    learnt = registry.learnt(PERSONAL, TASTE_FINGERPRINT, INPUTS, now=now)
+    if not learnt:
+        return set()
+    history = read_history(store, coldstart, now=now, with_exposures=True)
+    keys = list(map(str, object_ids(history.actors.ids)))
+    number = {key: account for account, key in enumerate(keys)}
+    before, moments = dict[int, str](), np.full(len(keys), -np.inf)
+    for key, (until, text) in learnt.items():
+        if key in number and text is not None:
+            moments[number[key]] = (epoch_ms(until) - epoch_ms(now)) / HOUR_MS
+            before[number[key]] = text
+    then = history_until(history, moments)
+    inputs = Inputs.of(then, read_follows(store, then), latest_events(both(then), options.recent_posts))
+    start = epoch_ms(now - coldstart.window)
+    others = {keys[account] for account in inputs.since(start).differing(Inputs.read(before).since(start)).tolist()}
+    acted = {keys[account] for account in np.unique(history.acts.actor).tolist() if account >= 0}
+    unknown = {key for key, (_, text) in learnt.items() if text is None or key not in number}
+    return others | unknown | (acted - learnt.keys())
 
 
 def holders(store: Store, registry: Registry, erased: Erased) -> set[str]:
@@ -148,7 +191,7 @@ def latest(owner: Owners, events: Iterable[Events]) -> dict[str, int]:
 
 
 def moved_since(store: Store, registry: Registry, since: datetime | None) -> set[str]:
-    """Accounts that changed since then, ever for None, and are of another country than their model says."""
+    """Accounts that changed since then, all for None, and are of another country than their model says."""
     found = store.people.accounts(SPELLINGS, since)
     countries = [country_of(code) or "" for code in (*SPELLINGS, None)]  # the last one stands for -1
     keys = list(map(str, object_ids(found["id"])))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.alike import Alike
-from functions.feed.encounters import FEATURES, Encounters, Tastes, follow_pairs
+from functions.feed.encounters import FEATURES, Encounters, Tastes, follow_pairs, read_follows
 from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.config import Coldstart, Members
@@ -48,7 +48,7 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
         alike = Alike(history, options.recent_posts, DAY_HOURS)
-        tastes = Tastes(history, counters, follow_pairs(store, history), alike)
+        tastes = Tastes(history, counters, follow_pairs(history, read_follows(store, history)), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
         cuts = rolling_cuts(history, counters, coldstart, options.least_lists)
         training = Training(tastes, margins, cuts, coldstart, options)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from functions.feed import own_trees
 from functions.feed.alike import Alike
-from functions.feed.encounters import FEATURES, Tastes, follow_pairs
+from functions.feed.encounters import FEATURES, Tastes, follow_pairs, read_follows
+from functions.feed.inputs import INPUTS, Inputs
 from functions.feed.members import MembersRanker, load_members
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of, tastes_now, with_trees
 from shared.artifacts import Artifact, Manifest, Registry
@@ -37,6 +38,7 @@ class Trainer:
     """What a container trains from: the network as it was at one moment, and who was erased by then."""
 
     tastes: Tastes
+    inputs: Inputs
     margins: Margins
     ranker: MembersRanker | None
     erased: State
@@ -56,9 +58,11 @@ def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
         alike = Alike(history, options.recent_posts, ALIKE_HOURS)
-        tastes = Tastes(history, counters, follow_pairs(store, history), alike)
+        follows = read_follows(store, history)
+        tastes = Tastes(history, counters, follow_pairs(history, follows), alike)
         margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
-        _open[:] = [Trainer(tastes, margins, load_members(registry)[0], erased)]
+        inputs = Inputs.of(history, follows, alike.recent)
+        _open[:] = [Trainer(tastes, inputs, margins, load_members(registry)[0], erased)]
     return _open[0]
 
 
@@ -100,7 +104,10 @@ def run(
             if one in found:
                 tastes[place] = with_trees(tastes[place], own_trees.fit(found[one], options), trainer.ranker.version)
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
-    artifacts = [artifact(key, taste, trainer, coldstart, options) for key, taste in zip(keys, tastes, strict=True)]
+    artifacts = [
+        artifact(key, taste, trainer.inputs.text(one), trainer, coldstart, options)
+        for one, key, taste in zip(chosen.tolist(), keys, tastes, strict=True)
+    ]
     written = registry.replace(artifacts, at=now) if artifacts else 0
     unknown = {one.lower() for one in accounts} - set(keys)
     removed = registry.remove(PERSONAL, unknown, f"{trainer.read_at:%Y%m%dT%H%M%SZ}")
@@ -130,9 +137,10 @@ def wants_trees(taste: Taste, options: Members) -> bool:
     return taste.acts >= max(options.trees_least_acts, taste.tried_at * 1.2)
 
 
-def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart, options: Members) -> Artifact:
+def artifact(key: str, taste: Taste, inputs: str, trainer: Trainer, coldstart: Coldstart, options: Members) -> Artifact:
     """The taste, as it is kept."""
     at = trainer.read_at
+    made_from = {"options": options_of(coldstart, options), "ranker": taste.base, "country": taste.country}
     manifest = Manifest(
         family=PERSONAL,
         key=key,
@@ -143,6 +151,6 @@ def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart, opt
         fingerprint=TASTE_FINGERPRINT,
         metrics={"acts": taste.acts, "trees": bool(taste.trees)},
         libraries={"xgboost": trees.version()},
-        made_from={"options": options_of(coldstart, options), "ranker": taste.base, "country": taste.country},
+        made_from=made_from | {INPUTS: inputs},
     )
     return Artifact(manifest, taste.pack())

@@ -1,6 +1,5 @@
 """What a text says of itself: its language, its topics, and its place among all texts."""
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Ma
 from functions.topics.taxonomy import taxonomy
 from shared.artifacts import Registry
 from shared.config import Options, Topics
+from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store
 from shared.text import PREPARATION, UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
@@ -87,18 +87,23 @@ class Describer:
         }
 
 
-_kept: dict[tuple[Store, str | None, Options], Describer] = {}
+Sources = tuple[Store, str | None, int, Options]
+_kept: dict[Sources, Describer] = {}
 
 
 def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> Describer:
-    """The describer of the live model, made once per process and version; of the taxonomy alone where none is live."""
-    key = (store, registry.live_version(FAMILY, KEY), options)
-    describer = _kept.get(key)
+    """The describer of the live model and of the topics that there are, made once per process for both; of the taxonomy
+    alone where none is live."""
+    describer = _kept.get(_sources(store, registry, options))
     if describer is None:
         describer = _make(store, registry, options, now)
         _kept.clear()  # the one before is not asked for again
-        _kept[key] = describer
+        _kept[_sources(store, registry, options)] = describer
     return describer
+
+
+def _sources(store: Store, registry: Registry, options: Options) -> Sources:
+    return store, registry.live_version(FAMILY, KEY), store.topic_tree.fingerprint(), options
 
 
 def _make(store: Store, registry: Registry, options: Options, now: datetime) -> Describer:
@@ -110,7 +115,7 @@ def _make(store: Store, registry: Registry, options: Options, now: datetime) -> 
         topic_ids = store.topic_tree.resolve(wanted, now=now)
         embedding.result()
     classifier = classifier or Classifier.of_phrases()
-    version = version_of(classifier.version, options)
+    version = version_of(classifier.version, options, topic_ids)
     return Describer(identify.result(), classifier, topic_ids, options.topics, version, refused)
 
 
@@ -128,11 +133,12 @@ def quick_turns() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def version_of(model: str, options: Options) -> str:
-    """One name for the model, how texts are prepared, and every option that a description depends on.
+def version_of(model: str, options: Options, topic_ids: Mapping[str, ObjectId]) -> str:
+    """One name for the model, how texts are prepared, every option that a description depends on, and the ids of the
+    topics that it names.
 
-    >>> version_of("a", Options()) == version_of("a", Options()) != version_of("b", Options())
+    >>> version_of("a", Options(), {}) == version_of("a", Options(), {}) != version_of("b", Options(), {})
     True
     """
     topics = (options.topics.min_tokens, options.topics.only_languages, options.topics.most)
-    return hashlib.sha256(repr((model, PREPARATION, options.language, topics)).encode()).hexdigest()[:12]
+    return digest(model, PREPARATION, options.language, topics, sorted(topic_ids.items()))

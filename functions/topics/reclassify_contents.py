@@ -1,5 +1,6 @@
 """Posts that no change told of, or that an older model described."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bson import ObjectId
@@ -17,7 +18,7 @@ PAGE = 1_000  # posts looked at between two notes of how far the walk has come
 
 def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -> Report:
     """Walk over all posts, the newest first: describe anew whose text or model is not the one on record, forget what
-    is kept of those that are gone.
+    is kept of those that are gone, and what another program keeps under ids as text.
 
     A run looks at `reclassify_most` posts, and the next goes on where it ended, also where it was cut short. Safe to
     repeat, and beside changes that arrive meanwhile.
@@ -25,16 +26,12 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
     read = described = removed = 0
     with store.leases.hold(NAME):
         before = store.watermarks.cursor(NAME, object_id)
+        if written := store.content_info.under_text(min(PAGE, options.reclassify_most)):
+            described, removed = look_at(store, describer, written, options, now=now)
+            read, removed = len(written), removed + store.content_info.remove_under_text(written)
         while read < options.reclassify_most:
             posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
-            known = store.content_info.known(posts)
-            states = states_now(store, posts)
-            stale = {
-                post: state
-                for post, state in states.items()
-                if not is_settled(state, known.get(post), describer.version)
-            }
-            part = settle(store, describer, stale, options.batch, now=now)
+            part = look_at(store, describer, posts, options, now=now)
             read, described, removed = read + len(posts), described + part[0], removed + part[1]
             before = posts[-1] if posts else None
             store.watermarks.move(NAME, before, now=now)
@@ -42,6 +39,16 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
                 break
         removed += store.erasures.sweep(schema.CONTENT_INFO, schema.WATERMARKS)
     return Report(read, described, removed, details={"finished": int(before is None)})
+
+
+def look_at(
+    store: Store, describer: Describer, posts: Sequence[ObjectId], options: Topics, *, now: datetime
+) -> tuple[int, int]:
+    """Settle those of the posts of which something else is on record; how many were described, and forgotten."""
+    known = store.content_info.known(posts)
+    states = states_now(store, posts)
+    stale = {post: state for post, state in states.items() if not is_settled(state, known.get(post), describer.version)}
+    return settle(store, describer, stale, options.batch, now=now)
 
 
 def next_page(store: Store, before: ObjectId | None, size: int) -> list[ObjectId]:

@@ -148,6 +148,21 @@ class Registry:
             found |= {str(row["account"]): str(row["madeFrom"][name]) for row in rows}
         return found
 
+    def learnt(
+        self, family: str, fingerprint: str, name: str, *, now: datetime
+    ) -> dict[str, tuple[datetime, str | None]]:
+        """Of every live artifact, by key, until when it has learnt and what it says of one of its inputs, None where it
+        says nothing; none of another fingerprint."""
+        collection, field = self._collection(family), f"madeFrom.{name}"
+        query = {"family": family, "fingerprint": fingerprint, "windowTo": {"$not": {"$gt": now + SKEW}}}
+        rows = collection.find(query, {"account": 1, "windowTo": 1, field: 1})
+
+        def read(row: Document) -> tuple[str, tuple[datetime, str | None]]:
+            made_from, (key, until) = row.get("madeFrom"), _window_of(row)
+            return key, (until, as_text(made_from.get(name)) if isinstance(made_from, dict) else None)
+
+        return dict(sound(collection, rows, read))
+
     def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:
         """Make a kept version live by one atomic update, if `instead_of` still is what is live (None: no own model).
 

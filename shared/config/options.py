@@ -120,6 +120,7 @@ class Members:
     accounts_a_message: int = 500  # accounts that are trained at once
     overlap: timedelta = timedelta(minutes=5)  # how far a plan looks back behind the last one, for late writes
     full_every: timedelta = timedelta(days=7)  # how often a plan looks at everybody
+    compare_every: timedelta = timedelta(days=1)  # how often it compares what each model was made from with what is now
 
 
 @dataclass(frozen=True, slots=True)

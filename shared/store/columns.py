@@ -32,6 +32,7 @@ __all__ = [
     "id_keys",
     "joined",
     "known",
+    "mixed",
     "object_ids",
     "positions",
     "read_batches",
@@ -129,22 +130,30 @@ def once(records: Columns, key: Sequence[str], rank: NDArray[Any]) -> Columns:
     """Each event once, though an application may have recorded it more than once: of the records that agree in every
     column of `key` the one with the least `rank`, (n,). Records without one of the ids stay, for nothing tells what
     they repeat."""
-    mixed: NDArray[np.uint64] = np.zeros(len(rank), np.uint64)
-    told = np.ones(len(rank), bool)
-    for column in (records[name] for name in key):
-        is_id = column.dtype.kind == "V"
-        told &= known(column) if is_id else True
-        values: NDArray[np.uint64] = id_keys(column) if is_id else column.astype(np.int64).view(np.uint64)
-        mixed = np.asarray(
-            (mixed ^ (mixed >> np.uint64(29))) * _GOLDEN + (values ^ (values >> np.uint64(32))) * _GOLDEN
-        )
-    ascending = np.sort(mixed[told])
+    columns = [records[name] for name in key]
+    keys, told = mixed(*columns), np.ones(len(rank), bool)
+    for column in columns:
+        told &= known(column) if _holds_ids(column) else True
+    ascending = np.sort(keys[told])
     if not (ascending[1:] == ascending[:-1]).any():
         return records
-    order = np.lexsort((rank, mixed))
+    order = np.lexsort((rank, keys))
     repeats = np.zeros(len(rank), bool)
-    repeats[order[1:]] = mixed[order[1:]] == mixed[order[:-1]]
+    repeats[order[1:]] = keys[order[1:]] == keys[order[:-1]]
     return {name: column[~(repeats & told)] for name, column in records.items()}
+
+
+def mixed(*columns: NDArray[Any]) -> NDArray[np.uint64]:
+    """(n,) one 64-bit key for what stands in these columns together, which are ids or whole numbers."""
+    keys: NDArray[np.uint64] = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        values: NDArray[np.uint64] = id_keys(column) if _holds_ids(column) else column.astype(np.int64).view(np.uint64)
+        keys = np.asarray((keys ^ (keys >> np.uint64(29))) * _GOLDEN + (values ^ (values >> np.uint64(32))) * _GOLDEN)
+    return keys
+
+
+def _holds_ids(column: NDArray[Any]) -> bool:
+    return column.dtype.kind == "V"
 
 
 def distinct(ids: NDArray[np.void]) -> NDArray[np.void]:

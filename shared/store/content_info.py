@@ -11,6 +11,7 @@ so that an older change which comes late finds out; it ages out.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from bson import ObjectId, Timestamp
@@ -92,6 +93,17 @@ class ContentInfo:
         found = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
         return list(sound(self._info, found, _content))
 
+    def under_text(self, size: int) -> list[ObjectId]:
+        """Posts of which another program keeps something under their ids as text; at most so many."""
+        found = self._info.find({"contentId": {"$type": "string"}}, {"contentId": 1})
+        ids = (object_id(row["contentId"]) for row in found)
+        return list(islice((one for one in ids if one is not None), size))
+
+    def remove_under_text(self, posts: Iterable[ObjectId]) -> int:
+        """Keep nothing of these posts under their ids as text; returns how many rows there were."""
+        forms = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
+        return sum(self._info.delete_many({"contentId": {"$in": some}}).deleted_count for some in forms)
+
     def _known(self, row: Document) -> tuple[ObjectId, Known]:
         """What is not what it should be counts as unknown, so that the post is described anew."""
         decoders: dict[str, Any] = {
@@ -121,8 +133,7 @@ class ContentInfo:
         ]
         changed = upsert_all(self._info, writes)
         if writes:
-            digits = [form for post, *_ in rows for form in either_form([post]) if isinstance(form, str)]
-            self._info.delete_many({"contentId": {"$in": digits}})
+            self.remove_under_text(post for post, *_ in rows)
         return changed
 
 

@@ -6,21 +6,52 @@ and topics {_id: ObjectId, slug: "football", parents: [{_id: ObjectId, slug: "sp
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from bson import ObjectId
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from shared.clock import EPOCH
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, known, once, read_columns
+from shared.store.columns import (
+    Columns,
+    Kind,
+    distinct,
+    id_array,
+    id_keys,
+    joined,
+    known,
+    object_ids,
+    once,
+    read_columns,
+)
 from shared.store.contents import in_batches
 from shared.store.decoding import as_list, needed, sound
-from shared.store.expressions import is_id, optional, period
+from shared.store.expressions import has_type, is_id, optional, period
 from shared.store.identity import either_form, object_id
 
 Document = dict[str, Any]
+
+_POST = {"contentId": 1, "_id": 0}
+
+
+AS_TEXT: Final[tuple[Kind, Any]] = ("code", {"$cond": [has_type("$contentId", "string"), 1, 0]})
+
+
+def rows_that_count(info: Collection[Document], rows: Columns) -> Columns:
+    """Rows of `contentinfo` but for those under an id as text beside which there is one under the id itself.
+
+    rows  with content (n,) ids, and as_text (n,) what `AS_TEXT` gives, which is left out
+    """
+    as_text = rows.pop("as_text") == 1
+    if not as_text.any():
+        return rows
+    written = object_ids(distinct(rows["content"][as_text]))
+    found = (row["contentId"] for ids in in_batches(written) for row in info.find({"contentId": {"$in": ids}}, _POST))
+    stays = ~(as_text & np.isin(id_keys(rows["content"]), id_keys(id_array(found))))
+    return {name: column[stays] for name, column in rows.items()}
 
 
 class ContentTopics:
@@ -39,8 +70,14 @@ class ContentTopics:
         return joined(parts or [self._pairs({"_id": None})])
 
     def _pairs(self, query: Document) -> Columns:
-        fields: dict[str, tuple[Kind, str]] = {"content": ("id", "$contentId"), "topic": ("id", "$topics")}
-        pairs = read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
+        fields: dict[str, tuple[Kind, Any]] = {
+            "content": ("id", "$contentId"),
+            "topic": ("id", "$topics"),
+            "as_text": AS_TEXT,
+        }
+        pairs = rows_that_count(
+            self._info, read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
+        )
         sound = known(pairs["content"]) & known(pairs["topic"])
         pairs = {name: column[sound] for name, column in pairs.items()}
         return once(pairs, ("content", "topic"), np.zeros(len(pairs["topic"])))

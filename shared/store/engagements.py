@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from bson import DBRef, ObjectId
+from bson import ObjectId
 from pymongo.database import Database
 
 from shared.clock import SKEW, epoch_ms
@@ -29,7 +29,12 @@ Document = dict[str, Any]
 
 KINDS = ("like", "comment", "recast", "quote", "report")
 _ACTOR = {"$ifNull": ["$account", "$user"]}
-_ON_CONTENTS = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
+_ON_CONTENTS: Document = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
+
+
+def _on(contents: Sequence[ObjectId]) -> Document:
+    """The query for acts on these posts, however the reference is written."""
+    return {"targetRef.$id": {"$in": either_form(contents)}, "targetRef.$ref": "content"}
 
 
 class Engagements:
@@ -102,13 +107,14 @@ class Engagements:
         `latest`; content (n,) ids."""
         query = _ON_CONTENTS | {"visibility": PUBLISHED, "createdAt": {"$gte": start}}
         fields: dict[str, tuple[Kind, Any]] = {
-            "actor": ("id", {"$ifNull": ["$account", "$user"]}),
+            "actor": ("id", _ACTOR),
             "content": ("id", "$targetRef.$id"),
         }
         if contents is None:
             return read_columns(self._engagements, [{"$match": query}], fields)
-        refs = ({"targetRef": {"$in": [DBRef("content", one) for one in batch]}} for batch in in_batches(contents))
-        parts = [read_columns(self._engagements, [{"$match": ref | query}], fields) for ref in refs]
+        parts = [
+            read_columns(self._engagements, [{"$match": _on(batch) | query}], fields) for batch in in_batches(contents)
+        ]
         return joined(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
 
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
@@ -116,8 +122,7 @@ class Engagements:
         users: set[ObjectId] = set()
         for batch in in_batches(contents):
             earlier = [{"createdAt": {"$lt": before}}, {"updatedAt": {"$lt": before}}]
-            query = {"targetRef": {"$in": [DBRef("content", one) for one in either_form(batch)]}, "$or": earlier}
-            found = self._engagements.find(query, {"user": 1})
+            found = self._engagements.find(_on(batch) | {"$or": earlier}, {"user": 1})
             users.update(sound(self._engagements, found, lambda row: needed(as_object_id(row.get("user")))))
         return users
 

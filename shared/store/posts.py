@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
+from shared.store.content_topics import AS_TEXT, rows_that_count
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_list, name_undated, needed, own_id, sound
 from shared.store.expressions import has_type, holds_any, id_of_its_own, is_id, optional, text
@@ -106,7 +107,8 @@ class Posts:
         number = _or_malformed("$language", "string", {"$cond": [{"$eq": [index, -1]}, OTHER_LANGUAGE, index]})
         named = [{"$match": {"language": {"$ne": None, "$not": _NO_LANGUAGE}}}]
         fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "language": ("code", number)}
-        both = [read_columns(source, named, fields) for source in (self._info, self._filtering)]
+        info = rows_that_count(self._info, read_columns(self._info, named, fields | {"as_text": AS_TEXT}))
+        both = (info, read_columns(self._filtering, named, fields))
         ours, others = (
             {name: column[one["language"] != UNKNOWN_LANGUAGE] for name, column in one.items()} for one in both
         )

@@ -125,7 +125,7 @@ ENGAGEMENTS = Collection(
     key=("user", "targetRef", "type"),
     owner="application",
     about=(About("user", "user"), About("account", "account"), About("post", "targetRef.$id")),
-    indexes=(_by("updatedAt"), _by("user"), _by("account"), _by("targetRef")),
+    indexes=(_by("updatedAt"), _by("user"), _by("account"), _by("targetRef"), _by("targetRef.$id")),
 )
 USERS = Collection(
     "app",

@@ -17,6 +17,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.decoding import as_text, needed, sound
+from shared.store.expressions import fingerprint
 from shared.store.identity import object_id
 from shared.store.upserts import upsert_all
 
@@ -40,6 +41,13 @@ class TopicTree:
         ids = {path: key for path, topic in self._found().items() if (key := object_id(topic["_id"])) is not None}
         self._write({path: _relatives(path, ids) for path in wanted}, now)
         return {path: ids[path] for path in wanted if path in ids}
+
+    def fingerprint(self) -> int:
+        """Another number where a topic has come, gone, or got another path or id."""
+        named = {"path": "$path", "id": "$_id"}
+        total = {"$group": {"_id": None, "sum": {"$sum": fingerprint(named)}}}
+        found = list(self._topics.aggregate([{"$match": {"path": {"$exists": True}}}, total]))
+        return int(found[0]["sum"]) if found else 0
 
     def _write(self, wanted: Mapping[str, Document], now: datetime) -> None:
         found = self._found()

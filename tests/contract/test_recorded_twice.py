@@ -8,7 +8,7 @@ import pytest
 from bson import ObjectId
 
 from functions.bots import extract_reading_features
-from functions.feed.encounters import follow_pairs
+from functions.feed.encounters import follow_pairs, read_follows
 from functions.monitor import measure_feed
 from functions.stats import (
     refresh_content_stats,
@@ -83,7 +83,7 @@ def everything(store) -> dict[str, Any]:
     found["topics"] = sorted(zip(history.posts.topic_of.tolist(), history.posts.topic.tolist(), strict=True))
     found["languages"] = history.posts.language.tolist()
     found["quality"] = quality(store.posts.quality(), id_keys(history.posts.ids)).tolist()
-    found["follows"] = follow_pairs(store, history).tolist()
+    found["follows"] = follow_pairs(history, read_follows(store, history)).tolist()
     found["labelled"] = store.labelled_texts.newest(10, now=NOON)
     return found
 

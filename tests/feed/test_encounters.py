@@ -5,7 +5,7 @@ import pytest
 
 from functions.feed.alike import Alike
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, hours_of
-from functions.feed.encounters import FEATURES, Tastes, follow_pairs
+from functions.feed.encounters import FEATURES, Tastes, follow_pairs, read_follows
 from functions.feed.taste import Taste, tastes_now
 from shared.errors import StaleModel
 from shared.network.counters import Counters
@@ -18,7 +18,12 @@ from tests.networks import HOUR, NOON, QUICK
 
 def tastes_of(network):
     history = read_history(network.store, QUICK, now=NOON, with_exposures=True)
-    return Tastes(history, Counters(history), follow_pairs(network.store, history), Alike(history, 200, 24.0))
+    return Tastes(
+        history,
+        Counters(history),
+        follow_pairs(history, read_follows(network.store, history)),
+        Alike(history, 200, 24.0),
+    )
 
 
 def catalogue_of(network):

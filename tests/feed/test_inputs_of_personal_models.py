@@ -93,6 +93,22 @@ def ranker_changes(network, monkeypatch):
     network.store.analytics.mlArtifacts.update_one(key_of("american"), trees)
 
 
+def forgets_an_act(network, monkeypatch):
+    """Without a trace, so that it is found when models are compared."""
+    network.store.app.engagements.delete_one({"user": an_id("american")})
+    return {"members": replace(QUICK_MEMBERS, compare_every=HOUR)}
+
+
+def comes_of_an_earlier_version(network, monkeypatch):
+    network.store.analytics.mlArtifacts.update_one(key_of("nomad"), {"$unset": {"madeFrom.inputs": 1}})
+    return {"members": replace(QUICK_MEMBERS, compare_every=HOUR)}
+
+
+def is_damaged(network, monkeypatch):
+    network.store.analytics.mlArtifacts.update_one(key_of("nomad"), {"$set": {"madeFrom.inputs": "no hex"}})
+    return {"members": replace(QUICK_MEMBERS, compare_every=HOUR)}
+
+
 def layout_changes(network, monkeypatch):
     monkeypatch.setattr(plan_personal_training, "TASTE_FINGERPRINT", "of tomorrow")
 
@@ -107,10 +123,13 @@ CHANGES = {
     "options": (option_changes, EVERYBODY),
     "ranker": (ranker_changes, ("american",)),
     "fingerprint": (layout_changes, EVERYBODY),
+    "inputs": (forgets_an_act, ("american",)),
 }
 MORE = {
     "an option of reading": (another_option_changes, ()),
     "an option of another section": (window_changes, EVERYBODY),
+    "a model that does not say its inputs": (comes_of_an_earlier_version, ("nomad",)),
+    "a model whose inputs cannot be read": (is_damaged, ("nomad",)),
 }
 
 
@@ -136,6 +155,33 @@ def test_what_was_made_again_is_queued_no_more(trained, monkeypatch):
 
     assert plan(trained, NOON + 3 * HOUR) == []
     assert plan(trained, NOON + QUICK_MEMBERS.full_every + 2 * HOUR) == [], "everybody is looked at"
+
+
+def test_models_are_compared_once_in_each_interval(trained, monkeypatch):
+    assert plan(trained, NOON + HOUR) == []
+    trained.store.app.engagements.delete_one({"user": an_id("american")})
+
+    assert plan(trained, NOON + QUICK_MEMBERS.compare_every - HOUR) == []
+    assert plan(trained, NOON + QUICK_MEMBERS.compare_every + HOUR) == named("american")
+    assert plan(trained, NOON + QUICK_MEMBERS.compare_every + 2 * HOUR) == []
+
+
+def test_what_leaves_the_window_queues_nobody(trained):
+    """Who does nothing any more keeps the taste of when it last did."""
+    lately = NOON + QUICK.window - HOUR / 4
+
+    assert plan(trained, lately) == []
+    assert plan(trained, lately + 2 * QUICK.window) == []
+
+
+def test_acts_on_described_posts_are_found_however_they_refer_to_them(trained, monkeypatch):
+    """Where an application writes references as text, or in another order."""
+    acts = trained.store.app.engagements
+    for act in acts.find({"user": an_id("nomad")}):
+        acts.replace_one({"_id": act["_id"]}, act | {"targetRef": {"$id": str(act["targetRef"].id), "$ref": "content"}})
+    is_described_anew(trained, monkeypatch)
+
+    assert plan(trained, NOON + 2 * HOUR) == named("nomad")
 
 
 def test_a_taste_has_the_topics_that_its_posts_have_now(trained, monkeypatch):

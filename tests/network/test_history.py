@@ -339,3 +339,20 @@ def test_exposures_may_lie_in_another_collection_and_name_users(store, app):
     seen = read(elsewhere).seen
 
     assert (seen.actor.tolist(), [country_name(c) for c in seen.country.tolist()]) == ([0], ["fr"])
+
+
+def test_a_description_under_an_id_as_text_counts_only_where_there_is_no_other(store):
+    store.app.contents.insert_many([post(name, now=NOON) for name in ("p0", "p1", "p2")])
+    info = store.app.contentinfo
+    info.insert_many([topics_of("p0", at=NOON, language="en"), topics_of("p1", "music", at=NOON, language="en")])
+    for name in ("p0", "p1", "p2"):
+        row = topics_of(name, "sports", at=NOON, language="th")
+        info.insert_one(row | {"_id": an_id(f"another of {name}"), "contentId": str(an_id(name))})
+
+    posts = read(store).posts
+
+    place = {name: object_ids(posts.ids).index(an_id(name)) for name in ("p0", "p1", "p2")}
+    spoken = {name: LANGUAGE_CODES[posts.language[at]] for name, at in place.items()}
+    assert spoken == {"p0": "en", "p1": "en", "p2": "th"}
+    number = {name: (posts.topic_of == at).sum() for name, at in place.items()}
+    assert number == {"p0": 0, "p1": 1, "p2": 1}

@@ -65,7 +65,7 @@ def test_a_text_in_another_dress_is_described_as_the_plain_one(describer, text):
 
 
 def test_a_description_is_outdated_once_texts_are_prepared_otherwise(monkeypatch):
-    before = describe.version_of("a", Options())
+    before = describe.version_of("a", Options(), {})
     monkeypatch.setattr(describe, "PREPARATION", PREPARATION + 1)
 
-    assert describe.version_of("a", Options()) != before
+    assert describe.version_of("a", Options(), {}) != before

@@ -9,13 +9,16 @@ from bson import ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from functions.topics import reclassify_contents
+from functions.topics.describe import open_describer
+from shared.artifacts import Registry
 from shared.change import ClusterTime, Order
-from shared.config import Topics
+from shared.config import Options, Topics
 from shared.errors import Conflict
 from shared.store.content_info import Named
 from shared.store.identity import object_id
 from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
+from tests.conftest import SIGNING_KEY
 from tests.factories import an_id, topics_of
 from tests.shared.test_contents import invalid_text
 from tests.topics.test_classify_content import CATS, MOVIE, STUB, THAI, hash_of
@@ -343,3 +346,36 @@ def test_posts_whose_ids_are_no_object_ids_are_passed_over(run, contents, kept):
 
     assert run().read == 1
     assert [row["contentId"] for row in kept()] == ids("one")
+
+
+def test_topics_that_were_lost_and_made_again_are_named_by_their_new_ids(store, describer, contents, databases, noon):
+    registry = Registry(store.analytics, [SIGNING_KEY.encode()])
+    contents.insert_many([state("match", TEXT), state("cats", CATS)])
+
+    def run():
+        return reclassify_contents.run(store, open_describer(store, registry, Options(), now=noon), Topics(), now=noon)
+
+    assert (run().written, run().written) == (2, 0)
+    databases.analytics.topics.delete_many({})
+
+    assert (run().written, run().written) == (2, 0)
+
+    named = {topic for row in databases.app.contentinfo.find() for topic in row["topics"]}
+    assert named
+    assert named <= set(databases.analytics.topics.distinct("_id"))
+
+
+def test_rows_under_ids_as_text_go_with_what_their_posts_are_now(run, contents, databases, kept, noon):
+    """One beside a good row, one of a post without, one of a post that is gone, and what is no id."""
+    contents.insert_many([state("one"), state("other")])
+    run()
+    databases.app.contentinfo.delete_one({"contentId": ids("other")[0]})
+    written = [str(ids("one")[0]), str(ids("other")[0]).upper(), str(ids("gone")[0])]
+    left = [{"contentId": one, "language": "th"} for one in written]
+    databases.app.contentinfo.insert_many([*left, {"contentId": "no id", "language": "th"}])
+
+    done = run()
+
+    assert (done.written, done.removed) == (1, 2)
+    assert kept("one")["language"] == kept("other")["language"] == "en"
+    assert databases.app.contentinfo.distinct("contentId", {"contentId": {"$type": "string"}}) == ["no id"]

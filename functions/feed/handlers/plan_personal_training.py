@@ -1,8 +1,8 @@
 """Queue the accounts that have something new since their model was trained.
 
 Trigger   schedule, daily
-Reads     app.engagements, app.relationships, app.users, app.accounts, app.feeditems, app.contentinfo,
-          analytics.mlArtifacts, analytics.mlArtifacts_members
+Reads     app.engagements, app.relationships, app.users, app.accounts, app.feeditems, app.contentinfo, app.contents,
+          analytics.contentfiltering, analytics.mlArtifacts, analytics.mlArtifacts_members
 Writes    the queue of train_personal
 """
 

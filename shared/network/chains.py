@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shared.network.history import Posts
 from shared.store import Store
 from shared.store.columns import NO_ID, distinct, id_array, id_keys, known, object_ids, positions
-from shared.store.visibility import Link, lineage
+from shared.store.lineage import Link, lineage
 
 
 @dataclass(frozen=True, slots=True)

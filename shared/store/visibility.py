@@ -12,7 +12,7 @@ or a post is malformed: only a missing or null one refers to nothing. Of documen
 hex digits, all have to be published.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bson import ObjectId
@@ -23,10 +23,10 @@ from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import Malformed, needed, optional, sound
 from shared.store.identity import either_form, object_id
+from shared.store.lineage import LONGEST_CHAIN, Link, lineage
 
 Document = dict[str, Any]
 
-LONGEST_CHAIN = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
 _NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
 _STORED_AS_TEXT: Document = {"_id": {"$type": "string"}}
 _LINK: Document = {
@@ -48,14 +48,6 @@ def is_published_account(path: str = "visibility") -> Document:
     return {path: {"$in": [PUBLISHED, None]} | _NO_ARRAY}
 
 
-class Link(NamedTuple):
-    """One published post: its author, and the post that it repeats or quotes; None where it does neither."""
-
-    author: ObjectId
-    original: ObjectId | None
-    recast: bool
-
-
 class Known(NamedTuple):
     """Posts that could be shown, and all that they lead to; each once.
 
@@ -70,19 +62,6 @@ class Known(NamedTuple):
     originals: list[ObjectId]
     authors: list[ObjectId]
     owners: list[ObjectId]
-
-
-class Lineage(NamedTuple):
-    """A post, what it repeats or quotes, and so on down the chain.
-
-    posts     the post itself first
-    repeated  what a reader sees of it: itself, or the first post down the chain that is no recast
-    root      the last post of the chain; of a cycle the one with the least id
-    """
-
-    posts: Sequence[ObjectId]
-    repeated: ObjectId
-    root: ObjectId
 
 
 class Visibility:
@@ -150,27 +129,6 @@ class Visibility:
             links |= read
             wanted = {link.original for link in read.values() if link.original} - asked
         return links
-
-
-def lineage(post: ObjectId, links: Mapping[ObjectId, Link]) -> Lineage | None:
-    """The chain of a published post; None where a post of it is not published, where recasts repeat nothing, and where
-    it is longer than LONGEST_CHAIN.
-
-    links  every published post that the chain may lead to
-    """
-    chain: list[ObjectId] = []
-    while post not in chain:
-        link = links.get(post)
-        if link is None or len(chain) == LONGEST_CHAIN:
-            return None
-        chain.append(post)
-        if link.original is None:
-            break
-        post = link.original
-    end = chain[chain.index(post) :]  # the last one, or a cycle
-    if all(links[item].recast for item in end):
-        return None
-    return Lineage(chain, next(item for item in chain if not links[item].recast), min(end))
 
 
 def _count(collection: Stored[Document], query: Document, name: str, most: int | None = None) -> Document:

@@ -25,6 +25,7 @@ from shared.report import Report
 from shared.store import Store, schema
 from shared.store.columns import id_array
 from shared.store.tombstones import State
+from shared.text import PREPARATION
 
 MOST = 2_000  # accounts of one message
 ALIKE_HOURS = 120.0  # how long directions hold, among examples of a month
@@ -143,6 +144,11 @@ def artifact(key: str, taste: Taste, trainer: Trainer, coldstart: Coldstart, opt
         fingerprint=TASTE_FINGERPRINT,
         metrics={"acts": taste.acts, "trees": bool(taste.trees)},
         libraries={"xgboost": trees.version()},
-        made_from={"options": options_of(coldstart, options), "ranker": taste.base, "country": taste.country},
+        made_from={
+            "options": options_of(coldstart, options),
+            "preparation": str(PREPARATION),
+            "ranker": taste.base,
+            "country": taste.country,
+        },
     )
     return Artifact(manifest, taste.pack())

@@ -8,6 +8,7 @@ import pytest
 
 from functions.feed import plan_personal_training, taste, train_personal
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
+from shared.text import PREPARATION
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
@@ -97,6 +98,10 @@ def layout_changes(network, monkeypatch):
     monkeypatch.setattr(plan_personal_training, "TASTE_FINGERPRINT", "of tomorrow")
 
 
+def preparation_changes(network, monkeypatch):
+    monkeypatch.setattr(plan_personal_training, "PREPARATION", PREPARATION + 1)
+
+
 # By input: what changes it, and whose models are made again.
 CHANGES = {
     "engagements": (engages, ("thai",)),
@@ -107,6 +112,7 @@ CHANGES = {
     "options": (option_changes, EVERYBODY),
     "ranker": (ranker_changes, ("american",)),
     "fingerprint": (layout_changes, EVERYBODY),
+    "preparation": (preparation_changes, EVERYBODY),
 }
 MORE = {
     "an option of reading": (another_option_changes, ()),

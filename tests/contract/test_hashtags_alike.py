@@ -29,9 +29,7 @@ KEPT = st.one_of(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(MESSAGES, KEPT), min_size=1, max_size=30))
 def test_a_post_has_the_same_hashtags_everywhere(store, databases, posts):
     said: dict[Any, str] = {an_id(str(n)): message for n, (message, _) in enumerate(posts)}

@@ -265,9 +265,17 @@ def test_topics_come_from_contentinfo_else_from_hashtags_in_use(store, app):
     assert len(few.posts.topic) == 2
 
 
-@pytest.mark.parametrize("kept", [["other"], ["a-b", "rock&#39;n", "39"], {"0": "a"}, [7, None], ["a" * 100_000], "a", []])
+@pytest.mark.parametrize(
+    "kept", [["other"], ["a-b", "rock&#39;n", "39"], {"0": "a"}, [7, None], ["a" * 100_000], "a", []]
+)
 def test_hashtags_are_those_of_the_message_whatever_the_application_keeps_of_them(store, app, kept):
-    texts = ["in der #Straße", "＃ＳＴＲＡＳＳＥ", "https://example.org/#strasse", "C#strasse &#39;", "press #\ufe0f\u20e3"]
+    texts = [
+        "in der #Straße",
+        "＃ＳＴＲＡＳＳＥ",
+        "https://example.org/#strasse",
+        "C#strasse &#39;",
+        "press #\ufe0f\u20e3",
+    ]
     said = [post(f"said {n}", now=NOON, payload={"message": text}, hashtags=kept) for n, text in enumerate(texts)]
     app.contents.insert_many([*said, post("untagged", now=NOON, hashtags=kept)])
 

@@ -26,6 +26,7 @@ from shared.store import Store, schema
 from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.store.decoding import as_moment
 from shared.store.tombstones import Erased
+from shared.text import PREPARATION
 
 NAME = "plan_personal_training"
 MODELS_AT_ONCE = 1_000
@@ -70,6 +71,7 @@ def run(
         new |= {key for key, at in met.items() if key in until and at > until[key]}
         made_from = {
             "options": [options_of(coldstart, options)],
+            "preparation": [str(PREPARATION)],
             "ranker": ["", registry.live_version(MEMBERS, EVERY_MEMBER) or ""],
         }
         new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from)

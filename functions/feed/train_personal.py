@@ -140,7 +140,12 @@ def wants_trees(taste: Taste, options: Members) -> bool:
 def artifact(key: str, taste: Taste, inputs: str, trainer: Trainer, coldstart: Coldstart, options: Members) -> Artifact:
     """The taste, as it is kept."""
     at = trainer.read_at
-    made_from = {"options": options_of(coldstart, options), "ranker": taste.base, "country": taste.country}
+    made_from = {
+        "options": options_of(coldstart, options),
+        "preparation": str(PREPARATION),
+        "ranker": taste.base,
+        "country": taste.country,
+    }
     manifest = Manifest(
         family=PERSONAL,
         key=key,

@@ -20,10 +20,10 @@ from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.decoding import as_text, needed, sound
-from shared.store.expressions import ENGAGEMENTS, age_score, count, holds_any, moments, object_id, text, weighted
+from shared.store.expressions import ENGAGEMENTS, age_score, count, moments, object_id, weighted
+from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
 from shared.store.stored_totals import OF_HASHTAGS
 from shared.store.tombstones import Tombstones
-from shared.text.hashtags import HASH_SIGNS, hashtags
 
 Document = dict[str, Any]
 
@@ -39,10 +39,7 @@ class HashtagStatistics:
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """Every post of the window with hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
-        for post in self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]):
-            post["names"] = hashtags(post.pop("message"))
-            if post["names"]:
-                yield post
+        return with_hashtags(self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score these hashtags, let time pass for the others; returns how many rows are up to date now."""
@@ -70,10 +67,9 @@ def _fingerprint(row: Document) -> tuple[str, str | None]:
 
 def _with_hash_signs(options: HashtagStats, now: datetime) -> list[Document]:
     points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS})
-    message = text("$payload.message")
     return [
-        {"$match": {"_id": {"$type": "objectId"}, "$expr": holds_any(message, HASH_SIGNS)}},
-        {"$project": moments(now) | {"author": object_id("$author.id"), "message": message, "points": points}},
+        {"$match": {"_id": {"$type": "objectId"}} | MAY_HAVE_HASHTAGS},
+        {"$project": moments(now) | {"author": object_id("$author.id"), "message": MESSAGE, "points": points}},
         {"$match": {"author": {"$ne": None}, "createdAt": {"$ne": None}}},
     ]
 

@@ -19,11 +19,11 @@ from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
 from shared.store.content_topics import AS_TEXT, rows_that_count
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.decoding import as_list, name_undated, needed, own_id, sound
-from shared.store.expressions import has_type, holds_any, id_of_its_own, is_id, optional, text
+from shared.store.decoding import name_undated, needed, sound
+from shared.store.expressions import has_type, id_of_its_own, is_id, optional, text
 from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
-from shared.text.hashtags import HASH_SIGNS, LONGEST_NAME, hashtags, spelling
+from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
 from shared.text.vectors import STORED_BYTES, unpacked
 
 Document = dict[str, Any]
@@ -73,28 +73,11 @@ class Posts:
         return {name: column[sound] for name, column in posts.items()}
 
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
-        """Posts of that time that have hashtags, (n,) ids, and the spellings of the hashtags of each, each once.
-
-        Those that the application keeps; where it keeps none, those of the message.
-        """
+        """Posts of that time that have hashtags, (n,) ids, and the spellings of the hashtags of each, each once."""
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
-        named = self._contents.find(query | {"hashtags.0": {"$exists": True}}, {"hashtags": 1})
-        tagged = dict(sound(self._contents, named, self._spelt))
-        message = text("$payload.message")
-        marked = query | {"hashtags.0": {"$exists": False}, "$expr": holds_any(message, HASH_SIGNS)}
-        written = self._contents.find(marked, {"message": message})
-        tagged |= {post["_id"]: hashtags(post["message"]) for post in written}
-        tagged = {post: names for post, names in tagged.items() if names}
+        posts = self._contents.find(query | MAY_HAVE_HASHTAGS, {"message": MESSAGE})
+        tagged = {post["_id"]: post["names"] for post in with_hashtags(posts)}
         return id_array(tagged), list(tagged.values())
-
-    def _spelt(self, post: Document) -> tuple[ObjectId, list[str]]:
-        """A post, and the hashtags that the application keeps of it, as those of messages are spelt."""
-        stored = needed(as_list(post["hashtags"]))
-        names = [name for name in stored if isinstance(name, str)]
-        if len(names) < len(stored):
-            name_malformed(self._contents.name, post["_id"])
-        spellings = (spelling(name) for name in names if len(name) <= LONGEST_NAME)
-        return own_id(post), [name for name in dict.fromkeys(spellings) if name]
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
         """Languages as contentinfo and as contentfiltering name them; the first is the better informed.

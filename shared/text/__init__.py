@@ -12,7 +12,7 @@ from typing import Final
 from shared.text.language import UNKNOWN, NamedLanguage, Namer, identifier
 from shared.text.normalise import MOST_CHARACTERS, plain, tokens
 
-# Raised whenever the same text may be cleaned or its language be named otherwise: what was kept of it is then outdated.
-PREPARATION: Final = 2
+# Raised whenever the same post may get other words, hashtags or another language: what was kept of it is outdated.
+PREPARATION: Final = 3
 
 __all__ = ["MOST_CHARACTERS", "PREPARATION", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]

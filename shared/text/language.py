@@ -13,7 +13,7 @@ from shared.config import Language
 from shared.errors import BadConfig, Unavailable
 from shared.text.alphabets import may_be_written_in
 from shared.text.normalise import plain
-from shared.text.scripts import HAN, SETTLES, THAI, is_thai, language_of_han, only, script_of, weights
+from shared.text.scripts import HAN, SCRIPTS, SETTLES, language_of_han, main_script, only, weights
 
 UNKNOWN = "n/a"
 ENOUGH_CHARACTERS = 1_000  # of a text that a library looks at; more change nothing but the time
@@ -69,14 +69,14 @@ def _identifier(options: Language) -> Namer:
         found = weights(text)
         if not found:
             return NOBODY_KNOWS
-        script = THAI if is_thai(found) else max(found, key=found.__getitem__)
+        script, part = main_script(found, text)
         if script in SETTLES:
             code = language_of_han(text) if script == HAN else SETTLES[script]
-            return NamedLanguage(code, found[script] / sum(found.values())) if code in served else NOBODY_KNOWS
+            return NamedLanguage(code, part) if code in served and may_be_written_in(code, text) else NOBODY_KNOWS
         text = text[:ENOUGH_CHARACTERS]
         if len(found) > 1:
             text = only(script, text)
-        letters = len(set(filter(script_of, text)))
+        letters = sum(SCRIPTS[letter] != "" for letter in set(text))
         if letters < options.least_letters:
             return NOBODY_KNOWS
         likeliest = _likeliest(chances(text), letters, options)

@@ -8,6 +8,7 @@ import pytest
 
 from functions.feed import plan_personal_training, taste, train_personal
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
+from shared.text import PREPARATION
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
@@ -113,6 +114,10 @@ def layout_changes(network, monkeypatch):
     monkeypatch.setattr(plan_personal_training, "TASTE_FINGERPRINT", "of tomorrow")
 
 
+def preparation_changes(network, monkeypatch):
+    monkeypatch.setattr(plan_personal_training, "PREPARATION", PREPARATION + 1)
+
+
 # By input: what changes it, and whose models are made again.
 CHANGES = {
     "engagements": (engages, ("thai",)),
@@ -124,6 +129,7 @@ CHANGES = {
     "ranker": (ranker_changes, ("american",)),
     "fingerprint": (layout_changes, EVERYBODY),
     "inputs": (forgets_an_act, ("american",)),
+    "preparation": (preparation_changes, EVERYBODY),
 }
 MORE = {
     "an option of reading": (another_option_changes, ()),

@@ -201,7 +201,7 @@ def all_of(client):
 
 @pytest.mark.parametrize(
     "words",
-    [["accounts"], ["feed", "th"], ["review"], ["token", str(ObjectId())], ["run", "measure_feed"]],
+    [["accounts"], ["feed", "th"], ["review"], ["token", "65f0a1b2c3d4e5f60718293a"], ["run", "measure_feed"]],
     ids=" ".join,
 )
 def test_a_command_that_reads_makes_neither_collections_nor_indexes(busy, folder, words):

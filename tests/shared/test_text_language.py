@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import unicodedata
@@ -9,8 +10,9 @@ import pytest
 from shared.config import Language
 from shared.errors import BadConfig
 from shared.text import UNKNOWN, NamedLanguage, identifier, plain
-from shared.text.alphabets import LETTERS
-from shared.text.scripts import script_of
+from shared.text.alphabets import LETTERS, OTHERS
+from shared.text.scripts import SETTLES, script_of
+from tests.shared.test_text_scripts import ALONE
 
 OWN = {
     "ar": "أحب قراءة الكتب في المساء مع فنجان من الشاي",
@@ -182,6 +184,126 @@ def test_words_with_a_letter_that_a_language_does_not_write_are_not_of_it(code):
     assert others
     assert code not in {name(" ".join(word + letter for word in words)).code for letter in others}
     assert {name(f"{OWN[code]} {words[0]}{letter}").code for letter in others} <= {code, UNKNOWN}
+
+
+ALL_SCRIPTS = replace(PY3LANGID, served=" ".join({*PY3LANGID.served.split(), *SETTLES.values()}))
+CLEAR = {**ALONE, **OWN}
+
+
+def letters_of_others(code):
+    """Every letter and sign of the script that the language does not write, as a text of posts has them."""
+    script = next(script for script in map(script_of, CLEAR[code]) if script != "CJK")
+    everything = map(chr, range(0xD7FC))
+    return [c for c in everything if OTHERS[code].fullmatch(c) and script_of(c) == script and plain(f"x{c}") == f"x{c}"]
+
+
+def test_every_script_of_one_language_is_tried():
+    assert set(SETTLES.values()) <= CLEAR.keys()
+    assert OTHERS.keys() | {"ta", "zh"} == {*SETTLES.values(), "hi"}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_letters_that_the_language_of_a_script_does_not_write_are_not_of_it(code):
+    name, letters = identifier(ALL_SCRIPTS), letters_of_others(code)
+    long = " ".join([CLEAR[code]] * (1 + 60 // len(CLEAR[code])))
+
+    assert letters
+    assert name(CLEAR[code]).code == code
+    assert code not in {name(re.sub("(.{8})", rf"\1{letter}", long)).code for letter in letters}
+    assert code not in {name(CLEAR[code][:6] + letter).code for letter in letters}
+    assert {name(f"{long} {CLEAR[code].split()[0]}{letter}").code for letter in letters} == {code}  # a name's
+
+
+MINORITIES = {
+    "Assamese": ("bn", "আজি বতৰ ভাল আৰু মই বজাৰলৈ যাম"),
+    "Manipuri": ("bn", "ঐহাক্ মণিপুরদগী লাকপনি, অদোম্গী মিং করি কৌবগে, ঐবু ৱাহৈ অমা তাকপীয়ু ৱা ঙাংলু"),
+    "Shan": ("my", "ႁၼ်ၶႃႈ ၵူၼ်းတႆး ၵိၼ်ၶဝ်ႈ"),
+    "Mon": ("my", "မၞိဟ်ဂမၠိုၚ် ဂွံၚုဟ်မး"),
+    "Karen": ("my", "ပှၤကညီအကျိာ် တၢ်အဲၣ်"),
+    "Yiddish": ("he", "ווי גייט עס אײַך מײַנע טײַערע פֿרײַנד"),
+    "Yiddish with alef": ("he", "דאָס איז אַ שיינער טאָג און איך האָב ליב צו לייענען"),
+    "Pali in Thai": ("th", "นโม ตสฺส ภควโต อรหโต สมฺมาสมฺพุทฺธสฺส"),
+    "Ainu": ("ja", "イランカラㇷ゚テ クアニ アナㇰネ アイヌ クネ"),
+    "Jeju": ("ko", "ᄒᆞᆫ저 옵서예"),
+    "Svan": ("ka", "მიჩა ჟახე ლი ხოჩა ჲორი"),
+    "ancient Greek": ("el", "ἐν ἀρχῇ ἦν ὁ λόγος"),
+    "Konkani": ("kn", "ಹಾಂವ್ ಘರಾ ವೆತಾಂ ತುಂ ಯೇಽ"),
+    "Khmu": ("lo", "ໞາ ໟາ ກຳມຸ"),
+}
+
+
+@pytest.mark.parametrize(("code", "text"), MINORITIES.values(), ids=MINORITIES)
+def test_a_language_that_shares_a_script_is_not_taken_for_the_one_that_has_it_to_itself(code, text):
+    assert identifier(ALL_SCRIPTS)(text).code != code
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("my", "ျမန္မာႏိုင္ငံသည္ အေရွ႕ေတာင္အာရွတြင္ ရွိသည္"),  # for the font Zawgyi
+        ("he", "אַל תִּפְחַד כִּי אִתְּךָ אָנִי אָב וָאֵם אַתָּה"),
+    ],
+)
+def test_shapes_of_other_letters_in_another_way_of_writing_leave_a_language_its_name(code, text):
+    assert identifier(PY3LANGID)(text) == NamedLanguage(code, 1.0)
+
+
+# A letter or two of each script as emoticons, laughter, brands and quoted words have them.
+WEAK = (
+    "ㅋ",
+    "ㅠ",
+    "ツ",
+    "の",
+    "ω",
+    "Д",
+    "ಠ",
+    "ง",
+    "益",
+    "愛",
+    "ლ",
+    "ო",
+    "ও",
+    "ش",
+    "ა",
+    "য",
+    "오빠",
+    "愛人",
+    "かわ",
+    "สวย",
+)
+
+
+@pytest.mark.parametrize("code", sorted(CLEAR))
+@pytest.mark.parametrize("weak", WEAK)
+def test_weak_letters_inside_a_clear_text_change_neither_its_name_nor_that_it_has_one(code, weak):
+    name = identifier(ALL_SCRIPTS)
+    text = f"{CLEAR[code]} {CLEAR[code]}"
+
+    for times in (1, 2, 3) if len(weak) == 1 else (1,):
+        for added in (f"{text} {weak * times}", f"{' '.join([weak] * times)} {text}"):
+            said = name(added)
+            assert (said.code, said.confidence >= PY3LANGID.least_confidence_ratio) == (code, True), added
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("台灣人の日常，我們今天去吃火鍋", "zh"),
+        ("最愛の味道還是這家", "zh"),
+        ("ドラえもん 很好看 我们都喜欢", "zh"),
+        ("スーパーマリオ 很好玩 我们都喜欢", "zh"),
+        ("我哋今日去邊度食飯", "zh"),
+        ("香港嘅天氣好好", "zh"),
+        ("易烊千玺が好きです", "ja"),
+        ("私は中国語の谢谢という言葉が好きです", "ja"),
+        ("haha this is so funny ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "en"),
+        ("the weather is so nice today my friend ¯\\_(ツ)_/¯", "en"),
+        ("ㅋㅋㅋㅋ", "ko"),
+        ("ok ツ", UNKNOWN),
+    ],
+)
+def test_a_weak_sign_never_settles_against_a_strong_one(text, code):
+    assert identifier(PY3LANGID)(text).code == code
 
 
 @each_engine

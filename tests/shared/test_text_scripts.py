@@ -7,12 +7,15 @@ from shared.text.scripts import (
     JAPAN,
     KANA,
     LATIN,
+    ONLY_CHINESE,
     SETTLES,
     THAI,
     charsets_of,
     is_thai,
     language_of_han,
+    main_script,
     script_of,
+    sign_of,
     weights,
 )
 
@@ -37,6 +40,7 @@ ALONE = {
     "gu": "વરસાદ",
     "pa": "ਮੀਂਹ",
     "or": "ବର୍ଷା",
+    "dv": "ވާރޭ ވެހެނީ",
 }
 
 
@@ -64,7 +68,7 @@ def test_letters_of_any_width_belong_to_their_script():
 def test_kana_make_han_japanese_and_a_single_kana_in_a_long_chinese_text_does_not():
     assert set(weights("東京は雨")) == {KANA}
     assert set(weights("東京雨")) == {HAN}
-    assert weights("我們今天一起去公園散步然後看電影再回家吃飯休息の")[HAN] == 23.0
+    assert weights("我們今天一起去公園散步然後看電影再回家吃飯休息の") == {HAN: 24.0}
 
 
 EVERY_HAN = [*map(chr, range(0x3400, 0x4DC0)), *map(chr, range(0x4E00, 0xA000))]
@@ -83,6 +87,41 @@ def test_the_charsets_know_the_letters_that_one_side_has_to_itself():
 def test_no_letter_that_only_japanese_writes_is_chinese(around):
     assert {language_of_han(around + letter) for letter in JAPANS_OWN} == {""}
     assert {language_of_han(f"{a}{around}{b}") for a, b in pairwise(JAPANS_OWN)} == {"ja"}
+
+
+@pytest.mark.parametrize("letters", ["哋嘅咗喺冇嗰咁啲嘢嚟乜揾瞓攰㗎佢嘥啱喎囉", "你她您嗎呢吧哪啊", "們很它麼"])
+def test_letters_of_everyday_cantonese_and_chinese_are_known_as_such(letters):
+    assert {sign_of(letter) for letter in letters} == {ONLY_CHINESE}
+
+
+def test_forms_that_japanese_prints_and_letters_of_korea_are_no_sign_of_chinese():
+    assert ONLY_CHINESE not in {sign_of(letter) for letter in "鷗俠醬蟬繡囊頰剝塡𠮟乭畓"}
+    assert [language_of_han(text) for text in ("森鷗外記念館", "任俠映画", "田畓 大韓民國 憲法")] == [""] * 3
+
+
+def test_rare_letters_of_vietnamese_in_han_are_not_chinese():
+    assert language_of_han("𡨸喃 𠊛越南") == ""
+    assert language_of_han("𠮷野家的牛肉飯很好吃，我們都喜歡") == "zh"  # a name's
+
+
+BESIDE = ("の", "ノ", "コーヒー", "すし")
+
+
+@pytest.mark.parametrize("kana", BESIDE)
+def test_kana_alone_do_not_settle_against_letters_that_only_chinese_writes(kana):
+    for a, b in pairwise(CHINAS_OWN):
+        assert set(weights(f"{kana} {EITHER}{a}")) == set(weights(f"{EITHER}{a}人{b} {kana}")) == {HAN}
+        assert language_of_han(f"{EITHER}{a}人{b} {kana}") == "zh"
+
+
+def test_letters_that_only_chinese_writes_do_not_settle_against_endings_of_japanese():
+    for a, b in pairwise(CHINAS_OWN):
+        assert set(weights(f"{a}{b}が好きです。山を見る人は")) == {KANA}
+
+
+@pytest.mark.parametrize("text", ["東京の空", "税制改革の是非", "日本のラーメン", "コーヒー 中毒", "駅前のビル"])
+def test_kana_without_a_strong_sign_of_chinese_make_han_japanese(text):
+    assert set(weights(text)) == {KANA}
 
 
 @pytest.mark.parametrize("around", ["", EITHER, EITHER * 20])
@@ -112,9 +151,21 @@ def test_fewer_han_that_both_write_are_neither(text):
 
 
 def test_kana_of_a_name_in_a_chinese_text_do_not_make_it_japanese_and_a_quoted_chinese_word_leaves_it_japanese():
-    assert set(weights("我们今天去吃すき家牛丼")) == {HAN, KANA}
+    assert set(weights("我们今天去吃すき家牛丼")) == {HAN}
     assert set(weights("私は中国語の谢谢という言葉が好きです")) == {KANA}
     assert set(weights("駅前のビル")) == {KANA}
+
+
+@pytest.mark.parametrize(
+    "weak",
+    ["ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "ㅠㅠㅋㅋㅎㅎㅠㅠ", "ツ ツ ツ", "ヽ(´ー`)ノ", "ω Д ω", "ಠ_ಠ ಠ_ಠ", "(ง •̀_•́)ง", "好 好 好"],
+)
+@pytest.mark.parametrize("code", ALONE)
+def test_letters_of_emoticons_and_laughter_are_no_script_beside_words(code, weak):
+    script = main_script(weights(ALONE[code]), ALONE[code])[0]
+
+    assert main_script(weights(f"{weak} so"), f"{weak} so") == (LATIN, 1.0)
+    assert main_script(weights(f"{ALONE[code]} {weak}"), f"{ALONE[code]} {weak}")[0] == script
 
 
 def test_thai_is_settled_by_its_part_of_the_letters():

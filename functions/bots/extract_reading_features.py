@@ -52,7 +52,7 @@ def exposures(store: Store, options: Bots, since: datetime | None, now: datetime
     if since is None:
         yield store.exposures.readings(None, start, end)
         return
-    touched = store.exposures.touched(since, now=now)
+    touched = store.exposures.touched(since)
     before = store.credential_features.newest(touched)
     begins = {one: start if one not in before else _begin(before[one], options.limit, start) for one in touched}
     touched.sort(key=lambda one: (begins[one], str(one)), reverse=True)

@@ -29,7 +29,7 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
             read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
             store.content_stats.refresh(options, period.since, now=now)
             written = read + store.content_stats.redate(options, now=now)
-            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since, now=now))
+            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
         surplus, compared = store.content_stats.reconcile(options, before=period.cursor, now=now)
         removed += surplus + store.erasures.sweep(schema.CONTENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)

@@ -25,8 +25,8 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
         creators = None
         if period.since is not None:
             creators = (
-                store.contents.authors_touched(period.since, now=now)
-                | store.creator_stats.touched(period.since, now=now)
+                store.contents.authors_touched(period.since)
+                | store.creator_stats.touched(period.since)
                 | store.creator_stats.outdated(options, now=now)
             )
         store.creator_stats.refresh(options, creators, now=now)

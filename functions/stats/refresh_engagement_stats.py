@@ -46,7 +46,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
     """Acts, and topics of posts, with a field that is not what it should be."""
-    return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since, now=now)]
+    return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since)]
 
 
 def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
@@ -61,11 +61,11 @@ def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
 def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: datetime) -> tuple[int, int, int]:
     """Count the users that something happened to since then; returns as `count_everything`."""
     acts = store.engagements.on_contents(now=now, updated_since=min(since, settled_at))
-    retopiced = store.content_topics.changed_since(since, now=now)
+    retopiced = store.content_topics.changed_since(since)
     new = acts["touched"] >= epoch_ms(since)
     older = new & (acts["at"] < epoch_ms(settled_at))
-    unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at)
-    others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now)) - unsettled
+    unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at, now=now)
+    others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now, now=now)) - unsettled
     recount = store.engagements.on_contents(now=now, users=unsettled)
     parents = store.content_topics.parents()
 

@@ -21,13 +21,13 @@ from shared.store.contents import PUBLISHED, in_batches, in_window
 from shared.store.creator_pipeline import profile, scored, totals
 from shared.store.decoding import own_id, sound
 from shared.store.expressions import (
+    changed_from,
     fingerprint,
     is_count,
     is_id,
     is_moment,
     object_id,
     optional,
-    period,
 )
 from shared.store.identity import either_form
 from shared.store.stored_totals import OF_CREATORS
@@ -78,9 +78,9 @@ class CreatorStatistics:
         published = {user["_id"] for query in lacking for user in self._users.find(query, {"_id": 1})}
         return published | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
-    def touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
+    def touched(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
-        changed = {"updatedAt": period(since, now)}
+        changed = {"updatedAt": changed_from(since)}
         accounts = sound(self._accounts, self._accounts.find(changed, {"_id": 1}), own_id)
         queries = [changed, *({"ownerAccount": {"$in": either_form(some)}} for some in in_batches(accounts))]
         users = (self._users.find(query, {"_id": 1}) for query in queries)
@@ -88,7 +88,7 @@ class CreatorStatistics:
 
     def malformed(self, since: datetime | None, *, now: datetime) -> list[Any]:
         """Published users with an impossible number of followers, or an account or a date that is none."""
-        changed = {} if since is None else {"updatedAt": period(since, now)}
+        changed = {} if since is None else {"updatedAt": changed_from(since)}
         wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
         wanted.append(optional("$ownerAccount", is_id("$ownerAccount")))
         wanted.append(optional("$createdAt", is_moment("$createdAt", now)))

@@ -20,7 +20,7 @@ from shared.store.column_kinds import KEY_BYTES
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
 from shared.store.contents import in_batches
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
-from shared.store.expressions import has_type, period
+from shared.store.expressions import changed_at, changed_from, has_type, period
 from shared.store.expressions import object_id as object_id_of
 from shared.store.identity import credential_forms, either_form, object_id
 
@@ -68,22 +68,23 @@ class Exposures:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
-        users; at (n,) when that last was [ms since 1970]."""
-        recorded = {"updatedAt": period(since or EPOCH, now)}
-        by_viewer = {"_id": "$viewer", "at": {"$max": "$updatedAt"}}
+        users; at (n,) when that last was [ms since 1970]; ever, that is now where a record is dated
+        ahead."""
+        recorded = {"updatedAt": changed_from(EPOCH) if since is None else period(since, now)}
+        by_viewer = {"_id": "$viewer", "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
         found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
         named = known(found["viewer"])
         return {name: column[named] for name, column in found.items()}
 
-    def touched(self, since: datetime, *, now: datetime) -> list[Credential]:
+    def touched(self, since: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""
         changed: list[Document] = [
-            {"$match": {"updatedAt": period(since, now)}},
+            {"$match": {"updatedAt": changed_from(since)}},
             {"$group": {"_id": f"${self._names.credential}"}},
         ]
         found = [row["_id"] for row in self._exposures.aggregate(changed)]
-        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": period(since, now)})
+        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": changed_from(since)})
         return list(dict.fromkeys(one for one in map(as_credential, found) if one is not None))
 
     def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import Columns, Kind, known, read_columns
-from shared.store.expressions import moment, object_id, period
+from shared.store.expressions import changed_at, object_id, period
 from shared.store.relationships import FOLLOWS
 
 Document = dict[str, Any]
@@ -30,9 +30,9 @@ class Follows:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
-        1970]."""
+        1970]; ever, that is now where a record is dated ahead."""
         query = {} if since is None else {"updatedAt": period(since, now)}
-        by_user = {"_id": object_id("$user"), "at": {"$max": moment("$updatedAt", "$createdAt", now)}}
+        by_user = {"_id": object_id("$user"), "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
         each: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "at": ("moment", "$updatedAt")}
         match: list[Document] = [{"$match": query}]

@@ -87,8 +87,8 @@ class Engagements:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
-        users where an old record names no account; at (n,) when the last such record changed [ms since 1970]; ever, that
-        is now where one is dated ahead."""
+        users where an old record names no account; at (n,) when the last such record changed [ms since 1970]; ever,
+        that is now where one is dated ahead."""
         query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": period(since, now)}
         by_actor = {"_id": object_id(_ACTOR), "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
@@ -122,6 +122,21 @@ class Engagements:
             users.update(sound(self._engagements, found, lambda row: needed(as_object_id(row.get("user")))))
         return users
 
+    def users_in_turn(self, after: ObjectId, acts: int) -> tuple[set[ObjectId], ObjectId | None]:
+        """The next users in the order of their ids, with about so many acts, or those of one user; and the last of
+        them, None where nobody is left. Neither takes more than a part of the index of users."""
+        ends: list[ObjectId | None] = []
+        for first in _forms(after):
+            behind = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1)
+            ends += [as_object_id(row["user"]) for row in behind.skip(acts - 1).limit(1)]
+        last = min((one for one in ends if one is not None), default=None)
+        users: set[ObjectId | None] = set()
+        for first, end in zip(_forms(after), _forms(last or _LAST_ID), strict=True):
+            part: Document = {"user": {"$gt": first, "$lte": end}}
+            stages: list[Document] = [{"$match": part}, {"$group": {"_id": "$user"}}]
+            users |= {as_object_id(row["_id"]) for row in self._engagements.aggregate(stages)}
+        return {one for one in users if one is not None}, last
+
     def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
         """Acts without a user or a target of the right type, or without a date that is not ahead of now."""
         kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt", now), is_moment("$updatedAt", now)]
@@ -147,3 +162,11 @@ class Engagements:
         acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
         acts["at"] = np.where(acts["at"] > epoch_ms(now + SKEW), 1, acts["at"])
         return acts
+
+
+_LAST_ID = ObjectId(b"\xff" * 12)
+
+
+def _forms(user: ObjectId) -> list[ObjectId | str]:
+    """The forms that ids are stored in, each with an order of its own."""
+    return [user, str(user), str(user).upper()]

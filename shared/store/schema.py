@@ -387,7 +387,11 @@ ERASURES = Collection(
     indexes=(_by("erasedAt", expires_after=timedelta(days=90)), _by("users"), _by("posts")),
 )
 WATERMARKS = Collection(
-    "analytics", "watermarks", key=("_id",), owner="feedkeeper", about=(About("post", "cursor", "field"),)
+    "analytics",
+    "watermarks",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(About("post", "cursor", "field"), About("user", "cursor", "field")),
 )
 LEASES = Collection(
     "analytics",

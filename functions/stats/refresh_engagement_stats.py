@@ -20,7 +20,7 @@ from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
 
-COMPARED_A_RUN = 5_000  # acts; so the time that it takes does not grow with the network
+COMPARED_A_RUN = 1_000  # acts; so the time that it takes does not grow with the network
 
 UserCounts = dict[ObjectId, Counts]
 

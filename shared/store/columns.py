@@ -17,7 +17,8 @@ from bson import ObjectId
 from numpy.typing import NDArray
 from pymongo.collection import Collection
 
-from shared.store.column_kinds import BEFORE, BEHIND, DTYPE, MALFORMED_CODE, NO_ID, Kind, fixed, is_wrong, neutralise
+from shared.store.column_kinds import BEFORE, BEHIND, DTYPE, MALFORMED_CODE, Kind, fixed, is_wrong, neutralise
+from shared.store.identity import NO_ID
 from shared.store.malformed import MOST_IDS, name_malformed
 
 __all__ = [

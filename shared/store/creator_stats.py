@@ -19,7 +19,7 @@ from shared.config import CreatorStats
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches, in_window
 from shared.store.creator_pipeline import profile, scored, totals
-from shared.store.decoding import own_id, sound
+from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
     changed_from,
     fingerprint,
@@ -77,6 +77,18 @@ class CreatorStatistics:
         lacking = ({"_id": {"$in": some}, "visibility": PUBLISHED} for some in in_batches(posts.keys() - rows.keys()))
         published = {user["_id"] for query in lacking for user in self._users.find(query, {"_id": 1})}
         return published | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
+
+    def in_turn(self, after: ObjectId, posts: int) -> tuple[set[ObjectId], ObjectId | None]:
+        """The next creators with a row in the order of their ids, with about so many posts, at least one creator; and
+        the last of them, None where nobody is left."""
+        rows = self._stats.find({"_id": {"$gt": after}}, {"contentCount": 1}).sort("_id", 1).limit(posts)
+        creators, counted = set[ObjectId](), 0
+        for row in rows:
+            creators.add(row["_id"])
+            counted += max(as_count(row.get("contentCount")) or 0, 1)
+            if counted >= posts:
+                return creators, row["_id"]
+        return creators, None
 
     def touched(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""

@@ -124,18 +124,17 @@ class Engagements:
 
     def users_in_turn(self, after: ObjectId, acts: int) -> tuple[set[ObjectId], ObjectId | None]:
         """The next users in the order of their ids, with about so many acts, or those of one user; and the last of
-        them, None where nobody is left. Neither takes more than a part of the index of users."""
-        ends: list[ObjectId | None] = []
-        for first in _forms(after):
-            behind = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1)
-            ends += [as_object_id(row["user"]) for row in behind.skip(acts - 1).limit(1)]
-        last = min((one for one in ends if one is not None), default=None)
-        users: set[ObjectId | None] = set()
-        for first, end in zip(_forms(after), _forms(last or _LAST_ID), strict=True):
-            part: Document = {"user": {"$gt": first, "$lte": end}}
-            stages: list[Document] = [{"$match": part}, {"$group": {"_id": "$user"}}]
-            users |= {as_object_id(row["_id"]) for row in self._engagements.aggregate(stages)}
-        return {one for one in users if one is not None}, last
+        them, None where nobody is left. Each form that ids are stored in has an order of its own."""
+        users, ends = set[ObjectId](), []
+        for first in (after, str(after), str(after).upper()):
+            behind = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(acts)
+            found = [as_object_id(row["user"]) for row in behind]
+            named = [user for user in found if user is not None and user > after]
+            users.update(named)
+            if len(found) == acts:
+                ends += named[-1:]
+        last = min(ends, default=None)
+        return {user for user in users if last is None or user <= last}, last
 
     def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
         """Acts without a user or a target of the right type, or without a date that is not ahead of now."""
@@ -162,11 +161,3 @@ class Engagements:
         acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
         acts["at"] = np.where(acts["at"] > epoch_ms(now + SKEW), 1, acts["at"])
         return acts
-
-
-_LAST_ID = ObjectId(b"\xff" * 12)
-
-
-def _forms(user: ObjectId) -> list[ObjectId | str]:
-    """The forms that ids are stored in, each with an order of its own."""
-    return [user, str(user), str(user).upper()]

@@ -17,8 +17,8 @@ from shared.store.credential_features import LAYOUT, Credential, Window
 
 NAME: Final = "extract_reading_features"
 
-# Of a phone; what lies further in the future is left out. Features are made of differences between moments of one clock,
-# so that a phone that is ahead as a whole reads as it is; no age is computed of its moments.
+# Of a phone; what lies further in the future is left out. Features are made of differences between moments of one
+# clock, so that a phone that is ahead as a whole reads as it is; no age is computed of its moments.
 CLOCK_AHEAD: Final = timedelta(hours=1)
 AT_ONCE: Final = 500  # credentials whose exposures are read together
 

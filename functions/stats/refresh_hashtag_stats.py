@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import bson
 from bson import ObjectId
 
 from shared.config import HashtagStats
@@ -55,7 +54,7 @@ def changed(rows: dict[str, Document], known: dict[str, str | None]) -> dict[str
 
 def fingerprint(row: Document) -> str:
     """Changes with anything that stands in a row."""
-    return hashlib.blake2b(bson.encode(row), digest_size=8).hexdigest()
+    return hashlib.blake2b(repr(row).encode(), digest_size=8).hexdigest()
 
 
 def row(name: str, posts: list[Document], options: HashtagStats) -> Document:

@@ -17,7 +17,9 @@ from shared.store.credential_features import LAYOUT, Credential, Window
 
 NAME: Final = "extract_reading_features"
 
-CLOCK_AHEAD: Final = timedelta(hours=1)  # of a phone; what lies further in the future is left out
+# Of a phone; what lies further in the future is left out. Features are made of differences between moments of one
+# clock, so that a phone that is ahead as a whole reads as it is; no age is computed of its moments.
+CLOCK_AHEAD: Final = timedelta(hours=1)
 AT_ONCE: Final = 500  # credentials whose exposures are read together
 
 
@@ -54,7 +56,7 @@ def exposures(store: Store, options: Bots, since: datetime | None, now: datetime
     if since is None:
         yield store.exposures.readings(None, start, end)
         return
-    touched = store.exposures.touched(since, now=now)
+    touched = store.exposures.touched(since)
     before = store.credential_features.newest(touched)
     begins = {one: start if one not in before else _begin(before[one], options.limit, start) for one in touched}
     touched.sort(key=lambda one: (begins[one], str(one)), reverse=True)

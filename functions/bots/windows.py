@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.store.columns import Columns, id_keys, joined
+from shared.store.columns import Columns, id_keys, id_order, joined
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -52,17 +52,14 @@ def windows(batches: Iterable[Columns], limit: int, least: int) -> Iterator[Wind
     """The latest `limit` readings of every credential that has at least `least`.
 
     batches  of exposures, credential by credential, each in the order of time: credential, content, at and until [ms]
-    An exposure that is recorded more than once, as by a client that sends it again, counts once: the same credential,
-    post and beginning, of whose records the first one counts.
+    An exposure that is recorded more than once, as by a client that sends it again, counts once: of the records of one
+    credential, post and beginning that with the latest end.
     No more is held than one batch and the readings of one credential.
     """
     limit = max(limit, 1)
     rest: Columns | None = None
     before: Columns | None = None
-    for recorded in batches:
-        batch = _once(recorded, before)
-        if not len(batch["at"]):
-            continue
+    for batch in _once(batches):
         found = _readings(batch, before)
         before = {name: column[-1:] for name, column in batch.items()}
         found = joined([rest, found]) if rest else found
@@ -78,15 +75,37 @@ def milliseconds(seconds: Floats) -> Index:
     return np.rint(seconds * SECOND_MS).astype(np.int64)
 
 
-def _once(batch: Columns, before: Columns | None) -> Columns:
-    """The exposures without those that repeat the one above them."""
-    above = before or {name: np.zeros(1, column.dtype) for name, column in batch.items()}
-    repeats = np.ones(len(batch["at"]), bool)
-    for name in ("credential", "content", "at"):
-        column = np.concatenate([above[name], batch[name]])
-        values = id_keys(column) if name == "content" else column
-        repeats &= values[1:] == values[:-1]
-    return {name: column[~repeats] for name, column in batch.items()} if repeats.any() else batch
+def _once(batches: Iterable[Columns]) -> Iterator[Columns]:
+    """The exposures without repeats, at one moment in the order of their posts' ids; no batch is empty, none ends
+    within a moment of a credential."""
+    ending: Columns | None = None
+    for recorded in batches:
+        if not len(recorded["at"]):
+            continue
+        batch = joined([ending, recorded]) if ending else recorded
+        last = int(np.flatnonzero(_begins(batch))[-1])
+        ending = {name: column[last:] for name, column in batch.items()}
+        if last:
+            yield _without_repeats({name: column[:last] for name, column in batch.items()})
+    if ending:
+        yield _without_repeats(ending)
+
+
+def _begins(batch: Columns) -> NDArray[np.bool_]:
+    """(n,) where another moment, or another credential, begins."""
+    credential, at = batch["credential"], batch["at"]
+    return np.concatenate([[True], (credential[1:] != credential[:-1]) | (at[1:] != at[:-1])])
+
+
+def _without_repeats(batch: Columns) -> Columns:
+    begins = _begins(batch)
+    if begins.all():
+        return batch
+    order = np.lexsort((-batch["until"], *id_order(batch["content"]), begins.cumsum()))
+    batch = {name: column[order] for name, column in batch.items()}
+    content = id_keys(batch["content"])
+    new = begins | np.concatenate([[True], content[1:] != content[:-1]])
+    return {name: column[new] for name, column in batch.items()}
 
 
 def _readings(batch: Columns, before: Columns | None) -> Columns:

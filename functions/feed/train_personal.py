@@ -26,6 +26,7 @@ from shared.report import Report
 from shared.store import Store, schema
 from shared.store.columns import id_array
 from shared.store.tombstones import State
+from shared.text import PREPARATION
 
 MOST = 2_000  # accounts of one message
 ALIKE_HOURS = 120.0  # how long directions hold, among examples of a month

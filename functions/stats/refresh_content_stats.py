@@ -7,6 +7,7 @@ from shared.report import Report
 from shared.store import Store, schema
 from shared.store.content_stats import LAYOUT
 from shared.store.deadline import Threads
+from shared.store.decoding import as_moment
 
 NAME = "refresh_content_stats"
 
@@ -29,8 +30,8 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
             read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
             store.content_stats.refresh(options, period.since, now=now)
             written = read + store.content_stats.redate(options, now=now)
-            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since, now=now))
-        surplus, compared = store.content_stats.reconcile(options, before=period.cursor, now=now)
+            removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
+        surplus, compared = store.content_stats.reconcile(options, before=as_moment(period.cursor), now=now)
         removed += surplus + store.erasures.sweep(schema.CONTENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
     return Report(read, written, removed, malformed=malformed.result())

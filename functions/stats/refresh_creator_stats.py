@@ -2,18 +2,24 @@
 
 from datetime import datetime
 
+from bson import ObjectId
+
 from shared.config import CreatorStats
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.creator_stats import LAYOUT
 from shared.store.deadline import Threads
+from shared.store.identity import NO_ID
 
 NAME = "refresh_creator_stats"
+
+REPEATED_A_RUN = 500  # posts; so the time that it takes does not grow with the network
 
 
 def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
     """Total the creators whose posts, user or account changed, let time pass for the others, drop those that left.
 
+    Those whose user or account went or changed without a date that tells of it are met in turn, some in each run.
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
     with store.leases.hold(NAME), Threads(1) as aside:
@@ -22,18 +28,21 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
             return Report.late()
         malformed = aside.submit(malformed_since, store, period.since, now)
         start = now - options.window
-        creators = None
+        creators, repeated = None, None
         if period.since is not None:
+            after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
+            in_turn, repeated = store.creator_stats.in_turn(after, REPEATED_A_RUN)
             creators = (
-                store.contents.authors_touched(period.since, now=now)
-                | store.creator_stats.touched(period.since, now=now)
+                store.contents.authors_touched(period.since)
+                | store.creator_stats.touched(period.since)
                 | store.creator_stats.outdated(options, now=now)
+                | in_turn
             )
         store.creator_stats.refresh(options, creators, now=now)
         removed = store.creator_stats.prune(creators, now=now)
         store.creator_stats.redate(options, now=now)
         removed += store.erasures.sweep(schema.CREATOR_STATS)
-        store.watermarks.advance(NAME, options, period, now=now)
+        store.watermarks.advance(NAME, options, period, now=now, cursor=repeated)
         written = store.creator_stats.written(now)
         read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
     return Report(read, written, removed, malformed=malformed.result())

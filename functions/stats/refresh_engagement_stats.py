@@ -13,12 +13,14 @@ from shared.config import EngagementStats
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
+from shared.store.columns import NO_ID, Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.store.deadline import Threads
 from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
+
+COMPARED_A_RUN = 1_000  # acts; so the time that it takes does not grow with the network
 
 UserCounts = dict[ObjectId, Counts]
 
@@ -26,8 +28,9 @@ UserCounts = dict[ObjectId, Counts]
 def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     """Count the engagements of the users who did something, or took it back, since the last run; drop who has none.
 
-    A full run counts everything and settles it. A run in between adds what came since to what is settled, and settles a
-    user anew only where something older changed. Safe to repeat: the same data and `now` give the same rows.
+    A full run counts everything and settles it. A run in between adds what came since to what is settled, settles a
+    user anew only where something older changed, and compares the rows of the next users with what they did. Safe to
+    repeat: the same data and `now` give the same rows.
     """
     with store.leases.hold(NAME), Threads(1) as aside:
         made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(store.content_topics.parents().items()))}
@@ -37,16 +40,20 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
         malformed = aside.submit(malformed_since, store, period.since, now)
         if period.since is None:
             read, written, removed = count_everything(store, now=now)
+            compared = None
         else:
             read, written, removed = count_changes(store, period.since, period.full_at, now=now)
+            after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
+            differing, surplus, compared = reconcile(store, period.full_at, after=after, now=now)
+            written, removed = written + differing, removed + surplus
         removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
-        store.watermarks.advance(NAME, options, period, now=now)
+        store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
     return Report(read, written, removed, malformed=malformed.result())
 
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
     """Acts, and topics of posts, with a field that is not what it should be."""
-    return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since, now=now)]
+    return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since)]
 
 
 def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
@@ -61,25 +68,44 @@ def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
 def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: datetime) -> tuple[int, int, int]:
     """Count the users that something happened to since then; returns as `count_everything`."""
     acts = store.engagements.on_contents(now=now, updated_since=min(since, settled_at))
-    retopiced = store.content_topics.changed_since(since, now=now)
+    retopiced = store.content_topics.changed_since(since)
     new = acts["touched"] >= epoch_ms(since)
     older = new & (acts["at"] < epoch_ms(settled_at))
-    unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at)
-    others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now)) - unsettled
+    unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at, now=now)
+    others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now, now=now)) - unsettled
     recount = store.engagements.on_contents(now=now, users=unsettled)
-    parents = store.content_topics.parents()
-
-    def split_acts(part: Columns) -> tuple[UserCounts, UserCounts]:
-        posts = object_ids(distinct(part["content"]))
-        return split(part, LeafTopics.of(store.content_topics.pairs(posts), parents), settled_at)
-
-    settled, fresh = split_acts(recount)
-    fresh |= split_acts(of_users(acts, others))[1]
+    settled, fresh = split(recount, topics_of(store, recount), settled_at)
+    changes = of_users(acts, others)
+    fresh |= split(changes, topics_of(store, changes), settled_at)[1]
     settled |= dict(store.engagement_stats.settled(others))
     counted = list(rows(settled, fresh))
     written = store.engagement_stats.put(counted, now=now)
     gone = (unsettled | others) - {user for user, *_ in counted}
     return len(acts["at"]) + len(recount["at"]), written, store.engagement_stats.remove(gone)
+
+
+def reconcile(
+    store: Store, settled_at: datetime, *, after: ObjectId, now: datetime
+) -> tuple[int, int, ObjectId | None]:
+    """Make the rows of the next users what a full run would, where acts or the topics of posts came, went or changed
+    without a date that tells of it; returns how many rows were written and removed, and where the next run goes on.
+
+    Of these users, with `COMPARED_A_RUN` acts together from the user `after` on, all acts are counted.
+    """
+    users, last = store.engagements.users_in_turn(after, COMPARED_A_RUN)
+    users |= store.engagement_stats.users(after, last)
+    acts = store.engagements.on_contents(now=now, users=users)
+    counted = {user: (total, fresh) for user, total, fresh in rows(*split(acts, topics_of(store, acts), settled_at))}
+    stored = dict(store.engagement_stats.rows(users))
+    differing = [(user, *counts) for user, counts in counted.items() if stored.get(user) != counts]
+    written = store.engagement_stats.put(differing, now=now)
+    return written, store.engagement_stats.remove(users - counted.keys()), last
+
+
+def topics_of(store: Store, acts: Columns) -> LeafTopics:
+    """The topics of the posts of these acts."""
+    posts = object_ids(distinct(acts["content"]))
+    return LeafTopics.of(store.content_topics.pairs(posts), store.content_topics.parents())
 
 
 def split(acts: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:

@@ -28,7 +28,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
             return Report.late()
         known = store.hashtag_stats.fingerprints()
         rows = total(store.hashtag_stats.posts(options, now=now), options)
-        outdated = rows if period.since is None else changed(rows, known, period.since)
+        outdated = rows if period.since is None else changed(rows, known)
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
         removed = store.hashtag_stats.remove(known.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
@@ -47,23 +47,14 @@ def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Documen
     return {name: row(name, carriers, options) for name, carriers in tagged.items()}
 
 
-def changed(rows: dict[str, Document], known: dict[str, str | None], since: datetime) -> dict[str, Document]:
-    """The hashtags with a post that changed since then, or with other posts than their row is made of."""
-    return {
-        name: row
-        for name, row in rows.items()
-        if row["updatedAt"] >= since or known.get(name) != row["contentFingerprint"]
-    }
+def changed(rows: dict[str, Document], known: dict[str, str | None]) -> dict[str, Document]:
+    """The hashtags of which another row is stored, or none."""
+    return {name: row for name, row in rows.items() if known.get(name) != row["contentFingerprint"]}
 
 
-def fingerprint(posts: Iterable[ObjectId]) -> str:
-    """Changes when other posts stand there, however many; their order tells nothing.
-
-    >>> one, other = ObjectId("65f0a1b2c3d4e5f60718293a"), ObjectId("65f0a1b2c3d4e5f60718293b")
-    >>> fingerprint([one, other]) == fingerprint([other, one]) != fingerprint([one])
-    True
-    """
-    return hashlib.blake2b(b"".join(sorted(post.binary for post in posts)), digest_size=8).hexdigest()
+def fingerprint(row: Document) -> str:
+    """Changes with anything that stands in a row."""
+    return hashlib.blake2b(repr(row).encode(), digest_size=8).hexdigest()
 
 
 def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
@@ -80,7 +71,7 @@ def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
         {"_id": author, "contributionCount": len(ids), "contents": sorted(ids, reverse=True)[: options.max_contents]}
         for author, ids in busiest
     ]
-    return {
+    content = {
         "_id": name,
         "name": name,
         "__v": 0,
@@ -89,10 +80,10 @@ def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
         "lastContentCreatedAt": max(post["createdAt"] for post in posts),
         "useCount": len(posts),
         "contributorCount": len(by_author),
-        "contentFingerprint": fingerprint(post["_id"] for post in posts),
         "aggregator": {
             "contributions": contributions,
             "hastagDiversityScore": len(by_author) / len(posts),
             "engagementScore": sum(post["points"] for post in posts),
         },
     }
+    return content | {"contentFingerprint": fingerprint(content)}

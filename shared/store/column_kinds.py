@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from shared.clock import epoch_ms
 from shared.store.expressions import FIRST_DAY, LAST_DAY, has_type
+from shared.store.identity import NO_ID
 
 Flags = NDArray[np.bool_]
 Kind = Literal["id", "key", "moment", "number", "code"]
 
-NO_ID = ObjectId(b"\0" * 12)
 KEY_BYTES = 40  # of a key that is a text, at most; a UUID has 36
 DTYPE: dict[Kind, str] = {"id": "V12", "key": f"S{KEY_BYTES + 1}", "moment": "<i8", "number": "<f8", "code": "<i4"}
 BEFORE: dict[Kind, int] = {"key": 4}  # bytes that say how long a text is

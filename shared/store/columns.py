@@ -17,7 +17,8 @@ from bson import ObjectId
 from numpy.typing import NDArray
 from pymongo.collection import Collection
 
-from shared.store.column_kinds import BEFORE, BEHIND, DTYPE, MALFORMED_CODE, NO_ID, Kind, fixed, is_wrong, neutralise
+from shared.store.column_kinds import BEFORE, BEHIND, DTYPE, MALFORMED_CODE, Kind, fixed, is_wrong, neutralise
+from shared.store.identity import NO_ID
 from shared.store.malformed import MOST_IDS, name_malformed
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "distinct",
     "id_array",
     "id_keys",
+    "id_order",
     "joined",
     "known",
     "mixed",
@@ -102,6 +104,12 @@ def id_keys(ids: NDArray[np.void]) -> NDArray[np.uint64]:
     mixed = (head ^ (head >> np.uint64(29))) * _GOLDEN
     keys: NDArray[np.uint64] = (mixed ^ (mixed >> np.uint64(32))) + tail * (_GOLDEN << np.uint64(1) | np.uint64(1))
     return keys
+
+
+def id_order(ids: NDArray[np.void]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Keys for `np.lexsort` that sort as the ids do in MongoDB."""
+    raw = np.ascontiguousarray(ids).view(np.uint8).reshape(-1, 12)
+    return np.ascontiguousarray(raw[:, 8:]).view(">u4").ravel(), np.ascontiguousarray(raw[:, :8]).view(">u8").ravel()
 
 
 def object_ids(ids: NDArray[np.void]) -> list[ObjectId]:

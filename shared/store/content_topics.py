@@ -29,7 +29,7 @@ from shared.store.columns import (
 )
 from shared.store.contents import in_batches
 from shared.store.decoding import as_list, needed, sound
-from shared.store.expressions import has_type, is_id, optional, period
+from shared.store.expressions import changed_at, changed_from, has_type, is_id, optional, period
 from shared.store.identity import either_form, object_id
 
 Document = dict[str, Any]
@@ -89,24 +89,24 @@ class ContentTopics:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Posts whose description was set, replaced or withdrawn since then, ever for None: content (n,) ids; at (n,)
-        when it last was [ms since 1970]."""
-        query: Document = {"updatedAt": period(since or EPOCH, now)}
-        fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "at": ("moment", "$updatedAt")}
+        when it last was [ms since 1970]; ever, that is now where a row is dated ahead."""
+        query: Document = {"updatedAt": changed_from(EPOCH) if since is None else period(since, now)}
+        fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "at": ("moment", changed_at(now))}
         found = read_columns(self._info, [{"$match": query}], fields)
         sound = known(found["content"])
         return {name: column[sound] for name, column in found.items()}
 
-    def changed_since(self, moment: datetime, *, now: datetime) -> list[ObjectId]:
+    def changed_since(self, moment: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""
-        found = self._info.find({"updatedAt": period(moment, now)}, {"contentId": 1})
+        found = self._info.find({"updatedAt": changed_from(moment)}, {"contentId": 1})
         return list(sound(self._info, found, lambda row: needed(object_id(row.get("contentId")))))
 
-    def malformed(self, changed_since: datetime | None, *, now: datetime) -> list[Any]:
+    def malformed(self, changed_since: datetime | None) -> list[Any]:
         """Records without a post, or whose topics are no list of ids."""
         each = {"$map": {"input": "$topics", "in": is_id("$$this")}}
         listed = {"$cond": [{"$isArray": "$topics"}, {"$allElementsTrue": [each]}, False]}
         wanted = {"$and": [is_id("$contentId"), optional("$topics", listed)]}
-        changed = {} if changed_since is None else {"updatedAt": period(changed_since, now)}
+        changed = {} if changed_since is None else {"updatedAt": changed_from(changed_since)}
         return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [wanted]}}, {"_id": 1})]
 
 

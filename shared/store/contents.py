@@ -18,6 +18,7 @@ from shared.store.cluster_time import cluster_time
 from shared.store.decoding import as_moment, other_types, sound
 from shared.store.expressions import (
     ENGAGEMENTS,
+    changed_from,
     count,
     has_type,
     is_count,
@@ -71,12 +72,12 @@ class Contents:
         published = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}}
         query: Document = {"$or": [published, {"visibility": other_types("string")}]}
         if changed_since is not None:
-            query["updatedAt"] = period(changed_since, now)
+            query["updatedAt"] = changed_from(changed_since)
         return [post["_id"] for post in self._contents.find(query, {"_id": 1})]
 
-    def withdrawn_since(self, moment: datetime, *, now: datetime) -> Iterator[list[ObjectId]]:
+    def withdrawn_since(self, moment: datetime) -> Iterator[list[ObjectId]]:
         """Posts touched since then that are not published, in batches."""
-        query = {"updatedAt": period(moment, now), "visibility": {"$ne": PUBLISHED}}
+        query = {"updatedAt": changed_from(moment), "visibility": {"$ne": PUBLISHED}}
         return in_batches(post["_id"] for post in self._contents.find(query, {"_id": 1}))
 
     def now(self, posts: Iterable[ObjectId]) -> dict[ObjectId, tuple[Order, Document | None]]:
@@ -113,10 +114,10 @@ class Contents:
         query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}} | self._tombstones.authors("author.id")
         return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
-    def authors_touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
+    def authors_touched(self, since: datetime) -> set[ObjectId]:
         """Authors of posts that changed since then."""
         authors = {"$group": {"_id": object_id("$author.id")}}  # a cursor; `distinct` answers in one document of 16 MB
-        found = self._contents.aggregate([{"$match": {"updatedAt": period(since, now)}}, authors])
+        found = self._contents.aggregate([{"$match": {"updatedAt": changed_from(since)}}, authors])
         return {group["_id"] for group in found} - {None}
 
     def _popularity(self, row: Document) -> tuple[ObjectId, tuple[datetime, float]]:
@@ -136,7 +137,7 @@ class Contents:
 def in_window(start: datetime, clock: str, now: datetime, changed_since: datetime | None = None) -> Document:
     """The query for published posts of a window that ends now, and of those only what changed."""
     window: Document = {"visibility": PUBLISHED, clock: period(start, now)}
-    return window if changed_since is None else window | {"$and": [{"updatedAt": period(changed_since, now)}]}
+    return window if changed_since is None else window | {"$and": [{"updatedAt": changed_from(changed_since)}]}
 
 
 def in_batches(ids: Iterable[Id]) -> Iterator[list[Id]]:

@@ -19,8 +19,9 @@ from shared.config import CreatorStats
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches, in_window
 from shared.store.creator_pipeline import profile, scored, totals
-from shared.store.decoding import own_id, sound
+from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
+    changed_from,
     fingerprint,
     has_type,
     is_count,
@@ -28,7 +29,6 @@ from shared.store.expressions import (
     is_moment,
     object_id,
     optional,
-    period,
 )
 from shared.store.identity import either_form
 from shared.store.stored_totals import OF_CREATORS
@@ -80,9 +80,21 @@ class CreatorStatistics:
         shown = self._visibility.users(posts.keys() - rows.keys() - {None})
         return shown | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
-    def touched(self, since: datetime, *, now: datetime) -> set[ObjectId]:
+    def in_turn(self, after: ObjectId, posts: int) -> tuple[set[ObjectId], ObjectId | None]:
+        """The next creators with a row in the order of their ids, with about so many posts, at least one creator; and
+        the last of them, None where nobody is left."""
+        rows = self._stats.find({"_id": {"$gt": after}}, {"contentCount": 1}).sort("_id", 1).limit(posts)
+        creators, counted = set[ObjectId](), 0
+        for row in rows:
+            creators.add(row["_id"])
+            counted += max(as_count(row.get("contentCount")) or 0, 1)
+            if counted >= posts:
+                return creators, row["_id"]
+        return creators, None
+
+    def touched(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or whose account's, changed since then."""
-        changed = {"updatedAt": period(since, now)}
+        changed = {"updatedAt": changed_from(since)}
         accounts = sound(self._accounts, self._accounts.find(changed, {"_id": 1}), own_id)
         queries = [changed, *({"ownerAccount": {"$in": either_form(some)}} for some in in_batches(accounts))]
         users = (self._users.find(query, {"_id": 1}) for query in queries)
@@ -91,7 +103,7 @@ class CreatorStatistics:
     def malformed(self, since: datetime | None, *, now: datetime) -> list[Any]:
         """Published users with an impossible number of followers, or an account, a date or a name that is none; users
         and accounts of which nothing says whether they are published, and accounts with a place that is none."""
-        changed = {} if since is None else {"updatedAt": period(since, now)}
+        changed = {} if since is None else {"updatedAt": changed_from(since)}
         wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
         wanted.append(optional("$ownerAccount", is_id("$ownerAccount")))
         wanted.append(optional("$createdAt", is_moment("$createdAt", now)))

@@ -54,8 +54,18 @@ class EngagementStatistics:
 
     def settled(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, Counts]]:
         """What the last full run counted, for those of `users` who have a row."""
+        for user, (counts, fresh) in self.rows(users):
+            yield user, changed(counts, fresh, -1) if fresh else counts
+
+    def rows(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, tuple[Counts, Counts]]]:
+        """(counts, fresh counts) of those of `users` who have a row, without fields that count nothing."""
         for ids in in_batches(users):
-            yield from sound(self._stats, self._stats.find({"userId": {"$in": ids}}), _settled)
+            yield from sound(self._stats, self._stats.find({"userId": {"$in": ids}}), _row)
+
+    def users(self, after: ObjectId, last: ObjectId | None) -> set[ObjectId]:
+        """Who has a row, of the users behind the one and up to the other, all of them for None."""
+        query = {"userId": {"$gt": after} | ({"$lte": last} if last else {})}
+        return {row["userId"] for row in self._stats.find(query, {"_id": 0, "userId": 1})}
 
     def remove(self, users: Iterable[ObjectId]) -> int:
         """Delete the rows of these users and return how many there were."""
@@ -71,16 +81,17 @@ class EngagementStatistics:
         return ReplaceOne({"userId": user}, row, upsert=True)
 
 
-def _settled(row: Document) -> tuple[ObjectId, Counts]:
+def _row(row: Document) -> tuple[ObjectId, tuple[Counts, Counts]]:
     counts = _counts({field: row.get(field) for field in FIELDS.values()})
-    fresh = _counts(row.get("fresh"))
-    return needed(object_id(row.get("userId"))), changed(counts, fresh, -1) if fresh else counts
+    return needed(object_id(row.get("userId"))), (counts, _counts(row.get("fresh")))
 
 
 def _counts(stored: Any) -> Counts:
     """By field and topic; Malformed for anything else."""
     topics = {field: needed(as_document(of)) for field, of in needed(as_document(stored)).items()}
-    return {field: {topic: needed(as_count(number)) for topic, number in of.items()} for field, of in topics.items()}
+    return {
+        field: {topic: needed(as_count(number)) for topic, number in of.items()} for field, of in topics.items() if of
+    }
 
 
 def changed(counts: Mapping[str, Mapping[str, int]], by: Mapping[str, Mapping[str, int]], sign: int = 1) -> Counts:

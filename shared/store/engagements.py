@@ -20,7 +20,16 @@ from shared.store import schema
 from shared.store.columns import Columns, Kind, joined, known, once, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_target, name_undated, needed, sound
-from shared.store.expressions import has_type, is_id, is_moment, moments, object_id, optional, period
+from shared.store.expressions import (
+    changed_at,
+    changed_from,
+    has_type,
+    is_id,
+    is_moment,
+    object_id,
+    optional,
+    period,
+)
 from shared.store.identity import either_form
 from shared.store.identity import object_id as as_object_id
 from shared.store.tombstones import Tombstones
@@ -59,7 +68,7 @@ class Engagements:
         """
         query: Document = _ON_CONTENTS | self._tombstones.authors("user")
         if updated_since is not None:
-            query["updatedAt"] = period(updated_since, now)
+            query["updatedAt"] = changed_from(updated_since)
         if users is None:
             return self._read(query, now)
         parts = [self._read(query | {"user": {"$in": either_form(batch)}}, now) for batch in in_batches(users)]
@@ -92,9 +101,10 @@ class Engagements:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
-        users where an old record names no account; at (n,) when the last such record changed [ms since 1970]."""
+        users where an old record names no account; at (n,) when the last such record changed [ms since 1970]; ever,
+        that is now where one is dated ahead."""
         query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": period(since, now)}
-        by_actor = {"_id": object_id(_ACTOR), "at": {"$max": moments(now)["updatedAt"]}}
+        by_actor = {"_id": object_id(_ACTOR), "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
         each: dict[str, tuple[Kind, Any]] = {"actor": ("id", _ACTOR), "at": ("moment", "$updatedAt")}
         match: list[Document] = [{"$match": query}]
@@ -117,14 +127,28 @@ class Engagements:
         ]
         return joined(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
 
-    def users_of(self, contents: Iterable[ObjectId], *, before: datetime) -> set[ObjectId]:
-        """Who acted on these posts before that moment."""
+    def users_of(self, contents: Iterable[ObjectId], *, before: datetime, now: datetime) -> set[ObjectId]:
+        """Who acted on these posts before that moment, by the moments that `on_contents` tells."""
         users: set[ObjectId] = set()
+        later = {"createdAt": period(before, now), "updatedAt": changed_from(before)}
         for batch in in_batches(contents):
-            earlier = [{"createdAt": {"$lt": before}}, {"updatedAt": {"$lt": before}}]
-            found = self._engagements.find(_on(batch) | {"$or": earlier}, {"user": 1})
+            found = self._engagements.find(_on(batch) | {"$nor": [later]}, {"user": 1})
             users.update(sound(self._engagements, found, lambda row: needed(as_object_id(row.get("user")))))
         return users
+
+    def users_in_turn(self, after: ObjectId, acts: int) -> tuple[set[ObjectId], ObjectId | None]:
+        """The next users in the order of their ids, with about so many acts, or those of one user; and the last of
+        them, None where nobody is left. Each form that ids are stored in has an order of its own."""
+        users, ends = set[ObjectId](), []
+        for first in (after, str(after), str(after).upper()):
+            behind = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(acts)
+            found = [as_object_id(row["user"]) for row in behind]
+            named = [user for user in found if user is not None and user > after]
+            users.update(named)
+            if len(found) == acts:
+                ends += named[-1:]
+        last = min(ends, default=None)
+        return {user for user in users if last is None or user <= last}, last
 
     def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
         """Acts without a user, a target or a kind of the right type, or without a date that is not ahead of now, and
@@ -134,7 +158,7 @@ class Engagements:
         kept.append(optional("$account", is_id("$account")))
         query: Document = {"$expr": {"$not": [{"$and": kept}]}}
         if updated_since is not None:
-            query["updatedAt"] = period(updated_since, now)
+            query["updatedAt"] = changed_from(updated_since)
         return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]
 
     def _read(self, query: Document, now: datetime) -> Columns:

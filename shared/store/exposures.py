@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 from bson import ObjectId
+from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.clock import EPOCH, epoch_ms
 from shared.config import Exposures as Names
+from shared.store.column_kinds import KEY_BYTES
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
 from shared.store.contents import in_batches
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
-from shared.store.expressions import has_type, period
+from shared.store.expressions import changed_at, changed_from, has_type, period
+from shared.store.expressions import object_id as object_id_of
 from shared.store.identity import credential_forms, either_form, object_id
 
 Document = dict[str, Any]
@@ -65,33 +68,37 @@ class Exposures:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
-        users; at (n,) when that last was [ms since 1970]."""
-        recorded = {"updatedAt": period(since or EPOCH, now)}
-        by_viewer = {"_id": "$viewer", "at": {"$max": "$updatedAt"}}
+        users; at (n,) when that last was [ms since 1970]; ever, that is now where a record is dated
+        ahead."""
+        recorded = {"updatedAt": changed_from(EPOCH) if since is None else period(since, now)}
+        by_viewer = {"_id": "$viewer", "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
         found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
         named = known(found["viewer"])
         return {name: column[named] for name, column in found.items()}
 
-    def touched(self, since: datetime, *, now: datetime) -> list[Credential]:
+    def touched(self, since: datetime) -> list[Credential]:
         """Credentials by whose exposures something was written from that moment on."""
         changed: list[Document] = [
-            {"$match": {"updatedAt": period(since, now)}},
+            {"$match": {"updatedAt": changed_from(since)}},
             {"$group": {"_id": f"${self._names.credential}"}},
         ]
         found = [row["_id"] for row in self._exposures.aggregate(changed)]
-        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": period(since, now)})
+        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": changed_from(since)})
         return list(dict.fromkeys(one for one in map(as_credential, found) if one is not None))
 
     def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:
         """The account or user that each of these credentials was first used by, where that is known."""
         field, found = self._names.credential, dict[Credential, ObjectId]()
+        first = {"viewer": {"$first": "$viewer"}, "seenAt": {"$first": "$seenAt"}}
         for some in in_batches(credentials):
-            first = {"$group": {"_id": f"${field}", "viewer": {"$first": "$viewer"}}}
             stages: list[Document] = [
                 {"$match": {field: {"$in": credential_forms(some)}}},
                 {"$sort": {field: 1, "seenAt": 1}},
-                first,
+                {"$group": {"_id": f"${field}"} | first},
+                {"$match": {"viewer": {"$ne": None}}},
+                {"$sort": {"seenAt": 1}},
+                {"$group": {"_id": _as_one_form("$_id")} | first},
             ]
             named = ((as_credential(row["_id"]), object_id(row["viewer"])) for row in self._exposures.aggregate(stages))
             found |= {credential: viewer for credential, viewer in named if credential and viewer}
@@ -99,39 +106,60 @@ class Exposures:
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
-        each in the order of time. Columns: credential (n,) keys; content (n,) ids; at and until (n,) when it came on
-        the screen and left it [ms since 1970], 0 where that is not known, the end at the latest.
-
-        What is recorded more than once stands side by side, the record with the latest end first.
+        each in the order of time, whatever forms its id is stored in. Columns: credential (n,) keys; content (n,) ids;
+        at and until (n,) when it came on the screen and left it [ms since 1970], 0 where that is not known, the end at
+        the latest.
         """
-        credential, off_screen = self._names.credential, self._names.off_screen
+        credential = self._names.credential
         if credentials is None:
             name_other_types(self._exposures, credential, _CREDENTIALS)
             name_undated(self._exposures, "seenAt", {credential: {"$exists": True}})
-        who = {"$type": list(_CREDENTIALS)} if credentials is None else {"$in": credential_forms(credentials)}
-        order = {credential: 1, "seenAt": 1, "content": 1, off_screen: -1}
+        forms = {"$type": list(_CREDENTIALS)} if credentials is None else {"$in": credential_forms(credentials)}
+        shown = {"seenAt": {"$gte": start, "$lte": end}}
+        several = self._in_several_forms({} if credentials is None else {credential: forms})
+        apart = np.array([b"o" + str(one).encode() for one in several], f"S{KEY_BYTES + 1}")
+        for batch in self._in_order([{"$match": {credential: forms} | shown}], end):
+            yield _chosen(batch, ~np.isin(batch["credential"], apart)) if several else batch
+        for some in in_batches(several):
+            stored = [form for one in some for form in several[one]]
+            stages: list[Document] = [
+                {"$match": {credential: {"$in": stored}} | shown},
+                {"$set": {credential: _as_one_form(f"${credential}")}},
+            ]
+            yield from self._in_order(stages, end)
+
+    def _in_several_forms(self, query: Document) -> dict[ObjectId, list[Credential]]:
+        """Credentials of a query whose exposures lie at several places of the index: in which forms they are stored.
+
+        Read from place to place of the index (DISTINCT_SCAN), which a query for types would not be.
+        """
         stages: list[Document] = [
-            {"$match": {credential: who, "seenAt": {"$gte": start, "$lte": end}}},
-            {"$sort": order},
+            {"$match": query},
+            {"$group": {"_id": f"${self._names.credential}"}},
+            {"$group": {"_id": object_id_of("$_id"), "forms": {"$push": "$_id"}}},
+            {"$match": {"_id": {"$ne": None}, "forms.1": {"$exists": True}}},
         ]
+        return {row["_id"]: row["forms"] for row in self._exposures.aggregate(stages, allowDiskUse=True)}
+
+    def _in_order(self, stages: list[Document], end: datetime) -> Iterator[Columns]:
+        """Batches of the readings that these stages give; out of the index, where they leave the credential alone."""
         fields: dict[str, tuple[Kind, Any]] = {
-            "credential": ("key", f"${credential}"),
+            "credential": ("key", f"${self._names.credential}"),
             "content": ("id", "$content"),
             "at": ("moment", "$seenAt"),
-            "until": ("moment", f"${off_screen}"),
+            "until": ("moment", f"${self._names.off_screen}"),
         }
-        for batch in read_batches(self._exposures, stages, fields, optional={"until"}):
+        in_order = {"$sort": {self._names.credential: 1, "seenAt": 1}}
+        for batch in read_batches(self._exposures, [*stages, in_order], fields, optional={"until"}):
             known = (batch["at"] > 0) & (batch["credential"] != b"")
-            batch = batch | {"until": np.minimum(batch["until"], epoch_ms(end))}
-            yield batch if known.all() else {name: column[known] for name, column in batch.items()}
+            yield _chosen(batch | {"until": np.minimum(batch["until"], epoch_ms(end))}, known)
 
     def _read(self, query: Document, fields: dict[str, tuple[Kind, Any]]) -> Columns:
         """Those with a moment."""
         name_undated(self._exposures, "seenAt")
         optional = {"viewer", "until", "source", "model"}
         found = read_columns(self._exposures, [{"$match": query}], fields, optional)
-        known = found["at"] > 0
-        return found if known.all() else {name: column[known] for name, column in found.items()}
+        return _chosen(found, found["at"] > 0)
 
     def _fields(self) -> dict[str, tuple[Kind, Any]]:
         return {
@@ -148,6 +176,15 @@ _CREDENTIALS = ("objectId", "string")
 def _place_among(names: Sequence[str], path: str) -> Document:
     place = {"$indexOfArray": [list(names), path]}
     return {"$cond": [has_type(path, "string", "missing", "null"), place, MALFORMED_CODE]}
+
+
+def _as_one_form(path: str) -> Document:
+    """A credential that may be an id in either form, or another text."""
+    return {"$ifNull": [object_id_of(path), path]}
+
+
+def _chosen(records: Columns, chosen: NDArray[np.bool_]) -> Columns:
+    return records if chosen.all() else {name: column[chosen] for name, column in records.items()}
 
 
 def _once(records: Columns) -> Columns:

@@ -38,6 +38,12 @@ def period(start: datetime, now: datetime) -> Document:
     return {"$gte": start, "$lte": now + SKEW}
 
 
+def changed_from(start: datetime) -> Document:
+    """The query on `updatedAt` for what changed from `start` on: also what is dated ahead of now, by how much ever,
+    since nobody knows when it changed; those are few, and at the end of an index."""
+    return {"$gte": start}
+
+
 def optional(path: str, sound: Expression) -> Expression:
     """Whether there is nothing at `path`, or something sound."""
     return {"$or": [has_type(path, "missing", "null"), sound]}
@@ -88,6 +94,12 @@ def moment(path: str, otherwise: str, now: datetime) -> Expression:
 def moments(now: datetime) -> dict[str, Expression]:
     """The two dates of a document, each standing in for the other where that is none to go by."""
     return {"createdAt": moment("$createdAt", "$updatedAt", now), "updatedAt": moment("$updatedAt", "$createdAt", now)}
+
+
+def changed_at(now: datetime) -> Expression:
+    """When a document last changed, as far as its dates tell; what is dated ahead of now may have changed just now."""
+    is_ahead = {"$and": [has_type("$updatedAt", "date"), {"$gt": ["$updatedAt", now]}]}
+    return {"$cond": [is_ahead, now, moments(now)["updatedAt"]]}
 
 
 def fingerprint(path: str | Expression) -> Expression:

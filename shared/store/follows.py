@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
-from shared.store.expressions import has_type, moment, object_id, optional, period
+from shared.store.expressions import changed_at, has_type, object_id, optional, period
 from shared.store.relationships import FLAGS
 
 Document = dict[str, Any]
@@ -36,10 +36,9 @@ class Follows:
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
-        1970]."""
+        1970]; ever, that is now where a record is dated ahead."""
         query = {} if since is None else {"updatedAt": period(since, now)}
-        by_user = {"_id": object_id("$user"), "at": {"$max": moment("$updatedAt", "$createdAt", now)}}
-        by_user["sound"] = {"$min": _SOUND}
+        by_user = {"_id": object_id("$user"), "at": {"$max": changed_at(now)}, "sound": {"$min": _SOUND}}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
         fields["sound"] = ("code", "$sound")
         each: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "at": ("moment", "$updatedAt")}

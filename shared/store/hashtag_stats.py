@@ -27,7 +27,7 @@ from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
-LAYOUT: Final = "2"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+LAYOUT: Final = "3"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 
 class HashtagStatistics:
@@ -56,7 +56,7 @@ class HashtagStatistics:
         return sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
 
     def fingerprints(self) -> dict[str, str | None]:
-        """Which posts the row of each hashtag is made of, as `contentFingerprint` tells; None where it does not."""
+        """What stands in the row of each hashtag, as `contentFingerprint` tells; None where it does not."""
         rows = self._stats.find({}, {"contentFingerprint": 1})
         return dict(sound(self._stats, rows, _fingerprint))
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from bson import ObjectId
 
+NO_ID = ObjectId(b"\0" * 12)  # before every other
+
 
 def object_id(value: Any) -> ObjectId | None:
     """The ObjectId that a stored value names; None for what is neither one nor 24 hex digits, which BSON's code, to

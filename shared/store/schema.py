@@ -401,7 +401,11 @@ ACCOUNT_LINKS = Collection(
     indexes=(_by("account"), _by("user", sparse=True), _by("credential", sparse=True)),
 )
 WATERMARKS = Collection(
-    "analytics", "watermarks", key=("_id",), owner="feedkeeper", about=(About("post", "cursor", "field"),)
+    "analytics",
+    "watermarks",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(About("post", "cursor", "field"), About("user", "cursor", "field")),
 )
 LEASES = Collection(
     "analytics",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
-from bson import Timestamp
+from bson import ObjectId, Timestamp
 from pymongo.database import Database
 
 from shared.change import ClusterTime
@@ -23,6 +23,7 @@ from shared.store.cluster_time import cluster_time
 from shared.store.decoding import as_document, as_moment, as_text, needed, optional, sound
 from shared.store.expressions import has_type
 
+Cursor = datetime | ObjectId | None
 T = TypeVar("T")
 
 NOTHING: Final[MadeFrom] = {}
@@ -44,14 +45,14 @@ class Period:
     since    changes from this moment on; None means everything
     full_at  when everything was last computed, this run included
     late     a run of a later moment is already done, so that there is nothing to do
-    cursor   down to which moment the last run had compared what is compared part by part; None at its beginning
+    cursor   how far the last run had come of what is compared part by part, as a date or an id; None at its beginning
     made_from  what this run makes its results from, beside what changes
     """
 
     since: datetime | None
     full_at: datetime
     late: bool
-    cursor: datetime | None = None
+    cursor: Cursor = None
     made_from: MadeFrom = field(default_factory=dict)
 
 
@@ -73,9 +74,7 @@ class Watermarks:
         since = None if full else until - options.overlap
         return Period(since, now if full else full_at, until > now, cursor, made_from)
 
-    def advance(
-        self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: datetime | None = None
-    ) -> None:
+    def advance(self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: Cursor = None) -> None:
         """Remember that everything up to `now` is done, and where the next run goes on comparing."""
         done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
         done |= {"madeFrom": dict(period.made_from), "cursor": cursor}
@@ -106,10 +105,14 @@ class Watermarks:
         self._marks.update_one({"_id": job}, [latest], upsert=True)
 
 
-def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, datetime | None]:
+def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, Cursor]:
     until, full_at = (needed(as_moment(mark.get(name))) for name in ("until", "fullAt"))
     options, made_from = optional(mark.get("options"), as_text), optional(mark.get("madeFrom"), as_document)
-    return until, full_at, options, made_from or {}, optional(mark.get("cursor"), as_moment)
+    return until, full_at, options, made_from or {}, _cursor(mark.get("cursor"))
+
+
+def _cursor(value: Any) -> Cursor:
+    return value if isinstance(value, ObjectId) else optional(value, as_moment)
 
 
 def _key(options: object) -> str:

@@ -301,3 +301,74 @@ def test_two_at_once_make_the_same_as_one(store, chosen):
     assert [report.details["credentials"] for report in reports] == [40, 40]
     assert together == [{name: value for name, value in row.items() if name != "_id"} for row in rows(store)]
     assert len(together) == 40
+
+
+def as_id(digits):
+    return ObjectId(digits)
+
+
+FORMS = {
+    "text": (str,),
+    "capitals": (lambda one: str(one).upper(),),
+    "id and text": (as_id, str),
+    "id and capitals": (as_id, lambda one: str(one).upper()),
+    "all": (as_id, str, lambda one: str(one).upper()),
+}
+
+
+@pytest.mark.parametrize("field", ["seenCredential", "content", "viewer"])
+@pytest.mark.parametrize("forms", FORMS.values(), ids=FORMS)
+def test_an_id_is_the_same_in_every_form_that_exposures_hold_it_in(store, forms, field):
+    rng = np.random.default_rng(1)
+    made = readings("ann", *like_a_person(rng, 90))
+    # Two posts at each moment, and every record sent again: nothing but the order of ids tells them apart.
+    beside = [one | {"_id": ObjectId(), "content": ObjectId()} for one in made]
+    made = [one | {"viewer": an_id("ann herself")} for pair in zip(made, beside, strict=True) for one in pair]
+    others = readings("bob", *like_a_bot(rng)) + readings("a device", *like_a_bot(rng))
+    others = [one | ({"seenCredential": "8f1c"} if one["seenCredential"] != an_id("bob") else {}) for one in others]
+    again = [one | {"_id": ObjectId()} for one in made]
+    first, then = made[:160] + again[:160], made[160:] + again[160:]
+
+    def said(rewritten):
+        for collection in (store.app.feeditems, store.analytics.credentialfeatures, store.analytics.watermarks):
+            collection.delete_many({})
+        store.app.feeditems.insert_many([*rewritten(first), *others])
+        extract(store)
+        store.app.feeditems.insert_many([one | {"updatedAt": NOON + FIVE} for one in rewritten(then)])
+        extract(store, now=NOON + FIVE)
+        return [{name: value for name, value in row.items() if name != "_id"} for row in rows(store)]
+
+    def in_forms(records):
+        return [one | {field: forms[n % len(forms)](str(one[field]))} for n, one in enumerate(records)]
+
+    expected = said(list)
+    assert {row["seenCredential"] for row in expected} == {an_id("ann"), an_id("bob"), "8f1c"}
+    assert said(in_forms) == expected
+
+
+def test_the_form_that_a_credential_was_first_used_in_says_whose_it_is(store):
+    for hours, form, viewer in ((3, str, None), (2, as_id, "first"), (1, str, "second")):
+        named = {"viewer": viewer and an_id(viewer)}
+        one = reading("ann", at=NOON - hours * HOUR, seconds=5)
+        store.app.feeditems.insert_one(one | {"seenCredential": form(str(an_id("ann")))} | named)
+
+    assert store.exposures.viewers([an_id("ann")]) == {an_id("ann"): an_id("first")}
+
+
+@pytest.mark.parametrize("credentials", [None, [an_id("c1"), an_id("c2")]], ids=["all", "some"])
+def test_readings_come_out_of_the_index_and_forms_are_looked_for_from_place_to_place(store, credentials):
+    rng = np.random.default_rng(1)
+    store.app.feeditems.drop()  # an index that has ever held an array serves no such plan
+    schema.apply(store.app, store.analytics)
+    for who in range(5):
+        read(store, f"c{who}", *like_a_person(rng))
+    store.app["system.profile"].drop()
+    store.app.command("profile", 2)
+    try:
+        assert sum(len(batch["at"]) for batch in store.exposures.readings(credentials, NOON - DAY, NOON)) > 0
+    finally:
+        store.app.command("profile", 0)
+
+    found = list(store.app["system.profile"].find({"command.aggregate": "feeditems"}).sort("ts", 1))
+    plans = [(one["planSummary"].split(" ")[0], one.get("hasSortStage", False)) for one in found]
+    assert plans == [("DISTINCT_SCAN", False), ("IXSCAN", False)]

@@ -334,7 +334,7 @@ def erase(
     with workspace(context.obj):
         report = function("erase_account").invoke(at=datetime.now(UTC), payload={"accountId": account})
     console.print("  ".join(f"{name} {value}" for name, value in report.items()), soft_wrap=True)
-    if not report["read"] and not report["removed"]:
+    if not report["read"] and not report.get("removed"):
         console.print(f"nothing was known of {account}; it is remembered as erased all the same", soft_wrap=True)
 
 

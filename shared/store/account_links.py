@@ -7,8 +7,10 @@ An erasure asks them beside the application, and deletes those of the account.
 """
 
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
+from pymongo import ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -19,6 +21,7 @@ from shared.store.tombstones import Erased, Tombstones
 
 Document = dict[str, Any]
 
+LINKS_A_BATCH = 10_000
 _IS_ONE: Final = has_type("$_id.credential", "objectId", "string")
 
 
@@ -28,7 +31,7 @@ class AccountLinks:
     def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
         self._users, self._exposures = app[schema.USERS.name], app[names.collection]
         self._credential = names.credential
-        self._target = {"db": analytics.name, "coll": schema.ACCOUNT_LINKS.name}
+        self._links = analytics[schema.ACCOUNT_LINKS.name]
         self._tombstones = Tombstones(app, analytics)
 
     def note(self, changed: datetime | None, seen: datetime, *, now: datetime) -> None:
@@ -42,7 +45,7 @@ class AccountLinks:
         shown = {"user": object_id("$_id"), "account": object_id("$ownerAccount")}
         named = {"user": {"$ne": None}, "account": {"$nin": [None, *erased.of("account")]}}
         key = {"$concat": ["user ", {"$toString": "$user"}]}
-        self._merge(self._users, [{"$match": query}, {"$project": shown}, {"$match": named}], key)
+        self._put(self._users, [{"$match": query}, {"$project": shown}, {"$match": named}], key)
 
     def _note_credentials(self, erased: Erased, query: Document) -> None:
         pair = {"viewer": object_id("$viewer"), "credential": f"${self._credential}"}
@@ -58,8 +61,10 @@ class AccountLinks:
             {"$match": {"account": others}},
         ]
         key = {"$concat": [{"$toString": "$account"}, " ", {"$toString": "$credential"}]}
-        self._merge(self._exposures, stages, key)
+        self._put(self._exposures, stages, key)
 
-    def _merge(self, collection: Collection[Document], stages: list[Document], key: Document) -> None:
-        into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        collection.aggregate([*stages, {"$set": {"_id": key}}, {"$merge": into}], allowDiskUse=True)
+    def _put(self, collection: Collection[Document], stages: list[Document], key: Document) -> None:
+        """Read and write, and no `$merge`: the driver tries those again while another server becomes the primary."""
+        rows = collection.aggregate([*stages, {"$set": {"_id": key}}], allowDiskUse=True)
+        while some := list(islice(rows, LINKS_A_BATCH)):
+            self._links.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in some], ordered=False)

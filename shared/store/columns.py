@@ -89,8 +89,7 @@ def read_batches(
             raw = memoryview(batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say
             columns = {name: np.frombuffer(raw, layout)[name].copy() for name in fields}
             wrong = [neutralise(kind, columns[name], name in optional) for name, (kind, _) in fields.items()]
-            if any(one.any() for one in wrong):
-                malformed += int(np.logical_or.reduce(wrong).sum())
+            malformed += int(np.logical_or.reduce(wrong).sum()) if wrong else 0
             yield columns
     if malformed:
         _name_malformed(collection, *(documents or (pipeline, fields)), optional, malformed)

@@ -52,8 +52,9 @@ class HashtagStatistics:
         return len(writes) + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
 
     def remove(self, names: Iterable[str]) -> int:
-        """Delete the rows of these hashtags and return how many there were."""
-        return sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
+        """Delete the rows of these hashtags, and those that are of none; returns how many there were."""
+        others = self._stats.delete_many({"_id": {"$not": {"$type": "string"}}}).deleted_count
+        return others + sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
 
     def fingerprints(self) -> dict[str, str | None]:
         """What stands in the row of each hashtag, as `contentFingerprint` tells; None where it does not."""

@@ -125,6 +125,7 @@ def test_a_clock_that_is_seconds_ahead_counts_as_now(deployed: None, store: Stor
     write_network(store)
     soon = NOON + timedelta(seconds=30)
     store.app.users.insert_one(ODD["users"])
+    store.app.accounts.insert_one(ODD["accounts"])
     store.app.contents.insert_one(ODD["contents"] | {"createdAt": soon, "updatedAt": soon})
     store.app.engagements.insert_one(ODD["engagements"] | {"createdAt": soon, "updatedAt": soon})
 

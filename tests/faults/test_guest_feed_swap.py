@@ -21,7 +21,7 @@ from shared.errors import Conflict, Refused
 from shared.network.countries import COUNTRIES
 from shared.store import Store, connect, schema
 from shared.store.guest_feed import STAGING, Staging
-from tests.factories import an_id, post, user
+from tests.factories import an_id, post, write_users
 
 ROOT = Path(__file__).parents[2]
 ROWS = 6
@@ -67,7 +67,7 @@ def network(store: Store, noon: datetime) -> Store:
     store.app.contents.insert_many(
         [post(f"post {n}", author=f"author {n}", now=noon, age_hours=2 + n, likes=n) for n in range(10)]
     )
-    store.app.users.insert_many([user(f"author {n}", now=noon) for n in range(10)])
+    write_users(store.app, *(f"author {n}" for n in range(10)), now=noon)
     publish(store, noon - timedelta(hours=1))
     return store
 

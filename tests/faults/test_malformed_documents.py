@@ -56,6 +56,7 @@ SINGLE = {schema.LEASES.name}
 DOES_NOTHING = {
     ("engagements", "_id"),  # comes with what is read, and nobody looks at it
     ("relationships", "_id"),  # only sorted by
+    ("feeditems", "createdAt"),  # stands in for an `updatedAt` that is none, which is reported
 }
 
 UNREADABLE, IN_A_LIST = "text that is not UTF-8", "what it was, in a list"

@@ -177,10 +177,11 @@ def test_posts_that_cannot_be_shown_are_left_out(store, app):
 def test_odd_contents_of_a_post_count_as_nothing(store, app):
     odd: dict[str, Any] = {
         "payload": {"message": 5, "photo": {"contents": "none"}},
-        "originalPost": "gone",
+        "originalPost": {},
         "isRecast": "yes",
     }
     app.contents.insert_many([post("odd", now=NOON, **odd), post("empty", now=NOON, payload=None)])
+    app.contents.insert_one(post("quotes something malformed", now=NOON, originalPost="gone"))
 
     posts = read(store).posts
 

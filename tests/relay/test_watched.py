@@ -37,7 +37,7 @@ def test_what_is_declared():
                 "functions/topics/handlers/classify_content.handler",
                 "functions/coldstart/handlers/remove_withdrawn.handler",
             ),
-            when=("payload", "visibility"),
+            when=("payload", "visibility", "author", "originalPost", "isRecast"),
             carry=("payload.message", "visibility", "updatedAt"),
         ),
         Watched(

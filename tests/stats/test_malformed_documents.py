@@ -10,7 +10,7 @@ from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
-from tests.factories import an_id, engagement, post, topic, topics_of, user
+from tests.factories import account, an_id, engagement, post, topic, topics_of, user, write_users
 
 YEAR_20000 = DatetimeMS(568_971_820_800_000)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,6 +117,7 @@ def junk(databases, noon):
     app.contents.insert_many([a_post(noon, author="zoe"), *variants(a_post(noon), POST_FIELDS)])
     app.contents.insert_many([a_post(noon) | {"_id": one} for one in ("text", 5, 2.5, MOMENT)])
     app.users.insert_many([user(name, now=noon, followerCount=5) for name in ("ann", "zoe")])
+    app.accounts.insert_many([account(f"account of {name}", now=noon) for name in ("ann", "zoe", "x")])
     app.users.insert_many(variants(user("x", now=noon), USER_FIELDS))
     app.contents.insert_many(
         a_post(noon, f"by {one['_id']}") | {"author": {"id": one["_id"]}}
@@ -210,7 +211,7 @@ def test_impossible_counters_count_as_none(store, databases, noon, job):
         JUNK[name] for name in ("text", "nan", "infinite", "minus infinite", "negative", "huge", "decimal nan", "list")
     ]
     even = [3, 3.0, Int64(3), Decimal128("3")]
-    databases.app.users.insert_one(user("ann", now=noon))
+    write_users(databases.app, "ann", now=noon)
     databases.app.contents.insert_many(
         broken(a_post(noon, f"post {i}"), "engagements.like.count", value) for i, value in enumerate([*odd, *even])
     )
@@ -232,7 +233,7 @@ def test_text_that_is_no_utf_8_stops_nobody_else(store, databases, noon, job):
     sound = a_post(noon, author="zoe")
     raw = encode(a_post(noon, "damaged", author="zoe")).replace(b"see #this", b"see #\xff\xfeis")
     databases.app.contents.insert_many([sound, RawBSONDocument(raw)])
-    databases.app.users.insert_one(user("zoe", now=noon))
+    write_users(databases.app, "zoe", now=noon)
     databases.app.contentinfo.insert_one(topics_of(SOUND, "music", at=noon))
     databases.app.engagements.insert_one(engagement("zoe", SOUND, at=noon))
 

@@ -5,7 +5,7 @@ import pytest
 
 from functions.stats import refresh_creator_stats
 from shared.config import CreatorStats, Weights
-from tests.factories import account, an_id, post, user
+from tests.factories import account, an_id, post, user, write_users
 
 OPTIONS = CreatorStats()
 HOUR = timedelta(hours=1)
@@ -119,6 +119,7 @@ def test_following_many_people_earns_nothing(store, databases, noon):
     databases.app.users.insert_many(
         [user("ann", now=noon, followedCount=9000, followerCount=1), user("bob", now=noon, followerCount=2)]
     )
+    databases.app.accounts.insert_many([account(f"account of {name}", now=noon) for name in ("ann", "bob")])
     databases.app.contents.insert_many([post("a", now=noon), post("b", now=noon, author="bob")])
 
     refresh(store, noon)
@@ -128,7 +129,7 @@ def test_following_many_people_earns_nothing(store, databases, noon):
 
 
 def test_a_prolific_creator_with_equally_good_posts_is_not_punished(store, databases, noon):
-    databases.app.users.insert_many([user("ann", now=noon), user("bob", now=noon)])
+    write_users(databases.app, "ann", "bob", now=noon)
     databases.app.contents.insert_many(
         [post("b", now=noon, likes=5, author="bob"), *(post(f"a{i}", now=noon, likes=5) for i in range(10))]
     )
@@ -199,13 +200,14 @@ def test_a_creator_whose_user_or_account_is_withdrawn_leaves_in_the_same_run(sto
     assert report.removed == 1
 
 
-def test_a_creator_whose_account_is_missing_stays(store, databases, noon):
-    databases.app.users.insert_one(user("ann", now=noon))
-    databases.app.contents.insert_one(post("a", now=noon))
+def test_a_creator_without_an_account_stays_and_one_whose_account_is_gone_does_not(store, databases, noon):
+    databases.app.users.insert_many([user("ann", now=noon, ownerAccount=None), user("bob", now=noon)])
+    databases.app.contents.insert_many([post("a", now=noon), post("b", now=noon, author="bob")])
 
     refresh(store, noon)
 
     assert creator(databases)["geolocation"] is None
+    assert creator(databases, "bob") is None
 
 
 def test_a_creator_without_a_user_is_none(store, databases, noon):

@@ -26,11 +26,12 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
+        foreign = store.hashtag_stats.remove_foreign()
         known = store.hashtag_stats.fingerprints()
         rows = total(store.hashtag_stats.posts(options, now=now), options)
         outdated = rows if period.since is None else changed(rows, known)
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
-        removed = store.hashtag_stats.remove(known.keys() - rows.keys())
+        removed = foreign + store.hashtag_stats.remove(known.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
         malformed = store.contents.malformed(period.since, now=now)

@@ -20,7 +20,7 @@ from shared.config import HashtagStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.decoding import as_text, needed, sound
-from shared.store.expressions import ENGAGEMENTS, age_score, count, moments, object_id, weighted
+from shared.store.expressions import ENGAGEMENTS, age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
 from shared.store.stored_totals import OF_HASHTAGS
 from shared.store.tombstones import Tombstones
@@ -52,9 +52,14 @@ class HashtagStatistics:
         return len(writes) + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
 
     def remove(self, names: Iterable[str]) -> int:
-        """Delete the rows of these hashtags, and those that are of none; returns how many there were."""
-        others = self._stats.delete_many({"_id": {"$not": {"$type": "string"}}}).deleted_count
-        return others + sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
+        """Delete the rows of these hashtags and return how many there were."""
+        return sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
+
+    def remove_foreign(self) -> int:
+        """Delete what is no row of a hashtag, or has the name of another, which is unique; returns how many there
+        were."""
+        own = {"$and": [has_type("$_id", "string"), {"$eq": ["$_id", "$name"]}]}
+        return self._stats.delete_many({"$expr": {"$not": [own]}}).deleted_count
 
     def fingerprints(self) -> dict[str, str | None]:
         """What stands in the row of each hashtag, as `contentFingerprint` tells; None where it does not."""

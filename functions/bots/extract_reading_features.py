@@ -32,7 +32,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
     if period.late:
         return Report.late()
-    store.account_links.note(period.since, period.since or now - options.window, now=now)
+    store.account_links.note(period.since, period.since or now - options.window)
     erased = store.erasures.credentials()
     reports: list[Report] = []
     for batches in exposures(store, options, period.since, now):

@@ -228,7 +228,7 @@ class Catalogue:
         by[self.chain_of[np.isin(self.chain_author_keys, keys)]] = True
         return by
 
-    def by_no_one_of(self, authors: Collection[ObjectId], post: Index) -> Index:
+    def not_by_any(self, authors: Collection[ObjectId], post: Index) -> Index:
         """Those of these posts that none of the authors wrote, nor anything that they repeat or quote."""
         return post[~self.by_any(authors)[post]] if authors else post
 

@@ -113,7 +113,7 @@ class Desk:
             return set(self._authors(ids, blocked))
         place = catalogue.positions(id_array(ids))
         known_so = (place >= 0) & (catalogue.visible[place] if len(catalogue) else False)
-        sound = catalogue.by_no_one_of(blocked, place[known_so])
+        sound = catalogue.not_by_any(blocked, place[known_so])
         if not self.store.visibility.still_shown(catalogue.links_of(sound)):
             return set(self._authors(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(sound)])))
         others = [one for one, is_known in zip(ids, known_so.tolist(), strict=True) if not is_known]
@@ -122,7 +122,7 @@ class Desk:
     def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
         """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
         who has blocks with some users, and are by whom it names."""
-        sound = catalogue.by_no_one_of(blocked, post)
+        sound = catalogue.not_by_any(blocked, post)
         if self.store.visibility.still_shown(catalogue.links_of(sound)):
             return sound
         ids, named = object_ids(catalogue.ids[sound]), object_ids(catalogue.author_ids[catalogue.author[sound]])

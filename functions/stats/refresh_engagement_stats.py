@@ -13,10 +13,11 @@ from shared.config import EngagementStats
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import NO_ID, Columns, distinct, id_array, id_keys, object_ids, once, positions
+from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.store.deadline import Threads
 from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 from shared.store.engagements import KINDS
+from shared.store.identity import NO_ID
 
 NAME = "refresh_engagement_stats"
 

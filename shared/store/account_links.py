@@ -16,13 +16,13 @@ from pymongo.database import Database
 
 from shared.config import Exposures as Names
 from shared.store import schema
-from shared.store.expressions import has_type, object_id, period
+from shared.store.expressions import changed_from, has_type, object_id
 from shared.store.tombstones import Erased, Tombstones
 
 Document = dict[str, Any]
 
 LINKS_A_BATCH = 10_000
-_IS_ONE: Final = has_type("$_id.credential", "objectId", "string")
+_IS_CREDENTIAL: Final = has_type("$_id.credential", "objectId", "string")
 
 
 class AccountLinks:
@@ -34,12 +34,12 @@ class AccountLinks:
         self._links = analytics[schema.ACCOUNT_LINKS.name]
         self._tombstones = Tombstones(app, analytics)
 
-    def note(self, changed: datetime | None, seen: datetime, *, now: datetime) -> None:
+    def note(self, changed: datetime | None, seen: datetime) -> None:
         """Keep the users that changed since a moment, all for None, and the credentials of what was recorded as seen
         since another, but for those of who is erased."""
         erased = self._tombstones.read()
-        self._note_users(erased, {} if changed is None else {"updatedAt": period(changed, now)})
-        self._note_credentials(erased, {"updatedAt": period(seen, now)})
+        self._note_users(erased, {} if changed is None else {"updatedAt": changed_from(changed)})
+        self._note_credentials(erased, {"updatedAt": changed_from(seen)})
 
     def _note_users(self, erased: Erased, query: Document) -> None:
         shown = {"user": object_id("$_id"), "account": object_id("$ownerAccount")}
@@ -55,7 +55,13 @@ class AccountLinks:
         stages: list[Document] = [
             {"$match": query},
             {"$group": {"_id": pair}},
-            {"$match": {"_id.viewer": others, "_id.credential": {"$nin": erased.of("credential")}, "$expr": _IS_ONE}},
+            {
+                "$match": {
+                    "_id.viewer": others,
+                    "_id.credential": {"$nin": erased.of("credential")},
+                    "$expr": _IS_CREDENTIAL,
+                }
+            },
             {"$lookup": users},
             {"$project": {"credential": "$_id.credential", "account": {"$ifNull": [owner, "$_id.viewer"]}}},
             {"$match": {"account": others}},
@@ -66,5 +72,5 @@ class AccountLinks:
     def _put(self, collection: Collection[Document], stages: list[Document], key: Document) -> None:
         """Read and write, and no `$merge`: the driver tries those again while another server becomes the primary."""
         rows = collection.aggregate([*stages, {"$set": {"_id": key}}], allowDiskUse=True)
-        while some := list(islice(rows, LINKS_A_BATCH)):
-            self._links.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in some], ordered=False)
+        while batch := list(islice(rows, LINKS_A_BATCH)):
+            self._links.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in batch], ordered=False)

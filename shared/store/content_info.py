@@ -22,14 +22,12 @@ from shared.change import ClusterTime, Order
 from shared.store import schema
 from shared.store.contents import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
-from shared.store.expressions import has_type
+from shared.store.expressions import NO_ARRAY, has_type
 from shared.store.identity import either_form, object_id
 from shared.store.malformed import name_malformed
 from shared.store.upserts import upsert_all
 
 Document = dict[str, Any]
-
-_NO_ARRAY: Document = {"$not": {"$type": "array"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class ContentInfo:
 
     def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
         """The next posts of which something is kept, in order of their ids, the newest first."""
-        query: Document = {"contentId": ({"$lt": before} if before else {"$type": "objectId"}) | _NO_ARRAY}
+        query: Document = {"contentId": ({"$lt": before} if before else {"$type": "objectId"}) | NO_ARRAY}
         query |= {"removedAt": {"$exists": False}}
         found = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
         return list(sound(self._info, found, _content))

@@ -16,7 +16,7 @@ from shared.config import Exposures as Names
 from shared.store import schema
 from shared.store.contents import in_batches
 from shared.store.decoding import as_credential
-from shared.store.expressions import array
+from shared.store.expressions import NO_ARRAY, array
 from shared.store.identity import either_form, object_id
 from shared.store.schema import Collection
 from shared.store.tombstones import Erased, State, Tombstones
@@ -158,7 +158,7 @@ class Erasures:
 def _holds_array(path: str) -> Document:
     """The query for documents with an array there, and with none on the way to it, where `$pull` would be refused."""
     *above, _ = accumulate(path.split("."), "{}.{}".format)
-    return {path: {"$type": "array"}} | {outer: {"$not": {"$type": "array"}} for outer in above}
+    return {path: {"$type": "array"}} | dict.fromkeys(above, NO_ARRAY)
 
 
 def _parts(erased: Erased) -> Iterator[dict[schema.Subject, list[Any]]]:

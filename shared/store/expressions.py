@@ -14,6 +14,7 @@ HOUR_MS = 3_600_000
 MOST_COUNTED = 10**15
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)
+NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
 ENGAGEMENTS = ("like", "comment", "recast", "quote")
 
 

@@ -22,12 +22,12 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import Malformed, needed, optional, sound
+from shared.store.expressions import NO_ARRAY
 from shared.store.identity import either_form, object_id
 from shared.store.lineage import LONGEST_CHAIN, Link, lineage
 
 Document = dict[str, Any]
 
-_NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
 _STORED_AS_TEXT: Document = {"_id": {"$type": "string"}}
 _LINK: Document = {
     "author.id": 1,
@@ -40,12 +40,12 @@ _LINK: Document = {
 
 def is_published(path: str = "visibility") -> Document:
     """The query for a published post or user, by its visibility at `path`."""
-    return {path: {"$eq": PUBLISHED} | _NO_ARRAY}
+    return {path: {"$eq": PUBLISHED} | NO_ARRAY}
 
 
 def is_published_account(path: str = "visibility") -> Document:
     """The query for a published account among those that exist, by its visibility at `path`."""
-    return {path: {"$in": [PUBLISHED, None]} | _NO_ARRAY}
+    return {path: {"$in": [PUBLISHED, None]} | NO_ARRAY}
 
 
 class Known(NamedTuple):
@@ -88,11 +88,11 @@ class Visibility:
         False where that is not certain, since one of them is stored, or referred to, by hex digits.
         """
         # Who wrote, owns or is quoted now and was not among these is one more that is missing.
-        alone = {"originalPost": {"$in": [None, {}]} | _NO_ARRAY, "isRecast": {"$ne": True}}
-        leads = {"originalPost._id": {"$in": known.originals} | _NO_ARRAY, "originalPost": _NO_ARRAY}
-        written = {"author.id": {"$in": known.authors} | _NO_ARRAY, "author": _NO_ARRAY}
+        alone = {"originalPost": {"$in": [None, {}]} | NO_ARRAY, "isRecast": {"$ne": True}}
+        leads = {"originalPost._id": {"$in": known.originals} | NO_ARRAY, "originalPost": NO_ARRAY}
+        written = {"author.id": {"$in": known.authors} | NO_ARRAY, "author": NO_ARRAY}
         linked = {"$or": [alone, {"_id": {"$in": known.leading}} | leads]}
-        owned = {"ownerAccount": {"$in": [*known.owners, None]} | _NO_ARRAY}
+        owned = {"ownerAccount": {"$in": [*known.owners, None]} | NO_ARRAY}
         stages: list[Document] = [
             {"$match": {"_id": {"$in": known.posts}} | is_published() | written | linked},
             {"$count": "posts"},

@@ -2,6 +2,7 @@
 some or all of its documents before."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
@@ -76,10 +77,11 @@ def test_what_the_application_has_deleted_is_still_found(
     assert town.left() == set()
 
 
-def test_links_follow_a_user_to_another_account(town: Town) -> None:
+@pytest.mark.parametrize("changed", [NOW, NOW.replace(year=NOW.year + 543)], ids=["now", "ahead"])
+def test_links_follow_a_user_to_another_account(town: Town, changed: datetime) -> None:
     town.fill()
     town.call("extract_reading_features")
-    moved = {"ownerAccount": an_id("account of bob"), "updatedAt": NOW}
+    moved = {"ownerAccount": an_id("account of bob"), "updatedAt": changed}
     town.store.app.users.update_one({"_id": an_id("page of ann")}, {"$set": moved})
     town.call("extract_reading_features")
 
@@ -88,6 +90,19 @@ def test_links_follow_a_user_to_another_account(town: Town) -> None:
     town.erase()
     assert links.count_documents({"user": an_id("page of ann")}) == 1
     assert links.count_documents({"user": an_id("ann")}) == 0
+
+
+def test_a_credential_is_linked_though_its_exposures_are_recorded_ahead(town: Town) -> None:
+    town.fill()
+    town.call("extract_reading_features")
+    later = reading("phone of ann", at=NOW - HOUR, seconds=2.0, viewer=an_id("account of ann"))
+    town.store.app.feeditems.insert_one(later | {"updatedAt": NOW.replace(year=NOW.year + 543)})
+
+    town.call("extract_reading_features")
+
+    link = town.store.analytics[schema.ACCOUNT_LINKS.name].find_one({"credential": an_id("phone of ann")})
+    assert link is not None
+    assert link["account"] == an_id("account of ann")
 
 
 def test_links_of_who_is_erased_do_not_come_back(town: Town) -> None:

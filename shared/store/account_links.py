@@ -70,7 +70,11 @@ class AccountLinks:
         self._put(self._exposures, stages, key)
 
     def _put(self, collection: Collection[Document], stages: list[Document], key: Document) -> None:
-        """Read and write, and no `$merge`: the driver tries those again while another server becomes the primary."""
+        """Write the links that are not kept yet; no `$merge`, which the driver does not try again while another server
+        becomes the primary."""
         rows = collection.aggregate([*stages, {"$set": {"_id": key}}], allowDiskUse=True)
         while batch := list(islice(rows, LINKS_A_BATCH)):
-            self._links.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in batch], ordered=False)
+            kept = {link["_id"]: link for link in self._links.find({"_id": {"$in": [row["_id"] for row in batch]}})}
+            writes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in batch if kept.get(row["_id"]) != row]
+            if writes:
+                self._links.bulk_write(writes, ordered=False)

@@ -7,7 +7,7 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.stats.leaf_topics import LeafTopics
+from functions.stats.leaf_topics import LeafTopics, Parents
 from shared.clock import epoch_ms
 from shared.config import EngagementStats
 from shared.provenance import digest
@@ -21,7 +21,7 @@ from shared.store.identity import NO_ID
 
 NAME = "refresh_engagement_stats"
 
-COMPARED_A_RUN = 1_000  # acts; so the time that it takes does not grow with the network
+COMPARED_A_RUN = 500  # acts; so the time that it takes does not grow with the network
 
 UserCounts = dict[ObjectId, Counts]
 
@@ -34,18 +34,19 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     repeat: the same data and `now` give the same rows.
     """
     with store.leases.hold(NAME), Threads(1) as aside:
-        made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(store.content_topics.parents().items()))}
+        parents = store.content_topics.parents()
+        made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(parents.items()))}
         period = store.watermarks.period(NAME, options, made_from, now=now)
         if period.late:
             return Report.late()
         malformed = aside.submit(malformed_since, store, period.since, now)
         if period.since is None:
-            read, written, removed = count_everything(store, now=now)
+            read, written, removed = count_everything(store, parents, now=now)
             compared = None
         else:
-            read, written, removed = count_changes(store, period.since, period.full_at, now=now)
+            read, written, removed = count_changes(store, parents, period.since, period.full_at, now=now)
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
-            differing, surplus, compared = reconcile(store, period.full_at, after=after, now=now)
+            differing, surplus, compared = reconcile(store, parents, period.full_at, after=after, now=now)
             written, removed = written + differing, removed + surplus
         removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
@@ -57,16 +58,18 @@ def malformed_since(store: Store, since: datetime | None, now: datetime) -> list
     return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since)]
 
 
-def count_everything(store: Store, *, now: datetime) -> tuple[int, int, int]:
+def count_everything(store: Store, parents: Parents, *, now: datetime) -> tuple[int, int, int]:
     """Count and settle all users; returns how many acts were read, rows written and rows removed."""
     acts = store.engagements.on_contents(now=now)
-    topics = LeafTopics.of(store.content_topics.pairs(), store.content_topics.parents())
+    topics = LeafTopics.of(store.content_topics.pairs(), parents)
     settled, fresh = split(acts, topics, now)
     written = store.engagement_stats.put(rows(settled, fresh), now=now)
     return len(acts["at"]), written, store.engagement_stats.prune(now=now)
 
 
-def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: datetime) -> tuple[int, int, int]:
+def count_changes(
+    store: Store, parents: Parents, since: datetime, settled_at: datetime, *, now: datetime
+) -> tuple[int, int, int]:
     """Count the users that something happened to since then; returns as `count_everything`."""
     acts = store.engagements.on_contents(now=now, updated_since=min(since, settled_at))
     retopiced = store.content_topics.changed_since(since)
@@ -75,9 +78,9 @@ def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: d
     unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at, now=now)
     others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now, now=now)) - unsettled
     recount = store.engagements.on_contents(now=now, users=unsettled)
-    settled, fresh = split(recount, topics_of(store, recount), settled_at)
+    settled, fresh = split(recount, topics_of(store, parents, recount), settled_at)
     changes = of_users(acts, others)
-    fresh |= split(changes, topics_of(store, changes), settled_at)[1]
+    fresh |= split(changes, topics_of(store, parents, changes), settled_at)[1]
     settled |= dict(store.engagement_stats.settled(others))
     counted = list(rows(settled, fresh))
     written = store.engagement_stats.put(counted, now=now)
@@ -86,7 +89,7 @@ def count_changes(store: Store, since: datetime, settled_at: datetime, *, now: d
 
 
 def reconcile(
-    store: Store, settled_at: datetime, *, after: ObjectId, now: datetime
+    store: Store, parents: Parents, settled_at: datetime, *, after: ObjectId, now: datetime
 ) -> tuple[int, int, ObjectId | None]:
     """Make the rows of the next users what a full run would, where acts or the topics of posts came, went or changed
     without a date that tells of it; returns how many rows were written and removed, and where the next run goes on.
@@ -96,17 +99,18 @@ def reconcile(
     users, last = store.engagements.users_in_turn(after, COMPARED_A_RUN)
     users |= store.engagement_stats.users(after, last)
     acts = store.engagements.on_contents(now=now, users=users)
-    counted = {user: (total, fresh) for user, total, fresh in rows(*split(acts, topics_of(store, acts), settled_at))}
+    topics = topics_of(store, parents, acts)
+    counted = {user: (total, fresh) for user, total, fresh in rows(*split(acts, topics, settled_at))}
     stored = dict(store.engagement_stats.rows(users))
     differing = [(user, *counts) for user, counts in counted.items() if stored.get(user) != counts]
     written = store.engagement_stats.put(differing, now=now)
     return written, store.engagement_stats.remove(users - counted.keys()), last
 
 
-def topics_of(store: Store, acts: Columns) -> LeafTopics:
+def topics_of(store: Store, parents: Parents, acts: Columns) -> LeafTopics:
     """The topics of the posts of these acts."""
     posts = object_ids(distinct(acts["content"]))
-    return LeafTopics.of(store.content_topics.pairs(posts), store.content_topics.parents())
+    return LeafTopics.of(store.content_topics.pairs(posts), parents)
 
 
 def split(acts: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:

@@ -6,75 +6,79 @@ credential: ObjectId}; `account` is the viewer as it stands where that is neithe
 An erasure asks them beside the application, and deletes those of the account.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
-from pymongo import ReplaceOne
-from pymongo.collection import Collection
+from bson import ObjectId
+from pymongo import InsertOne, ReplaceOne
 from pymongo.database import Database
 
-from shared.config import Exposures as Names
 from shared.store import schema
-from shared.store.expressions import changed_from, has_type, object_id
+from shared.store.contents import in_batches
+from shared.store.decoding import needed, optional, sound
+from shared.store.expressions import changed_from
+from shared.store.identity import either_form, object_id
 from shared.store.tombstones import Erased, Tombstones
+from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
+Credential = ObjectId | str
 
 LINKS_A_BATCH = 10_000
-_IS_CREDENTIAL: Final = has_type("$_id.credential", "objectId", "string")
 
 
 class AccountLinks:
-    """Of the exposures that the options name."""
-
-    def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
-        self._users, self._exposures = app[schema.USERS.name], app[names.collection]
-        self._credential = names.credential
-        self._links = analytics[schema.ACCOUNT_LINKS.name]
+    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
+        self._users, self._links = app[schema.USERS.name], analytics[schema.ACCOUNT_LINKS.name]
         self._tombstones = Tombstones(app, analytics)
 
-    def note(self, changed: datetime | None, seen: datetime) -> None:
-        """Keep the users that changed since a moment, all for None, and the credentials of what was recorded as seen
-        since another, but for those of who is erased."""
+    def note_users(self, changed: datetime | None) -> None:
+        """Keep which account owns each user that changed since then, all for None, but for those of who is erased."""
         erased = self._tombstones.read()
-        self._note_users(erased, {} if changed is None else {"updatedAt": changed_from(changed)})
-        self._note_credentials(erased, {"updatedAt": changed_from(seen)})
+        query = {} if changed is None else {"updatedAt": changed_from(changed)}
+        self._put(
+            {"_id": f"user {user}", "account": account, "user": user}
+            for user, account in sound(self._users, self._users.find(query, {"ownerAccount": 1}), _owned)
+            if account is not None and account not in erased.accounts
+        )
 
-    def _note_users(self, erased: Erased, query: Document) -> None:
-        shown = {"user": object_id("$_id"), "account": object_id("$ownerAccount")}
-        named = {"user": {"$ne": None}, "account": {"$nin": [None, *erased.of("account")]}}
-        key = {"$concat": ["user ", {"$toString": "$user"}]}
-        self._put(self._users, [{"$match": query}, {"$project": shown}, {"$match": named}], key)
+    def note_credentials(self, viewers: Iterable[tuple[Credential, ObjectId]]) -> None:
+        """Keep by which credentials these accounts, or users, have seen anything, but for those of who is erased."""
+        pairs, erased = set(viewers), self._tombstones.read()
+        owners = self._owners({viewer for _, viewer in pairs})
+        linked = {(owners.get(viewer) or viewer, credential) for credential, viewer in pairs if _stays(viewer, erased)}
+        self._put(
+            {"_id": f"{account} {credential}", "account": account, "credential": credential}
+            for account, credential in linked
+            if _stays(account, erased) and credential not in erased.credentials
+        )
 
-    def _note_credentials(self, erased: Erased, query: Document) -> None:
-        pair = {"viewer": object_id("$viewer"), "credential": f"${self._credential}"}
-        users = {"from": self._users.name, "localField": "_id.viewer", "foreignField": "_id", "as": "user"}
-        owner = object_id({"$first": "$user.ownerAccount"})
-        others = {"$nin": [None, *erased.of("account"), *erased.of("user")]}
-        stages: list[Document] = [
-            {"$match": query},
-            {"$group": {"_id": pair}},
-            {
-                "$match": {
-                    "_id.viewer": others,
-                    "_id.credential": {"$nin": erased.of("credential")},
-                    "$expr": _IS_CREDENTIAL,
-                }
-            },
-            {"$lookup": users},
-            {"$project": {"credential": "$_id.credential", "account": {"$ifNull": [owner, "$_id.viewer"]}}},
-            {"$match": {"account": others}},
-        ]
-        key = {"$concat": [{"$toString": "$account"}, " ", {"$toString": "$credential"}]}
-        self._put(self._exposures, stages, key)
+    def _owners(self, users: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
+        """The accounts of those of these that are users."""
+        found: dict[ObjectId, ObjectId | None] = {}
+        for some in in_batches(users):
+            rows = self._users.find({"_id": {"$in": either_form(some)}}, {"ownerAccount": 1})
+            found |= dict(sound(self._users, rows, _owned))
+        return found
 
-    def _put(self, collection: Collection[Document], stages: list[Document], key: Document) -> None:
-        """Write the links that are not kept yet; no `$merge`, which the driver does not try again while another server
+    def _put(self, links: Iterable[Document]) -> None:
+        """Write those that are not kept yet; no `$merge`, which the driver does not try again while another server
         becomes the primary."""
-        rows = collection.aggregate([*stages, {"$set": {"_id": key}}], allowDiskUse=True)
-        while batch := list(islice(rows, LINKS_A_BATCH)):
-            kept = {link["_id"]: link for link in self._links.find({"_id": {"$in": [row["_id"] for row in batch]}})}
-            writes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in batch if kept.get(row["_id"]) != row]
-            if writes:
-                self._links.bulk_write(writes, ordered=False)
+        links = iter(links)
+        while batch := list(islice(links, LINKS_A_BATCH)):
+            kept = {link["_id"]: link for link in self._links.find({"_id": {"$in": [link["_id"] for link in batch]}})}
+            new = [InsertOne(link) for link in batch if link["_id"] not in kept]
+            other = [link for link in batch if link["_id"] in kept and kept[link["_id"]] != link]
+            if new or other:
+                write_unless(self._links, [*new, *(ReplaceOne({"_id": link["_id"]}, link) for link in other)])
+
+
+def _owned(row: Document) -> tuple[ObjectId, ObjectId | None]:
+    """A user, and the account that owns it."""
+    return needed(object_id(row["_id"])), optional(row.get("ownerAccount"), object_id)
+
+
+def _stays(viewer: ObjectId, erased: Erased) -> bool:
+    return viewer not in erased.accounts and viewer not in erased.users

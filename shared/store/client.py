@@ -84,7 +84,7 @@ class Store:
 
     @cached_property
     def account_links(self) -> AccountLinks:
-        return AccountLinks(self.app, self.analytics, self._names)
+        return AccountLinks(self.app, self.analytics)
 
     @cached_property
     def tombstones(self) -> Tombstones:

@@ -27,6 +27,7 @@ from shared.store.expressions import (
     moments,
     object_id,
     optional,
+    optional_type,
     period,
 )
 from shared.store.malformed import name_malformed
@@ -45,12 +46,12 @@ _COUNTS_SOUND = tuple(
 _SOUND = (
     has_type("$_id", "objectId"),
     is_id("$author.id"),
-    optional("$type", has_type("$type", "string")),
-    optional("$payload", has_type("$payload", "object")),
-    optional("$payload.message", has_type("$payload.message", "string")),
-    optional("$payload.photo", has_type("$payload.photo", "object")),
-    optional("$payload.photo.contents", has_type("$payload.photo.contents", "array")),
-    optional("$originalPost", has_type("$originalPost", "object")),
+    optional_type("$type", "string"),
+    optional_type("$payload", "object"),
+    optional_type("$payload.message", "string"),
+    optional_type("$payload.photo", "object"),
+    optional_type("$payload.photo.contents", "array"),
+    optional_type("$originalPost", "object"),
     *_COUNTS_SOUND,
 )
 

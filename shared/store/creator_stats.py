@@ -23,12 +23,12 @@ from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
     changed_from,
     fingerprint,
-    has_type,
     is_count,
     is_id,
     is_moment,
     object_id,
     optional,
+    optional_type,
 )
 from shared.store.identity import either_form
 from shared.store.stored_totals import OF_CREATORS
@@ -107,11 +107,11 @@ class CreatorStatistics:
         wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
         wanted.append(optional("$ownerAccount", is_id("$ownerAccount")))
         wanted.append(optional("$createdAt", is_moment("$createdAt", now)))
-        wanted.append(optional("$displayId", has_type("$displayId", "string")))
-        visible = optional("$visibility", has_type("$visibility", "string"))
+        wanted.append(optional_type("$displayId", "string"))
+        visible = optional_type("$visibility", "string")
         published = {"$and": [visible, {"$or": [{"$ne": ["$visibility", PUBLISHED]}, {"$and": wanted}]}]}
         place, code = "$geolocation", "$geolocation.countryCode"
-        placed = [optional(place, has_type(place, "object")), optional(code, has_type(code, "string"))]
+        placed = [optional_type(place, "object"), optional_type(code, "string")]
         sound_ones = ((self._users, published), (self._accounts, {"$and": [visible, *placed]}))
         found = (rows.find({"$expr": {"$not": [sound]}} | changed, {"_id": 1}) for rows, sound in sound_ones)
         return [row["_id"] for rows in found for row in rows]

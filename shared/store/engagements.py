@@ -28,6 +28,7 @@ from shared.store.expressions import (
     is_moment,
     object_id,
     optional,
+    optional_type,
     period,
 )
 from shared.store.identity import either_form
@@ -154,7 +155,7 @@ class Engagements:
         """Acts without a user, a target or a kind of the right type, or without a date that is not ahead of now, and
         those with an account or a visibility that is none."""
         kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt", now), is_moment("$updatedAt", now)]
-        kept += [has_type("$type", "string"), optional("$visibility", has_type("$visibility", "string"))]
+        kept += [has_type("$type", "string"), optional_type("$visibility", "string")]
         kept.append(optional("$account", is_id("$account")))
         query: Document = {"$expr": {"$not": [{"$and": kept}]}}
         if updated_since is not None:

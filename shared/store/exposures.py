@@ -20,7 +20,7 @@ from shared.store.column_kinds import KEY_BYTES
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
 from shared.store.contents import in_batches
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
-from shared.store.expressions import changed_at, changed_from, has_type, period
+from shared.store.expressions import changed_at, changed_from, optional_type, period
 from shared.store.expressions import object_id as object_id_of
 from shared.store.identity import credential_forms, either_form, object_id
 
@@ -106,9 +106,9 @@ class Exposures:
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
-        each in the order of time, whatever forms its id is stored in. Columns: credential (n,) keys; content (n,) ids;
-        at and until (n,) when it came on the screen and left it [ms since 1970], 0 where that is not known, the end at
-        the latest.
+        each in the order of time, whatever forms its id is stored in. Columns: credential (n,) keys; viewer (n,) ids of
+        accounts or users; content (n,) ids; at and until (n,) when it came on the screen and left it [ms since 1970],
+        0 where that is not known, the end at the latest.
         """
         credential = self._names.credential
         if credentials is None:
@@ -145,12 +145,13 @@ class Exposures:
         """Batches of the readings that these stages give; out of the index, where they leave the credential alone."""
         fields: dict[str, tuple[Kind, Any]] = {
             "credential": ("key", f"${self._names.credential}"),
+            "viewer": ("id", "$viewer"),
             "content": ("id", "$content"),
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${self._names.off_screen}"),
         }
         in_order = {"$sort": {self._names.credential: 1, "seenAt": 1}}
-        for batch in read_batches(self._exposures, [*stages, in_order], fields, optional={"until"}):
+        for batch in read_batches(self._exposures, [*stages, in_order], fields, {"viewer", "until"}):
             known = (batch["at"] > 0) & (batch["credential"] != b"")
             yield _chosen(batch | {"until": np.minimum(batch["until"], epoch_ms(end))}, known)
 
@@ -175,7 +176,7 @@ _CREDENTIALS = ("objectId", "string")
 
 def _place_among(names: Sequence[str], path: str) -> Document:
     place = {"$indexOfArray": [list(names), path]}
-    return {"$cond": [has_type(path, "string", "missing", "null"), place, MALFORMED_CODE]}
+    return {"$cond": [optional_type(path, "string"), place, MALFORMED_CODE]}
 
 
 def _as_one_form(path: str) -> Document:

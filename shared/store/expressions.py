@@ -15,6 +15,7 @@ MOST_COUNTED = 10**15
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)
 NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
+NOTHING = ("missing", "null")
 ENGAGEMENTS = ("like", "comment", "recast", "quote")
 
 
@@ -25,13 +26,14 @@ def has_type(path: str | Expression, *types: str) -> Expression:
 
 
 def is_count(path: str) -> Expression:
-    """Whether there is a number that can be a count."""
-    return {"$and": [{"$isNumber": path}, {"$gte": [path, 0]}, {"$lt": [path, MOST_COUNTED]}]}
+    """Whether there is a number that can be a count; in the order of BSON nothing but numbers lies between numbers."""
+    return {"$and": [{"$gte": [path, 0]}, {"$lt": [path, MOST_COUNTED]}]}
 
 
 def is_moment(path: str, now: datetime) -> Expression:
-    """Whether there is a date that a calendar can show, and that is not ahead of now by more than clocks may differ."""
-    return {"$and": [has_type(path, "date"), {"$gte": [path, FIRST_DAY]}, {"$lte": [path, now + SKEW]}]}
+    """Whether there is a date that a calendar can show, and that is not ahead of now by more than clocks may differ;
+    in the order of BSON nothing but dates lies between dates."""
+    return {"$and": [{"$gte": [path, FIRST_DAY]}, {"$lte": [path, now + SKEW]}]}
 
 
 def period(start: datetime, now: datetime) -> Document:
@@ -46,8 +48,13 @@ def changed_from(start: datetime) -> Document:
 
 
 def optional(path: str, sound: Expression) -> Expression:
-    """Whether there is nothing at `path`, or something sound."""
-    return {"$or": [has_type(path, "missing", "null"), sound]}
+    """Whether there is something sound at `path`, or nothing."""
+    return {"$or": [sound, has_type(path, *NOTHING)]}
+
+
+def optional_type(path: str, *types: str) -> Expression:
+    """Whether there is a value of one of these BSON types at `path`, or nothing."""
+    return has_type(path, *types, *NOTHING)
 
 
 def count(path: str) -> Expression:
@@ -78,7 +85,7 @@ def object_id(path: str | Expression) -> Expression:
 
 def is_id(path: str) -> Expression:
     """Whether there is an id, in either form."""
-    return {"$ne": [object_id(path), None]}
+    return {"$or": [has_type(path, "objectId"), {"$ne": [object_id(path), None]}]}
 
 
 def id_of_its_own() -> Expression:

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
-from shared.store.expressions import changed_at, has_type, object_id, optional, period
+from shared.store.expressions import changed_at, object_id, optional_type, period
 from shared.store.relationships import FLAGS
 
 Document = dict[str, Any]
@@ -20,7 +20,7 @@ _FIELDS: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "followed": ("i
 
 _STANDS: Document = {"following": {"$ne": False}, "blocking": {"$ne": True}, "blocked": {"$ne": True}}
 _TYPES = dict.fromkeys(FLAGS, "bool") | dict.fromkeys(("createdAt", "updatedAt"), "date")
-_KEPT = [optional(f"${name}", has_type(f"${name}", kind)) for name, kind in _TYPES.items()]
+_KEPT = [optional_type(f"${name}", kind) for name, kind in _TYPES.items()]
 _SOUND = {"$cond": [{"$and": _KEPT}, 1, MALFORMED_CODE]}
 
 

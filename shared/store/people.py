@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
-from shared.store.expressions import has_type, id_of_its_own, optional, text
+from shared.store.expressions import id_of_its_own, optional_type, text
 
 Document = dict[str, Any]
 
@@ -26,7 +26,7 @@ class People:
         """Every account, or those that changed since then: id (n,) ids, country (n,) index into `codes`, which are
         lower case; -1 for none of them."""
         stored, around = "$geolocation.countryCode", "$geolocation"
-        located = [optional(around, has_type(around, "object")), optional(stored, has_type(stored, "string"))]
+        located = [optional_type(around, "object"), optional_type(stored, "string")]
         country = {"$toLower": {"$trim": {"input": text(stored)}}}
         place = {"$indexOfArray": [list(codes), country]}
         fields: dict[str, tuple[Kind, Any]] = {

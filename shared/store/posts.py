@@ -20,7 +20,7 @@ from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined
 from shared.store.content_topics import AS_TEXT, rows_that_count
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import name_undated, needed, sound
-from shared.store.expressions import has_type, id_of_its_own, is_id, optional, text
+from shared.store.expressions import has_type, id_of_its_own, is_id, optional, optional_type, text
 from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
@@ -54,7 +54,7 @@ class Posts:
         name_undated(self._contents, clock, {"visibility": PUBLISHED})
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}}
         number = {"$cond": [{"$isArray": photos}, {"$size": photos}, 0]}
-        refers = {"$and": [has_type("$originalPost", "missing", "null", "object"), optional(original, is_id(original))]}
+        refers = {"$and": [optional_type("$originalPost", "object"), optional(original, is_id(original))]}
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
             "author": ("id", "$author.id"),

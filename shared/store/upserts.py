@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo import ReplaceOne, UpdateMany, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
@@ -12,21 +12,22 @@ _DUPLICATE_KEY = 11000
 
 
 def write_unless(
-    collection: Collection[dict[str, Any]], writes: Sequence[ReplaceOne[dict[str, Any]] | UpdateOne]
+    collection: Collection[dict[str, Any]],
+    writes: Sequence[InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne],
 ) -> int:
-    """Upsert all, each by a query that does not find what must stay; returns how many documents changed.
+    """Insert or upsert all, each by a query that does not find what must stay; returns how many documents changed.
 
     Where that has the key, the server refuses the insert, and it stays.
     """
     try:
         result = collection.bulk_write(writes, ordered=False)
-        return result.modified_count + result.upserted_count
+        return result.inserted_count + result.modified_count + result.upserted_count
     except BulkWriteError as error:
         if error.details["writeConcernErrors"] or any(
             one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]
         ):
             raise
-        return int(error.details["nModified"] + error.details["nUpserted"])
+        return int(sum(error.details[name] for name in ("nInserted", "nModified", "nUpserted")))
 
 
 def upsert_all(collection: Collection[dict[str, Any]], writes: Sequence[UpdateOne | UpdateMany]) -> int:

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from functions.bots.reading_features import FEATURES
 from shared.config import Exposures
-from shared.store import Store, connect, schema
+from shared.store import Store, columns, connect, schema
 from tests.bots.conftest import (
     DAY,
     HOUR,
@@ -25,7 +25,7 @@ from tests.bots.conftest import (
     readings,
 )
 from tests.conftest import Databases
-from tests.factories import an_id, reading
+from tests.factories import an_id, reading, user
 
 FIVE = 5 * MINUTE
 
@@ -372,3 +372,25 @@ def test_readings_come_out_of_the_index_and_forms_are_looked_for_from_place_to_p
     found = list(store.app["system.profile"].find({"command.aggregate": "feeditems"}).sort("ts", 1))
     plans = [(one["planSummary"].split(" ")[0], one.get("hasSortStage", False)) for one in found]
     assert plans == [("DISTINCT_SCAN", False), ("IXSCAN", False)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_everybody_who_used_a_described_device_is_linked_to_it(store, size, monkeypatch):
+    """Whatever batches the exposures come in; who reads on a device that nothing is kept of is not."""
+    rng = np.random.default_rng(5)
+    monkeypatch.setattr(columns, "DOCUMENTS_A_BATCH", size)
+    store.app.users.insert_one(user("ann's page", now=NOON, account="ann"))
+    viewers: dict[str, list[str | None]] = {"shared": ["ann's page", "bob", None], "own": ["cat"], "seldom used": ["dan"]}
+    for device, people in viewers.items():
+        made = readings(device, *like_a_person(rng, 20 if device == "seldom used" else 150), until=NOON - HOUR)
+        for number, row in enumerate(made):
+            whose = people[number * len(people) // len(made)]
+            row["viewer"] = None if whose is None else an_id(whose)
+        store.app.feeditems.insert_many(made)
+
+    extract(store)
+
+    links = store.analytics.accountLinks.find({"credential": {"$exists": True}})
+    found = {(one["account"], one["credential"]) for one in links}
+    linked = [("ann", "shared"), ("bob", "shared"), ("cat", "own")]
+    assert found == {(an_id(whose), an_id(device)) for whose, device in linked}

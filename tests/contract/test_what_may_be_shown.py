@@ -392,22 +392,23 @@ def of_cluster(shown: set[str], name: str) -> set[str]:
     return {part for part in ALL if str(an_id(f"{name}/{part}")) in shown}
 
 
-CASES = [(name, output) for name in CLUSTERS for output in POSTS]
-CASES += [(name, output) for name, (way, *_) in CLUSTERS.items() if way not in BLOCKS for output in GUESTS]
-CASES += [(name, ALONE) for name, (way, *_) in CLUSTERS.items() if way not in COPIES]
+CASES = [(way, output) for way in EVERY_WAY for output in POSTS]
+CASES += [(way, output) for way in EVERY_WAY if way not in BLOCKS for output in GUESTS]
+CASES += [(way, ALONE) for way in EVERY_WAY if way not in COPIES]
 
 
-@pytest.mark.parametrize(("name", "output"), CASES)
-def test_what_may_not_be_shown_is_not(shown: dict[str, set[str]], name: str, output: str) -> None:
-    hidden = EVERY_WAY[CLUSTERS[name][0]].hidden
+@pytest.mark.parametrize(("way", "output"), CASES)
+def test_what_may_not_be_shown_is_not(shown: dict[str, set[str]], way: str, output: str) -> None:
+    by_kind = {kind: of_cluster(shown[output], f"{way}, {kind}") & EVERY_WAY[way].hidden for kind in KINDS}
 
-    assert of_cluster(shown[output], name) & hidden == set()
+    assert by_kind == {kind: set() for kind in KINDS}
 
 
-@pytest.mark.parametrize("name", CLUSTERS)
-def test_what_may_be_shown_is_shown(shown: dict[str, set[str]], name: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("way", EVERY_WAY)
+def test_what_may_be_shown_is_shown(shown: dict[str, set[str]], way: str, kind: str) -> None:
     """Ranking has all of it; the home has one of what is one post in other words; guests have all but repetitions."""
-    way, age_hours, _ = CLUSTERS[name]
+    name, (age_hours, _) = f"{way}, {kind}", KINDS[kind]
     visible = ALL - EVERY_WAY[way].hidden
 
     for output in ("rank_contents", "personalize_content_predict", *([] if way in COPIES else [ALONE])):

@@ -4,10 +4,11 @@ some or all of its documents before."""
 from collections.abc import Callable
 from datetime import datetime
 
+import numpy as np
 import pytest
 
 from shared.store import schema
-from tests.bots.conftest import suspect
+from tests.bots.conftest import like_a_bot, readings, suspect
 from tests.factories import an_id, reading, user
 from tests.privacy.conftest import HOUR, NOW, WRITTEN, Town
 from tests.privacy.test_nothing_is_left import LATER, NEXT
@@ -95,8 +96,9 @@ def test_links_follow_a_user_to_another_account(town: Town, changed: datetime) -
 def test_a_credential_is_linked_though_its_exposures_are_recorded_ahead(town: Town) -> None:
     town.fill()
     town.call("extract_reading_features")
-    later = reading("phone of ann", at=NOW - HOUR, seconds=2.0, viewer=an_id("account of ann"))
-    town.store.app.feeditems.insert_one(later | {"updatedAt": NOW.replace(year=NOW.year + 543)})
+    made = readings("phone of ann", *like_a_bot(np.random.default_rng(3), 200), until=NOW)
+    ahead = {"viewer": an_id("account of ann"), "updatedAt": NOW.replace(year=NOW.year + 543)}
+    town.store.app.feeditems.insert_many([one | ahead for one in made])
 
     town.call("extract_reading_features")
 

@@ -1,12 +1,10 @@
 """Features of how credentials read, as soon as they have read something new."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
 from bson import ObjectId
-from numpy.typing import NDArray
 
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.windows import Windows, windows
@@ -14,7 +12,7 @@ from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import Columns, as_stored, id_keys, joined, object_ids
+from shared.store.columns import Columns, as_stored
 from shared.store.credential_features import LAYOUT, Credential, Window
 from shared.store.deadline import Threads
 
@@ -29,7 +27,7 @@ AT_ONCE: Final = 500  # credentials whose exposures are read together
 def run(store: Store, options: Bots, *, now: datetime) -> Report:
     """Compute the features of every credential that has something new, of all of them once a day, and upsert them.
 
-    Before, note of which accounts: an erasure finds the features when the application has deleted the exposures.
+    Beside it, note of which accounts: an erasure finds the features when the application has deleted the exposures.
     Safe to repeat, and beside another run: the same exposures give the same window, which is the natural key.
     """
     period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
@@ -38,42 +36,28 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     erased = store.erasures.credentials()
     reports: list[Report] = []
     with Threads(1) as aside:
-        users = aside.submit(store.account_links.note_users, period.since)
+        links = [aside.submit(store.account_links.note_users, period.since)]
         for batches in exposures(store, options, period.since, now):
-            seen = Viewers()
-            for group in windows(seen.passing(batches), options.limit, options.least_readings):
-                store.account_links.note_credentials(seen.of(group.credential))
-                first = store.exposures.viewers(as_stored(group.credential))
-                rows = [row for row in rows_of(group, first) if row[0].credential not in erased]
+            for group in windows(batches, options.limit, options.least_readings):
+                credentials = as_stored(group.credential)
+                links.append(aside.submit(link_credentials, store, credentials))
+                rows = [
+                    row
+                    for row in rows_of(group, store.exposures.viewers(credentials))
+                    if row[0].credential not in erased
+                ]
                 written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
                 reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
-        users.result()
+        for linked in links:
+            linked.result()
     reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES, schema.ACCOUNT_LINKS)))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)
 
 
-class Viewers:
-    """By whom credentials were used, of the exposures that pass on the way to `windows`."""
-
-    def __init__(self) -> None:
-        self._parts: list[Columns] = []
-
-    def passing(self, batches: Iterator[Columns]) -> Iterator[Columns]:
-        """The same batches, credential by credential."""
-        for batch in batches:
-            credential, viewer = batch["credential"], id_keys(batch["viewer"])
-            same = (credential[1:] == credential[:-1]) & (viewer[1:] == viewer[:-1])
-            first = np.append(np.ones(min(len(viewer), 1), bool), ~same) & (viewer != 0)
-            self._parts.append({name: batch[name][first] for name in ("credential", "viewer")})
-            yield batch
-
-    def of(self, credentials: NDArray[np.bytes_]) -> list[tuple[Credential, ObjectId]]:
-        """Who used these, whose exposures have all passed; what passed before the last batch is forgotten."""
-        pairs = joined(self._parts)
-        self._parts = self._parts[-1:]
-        chosen = np.isin(pairs["credential"], credentials)
-        return list(zip(as_stored(pairs["credential"][chosen]), object_ids(pairs["viewer"][chosen]), strict=True))
+def link_credentials(store: Store, credentials: Sequence[Credential]) -> None:
+    """Keep whose these are."""
+    store.account_links.note_credentials(store.exposures.pairs(credentials))
 
 
 def exposures(store: Store, options: Bots, since: datetime | None, now: datetime) -> Iterator[Iterator[Columns]]:

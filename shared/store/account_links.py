@@ -6,16 +6,20 @@ credential: ObjectId}; `account` is the viewer as it stands where that is neithe
 An erasure asks them beside the application, and deletes those of the account.
 """
 
+from collections.abc import Collection as Names
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import numpy as np
 from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.columns import Columns, Kind, known, mixed, object_ids, read_columns
 from shared.store.contents import in_batches
 from shared.store.decoding import needed, optional, sound
 from shared.store.expressions import changed_from
@@ -26,7 +30,7 @@ from shared.store.upserts import write_unless
 Document = dict[str, Any]
 Credential = ObjectId | str
 
-LINKS_A_BATCH = 10_000
+LINKS_A_BATCH = 2_000
 
 
 class AccountLinks:
@@ -36,17 +40,23 @@ class AccountLinks:
 
     def note_users(self, changed: datetime | None) -> None:
         """Keep which account owns each user that changed since then, all for None, but for those of who is erased."""
-        erased = self._tombstones.read()
-        query = {} if changed is None else {"updatedAt": changed_from(changed)}
-        self._put(
-            {"_id": f"user {user}", "account": account, "user": user}
-            for user, account in sound(self._users, self._users.find(query, {"ownerAccount": 1}), _owned)
-            if account is not None and account not in erased.accounts
-        )
+        erased, query = self._tombstones.read(), {} if changed is None else {"updatedAt": changed_from(changed)}
+        owned = self._pairs(self._users, query, "$_id", "$ownerAccount", optional={"account"})
+        for first in range(0, len(owned["user"]), LINKS_A_BATCH):
+            some = {name: column[first : first + LINKS_A_BATCH] for name, column in owned.items()}
+            users = {"user": {"$in": object_ids(some["user"])}}
+            kept = self._pairs(self._links, users, "$user", "$account")
+            new = ~np.isin(mixed(some["user"], some["account"]), mixed(kept["user"], kept["account"]))
+            pairs = zip(object_ids(some["user"][new]), object_ids(some["account"][new]), strict=True)
+            self._put(
+                {"_id": f"user {user}", "account": account, "user": user}
+                for user, account in pairs
+                if account not in erased.accounts
+            )
 
-    def note_credentials(self, viewers: Iterable[tuple[Credential, ObjectId]]) -> None:
+    def note_credentials(self, pairs: Names[tuple[Credential, ObjectId]]) -> None:
         """Keep by which credentials these accounts, or users, have seen anything, but for those of who is erased."""
-        pairs, erased = set(viewers), self._tombstones.read()
+        erased = self._tombstones.read()
         owners = self._owners({viewer for _, viewer in pairs})
         linked = {(owners.get(viewer) or viewer, credential) for credential, viewer in pairs if _stays(viewer, erased)}
         self._put(
@@ -54,6 +64,15 @@ class AccountLinks:
             for account, credential in linked
             if _stays(account, erased) and credential not in erased.credentials
         )
+
+    def _pairs(
+        self, rows: Collection[Document], query: Document, user: str, account: str, optional: Names[str] = ()
+    ) -> Columns:
+        """Users and accounts, of the rows that tell both: user (n,) ids; account (n,) ids."""
+        fields: dict[str, tuple[Kind, Any]] = {"user": ("id", user), "account": ("id", account)}
+        found = read_columns(rows, [{"$match": query}], fields, optional)
+        both = known(found["user"]) & known(found["account"])
+        return {name: column[both] for name, column in found.items()}
 
     def _owners(self, users: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
         """The accounts of those of these that are users."""

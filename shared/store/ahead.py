@@ -1,11 +1,13 @@
-"""Writing while the next is being made."""
+"""Writing while the next is being made, and reading while the last is being used."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.store.deadline import Threads
+
+T = TypeVar("T")
 
 
 class Ahead:
@@ -35,3 +37,12 @@ class Ahead:
     def _wait(self, most: int) -> None:
         while len(self._pending) > most:
             self._pending.popleft().result()
+
+
+def read_ahead(parts: Iterator[T]) -> Iterator[T]:
+    """The same parts; each is asked for while the one before it is being used, so that two are in memory."""
+    with Threads(1) as thread:
+        coming = thread.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = thread.submit(next, parts, None)
+            yield part

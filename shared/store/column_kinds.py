@@ -55,16 +55,21 @@ def _converted(expression: Any, malformed: Any, missing: Any) -> dict[str, Any]:
 
 def _padded(expression: Any) -> dict[str, Any]:
     """A letter for its type, the key, and zeros up to one length; nothing but zeros for what is no key."""
-    filling = "\0" * (KEY_BYTES + 1)
     length = {"$strLenBytes": {"$cond": [has_type(expression, "string"), expression, ""]}}
-    as_text = {"$concat": ["s", expression, filling]}
-    as_id = {"$concat": ["o", {"$toString": _converted(expression, None, None)}, filling]}
-    said = {"$switch": {"branches": [
-        {"case": has_type(expression, "objectId"), "then": as_id},
-        {"case": {"$eq": [length, _HEX_DIGITS]}, "then": {"$ifNull": [as_id, as_text]}},
+    filling = "\0" * (KEY_BYTES + 1)
+    whole = {"$concat": ["s", expression, filling]}
+    as_text = {"$substrBytes": [whole, 0, KEY_BYTES + 1]}  # ends in the filling, so that no character is cut
+    in_digits = {"$ifNull": [_id_as_key(_converted(expression, None, None)), as_text]}
+    return {"$switch": {"branches": [
+        {"case": has_type(expression, "objectId"), "then": _id_as_key(expression)},
+        {"case": {"$eq": [length, _HEX_DIGITS]}, "then": in_digits},
         {"case": {"$and": [{"$gt": [length, 0]}, {"$lte": [length, KEY_BYTES]}]}, "then": as_text},
-    ], "default": _else(expression, filling, _MALFORMED_KEY + filling)}}  # fmt: skip
-    return {"$substrBytes": [said, 0, KEY_BYTES + 1]}  # ends in the filling, so that no character is cut
+    ], "default": _else(expression, filling, _MALFORMED_KEY + filling[1:])}}  # fmt: skip
+
+
+def _id_as_key(expression: Any) -> dict[str, Any]:
+    """The same of an ObjectId, which has one length in digits; null for null."""
+    return {"$concat": ["o", {"$toString": expression}, "\0" * (KEY_BYTES - _HEX_DIGITS)]}
 
 
 def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> Flags:

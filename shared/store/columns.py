@@ -45,7 +45,7 @@ Columns = dict[str, NDArray[Any]]
 Fields = Mapping[str, tuple[Kind, Any]]
 Stages = list[dict[str, Any]]
 
-DOCUMENTS_A_BATCH = 100_000
+DOCUMENTS_A_BATCH = 50_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -16,6 +16,7 @@ from pymongo.database import Database
 
 from shared.clock import EPOCH, epoch_ms
 from shared.config import Exposures as Names
+from shared.store.ahead import read_ahead
 from shared.store.column_kinds import KEY_BYTES
 from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
 from shared.store.contents import in_batches
@@ -104,11 +105,22 @@ class Exposures:
             found |= {credential: viewer for credential, viewer in named if credential and viewer}
         return found
 
+    def pairs(self, credentials: Iterable[Credential]) -> set[tuple[Credential, ObjectId]]:
+        """Each of these credentials with every account or user that it was ever used by, as far as they are known."""
+        field, found = self._names.credential, set[tuple[Credential, ObjectId]]()
+        for some in in_batches(credentials):
+            used = {"$match": {field: {"$in": credential_forms(some)}}}
+            by_both = {"$group": {"_id": {"credential": f"${field}", "viewer": "$viewer"}}}
+            for row in self._exposures.aggregate([used, by_both]):
+                credential, viewer = as_credential(row["_id"].get("credential")), object_id(row["_id"].get("viewer"))
+                found |= {(credential, viewer)} if credential and viewer else set()
+        return found
+
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
         """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
-        each in the order of time, whatever forms its id is stored in. Columns: credential (n,) keys; viewer (n,) ids of
-        accounts or users; content (n,) ids; at and until (n,) when it came on the screen and left it [ms since 1970],
-        0 where that is not known, the end at the latest.
+        each in the order of time, whatever forms its id is stored in. Columns: credential (n,) keys; content (n,) ids;
+        at and until (n,) when it came on the screen and left it [ms since 1970], 0 where that is not known, the end at
+        the latest.
         """
         credential = self._names.credential
         if credentials is None:
@@ -145,13 +157,12 @@ class Exposures:
         """Batches of the readings that these stages give; out of the index, where they leave the credential alone."""
         fields: dict[str, tuple[Kind, Any]] = {
             "credential": ("key", f"${self._names.credential}"),
-            "viewer": ("id", "$viewer"),
             "content": ("id", "$content"),
             "at": ("moment", "$seenAt"),
             "until": ("moment", f"${self._names.off_screen}"),
         }
         in_order = {"$sort": {self._names.credential: 1, "seenAt": 1}}
-        for batch in read_batches(self._exposures, [*stages, in_order], fields, {"viewer", "until"}):
+        for batch in read_ahead(read_batches(self._exposures, [*stages, in_order], fields, optional={"until"})):
             known = (batch["at"] > 0) & (batch["credential"] != b"")
             yield _chosen(batch | {"until": np.minimum(batch["until"], epoch_ms(end))}, known)
 

@@ -1,6 +1,6 @@
 """Features of how credentials read, as soon as they have read something new."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,15 +37,16 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     reports: list[Report] = []
     with Threads(1) as aside:
         links = [aside.submit(store.account_links.note_users, period.since)]
-        for batches in exposures(store, options, period.since, now):
+        touched = None if period.since is None else store.exposures.touched(period.since)
+        before = store.credential_features.newest(touched or ())
+        used = {credential: viewers for credential, viewers in (touched or {}).items() if credential in before}
+        links.append(aside.submit(store.account_links.note_credentials, used))
+        for batches in exposures(store, options, touched, before, now):
             for group in windows(batches, options.limit, options.least_readings):
                 credentials = as_stored(group.credential)
-                links.append(aside.submit(link_credentials, store, credentials))
-                rows = [
-                    row
-                    for row in rows_of(group, store.exposures.viewers(credentials))
-                    if row[0].credential not in erased
-                ]
+                links.append(aside.submit(link_all_users, store, [one for one in credentials if one not in before]))
+                described = rows_of(group, store.exposures.viewers(credentials))
+                rows = [(window, values) for window, values in described if window.credential not in erased]
                 written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
                 reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
         for linked in links:
@@ -55,27 +56,32 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     return Report.together(reports)
 
 
-def link_credentials(store: Store, credentials: Sequence[Credential]) -> None:
-    """Keep whose these are."""
-    store.account_links.note_credentials(store.exposures.pairs(credentials))
+def link_all_users(store: Store, credentials: Sequence[Credential]) -> None:
+    """Note whose these credentials ever were, of which nothing was kept until now."""
+    store.account_links.note_credentials(store.exposures.users_of(credentials))
 
 
-def exposures(store: Store, options: Bots, since: datetime | None, now: datetime) -> Iterator[Iterator[Columns]]:
-    """Batches of the exposures of all credentials, or of those that have anything new since a moment.
+def exposures(
+    store: Store,
+    options: Bots,
+    touched: Iterable[Credential] | None,
+    before: Mapping[Credential, Window],
+    now: datetime,
+) -> Iterator[Iterator[Columns]]:
+    """Batches of the exposures of the credentials that have anything new, or of all where that is None.
 
     Of a credential whose window was full no more is read than that window and what came after it: it only moves on.
     So work is proportional to what is new. Those whose windows begin at about the same time are read together.
+    before  the newest window of each of these that has one
     """
     start, end = now - options.window, now + CLOCK_AHEAD
-    if since is None:
+    if touched is None:
         yield store.exposures.readings(None, start, end)
         return
-    touched = store.exposures.touched(since)
-    before = store.credential_features.newest(touched)
     begins = {one: start if one not in before else _begin(before[one], options.limit, start) for one in touched}
-    touched.sort(key=lambda one: (begins[one], str(one)), reverse=True)
-    for first in range(0, len(touched), AT_ONCE):
-        some = touched[first : first + AT_ONCE]
+    latest_first = sorted(begins, key=lambda one: (begins[one], str(one)), reverse=True)
+    for first in range(0, len(latest_first), AT_ONCE):
+        some = latest_first[first : first + AT_ONCE]
         yield store.exposures.readings(some, begins[some[-1]], end)
 
 

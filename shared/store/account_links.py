@@ -7,7 +7,7 @@ An erasure asks them beside the application, and deletes those of the account.
 """
 
 from collections.abc import Collection as Names
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -54,15 +54,16 @@ class AccountLinks:
                 if account not in erased.accounts
             )
 
-    def note_credentials(self, pairs: Names[tuple[Credential, ObjectId]]) -> None:
-        """Keep by which credentials these accounts, or users, have seen anything, but for those of who is erased."""
+    def note_credentials(self, used: Mapping[Credential, Iterable[ObjectId]]) -> None:
+        """Keep by which credentials accounts, or users, have seen anything, but for those of who is erased."""
         erased = self._tombstones.read()
-        owners = self._owners({viewer for _, viewer in pairs})
-        linked = {(owners.get(viewer) or viewer, credential) for credential, viewer in pairs if _stays(viewer, erased)}
+        pairs = [(viewer, one) for one, viewers in used.items() if one not in erased.credentials for viewer in viewers]
+        owners = self._owners({viewer for viewer, _ in pairs})
+        linked = {(owners.get(viewer) or viewer, one) for viewer, one in pairs if _stays(viewer, erased)}
         self._put(
             {"_id": f"{account} {credential}", "account": account, "credential": credential}
             for account, credential in linked
-            if _stays(account, erased) and credential not in erased.credentials
+            if _stays(account, erased)
         )
 
     def _pairs(

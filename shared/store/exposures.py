@@ -78,15 +78,12 @@ class Exposures:
         named = known(found["viewer"])
         return {name: column[named] for name, column in found.items()}
 
-    def touched(self, since: datetime) -> list[Credential]:
-        """Credentials by whose exposures something was written from that moment on."""
-        changed: list[Document] = [
-            {"$match": {"updatedAt": changed_from(since)}},
-            {"$group": {"_id": f"${self._names.credential}"}},
-        ]
-        found = [row["_id"] for row in self._exposures.aggregate(changed)]
-        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, {"updatedAt": changed_from(since)})
-        return list(dict.fromkeys(one for one in map(as_credential, found) if one is not None))
+    def touched(self, since: datetime) -> dict[Credential, set[ObjectId]]:
+        """Credentials by whose exposures something was written from that moment on, each with the accounts or users
+        whose these were, as far as they are known."""
+        changed = {"updatedAt": changed_from(since)}
+        name_other_types(self._exposures, self._names.credential, _CREDENTIALS, changed)
+        return self._used(changed)
 
     def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:
         """The account or user that each of these credentials was first used by, where that is known."""
@@ -105,15 +102,11 @@ class Exposures:
             found |= {credential: viewer for credential, viewer in named if credential and viewer}
         return found
 
-    def pairs(self, credentials: Iterable[Credential]) -> set[tuple[Credential, ObjectId]]:
-        """Each of these credentials with every account or user that it was ever used by, as far as they are known."""
-        field, found = self._names.credential, set[tuple[Credential, ObjectId]]()
+    def users_of(self, credentials: Iterable[Credential]) -> dict[Credential, set[ObjectId]]:
+        """Every account or user that each of these credentials was ever used by, as far as they are known."""
+        found: dict[Credential, set[ObjectId]] = {}
         for some in in_batches(credentials):
-            used = {"$match": {field: {"$in": credential_forms(some)}}}
-            by_both = {"$group": {"_id": {"credential": f"${field}", "viewer": "$viewer"}}}
-            for row in self._exposures.aggregate([used, by_both]):
-                credential, viewer = as_credential(row["_id"].get("credential")), object_id(row["_id"].get("viewer"))
-                found |= {(credential, viewer)} if credential and viewer else set()
+            found |= self._used({self._names.credential: {"$in": credential_forms(some)}})
         return found
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
@@ -139,6 +132,16 @@ class Exposures:
                 {"$set": {credential: _as_one_form(f"${credential}")}},
             ]
             yield from self._in_order(stages, end)
+
+    def _used(self, query: Document) -> dict[Credential, set[ObjectId]]:
+        """The viewers of the exposures of a query, by credential."""
+        by_both = {"_id": {"credential": f"${self._names.credential}", "viewer": "$viewer"}}
+        found: dict[Credential, set[ObjectId]] = {}
+        for row in self._exposures.aggregate([{"$match": query}, {"$group": by_both}]):
+            credential, viewer = as_credential(row["_id"].get("credential")), object_id(row["_id"].get("viewer"))
+            if credential is not None:
+                found.setdefault(credential, set()).update([viewer] if viewer else [])
+        return found
 
     def _in_several_forms(self, query: Document) -> dict[ObjectId, list[Credential]]:
         """Credentials of a query whose exposures lie at several places of the index: in which forms they are stored.

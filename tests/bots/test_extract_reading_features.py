@@ -394,3 +394,15 @@ def test_everybody_who_used_a_described_device_is_linked_to_it(store, size, monk
     found = {(one["account"], one["credential"]) for one in links}
     linked = [("ann", "shared"), ("bob", "shared"), ("cat", "own")]
     assert found == {(an_id(whose), an_id(device)) for whose, device in linked}
+
+
+def test_who_used_a_device_before_anything_was_kept_of_it_is_linked_too(store):
+    rng = np.random.default_rng(5)
+    for whose, number, hours in (("ann", 20, 2), ("bob", 200, 1), ("cat", 5, 0)):
+        made = readings("shared", *like_a_person(rng, number), until=NOON - hours * HOUR)
+        written = {"viewer": an_id(whose), "updatedAt": NOON - hours * HOUR}
+        store.app.feeditems.insert_many([row | written for row in made])
+        extract(store, now=NOON - hours * HOUR)
+
+    links = store.analytics.accountLinks.distinct("account", {"credential": an_id("shared")})
+    assert set(links) == {an_id("ann"), an_id("bob"), an_id("cat")}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from pymongo import MongoClient
 
 from shared.config import Exposures as Names
-from shared.store.account_links import AccountLinks
 from shared.store.accounts import Accounts
 from shared.store.content_info import ContentInfo
 from shared.store.content_stats import ContentStatistics
@@ -26,6 +25,7 @@ from shared.store.visibility import Visibility
 from shared.store.watermarks import Watermarks
 
 if TYPE_CHECKING:
+    from shared.store.account_links import AccountLinks
     from shared.store.content_topics import ContentTopics
     from shared.store.credential_features import CredentialFeatures
     from shared.store.engagement_stats import EngagementStatistics
@@ -83,7 +83,9 @@ class Store:
         return Erasures(self.app, self.analytics, self._names)
 
     @cached_property
-    def account_links(self) -> AccountLinks:
+    def account_links(self) -> "AccountLinks":
+        from shared.store.account_links import AccountLinks
+
         return AccountLinks(self.app, self.analytics)
 
     @cached_property

@@ -12,7 +12,7 @@ dev: .venv/ready ## the demo network kept running, its schedules and changes fir
 	$(RUN) -m local dev
 
 test: .venv/ready ## every test, on a real MongoDB
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2
 
 check: .venv/ready ## format, lint, types and the house rules
 	$(RUN) -m ruff format --check .

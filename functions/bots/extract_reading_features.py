@@ -44,7 +44,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
         for batches in exposures(store, options, touched, before, now):
             for group in windows(batches, options.limit, options.least_readings):
                 credentials = as_stored(group.credential)
-                links.append(aside.submit(link_all_users, store, [one for one in credentials if one not in before]))
+                links.append(aside.submit(link_viewers, store, [one for one in credentials if one not in before]))
                 described = rows_of(group, store.exposures.viewers(credentials))
                 rows = [(window, values) for window, values in described if window.credential not in erased]
                 written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
@@ -56,9 +56,9 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     return Report.together(reports)
 
 
-def link_all_users(store: Store, credentials: Sequence[Credential]) -> None:
-    """Note whose these credentials ever were, of which nothing was kept until now."""
-    store.account_links.note_credentials(store.exposures.users_of(credentials))
+def link_viewers(store: Store, credentials: Sequence[Credential]) -> None:
+    """Note every viewer of these credentials, of which nothing was kept until now."""
+    store.account_links.note_credentials(store.exposures.all_viewers(credentials))
 
 
 def exposures(

@@ -1,4 +1,5 @@
-"""Which users and credentials an account had, also once the application has deleted all that says so.
+"""Which users an account had, and which credentials that features are kept of, also once the application has deleted
+all that says so.
 
 For example: {_id: "user 5f0c…", account: ObjectId, user: ObjectId} and {_id: "5f0c… 9e1a…", account: ObjectId,
 credential: ObjectId}; `account` is the viewer as it stands where that is neither an account nor a known user.

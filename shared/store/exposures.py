@@ -83,7 +83,7 @@ class Exposures:
         whose these were, as far as they are known."""
         changed = {"updatedAt": changed_from(since)}
         name_other_types(self._exposures, self._names.credential, _CREDENTIALS, changed)
-        return self._used(changed)
+        return self._viewers_by_credential(changed)
 
     def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:
         """The account or user that each of these credentials was first used by, where that is known."""
@@ -102,11 +102,11 @@ class Exposures:
             found |= {credential: viewer for credential, viewer in named if credential and viewer}
         return found
 
-    def users_of(self, credentials: Iterable[Credential]) -> dict[Credential, set[ObjectId]]:
+    def all_viewers(self, credentials: Iterable[Credential]) -> dict[Credential, set[ObjectId]]:
         """Every account or user that each of these credentials was ever used by, as far as they are known."""
         found: dict[Credential, set[ObjectId]] = {}
         for some in in_batches(credentials):
-            found |= self._used({self._names.credential: {"$in": credential_forms(some)}})
+            found |= self._viewers_by_credential({self._names.credential: {"$in": credential_forms(some)}})
         return found
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
@@ -133,7 +133,7 @@ class Exposures:
             ]
             yield from self._in_order(stages, end)
 
-    def _used(self, query: Document) -> dict[Credential, set[ObjectId]]:
+    def _viewers_by_credential(self, query: Document) -> dict[Credential, set[ObjectId]]:
         """The viewers of the exposures of a query, by credential."""
         by_both = {"_id": {"credential": f"${self._names.credential}", "viewer": "$viewer"}}
         found: dict[Credential, set[ObjectId]] = {}

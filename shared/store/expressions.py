@@ -15,7 +15,7 @@ MOST_COUNTED = 10**15
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)
 NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
-NOTHING = ("missing", "null")
+ABSENT = ("missing", "null")
 ENGAGEMENTS = ("like", "comment", "recast", "quote")
 
 
@@ -49,12 +49,12 @@ def changed_from(start: datetime) -> Document:
 
 def optional(path: str, sound: Expression) -> Expression:
     """Whether there is something sound at `path`, or nothing."""
-    return {"$or": [sound, has_type(path, *NOTHING)]}
+    return {"$or": [sound, has_type(path, *ABSENT)]}
 
 
 def optional_type(path: str, *types: str) -> Expression:
     """Whether there is a value of one of these BSON types at `path`, or nothing."""
-    return has_type(path, *types, *NOTHING)
+    return has_type(path, *types, *ABSENT)
 
 
 def count(path: str) -> Expression:

@@ -10,6 +10,7 @@ from bson import ObjectId
 from shared.config import HashtagStats
 from shared.report import Report
 from shared.store import Store, schema
+from shared.store.deadline import Threads
 from shared.store.hashtag_stats import LAYOUT
 
 NAME = "refresh_hashtag_stats"
@@ -22,10 +23,11 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME):
+    with store.leases.hold(NAME), Threads(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
+        malformed = aside.submit(store.contents.malformed, period.since, now=now)
         foreign = store.hashtag_stats.remove_foreign()
         known = store.hashtag_stats.fingerprints()
         rows = total(store.hashtag_stats.posts(options, now=now), options)
@@ -34,9 +36,8 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         removed = foreign + store.hashtag_stats.remove(known.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
-        malformed = store.contents.malformed(period.since, now=now)
         read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)
-    return Report(read, written, removed, malformed=malformed)
+    return Report(read, written, removed, malformed=malformed.result())
 
 
 def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Document]:

@@ -28,7 +28,7 @@ Document = dict[str, Any]
 
 LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
-COMPARED_A_RUN = 2_000  # posts; so the time that it takes does not grow with the network
+COMPARED_A_RUN = 1_000  # posts; so the time that it takes does not grow with the network
 
 COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCount", "quote": "$quoteCount"}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, encode
 
 from shared.config import HashtagStats
 from shared.report import Report
@@ -56,7 +56,7 @@ def changed(rows: dict[str, Document], known: dict[str, str | None]) -> dict[str
 
 def fingerprint(row: Document) -> str:
     """Changes with anything that stands in a row."""
-    return hashlib.blake2b(repr(row).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(encode(row), digest_size=8).hexdigest()
 
 
 def row(name: str, posts: list[Document], options: HashtagStats) -> Document:

@@ -105,37 +105,21 @@ class Desk:
         place = COUNTRIES.index(country) if country else personal.taste.place if personal else NOBODYS
         return Reader(account, member.users if member else (), place, personal)
 
-    def shown(self, ids: Sequence[ObjectId], blocked: Collection[ObjectId]) -> set[ObjectId]:
-        """Those of these posts that may be shown now to a reader who has blocks with some users: neither they nor the
-        posts that they lead to are by any of those."""
-        catalogue = self.catalogue
-        if catalogue is None:
-            return set(self._authors(ids, blocked))
-        place = catalogue.positions(id_array(ids))
-        known_so = (place >= 0) & (catalogue.visible[place] if len(catalogue) else False)
-        sound = catalogue.not_by_any(blocked, place[known_so])
-        if not self.store.visibility.still_shown(catalogue.links_of(sound)):
-            return set(self._authors(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(sound)])))
-        others = [one for one, is_known in zip(ids, known_so.tolist(), strict=True) if not is_known]
-        return {*self._authors(others, blocked), *object_ids(catalogue.ids[sound])}
+    def shown(self, ids: Sequence[ObjectId]) -> dict[ObjectId, set[ObjectId]]:
+        """Those of these posts that may be shown now, each with the authors of its chain."""
+        expected = None
+        if self.catalogue is not None:
+            place = self.catalogue.positions(id_array(ids))
+            expected = self.catalogue.led_to(place[place >= 0])
+        return self.store.visibility.posts(ids, expected) if ids else {}
 
     def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
-        """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
-        who has blocks with some users, and are by whom it names."""
-        sound = catalogue.not_by_any(blocked, post)
-        if self.store.visibility.still_shown(catalogue.links_of(sound)):
-            return sound
-        ids, named = object_ids(catalogue.ids[sound]), object_ids(catalogue.author_ids[catalogue.author[sound]])
-        authors = self._authors(ids, blocked, object_ids(catalogue.chain_posts[catalogue.chains_of(sound)]))
-        return sound[[author in authors.get(one, ()) for one, author in zip(ids, named, strict=True)]]
-
-    def _authors(
-        self, ids: Sequence[ObjectId], blocked: Collection[ObjectId], expected: Sequence[ObjectId] = ()
-    ) -> dict[ObjectId, set[ObjectId]]:
-        """Those of these posts that may be shown to a reader who has blocks with some users, each with the authors of
-        its chain, as they are read now; `expected` are posts that they are known to lead to."""
-        authors = self.store.visibility.posts(ids, expected) if ids else {}
-        return {post: by for post, by in authors.items() if by.isdisjoint(blocked)}
+        """Those of these posts of a catalogue that may be shown now to a reader who has blocks with some users, and are
+        by whom it names."""
+        ids, named = object_ids(catalogue.ids[post]), object_ids(catalogue.author_ids[catalogue.author[post]])
+        authors = self.store.visibility.posts(ids, catalogue.led_to(post)) if ids else {}
+        by = [authors.get(one, set()) for one in ids]
+        return post[[author in those and those.isdisjoint(blocked) for author, those in zip(named, by, strict=True)]]
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""

@@ -7,6 +7,7 @@ from typing import Any
 from bson import ObjectId
 
 from functions.feed.desk import Desk
+from shared.store.deadline import Threads
 
 MOST = 2_000  # ids of one call
 
@@ -22,10 +23,14 @@ def run(desk: Desk, account: str, contents: Sequence[str], *, now: datetime) -> 
     """
     desk.look(now)
     ids = {text: ObjectId(text) for text in contents if ObjectId.is_valid(text)}
-    reader = desk.reader(ObjectId(account))
-    shown = desk.shown(list(set(ids.values())), desk.store.relationships.blocked(reader.users))
-    scores = desk.scores(reader, sorted(shown), now)
-    found = {text: scores.get(ids[text], 0.0) if text in ids else 0.0 for text in contents}
+    posts = list(dict.fromkeys(ids.values()))
+    with Threads(1) as aside:
+        asked = aside.submit(desk.shown, posts)  # while they are scored
+        reader = desk.reader(ObjectId(account))
+        blocked = desk.store.relationships.blocked(reader.users)
+        scores = desk.scores(reader, posts, now)
+    shown = {post for post, authors in asked.result().items() if authors.isdisjoint(blocked)}
+    found = {text: scores[ids[text]] if ids.get(text) in shown else 0.0 for text in contents}
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
 

@@ -1,6 +1,6 @@
 """The posts that a feed may show, as arrays in memory: what rankers need of them, and what finds them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
 from shared.store.columns import distinct, id_array, id_keys, known, object_ids, positions
-from shared.store.visibility import Expected
+from shared.store.visibility import Known
 
 NAME = "posts"  # of its snapshot
 
@@ -228,15 +228,35 @@ class Catalogue:
         by[self.chain_of[np.isin(self.chain_author_keys, keys)]] = True
         return by
 
-    def led_to(self, post: Index) -> Expected:
-        """All that these posts repeat or quote, and who wrote and owns that and them, as of when this was made."""
-        link = all_of(self.chain_start, np.arange(len(self.chain_posts)), post)[1]
+    def not_by_any(self, authors: Collection[ObjectId], post: Index) -> Index:
+        """Those of these posts that none of the authors wrote, nor anything that they repeat or quote."""
+        return post[~self.by_any(authors)[post]] if authors else post
+
+    def links_of(self, post: Index) -> Known:
+        """These posts, all that they lead to, and who wrote and owns that, as of when this was made."""
+        link = self.chains_of(post)
+        goes_on = link + 1 < self.chain_start[self.chain_of[link] + 1]
+        leads = self.chain_start[post] < self.chain_start[post + 1]
         columns = (
+            np.concatenate([self.ids[post], self.chain_posts[link]]),
+            np.concatenate([self.ids[post[leads]], self.chain_posts[link[goes_on]]]),
             self.chain_posts[link],
             np.concatenate([self.author_ids[self.author[post]], self.chain_authors[link]]),
             np.concatenate([self.owner[post], self.chain_owners[link]]),
         )
-        return Expected(*(object_ids(distinct(column[known(column)])) for column in columns))
+        return Known(*(object_ids(distinct(column[known(column)])) for column in columns))
+
+    def chains_of(self, post: Index) -> Index:
+        """(n_found,) positions among the links of all that these posts repeat or quote, down their chains."""
+        return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)[1]
+
+    def authors_of(self, post: Index) -> list[set[ObjectId]]:
+        """Who wrote each of these posts, and what it repeats or quotes."""
+        authors = [{author} for author in object_ids(self.author_ids[self.author[post]])]
+        row, link = all_of(self.chain_start, np.arange(len(self.chain_posts)), post)
+        for at, author in zip(row.tolist(), object_ids(self.chain_authors[link]), strict=True):
+            authors[at].add(author)
+        return authors
 
     def topics_of(self, post: Index) -> tuple[Index, Index]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""

@@ -31,6 +31,7 @@ from shared.store.columns import id_array, object_ids
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 TASTES_KEPT = 2_000
 
@@ -60,6 +61,20 @@ class Reader:
     personal: Personal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Posts that may be shown: positions of those that are as the catalogue knows them, and ids of others that were
+    read, with the authors of their chains."""
+
+    known: Index
+    read: Mapping[ObjectId, set[ObjectId]]
+
+    def by_none_of(self, authors: Collection[ObjectId], catalogue: Catalogue | None) -> set[ObjectId]:
+        """Ids of those that none of these authors wrote, nor anything that they repeat or quote."""
+        read = {post for post, by in self.read.items() if by.isdisjoint(authors)}
+        return read.union(object_ids(catalogue.ids[catalogue.not_by_any(authors, self.known)]) if catalogue else ())
+
+
 @lru_cache(maxsize=1)
 def open_desk(store: Store, keys: tuple[bytes, ...], options: Members) -> "Desk":
     """The desk of this container; `keys` are those that artifacts are signed with."""
@@ -75,6 +90,7 @@ class Desk:
         self.catalogue: Catalogue | None = None
         self.members: MembersRanker | None = None
         self._version = ""
+        self._changed: Flags = np.empty(0, bool)  # (n,) posts that are not as the catalogue has them
         self._looked_at: datetime | None = None
         self._kept: dict[str, Personal] = {}
         self.refused: list[str] = []
@@ -89,6 +105,7 @@ class Desk:
         newest, self.refused = self._snapshots.newest(NAME, FINGERPRINT, now=now, known=self._version)
         if newest is not None:
             self.catalogue, self._version = Catalogue(**newest[1]), newest[0].version
+            self._changed = np.zeros(len(self.catalogue), bool)
         members, refused = load_members(self._registry)
         self.members = members or self.members
         self.refused += refused
@@ -105,21 +122,45 @@ class Desk:
         place = COUNTRIES.index(country) if country else personal.taste.place if personal else NOBODYS
         return Reader(account, member.users if member else (), place, personal)
 
-    def shown(self, ids: Sequence[ObjectId]) -> dict[ObjectId, set[ObjectId]]:
-        """Those of these posts that may be shown now, each with the authors of its chain."""
-        expected = None
-        if self.catalogue is not None:
-            place = self.catalogue.positions(id_array(ids))
-            expected = self.catalogue.led_to(place[place >= 0])
-        return self.store.visibility.posts(ids, expected) if ids else {}
+    def shown(self, ids: Sequence[ObjectId]) -> Shown:
+        """Those of these posts that may be shown now to a reader who has no blocks."""
+        catalogue = self.catalogue
+        if catalogue is None or not len(catalogue):
+            return Shown(np.empty(0, np.int64), self._authors(ids))
+        place = catalogue.positions(id_array(ids))
+        is_known = (place >= 0) & catalogue.visible[place] & ~self._changed[place]
+        known = place[is_known]
+        if not self.store.visibility.still_shown(catalogue.links_of(known)):
+            return Shown(known[:0], self._read_anew(catalogue, known, ids))
+        return Shown(known, self._authors([ids[at] for at in np.flatnonzero(~is_known).tolist()]))
 
     def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
-        """Those of these posts of a catalogue that may be shown now to a reader who has blocks with some users, and are
-        by whom it names."""
-        ids, named = object_ids(catalogue.ids[post]), object_ids(catalogue.author_ids[catalogue.author[post]])
-        authors = self.store.visibility.posts(ids, catalogue.led_to(post)) if ids else {}
-        by = [authors.get(one, set()) for one in ids]
-        return post[[author in those and those.isdisjoint(blocked) for author, those in zip(named, by, strict=True)]]
+        """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
+        who has blocks with some users, and are by whom it names."""
+        is_known = ~self._changed[post]
+        known = catalogue.not_by_any(blocked, post[is_known])
+        if self.store.visibility.still_shown(catalogue.links_of(known)):
+            shown = Shown(known, self._authors(object_ids(catalogue.ids[post[~is_known]])))
+        else:
+            shown = Shown(known[:0], self._read_anew(catalogue, known, object_ids(catalogue.ids[post])))
+        named = object_ids(catalogue.author_ids[catalogue.author[post]])
+        kept = shown.by_none_of(blocked, catalogue)
+        pairs = zip(object_ids(catalogue.ids[post]), named, strict=True)
+        return post[[one in kept and author in shown.read.get(one, (author,)) for one, author in pairs]]
+
+    def _authors(self, ids: Sequence[ObjectId], expected: Sequence[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
+        """Those of these posts that may be shown, each with the authors of its chain, as they are read now; `expected`
+        are posts that they are known to lead to."""
+        return self.store.visibility.posts(ids, expected) if ids else {}
+
+    def _read_anew(self, catalogue: Catalogue, known: Index, ids: Sequence[ObjectId]) -> dict[ObjectId, set[ObjectId]]:
+        """The authors of these posts, some of which are not as the catalogue knows them: of those that may be shown no
+        more, or are by others, it is not asked again."""
+        authors = self._authors(ids, object_ids(catalogue.chain_posts[catalogue.chains_of(known)]))
+        before = catalogue.authors_of(known)
+        now = [authors.get(post) for post in object_ids(catalogue.ids[known])]
+        self._changed[known] = [one != other for one, other in zip(before, now, strict=True)]
+        return authors
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""

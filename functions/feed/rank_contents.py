@@ -29,7 +29,7 @@ def run(desk: Desk, account: str, contents: Sequence[str], *, now: datetime) -> 
         reader = desk.reader(ObjectId(account))
         blocked = desk.store.relationships.blocked(reader.users)
         scores = desk.scores(reader, posts, now)
-    shown = {post for post, authors in asked.result().items() if authors.isdisjoint(blocked)}
+    shown = asked.result().by_none_of(blocked, desk.catalogue)
     found = {text: scores[ids[text]] if ids.get(text) in shown else 0.0 for text in contents}
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 

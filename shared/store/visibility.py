@@ -21,37 +21,20 @@ from pymongo.database import Database
 
 from shared.store import schema
 from shared.store.contents import PUBLISHED, in_batches
-from shared.store.decoding import Malformed, needed, sound
-from shared.store.expressions import ABSENT, NO_ARRAY, has_type, is_id, optional
-from shared.store.expressions import object_id as object_id_at
+from shared.store.decoding import Malformed, needed, optional, sound
+from shared.store.expressions import NO_ARRAY
 from shared.store.identity import either_form, object_id
 from shared.store.lineage import LONGEST_CHAIN, Link, lineage
 
 Document = dict[str, Any]
 
 _STORED_AS_TEXT: Document = {"_id": {"$type": "string"}}
-_TEXTS, _ID = "texts", "id"
-_IS_OBJECT: Document = has_type("$originalPost", "object")
-# `$id` is that of a reference to a document of any collection, and none to a post.
-_REFERENCE: Document = {
-    "$getField": {"field": {"$literal": "$id"}, "input": {"$cond": [_IS_OBJECT, "$originalPost", {}]}}
-}
-_REFERS: Document = {
-    "$and": [
-        _IS_OBJECT,
-        optional("$originalPost._id", is_id("$originalPost._id")),
-        {"$eq": [{"$type": _REFERENCE}, "missing"]},
-    ]
-}
 _LINK: Document = {
-    "author": object_id_at("$author.id"),
-    "original": object_id_at("$originalPost._id"),
-    "recast": {"$eq": ["$isRecast", True]},
-    "sound": {"$or": [has_type("$originalPost", *ABSENT), _REFERS]},
-}
-_OWNER: Document = {
-    "owner": object_id_at("$ownerAccount"),
-    "sound": optional("$ownerAccount", is_id("$ownerAccount")),
+    "author.id": 1,
+    "originalPost._id": 1,
+    "originalPost.$id": 1,
+    "isRecast": 1,
+    "refers": {"$in": [{"$type": "$originalPost"}, ["missing", "null", "object"]]},  # as far as its type tells
 }
 
 
@@ -65,24 +48,20 @@ def is_published_account(path: str = "visibility") -> Document:
     return {path: {"$in": [PUBLISHED, None]} | NO_ARRAY}
 
 
-class Expected(NamedTuple):
-    """Ids of what some posts are known to lead to: other posts, and who wrote and owns them all. A part of what an
-    answer needs, or more than that: it is read at once."""
+class Known(NamedTuple):
+    """Posts that could be shown, and all that they lead to; each once.
 
-    posts: Collection[ObjectId]
-    authors: Collection[ObjectId]
-    owners: Collection[ObjectId]
+    leading    those of the posts that repeat or quote something
+    originals  those of the posts that are repeated or quoted
+    authors    of the posts
+    owners     accounts of the authors
+    """
 
-
-class Published(NamedTuple):
-    """What is published of some posts, users (each with the account that owns it) and accounts."""
-
-    links: dict[ObjectId, Link]
-    owner_of: dict[ObjectId, ObjectId | None]
-    accounts: Collection[ObjectId]
-
-
-_NOTHING = Expected((), (), ())
+    posts: list[ObjectId]
+    leading: list[ObjectId]
+    originals: list[ObjectId]
+    authors: list[ObjectId]
+    owners: list[ObjectId]
 
 
 class Visibility:
@@ -97,32 +76,49 @@ class Visibility:
 
     def owners(self, ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
         """Those of these users who may be shown, each with the account that owns it."""
-        owner_of = self._owner_of(ids)
-        return _with_published_owner(owner_of, self._published_accounts(set(owner_of.values())))
+        rows = _by_id(self._users, ids, is_published(), {"ownerAccount": 1})
+        owners = dict(sound(self._users, rows.values(), _owner))
+        published = _by_id(self._accounts, set(owners.values()) - {None}, is_published_account(), {"_id": 1})
+        return {user: owner for user, owner in owners.items() if owner is None or owner in published}
 
-    def posts(self, ids: Collection[ObjectId], expected: Expected | None = None) -> dict[ObjectId, set[ObjectId]]:
+    def still_shown(self, known: Known) -> bool:
+        """Whether posts that could be shown lately all still may: they, their authors and the owners are published, and
+        refer to nothing but one another. One question, where `posts` asks three and reads each document.
+
+        False where that is not certain, since one of them is stored, or referred to, by hex digits.
+        """
+        # Who wrote, owns or is quoted now and was not among these is one more that is missing.
+        alone = {"originalPost": {"$in": [None, {}]} | NO_ARRAY, "isRecast": {"$ne": True}}
+        leads = {"originalPost._id": {"$in": known.originals} | NO_ARRAY, "originalPost": NO_ARRAY}
+        written = {"author.id": {"$in": known.authors} | NO_ARRAY, "author": NO_ARRAY}
+        linked = {"$or": [alone, {"_id": {"$in": known.leading}} | leads]}
+        owned = {"ownerAccount": {"$in": [*known.owners, None]} | NO_ARRAY}
+        stages: list[Document] = [
+            {"$match": {"_id": {"$in": known.posts}} | is_published() | written | linked},
+            {"$count": "posts"},
+            _count(self._users, {"_id": {"$in": known.authors}} | is_published() | owned, "authors"),
+            _count(self._accounts, {"_id": {"$in": known.owners}} | is_published_account(), "owners"),
+            *(_count(one, _STORED_AS_TEXT, "texts", 1) for one in (self._contents, self._users, self._accounts)),
+        ]
+        counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
+        asked = {"posts": known.posts, "authors": known.authors, "owners": known.owners}
+        return counted == {name: len(ids) for name, ids in asked.items() if ids}
+
+    def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """Those of these posts that may be shown to anybody, each with the authors of its chain, its own included.
 
-        expected  read with the posts, in one question; what is not among it is read when it turns up
+        expected  posts that the chains are known to lead to; they are read with the first, and need not be complete
         """
-        asked = expected and expected._replace(posts={*ids, *expected.posts})
-        published = asked and self._at_once(asked)
-        if not asked or not published:
-            asked, published = _NOTHING, Published({}, {}, ())
-        links = published.links | self.links(_originals({*ids}, published.links).difference(asked.posts), asked.posts)
+        links = self.links([*ids, *expected])
         lineages = {post: lineage(post, links) for post in ids if post in links}
         authors = {post: {links[item].author for item in chain.posts} for post, chain in lineages.items() if chain}
-        others = set().union(*authors.values()).difference(asked.authors)
-        owner_of = published.owner_of | self._owner_of(others)
-        accounts = {*published.accounts, *self._published_accounts({*owner_of.values()}.difference(asked.owners))}
-        shown = _with_published_owner(owner_of, accounts).keys()
+        shown = self.users(set().union(*authors.values()))
         return {post: by for post, by in authors.items() if by <= shown}
 
-    def links(self, ids: Iterable[ObjectId], asked: Iterable[ObjectId] = ()) -> dict[ObjectId, Link]:
-        """Those of these posts that are published, and all that their chains lead to, whoever wrote it, but for posts
-        that were asked for before."""
+    def links(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Link]:
+        """Those of these posts that are published, and all that their chains lead to, whoever wrote it."""
         links: dict[ObjectId, Link] = {}
-        asked = {*asked}
+        asked: set[ObjectId] = set()
         wanted = set(ids)
         for _ in range(LONGEST_CHAIN):
             if not wanted:
@@ -131,79 +127,28 @@ class Visibility:
             rows = _by_id(self._contents, wanted, is_published(), _LINK)
             read = dict(sound(self._contents, rows.values(), _link))
             links |= read
-            wanted = _originals(set(), read) - asked
+            wanted = {link.original for link in read.values() if link.original} - asked
         return links
 
-    def _at_once(self, asked: Expected) -> Published | None:
-        """What is published of all these; None where ids are stored as text, which have to be asked for by and by."""
-        posts, users, accounts = self._contents, self._users, self._accounts
-        texts: list[Document] = [
-            {"$match": _STORED_AS_TEXT},
-            {"$limit": 1},
-            {"$project": {"_id": {"$literal": _TEXTS}}},
-        ]
-        parts = [
-            (users, _gathered(users, asked.authors, is_published(), _OWNER)),
-            (accounts, _gathered(accounts, asked.owners, is_published_account(), {})),
-            *((collection, texts) for collection in (posts, users, accounts)),
-        ]
-        beside = [{"$unionWith": {"coll": collection.name, "pipeline": stages}} for collection, stages in parts]
-        found = {
-            row["_id"]: row for row in posts.aggregate(_gathered(posts, asked.posts, is_published(), _LINK) + beside)
-        }
-        if _TEXTS in found:
-            return None
-        links = dict(sound(posts, _rows_of(found.get(posts.name)), _link))
-        owner_of = dict(sound(users, _rows_of(found.get(users.name)), _owner))
-        return Published(links, owner_of, [row["_id"] for row in _rows_of(found.get(accounts.name))])
 
-    def _owner_of(self, ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
-        rows = _by_id(self._users, ids, is_published(), _OWNER)
-        return dict(sound(self._users, rows.values(), _owner))
-
-    def _published_accounts(self, ids: Iterable[ObjectId | None]) -> Collection[ObjectId]:
-        return _by_id(self._accounts, set(ids) - {None}, is_published_account(), {"_id": 1}).keys()
-
-
-def _originals(posts: set[ObjectId], links: Mapping[ObjectId, Link]) -> set[ObjectId]:
-    """These posts, and what those of the links repeat or quote."""
-    return posts | {link.original for link in links.values() if link.original}
-
-
-def _with_published_owner(
-    owner_of: Mapping[ObjectId, ObjectId | None], published: Collection[ObjectId]
-) -> dict[ObjectId, ObjectId | None]:
-    """Those of these users whose account, if they need one, is published."""
-    return {user: owner for user, owner in owner_of.items() if owner is None or owner in published}
-
-
-def _gathered(
-    collection: Stored[Document], ids: Iterable[ObjectId], published: Document, shown: Mapping[str, Any]
-) -> list[Document]:
-    """Stages that make one document of the published documents of these ids: a list of each of their fields."""
-    lists = {name: {"$push": value} for name, value in {_ID: "$_id", **shown}.items()}
-    return [{"$match": {"_id": {"$in": list(ids)}} | published}, {"$group": {"_id": collection.name, **lists}}]
-
-
-def _rows_of(lists: Document | None) -> Iterator[Document]:
-    """The documents that `_gathered` made one of; none where there were none."""
-    columns = dict(lists or {_ID: []})
-    columns["_id"] = columns.pop(_ID)
-    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+def _count(collection: Stored[Document], query: Document, name: str, most: int | None = None) -> Document:
+    """A stage that adds {name: how many documents match}, at most so many, and nothing where none does."""
+    limit = [] if most is None else [{"$limit": most}]
+    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, *limit, {"$count": name}]}}
 
 
 def _owner(row: Document) -> tuple[ObjectId, ObjectId | None]:
     """A user, and the account that owns it."""
-    if not row["sound"]:
-        raise Malformed
-    return needed(object_id(row["_id"])), row["owner"]
+    return needed(object_id(row["_id"])), optional(row.get("ownerAccount"), object_id)
 
 
 def _link(row: Document) -> tuple[ObjectId, Link]:
     """A post, and what it refers to."""
-    if not row["sound"]:
+    author, original = row.get("author"), row.get("originalPost") or {}
+    if not isinstance(author, dict) or not row["refers"] or "$id" in original:
         raise Malformed
-    return needed(object_id(row["_id"])), Link(needed(row["author"]), row["original"], row["recast"])
+    of = optional(original.get("_id"), object_id)
+    return needed(object_id(row["_id"])), Link(needed(object_id(author.get("id"))), of, row.get("isRecast") is True)
 
 
 def _by_id(

@@ -99,6 +99,31 @@ def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
     assert all(score > 0 for score in [*thai.values(), *anyone.values()])
 
 
+def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(friends, monkeypatch):
+    """One is withdrawn, some by their author; the call that notices reads all, those after it these alone."""
+    train_everything(friends)
+    app, desk, read = friends.store.app, desk_of(friends), []
+    posts = [str(one["_id"]) for one in app.contents.find({"visibility": "publish"})]
+    author = app.contents.find_one({"_id": ObjectId(posts[1])})["author"]["id"]
+    changed = {str(one["_id"]) for one in app.contents.find({"author.id": author})} | {posts[0]}
+    visibility = desk.store.visibility
+    ask = visibility.posts
+    monkeypatch.setattr(visibility, "posts", lambda ids, *others: read.append({*map(str, ids)}) or ask(ids, *others))
+
+    def shown():
+        read.clear()
+        above_0 = {one for one, score in rank(friends, "fan", posts, desk).items() if score > 0}
+        return above_0, read[:]
+
+    assert shown() == (set(posts), [])
+    app.contents.update_one({"_id": ObjectId(posts[0])}, {"$set": {"visibility": "deleted"}})
+    app.users.update_one({"_id": author}, {"$set": {"visibility": "deleted"}})
+    assert shown() == (set(posts) - changed, [set(posts)])
+    assert shown() == (set(posts) - changed, [changed])
+    app.users.update_one({"_id": author}, {"$set": {"visibility": "publish"}})
+    assert shown() == (set(posts) - {posts[0]}, [changed])
+
+
 def test_who_moves_is_ranked_for_where_it_lives_now(world):
     accounts, desk = world.store.app.accounts, desk_of(world)
     who = world.store.analytics.mlArtifacts.find_one()["account"]

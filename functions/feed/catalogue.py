@@ -16,7 +16,7 @@ from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys,
 from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
-from shared.store.columns import distinct, id_array, id_keys, known, object_ids, positions
+from shared.store.columns import Lookup, distinct, id_array, id_keys, known, object_ids, positions
 from shared.store.visibility import Known
 
 NAME = "posts"  # of its snapshot
@@ -168,19 +168,26 @@ class Catalogue:
         return id_keys(self.ids)
 
     @cached_property
-    def chain_keys(self) -> NDArray[np.uint64]:
-        """(n_links,) of the posts of all chains."""
-        return id_keys(self.chain_posts)
-
-    @cached_property
-    def chain_author_keys(self) -> NDArray[np.uint64]:
-        """(n_links,) of the authors of all chains."""
-        return id_keys(self.chain_authors)
-
-    @cached_property
     def chain_of(self) -> Index:
         """(n_links,) the post whose chain each is of."""
         return np.repeat(np.arange(len(self)), np.diff(self.chain_start))
+
+    @cached_property
+    def of_version(self) -> Lookup:
+        """Posts by the keys of their versions."""
+        return Lookup(self.version_of)
+
+    @cached_property
+    def _chains_with(self) -> Lookup:
+        return Lookup(id_keys(self.chain_posts))
+
+    @cached_property
+    def _chains_by(self) -> Lookup:
+        return Lookup(id_keys(self.chain_authors))
+
+    @cached_property
+    def _authors_of(self) -> Lookup:
+        return Lookup(self.author_keys)
 
     @cached_property
     def author_keys(self) -> NDArray[np.uint64]:
@@ -223,10 +230,16 @@ class Catalogue:
 
     def by_any(self, authors: Iterable[ObjectId]) -> Flags:
         """(n,) whether one of these authors wrote a post, or something that it repeats or quotes."""
-        keys = id_keys(id_array(authors))
-        by: Flags = np.isin(self.author_keys, keys)[self.author]
-        by[self.chain_of[np.isin(self.chain_author_keys, keys)]] = True
+        keys = np.unique(id_keys(id_array(authors)))
+        order, start = self._by_author
+        by: Flags = np.zeros(len(self), bool)
+        by[all_of(start, order, self._authors_of(keys))[1]] = True
+        by[self.chain_of[self._chains_by(keys)]] = True
         return by
+
+    def leading_to(self, ids: NDArray[np.void]) -> Index:
+        """(n_found,) posts that repeat or quote one of these, down their chains."""
+        return self.chain_of[self._chains_with(np.unique(id_keys(ids)))]
 
     def not_by_any(self, authors: Collection[ObjectId], post: Index) -> Index:
         """Those of these posts that none of the authors wrote, nor anything that they repeat or quote."""

@@ -91,6 +91,7 @@ class Desk:
         self.members: MembersRanker | None = None
         self._version = ""
         self._changed: Flags = np.empty(0, bool)  # (n,) posts that are not as the catalogue has them
+        self._has_texts = False
         self._looked_at: datetime | None = None
         self._kept: dict[str, Personal] = {}
         self.refused: list[str] = []
@@ -109,6 +110,7 @@ class Desk:
         members, refused = load_members(self._registry)
         self.members = members or self.members
         self.refused += refused
+        self._has_texts = self.store.visibility.has_texts()
         self._looked_at = now
 
     def reader(self, account: ObjectId) -> Reader:
@@ -130,7 +132,7 @@ class Desk:
         place = catalogue.positions(id_array(ids))
         is_known = (place >= 0) & catalogue.visible[place] & ~self._changed[place]
         known = place[is_known]
-        if not self.store.visibility.still_shown(catalogue.links_of(known)):
+        if not self._still_shown(catalogue, known):
             return Shown(known[:0], self._read_anew(catalogue, known, ids))
         return Shown(known, self._authors([ids[at] for at in np.flatnonzero(~is_known).tolist()]))
 
@@ -139,7 +141,7 @@ class Desk:
         who has blocks with some users, and are by whom it names."""
         is_known = ~self._changed[post]
         known = catalogue.not_by_any(blocked, post[is_known])
-        if self.store.visibility.still_shown(catalogue.links_of(known)):
+        if self._still_shown(catalogue, known):
             shown = Shown(known, self._authors(object_ids(catalogue.ids[post[~is_known]])))
         else:
             shown = Shown(known[:0], self._read_anew(catalogue, known, object_ids(catalogue.ids[post])))
@@ -147,6 +149,10 @@ class Desk:
         kept = shown.by_none_of(blocked, catalogue)
         pairs = zip(object_ids(catalogue.ids[post]), named, strict=True)
         return post[[one in kept and author in shown.read.get(one, (author,)) for one, author in pairs]]
+
+    def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:
+        """Whether all that the catalogue knows of these posts is published; False where that is not certain."""
+        return not self._has_texts and self.store.visibility.still_shown(catalogue.links_of(post))
 
     def _authors(self, ids: Sequence[ObjectId], expected: Sequence[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """Those of these posts that may be shown, each with the authors of its chain, as they are read now; `expected`

@@ -146,10 +146,12 @@ def met_before(desk: Desk, reader: Reader, options: Home) -> NDArray[np.void]:
 def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequence[ObjectId]) -> Flags:
     """(n_posts,) whether a post could not be shown, whether it is one of those that are known or another version of it,
     and whether one of these authors wrote it or something that it repeats or quotes."""
-    keys, place = id_keys(known), catalogue.positions(known)
-    versions = np.unique(np.concatenate([keys, catalogue.version_of[place[place >= 0]]]))
-    barred: Flags = ~catalogue.visible | np.isin(catalogue.version_of, versions) | np.isin(catalogue.keys, keys)
-    barred[catalogue.chain_of[np.isin(catalogue.chain_keys, keys)]] = True
+    place = catalogue.positions(known)
+    place = place[place >= 0]
+    barred: Flags = ~catalogue.visible
+    barred[catalogue.of_version(np.unique(np.concatenate([id_keys(known), catalogue.version_of[place]])))] = True
+    barred[place] = True
+    barred[catalogue.leading_to(known)] = True
     return barred | catalogue.by_any(authors)
 
 

@@ -108,7 +108,12 @@ def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(fri
     changed = {str(one["_id"]) for one in app.contents.find({"author.id": author})} | {posts[0]}
     visibility = desk.store.visibility
     ask = visibility.posts
-    monkeypatch.setattr(visibility, "posts", lambda ids, *others: read.append({*map(str, ids)}) or ask(ids, *others))
+
+    def noted(ids, *others):
+        read.append({*map(str, ids)})
+        return ask(ids, *others)
+
+    monkeypatch.setattr(visibility, "posts", noted)
 
     def shown():
         read.clear()

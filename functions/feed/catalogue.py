@@ -10,13 +10,14 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
+from functions.feed.lookup import Lookup
 from shared.clock import epoch_ms
 from shared.network.chains import Chains
 from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys, relations
 from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
-from shared.store.columns import Lookup, distinct, id_array, id_keys, known, object_ids, positions
+from shared.store.columns import distinct, id_array, id_keys, known, object_ids, positions
 from shared.store.visibility import Known
 
 NAME = "posts"  # of its snapshot

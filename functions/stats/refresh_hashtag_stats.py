@@ -1,17 +1,16 @@
 """Which hashtags live, and on how many people's shoulders."""
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId, encode
+from bson import ObjectId
 
 from shared.config import HashtagStats
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import Threads
-from shared.store.hashtag_stats import LAYOUT
+from shared.store.hashtag_stats import LAYOUT, fingerprint
 
 NAME = "refresh_hashtag_stats"
 
@@ -52,11 +51,6 @@ def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Documen
 def changed(rows: dict[str, Document], known: dict[str, str | None]) -> dict[str, Document]:
     """The hashtags of which another row is stored, or none."""
     return {name: row for name, row in rows.items() if known.get(name) != row["contentFingerprint"]}
-
-
-def fingerprint(row: Document) -> str:
-    """Changes with anything that stands in a row."""
-    return hashlib.blake2b(encode(row), digest_size=8).hexdigest()
 
 
 def row(name: str, posts: list[Document], options: HashtagStats) -> Document:

@@ -9,10 +9,12 @@ scoredAt: …}
 `hastagDiversityScore` is spelt as other programs read it.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
+from bson import encode
 from pymongo import UpdateOne
 from pymongo.database import Database
 
@@ -28,6 +30,11 @@ from shared.store.tombstones import Tombstones
 Document = dict[str, Any]
 
 LAYOUT: Final = "3"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+
+
+def fingerprint(row: Document) -> str:
+    """Changes with anything that stands in a row."""
+    return hashlib.blake2b(encode(row), digest_size=8).hexdigest()
 
 
 class HashtagStatistics:

@@ -91,7 +91,6 @@ class Desk:
         self.members: MembersRanker | None = None
         self._version = ""
         self._changed: Flags = np.empty(0, bool)  # (n,) posts that are not as the catalogue has them
-        self._has_texts = False
         self._looked_at: datetime | None = None
         self._kept: dict[str, Personal] = {}
         self.refused: list[str] = []
@@ -110,7 +109,6 @@ class Desk:
         members, refused = load_members(self._registry)
         self.members = members or self.members
         self.refused += refused
-        self._has_texts = self.store.visibility.has_texts()
         self._looked_at = now
 
     def reader(self, account: ObjectId) -> Reader:
@@ -152,7 +150,7 @@ class Desk:
 
     def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:
         """Whether all that the catalogue knows of these posts is published; False where that is not certain."""
-        return not self._has_texts and self.store.visibility.still_shown(catalogue.links_of(post))
+        return self.store.visibility.still_shown(catalogue.links_of(post))
 
     def _authors(self, ids: Sequence[ObjectId], expected: Sequence[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """Those of these posts that may be shown, each with the authors of its chain, as they are read now; `expected`

@@ -64,9 +64,7 @@ def run(
             return Report.late()
         owner, start = owners(store), now - coldstart.window
         did = latest(owner, (read(store, period.since, start, now) for read in SOURCES_OF_MODELS.values()))
-        met: dict[str, int] = {}
-        if registry.has_live(PERSONAL, TASTE_FINGERPRINT):  # what was met makes nobody due who has no model
-            met = latest(owner, (read(store, period.since, start, now) for read in OTHER_SOURCES.values()))
+        met = latest(owner, (read(store, period.since, start, now) for read in OTHER_SOURCES.values()))
         learnt = registry.windows(PERSONAL, TASTE_FINGERPRINT, list(did.keys() | met.keys()), now=now)
         until = {key: epoch_ms(moment) for key, moment in learnt.items()}
         new = {key for key, at in did.items() if at > until.get(key, -1)}

@@ -56,11 +56,6 @@ class Registry:
         """The keys that have a model of their own."""
         return set(self._collection(family).distinct("account", {"version": {"$exists": True}}))
 
-    def has_live(self, family: str, fingerprint: str) -> bool:
-        """Whether any key of the family has a live artifact of this fingerprint."""
-        found = self._collection(family).find_one({"family": family, "fingerprint": fingerprint}, {"_id": 1})
-        return found is not None
-
     def alias_of(self, family: str, key: str) -> str | None:
         """The key whose model stands in; None when the key has its own, or is not known at all."""
         found = self._collection(family).find_one(_name(family, key), {"aliasOf": 1})

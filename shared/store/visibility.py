@@ -81,17 +81,11 @@ class Visibility:
         published = _by_id(self._accounts, set(owners.values()) - {None}, is_published_account(), {"_id": 1})
         return {user: owner for user, owner in owners.items() if owner is None or owner in published}
 
-    def has_texts(self) -> bool:
-        """Whether anything is stored under a text, and so perhaps twice under one id."""
-        collections = (self._contents, self._users, self._accounts)
-        return any(collection.find_one(_STORED_AS_TEXT, {"_id": 1}) for collection in collections)
-
     def still_shown(self, known: Known) -> bool:
         """Whether posts that could be shown lately all still may: they, their authors and the owners are published, and
         refer to nothing but one another. One question, where `posts` asks three and reads each document.
 
-        False where that is not certain, since one of them is referred to by hex digits; True also where `has_texts` and
-        a second one is stored under them.
+        False where that is not certain, since one of them is stored, or referred to, by hex digits.
         """
         # Who wrote, owns or is quoted now and was not among these is one more that is missing.
         alone = {"originalPost": {"$in": [None, {}]} | NO_ARRAY, "isRecast": {"$ne": True}}
@@ -104,6 +98,7 @@ class Visibility:
             {"$count": "posts"},
             _count(self._users, {"_id": {"$in": known.authors}} | is_published() | owned, "authors"),
             _count(self._accounts, {"_id": {"$in": known.owners}} | is_published_account(), "owners"),
+            *(_count(one, _STORED_AS_TEXT, "texts", 1) for one in (self._contents, self._users, self._accounts)),
         ]
         counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
         asked = {"posts": known.posts, "authors": known.authors, "owners": known.owners}
@@ -136,9 +131,10 @@ class Visibility:
         return links
 
 
-def _count(collection: Stored[Document], query: Document, name: str) -> Document:
-    """A stage that adds {name: how many documents match}, and nothing where none does."""
-    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, {"$count": name}]}}
+def _count(collection: Stored[Document], query: Document, name: str, most: int | None = None) -> Document:
+    """A stage that adds {name: how many documents match}, at most so many, and nothing where none does."""
+    limit = [] if most is None else [{"$limit": most}]
+    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, *limit, {"$count": name}]}}
 
 
 def _owner(row: Document) -> tuple[ObjectId, ObjectId | None]:

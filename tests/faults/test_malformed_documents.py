@@ -340,14 +340,19 @@ def spoil(network: Network, fields: Fields, turn: int, function: str) -> dict[st
             key=lambda one: all(str(own) not in str(one) for own in (network.account, network.user, function))
         )
         plan = plan_of(paths)
+        own = [planned for planned in plan if planned[0] == "_id"]  # each time: few functions name a document by it
+        others = [planned for planned in plan if planned[0] != "_id"]
         most = max(len(documents) // 3, 1)
-        first = turn * most % max(len(plan), 1)
-        chosen = list(zip(documents, (plan[first:] + plan[:first])[:most], strict=False))
+        first = turn * most % max(len(others), 1)
+        chosen = list(zip(documents, [*own, *others[first:], *others[:first]][:most], strict=False))
         written = []
         for document, (path, name) in chosen:
             dated = {"updatedAt": LATER - timedelta(minutes=1)} if "updatedAt" in document else {}
-            written.append(broken(document | dated, path, name))
-            spoilt[repr(JUNK[name] if path == "_id" else document["_id"])] = (collection, path, name)
+            junk = broken(document | dated, path, name)
+            if path == "_id" and name == "text":
+                junk = document | dated | {"_id": f"three of {collection}"}  # a report tells of ids alone
+            written.append(junk)
+            spoilt[repr(junk["_id"] if path == "_id" else document["_id"])] = (collection, path, name)
         found.delete_many({"_id": {"$in": [document["_id"] for document, _ in chosen]}})
         if written:
             with suppress(BulkWriteError):  # the same junk twice in a field that is unique

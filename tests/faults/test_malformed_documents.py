@@ -55,6 +55,7 @@ SINGLE = {schema.LEASES.name}
 # A wrong value there can do nothing.
 DOES_NOTHING = {
     ("engagements", "_id"),  # comes with what is read, and nobody looks at it
+    ("feeditems", "_id"),  # as that of engagements
     ("relationships", "_id"),  # only sorted by
     ("feeditems", "createdAt"),  # stands in for an `updatedAt` that is none, which is reported
 }

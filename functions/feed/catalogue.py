@@ -248,7 +248,7 @@ class Catalogue:
 
     def links_of(self, post: Index) -> Known:
         """These posts, all that they lead to, and who wrote and owns that, as of when this was made."""
-        link = self.chains_of(post)
+        link = self.chains_of(post)[1]
         goes_on = link + 1 < self.chain_start[self.chain_of[link] + 1]
         leads = self.chain_start[post] < self.chain_start[post + 1]
         columns = (
@@ -260,14 +260,15 @@ class Catalogue:
         )
         return Known(*(object_ids(distinct(column[known(column)])) for column in columns))
 
-    def chains_of(self, post: Index) -> Index:
-        """(n_found,) positions among the links of all that these posts repeat or quote, down their chains."""
-        return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)[1]
+    def chains_of(self, post: Index) -> tuple[Index, Index]:
+        """All that these posts repeat or quote, down their chains: position in `post`, and among the links; both
+        (n_found,)."""
+        return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)
 
     def authors_of(self, post: Index) -> list[set[ObjectId]]:
         """Who wrote each of these posts, and what it repeats or quotes."""
         authors = [{author} for author in object_ids(self.author_ids[self.author[post]])]
-        row, link = all_of(self.chain_start, np.arange(len(self.chain_posts)), post)
+        row, link = self.chains_of(post)
         for at, author in zip(row.tolist(), object_ids(self.chain_authors[link]), strict=True):
             authors[at].add(author)
         return authors

@@ -129,42 +129,36 @@ class Desk:
             return Shown(np.empty(0, np.int64), self._authors(ids))
         place = catalogue.positions(id_array(ids))
         is_known = (place >= 0) & catalogue.visible[place] & ~self._changed[place]
-        known = place[is_known]
-        if not self._still_shown(catalogue, known):
-            return Shown(known[:0], self._read_anew(catalogue, known, ids))
-        return Shown(known, self._authors([ids[at] for at in np.flatnonzero(~is_known).tolist()]))
+        return self._shown(catalogue, place[is_known], [ids[at] for at in np.flatnonzero(~is_known).tolist()])
 
     def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
         """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
         who has blocks with some users, and are by whom it names."""
-        is_known = ~self._changed[post]
-        known = catalogue.not_by_any(blocked, post[is_known])
-        if self._still_shown(catalogue, known):
-            shown = Shown(known, self._authors(object_ids(catalogue.ids[post[~is_known]])))
-        else:
-            shown = Shown(known[:0], self._read_anew(catalogue, known, object_ids(catalogue.ids[post])))
-        named = object_ids(catalogue.author_ids[catalogue.author[post]])
+        ids, named = object_ids(catalogue.ids[post]), object_ids(catalogue.author_ids[catalogue.author[post]])
+        changed = self._changed[post]
+        shown = self._shown(catalogue, post[~changed], [ids[at] for at in np.flatnonzero(changed).tolist()])
         kept = shown.by_none_of(blocked, catalogue)
-        pairs = zip(object_ids(catalogue.ids[post]), named, strict=True)
+        pairs = zip(ids, named, strict=True)
         return post[[one in kept and author in shown.read.get(one, (author,)) for one, author in pairs]]
 
-    def _still_shown(self, catalogue: Catalogue, post: Index) -> bool:
-        """Whether all that the catalogue knows of these posts is published; False where that is not certain."""
-        return self.store.visibility.still_shown(catalogue.links_of(post))
+    def _shown(self, catalogue: Catalogue, known: Index, others: Sequence[ObjectId]) -> Shown:
+        """Those of these posts, as the catalogue knows them, and of the others, which are read, that may be shown.
+
+        Where something is not as the catalogue has it, all are read, and those of which that is so are remembered.
+        """
+        links = catalogue.links_of(known)
+        if self.store.visibility.still_shown(links):
+            return Shown(known, self._authors(others))
+        ids = object_ids(catalogue.ids[known])
+        authors = self._authors([*ids, *others], links.originals)
+        before = catalogue.authors_of(known)
+        self._changed[known] = [authors.get(post) != by for post, by in zip(ids, before, strict=True)]
+        return Shown(known[:0], authors)
 
     def _authors(self, ids: Sequence[ObjectId], expected: Sequence[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """Those of these posts that may be shown, each with the authors of its chain, as they are read now; `expected`
         are posts that they are known to lead to."""
         return self.store.visibility.posts(ids, expected) if ids else {}
-
-    def _read_anew(self, catalogue: Catalogue, known: Index, ids: Sequence[ObjectId]) -> dict[ObjectId, set[ObjectId]]:
-        """The authors of these posts, some of which are not as the catalogue knows them: of those that may be shown no
-        more, or are by others, it is not asked again."""
-        authors = self._authors(ids, object_ids(catalogue.chain_posts[catalogue.chains_of(known)]))
-        before = catalogue.authors_of(known)
-        now = [authors.get(post) for post in object_ids(catalogue.ids[known])]
-        self._changed[known] = [one != other for one, other in zip(before, now, strict=True)]
-        return authors
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""

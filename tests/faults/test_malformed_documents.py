@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 import pytest
 from bson import Code, DBRef, Decimal128, Int64, MinKey, ObjectId, Regex, Timestamp, encode
@@ -55,7 +56,7 @@ SINGLE = {schema.LEASES.name}
 # A wrong value there can do nothing.
 DOES_NOTHING = {
     ("engagements", "_id"),  # comes with what is read, and nobody looks at it
-    ("feeditems", "_id"),  # as that of engagements
+    ("feeditems", "_id"),  # the same
     ("relationships", "_id"),  # only sorted by
     ("feeditems", "createdAt"),  # stands in for an `updatedAt` that is none, which is reported
 }
@@ -93,7 +94,15 @@ JUNK: dict[str, Any] = {
     UNREADABLE: None,
     "missing": None,
 }
-AS_AN_ID = ("text", "number", "nested", "code", "uuid", "cluster time")  # of what an `_id` can be
+# Of what an `_id` can be: another in each collection, since a report tells of ids alone.
+AS_AN_ID: dict[str, Callable[[str], Any]] = {
+    "text": lambda collection: f"three {collection}",
+    "number": lambda collection: crc32(collection.encode()),
+    "nested": lambda collection: {"a": [{"b": {"c": [collection]}}]},
+    "code": lambda collection: Code(f"function () {{ {collection} }}"),
+    "uuid": lambda collection: Binary(collection.encode()[:16].ljust(16), 4),
+    "cluster time": lambda collection: Timestamp(crc32(collection.encode()), 1),
+}
 MOST_TURNS = 2
 
 
@@ -349,11 +358,12 @@ def spoil(network: Network, fields: Fields, turn: int, function: str) -> dict[st
         written = []
         for document, (path, name) in chosen:
             dated = {"updatedAt": LATER - timedelta(minutes=1)} if "updatedAt" in document else {}
-            junk = broken(document | dated, path, name)
-            if path == "_id" and name == "text":
-                junk = document | dated | {"_id": f"three of {collection}"}  # a report tells of ids alone
-            written.append(junk)
-            spoilt[repr(junk["_id"] if path == "_id" else document["_id"])] = (collection, path, name)
+            if path == "_id":
+                written.append(document | dated | {"_id": AS_AN_ID[name](collection)})
+                spoilt[repr(written[-1]["_id"])] = (collection, path, name)
+            else:
+                written.append(broken(document | dated, path, name))
+                spoilt[repr(document["_id"])] = (collection, path, name)
         found.delete_many({"_id": {"$in": [document["_id"] for document, _ in chosen]}})
         if written:
             with suppress(BulkWriteError):  # the same junk twice in a field that is unique

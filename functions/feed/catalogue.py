@@ -17,7 +17,7 @@ from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys,
 from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
-from shared.store.columns import distinct, id_array, id_keys, known, object_ids, positions
+from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.store.visibility import Known
 
 NAME = "posts"  # of its snapshot
@@ -258,7 +258,7 @@ class Catalogue:
             np.concatenate([self.author_ids[self.author[post]], self.chain_authors[link]]),
             np.concatenate([self.owner[post], self.chain_owners[link]]),
         )
-        return Known(*(object_ids(distinct(column[known(column)])) for column in columns))
+        return Known(*(object_ids(distinct(column)) for column in columns))
 
     def chains_of(self, post: Index) -> tuple[Index, Index]:
         """All that these posts repeat or quote, down their chains: position in `post`, and among the links; both

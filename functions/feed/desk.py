@@ -27,13 +27,16 @@ from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.report import Detail
 from shared.store import Store
-from shared.store.columns import id_array, object_ids
+from shared.store.columns import object_ids
+from shared.store.deadline import TaskGroup, Threads
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Ids = NDArray[np.void]
 
 TASTES_KEPT = 2_000
+THREADS = 3  # what a request asks of the database at once, beside the thread that answers it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +66,25 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Posts that may be shown: positions of those that are as the catalogue knows them, and ids of others that were
-    read, with the authors of their chains."""
+    """Which of some posts may be shown.
 
-    known: Index
-    read: Mapping[ObjectId, set[ObjectId]]
+    post      (n,) where each stands in the catalogue, -1 where it does not
+    as_known  (n,) whether it may, and is as the catalogue has it
+    read      of others that may, which were read: number in the list, and the authors of its chain
+    """
 
-    def by_none_of(self, authors: Collection[ObjectId], catalogue: Catalogue | None) -> set[ObjectId]:
-        """Ids of those that none of these authors wrote, nor anything that they repeat or quote."""
-        read = {post for post, by in self.read.items() if by.isdisjoint(authors)}
-        return read.union(object_ids(catalogue.ids[catalogue.not_by_any(authors, self.known)]) if catalogue else ())
+    post: Index
+    as_known: Flags
+    read: Mapping[int, set[ObjectId]]
+
+    def by_none_of(self, authors: Collection[ObjectId], catalogue: Catalogue | None) -> Flags:
+        """(n,) those that none of these authors wrote, nor anything that they repeat or quote."""
+        shown = self.as_known.copy()
+        if catalogue is not None and authors and shown.any():
+            shown &= ~catalogue.by_any(authors)[self.post]
+        for number, by in self.read.items():
+            shown[number] = by.isdisjoint(authors)
+        return shown
 
 
 @lru_cache(maxsize=1)
@@ -94,6 +106,7 @@ class Desk:
         self._looked_at: datetime | None = None
         self._kept: dict[str, Personal] = {}
         self.refused: list[str] = []
+        self.threads = Threads(THREADS)
 
     def look(self, now: datetime) -> None:
         """Take what was published since the last look, which is not made more often than the options say.
@@ -113,52 +126,64 @@ class Desk:
 
     def reader(self, account: ObjectId) -> Reader:
         """Who asks; NotFound where there is neither such an account nor a model of it."""
-        personal, refused = self._registry.load(PERSONAL, str(account), TASTE_FINGERPRINT, self._opened)
+        with TaskGroup(self.threads) as tasks:
+            own = tasks.submit(self._registry.load, PERSONAL, str(account), TASTE_FINGERPRINT, self._opened)
+            member = self.store.accounts.member(account)
+        personal, refused = own.result()
         self.refused += refused
-        member = self.store.accounts.member(account)
         if member is None and personal is None:
             raise NotFound(f"accountId: there is no account {account}")
         country = country_of(member.country_code) if member else None
         place = COUNTRIES.index(country) if country else personal.taste.place if personal else NOBODYS
         return Reader(account, member.users if member else (), place, personal)
 
-    def shown(self, ids: Sequence[ObjectId]) -> Shown:
-        """Those of these posts that may be shown now to a reader who has no blocks."""
+    def positions(self, ids: Ids) -> Index:
+        """(n,) where each post stands in the catalogue, -1 where it does not."""
+        return np.full(len(ids), -1) if self.catalogue is None else self.catalogue.positions(ids)
+
+    def shown(self, ids: Ids, post: Index) -> Shown:
+        """Which of these posts may be shown now to a reader who has no blocks.
+
+        post  (n,) their positions
+        """
         catalogue = self.catalogue
         if catalogue is None or not len(catalogue):
-            return Shown(np.empty(0, np.int64), self._authors(ids))
-        place = catalogue.positions(id_array(ids))
-        is_known = (place >= 0) & catalogue.visible[place] & ~self._changed[place]
-        return self._shown(catalogue, place[is_known], [ids[at] for at in np.flatnonzero(~is_known).tolist()])
+            return Shown(post, np.zeros(len(ids), bool), self._read(ids, np.arange(len(ids))))
+        return self._shown(catalogue, ids, post, (post >= 0) & catalogue.visible[post] & ~self._changed[post])
 
     def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
         """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
         who has blocks with some users, and are by whom it names."""
-        ids, named = object_ids(catalogue.ids[post]), object_ids(catalogue.author_ids[catalogue.author[post]])
-        changed = self._changed[post]
-        shown = self._shown(catalogue, post[~changed], [ids[at] for at in np.flatnonzero(changed).tolist()])
-        kept = shown.by_none_of(blocked, catalogue)
-        pairs = zip(ids, named, strict=True)
-        return post[[one in kept and author in shown.read.get(one, (author,)) for one, author in pairs]]
+        found = self._shown(catalogue, catalogue.ids[post], post, ~self._changed[post])
+        shown = found.by_none_of(blocked, catalogue)
+        named = object_ids(catalogue.author_ids[catalogue.author[post[list(found.read)]]])
+        for (number, authors), author in zip(found.read.items(), named, strict=True):
+            shown[number] &= author in authors
+        return post[shown]
 
-    def _shown(self, catalogue: Catalogue, known: Index, others: Sequence[ObjectId]) -> Shown:
-        """Those of these posts, as the catalogue knows them, and of the others, which are read, that may be shown.
+    def _shown(self, catalogue: Catalogue, ids: Ids, post: Index, as_known: Flags) -> Shown:
+        """Which of these posts may be shown; all that are not as the catalogue has them are read.
 
-        Where something is not as the catalogue has it, all are read, and those of which that is so are remembered.
+        Where one of those that should be is not, all are read, and those of which that is so are remembered.
         """
+        known, others = post[as_known], np.flatnonzero(~as_known)
         links = catalogue.links_of(known)
         if self.store.visibility.still_shown(links):
-            return Shown(known, self._authors(others))
-        ids = object_ids(catalogue.ids[known])
-        authors = self._authors([*ids, *others], links.originals)
-        before = catalogue.authors_of(known)
-        self._changed[known] = [authors.get(post) != by for post, by in zip(ids, before, strict=True)]
-        return Shown(known[:0], authors)
+            return Shown(post, as_known, self._read(ids, others))
+        read = self._read(ids, np.arange(len(ids)), links.originals)
+        before = zip(np.flatnonzero(as_known).tolist(), catalogue.authors_of(known), strict=True)
+        self._changed[known] = [read.get(number) != authors for number, authors in before]
+        return Shown(post, np.zeros(len(ids), bool), read)
 
-    def _authors(self, ids: Sequence[ObjectId], expected: Sequence[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
-        """Those of these posts that may be shown, each with the authors of its chain, as they are read now; `expected`
-        are posts that they are known to lead to."""
-        return self.store.visibility.posts(ids, expected) if ids else {}
+    def _read(self, ids: Ids, numbers: Index, expected: Sequence[ObjectId] = ()) -> dict[int, set[ObjectId]]:
+        """Of the posts with these numbers in a list those that may be shown, each with the authors of its chain, as
+        they are read now; `expected` are posts that they are known to lead to."""
+        if not len(numbers):
+            return {}
+        asked = object_ids(ids[numbers])
+        authors = self.store.visibility.posts(asked, expected)
+        pairs = zip(numbers.tolist(), asked, strict=True)
+        return {number: authors[post] for number, post in pairs if post in authors}
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer: how many models or snapshots were refused since the last look."""
@@ -183,17 +208,18 @@ class Desk:
             own = own + trees.margins(FEATURES.matrix(met))
         return towards_country(own, met, self.options.half_weight_acts)
 
-    def scores(self, reader: Reader, ids: Sequence[ObjectId], now: datetime) -> Mapping[ObjectId, float]:
-        """A score above 0 of each post that may be shown, higher ranks first."""
-        place = np.full(len(ids), -1) if self.catalogue is None else self.catalogue.positions(id_array(ids))
-        known = np.flatnonzero(place >= 0)
+    def scores(self, reader: Reader, ids: Ids, post: Index, now: datetime) -> Floats:
+        """(n,) scores above 0 of posts that may be shown, higher ranks first.
+
+        post  (n,) their positions
+        """
+        known, missing = np.flatnonzero(post >= 0), np.flatnonzero(post < 0)
         scores = np.zeros(len(ids))
         if len(known):
-            scores[known] = points(self.margins(reader, place[known], now))
-        missing = np.flatnonzero(place < 0)
+            scores[known] = points(self.margins(reader, post[known], now))
         if len(missing):
-            scores[missing] = self._guessed([ids[one] for one in missing.tolist()], now)
-        return dict(zip(ids, scores.tolist(), strict=True))
+            scores[missing] = self._guessed(object_ids(ids[missing]), now)
+        return scores
 
     def _guessed(self, ids: Sequence[ObjectId], now: datetime) -> Floats:
         """(n,) scores of posts that are too new, or too old, for the catalogue."""

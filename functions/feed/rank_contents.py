@@ -7,7 +7,9 @@ from typing import Any
 from bson import ObjectId
 
 from functions.feed.desk import Desk
-from shared.store.deadline import Threads
+from shared.store.columns import id_array
+from shared.store.deadline import TaskGroup
+from shared.store.identity import object_id
 
 MOST = 2_000  # ids of one call
 
@@ -22,15 +24,16 @@ def run(desk: Desk, account: str, contents: Sequence[str], *, now: datetime) -> 
     account.
     """
     desk.look(now)
-    ids = {text: ObjectId(text) for text in contents if ObjectId.is_valid(text)}
-    posts = list(dict.fromkeys(ids.values()))
-    with Threads(1) as aside:
-        asked = aside.submit(desk.shown, posts)  # while they are scored
+    asked = {text: content for text in contents if (content := object_id(text))}
+    ids = id_array(asked.values())
+    post = desk.positions(ids)
+    with TaskGroup(desk.threads) as tasks:
+        shown = tasks.submit(desk.shown, ids, post)  # while they are scored
         reader = desk.reader(ObjectId(account))
-        blocked = desk.store.relationships.blocked(reader.users)
-        scores = desk.scores(reader, posts, now)
-    shown = asked.result().by_none_of(blocked, desk.catalogue)
-    found = {text: scores[ids[text]] if ids.get(text) in shown else 0.0 for text in contents}
+        blocked = tasks.submit(desk.store.relationships.blocked, reader.users)
+        scores = desk.scores(reader, ids, post, now)
+    scores[~shown.result().by_none_of(blocked.result(), desk.catalogue)] = 0
+    found = dict.fromkeys(contents, 0.0) | dict(zip(asked, scores.tolist(), strict=True))
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
 

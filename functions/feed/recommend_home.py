@@ -19,6 +19,7 @@ from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.store import Store
 from shared.store.columns import id_array, id_keys
+from shared.store.deadline import TaskGroup
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -82,12 +83,16 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
     catalogue = desk.catalogue
     if catalogue is None:
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
-    reader, pages = desk.reader(ObjectId(asked.account)), desk.store.home_pages
-    given = pages.first(expires_at=now + options.cursor_valid)
-    if asked.cursor:
-        given = pages.given(reader.account, asked.cursor, now=now)
-    bonds = desk.store.relationships.bonds(reader.users, options.most_follows)
-    known = np.concatenate([given.posts, id_array(map(ObjectId, asked.exclude)), met_before(desk, reader, options)])
+    pages = desk.store.home_pages
+    with TaskGroup(desk.threads) as tasks:
+        reader = desk.reader(ObjectId(asked.account))
+        met = tasks.submit(met_before, desk, reader, options)
+        bonds_of = tasks.submit(desk.store.relationships.bonds, reader.users, options.most_follows)
+        given = pages.first(expires_at=now + options.cursor_valid)
+        if asked.cursor:
+            given = pages.given(reader.account, asked.cursor, now=now)
+    bonds = bonds_of.result()
+    known = np.concatenate([given.posts, id_array(map(ObjectId, asked.exclude)), met.result()])
     barred = barred_posts(catalogue, known, [*bonds.blocked, *reader.users])
 
     def shown(posts: Index) -> Index:

@@ -14,7 +14,7 @@ from shared.clock import epoch_ms
 from shared.config import Coldstart
 from shared.network.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
-from shared.store.columns import Columns, distinct, id_array, id_keys, known, object_ids, positions
+from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
 from shared.store.deadline import Threads
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
@@ -216,7 +216,7 @@ def _but_for_erased(store: Store, posts: Columns) -> Columns:
     erased = store.tombstones.read()
     if not erased:
         return posts
-    originals = object_ids(distinct(posts["original"][known(posts["original"])]))
+    originals = object_ids(distinct(posts["original"]))
     posts = _but_for(posts, erased.users, "author", "original_author")
     return _but_for(posts, store.tombstones.posts_among(originals), "original")
 

@@ -164,9 +164,9 @@ def _holds_ids(column: NDArray[Any]) -> bool:
 
 
 def distinct(ids: NDArray[np.void]) -> NDArray[np.void]:
-    """Each id once."""
-    unique: NDArray[np.void] = ids[np.unique(id_keys(ids), return_index=True)[1]]
-    return unique
+    """Each id once, but for the zeros that stand for none."""
+    keys, first = np.unique(id_keys(ids), return_index=True)
+    return np.asarray(ids[first[keys != 0]])
 
 
 def id_array(ids: Iterable[ObjectId]) -> NDArray[np.void]:

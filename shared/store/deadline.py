@@ -1,7 +1,7 @@
 """A time by which everything that is asked of the database has to be answered."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, copy_context
 from typing import Any, ParamSpec, TypeVar
@@ -42,3 +42,19 @@ class Threads(ThreadPoolExecutor):
         """As its parent does."""
         context = copy_context()
         return super().submit(lambda: context.run(fn, *args, **kwargs))
+
+
+class TaskGroup(AbstractContextManager["TaskGroup"]):
+    """Inside the `with`, tasks run on threads that stay; it ends when all of them have ended."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads, self._tasks = threads, list[Future[Any]]()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Begin a task, as soon as a thread is free."""
+        task = self._threads.submit(fn, *args, **kwargs)
+        self._tasks.append(task)
+        return task
+
+    def __exit__(self, *_: object) -> None:
+        wait(self._tasks)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
+from bson.errors import InvalidId
 
 NO_ID = ObjectId(b"\0" * 12)  # before every other
 
@@ -22,8 +23,12 @@ def object_id(value: Any) -> ObjectId | None:
     """
     if isinstance(value, ObjectId):
         return value
-    # BSON's code, which the driver gives as a kind of text, is none.
-    return ObjectId(value) if type(value) is str and len(value) == 24 and ObjectId.is_valid(value) else None
+    if type(value) is not str or len(value) != 24:  # BSON's code, which the driver gives as a kind of text, is none
+        return None
+    try:
+        return ObjectId(value)
+    except InvalidId:
+        return None
 
 
 def credential_forms(credentials: Iterable[ObjectId | str]) -> list[ObjectId | str]:

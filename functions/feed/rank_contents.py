@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from bson import ObjectId
 
 from functions.feed.desk import Desk
-from shared.store.columns import id_array
 from shared.store.deadline import TaskGroup
-from shared.store.identity import object_id
+from shared.store.identity import id_bytes
 
 MOST = 2_000  # ids of one call
 
@@ -24,8 +24,8 @@ def run(desk: Desk, account: str, contents: Sequence[str], *, now: datetime) -> 
     account.
     """
     desk.look(now)
-    asked = {text: content for text in contents if (content := object_id(text))}
-    ids = id_array(asked.values())
+    asked = {text: content for text in contents if (content := id_bytes(text))}
+    ids = np.frombuffer(b"".join(asked.values()), "V12")
     post = desk.positions(ids)
     with TaskGroup(desk.threads) as tasks:
         shown = tasks.submit(desk.shown, ids, post)  # while they are scored

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
-from bson.errors import InvalidId
 
 NO_ID = ObjectId(b"\0" * 12)  # before every other
 
@@ -23,12 +22,24 @@ def object_id(value: Any) -> ObjectId | None:
     """
     if isinstance(value, ObjectId):
         return value
-    if type(value) is not str or len(value) != 24:  # BSON's code, which the driver gives as a kind of text, is none
+    # BSON's code, which the driver gives as a kind of text, is none.
+    digits = id_bytes(value) if type(value) is str else None
+    return ObjectId(digits) if digits else None
+
+
+def id_bytes(text: str) -> bytes | None:
+    """The twelve bytes of an id written as 24 hex digits; None for any other text.
+
+    >>> id_bytes("65F0A1B2C3D4E5F60718293A").hex(), id_bytes("65 F0 A1 B2 C3 D4 E5 F6 ")
+    ('65f0a1b2c3d4e5f60718293a', None)
+    """
+    if len(text) != 24:
         return None
     try:
-        return ObjectId(value)
-    except InvalidId:
+        found = bytes.fromhex(text)  # passes over spaces
+    except ValueError:
         return None
+    return found if len(found) == 12 else None
 
 
 def credential_forms(credentials: Iterable[ObjectId | str]) -> list[ObjectId | str]:

@@ -94,7 +94,7 @@ _kept: dict[Sources, Describer] = {}
 def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> Describer:
     """The describer of the live model and of the topics that there are, made once per process for both; of the taxonomy
     alone where none is live."""
-    describer = _kept.get(_sources(store, registry, options))
+    describer = _kept.get(_sources(store, registry, options)) if _kept else None
     if describer is None:
         describer = _make(store, registry, options, now)
         _kept.clear()  # the one before is not asked for again

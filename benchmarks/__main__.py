@@ -4,6 +4,7 @@ Uses the embedded MongoDB, or the one of MONGO_URI if it is on this machine. End
 """
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -161,6 +162,13 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def file_name(text: str) -> str:
+    """A name that a file can have in every folder; BadParameter for any other, before anything is measured."""
+    if text and not re.fullmatch(r"[\w.-]{1,100}", text):
+        raise typer.BadParameter("needs letters, digits, dots and hyphens")
+    return text
+
+
 @app.command(help=__doc__)
 def bench(
     sizes: Annotated[
@@ -176,7 +184,7 @@ def bench(
         ),
     ] = "7,8,9",
     only: Annotated[str, typer.Option(help=f"some of {', '.join(PARTS)}")] = "",
-    name: Annotated[str, typer.Option(help="of the files in benchmarks/results")] = "",
+    name: Annotated[str, typer.Option(parser=file_name, help="of the files in benchmarks/results")] = "",
     data: Annotated[Path, typer.Option(help="folder of the data sets")] = Path("../shared/data"),
 ) -> None:
     """Measure, print, save."""

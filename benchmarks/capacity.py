@@ -8,6 +8,7 @@ each post.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Annotated, Any
@@ -101,7 +102,9 @@ def changed(known: Any, given: str, option: str) -> Any:
     names = [one.name for one in fields(known)]
     if not isinstance(values, dict) or values.keys() - set(names):
         raise typer.BadParameter(f"{option} is an object of {', '.join(names)}")
-    wrong = [name for name, one in values.items() if type(one) not in (int, float) or not 0 <= one < float("inf")]
+    wrong = [
+        name for name, one in values.items() if type(one) not in (int, float) or not 0 <= one <= sys.float_info.max
+    ]
     if wrong:
         raise typer.BadParameter(f"{option}: {wrong[0]} is not a number from 0 on")
     return replace(known, **{name: float(one) for name, one in values.items()})

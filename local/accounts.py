@@ -6,6 +6,9 @@ from typing import Any
 from bson import ObjectId
 
 from shared.store import Store, schema
+from shared.store.expressions import object_id
+from shared.store.identity import either_form
+from shared.store.identity import object_id as as_object_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Member:
 def members(store: Store, most: int) -> list[Member]:
     """At most so many: by how much they did, then in order of their ids."""
     counted: list[dict[str, Any]] = [
-        {"$group": {"_id": "$account", "acts": {"$sum": 1}}},
+        {"$group": {"_id": object_id("$account"), "acts": {"$sum": 1}}},
+        {"$match": {"_id": {"$ne": None}}},
         {"$sort": {"acts": -1, "_id": 1}},
         {"$limit": 2 * most},
     ]
@@ -38,8 +42,10 @@ def members(store: Store, most: int) -> list[Member]:
     for row in accounts.find(published).sort("_id", 1).limit(most):
         rows.setdefault(row["_id"], row)
     order = sorted(rows, key=lambda one: (-acts.get(one, 0), one))[:most]
-    users = store.app[schema.USERS.name].find({"ownerAccount": {"$in": order}}, {"ownerAccount": 1, "displayId": 1})
-    names = {row["ownerAccount"]: str(row.get("displayId", "")) for row in users}
+    users = store.app[schema.USERS.name].find(
+        {"ownerAccount": {"$in": either_form(order)}}, {"ownerAccount": 1, "displayId": 1}
+    )
+    names = {as_object_id(row["ownerAccount"]): str(row.get("displayId", "")) for row in users}
     return [Member(one, names.get(one, ""), _country(rows[one]), acts.get(one, 0)) for one in order]
 
 

@@ -270,7 +270,8 @@ def _users(history: _History, shift: timedelta) -> Iterator[Document]:
         yield _user(person, _moment(joined_at, shift), name=f"{SOURCE}{person}", kind="people")
 
 
-PUBLISHER = "publisher"  # source ids are numbers: no person has this one
+PUBLISHER = "the publisher"  # no person's: an id has no space
+PUBLISHERS_NAME = f"{SOURCE}-publisher"
 
 
 def _publisher_account(history: _History, shift: timedelta) -> Document:
@@ -279,7 +280,7 @@ def _publisher_account(history: _History, shift: timedelta) -> Document:
 
 def _publisher(history: _History, shift: timedelta) -> Document:
     since = _moment(min(history.joined_at.values()), shift)
-    return _user(PUBLISHER, since, name=f"{SOURCE}-{PUBLISHER}", kind="page") | {"casts": len(history.created_at)}
+    return _user(PUBLISHER, since, name=PUBLISHERS_NAME, kind="page") | {"casts": len(history.created_at)}
 
 
 def _contents(history: _History, shift: timedelta) -> Iterator[Document]:
@@ -289,8 +290,8 @@ def _contents(history: _History, shift: timedelta) -> Iterator[Document]:
     author = {
         "id": object_id("user", PUBLISHER),
         "type": "page",
-        "castcleId": f"{SOURCE}-{PUBLISHER}",
-        "displayName": f"{SOURCE}-{PUBLISHER}",
+        "castcleId": PUBLISHERS_NAME,
+        "displayName": PUBLISHERS_NAME,
     }
     for content, created_at in history.created_at.items():
         yield {

@@ -25,6 +25,7 @@ from shared.config import settings
 from shared.errors import BadConfig
 from shared.runtime.secrets import fetch_secret
 from shared.store import connect
+from shared.store.malformed import collecting
 from shared.store.topology import require_replica_set
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -61,10 +62,13 @@ def replay(to: Target) -> None:
     sinks = {(stem, one.collection): sink(to, one) for one in watched() for stem in one.stems}
     store, count = connect(chosen), 0
     require_replica_set(store.client)
-    for parked, what in replayed(store, sinks, chosen.options.relay.most_bytes):
-        count += 1
-        typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {what}")
+    with collecting() as malformed:
+        for parked, what in replayed(store, sinks, chosen.options.relay.most_bytes):
+            count += 1
+            typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {what}")
     typer.echo(f"{count} were parked")
+    for one in malformed.ids:
+        typer.echo(f"left where it is, since it is malformed: {one!r}")
 
 
 def main() -> None:

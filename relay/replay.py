@@ -43,7 +43,7 @@ def _event(parked: Document, most_bytes: int) -> Event | None:
         kept = json.loads(parked.get("event") or "{}")
         space, key = kept["ns"], decoded(kept["documentKey"])["_id"]  # the time may be what was wrong with it
         named = {"db": str(space["db"]), "coll": str(space["coll"])}
-    except (BadEvent, KeyError, TypeError):
+    except (BadEvent, KeyError, TypeError, ValueError):
         return None
     if isinstance(key, bool) or not isinstance(key, ObjectId | str | int):
         return None

@@ -138,16 +138,38 @@ def evidence_for(training: Training, model: CountryModel) -> Evidence:
 
 def train_countries(training: Training, everyone: CountryModel | None) -> None:
     """Give each country with enough data a model of its own if that is better than its parent: the base country first,
-    whose parent is the model of all, then the others, whose parent is the base country's."""
+    whose parent is the model of all, then the others, whose parent is the base country's.
+
+    One that has a model, and no longer the data for another, keeps it as long as it is as good as its parent.
+    """
     options = training.options
-    base = COUNTRIES.index(options.base_country)
+    if everyone is None:
+        return
+    judged = {COUNTRIES[those.country]: those for those in training.cuts[0].lists if those.country != NOBODYS}
+    enough = {key for key, those in judged.items() if len(those) >= options.country_lists}
     parent = everyone
-    for those in sorted(training.cuts[0].lists, key=lambda one: one.country != base):
-        if those.country == NOBODYS or len(those) < options.country_lists or parent is None:
-            continue
-        kept = train_country(training, those, parent)
-        if those.country == base:
+    have_one = training.registry.owners(COUNTRY) & set(COUNTRIES)
+    for key in sorted(enough | have_one, key=lambda one: (one != options.base_country, one)):
+        train = key in enough and has_positives(training, key)
+        kept = train_country(training, judged[key], parent) if train else keep(training, key, judged.get(key), parent)
+        if key == options.base_country:
             parent = kept or parent
+
+
+def has_positives(training: Training, country: str) -> bool:
+    """Whether there are engagements enough for a model of the country's own."""
+    acts = training.history.acts
+    return int((acts.country == COUNTRIES.index(country)).sum()) >= training.options.country_positives
+
+
+def keep(training: Training, key: str, lists: Lists | None, parent: CountryModel) -> CountryModel | None:
+    """The country's live model; None where it falls behind the parent, or nothing tells how it does, so that it is
+    given up."""
+    live = training.rankers.own(COUNTRY, key)
+    if live is None or (lists is not None and lists.ndcg(live).mean() >= lists.ndcg(parent).mean()):
+        return live
+    training.registry.stand_in(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
+    return None
 
 
 def train_country(training: Training, lists: Lists, parent: CountryModel) -> CountryModel | None:
@@ -158,9 +180,6 @@ def train_country(training: Training, lists: Lists, parent: CountryModel) -> Cou
     """
     options, key = training.options, COUNTRIES[lists.country]
     live = training.rankers.own(COUNTRY, key)
-    acts = training.history.acts
-    if (acts.country == lists.country).sum() < options.country_positives:
-        return live
     model = replace(training.learner, decay=parent.decay).fit(
         training.cuts[0],
         options.country_engagements,
@@ -178,10 +197,7 @@ def train_country(training: Training, lists: Lists, parent: CountryModel) -> Cou
         if better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
             metrics = measured([lists], challenger, {"live": live, "parent": parent})
             return training.promote(COUNTRY, challenger, metrics)
-    if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
-        training.registry.stand_in(COUNTRY, [key], _parent_of(key, options), at=training.history.now)
-        return None
-    return live
+    return keep(training, key, lists, parent)
 
 
 def stand_in(training: Training, now: datetime) -> int:

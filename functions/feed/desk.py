@@ -151,6 +151,19 @@ class Desk:
             return Shown(post, np.zeros(len(ids), bool), self._read(ids, np.arange(len(ids))))
         return self._shown(catalogue, ids, post, (post >= 0) & catalogue.visible[post] & ~self._changed[post])
 
+    def shown_to(self, shown: Shown, ids: Ids, blocked: Collection[ObjectId]) -> Flags:
+        """(n,) of these posts those that may be shown now to a reader who has blocks with some users.
+
+        Where posts of the blocked are among them, the others are asked once more without these: one of them may be by,
+        or lead to, whom it did not when the catalogue was made, and known authors are all the same to the question.
+        """
+        allowed = shown.by_none_of(blocked, self.catalogue)
+        others = np.flatnonzero(allowed | ~shown.as_known)
+        if len(others) < len(ids):
+            again = self.shown(ids[others], shown.post[others])
+            allowed[others] = again.by_none_of(blocked, self.catalogue)
+        return allowed
+
     def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
         """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
         who has blocks with some users, and are by whom it names."""

@@ -32,7 +32,7 @@ def run(desk: Desk, account: str, contents: Sequence[str], *, now: datetime) -> 
         reader = desk.reader(ObjectId(account))
         blocked = tasks.submit(desk.store.relationships.blocked, reader.users)
         scores = desk.scores(reader, ids, post, now)
-    scores[~shown.result().by_none_of(blocked.result(), desk.catalogue)] = 0
+    scores[~desk.shown_to(shown.result(), ids, blocked.result())] = 0
     found = dict.fromkeys(contents, 0.0) | dict(zip(asked, scores.tolist(), strict=True))
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 

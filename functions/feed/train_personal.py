@@ -22,6 +22,7 @@ from shared.network.counters import Counters
 from shared.network.history import read_history
 from shared.network.margins import Margins
 from shared.network.ranker import Rankers
+from shared.provenance import MadeFrom
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.columns import id_array
@@ -94,7 +95,8 @@ def run(
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
     tastes = list(tastes_now(trainer.tastes, chosen))
     before = registry.current(PERSONAL, keys, TASTE_FINGERPRINT)
-    tastes = [kept(taste, before.get(key), trainer.ranker) for taste, key in zip(tastes, keys, strict=True)]
+    lasting = {"options": options_of(coldstart, options), "preparation": str(PREPARATION)}
+    tastes = [kept(taste, before.get(key), trainer.ranker, lasting) for taste, key in zip(tastes, keys, strict=True)]
     due = {one for one, taste in zip(chosen.tolist(), tastes, strict=True) if wants_trees(taste, options)}
     fitted = 0
     if due and trainer.ranker:
@@ -106,7 +108,7 @@ def run(
                 tastes[place] = with_trees(tastes[place], own_trees.fit(found[one], options), trainer.ranker.version)
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
     artifacts = [
-        artifact(key, taste, trainer.inputs.text(one), trainer, coldstart, options)
+        artifact(key, taste, trainer.inputs.text(one), trainer, coldstart, lasting)
         for one, key, taste in zip(chosen.tolist(), keys, tastes, strict=True)
     ]
     written = registry.replace(artifacts, at=now) if artifacts else 0
@@ -120,9 +122,13 @@ def run(
     return Report(len(accounts), written, removed, details={name: value for name, value in details.items() if value})
 
 
-def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None) -> Taste:
-    """The taste with the trees that the account had, as long as what they add to is live."""
+def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None, lasting: MadeFrom) -> Taste:
+    """The taste with the trees that the account had, as long as what they add to is live, and what they were fitted
+    with is the same: `lasting`, which does not change from one training to the next, and the country."""
     if before is None or ranker is None:
+        return taste
+    told = before.manifest.made_from
+    if any(told.get(name) != value for name, value in {**lasting, "country": taste.country}.items()):
         return taste
     try:
         old = Taste.unpack(before.model)
@@ -138,15 +144,12 @@ def wants_trees(taste: Taste, options: Members) -> bool:
     return taste.acts >= max(options.trees_least_acts, taste.tried_at * 1.2)
 
 
-def artifact(key: str, taste: Taste, inputs: str, trainer: Trainer, coldstart: Coldstart, options: Members) -> Artifact:
+def artifact(
+    key: str, taste: Taste, inputs: str, trainer: Trainer, coldstart: Coldstart, lasting: MadeFrom
+) -> Artifact:
     """The taste, as it is kept."""
     at = trainer.read_at
-    made_from = {
-        "options": options_of(coldstart, options),
-        "preparation": str(PREPARATION),
-        "ranker": taste.base,
-        "country": taste.country,
-    }
+    made_from = {**lasting, "ranker": taste.base, "country": taste.country}
     manifest = Manifest(
         family=PERSONAL,
         key=key,

@@ -15,7 +15,8 @@ from shared.config import Topics
 from shared.report import Report
 from shared.store import Store
 from shared.store.labelled_texts import LabelledText
-from shared.text import embedding
+from shared.text import PREPARATION, embedding
+from shared.text.normalise import plain
 from shared.text.vectors import DIMENSIONS
 
 NAME: Final = "train_topics"
@@ -80,7 +81,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         texts, malformed = store.labelled_texts.newest(options.labelled_most, now=now)
         known = set(taxonomy().paths)
         usable = [one for one in texts if one.language in (None, *embedding.SUPPORTED) and known.issuperset(one.topics)]
-        examples = Examples.of(embedding.embed([one.text for one in usable]), [one.topics for one in usable])
+        examples = Examples.of(embedding.embed([plain(one.text) for one in usable]), [one.topics for one in usable])
         phrases = Phrases.of(taxonomy())
         heads, metrics, unseen = judged(phrases, examples, options)
         metrics |= beside_live(live, usable, examples, unseen, options.head_texts)
@@ -115,6 +116,7 @@ def what_there_is(store: Store, options: Topics, now: datetime) -> dict[str, Any
         "options": [options.head_texts, options.head_folds, options.labelled_most],
         "fingerprint": FINGERPRINT,
         "rule": list(astuple(Rule())),
+        "preparation": str(PREPARATION),
     }
 
 

@@ -24,6 +24,11 @@ class Family:
     of_accounts: bool = False
     also: tuple[str, ...] = ()
 
+    @property
+    def key_type(self) -> str:
+        """The BSON type of its keys."""
+        return "objectId" if self.of_accounts else "string"
+
     def stored(self, key: str) -> str | ObjectId:
         """The key as it stands in a document; NotFound for one that is no account's."""
         if not self.of_accounts:

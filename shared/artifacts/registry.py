@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
+from bson import ObjectId
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -54,12 +55,13 @@ class Registry:
 
     def owners(self, family: str) -> set[str]:
         """The keys that have a model of their own."""
-        return set(self._collection(family).distinct("account", {"version": {"$exists": True}}))
+        rows = self._collection(family).find({"version": {"$exists": True}}, {"account": 1})
+        return set(sound(self._collection(family), rows, _key_of))
 
     def alias_of(self, family: str, key: str) -> str | None:
         """The key whose model stands in; None when the key has its own, or is not known at all."""
         found = self._collection(family).find_one(_name(family, key), {"aliasOf": 1})
-        return None if found is None else found.get("aliasOf")
+        return None if found is None else as_text(found.get("aliasOf"))
 
     def newest(self, family: str, key: str) -> Manifest | None:
         """Of the newest version that was ever live, also where an older one has been brought back since; None without
@@ -135,18 +137,17 @@ class Registry:
         """
         other = [{f"madeFrom.{name}": {"$nin": list(values)}} for name, values in made_from.items()]
         query = {"family": family, "$or": [{"fingerprint": {"$ne": fingerprint}}, {"outdated": True}, *other]}
-        return {str(row["account"]) for row in self._collection(family).find(query, {"account": 1, "_id": 0})}
+        rows = self._collection(family).find(query, {"account": 1})
+        return set(sound(self._collection(family), rows, _key_of))
 
     def made_from(self, family: str, keys: Sequence[str], name: str) -> dict[str, str]:
         """What each live artifact of these keys says of one of its inputs, by key; without those that say nothing."""
         stored = [family_of(family).stored(key) for key in keys]
-        field, found = f"madeFrom.{name}", dict[str, str]()
+        collection, found = self._collection(family), dict[str, str | None]()
         for some in in_batches(stored):
-            rows = self._collection(family).find(
-                {"family": family, "account": {"$in": some}, field: {"$type": "string"}}, {"account": 1, field: 1}
-            )
-            found |= {str(row["account"]): str(row["madeFrom"][name]) for row in rows}
-        return found
+            rows = collection.find({"family": family, "account": {"$in": some}}, {"account": 1, f"madeFrom.{name}": 1})
+            found |= dict(sound(collection, rows, lambda row: (_key_of(row), _input_of(row, name))))
+        return {key: said for key, said in found.items() if said is not None}
 
     def learnt(
         self, family: str, fingerprint: str, name: str, *, now: datetime
@@ -158,8 +159,8 @@ class Registry:
         rows = collection.find(query, {"account": 1, "windowTo": 1, field: 1})
 
         def read(row: Document) -> tuple[str, tuple[datetime, str | None]]:
-            made_from, (key, until) = row.get("madeFrom"), _window_of(row)
-            return key, (until, as_text(made_from.get(name)) if isinstance(made_from, dict) else None)
+            key, until = _window_of(row)
+            return key, (until, _input_of(row, name))
 
         return dict(sound(collection, rows, read))
 
@@ -216,13 +217,15 @@ class Registry:
     def prune(self, keep: int) -> int:
         """Delete all but the newest `keep` versions of every key and the one that is live; returns how many."""
         removed = 0
-        ours = {"$match": {"family": {"$in": list(FAMILIES)}}}
+        ours = {
+            "$match": {"$or": [{"family": name, "account": {"$type": one.key_type}} for name, one in FAMILIES.items()]}
+        }
         by_key = {"$group": {"_id": {"family": "$family", "account": "$account"}}}
         for group in self._versions.aggregate([ours, by_key]):
             key = group["_id"]
             newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING)
             kept = [row.get("version") for row in islice(newest, keep)] + [
-                self.live_version(key["family"], key["account"])
+                self.live_version(key["family"], str(key["account"]))
             ]
             removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
         return removed
@@ -240,7 +243,18 @@ class Registry:
 
 
 def _window_of(row: Document) -> tuple[str, datetime]:
-    return str(row["account"]), needed(as_moment(row.get("windowTo")))
+    return _key_of(row), needed(as_moment(row.get("windowTo")))
+
+
+def _key_of(row: Document) -> str:
+    key = row.get("account")
+    return needed(str(key) if isinstance(key, ObjectId) else as_text(key))
+
+
+def _input_of(row: Document, name: str) -> str | None:
+    """What an artifact says of one of its inputs; None where it says nothing."""
+    made_from = row.get("madeFrom")
+    return as_text(made_from.get(name)) if isinstance(made_from, dict) else None
 
 
 def _name(family: str, key: str) -> Document:

@@ -12,6 +12,17 @@ from typing import Any, Literal, get_args, get_type_hints
 from shared.errors import BadConfig
 
 LARGEST = 1_000_000  # of any number here; beyond it, a span has no date to begin at
+# Whole numbers below which a job fails, or could do nothing; 0 for all others, and above which what they are for fails.
+LEAST = {"splits": 2, "head_folds": 2} | dict.fromkeys(
+    (
+        *("max_contributors", "max_contents", "max_positives", "negatives", "rounds", "max_depth", "country_rounds"),
+        *("country_engagements", "candidates", "lists_per_country", "trees_most_acts", "trees_rounds"),
+        *("trees_max_depth", "recent_posts", "accounts_a_message", "rows_per_country", "items", "in_a_row"),
+        *("follows_each", "limit", "labelled_most", "repeats", "most", "batch", "reclassify_most", "queue"),
+    ),
+    1,
+)
+MOST = {"accounts_a_message": 2_000, "items": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +305,7 @@ def _override(section: Any, overrides: Mapping[str, Any], path: str) -> Any:
 def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
     """`value` as the option's type: hours for a span, one of the choices for a literal.
 
-    Spans and `…_hours` are above 0, `…_ratio` lies in 0..1, counts are not below 0.
+    Spans and `…_hours` are above 0, `…_ratio` lies in 0..1, counts are not below 0, or what `LEAST` says.
     """
     if fields_of(default):
         return _override(default, value, f"{path}.")
@@ -303,13 +314,18 @@ def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
         return timedelta(hours=value)
     if kind is float and is_number and _in_range(path, value):
         return float(value)
-    if kind is int and type(value) is int and 0 <= value <= LARGEST:
+    if kind is int and type(value) is int and _in_bounds(path, value):
         return value
     if kind in (str, bool) and type(value) is kind:
         return value
     if value in get_args(kind):
         return value
     raise BadConfig(f"option {path}: {value!r} is not a valid value")
+
+
+def _in_bounds(path: str, value: int) -> bool:
+    name = path.rpartition(".")[2]
+    return LEAST.get(name, 0) <= value <= MOST.get(name, LARGEST)
 
 
 def _in_range(path: str, value: float) -> bool:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -100,9 +101,13 @@ class HttpRequest:
             return
         message = Message()
         message["content-type"] = given
-        if message.get_content_type() != MEDIA_TYPE:
+        try:
+            media_type, charset = message.get_content_type(), message.get_content_charset()
+        except (TypeError, ValueError):  # of parameters in numbered parts that do not fit together (RFC 2231)
+            raise UnsupportedMedia("content-type: its parameters cannot be read") from None
+        if media_type != MEDIA_TYPE:
             raise UnsupportedMedia(f"content-type: needs {MEDIA_TYPE}")
-        if (message.get_content_charset() or "utf-8") not in CHARSETS:
+        if (charset or "utf-8") not in CHARSETS:
             raise UnsupportedMedia("content-type: needs JSON in UTF-8")
 
 
@@ -148,8 +153,7 @@ def _headers(given: Any) -> dict[str, str]:
 def _object(pairs: Sequence[tuple[str, Any]], where: str = "body") -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise BadEvent(f"{where}.{twice[:64]}: is given twice")
     return found
 

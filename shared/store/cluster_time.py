@@ -1,8 +1,11 @@
 """The server's logical clock."""
 
+from datetime import datetime
+
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 
+from shared.clock import MOST_AHEAD, epoch_ms
 from shared.errors import BadConfig
 
 
@@ -15,3 +18,8 @@ def cluster_time(session: ClientSession) -> Timestamp:
     if session.operation_time is None:
         raise BadConfig("MONGO_URI: the server has no cluster time; a replica set is needed")
     return session.operation_time
+
+
+def latest(now: datetime) -> Timestamp:
+    """The last moment that any server's clock can have said until now; what is stored with a later one is damaged."""
+    return Timestamp(epoch_ms(now + MOST_AHEAD) // 1_000, 0)

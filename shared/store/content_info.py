@@ -20,6 +20,7 @@ from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
 from shared.store import schema
+from shared.store.cluster_time import latest
 from shared.store.contents import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.expressions import NO_ARRAY, has_type
@@ -55,26 +56,29 @@ class ContentInfo:
     def __init__(self, app: Database[Document]) -> None:
         self._info = app[schema.CONTENT_INFO.name]
 
-    def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, Known]:
+    def known(self, contents: Iterable[ObjectId], *, now: datetime) -> dict[ObjectId, Known]:
         """What is known of these posts."""
         shown = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        return dict(sound(self._info, found, self._known))
+        return dict(sound(self._info, found, lambda row: self._known(row, now)))
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
-        return self._replace([(row.content, row.order, _described(row, now)) for row in rows])
+        return self._replace([(row.content, row.order, _described(row, now)) for row in rows], now)
 
     def withdraw(self, posts: Mapping[ObjectId, Order], *, now: datetime) -> int:
         """Leave nothing of these posts but that they are gone, unless a state is known that is not older; returns how
         many."""
-        return self._replace([(post, order, {"removedAt": now, "updatedAt": now}) for post, order in posts.items()])
+        gone = {"removedAt": now, "updatedAt": now}
+        return self._replace([(post, order, gone) for post, order in posts.items()], now)
 
-    def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]]) -> bool:
+    def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]], *, now: datetime) -> bool:
         """The text, by its hash, is still the same in this later state of each post; False where one has changed
         meanwhile, so that it must be looked at again."""
         writes = [
-            UpdateOne({"contentId": post, "textHash": text_hash}, [{"$replaceWith": _if_newer(order, "$$ROOT", {})}])
+            UpdateOne(
+                {"contentId": post, "textHash": text_hash}, [{"$replaceWith": _if_newer(order, "$$ROOT", {}, now)}]
+            )
             for post, (text_hash, order) in posts.items()
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
@@ -102,10 +106,10 @@ class ContentInfo:
         forms = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
         return sum(self._info.delete_many({"contentId": {"$in": some}}).deleted_count for some in forms)
 
-    def _known(self, row: Document) -> tuple[ObjectId, Known]:
+    def _known(self, row: Document, now: datetime) -> tuple[ObjectId, Known]:
         """What is not what it should be counts as unknown, so that the post is described anew."""
         decoders: dict[str, Any] = {
-            "clusterTime": _as_timestamp,
+            "clusterTime": lambda value: _as_cluster_time(value, now),
             "contentUpdatedAt": as_moment,
             "textHash": as_text,
             "model": as_text,
@@ -116,7 +120,7 @@ class ContentInfo:
         order = Order(said["clusterTime"] or ClusterTime(0, 0), said["contentUpdatedAt"])
         return _content(row), Known(said["textHash"], said["model"], order, "removedAt" in row)
 
-    def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
+    def _replace(self, rows: list[tuple[ObjectId, Order, Document]], now: datetime) -> int:
         """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
 
         What another program wrote of these posts, under their ids as text, goes.
@@ -124,7 +128,7 @@ class ContentInfo:
         writes = [
             UpdateOne(
                 {"contentId": post},
-                [{"$replaceWith": _if_newer(order, {"_id": "$_id"}, {"contentId": post, **fields})}],
+                [{"$replaceWith": _if_newer(order, {"_id": "$_id"}, {"contentId": post, **fields}, now)}],
                 upsert=True,
             )
             for post, order, fields in rows
@@ -139,25 +143,27 @@ def _content(row: Document) -> ObjectId:
     return needed(object_id(row.get("contentId")))
 
 
-def _as_timestamp(value: Any) -> ClusterTime | None:
-    return ClusterTime(value.time, value.inc) if isinstance(value, Timestamp) else None
+def _as_cluster_time(value: Any, now: datetime) -> ClusterTime | None:
+    is_sound = isinstance(value, Timestamp) and value <= latest(now)
+    return ClusterTime(value.time, value.inc) if is_sound else None
 
 
 def _described(row: Named, now: datetime) -> Document:
     return {**row.fields, "textHash": row.text_hash, "model": row.model, "updatedAt": now}
 
 
-def _if_newer(order: Order, base: Any, fields: Document) -> Document:
+def _if_newer(order: Order, base: Any, fields: Document, now: datetime) -> Document:
     """These fields of this state over `base`, or the row as it is."""
     state = {"clusterTime": Timestamp(*order.cluster_time), "contentUpdatedAt": order.updated_at}
     new = {"$mergeObjects": [base, {"$literal": fields | state}]}
-    return {"$cond": [_is_newer(order), new, "$$ROOT"]}
+    return {"$cond": [_is_newer(order, now), new, "$$ROOT"]}
 
 
-def _is_newer(order: Order) -> Document:
-    """`Order.is_after` inside the server: whether this state is surely newer than the one that is kept."""
+def _is_newer(order: Order, now: datetime) -> Document:
+    """`Order.is_after` inside the server: whether this state is surely newer than the one that is kept, or than one
+    whose time is damaged."""
     at, kept = Timestamp(*order.cluster_time), "$contentUpdatedAt"
-    unknown = {"$not": [has_type("$clusterTime", "timestamp")]}
+    is_known = {"$and": [has_type("$clusterTime", "timestamp"), {"$lte": ["$clusterTime", latest(now)]}]}
     dated = [has_type(kept, "date"), {"$gt": [order.updated_at, kept]}]
     same = {"$and": [{"$eq": [at, "$clusterTime"]}, *dated]}
-    return {"$or": [unknown, {"$gt": [at, "$clusterTime"]}, same]}
+    return {"$or": [{"$not": [is_known]}, {"$gt": [at, "$clusterTime"]}, same]}

@@ -20,6 +20,7 @@ from shared.config import ContentStats
 from shared.store import schema
 from shared.store.contents import in_batches, in_window
 from shared.store.deadline import Threads
+from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
 from shared.store.stored_totals import OF_CONTENTS
 from shared.store.tombstones import Tombstones
@@ -83,7 +84,7 @@ class ContentStatistics:
         outside = [{clock: {"$not": {"$gte": start}}}, {clock: {"$gt": now + SKEW}}]  # each a part of an index
         removed = self._stats.delete_many({"$or": outside}).deleted_count
         published = in_window(start, clock, now) | self._tombstones.authors("author.id")
-        if self._contents.count_documents(published) != self._stats.estimated_document_count():
+        if self._count(published) != self._stats.estimated_document_count():
             return removed + self._replace_differing(published, {}, options, now), None
         is_within = before is not None and start < before <= now
         part: Document = {clock: period(start, now) | ({"$lt": before} if is_within else {})}
@@ -99,11 +100,17 @@ class ContentStatistics:
             removed += self._replace_differing(posts, part, options, now)
         return removed, last[clock] if last else None
 
+    def _count(self, published: Document) -> int:
+        """How many of these posts there are, most of it out of the index of dates, which does not have their ids."""
+        dated = {name: value for name, value in published.items() if name != "_id"}
+        others = self._contents.count_documents(dated | {"_id": other_types("objectId")}, hint=[("_id", 1)])
+        return self._contents.count_documents(dated) - others
+
     def _replace_differing(self, posts: Document, rows: Document, options: ContentStats, now: datetime) -> int:
         """Compute the posts that have no row, delete the rows that have no post; returns how many were deleted."""
         surplus, lacking = _difference(_ids(self._stats, rows), _ids(self._contents, posts))
         for ids in in_batches(lacking):
-            self._merge({"_id": {"$in": ids}} | posts, options, now)
+            self._merge({"$and": [posts, {"_id": {"$in": ids}}]}, options, now)
         return self.remove(in_batches(surplus))
 
     def _merge(self, query: Document, options: ContentStats, now: datetime) -> None:

@@ -136,8 +136,9 @@ class Contents:
 
 
 def in_window(start: datetime, clock: str, now: datetime, changed_since: datetime | None = None) -> Document:
-    """The query for published posts of a window that ends now, and of those only what changed."""
-    window: Document = {"visibility": PUBLISHED, clock: period(start, now)}
+    """The query for published posts of a window that ends now, and of those only what changed; without documents under
+    ids of another type, which are none."""
+    window: Document = {"visibility": PUBLISHED, clock: period(start, now), "_id": {"$type": "objectId"}}
     return window if changed_since is None else window | {"$and": [{"updatedAt": changed_from(changed_since)}]}
 
 

@@ -111,11 +111,12 @@ def as_moment(value: Any) -> datetime | None:
 def as_number(value: Any) -> float | None:
     """A finite number, of whatever type.
 
-    >>> as_number(Decimal128("1.5")), as_number(float("nan")), as_number(True)
-    (1.5, None, None)
+    >>> as_number(Decimal128("1.5")), as_number(float("nan")), as_number(Decimal128("sNaN")), as_number(True)
+    (1.5, None, None, None)
     """
     if isinstance(value, Decimal128):
-        value = float(value.to_decimal())
+        exact = value.to_decimal()
+        value = math.nan if exact.is_nan() else float(exact)  # a signalling one has no double
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None

@@ -189,7 +189,7 @@ _CREDENTIALS = ("objectId", "string")
 
 
 def _place_among(names: Sequence[str], path: str) -> Document:
-    place = {"$indexOfArray": [list(names), path]}
+    place = {"$indexOfArray": [{"$literal": list(names)}, path]}
     return {"$cond": [optional_type(path, "string"), place, MALFORMED_CODE]}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pymongo.database import Database
 
 from shared.store import schema
+from shared.store.decoding import as_text, needed, sound
 
 Document = dict[str, Any]
 
@@ -30,8 +31,13 @@ class ParkedChanges:
 
     def waiting(self) -> Iterator[Document]:
         """Those that were not sent again since they were parked, the oldest first."""
-        return self._parked.find({"replayedAt": {"$exists": False}}).sort("firstAt", 1)
+        rows = self._parked.find({"replayedAt": {"$exists": False}}).sort("firstAt", 1)
+        return sound(self._parked, rows, _waiting)
 
     def replayed(self, digest: str, *, now: datetime) -> None:
         """Remember that it was sent again at that moment, unless it has failed once more since."""
         self._parked.update_one({"_id": digest, "lastAt": {"$lt": now}}, {"$set": {"replayedAt": now}})
+
+
+def _waiting(row: Document) -> Document:
+    return row | {name: needed(as_text(row.get(name))) for name in ("_id", "function", "reason")}

@@ -36,6 +36,7 @@ HONG_KONG_TOO = frozenset("裏綫羣峯牀粧啓")  # forms that it prefers, whi
 JAPAN_TOO = frozenset("俠俱剝吞啞噓嚙囊塡姸屛幷摑搔瀆潑焰瘦禱簞繫繡萊蔣蟬蠟醬頰鷗鹼麴軀麵𠮟")
 CHINA_ONLY = frozenset("們很它麼")  # in Japan's standard, and yet not written in Japanese
 ONLY_CHINESE, ONLY_JAPANESE, SIMPLIFIED, TRADITIONAL, COMMON, RARE = "zh", "ja", "simplified", "traditional", "all", ""
+NOT_KOREAN = frozenset("這們很吃沒了嗎呢啊吧你您她它")  # in Korea's standard, and yet not written in Korean
 STRONGER = 3  # times as many different strong signs outweigh those of the other side: a name, a quoted word
 LEAST_JAPANESE = 2  # different letters of Japanese only; one may be a name in a Chinese text
 # Where there is no strong sign, a row of ten is Chinese, as 4 of 701 Japanese sentences begin; and so is one of these,
@@ -56,6 +57,12 @@ _ENDING = re.compile(f"(?<={_HAN}){_HIRAGANA}+")
 _IN_WORDS = re.compile(rf"{_HAN}{_KANA}|{_HIRAGANA}{_HAN}|[A-Za-z0-9」』]{_HIRAGANA}|({_KANA})(?!\1){_KANA}")
 _NO_ENDING = frozenset("の")
 _SYLLABLE = re.compile("[가-힣]")
+# What stands right behind Han in Korean of mixed script: particles, and the endings of verbs and adjectives. Each
+# different one is a strong sign of Korean; another word in Hangul there, such as a name, is none.
+_PARTICLE = re.compile(
+    f"(?<={_HAN})((?:들)?(?:은|는|이|가|을|를|의|에|에서|에게|와|과|로|으로|도|만|부터|까지)|적(?:인|으로)?"
+    "|이(?:다|며|고|라|란|나)|(?:한|할|함|하는|하고|하여|하며|하게|했다|한다|된|될|됨|되는|되고|되어|되며|됐다|된다))(?![가-힣])"
+)
 
 _SAME = {"HIRAGANA": KANA, "KATAKANA": KANA, "KATAKANA-HIRAGANA": KANA, "IDEOGRAPHIC": HAN}
 _WIDTHS = ("HALFWIDTH", "FULLWIDTH")
@@ -111,6 +118,8 @@ def weights(text: str) -> dict[str, float]:
     if HAN in found and KANA in found:
         han, kana = found.pop(HAN), found.pop(KANA)
         found[KANA if _is_japanese(text, kana / (han + kana)) else HAN] = han + kana
+    if HAN in found and HANGUL in found and _is_korean(text):
+        found[HANGUL] += found.pop(HAN)
     return found
 
 
@@ -124,6 +133,19 @@ def _is_japanese(text: str, kana_ratio: float) -> bool:
     japanese = signs.count(ONLY_JAPANESE) + len({*_ENDING.findall(text)} - _NO_ENDING)
     lead = STRONG * (japanese - chinese) + WEAK * (1 - weak)
     return lead >= 0 and kana_ratio >= (SENTENCE_KANA_RATIO if chinese and not lead else LEAST_KANA_RATIO)
+
+
+def _is_korean(text: str) -> bool:
+    """Whether Hangul make Han of the same text Korean: by as many strong signs as there are of Chinese, letters that
+    Korea's standard lacks and words that Korean does not have.
+
+    >>> _is_korean("大韓民國은 民主共和國이다"), _is_korean("我们都爱看한국的电视剧"), _is_korean("我很喜歡아이유")
+    (True, False, False)
+    """
+    korean = len(set(_PARTICLE.findall(text)))
+    han = {letter for letter in text if SCRIPTS[letter] == HAN}
+    chinese = sum(letter in NOT_KOREAN or not letter.encode(KOREA, "ignore") for letter in han)
+    return korean > 0 and korean >= chinese
 
 
 def main_script(found: dict[str, float], text: str) -> tuple[str, float]:

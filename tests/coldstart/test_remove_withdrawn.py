@@ -12,6 +12,7 @@ from functions.coldstart import remove_withdrawn
 from local.changes import relaying
 from local.functions import function
 from shared.change import Change, ClusterTime
+from shared.report import Report
 from shared.store import guest_items, open_store, schema
 from shared.store.guest_feed import Staging
 from tests.conftest import Document
@@ -27,6 +28,10 @@ def withdrawn(collection: str, what: str, **fields: Any) -> Change:
     return Change(collection, an_id(what), "update", document={"visibility": "deleted"}, **fields)
 
 
+def remove(network: Network, changes: list[Change]) -> Report:
+    return remove_withdrawn.run(network.store, changes, now=datetime.now(UTC))
+
+
 def rows_of(network: Network, *posts: str) -> int:
     rows: int = network.store.app.guestfeeditems.count_documents({"content": {"$in": [an_id(one) for one in posts]}})
     return rows
@@ -38,13 +43,13 @@ def test_rows_of_a_withdrawn_post_go_and_no_others(village: Network, build: Buil
     gone = rows_of(village, "p0")
     village.store.app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
 
-    report = remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+    report = remove(village, [withdrawn("contents", "p0")])
 
     assert (report.read, report.removed) == (1, gone)
     assert gone > 0
     assert rows_of(village, "p0") == 0
     assert village.store.app.guestfeeditems.count_documents({}) == before - gone
-    assert remove_withdrawn.run(village.store, [withdrawn("contents", "p0")]).removed == 0, "twice is once"
+    assert remove(village, [withdrawn("contents", "p0")]).removed == 0, "twice is once"
 
 
 def test_what_repeats_it_goes_with_it_though_what_lies_between_is_no_row(village: Network, build: Build) -> None:
@@ -59,7 +64,7 @@ def test_what_repeats_it_goes_with_it_though_what_lies_between_is_no_row(village
     assert (rows_of(village, "above") > 0, rows_of(village, "between")) == (True, 0)
 
     app.contents.update_one({"_id": an_id("p1")}, WITHDRAWN)
-    remove_withdrawn.run(village.store, [withdrawn("contents", "p1")])
+    remove(village, [withdrawn("contents", "p1")])
 
     assert rows_of(village, "p1", "above") == 0
 
@@ -70,7 +75,7 @@ def test_posts_of_a_user_and_of_an_account_go_and_come_back_with_the_next_build(
     app.users.update_one({"_id": an_id("author 1")}, WITHDRAWN)
     app.accounts.update_one({"_id": an_id("account of author 2")}, WITHDRAWN)
 
-    remove_withdrawn.run(village.store, [withdrawn("users", "author 1"), withdrawn("accounts", "account of author 2")])
+    remove(village, [withdrawn("users", "author 1"), withdrawn("accounts", "account of author 2")])
 
     hidden = [one for one in posts if int(one[1:]) % 10 in (1, 2)]
     assert rows_of(village, *hidden) == 0
@@ -112,7 +117,7 @@ TELLING = {
 def test_what_withdraws_nothing_asks_nothing(village: Network, change: Change) -> None:
     village.store.app.command("profile", 2)
 
-    assert remove_withdrawn.run(village.store, [change]).read == 0
+    assert remove(village, [change]).read == 0
 
     village.store.app.command("profile", 0)
     assert village.store.app["system.profile"].count_documents({}) == 0
@@ -123,7 +128,7 @@ def test_what_may_withdraw_something_is_looked_for(village: Network, build: Buil
     build()
     village.store.app.contents.delete_one({"_id": an_id("p0")})
 
-    assert remove_withdrawn.run(village.store, [change]).removed > 0
+    assert remove(village, [change]).removed > 0
     assert rows_of(village, "p0") == 0
 
 
@@ -131,19 +136,32 @@ def test_of_many_changes_those_are_done_that_a_look_are_covered(village: Network
     build()
     app = village.store.app
     app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
-    remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+    remove(village, [withdrawn("contents", "p0")])
     mark = village.store.analytics.watermarks.find_one({"_id": remove_withdrawn.NAME})
     assert mark is not None
     met = ClusterTime(mark["clusterTime"].time, mark["clusterTime"].inc)
     app.contents.update_one({"_id": an_id("p3")}, WITHDRAWN)
 
-    earlier = remove_withdrawn.run(village.store, [withdrawn("contents", "p0", cluster_time=met)])
+    earlier = remove(village, [withdrawn("contents", "p0", cluster_time=met)])
     assert (earlier.removed, rows_of(village, "p3") > 0) == (0, True)
 
     later = ClusterTime(met.seconds, met.increment + 1)
     both = [withdrawn("contents", "p0", cluster_time=met), withdrawn("contents", "p3", cluster_time=later)]
-    assert remove_withdrawn.run(village.store, both).removed > 0
+    assert remove(village, both).removed > 0
     assert rows_of(village, "p3") == 0
+
+
+def test_a_mark_that_is_dated_ahead_covers_nothing_and_heals(village: Network, build: Build) -> None:
+    build()
+    marks = village.store.analytics.watermarks
+    marks.update_one({"_id": remove_withdrawn.NAME}, {"$set": {"clusterTime": Timestamp(2**32 - 1, 1)}}, upsert=True)
+    village.store.app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
+    at = ClusterTime(int(datetime.now(UTC).timestamp()), 1)
+
+    assert remove(village, [withdrawn("contents", "p0", cluster_time=at)]).removed > 0
+    mark = marks.find_one({"_id": remove_withdrawn.NAME})
+    assert mark is not None
+    assert mark["clusterTime"] < Timestamp(2**32 - 1, 1)
 
 
 def test_a_look_that_fails_has_met_nothing(village: Network, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +174,10 @@ def test_a_look_that_fails_has_met_nothing(village: Network, build: Build, monke
     with monkeypatch.context() as patch:
         patch.setattr("shared.store.guest_feed.remove_withdrawn", fails)
         with pytest.raises(OperationFailure):
-            remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+            remove(village, [withdrawn("contents", "p0")])
 
     at = ClusterTime(0, 1)
-    assert remove_withdrawn.run(village.store, [withdrawn("contents", "p0", cluster_time=at)]).removed > 0
+    assert remove(village, [withdrawn("contents", "p0", cluster_time=at)]).removed > 0
 
 
 def test_a_feed_that_is_published_in_the_middle_is_looked_through_again(
@@ -177,7 +195,7 @@ def test_a_feed_that_is_published_in_the_middle_is_looked_through_again(
 
     monkeypatch.setattr(guest_items, "_remove_withdrawn", killed_once)
 
-    assert remove_withdrawn.run(village.store, [withdrawn("contents", "p0")]).removed > 0
+    assert remove(village, [withdrawn("contents", "p0")]).removed > 0
 
 
 # The steps of a build, of `put` the first one: behind which a post is withdrawn, and behind which that is handled.
@@ -196,7 +214,7 @@ def test_a_withdrawal_at_any_moment_of_a_build_is_in_no_feed(
         if step == at and step not in done:
             app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
         if step == handled and step not in done:
-            remove_withdrawn.run(village.store, [withdrawn("contents", "p0")])
+            remove(village, [withdrawn("contents", "p0")])
         done.add(step)
 
     def after(owner: type, method: str, step: str) -> None:

@@ -200,6 +200,21 @@ def test_a_country_is_given_up_when_its_model_falls_behind_its_parent(world, own
     assert fresh.owners(COUNTRY) == set(own) - {country}
 
 
+@pytest.mark.parametrize("too_few", [{"country_lists": 1_000}, {"country_positives": 10**6}], ids=str)
+def test_a_country_without_the_data_for_another_model_keeps_its_own_as_long_as_that_is_good(
+    world, own, fresh, train, too_few
+):
+    copied(world, fresh)
+    country = own[-1]
+    put_chance(fresh, artifact(world, COUNTRY, country))
+
+    train(fresh, now=NOON + SECOND, **too_few)
+
+    assert fresh.alias_of(COUNTRY, country) == "th"
+    ranker = Rankers(fresh)
+    assert all(ranker.own(COUNTRY, key) for key in fresh.owners(COUNTRY))
+
+
 def test_without_a_base_model_the_model_of_all_answers(fresh, train):
     train(fresh, base_country="fr")
 

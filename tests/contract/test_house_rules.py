@@ -201,7 +201,8 @@ def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterator[str]:
-    """In tests: what waits for a thread or a process, and what says that something was quick, asks `allowed`."""
+    """In tests: what waits for a thread or a process, and what says that something was quick, asks `allowed`; nothing
+    else waits for a number of seconds."""
     if not within(path, "tests") or path.name == "waiting.py":
         return
     for node in ast.walk(tree):
@@ -210,6 +211,10 @@ def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterat
             limits += node.args if node.func.attr in ("wait", "join", "communicate") else []
             if any(fixed_seconds(limit) > 1 for limit in limits):
                 yield f"{path}:{node.lineno} waits no longer on a slow machine"
+            moments = [keyword.value for keyword in node.keywords if keyword.arg == "within_s"]
+            moments += node.args if node.func.attr == "sleep" else []
+            if any(fixed_seconds(moment) > 0 for moment in moments):
+                yield f"{path}:{node.lineno} waits for a moment, not for a condition"
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.BinOp) and reads_a_timer(node.left):
             shorter = any(isinstance(operator, ast.Lt | ast.LtE) for operator in node.ops)
             if shorter and any(fixed_seconds(limit) or isinstance(limit, ast.Name) for limit in node.comparators):
@@ -303,6 +308,8 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
     limits_of_time_grow_with_the_machine: [
         ("tests/x.py", "thread.join(30)", "tests/x.py", "thread.join(allowed(30))"),
         ("tests/x.py", "subprocess.run(c, timeout=60)", "local/x.py", "subprocess.run(c, timeout=60)"),
+        ("tests/x.py", "time.sleep(0.5)", "tests/x.py", "until(lambda: done)"),
+        ("tests/x.py", "author.publish('a', within_s=0.5)", "tests/x.py", "author.publish('a', within_s=0)"),
         ("tests/x.py", "time.monotonic() - t < 5", "tests/x.py", "time.monotonic() - t < allowed(5)"),
         ("tests/x.py", "time.monotonic() - t < LIMIT", "tests/x.py", "time.monotonic() - t > LIMIT"),
     ],

@@ -73,6 +73,7 @@ JUNK: dict[str, Any] = {
     "negative": -5,
     "huge": Int64(2**62),
     "decimal nan": Decimal128("NaN"),
+    "signalling nan": Decimal128("sNaN"),
     "decimal beyond": Decimal128("9E+6000"),
     "true": True,
     "year 20000": DatetimeMS(568_971_820_800_000),
@@ -410,6 +411,37 @@ def test_junk_in_any_field_stops_nobody_else_and_is_reported(network, monkeypatc
     assert failures == {}
     owned = {one.name for one in schema.COLLECTIONS if one.owner == "application"}
     assert {(one, path) for one, path in used if one in owned} - reported <= DOES_NOTHING
+
+
+# What jobs go by in documents that they do not unseal.
+UNSEALED = ("account", "family", "version", "fingerprint", "windowTo", "madeFrom", "promotedAt", "aliasOf", "outdated")
+
+
+def test_junk_beside_signed_documents_stops_nobody(network):
+    for collection in sorted(SIGNED):
+        rows = network.database(collection)
+        kept = rows.find_one({"family": {"$exists": True}}, {"_id": 0})
+        assert kept, collection
+        of_accounts = isinstance(kept["account"], ObjectId)
+        documents = []
+        for path, name in ((path, name) for path in UNSEALED for name in JUNK):
+            own = {"_id": str(ObjectId()), "account": ObjectId() if of_accounts else f"junk {ObjectId()}"}
+            documents.append(broken({**kept, **own, "artifact": b"junk"}, path, name))
+        with suppress(BulkWriteError):  # some are one to an index
+            rows.insert_many(documents, ordered=False)
+    failures: dict[str, str] = {}
+    for name in NAMES:
+        try:
+            answer = spoilt_run(network, name, full=True)
+            if why := served(name, answer):
+                failures[name] = f"{why}: {answer}"[:500]
+        except AppError as error:
+            failures[name] = f"{error!r}: {error.__context__!r}"
+        finally:
+            network.restore((network.recorder.written - SIGNED) | {schema.WATERMARKS.name})
+    network.restore(set(SIGNED))
+
+    assert failures == {}
 
 
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Report]:

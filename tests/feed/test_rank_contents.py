@@ -129,6 +129,23 @@ def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(fri
     assert shown() == (set(posts) - {posts[0]}, [changed])
 
 
+def test_of_what_came_to_be_by_whom_the_reader_blocks_nothing_is_shown(friends):
+    """Beside a post of the blocked, whom the catalogue therefore knows, one gets that author and one quotes that."""
+    train_everything(friends)
+    app, desk = friends.store.app, desk_of(friends)
+    app.relationships.insert_one(follow("fan", "author 2", at=NOON, following=False, blocking=True))
+    theirs = app.contents.find_one({"author.id": an_id("author 2"), "visibility": "publish"})
+    others = list(app.contents.find({"author.id": an_id("author 1"), "visibility": "publish"}).limit(3))
+    posts = [str(one["_id"]) for one in (theirs, *others)]
+    assert [score > 0 for score in map(rank(friends, "fan", posts, desk).get, posts)] == [False, True, True, True]
+
+    app.contents.update_one({"_id": others[0]["_id"]}, {"$set": {"author.id": an_id("author 2")}})
+    original = {"_id": theirs["_id"], "author": theirs["author"]}
+    app.contents.update_one({"_id": others[1]["_id"]}, {"$set": {"originalPost": original, "isQuote": True}})
+
+    assert [score > 0 for score in map(rank(friends, "fan", posts, desk).get, posts)] == [False, False, False, True]
+
+
 def test_who_moves_is_ranked_for_where_it_lives_now(world):
     accounts, desk = world.store.app.accounts, desk_of(world)
     who = world.store.analytics.mlArtifacts.find_one()["account"]

@@ -141,12 +141,20 @@ def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
     models.delete_one({"account": account_id})  # with what was tried before
     trainer = train_personal.open_trainer(world.store, world.registry, QUICK, generous, now=NOON)
 
-    first = train_personal.run(world.store, trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
-    again = train_personal.run(world.store, trainer, world.registry, QUICK, generous, [str(account_id)], now=NOON)
+    def run(options, coldstart=QUICK):
+        return train_personal.run(world.store, trainer, world.registry, coldstart, options, [str(account_id)], now=NOON)
+
+    first = run(generous)
+    again = run(generous)
 
     assert first.details == {"tried": 1, "trees": 1}
     assert again.details == {}
     assert models.find_one({"account": account_id})["metrics"]["trees"] is True
+
+    # What they were fitted with is another, so they go, though there is nothing more to learn.
+    assert run(replace(generous, trees_rounds=generous.trees_rounds + 1)).details == {"tried": 1, "trees": 1}
+    assert run(replace(generous, trees_least_acts=1_000_000)).details == {}
+    assert models.find_one({"account": account_id})["metrics"]["trees"] is False
     models.delete_one({"account": account_id})
     models.insert_one(kept)
 

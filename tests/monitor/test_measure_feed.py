@@ -116,13 +116,15 @@ def test_a_viewer_may_be_an_account_or_a_user_and_an_unknown_one_is_left_out(peo
 
 
 def test_each_model_is_told_apart(people, databases):
-    for who, model in (("cat", "personal v1"), ("dog", "country v2")):
-        saw(databases.app, who, "p1", analytics={"source": "personal", "model": model})
+    strange = ("$", "$$oops", "$author")  # texts, and no variable or path
+    for who, model in (("cat", "personal v1"), ("dog", "country v2"), *(("dog", one) for one in strange)):
+        post = "p1" if model not in strange else f"p{2 + strange.index(model)}"
+        saw(databases.app, who, post, analytics={"source": "personal", "model": model})
     did(databases.app, "dog", "p1")
 
     models = {one["name"]: (one["seen"], one["engaged"]) for one in measure(people)["models"]}
 
-    assert models == {"personal v1": (1, 0), "country v2": (1, 1)}
+    assert models == {"personal v1": (1, 0), "country v2": (1, 1)} | dict.fromkeys(strange, (1, 0))
 
 
 def test_an_engagement_at_the_end_of_its_time_is_not_lost_by_measuring_early(people, databases):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from relay.follow import Read
 from relay.positions import Position
 from relay.sinks import Outcome
 from shared.errors import Conflict
@@ -305,14 +306,23 @@ def test_what_was_read_long_ago_tells_nothing_of_now(store, follow, noon, monkey
             noted.extend((position_of(store).get("at"), json.loads(event.text)["clusterTime"]) for event in events)
             return super().send(events)
 
+    looks: list[Any] = []
+    read = Read
+
+    def looked(*args, **kwargs):
+        looks.append(args)
+        return read(*args, **kwargs)
+
+    monkeypatch.setattr("relay.follow.Read", looked)
     receiver = Slow()
     with follow(receiver, batch=2, queue=6, beat_s=0.0):
         receiver.gate.clear()
         store.app.contents.insert_one(post("first", now=noon))
         until(lambda: len(noted) == 1)
-        time.sleep(0.5)  # the reader looks, and finds nothing, as often as there is room for
+        until(lambda: len(looks) >= 10)  # the reader finds nothing, more often than there is room for
         store.app.contents.insert_one(post("second", now=noon))
-        time.sleep(2.0)
+        written = time.monotonic()
+        until(lambda: time.monotonic() > written + 2)
         receiver.gate.set()
         until(lambda: len(noted) == 2)
 

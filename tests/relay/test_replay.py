@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from relay.replay import replay
 from relay.sinks import Here, Outcome, sink
 from shared.errors import BadConfig, NotFound, Unavailable
 from tests.changes import TEXT, documentdb, ids, inserted, nested, queued, relayed, state, told
+from tests.factories import an_id
 from tests.relay.conftest import WATCHED, Receiver
 from tests.waiting import allowed
 
@@ -119,7 +121,15 @@ def test_what_names_no_document_is_told_and_stays(store, deployed, parked, again
 
 @pytest.mark.parametrize(
     "event",
-    [None, "{}", "5", "[]", '{"ns": 1}', '{"ns": {"db": "d", "coll": "c"}, "documentKey": {"_id": {"$oid": "x"}}}'],
+    [
+        None,
+        "{}",
+        "5",
+        '{"ns"',
+        "[]",
+        '{"ns": 1}',
+        '{"ns": {"db": "d", "coll": "c"}, "documentKey": {"_id": {"$oid": "x"}}}',
+    ],
 )
 def test_what_cannot_be_read_any_more_is_told_and_stays(park, parked, again, event):
     park("a", event)
@@ -205,8 +215,13 @@ def test_sqs_keeps_its_own_poison_so_nothing_is_parked_twice(store, deployed, pa
 
 def test_at_the_terminal(store, deployed, environment, databases, parked):
     databases.app.contents.insert_one(state("one"))
+    odd: list[dict[str, Any]] = [
+        {"_id": "without a function", "reason": "a"},
+        {"_id": an_id("no text"), "function": "a", "reason": "a"},
+    ]
     handler(documentdb(POISON["a document that is none"], NAMELESS["no key"]), None)
     first, second = parked()
+    databases.analytics.parkedChanges.insert_many(odd)
 
     done = subprocess.run(
         [sys.executable, "-m", "relay", "replay", "--to", "here"],
@@ -220,8 +235,10 @@ def test_at_the_terminal(store, deployed, environment, databases, parked):
 
     rows = {row["_id"][:12]: row["reason"] for row in (first, second)}
     lines = done.stdout.splitlines()
+    lines, left = lines[:-2], lines[-2:]
     told = {line[:12]: line.rpartition(": ")[2] for line in lines[:-1]}
     assert lines[-1] == "2 were parked"
+    assert sorted(left) == sorted(f"left where it is, since it is malformed: {one['_id']!r}" for one in odd)
     assert sorted(told.values()) == ["names no document", "sent"]
     assert all(line[12:] == f"  classify_content  {rows[line[:12]]}: {told[line[:12]]}" for line in lines[:-1])
     assert SECRET not in done.stdout + done.stderr

@@ -90,6 +90,15 @@ def test_what_is_wrong_is_named(environment, named):
         ("hashtag_stats", "max_contents", True),
         ("hashtag_stats", "max_contents", 10**12),
         ("coldstart", "base_country", 7),
+        ("members", "accounts_a_message", 0),
+        ("members", "accounts_a_message", 2_001),
+        ("topics", "batch", 0),
+        ("topics", "head_folds", 1),
+        ("relay", "batch", 0),
+        ("relay", "queue", 0),
+        ("bots", "splits", 1),
+        ("home", "in_a_row", 0),
+        ("people", "follows_each", 0),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(section, name, value):

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import BadEvent, TooLarge, UnsupportedMedia
 from shared.runtime.http_request import HttpRequest, parsed
+from tests.waiting import allowed
 
 
 def event(body: Any = None, *, query: str = "", **more: Any) -> dict[str, Any]:
@@ -54,6 +56,34 @@ OTHER_TYPES = [
 @pytest.mark.parametrize("content_type", JSON_TYPES)
 def test_a_media_type_is_compared_without_case_and_parameters(content_type: str | None) -> None:
     assert body_of('{"a": "ไทย"}'.encode(), content_type) == {"a": "ไทย"}
+
+
+# Parameters in numbered parts, as mail has them, that do not fit together.
+UNREADABLE = [
+    "x*0=a; x*=b",
+    "charset*0=utf-8; charset*=utf-8",
+    f"x*{'9' * 5_000}=a",
+    "charset*=utf-8'",
+    'x*0*=%zz; x*1="b',
+]
+
+
+@pytest.mark.parametrize("parameters", UNREADABLE, ids=lambda one: one[:20])
+def test_parameters_that_cannot_be_read_are_refused_or_passed_over(parameters: str) -> None:
+    try:
+        assert body_of(b"{}", f"application/json; {parameters}") == {}
+    except UnsupportedMedia as error:
+        assert "content-type" in str(error)
+
+
+def test_a_key_twice_among_many_is_found_at_once() -> None:
+    keys = [*(f"{number:x}" for number in range(25_000)), "last", "last"]
+    began = time.monotonic()
+
+    with pytest.raises(BadEvent, match="last: is given twice"):
+        parsed("{" + ",".join(f'"{key}":1' for key in keys) + "}")
+
+    assert time.monotonic() - began < allowed(1)
 
 
 @pytest.mark.parametrize("content_type", OTHER_TYPES)

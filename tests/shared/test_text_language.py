@@ -299,6 +299,11 @@ def test_weak_letters_inside_a_clear_text_change_neither_its_name_nor_that_it_ha
         ("haha this is so funny ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "en"),
         ("the weather is so nice today my friend ¯\\_(ツ)_/¯", "en"),
         ("ㅋㅋㅋㅋ", "ko"),
+        ("大韓民國은 民主共和國이다. 大韓民國의 主權은 國民에게 있고, 모든 權力은 國民으로부터 나온다.", "ko"),
+        ("大韓民國 憲法 第一條 大韓民國은 民主共和國이다", "ko"),
+        ("我们都爱看한국的电视剧", "zh"),
+        ("我很喜歡韓國의 노래 因為 IU 唱得很好聽", "zh"),
+        ("今日は韓国의 노래を聞きました", "ja"),
         ("ok ツ", UNKNOWN),
     ],
 )

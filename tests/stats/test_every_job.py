@@ -109,3 +109,18 @@ def test_rows_that_another_program_left_go_with_the_first_run(store, job, networ
     job.run(store, now=noon)
 
     assert an_id("stranger") not in {row["_id"] for row in rows(job.collection)}
+
+
+def test_a_document_under_the_digits_of_a_posts_id_is_no_post(store, job, network, rows, noon):
+    job.run(store, now=noon)
+    before = rows(job.collection)
+    posts = list(network.app.contents.find())
+    network.app.contents.insert_many([one | {"_id": str(one["_id"]), "updatedAt": noon - MINUTES} for one in posts])
+
+    job.run(store, now=noon)
+    after_changes = rows(job.collection)
+    store.analytics.watermarks.delete_many({})
+    job.run(store, now=noon)
+
+    assert after_changes == before
+    assert rows(job.collection) == before

@@ -121,23 +121,31 @@ class Follower:
         self._renewed_at, pause = time.monotonic(), FIRST_PAUSE_S
         position = Position(self._store.analytics, self._watched.collection, self._holder)
         mark = position.claim()
-        if not (mark.get("token") or mark.get("startAt")):
+        if mark["malformed"]:
+            logger.error("position malformed", collection=self._watched.collection, fields=mark["malformed"])
+        if set(mark["malformed"]) - {"at"}:
+            self._note_gap(position, mark["at"], f"the position is malformed: {', '.join(mark['malformed'])}")
+            mark = position.load()
+        elif not (mark["token"] or mark["startAt"]):
             mark |= self._from_now()  # noted, else a first copy that dies at once would leave a gap
             position.save({"startAt": mark["startAt"], "at": mark["at"]})
         while not self._stop.is_set():
-            began, self.meter.up_to = time.monotonic(), mark.get("at", EPOCH)
-            if mark.get("reconciling"):
+            began, self.meter.up_to = time.monotonic(), mark["at"]
+            if mark["reconciling"]:
                 self._catch_up(lease, position, mark["reconciling"])
             try:
                 self._stream(lease, position, mark)
             except HistoryLost as lost:
                 logger.error("history lost", collection=self._watched.collection, code=lost.code)
-                since = clamped(position.load().get("at", EPOCH), self._options.overlap)
-                start = self._server_time()
-                missed = gap(since, start, f"the history is lost, code {lost.code}")
-                position.save({"reconciling": missed, "token": None, "startAt": start})
+                self._note_gap(position, position.load()["at"], f"the history is lost, code {lost.code}")
                 pause = self._rest(pause, began)
             mark = position.load()
+
+    def _note_gap(self, position: Position, at: datetime, reason: str) -> None:
+        """Everything before `at` was sent; what came since has to be read from the documents."""
+        start = self._server_time()
+        missed = gap(clamped(at, self._options.overlap), start, reason)
+        position.save({"reconciling": missed, "token": None, "startAt": start, "at": at})
 
     def _from_now(self) -> Document:
         start = self._server_time()
@@ -256,4 +264,4 @@ class Follower:
 
 def _start_of(mark: Document) -> Document:
     """Where to open the stream: at its token, or at a moment where there is none."""
-    return {"start_after": mark["token"]} if mark.get("token") else {"start_at_operation_time": mark["startAt"]}
+    return {"start_after": mark["token"]} if mark["token"] else {"start_at_operation_time": mark["startAt"]}

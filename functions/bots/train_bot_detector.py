@@ -66,7 +66,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
 
 def what_there_is(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
     """What a detector depends on: where that is the same, a run makes the same again."""
-    labels = store.credential_features.labels(now=now)
+    labels = store.credential_features.labels(FEATURES.names, now=now)
     return {
         "labels": labels.count,
         "until": labels.until and labels.until.isoformat(),

@@ -140,7 +140,7 @@ def train_countries(training: Training, everyone: CountryModel | None) -> None:
     """Give each country with enough data a model of its own if that is better than its parent: the base country first,
     whose parent is the model of all, then the others, whose parent is the base country's.
 
-    One that has a model, and no longer the data for another, keeps it as long as it is as good as its parent.
+    One that has a model, and no longer the data for another, keeps it unless that is surely worse than its parent.
     """
     options = training.options
     if everyone is None:
@@ -163,13 +163,21 @@ def has_positives(training: Training, country: str) -> bool:
 
 
 def keep(training: Training, key: str, lists: Lists | None, parent: CountryModel) -> CountryModel | None:
-    """The country's live model; None where it falls behind the parent, or nothing tells how it does, so that it is
-    given up."""
+    """The country's live model; None where it falls behind the parent by `margin` standard errors among the people that
+    there are, however few, so that it is given up."""
     live = training.rankers.own(COUNTRY, key)
-    if live is None or (lists is not None and lists.ndcg(live).mean() >= lists.ndcg(parent).mean()):
+    if live is None or lists is None or len(lists) < 2:
         return live
-    training.registry.stand_in(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
+    behind = lists.ndcg(parent) - lists.ndcg(live)
+    if behind.mean() <= training.options.margin * behind.std(ddof=1) / np.sqrt(len(behind)):
+        return live
+    give_up(training, key)
     return None
+
+
+def give_up(training: Training, key: str) -> None:
+    """Let the parent answer for a country that has a model of its own."""
+    training.registry.stand_in(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
 
 
 def train_country(training: Training, lists: Lists, parent: CountryModel) -> CountryModel | None:
@@ -197,7 +205,10 @@ def train_country(training: Training, lists: Lists, parent: CountryModel) -> Cou
         if better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
             metrics = measured([lists], challenger, {"live": live, "parent": parent})
             return training.promote(COUNTRY, challenger, metrics)
-    return keep(training, key, lists, parent)
+    if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
+        give_up(training, key)
+        return None
+    return live
 
 
 def stand_in(training: Training, now: datetime) -> int:

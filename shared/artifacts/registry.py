@@ -26,6 +26,7 @@ from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 from shared.store.contents import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
+from shared.store.expressions import NO_ARRAY
 from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
@@ -174,7 +175,7 @@ class Registry:
         sealed = self._versions.find_one(kept, {"_id": 0})
         if sealed is None:
             there = self._versions.find({**kept, "version": {"$gt": ""}}, {"version": 1}).sort("version", -1)
-            known = ", ".join(one["version"] for one in there) or "none"
+            known = ", ".join(filter(None, (as_text(one["version"]) for one in there))) or "none"
             raise NotFound(f"version: no {family}/{key} {version}; kept: {known}")
         Artifact.unseal(sealed, self._keys)
         live = sealed | {"promotedAt": at, "instead_of": instead_of}
@@ -217,11 +218,12 @@ class Registry:
     def prune(self, keep: int) -> int:
         """Delete all but the newest `keep` versions of every key and the one that is live; returns how many."""
         removed = 0
-        ours = {
-            "$match": {"$or": [{"family": name, "account": {"$type": one.key_type}} for name, one in FAMILIES.items()]}
-        }
+        ours = [
+            {"family": {"$eq": name} | NO_ARRAY, "account": {"$type": one.key_type} | NO_ARRAY}
+            for name, one in FAMILIES.items()
+        ]
         by_key = {"$group": {"_id": {"family": "$family", "account": "$account"}}}
-        for group in self._versions.aggregate([ours, by_key]):
+        for group in self._versions.aggregate([{"$match": {"$or": ours}}, by_key]):
             key = group["_id"]
             newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING)
             kept = [row.get("version") for row in islice(newest, keep)] + [
@@ -254,7 +256,8 @@ def _key_of(row: Document) -> str:
 def _input_of(row: Document, name: str) -> str | None:
     """What an artifact says of one of its inputs; None where it says nothing."""
     made_from = row.get("madeFrom")
-    return as_text(made_from.get(name)) if isinstance(made_from, dict) else None
+    said = made_from.get(name) if isinstance(made_from, dict) else None
+    return said if type(said) is str else None  # a country that nobody knows is an empty one
 
 
 def _name(family: str, key: str) -> Document:

@@ -103,7 +103,8 @@ class ContentStatistics:
     def _count(self, published: Document) -> int:
         """How many of these posts there are, most of it out of the index of dates, which does not have their ids."""
         dated = {name: value for name, value in published.items() if name != "_id"}
-        others = self._contents.count_documents(dated | {"_id": other_types("objectId")}, hint=[("_id", 1)])
+        other_ids: Document = {"_id": {"$type": [*other_types("objectId")["$type"], "null"]}}
+        others = self._contents.count_documents(dated | other_ids, hint=[("_id", 1)])
         return self._contents.count_documents(dated) - others
 
     def _replace_differing(self, posts: Document, rows: Document, options: ContentStats, now: datetime) -> int:

@@ -127,11 +127,12 @@ class CredentialFeatures:
         sound_rows = (found["credential"] != b"") & (found["first"] > 0) & (found["last"] > 0)
         return {name: column[sound_rows] for name, column in found.items()}
 
-    def labels(self, *, now: datetime) -> Labels:
-        """Of all judged features."""
+    def labels(self, features: Sequence[str], *, now: datetime) -> Labels:
+        """Of all judged features, of which these are learnt from."""
         query = {"verifiedAt": _IN_CALENDAR}
         last = self._features.find_one(query | {"labelledAt": period(EPOCH, now)}, sort=[("labelledAt", -1)])
         said = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
+        said |= {name: f"${name}" for name in features}  # a label may come before its features
         total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(said)}}
         found = next(iter(self._features.aggregate([{"$match": query}, {"$group": total}])), {})
         return Labels(found.get("count", 0), last["labelledAt"] if last else None, found.get("fingerprint", 0))

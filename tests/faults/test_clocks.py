@@ -180,7 +180,7 @@ def test_labels_verdicts_and_findings_of_the_future_hold_nothing_back(store: Sto
     assert store.labelled_texts.extent(now=NOON).until == NOON
     found, malformed = store.labelled_texts.newest(10, now=NOON)
     assert ([one.text for one in found], len(malformed)) == (["text 0"], 2)
-    assert store.credential_features.labels(now=NOON).until is None
+    assert store.credential_features.labels((), now=NOON).until is None
     assert store.credential_features.judged_since(NOON - DAYS, now=NOON) == set()
     assert store.credential_features.flagged_and_judged(NOON, sampled=False, now=NOON) == 0
     assert store.suspects.flagged(NOON, sampled=False, now=NOON) == 0

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -264,6 +264,44 @@ def test_of_two_copies_one_follows_and_the_other_takes_over_when_it_falls_silent
         until(lambda: first.of(an_id("two")) or second.of(an_id("two")))
 
     assert len([*first.changes, *second.changes]) == 2
+
+
+MALFORMED = {
+    "token": {"token": "8263"},
+    "start": {"token": None, "startAt": datetime(2026, 1, 1, tzinfo=UTC)},
+    "gap": {"reconciling": {"from": "long ago"}},
+    "everything": {"token": 5, "startAt": [], "at": None, "reconciling": True},
+}
+
+
+@pytest.mark.parametrize("odd", MALFORMED.values(), ids=MALFORMED)
+def test_where_a_position_is_malformed_what_changed_since_is_sent_again(store, follow, noon, odd):
+    receiver = Receiver()
+    with follow(receiver):
+        store.app.contents.insert_one(post("before", now=noon))
+        until(lambda: position_of(store).get("sent") == 1)
+    store.app.contents.insert_one(post("meanwhile", now=noon))
+    position = position_of(store) | {"at": noon} | odd
+    store.analytics.relayPositions.replace_one({"_id": "contents"}, position)
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("meanwhile")))
+        store.app.contents.insert_one(post("after", now=noon))
+        until(lambda: receiver.of(an_id("after")))
+
+
+def test_a_position_without_a_moment_goes_on_at_its_token(store, follow, noon):
+    receiver = Receiver()
+    with follow(receiver):
+        store.app.contents.insert_one(post("before", now=noon))
+        until(lambda: position_of(store).get("sent") == 1)
+    store.app.contents.insert_one(post("meanwhile", now=noon))
+    store.analytics.relayPositions.update_one({"_id": "contents"}, {"$set": {"at": "soon"}})
+
+    with follow(receiver):
+        until(lambda: receiver.of(an_id("meanwhile")))
+
+    assert len(receiver.changes) == 2
 
 
 def test_a_copy_that_was_overtaken_can_note_nothing(store):

@@ -70,10 +70,8 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("parameters", UNREADABLE, ids=lambda one: one[:20])
 def test_parameters_that_cannot_be_read_are_refused_or_passed_over(parameters: str) -> None:
-    try:
+    with contextlib.suppress(UnsupportedMedia):
         assert body_of(b"{}", f"application/json; {parameters}") == {}
-    except UnsupportedMedia as error:
-        assert "content-type" in str(error)
 
 
 def test_a_key_twice_among_many_is_found_at_once() -> None:

@@ -22,6 +22,7 @@ from shared.store import schema
 from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
 from shared.store.expressions import period
 from shared.store.identity import credential_forms
+from shared.store.malformed import name_malformed
 from shared.store.upserts import write_unless
 
 Document = dict[str, Any]
@@ -70,7 +71,7 @@ class Suspects:
     def waiting(self, most: int = 0) -> list[Suspect]:
         """Those that nobody has judged yet, the most suspicious first; all of them, or at most so many."""
         found = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)])
-        return list(islice(sound(self._suspects, found, _suspect), most or None))
+        return list(islice(sound(self._suspects, found, self._suspect), most or None))
 
     def judge(self, credential: Credential, verdict: bool, *, at: datetime) -> None:
         """Write down a person's verdict, as the application would; giving the same one again changes nothing.
@@ -113,16 +114,27 @@ class Suspects:
         query = {"createdAt": period(since, now), "model": {"$type": "string"}, "sampled": sampled}
         return self._suspects.count_documents(query)
 
+    def _suspect(self, row: Document) -> Suspect:
+        stored = as_list(row.get("reasons")) or []
+        reasons = [one for one in stored if _is_reason(one)]
+        if len(reasons) < len(stored) or not isinstance(row.get("reasons"), list | None):
+            name_malformed(self._suspects.name, row["_id"])
+        return Suspect(
+            credential=credential_of(row.get("seenCredential")),
+            first_seen_at=needed(as_moment(row.get("firstSeenAt"))),
+            last_seen_at=needed(as_moment(row.get("lastSeenAt"))),
+            score=optional(row.get("score"), as_number) or 0.0,
+            reasons=reasons,
+            model=optional(row.get("model"), as_text) or "",
+            sampled=row.get("sampled") is True,
+            flagged_at=needed(as_moment(row.get("createdAt"))),
+        )
 
-def _suspect(row: Document) -> Suspect:
-    reasons = optional(row.get("reasons"), as_list) or []
-    return Suspect(
-        credential=credential_of(row.get("seenCredential")),
-        first_seen_at=needed(as_moment(row.get("firstSeenAt"))),
-        last_seen_at=needed(as_moment(row.get("lastSeenAt"))),
-        score=optional(row.get("score"), as_number) or 0.0,
-        reasons=[needed(one if isinstance(one, Mapping) else None) for one in reasons],
-        model=optional(row.get("model"), as_text) or "",
-        sampled=row.get("sampled") is True,
-        flagged_at=needed(as_moment(row.get("createdAt"))),
-    )
+
+def _is_reason(value: Any) -> bool:
+    """Whether it says what a reviewer is shown: a feature's value beside those of people."""
+    if not isinstance(value, Mapping):
+        return False
+    people = as_list(value.get("people")) or []
+    numbers = [as_number(one) for one in (value.get("value"), *people)]
+    return as_text(value.get("says")) is not None and len(people) == 2 and None not in numbers

@@ -12,6 +12,7 @@ from local.changes import relaying
 from local.reviews import by_truth, detectors, review
 from shared.artifacts import Registry
 from shared.errors import Unavailable
+from shared.store.malformed import collecting
 from shared.store.suspects import Suspect
 from tests.bots.conftest import NOON, Town, extract, is_bot, judge, like_a_bot, like_a_person, names, readings, train
 from tests.conftest import SIGNING_KEY
@@ -40,6 +41,23 @@ def waiting(deployed, store):
         [Suspect(row["seenCredential"], row["firstSeenAt"], row["lastSeenAt"], 0.9, [], "v1") for row in rows], now=NOON
     )
     return store
+
+
+def test_reasons_of_another_kind_are_left_out_and_the_suspect_is_shown(waiting):
+    odd = [
+        {"feature": "x"},
+        "fast",
+        {"says": "a", "value": "b", "people": [1, 2]},
+        {"says": "a", "value": 1, "people": 3},
+    ]
+    waiting.app.suspiciouscredentials.update_many({}, {"$set": {"reasons": [*odd, ANN.reasons[0]]}})
+
+    with collecting() as malformed:
+        found = waiting.suspects.waiting()
+
+    assert [list(one.reasons) for one in found] == [[ANN.reasons[0]]] * 3
+    assert len(malformed.ids) == 3
+    assert "hurries: 700" in printed(show.suspects, "", found)
 
 
 def never():

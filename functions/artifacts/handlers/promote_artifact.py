@@ -2,8 +2,8 @@
 
 Trigger   on demand: {family, key, version}
 Reads     analytics.artifactVersions
-Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.mlArtifacts_topics,
-          analytics.artifactVersions
+Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.mlArtifacts_members,
+          analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts, analytics.artifactVersions
 """
 
 from functions.artifacts import promote_artifact

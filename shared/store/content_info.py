@@ -60,7 +60,8 @@ class ContentInfo:
         """What is known of these posts."""
         shown = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        return dict(sound(self._info, found, lambda row: self._known(row, now)))
+        last = latest(now)
+        return dict(sound(self._info, found, lambda row: self._known(row, last)))
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
@@ -106,19 +107,14 @@ class ContentInfo:
         forms = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
         return sum(self._info.delete_many({"contentId": {"$in": some}}).deleted_count for some in forms)
 
-    def _known(self, row: Document, now: datetime) -> tuple[ObjectId, Known]:
+    def _known(self, row: Document, last: Timestamp) -> tuple[ObjectId, Known]:
         """What is not what it should be counts as unknown, so that the post is described anew."""
-        decoders: dict[str, Any] = {
-            "clusterTime": lambda value: _as_cluster_time(value, now),
-            "contentUpdatedAt": as_moment,
-            "textHash": as_text,
-            "model": as_text,
-        }
-        said = {name: decode(row.get(name)) for name, decode in decoders.items()}
-        if any(said[name] is None and row.get(name) is not None for name in decoders):
+        at, updated_at = _as_cluster_time(row.get("clusterTime"), last), as_moment(row.get("contentUpdatedAt"))
+        text_hash, model = as_text(row.get("textHash")), as_text(row.get("model"))
+        said = {"clusterTime": at, "contentUpdatedAt": updated_at, "textHash": text_hash, "model": model}
+        if any(value is None and row.get(name) is not None for name, value in said.items()):
             name_malformed(self._info.name, row["_id"])
-        order = Order(said["clusterTime"] or ClusterTime(0, 0), said["contentUpdatedAt"])
-        return _content(row), Known(said["textHash"], said["model"], order, "removedAt" in row)
+        return _content(row), Known(text_hash, model, Order(at or ClusterTime(0, 0), updated_at), "removedAt" in row)
 
     def _replace(self, rows: list[tuple[ObjectId, Order, Document]], now: datetime) -> int:
         """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
@@ -143,9 +139,8 @@ def _content(row: Document) -> ObjectId:
     return needed(object_id(row.get("contentId")))
 
 
-def _as_cluster_time(value: Any, now: datetime) -> ClusterTime | None:
-    is_sound = isinstance(value, Timestamp) and value <= latest(now)
-    return ClusterTime(value.time, value.inc) if is_sound else None
+def _as_cluster_time(value: Any, last: Timestamp) -> ClusterTime | None:
+    return ClusterTime(value.time, value.inc) if isinstance(value, Timestamp) and value <= last else None
 
 
 def _described(row: Named, now: datetime) -> Document:

@@ -1,7 +1,6 @@
 """What may no longer be shown, taken out of the guest feed as soon as it is withdrawn."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from shared.change import Change, ClusterTime
 from shared.report import Report
@@ -17,7 +16,7 @@ REFERENCES: Mapping[str, Sequence[str]] = {
 }
 
 
-def run(store: Store, changes: Sequence[Change], *, now: datetime) -> Report:
+def run(store: Store, changes: Sequence[Change]) -> Report:
     """Remove every row of the guest feed that may no longer be shown, if any of these changes may have withdrawn one.
 
     A change only tells that there may be something: what counts is the state of posts, users and accounts, and the
@@ -25,9 +24,9 @@ def run(store: Store, changes: Sequence[Change], *, now: datetime) -> Report:
     in any order, and those that came before a look that is over are met already. Returns how many rows were removed.
     """
     telling = [change for change in changes if may_withdraw(change)]
-    if not telling or are_covered(store, [change.cluster_time for change in telling], now):
+    if not telling or are_covered(store, [change.cluster_time for change in telling]):
         return Report(len(telling))
-    with store.watermarks.covering(NAME, now=now):
+    with store.watermarks.covering(NAME):
         removed = store.guest_feed.remove_withdrawn()
     return Report(len(telling), removed=removed)
 
@@ -43,7 +42,7 @@ def may_withdraw(change: Change) -> bool:
     return bool(references) and change.touches(*references)
 
 
-def are_covered(store: Store, times: Sequence[ClusterTime | None], now: datetime) -> bool:
+def are_covered(store: Store, times: Sequence[ClusterTime | None]) -> bool:
     """Whether all of these changes came before a look that is over; not known where one has no time."""
     known = [time for time in times if time is not None]
-    return len(known) == len(times) and store.watermarks.covers(NAME, max(known), now=now)
+    return len(known) == len(times) and store.watermarks.covers(NAME, max(known))

@@ -45,7 +45,7 @@ def look_at(
     store: Store, describer: Describer, posts: Sequence[ObjectId], options: Topics, *, now: datetime
 ) -> tuple[int, int]:
     """Settle those of the posts of which something else is on record; how many were described, and forgotten."""
-    known = store.content_info.known(posts, now=now)
+    known = store.content_info.known(posts)
     states = states_now(store, posts)
     stale = {post: state for post, state in states.items() if not is_settled(state, known.get(post), describer.version)}
     return settle(store, describer, stale, options.batch, now=now)

@@ -66,7 +66,7 @@ def settle(
         erased = store.tombstones.posts_among(every)
         part = {post: state for post, state in every.items() if post not in erased}
         while part:
-            known = store.content_info.known(part, now=now)
+            known = store.content_info.known(part)
             newer = {post: is_newer(state, known.get(post)) for post, state in part.items()}
             pending = {post: part[post] for post in part if newer[post]}
             gone = {post: state.order for post, state in pending.items() if state.text is None}
@@ -78,7 +78,7 @@ def settle(
             new = {post: state for post, state in pending.items() if post not in gone and post not in same}
             withdrawn = store.content_info.withdraw(gone, now=now)
             put = store.content_info.put(rows(describer, new), now=now)
-            confirmed = store.content_info.confirm(same, now=now)
+            confirmed = store.content_info.confirm(same)
             removed, described = removed + withdrawn, described + put
             # Another run may have written meanwhile what is no older: then look again.
             taken = confirmed and withdrawn == len(gone) and put == len(new)

@@ -1,12 +1,10 @@
 """The server's logical clock."""
 
-from datetime import datetime
-
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 
-from shared.clock import MOST_AHEAD, epoch_ms
 from shared.errors import BadConfig
+from shared.store.expressions import Expression, has_type
 
 
 def cluster_time(session: ClientSession) -> Timestamp:
@@ -20,6 +18,6 @@ def cluster_time(session: ClientSession) -> Timestamp:
     return session.operation_time
 
 
-def latest(now: datetime) -> Timestamp:
-    """The last moment that any server's clock can have said until now; what is stored with a later one is damaged."""
-    return Timestamp(epoch_ms(now + MOST_AHEAD) // 1_000, 0)
+def has_passed(path: str) -> Expression:
+    """Whether there is a moment of the server's clock that it has come to; a later one is damaged."""
+    return {"$and": [has_type(path, "timestamp"), {"$lte": [path, "$$CLUSTER_TIME"]}]}

@@ -20,7 +20,7 @@ from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
 from shared.store import schema
-from shared.store.cluster_time import latest
+from shared.store.cluster_time import has_passed
 from shared.store.contents import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.expressions import NO_ARRAY, has_type
@@ -56,30 +56,28 @@ class ContentInfo:
     def __init__(self, app: Database[Document]) -> None:
         self._info = app[schema.CONTENT_INFO.name]
 
-    def known(self, contents: Iterable[ObjectId], *, now: datetime) -> dict[ObjectId, Known]:
+    def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, Known]:
         """What is known of these posts."""
-        shown = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
+        fields = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
+        shown: Document = fields | {"isPast": has_passed("$clusterTime")}
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        last = latest(now)
-        return dict(sound(self._info, found, lambda row: self._known(row, last)))
+        return dict(sound(self._info, found, self._known))
 
     def put(self, rows: Sequence[Named], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
-        return self._replace([(row.content, row.order, _described(row, now)) for row in rows], now)
+        return self._replace([(row.content, row.order, _described(row, now)) for row in rows])
 
     def withdraw(self, posts: Mapping[ObjectId, Order], *, now: datetime) -> int:
         """Leave nothing of these posts but that they are gone, unless a state is known that is not older; returns how
         many."""
         gone = {"removedAt": now, "updatedAt": now}
-        return self._replace([(post, order, gone) for post, order in posts.items()], now)
+        return self._replace([(post, order, gone) for post, order in posts.items()])
 
-    def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]], *, now: datetime) -> bool:
+    def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]]) -> bool:
         """The text, by its hash, is still the same in this later state of each post; False where one has changed
         meanwhile, so that it must be looked at again."""
         writes = [
-            UpdateOne(
-                {"contentId": post, "textHash": text_hash}, [{"$replaceWith": _if_newer(order, "$$ROOT", {}, now)}]
-            )
+            UpdateOne({"contentId": post, "textHash": text_hash}, [{"$replaceWith": _if_newer(order, "$$ROOT", {})}])
             for post, (text_hash, order) in posts.items()
         ]
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
@@ -107,16 +105,17 @@ class ContentInfo:
         forms = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
         return sum(self._info.delete_many({"contentId": {"$in": some}}).deleted_count for some in forms)
 
-    def _known(self, row: Document, last: Timestamp) -> tuple[ObjectId, Known]:
+    def _known(self, row: Document) -> tuple[ObjectId, Known]:
         """What is not what it should be counts as unknown, so that the post is described anew."""
-        at, updated_at = _as_cluster_time(row.get("clusterTime"), last), as_moment(row.get("contentUpdatedAt"))
+        time, updated_at = row.get("clusterTime"), as_moment(row.get("contentUpdatedAt"))
+        at = ClusterTime(time.time, time.inc) if isinstance(time, Timestamp) and row["isPast"] else None
         text_hash, model = as_text(row.get("textHash")), as_text(row.get("model"))
         said = {"clusterTime": at, "contentUpdatedAt": updated_at, "textHash": text_hash, "model": model}
         if any(value is None and row.get(name) is not None for name, value in said.items()):
             name_malformed(self._info.name, row["_id"])
         return _content(row), Known(text_hash, model, Order(at or ClusterTime(0, 0), updated_at), "removedAt" in row)
 
-    def _replace(self, rows: list[tuple[ObjectId, Order, Document]], now: datetime) -> int:
+    def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
         """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
 
         What another program wrote of these posts, under their ids as text, goes.
@@ -124,7 +123,7 @@ class ContentInfo:
         writes = [
             UpdateOne(
                 {"contentId": post},
-                [{"$replaceWith": _if_newer(order, {"_id": "$_id"}, {"contentId": post, **fields}, now)}],
+                [{"$replaceWith": _if_newer(order, {"_id": "$_id"}, {"contentId": post, **fields})}],
                 upsert=True,
             )
             for post, order, fields in rows
@@ -139,26 +138,21 @@ def _content(row: Document) -> ObjectId:
     return needed(object_id(row.get("contentId")))
 
 
-def _as_cluster_time(value: Any, last: Timestamp) -> ClusterTime | None:
-    return ClusterTime(value.time, value.inc) if isinstance(value, Timestamp) and value <= last else None
-
-
 def _described(row: Named, now: datetime) -> Document:
     return {**row.fields, "textHash": row.text_hash, "model": row.model, "updatedAt": now}
 
 
-def _if_newer(order: Order, base: Any, fields: Document, now: datetime) -> Document:
+def _if_newer(order: Order, base: Any, fields: Document) -> Document:
     """These fields of this state over `base`, or the row as it is."""
     state = {"clusterTime": Timestamp(*order.cluster_time), "contentUpdatedAt": order.updated_at}
     new = {"$mergeObjects": [base, {"$literal": fields | state}]}
-    return {"$cond": [_is_newer(order, now), new, "$$ROOT"]}
+    return {"$cond": [_is_newer(order), new, "$$ROOT"]}
 
 
-def _is_newer(order: Order, now: datetime) -> Document:
+def _is_newer(order: Order) -> Document:
     """`Order.is_after` inside the server: whether this state is surely newer than the one that is kept, or than one
     whose time is damaged."""
     at, kept = Timestamp(*order.cluster_time), "$contentUpdatedAt"
-    is_known = {"$and": [has_type("$clusterTime", "timestamp"), {"$lte": ["$clusterTime", latest(now)]}]}
     dated = [has_type(kept, "date"), {"$gt": [order.updated_at, kept]}]
     same = {"$and": [{"$eq": [at, "$clusterTime"]}, *dated]}
-    return {"$or": [{"$not": [is_known]}, {"$gt": [at, "$clusterTime"]}, same]}
+    return {"$or": [{"$not": [has_passed("$clusterTime")]}, {"$gt": [at, "$clusterTime"]}, same]}

@@ -19,9 +19,8 @@ from shared.change import ClusterTime
 from shared.clock import MOST_AHEAD
 from shared.provenance import MadeFrom, digest
 from shared.store import schema
-from shared.store.cluster_time import cluster_time, latest
+from shared.store.cluster_time import cluster_time, has_passed
 from shared.store.decoding import as_document, as_moment, as_text, needed, optional, sound
-from shared.store.expressions import NO_ARRAY, has_type
 
 Cursor = datetime | ObjectId | None
 T = TypeVar("T")
@@ -89,20 +88,19 @@ class Watermarks:
         """Remember where the walk goes on; None where it begins anew."""
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
 
-    def covers(self, job: str, change: ClusterTime, *, now: datetime) -> bool:
+    def covers(self, job: str, change: ClusterTime) -> bool:
         """Whether the last look of a job at the whole state began after that change; a damaged mark says nothing."""
         at = Timestamp(change.seconds, change.increment)
-        met = {"_id": job, "clusterTime": {"$gte": at, "$lte": latest(now)} | NO_ARRAY}
+        met = {"_id": job, "$expr": {"$and": [has_passed("$clusterTime"), {"$gte": ["$clusterTime", at]}]}}
         return self._marks.count_documents(met, limit=1) > 0
 
     @contextmanager
-    def covering(self, job: str, *, now: datetime) -> Iterator[None]:
+    def covering(self, job: str) -> Iterator[None]:
         """The body looks at the whole state; once it has, all changes up to its beginning are met."""
         with self._marks.database.client.start_session() as session:
             began = cluster_time(session)
         yield
-        is_sound = {"$and": [has_type("$clusterTime", "timestamp"), {"$lte": ["$clusterTime", latest(now)]}]}
-        before = {"$cond": [is_sound, "$clusterTime", began]}
+        before = {"$cond": [has_passed("$clusterTime"), "$clusterTime", began]}
         looked = {"$set": {"clusterTime": {"$max": [before, began]}}}
         self._marks.update_one({"_id": job}, [looked], upsert=True)
 

@@ -29,7 +29,7 @@ def withdrawn(collection: str, what: str, **fields: Any) -> Change:
 
 
 def remove(network: Network, changes: list[Change]) -> Report:
-    return remove_withdrawn.run(network.store, changes, now=datetime.now(UTC))
+    return remove_withdrawn.run(network.store, changes)
 
 
 def rows_of(network: Network, *posts: str) -> int:

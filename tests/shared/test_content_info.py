@@ -59,7 +59,7 @@ def test_a_row_says_what_was_found_and_of_which_state(info, rows, noon):
         "contentUpdatedAt": moment(7),
         "updatedAt": noon,
     }
-    assert info.known([POST, an_id("other")], now=noon) == {POST: Known("hash of a", "m1", at(5, 7))}
+    assert info.known([POST, an_id("other")]) == {POST: Known("hash of a", "m1", at(5, 7))}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_of_a_post_that_is_gone_only_the_moment_stays(info, rows, noon):
     assert row.keys() == STUB
     assert (row["clusterTime"], row["contentUpdatedAt"]) == (Timestamp(6, 1), None)
     assert row["removedAt"] == row["updatedAt"] == noon + MINUTE
-    assert info.known([POST], now=noon) == {POST: Known(None, None, at(6), gone=True)}
+    assert info.known([POST]) == {POST: Known(None, None, at(6), gone=True)}
 
 
 def test_a_post_that_was_gone_before_it_was_known_stays_gone(info, rows, noon):
@@ -137,7 +137,7 @@ def test_a_post_that_comes_back_is_no_longer_removed(info, rows, noon):
 
     assert "removedAt" not in rows()[0]
     assert text_of(rows()) == ["back"]
-    assert not info.known([POST], now=noon)[POST].gone
+    assert not info.known([POST])[POST].gone
 
 
 def test_an_older_withdrawal_comes_too_late(info, rows, noon):
@@ -155,7 +155,7 @@ def test_what_is_gone_ages_out(store, databases):
 def test_a_row_that_another_program_left_is_taken_over(info, rows, databases, noon, order):
     left = topics_of("post", "sports", at=noon, translatedEN="x")
     databases.app.contentinfo.insert_one(left)
-    assert info.known([POST], now=noon) == {POST: Known(None, None, UNKNOWN)}
+    assert info.known([POST]) == {POST: Known(None, None, UNKNOWN)}
 
     assert info.put([named("a", order)], now=noon) == 1
 
@@ -167,7 +167,7 @@ def test_a_row_that_another_program_left_is_taken_over(info, rows, databases, no
 @pytest.mark.parametrize("time", ["soon", 5, None, Timestamp(2**32 - 1, 1)], ids=repr)
 def test_a_cluster_time_that_is_none_counts_as_unknown(info, rows, databases, noon, time):
     databases.app.contentinfo.insert_one(topics_of("post", at=noon, clusterTime=time, contentUpdatedAt=time))
-    assert info.known([POST], now=noon)[POST].order == UNKNOWN
+    assert info.known([POST])[POST].order == UNKNOWN
 
     assert info.put([named("a", at(1, 1))], now=noon) == 1
 
@@ -184,7 +184,7 @@ def test_the_same_text_in_a_later_state_is_confirmed_without_touching_what_is_kn
     info.put([named("a", at(5, 7))], now=noon)
     before = rows()[0]
 
-    assert info.confirm({POST: ("hash of a", at(6, 9))}, now=noon)
+    assert info.confirm({POST: ("hash of a", at(6, 9))})
 
     assert rows()[0] == before | {"clusterTime": Timestamp(6, 1), "contentUpdatedAt": moment(9)}
 
@@ -193,8 +193,8 @@ def test_confirming_an_older_state_moves_nothing_back(info, rows, noon):
     info.put([named("a", at(5, 7))], now=noon)
     before = rows()
 
-    assert info.confirm({POST: ("hash of a", at(4, 9))}, now=noon)
-    assert info.confirm({POST: ("hash of a", at(5, 6))}, now=noon)
+    assert info.confirm({POST: ("hash of a", at(4, 9))})
+    assert info.confirm({POST: ("hash of a", at(5, 6))})
 
     assert rows() == before
 
@@ -210,15 +210,15 @@ def test_a_text_that_was_replaced_meanwhile_is_not_confirmed(info, rows, noon, m
         info.withdraw({POST: at(6)}, now=noon)
     before = [row for row in rows() if row["contentId"] == POST]
 
-    assert not info.confirm({POST: ("hash of a", at(7, 9)), an_id("other"): ("hash of same", at(7, 9))}, now=noon)
+    assert not info.confirm({POST: ("hash of a", at(7, 9)), an_id("other"): ("hash of same", at(7, 9))})
 
     assert [row for row in rows() if row["contentId"] == POST] == before
 
 
 def test_nothing_to_write_is_nothing_written(info, rows, noon):
     assert info.put([], now=noon) == info.withdraw({}, now=noon) == 0
-    assert info.confirm({}, now=noon)
-    assert info.known([], now=noon) == {}
+    assert info.confirm({})
+    assert info.known([]) == {}
     assert rows() == []
 
 

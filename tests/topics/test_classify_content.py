@@ -401,9 +401,9 @@ def test_a_deletion_that_meets_an_insertion_of_its_transaction_at_the_database_i
     known, order = store.content_info.known, Order(ClusterTime(START + 2, 1), moment(1))
     inserted_there = Named(an_id("one"), hash_of(TEXT), describer.version, order, {"topics": []})
 
-    def overtaken(posts, *, now):
+    def overtaken(posts):
         monkeypatch.setattr(store.content_info, "known", known)
-        found = known(posts, now=now)
+        found = known(posts)
         store.content_info.put([inserted_there], now=noon)
         return found
 
@@ -677,9 +677,9 @@ def test_a_text_that_is_replaced_while_it_is_confirmed_is_looked_at_again(
         an_id("one"), hash_of(CATS), describer.version, Order(ClusterTime(START + 5, 1), None), {"topics": []}
     )
 
-    def overtaken(posts, *, now):
+    def overtaken(posts):
         monkeypatch.setattr(store.content_info, "known", known)
-        found = known(posts, now=now)
+        found = known(posts)
         store.content_info.put([other], now=noon)
         return found
 

@@ -13,4 +13,4 @@ from shared.store import open_store
 
 @on_change("contents", "users", "accounts")
 def handler(changes: Changes) -> Report:
-    return remove_withdrawn.run(open_store(), changes.items, now=changes.time)
+    return remove_withdrawn.run(open_store(), changes.items)

@@ -225,10 +225,9 @@ class Registry:
         by_key = {"$group": {"_id": {"family": "$family", "account": "$account"}}}
         for group in self._versions.aggregate([{"$match": {"$or": ours}}, by_key]):
             key = group["_id"]
-            newest = self._versions.find(key, {"version": 1}).sort("version", DESCENDING)
-            kept = [row.get("version") for row in islice(newest, keep)] + [
-                self.live_version(key["family"], str(key["account"]))
-            ]
+            newest = self._versions.find(key | {"version": {"$type": "string"} | NO_ARRAY}, {"version": 1})
+            kept = [row["version"] for row in islice(newest.sort("version", DESCENDING), keep)]
+            kept.append(self.live_version(key["family"], str(key["account"])))
             removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
         return removed
 

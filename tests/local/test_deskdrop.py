@@ -9,7 +9,7 @@ from unittest.mock import ANY
 import pytest
 from bson import DBRef
 
-from local.deskdrop import ImportReport, import_deskdrop, object_id
+from local.deskdrop import PUBLISHER, ImportReport, import_deskdrop, object_id
 from local.tables import Tally
 from shared.errors import BadConfig, BadEvent, NotFound
 from tests.conftest import Databases, Snapshot
@@ -73,7 +73,7 @@ def test_a_view_is_an_exposure_of_its_session(run: Import, file: Path, databases
         "_id": first["_id"],
         "viewer": object_id("account", "ann"),
         "content": object_id("content", "c1"),
-        "author": object_id("user", "publisher"),
+        "author": object_id("user", PUBLISHER),
         "seenAt": datetime.fromtimestamp(1457963676, UTC),
         "seenCredential": object_id("session", "s1"),
         "seenUUID": str(object_id("session", "s1")),
@@ -136,7 +136,7 @@ def test_an_account_has_its_most_frequent_country_or_none(run: Import, file: Pat
     of = {a["_id"]: a.get("geolocation") for a in databases.app.accounts.find()}
     assert of[object_id("account", "ann")] == {"countryCode": "br"}
     assert of[object_id("account", "bob")] is None  # nothing, and ZZ, which says as much
-    assert of[object_id("account", "publisher")] is None
+    assert of[object_id("account", PUBLISHER)] is None
 
 
 def test_a_second_import_changes_nothing_even_at_a_later_time(

@@ -47,7 +47,7 @@ def test_the_demo_shows_language_and_topics_of_posts_in_many_languages(deployed,
     assert story.edited.topics.keys().isdisjoint(before.topics)
     assert (story.withdrawn.text, story.withdrawn.language) == (POSTS[WITHDRAWN], "")
     assert "withdrawn: nothing is kept of it" in shown(story.withdrawn)
-    assert store.parked_changes.waiting().to_list() == []
+    assert list(store.parked_changes.waiting()) == []
 
 
 def test_a_post_is_written_as_the_application_writes_it(store, noon):

@@ -1,8 +1,11 @@
 """The server's logical clock."""
 
+from datetime import timedelta
+
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 
+from shared.clock import MOST_AHEAD
 from shared.errors import BadConfig
 from shared.store.expressions import Expression, has_type
 
@@ -19,5 +22,6 @@ def cluster_time(session: ClientSession) -> Timestamp:
 
 
 def has_passed(path: str) -> Expression:
-    """Whether there is a moment of the server's clock that it has come to; a later one is damaged."""
-    return {"$and": [has_type(path, "timestamp"), {"$lte": [path, "$$CLUSTER_TIME"]}]}
+    """Whether there is a moment that a server's clock can have come to by now; a later one is damaged."""
+    latest = {"$add": ["$$NOW", MOST_AHEAD // timedelta(milliseconds=1)]}
+    return {"$cond": [has_type(path, "timestamp"), {"$lte": [{"$toDate": path}, latest]}, False]}

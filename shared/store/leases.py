@@ -13,6 +13,7 @@ from uuid import uuid4
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
+from shared.clock import SKEW
 from shared.errors import Conflict
 from shared.store import schema
 from shared.store.deadline import at_last
@@ -68,9 +69,10 @@ class Leases:
     def _take(self, name: str, holder: str) -> bool:
         """Taken when nobody else has it: decided inside one atomic update, which is safe to retry.
 
-        What ends later than any lease can, or at no date at all, nobody has taken.
+        What ends later than any lease can, or at no date at all, nobody has taken. One that was taken in this moment
+        may end a little later: by a command that began after this one, or by a primary whose clock is ahead.
         """
-        longest = {"$add": ["$$NOW", max(self._lasts_ms, _ms(LONGEST_RUN))]}
+        longest = {"$add": ["$$NOW", max(self._lasts_ms, _ms(LONGEST_RUN)) + _ms(SKEW)]}
         held = [has_type("$until", "date"), {"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", longest]}]
         free = {"$or": [{"$not": [{"$and": held}]}, {"$eq": ["$holder", {"$literal": holder}]}]}
         term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}

@@ -1,12 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
 from bson.datetime_ms import DatetimeMS
 
 from shared.errors import Conflict
-from shared.store.leases import Leases
+from shared.store.leases import LONGEST_RUN, Leases
 
 OVER_AT_ONCE = timedelta(milliseconds=-1)
 
@@ -80,6 +80,15 @@ def test_of_many_that_ask_at_once_one_holds(leases):
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(ask, range(8))) == [False] * 7 + [True]
+
+
+def test_a_lease_by_a_clock_that_is_a_little_ahead_is_held(store, leases):
+    """So is one that a command took which began a moment after the one that waited for it."""
+    until = datetime.now(UTC) + LONGEST_RUN + timedelta(seconds=30)
+    store.analytics.leases.insert_one({"_id": "job", "holder": "another", "until": until})
+
+    with pytest.raises(Conflict), leases.hold("job"):
+        pass
 
 
 def test_who_comes_back_takes_its_own_lease_again_at_once(store):

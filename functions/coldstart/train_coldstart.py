@@ -145,15 +145,19 @@ def train_countries(training: Training, everyone: CountryModel | None) -> None:
     options = training.options
     if everyone is None:
         return
-    judged = {COUNTRIES[those.country]: those for those in training.cuts[0].lists if those.country != NOBODYS}
-    enough = {key for key, those in judged.items() if len(those) >= options.country_lists}
+    holdout = {COUNTRIES[lists.country]: lists for lists in training.cuts[0].lists if lists.country != NOBODYS}
+    trained = {
+        key for key, lists in holdout.items() if len(lists) >= options.country_lists and has_positives(training, key)
+    }
+    with_model = training.registry.owners(COUNTRY) & set(COUNTRIES)
     parent = everyone
-    have_one = training.registry.owners(COUNTRY) & set(COUNTRIES)
-    for key in sorted(enough | have_one, key=lambda one: (one != options.base_country, one)):
-        train = key in enough and has_positives(training, key)
-        kept = train_country(training, judged[key], parent) if train else keep(training, key, judged.get(key), parent)
+    for key in sorted(trained | with_model, key=lambda country: (country != options.base_country, country)):
+        if key in trained:
+            live = train_country(training, holdout[key], parent)
+        else:
+            live = keep(training, key, holdout.get(key), parent)
         if key == options.base_country:
-            parent = kept or parent
+            parent = live or parent
 
 
 def has_positives(training: Training, country: str) -> bool:

@@ -1,6 +1,6 @@
 """The posts that a feed may show, as arrays in memory: what rankers need of them, and what finds them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -241,10 +241,6 @@ class Catalogue:
     def leading_to(self, ids: NDArray[np.void]) -> Index:
         """(n_found,) posts that repeat or quote one of these, down their chains."""
         return self.chain_of[self._chains_with(np.unique(id_keys(ids)))]
-
-    def not_by_any(self, authors: Collection[ObjectId], post: Index) -> Index:
-        """Those of these posts that none of the authors wrote, nor anything that they repeat or quote."""
-        return post[~self.by_any(authors)[post]] if authors else post
 
     def links_of(self, post: Index) -> Known:
         """These posts, all that they lead to, and who wrote and owns that, as of when this was made."""

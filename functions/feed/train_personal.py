@@ -95,8 +95,10 @@ def run(
     keys = [str(ObjectId(history.actors.ids[one].tobytes())) for one in chosen.tolist()]
     tastes = list(tastes_now(trainer.tastes, chosen))
     before = registry.current(PERSONAL, keys, TASTE_FINGERPRINT)
-    lasting = {"options": options_of(coldstart, options), "preparation": str(PREPARATION)}
-    tastes = [kept(taste, before.get(key), trainer.ranker, lasting) for taste, key in zip(tastes, keys, strict=True)]
+    fitted_with = {"options": options_of(coldstart, options), "preparation": str(PREPARATION)}
+    tastes = [
+        kept(taste, before.get(key), trainer.ranker, fitted_with) for taste, key in zip(tastes, keys, strict=True)
+    ]
     due = {one for one, taste in zip(chosen.tolist(), tastes, strict=True) if wants_trees(taste, options)}
     fitted = 0
     if due and trainer.ranker:
@@ -108,7 +110,7 @@ def run(
                 tastes[place] = with_trees(tastes[place], own_trees.fit(found[one], options), trainer.ranker.version)
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
     artifacts = [
-        artifact(key, taste, trainer.inputs.text(one), trainer, coldstart, lasting)
+        artifact(key, taste, trainer.inputs.text(one), trainer, coldstart, fitted_with)
         for one, key, taste in zip(chosen.tolist(), keys, tastes, strict=True)
     ]
     written = registry.replace(artifacts, at=now) if artifacts else 0
@@ -122,13 +124,13 @@ def run(
     return Report(len(accounts), written, removed, details={name: value for name, value in details.items() if value})
 
 
-def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None, lasting: MadeFrom) -> Taste:
+def kept(taste: Taste, before: Artifact | None, ranker: MembersRanker | None, fitted_with: MadeFrom) -> Taste:
     """The taste with the trees that the account had, as long as what they add to is live, and what they were fitted
-    with is the same: `lasting`, which does not change from one training to the next, and the country."""
+    with is the same: options, preparation of texts, and the country."""
     if before is None or ranker is None:
         return taste
     told = before.manifest.made_from
-    if any(told.get(name) != value for name, value in {**lasting, "country": taste.country}.items()):
+    if any(told.get(name) != value for name, value in {**fitted_with, "country": taste.country}.items()):
         return taste
     try:
         old = Taste.unpack(before.model)
@@ -145,11 +147,11 @@ def wants_trees(taste: Taste, options: Members) -> bool:
 
 
 def artifact(
-    key: str, taste: Taste, inputs: str, trainer: Trainer, coldstart: Coldstart, lasting: MadeFrom
+    key: str, taste: Taste, inputs: str, trainer: Trainer, coldstart: Coldstart, fitted_with: MadeFrom
 ) -> Artifact:
     """The taste, as it is kept."""
     at = trainer.read_at
-    made_from = {**lasting, "ranker": taste.base, "country": taste.country}
+    made_from = {**fitted_with, "ranker": taste.base, "country": taste.country}
     manifest = Manifest(
         family=PERSONAL,
         key=key,

@@ -130,7 +130,8 @@ def _home() -> dict[str, Any]:
         bonds = desk.store.relationships.bonds(reader.users, options.home.most_follows)
         met = recommend_home.met_before(desk, reader, options.home)
         barred = recommend_home.barred_posts(desk.catalogue, met, [*bonds.blocked, *reader.users])
-        found = recommend_home.candidates(desk.store, desk.catalogue, reader, bonds.followed, barred, options.home, NOW)
+        trending = recommend_home.GuestList(desk.store.guest_feed, desk.catalogue, reader.country)
+        found = recommend_home.candidates(desk.catalogue, reader, trending, bonds.followed, barred, options.home, NOW)
         numbers.append(len(found.post))
     if np.median(numbers) < LEAST_CANDIDATES:
         raise Refused(f"only {np.median(numbers)} candidates")

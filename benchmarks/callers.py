@@ -100,7 +100,7 @@ def _shipped(place: Place, folder: Path) -> Shipped:
     with lock("package"):
         layers = package("prod", python_of_the_runtime())
         given = {**place.environment, "API_KEYS": API_KEY, "LOG_LEVEL": "WARNING"}
-        return unpack(KEY, RESULT, folder, layers, given)
+        return unpack(KEY, RESULT, folder, layers, given, slowness=1)
 
 
 def _pressed(place: Place, sandboxes: list[Sandbox], requests: list[Any]) -> Pressed:

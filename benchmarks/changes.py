@@ -21,6 +21,7 @@ from benchmarks.floors import CHANGES, Figure
 from benchmarks.places import Tell, databases
 from benchmarks.table import Sheet, told_met
 from local import ownership
+from local.waiting import is_late
 from shared.errors import Refused
 from shared.store import Store, schema
 
@@ -194,9 +195,9 @@ def _run(environment: dict[str, str], module: str, *arguments: str) -> tuple[dic
 
 
 def _await(condition: Any) -> None:
-    deadline = time.monotonic() + READY_WITHIN_S
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        if is_late(began, READY_WITHIN_S):
             raise Refused("posts did not come back")
         time.sleep(0.01)
 

@@ -74,7 +74,7 @@ def measure(place: Place, tell: Tell) -> list[Started]:
         found = []
         for stem in (*ORDER, *LAST):
             tell(f"{place.size}: {stem} under the runtime")
-            one = unpack(functions[stem].key, RESULT, Path(folder), layers, given)
+            one = unpack(functions[stem].key, RESULT, Path(folder), layers, given, slowness=1)
             found.append(_started(place, functions[stem], one, Path(folder)))
     left = functions.keys() - {one.stem for one in found}
     if left:

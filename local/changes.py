@@ -11,6 +11,7 @@ from typing import Any
 
 from local.functions import Function, function
 from local.runs import Run
+from local.waiting import is_late
 from relay.events import Event
 from relay.follow import Follower
 from relay.meter import Meter
@@ -78,11 +79,11 @@ class Relay:
         positions = self.store.analytics[schema.RELAY_POSITIONS.name]
         names = [one.collection for one in self.meters]
         begun = {"_id": {"$in": names}, "$or": [{"token": {"$ne": None}}, {"startAt": {"$ne": None}}]}
-        deadline = time.monotonic() + START_WITHIN_S
+        began = time.monotonic()
         while positions.count_documents(begun) < len(names):
             self.check()
-            if time.monotonic() > deadline:
-                raise Unavailable(f"the relay has not started within {START_WITHIN_S:.0f} s")
+            if is_late(began, START_WITHIN_S):
+                raise Unavailable(f"the relay has not started within {time.monotonic() - began:.0f} s")
             time.sleep(LOOK_EVERY_S)
 
 

@@ -23,6 +23,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from local.terminal import console
+from local.waiting import allowed, is_late
 from shared.config import own_server
 from shared.errors import BadConfig, Unavailable
 
@@ -170,12 +171,12 @@ def _initiate(members: list[tuple["subprocess.Popen[bytes]", int]], data: Path) 
         "members": [{"_id": number, "host": host} for number, host in enumerate(hosts)],
         "settings": {"electionTimeoutMillis": 500 if len(hosts) == 1 else 2_000},
     }
-    deadline = time.monotonic() + READY_WITHIN_S
+    began = time.monotonic()
     with MongoClient[dict[str, object]](
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=250
     ) as client:
         asked = False
-        while time.monotonic() < deadline:
+        while not is_late(began, READY_WITHIN_S):
             if process.poll() is not None:
                 raise Unavailable(
                     f"mongod ended with code {process.returncode}; the reason stands in {data}/mongod.log"
@@ -189,7 +190,7 @@ def _initiate(members: list[tuple["subprocess.Popen[bytes]", int]], data: Path) 
             except PyMongoError:
                 pass  # not listening yet
             time.sleep(0.02)
-    raise Unavailable(f"mongod was not ready within {READY_WITHIN_S:.0f} s; see {data}/mongod.log")
+    raise Unavailable(f"mongod was not ready within {time.monotonic() - began:.0f} s; see {data}/mongod.log")
 
 
 def _is_ready(client: "MongoClient[dict[str, object]]", nodes: int) -> bool:
@@ -216,7 +217,7 @@ def _stop(process: "subprocess.Popen[bytes]", *, gently: bool) -> None:
     else:
         process.kill()
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=allowed(20))
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from local.waiting import is_late
 from shared.store import Store, schema
 from shared.text.hashtags import hashtags
 
@@ -96,20 +97,20 @@ class Author:
             "createdAt": at,
             "updatedAt": at,
         }
-        began = time.perf_counter()
+        began = time.monotonic()
         self._contents.insert_one(document)
         return self._answer(post, text, at, began, within_s)
 
     def edit(self, post: ObjectId, text: str, within_s: float = WITHIN_S) -> Answer:
         """Give a post another text."""
-        at, began = _now(), time.perf_counter()
+        at, began = _now(), time.monotonic()
         update = {"$set": {"payload.message": text, "updatedAt": at}, "$inc": {"revisionCount": 1}}
         self._contents.update_one({"_id": post}, update)
         return self._answer(post, text, at, began, within_s)
 
     def withdraw(self, post: ObjectId, text: str, within_s: float = WITHIN_S) -> Answer:
         """Unpublish a post."""
-        at, began = _now(), time.perf_counter()
+        at, began = _now(), time.monotonic()
         self._contents.update_one({"_id": post}, {"$set": {"visibility": "deleted", "updatedAt": at}})
         return self._answer(post, text, at, began, within_s)
 
@@ -117,8 +118,8 @@ class Author:
         """What is known of that state of the post, or of a later one, as soon as it is."""
         query = {"contentId": post, "contentUpdatedAt": {"$gte": at}}
         while True:
-            info, seconds = self._info.find_one(query, {"vector": 0}), time.perf_counter() - began
-            if info is not None or seconds > within_s:
+            info, seconds = self._info.find_one(query, {"vector": 0}), time.monotonic() - began
+            if info is not None or is_late(began, within_s):
                 return Answer(post, text, seconds, info)
             self._check()
             time.sleep(LOOK_EVERY_S)

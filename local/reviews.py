@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from local.waiting import is_late
 from local.workspace import truth_of
 from shared.config import settings
 from shared.errors import Unavailable
@@ -44,15 +45,15 @@ def review(store: Store, suspects: Sequence[Suspect], decide: Decide, check: Cal
             verdict = settings().options.bots.verdict(bot=is_bot)
             store.suspects.judge(one.credential, verdict, at=datetime.now(UTC))
             said[is_bot].append(one)
-    began = time.perf_counter()
+    began = time.monotonic()
     judged = [one.credential for group in said.values() for one in group]
     given = {"seenCredential": {"$in": judged}, "verificationStatus": {"$exists": True}}
     while store.app[schema.SUSPECTS.name].count_documents(given):
         check()
-        if time.perf_counter() - began > WITHIN_S:
+        if is_late(began, WITHIN_S):
             raise Unavailable("the verdicts are kept, but not taken over yet; sweep_verdicts does that")
         time.sleep(LOOK_EVERY_S)
-    return Review(suspects, said[True], said[False], time.perf_counter() - began)
+    return Review(suspects, said[True], said[False], time.monotonic() - began)
 
 
 def by_truth(store: Store) -> Decide:

@@ -25,7 +25,7 @@ from layers.build import PYTHON, RUNTIME, Layer, built, interpreter
 from layers.package import TEMPLATE, layer_name
 from shared.errors import BadConfig
 
-READY_WITHIN_S = 10.0  # Lambda's own limit of an init
+INIT_S = 10.0  # Lambda's own limit of an init
 TIMED_OUT, EXITED = "Sandbox.Timedout", "Runtime.ExitError"  # as Lambda names them
 
 READY, DONE, FAILED, SILENT, GONE = "ready", "done", "failed", "silent", "gone"
@@ -36,12 +36,13 @@ Told = tuple[str, Any]  # what a process did, and what it said
 class Shipped:
     """A function as it is deployed.
 
-    handler   path.to.module.name
-    code      folder of its unzipped package
-    paths     folders of its layers' and of the runtime's packages, in the order of import
-    python    interpreter
-    timeout   of a call [s]
-    memory    that it is given [MB]; told to the function, not enforced
+    handler       path.to.module.name
+    code          folder of its unzipped package
+    paths         folders of its layers' and of the runtime's packages, in the order of import
+    python        interpreter
+    timeout       of a call [s]
+    init_timeout  of the start of a process [s]
+    memory        that it is given [MB]; told to the function, not enforced
     """
 
     name: str
@@ -50,6 +51,7 @@ class Shipped:
     paths: Sequence[Path]
     python: Path
     timeout: float
+    init_timeout: float
     memory: int
     environment: Mapping[str, str]
 
@@ -82,11 +84,14 @@ def python_of_the_runtime() -> str:
     return PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def unpack(key: str, result: Path, folder: Path, layers: Sequence[Layer], given: Mapping[str, str]) -> Shipped:
+def unpack(
+    key: str, result: Path, folder: Path, layers: Sequence[Layer], given: Mapping[str, str], *, slowness: float
+) -> Shipped:
     """The function of that key in serverless.yml, out of what was packaged into `result`, unzipped into `folder`.
 
-    layers  all of them, for one Python
-    given   environment variables in place of what a cloud would fill in, such as secrets
+    layers    all of them, for one Python
+    given     environment variables in place of what a cloud would fill in, such as secrets
+    slowness  how many times longer than Lambda's the limits of time are, at least 1
     """
     template: dict[str, Any] = json.loads((result / TEMPLATE).read_text())["Resources"]
     function = template[f"{key[0].upper()}{key[1:]}LambdaFunction"]["Properties"]
@@ -104,7 +109,8 @@ def unpack(key: str, result: Path, folder: Path, layers: Sequence[Layer], given:
         code=code,
         paths=[*(packages[name] for name in named), built(RUNTIME, python).packages],
         python=_interpreter(python),
-        timeout=function["Timeout"],
+        timeout=function["Timeout"] * slowness,
+        init_timeout=INIT_S * slowness,
         memory=function["MemorySize"],
         environment={**known, **given},
     )
@@ -140,7 +146,7 @@ class Sandbox:
         cold = self._process is None
         if cold:
             self._start()
-        kind, told = self._api.told_within(READY_WITHIN_S)
+        kind, told = self._api.told_within(self.function.init_timeout)
         if cold:
             init_s = time.perf_counter() - began
         if kind == READY:

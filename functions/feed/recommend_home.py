@@ -17,9 +17,9 @@ from shared.errors import Unavailable
 from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
-from shared.store import Store
 from shared.store.columns import id_array, id_keys
 from shared.store.deadline import TaskGroup
+from shared.store.guest_feed import GuestFeed
 
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -28,6 +28,7 @@ Source = Literal["following", "alike", "meaning", "trending", "new"]
 
 MOST = 100  # items of one page
 MOST_EXCLUDED = 1_000  # posts that a caller excludes
+LEAST_READ = 50  # rows of the guest feed, where those read before do not suffice
 
 REASONS: Mapping[Source, str] = {
     "following": "by someone whom you follow",
@@ -88,9 +89,12 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
         reader = desk.reader(ObjectId(asked.account))
         met = tasks.submit(met_before, desk, reader, options)
         bonds_of = tasks.submit(desk.store.relationships.bonds, reader.users, options.most_follows)
+        trending = GuestList(desk.store.guest_feed, catalogue, reader.country)
+        listed = tasks.submit(trending.read, options.trending)
         given = pages.first(expires_at=now + options.cursor_valid)
         if asked.cursor:
             given = pages.given(reader.account, asked.cursor, now=now)
+    listed.result()
     bonds = bonds_of.result()
     known = np.concatenate([given.posts, id_array(map(ObjectId, asked.exclude)), met.result()])
     barred = barred_posts(catalogue, known, [*bonds.blocked, *reader.users])
@@ -101,7 +105,7 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
 
     items, model = list[Item](), desk.version_for(reader)
     while len(items) <= asked.most:  # one further tells whether there is a next page
-        found = candidates(desk.store, catalogue, reader, bonds.followed, barred, options, now)
+        found = candidates(catalogue, reader, trending, bonds.followed, barred, options, now)
         if not len(found.post):
             break
         margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
@@ -114,6 +118,29 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
     return Page(page, pages.add(reader.account, given, [one.content for one in page]) if goes_on else "")
 
 
+class GuestList:
+    """The guest feed of a country, read as far as it was needed: what the rounds of a page share."""
+
+    def __init__(self, feed: GuestFeed, catalogue: Catalogue, country: int) -> None:
+        self._feed, self._catalogue = feed, catalogue
+        self._partition = EVERYWHERE if country == NOBODYS else COUNTRIES[country]
+        self._posts: Index = np.empty(0, np.int64)
+        self._after: ObjectId | None = None
+        self._ended = False
+
+    def read(self, most: int) -> None:
+        """Read at most so many further rows; those of posts that the catalogue has are kept."""
+        posts, self._after = self._feed.page(self._partition, most, self._after)
+        place = self._catalogue.positions(id_array(posts))
+        self._posts, self._ended = np.concatenate([self._posts, place[place >= 0]]), self._after is None
+
+    def first(self, most: int, barred: Flags) -> Index:
+        """The first posts that are not barred, at most so many, in the order of the list."""
+        while len(posts := self._posts[~barred[self._posts]]) < most and not self._ended:
+            self.read(max(2 * (most - len(posts)), LEAST_READ))
+        return posts[:most]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Positions in the catalogue, (n,) each once, and where each was found first."""
@@ -123,9 +150,9 @@ class Candidates:
 
 
 def candidates(
-    store: Store,
     catalogue: Catalogue,
     reader: Reader,
+    trending: GuestList,
     followed: Collection[ObjectId],
     barred: Flags,
     options: Home,
@@ -134,7 +161,7 @@ def candidates(
     """Posts from all places, but for those that are barred, (n_posts,); some, where there are any."""
     found: dict[int, Source] = {}
     taken: set[int] = set()
-    for source, posts in places(store, catalogue, reader, followed, barred, options, hours_of(now)):
+    for source, posts in places(catalogue, reader, trending, followed, barred, options, hours_of(now)):
         for post, version in zip(posts.tolist(), catalogue.version_of[posts].tolist(), strict=True):
             if version not in taken:
                 taken.add(version)
@@ -161,9 +188,9 @@ def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequenc
 
 
 def places(
-    store: Store,
     catalogue: Catalogue,
     reader: Reader,
+    trending: GuestList,
     followed: Collection[ObjectId],
     barred: Flags,
     options: Home,
@@ -178,22 +205,10 @@ def places(
         own = own[own >= 0]
         yield "alike", nearest(catalogue.directions, own, oldest, options.alike, barred)
         yield "meaning", nearest(catalogue.meanings, own, oldest, options.meaning, barred)
-    yield "trending", trending(store, catalogue, reader.country, barred, options.trending)
+    yield "trending", trending.first(options.trending, barred)
     young = np.arange(int(np.searchsorted(catalogue.created, hour - hours(options.found_for) / 7)), len(catalogue))
     new = catalogue.acts_of_author[catalogue.author[young]] <= options.few_acts
     yield "new", young[new & ~barred[young]]
-
-
-def trending(store: Store, catalogue: Catalogue, country: int, barred: Flags, most: int) -> Index:
-    """The first posts of the guest feed of a country that are not barred, at most so many, in its order."""
-    partition = EVERYWHERE if country == NOBODYS else COUNTRIES[country]
-    found, after, ended = np.empty(0, np.int64), None, not most
-    while len(found) < most and not ended:
-        posts, after = store.guest_feed.page(partition, most, after)
-        place = catalogue.positions(id_array(posts))
-        place = place[place >= 0]
-        found, ended = np.concatenate([found, place[~barred[place]]]), after is None
-    return found[:most]
 
 
 def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int, barred: Flags) -> Index:

@@ -23,8 +23,8 @@ from layers.package import RESULT, TEMPLATE, start_osls
 from local.rehearsal.cloud import HOME, STAGE, VERSION, Cloud, cloud
 from local.rehearsal.operator import README, Operator, blocks
 from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE, Disproved, Stage
-from local.rehearsal.waiting import wait_for
 from local.terminal import console, say
+from local.waiting import wait_for
 from local.workspace import fill, workspace
 from shared import command_line
 from shared.config import own_server, settings

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from layers.build import ROOT, interpreter
 from layers.package import offline_environment
 from local.mongod import dies_with_us, free_port
-from local.rehearsal.waiting import wait_for
 from local.sandbox import python_of_the_runtime
+from local.waiting import allowed, wait_for
 
 HOME = ROOT / ".rehearsal"
 REQUIREMENTS = ROOT / "requirements" / "rehearsal.txt"
@@ -93,7 +93,7 @@ def cloud() -> Iterator[Cloud]:
         yield started
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=allowed(20))
 
 
 def environment_of_its_own() -> Path:

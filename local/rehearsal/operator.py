@@ -10,6 +10,7 @@ from pathlib import Path
 
 from layers.build import PYTHON, ROOT
 from local.rehearsal.cloud import REGION, STAGE, VERSION, Cloud, environment_of_its_own
+from local.waiting import allowed
 from shared.errors import Refused
 
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "operations.md"
@@ -72,7 +73,8 @@ class Operator:
     def shell(self, lines: list[str], *, more: str = "", **given: str) -> str:
         ended = subprocess.run(
             ["bash", "-c", self._script(lines, more)],
-            cwd=ROOT, env=self._environment() | given, capture_output=True, text=True, check=False, timeout=LONGEST_S,
+            cwd=ROOT, env=self._environment() | given, capture_output=True, text=True, check=False,
+            timeout=allowed(LONGEST_S),
         )  # fmt: skip
         if ended.returncode:
             raise Refused(f"{lines[-1].strip()}: code {ended.returncode}, {ended.stderr.strip()[-1000:]}")
@@ -89,7 +91,7 @@ class Operator:
             yield
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=allowed(20))
 
     def left(self) -> list[Block]:
         """Blocks of the page that were not typed; the first is typed with each."""

@@ -18,7 +18,7 @@ from local import ownership
 from local.functions import PIPELINE
 from local.rehearsal.cloud import STAGE, Cloud
 from local.rehearsal.operator import Operator
-from local.rehearsal.waiting import wait_for
+from local.waiting import allowed, wait_for
 from relay.events import SOURCE
 from relay.sinks import DETAIL_TYPE
 from shared.runtime.tokens import token_for
@@ -270,7 +270,7 @@ def ask(stage: Stage, body: Mapping[str, Any], token: str) -> tuple[int, Any]:
     }
     request = urllib.request.Request(stage.cloud.endpoint + RANK, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=allowed(60)) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refusal:
         return refusal.code, json.loads(refusal.read() or b"null")

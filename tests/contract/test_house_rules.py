@@ -201,10 +201,11 @@ def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterator[str]:
-    """In tests: what waits for a thread or a process, and what says that something was quick, asks `allowed`; nothing
-    else waits for a number of seconds."""
-    if not within(path, "tests") or path.name == "waiting.py":
+    """In tests, and in what they run on this machine: what waits for a thread or a process, and what says that
+    something was quick, or late, asks `allowed`. In tests nothing else waits for a number of seconds."""
+    if not within(path, "tests", "local") or path.name == "waiting.py":
         return
+    tested = within(path, "tests")
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             limits = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
@@ -213,12 +214,14 @@ def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterat
                 yield f"{path}:{node.lineno} waits no longer on a slow machine"
             moments = [keyword.value for keyword in node.keywords if keyword.arg == "within_s"]
             moments += node.args if node.func.attr == "sleep" else []
-            if any(fixed_seconds(moment) > 0 for moment in moments):
+            if tested and any(fixed_seconds(moment) > 0 for moment in moments):
                 yield f"{path}:{node.lineno} waits for a moment, not for a condition"
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.BinOp) and reads_a_timer(node.left):
-            shorter = any(isinstance(operator, ast.Lt | ast.LtE) for operator in node.ops)
-            if shorter and any(fixed_seconds(limit) or isinstance(limit, ast.Name) for limit in node.comparators):
+            limits_it = not tested or any(isinstance(operator, ast.Lt | ast.LtE) for operator in node.ops)
+            if limits_it and any(fixed_seconds(limit) or isinstance(limit, ast.Name) for limit in node.comparators):
                 yield f"{path}:{node.lineno} demands the same of a slow machine"
+        if not tested and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and reads_a_timer(node):
+            yield f"{path}:{node.lineno} sets a deadline that is the same on a slow machine"
 
 
 def fixed_seconds(node: ast.expr) -> float:
@@ -307,7 +310,10 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
     nothing_is_printed: [("shared/x.py", "print('x')", "local/x.py", "print('x')")],
     limits_of_time_grow_with_the_machine: [
         ("tests/x.py", "thread.join(30)", "tests/x.py", "thread.join(allowed(30))"),
-        ("tests/x.py", "subprocess.run(c, timeout=60)", "local/x.py", "subprocess.run(c, timeout=60)"),
+        ("tests/x.py", "subprocess.run(c, timeout=60)", "relay/x.py", "subprocess.run(c, timeout=60)"),
+        ("local/x.py", "process.wait(timeout=20)", "local/x.py", "process.wait(timeout=allowed(20))"),
+        ("local/x.py", "end = time.monotonic() + READY_S", "local/x.py", "began = time.monotonic()"),
+        ("local/x.py", "time.perf_counter() - t > WITHIN_S", "local/x.py", "is_late(t, WITHIN_S)"),
         ("tests/x.py", "time.sleep(0.5)", "tests/x.py", "until(lambda: done)"),
         ("tests/x.py", "author.publish('a', within_s=0.5)", "tests/x.py", "author.publish('a', within_s=0)"),
         ("tests/x.py", "time.monotonic() - t < 5", "tests/x.py", "time.monotonic() - t < allowed(5)"),

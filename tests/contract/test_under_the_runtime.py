@@ -8,6 +8,7 @@ import pytest
 
 from layers.build import ROOT, Layer, build_all
 from local.sandbox import Sandbox, python_of_the_runtime, unpack
+from local.waiting import slowness
 from shared.store import Store
 from tests.contract.conftest import Deployment, handlers, key_of
 
@@ -30,7 +31,7 @@ def test_a_function_answers_from_its_package_alone(
     tmp_path: Path,
 ) -> None:
     event = json.loads((ROOT / "events" / handler.relative_to(ROOT).parts[1] / f"{handler.stem}.json").read_text())
-    shipped = unpack(key_of(handler), deployment.folder, tmp_path, layers, environment)
+    shipped = unpack(key_of(handler), deployment.folder, tmp_path, layers, environment, slowness=slowness())
 
     with Sandbox(shipped, tmp_path / "log") as sandbox:
         outcome = sandbox.invoke(event)

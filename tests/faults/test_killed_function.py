@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from layers.build import build_all
 from local.sandbox import EXITED, Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
+from local.waiting import slowness
 from shared.store import Store
 from tests.conftest import Document, falling_silent
 from tests.contract.conftest import Deployment, deployment
@@ -43,7 +44,8 @@ def shipped(
     store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
     given = environment | {"FEEDKEEPER_OPTIONS": f'{{"topics": {{"batch": {BATCH}}}}}', "LOG_LEVEL": "WARNING"}
     layers = build_all(python_of_the_runtime())
-    return replace(unpack("reclassifyContents", deployment.folder, tmp_path, layers, given), timeout=allowed(TIMEOUT_S))
+    one = unpack("reclassifyContents", deployment.folder, tmp_path, layers, given, slowness=slowness())
+    return replace(one, timeout=allowed(TIMEOUT_S))
 
 
 def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing_is_done_twice(

@@ -6,7 +6,7 @@ from local.rehearsal.__main__ import Rehearsal, rehearse
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.operator import Operator, blocks
 from local.rehearsal.proofs import Disproved
-from local.rehearsal.waiting import wait_for
+from local.waiting import wait_for
 from shared.errors import BadConfig, Refused, Unavailable
 
 

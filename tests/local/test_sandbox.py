@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from layers.build import RUNTIME, built, interpreter
-from local.sandbox import EXITED, TIMED_OUT, Sandbox, Shipped, python_of_the_runtime
+from local.sandbox import EXITED, INIT_S, TIMED_OUT, Sandbox, Shipped, python_of_the_runtime
 from tests.waiting import allowed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Lambda's client is built for Linux")
@@ -51,6 +51,7 @@ def shipped(tmp_path: Path) -> Shipped:
         paths=[built(RUNTIME, version).packages],
         python=python,
         timeout=allowed(2),
+        init_timeout=allowed(INIT_S),
         memory=128,
         environment={"SAID": "yes"},
     )

@@ -47,7 +47,8 @@ def token_for(subject: str, key: bytes, *, service: bool = False, now: datetime,
 
 
 def _claims(token: str, keys: Sequence[bytes], leeway_s: float) -> dict[str, Any]:
-    """What the token says, if one of the keys has signed it and it is valid now, give or take the leeway."""
+    """What the token says, if one of the keys has signed it and it is valid now, give or take the leeway; `exp` and
+    `iat` are numbers [s since 1970]."""
     if not keys:
         raise BadConfig("API_KEYS is missing")
     reason = ""
@@ -62,7 +63,7 @@ def _claims(token: str, keys: Sequence[bytes], leeway_s: float) -> dict[str, Any
                 leeway=leeway_s,
                 options={"require": CLAIMS},
             )
-            return found
+            return found | {name: float(found[name]) for name in ("exp", "iat") if name in found}
         except (jwt.InvalidTokenError, ArithmeticError, TypeError, ValueError) as error:  # a claim of another type, too
             reason = type(error).__name__
     raise Unauthorized(f"authorization: the token is refused: {reason}")
@@ -70,4 +71,5 @@ def _claims(token: str, keys: Sequence[bytes], leeway_s: float) -> dict[str, Any
 
 def _life(claims: dict[str, Any], now: datetime) -> float:
     """How long the token is valid, from the moment that it was issued at; from now where it does not say [s]."""
-    return float(claims["exp"]) - float(claims.get("iat", now.timestamp()))
+    life: float = claims["exp"] - claims.get("iat", now.timestamp())
+    return life

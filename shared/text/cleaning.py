@@ -44,7 +44,7 @@ _PICTURE += "\u25fb-\u25fe\u2194-\u21aa\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c\u2b
 # What nobody sees within a word: soft hyphens, marks of direction, selectors of a variant, fillers. Joiners stay.
 _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e001f\U000e0080-\U000e0fff"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e001f\U000e0080-\U000e0fff"
 )
 _UNWRITTEN = re.compile(
     rf"[0-9*#]\ufe0f?\u20e3|[©®™ℹ‼⁉〰〽㊗㊙Ⓜ]\ufe0f|[{_PICTURE}][{_PICTURE}\u200d\ufe0f\u20e3]*+|([{_INVISIBLE}])"

@@ -27,7 +27,7 @@ LONGEST_NAME: Final = 200  # characters; nobody types a longer one twice
 HASH_SIGNS: Final = ("#", "\uff03", "\ufe5f", "&num;")  # a text without any of them has no hashtag
 
 _MARKED = re.compile("|".join(HASH_SIGNS))
-_CANDIDATE = re.compile(rf"#([^\s!-/:-@\[-^`{{-~]{{1,{LONGEST_NAME + 1}}})")
+_CANDIDATE = re.compile(rf"#([^\0-\x20!-/:-@\[-^`{{-\x7f\s]{{1,{LONGEST_NAME + 1}}})")
 _JOINERS = "\u200c\u200d"
 _MEDIAL = frozenset("\u00b7\u05be\u05f3\u05f4\u0f0b\u30a0\u30fb" + _JOINERS)  # as they are in a compatible form
 _VIRAMA = 9  # canonical combining class

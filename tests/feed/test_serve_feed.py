@@ -161,6 +161,8 @@ REFUSED = {
     "valid for longer than a day, without a beginning": token_without("iat", exp=int(NOW.timestamp()) + 48 * 3_600),
     "without a number for its end": token(exp="soon"),
     "that ends at infinity": token(exp=float("inf")),
+    "that ends at a number beyond every other": token(exp=10**400),
+    "that began before every other number": token(iat=-(10**400), exp=int(NOW.timestamp()) + 60),
     "that ends never": token(exp=float("nan")),
     "that begins nowhere": token(iat=[], exp=int(NOW.timestamp()) + 60),
     "of a list": token(sub=[CAT]),

@@ -173,6 +173,15 @@ def test_a_megabyte_of_anything_takes_no_long_time(piece):
     assert time.process_time() - began < 15
 
 
+def test_no_character_that_may_not_go_on_is_part_of_a_name():
+    medial = set("\u00b7\u05be\u05f3\u05f4\u0f0b\u30a0\u30fb\u200c\u200d")
+    others = [c for c in EVERY_CHARACTER if ord(c) < 0x20000 and not f"_{c}".isidentifier()]
+
+    named = {c: name for c in others for name in hashtags(f"#a{c}b")}
+
+    assert {c for c, name in named.items() if not f"_{name}".isidentifier() and not medial & set(name)} == set()
+
+
 def test_no_other_character_becomes_a_hash_sign():
     assert {c for c in EVERY_CHARACTER if "#" in cleaned(c)} == {"#", "＃", "﹟"}
 

@@ -35,7 +35,8 @@ requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--u
 	    $$(case $$name in dev|rehearsal) ;; *) echo -c dev.txt;; esac) $$(case $$name in base) echo --no-emit-package boto3 --no-emit-package botocore --no-emit-package s3transfer --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3;; science) echo --no-emit-package numpy;; text|trees|learn) echo --no-emit-package numpy --no-emit-package scipy --no-emit-package threadpoolctl;; http) echo --no-emit-package typing-extensions;; esac) $$name.in -o $$name.txt || exit 1; done
 
 .venv/ready: requirements/dev.txt
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v[0]}.{v[1]}: name another by PYTHON=")'
+	$(PYTHON) -m venv --clear .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 

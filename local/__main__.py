@@ -25,7 +25,7 @@ from local.parameters import number, object_id, one_of, partition, readable_file
 from local.runs import run_and_say, run_pipeline
 from local.tables import Tally
 from local.terminal import console, progress_bars, say
-from local.workspace import HOME, Document, alone, api_key, drop, fill, whole, workspace
+from local.workspace import HOME, Document, alone, api_key, drop, fill, typed, whole, workspace
 from shared import command_line
 from shared.config import preset
 from shared.config.options import Tokens
@@ -133,7 +133,7 @@ def dev(
             prepare(store, size)
         screen = Screen(console)
         try:
-            serve(store, screen, threading.Event(), port)
+            serve(store, screen, threading.Event(), port, typed(context.obj))
         except KeyboardInterrupt:
             screen.say("ended; the relay has sent what it had read")
 
@@ -160,7 +160,7 @@ def post(
             answer = Author(store, relay.check).publish(text, within)
         show.answers(console, "", [answer])
     if answer.info is None:
-        console.print("the post is kept: `python -m local run reclassify_contents` describes it", soft_wrap=True)
+        console.print(f"the post is kept: `{typed(context.obj)} run reclassify_contents` describes it", soft_wrap=True)
         for last in failed[-1:]:
             console.print(f"{last.stem} {last.told}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
@@ -318,7 +318,7 @@ def accounts(context: typer.Context, rows: Rows = 10) -> None:
     with workspace(context.obj) as store:
         found = members(store, rows)
     if not found:
-        raise NotFound("there is no published account yet: python -m local world, or import deskdrop FILE")
+        raise NotFound(f"there is no published account yet: {typed(context.obj)} world, or import deskdrop FILE")
     for one in found:
         console.print(
             f"{one.account}  {one.country or '--'}  {one.acts:>6} acts  {one.name}", markup=False, highlight=False
@@ -372,16 +372,16 @@ def feed(
 ) -> None:
     """Print guest feeds."""
     with workspace(context.obj) as store:
-        for country in countries:
-            feed_of(store, country, rows, datetime.now(UTC))
+        lacking = [country for country in countries if not feed_of(store, country, rows, datetime.now(UTC))]
+    if lacking:
+        raise NotFound(f"there is no feed for {', '.join(lacking)} yet: {typed(context.obj)} run all")
 
 
-def feed_of(store: Store, country: str, rows: int, now: datetime) -> None:
-    """Print the head of one feed, or how to get it."""
+def feed_of(store: Store, country: str, rows: int, now: datetime) -> bool:
+    """Print the head of one feed; returns whether there is one."""
     from local import show
 
-    if not show.guest_feed(console, store, country, rows, now=now):
-        console.print(f"no feed for {country} yet: python -m local run all")
+    return show.guest_feed(console, store, country, rows, now=now) > 0
 
 
 def main() -> None:

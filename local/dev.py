@@ -34,11 +34,13 @@ def prepare(store: Store, size: str) -> None:
     run_pipeline(store, datetime.now(UTC), anew=False)
 
 
-def serve(store: Store, screen: Screen, stop: threading.Event, port: int) -> None:
+def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed: str) -> None:
     """Fire every function when its schedule is due, with the relay and the HTTP API beside; drain the relay at the end.
 
     What fails, of the kinds that we foresaw, is shown, and the next run comes when it is due. Ctrl-C ends it like
     `stop`, and cuts short the run that is under way.
+
+    typed  how a command on the same data is typed
     """
     due = {one: next_due(one, datetime.now(UTC)) for one in all_functions().values() if one.cron}
     with serving(Asked(screen.tell), port) as address, relaying(store, screen.tell) as relay:
@@ -48,7 +50,7 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int) -> Non
             f"HTTP is at {address}, documented at {address}/swagger; Ctrl-C ends it"
         )
         for member in members(store, 1):
-            screen.say(f"an account to ask for: {member.account}; its token: python -m local token {member.account}")
+            screen.say(f"an account to ask for: {member.account}; its token: {typed} token {member.account}")
 
         def status() -> str:
             return status_of(relay.meters, due, datetime.now(UTC))

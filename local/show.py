@@ -21,11 +21,13 @@ BESIDE = 26  # columns of a table of answers that its topics and posts do not ge
 
 
 def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: datetime) -> int:
-    """Print the head of a country's feed and return how many rows there are."""
+    """Print the head of a country's feed, where there is one, and return how many rows there are."""
     partition = country_of(country) or country
     query = {"countryCode": partition}
     found = list(store.app.guestfeeditems.find(query).sort("_id", 1).limit(rows))
     total = store.app.guestfeeditems.count_documents(query)
+    if not found:
+        return 0
     ids = {"$in": [row["content"] for row in found]}
     posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
     languages = {row["contentId"]: row["language"] for row in _known_languages(store, ids)}

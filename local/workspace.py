@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from tempfile import NamedTemporaryFile
 from typing import Any
 
@@ -69,6 +70,11 @@ def workspace(
                     yield store
         finally:
             close_store()
+
+
+def typed(home: Path) -> str:
+    """How a command on the same data is typed."""
+    return "python -m local" + ("" if home == HOME else f" --data {quote(str(home))}")
 
 
 def require(needs: Sequence[str], artifact_keys: Sequence[bytes], api_keys: Sequence[bytes]) -> None:

@@ -21,7 +21,7 @@ from relay.serve import serve
 from relay.sinks import sink
 from relay.watched import watched
 from shared import command_line
-from shared.config import settings
+from shared.config import Settings, settings
 from shared.errors import BadConfig
 from shared.runtime.secrets import fetch_secret
 from shared.store import connect
@@ -46,7 +46,7 @@ def run(to: Target, only: Only = None) -> None:
     declared = watched()
     if unknown := set(only or ()) - {one.collection for one in declared}:
         raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
-    chosen, stop = settings(fetch_secret), threading.Event()
+    chosen, stop = configured(to), threading.Event()
     followed = [(one, sink(to, one)) for one in declared if one.collection in (only or (one.collection,))]
     store = connect(chosen)  # its own: that of handlers in this process is made anew when a secret is rotated
     require_replica_set(store.client)
@@ -58,7 +58,7 @@ def run(to: Target, only: Only = None) -> None:
 @app.command()
 def replay(to: Target) -> None:
     """Send again what was parked."""
-    chosen = settings(fetch_secret)
+    chosen = configured(to)
     sinks = {(stem, one.collection): sink(to, one) for one in watched() for stem in one.stems}
     store, count = connect(chosen), 0
     require_replica_set(store.client)
@@ -69,6 +69,14 @@ def replay(to: Target) -> None:
     typer.echo(f"{count} were parked")
     for one in malformed.ids:
         typer.echo(f"left where it is, since it is malformed: {one!r}")
+
+
+def configured(to: str) -> Settings:
+    """The settings; BadConfig where functions in this process would lack one."""
+    chosen = settings(fetch_secret)
+    if to == "here" and not chosen.artifact_keys:
+        raise BadConfig("ARTIFACT_KEYS is missing: functions in this process load models that it signs")
+    return chosen
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ def run(program: Callable[[], object]) -> NoReturn:
     Foreseen are AppError, failures of the database, of files and of other programs, Ctrl-C, and a reader of stdout that
     has gone. Anything else is a mistake of ours and keeps its trace.
     """
+    if region := os.environ.get("AWS_REGION"):  # boto3 reads the region under the other name only
+        os.environ.setdefault("AWS_DEFAULT_REGION", region)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # such as a file's name that is no UTF-8

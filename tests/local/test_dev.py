@@ -64,7 +64,7 @@ def serving(deployed, store, monkeypatch):
         monkeypatch.setattr(dev, "all_functions", lambda: {one.stem: one for one in functions})
         shown, stop = io.StringIO(), threading.Event()
         screen = Screen(Console(file=shown, width=100, force_terminal=terminal), status_every_s=0.2)
-        thread = threading.Thread(target=dev.serve, args=(store, screen, stop, 0))
+        thread = threading.Thread(target=dev.serve, args=(store, screen, stop, 0, "python -m local"))
         thread.start()
         try:
             yield shown.getvalue

@@ -212,6 +212,7 @@ WITHOUT_REGION = {"AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nowhere"}
         ("bus:", NOWHERE, "BadConfig: --to: needs bus:NAME, queue:URL, function:NAME or here"),
         ("bus:b", NOWHERE | WITHOUT_REGION, "BadConfig: settings of AWS: Invalid endpoint"),
         ("here", {"MONGO_URI": ""}, "BadConfig: MONGO_URI"),
+        ("here", NOWHERE | {"ARTIFACT_KEYS": ""}, "BadConfig: ARTIFACT_KEYS is missing"),
         ("here", NOWHERE | {"FEEDKEEPER_OPTIONS": '{"relay": {"batch": "many"}}'}, "BadConfig: option relay.batch"),
     ],
 )
@@ -223,6 +224,15 @@ def test_what_is_wrong_is_one_line(to, environment, said):
         assert (running.returncode, out) == (1, "")
         assert err.startswith(said)
         assert len(err.splitlines()) == 1
+
+
+def test_the_region_may_have_the_name_that_lambda_gives_it():
+    environment = NOWHERE | {"AWS_CONFIG_FILE": "/nowhere", "AWS_REGION": "ap-southeast-1"}
+    running = command("run", "--to", "bus:b", environment=environment)
+    _, err = running.communicate(timeout=allowed(30))
+
+    assert running.returncode == 1
+    assert err.startswith("Unavailable: the database does not answer")
 
 
 def test_a_word_that_is_missing_is_asked_for():

@@ -75,6 +75,7 @@ class Change:
     document      its fields as they were then or later, maybe only some; None where it has to be read
     updated       paths that an update set or removed; None where nobody told
     cluster_time  when it was done, by the server's clock; None where nobody told
+    has_text_key  whether the server holds `_id` as text; False too in plain JSON, which writes an ObjectId as text
     """
 
     collection: str
@@ -83,6 +84,7 @@ class Change:
     document: Mapping[str, Any] | None = None
     updated: frozenset[str] | None = None
     cluster_time: ClusterTime | None = None
+    has_text_key: bool = False
 
     def touches(self, *fields: str) -> bool:
         """Whether any of these fields, or something in or around them, may have changed.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from functions.coldstart.candidates import Candidates, choose, language_factor, spread
 from shared.artifacts import Registry
 from shared.config import Coldstart, GuestFeed
+from shared.errors import Refused
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES, EVERYWHERE, LANGUAGES
 from shared.network.history import NOBODYS, read_history
@@ -20,6 +21,7 @@ from shared.store import Store, schema
 from shared.store.guest_feed import Staging, least_rows
 
 NAME = "build_guest_feed"
+NOTHING_TO_SHOW = "no post of the window may be shown"
 
 Floats = NDArray[np.float64]
 Best = tuple[NDArray[np.int64], Floats]  # places among the candidates and their scores, best first
@@ -28,8 +30,9 @@ Best = tuple[NDArray[np.int64], Floats]  # places among the candidates and their
 def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldstart, *, now: datetime) -> Report:
     """Rank the published posts for every country, and put the lists live in one step if they pass their checks.
 
-    Refused says which check failed; the live feed then stays as it is. The partition `en` holds the list for viewers of
-    no known country. The same data and `now` give the same rows.
+    Refused says which check failed; the live feed then stays as it is, but for what may no longer be shown, which is
+    removed from it by every run. Where no post of the window may be shown, that is all that a run does. The partition
+    `en` holds the list for viewers of no known country. The same data and `now` give the same rows.
     """
     with store.leases.hold(NAME) as lease, store.guest_feed.stage(now, lease.holder) as staging:
         live_since = store.guest_feed.generation(now=now)
@@ -37,12 +40,17 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
             return Report.late()
         written, details = write_lists(store, staging, Rankers(registry), options, coldstart, now=now)
         staging.index()
-        live, most = store.guest_feed.rows_by_country(), options.rows_per_country
-        rows = staging.check(least_rows(live, written, options.least_rows_ratio, most))
+        removed = store.guest_feed.remove_withdrawn_from_live()
+        live = store.guest_feed.young_by_country(now - coldstart.window, coldstart.age_from)
+        rows = staging.check(least_rows(live, written, options.least_rows_ratio, options.rows_per_country))
+        if not (rows or removed) and store.contents.are_none():
+            raise Refused("guest feed: there is no post that may be shown")
+        if not rows:
+            return Report(details.pop("posts"), removed=removed, details=details | {"skipped": NOTHING_TO_SHOW})
         lease.renew()
         staging.publish()
         rows -= store.erasures.sweep(schema.GUEST_FEED)
-    return Report(details.pop("posts"), rows, details=details)
+    return Report(details.pop("posts"), rows, removed, details=details)
 
 
 def write_lists(

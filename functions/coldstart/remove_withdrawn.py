@@ -1,6 +1,7 @@
 """What may no longer be shown, taken out of the guest feed as soon as it is withdrawn."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shared.change import Change, ClusterTime
 from shared.report import Report
@@ -32,14 +33,24 @@ def run(store: Store, changes: Sequence[Change]) -> Report:
 
 
 def may_withdraw(change: Change) -> bool:
-    """Whether something can be shown before a change and not after it: not where it was new, or is published and refers
-    to the author, post or account that it referred to."""
-    if change.kind == "insert":
-        return False
-    if change.kind == "delete" or change.document is None or change.document.get("visibility") != PUBLISHED:
+    """Whether something can be shown before a change and not after it: not where it is published and refers to the
+    author, post or account that it referred to.
+
+    What is new can be a second document under an id that is shown already. It withdraws that one if it is not
+    published; if it is, only under hex digits, which is then the document whose references count.
+    """
+    if change.kind == "delete" or change.document is None or not is_published(change.collection, change.document):
         return True
+    if change.kind == "insert":
+        return change.has_text_key
     references = REFERENCES.get(change.collection, ())
     return bool(references) and change.touches(*references)
+
+
+def is_published(collection: str, document: Mapping[str, Any]) -> bool:
+    """Whether a document says that it is published, as an account without visibility does."""
+    visibility = document.get("visibility")
+    return visibility == PUBLISHED or (visibility is None and collection == schema.ACCOUNTS.name)
 
 
 def are_covered(store: Store, times: Sequence[ClusterTime | None]) -> bool:

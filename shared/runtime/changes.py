@@ -138,6 +138,7 @@ def change_of(raw: Any, *collections: str, now: datetime) -> Change:
         document=None if document is None else _named(decoded(document, "fullDocument")),
         updated=_updated(raw.get("updateDescription")),
         cluster_time=_cluster_time(decoded(raw.get("clusterTime"), "clusterTime"), now),
+        has_text_key=_has_text_key(raw),
     )
 
 
@@ -190,6 +191,12 @@ def _key(document_key: Any) -> Any:
     if isinstance(key, bool) or not isinstance(key, ObjectId | int):
         raise BadEvent("documentKey._id: needs an id")
     return key
+
+
+def _has_text_key(raw: Mapping[str, Any]) -> bool:
+    """Whether `_id` is text in extended JSON, which writes the cluster time in its own way too."""
+    time = raw.get("clusterTime")
+    return isinstance(raw["documentKey"]["_id"], str) and isinstance(time, Mapping) and "$timestamp" in time
 
 
 def _named(document: Any, name: str = "") -> Any:

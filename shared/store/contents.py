@@ -66,6 +66,10 @@ class Contents:
         """How many published posts a window from `start` until now holds; `clock` is the date field that counts."""
         return self._contents.count_documents(in_window(start, clock, now, changed_since))
 
+    def are_none(self) -> bool:
+        """Whether there is no post at all."""
+        return self._contents.find_one({}, {"_id": 1}) is None
+
     def malformed(self, changed_since: datetime | None, *, now: datetime) -> list[Any]:
         """Published posts with a field of the wrong type, an impossible count or a date ahead of now, and posts
         of which nothing says whether they are published."""

@@ -31,7 +31,7 @@ from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, obj
 from shared.store.contents import in_batches
 from shared.store.deadline import Threads
 from shared.store.decoding import as_moment, needed, sound
-from shared.store.guest_items import remove_withdrawn, row_id, shown_by_country
+from shared.store.guest_items import remove_withdrawn, row_id, young_by_country
 from shared.store.identity import object_id
 from shared.store.visibility import Visibility
 
@@ -74,9 +74,13 @@ class GuestFeed:
         posts = list(sound(feed, rows, lambda row: needed(object_id(row.get("content")))))
         return posts, rows[-1]["_id"] if rows and len(rows) == most else None
 
-    def rows_by_country(self) -> dict[str, int]:
-        """How many rows the live feed has for each country, of posts that may still be shown."""
-        return shown_by_country(self._app[schema.GUEST_FEED.name], self._visibility)
+    def young_by_country(self, start: datetime, clock: str) -> dict[str, int]:
+        """How many rows of posts that are not dated before `start` the live feed has, by country."""
+        return young_by_country(self._app[schema.GUEST_FEED.name], self._app[schema.CONTENTS.name], start, clock)
+
+    def remove_withdrawn_from_live(self) -> int:
+        """Delete every row of the live feed whose post may no longer be shown; returns how many that were."""
+        return remove_withdrawn(self._app[schema.GUEST_FEED.name], self._visibility)
 
     def remove_withdrawn(self) -> int:
         """Delete every row of a post that may no longer be shown; returns how many that were.
@@ -84,8 +88,8 @@ class GuestFeed:
         A generation that is being built is looked through before the live one: if it is published in between, its rows
         are met under either name, and what is written to it later is checked later. Safe to repeat, and beside others.
         """
-        names = (*self._staged(), schema.GUEST_FEED.name)
-        return sum(remove_withdrawn(self._app[name], self._visibility) for name in names)
+        staged = sum(remove_withdrawn(self._app[name], self._visibility) for name in self._staged())
+        return staged + self.remove_withdrawn_from_live()
 
     def _staged(self) -> list[str]:
         return self._app.list_collection_names(filter={"name": {"$regex": f"^{STAGING}"}})
@@ -147,13 +151,14 @@ class Staging:
         """Read back what was written and return how many rows may be published; Refused names what is wrong with them.
 
         Posts that may not be shown any more are taken out of them first, if they were not meanwhile.
-        least  rows that each country must have
+        least  rows that each country must have; one where any country has rows
         """
         rows = self._read_back()
         found = Counter(rows["country"].tolist())
         for country, number in least.items():
-            if found[country.encode()] < number:
-                raise Refused(f"guest feed: {country} has {found[country.encode()]} rows and needs {number}")
+            needs = max(number, min(found.total(), 1))
+            if found[country.encode()] < needs:
+                raise Refused(f"guest feed: {country} has {found[country.encode()]} rows and needs {needs}")
         if not (np.isfinite(rows["score"]) & (rows["score"] > 0)).all():
             raise Refused("guest feed: a score is not finite and positive")
         same_country = rows["country"][1:] == rows["country"][:-1]
@@ -197,9 +202,9 @@ class Staging:
 
 
 def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, most: int) -> dict[str, int]:
-    """Rows that each country must have: one, or that part of what it has now, of which no more than `most` count.
+    """Rows that each country must have: that part of what it has now, of which no more than `most` count.
 
     >>> least_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
-    {'th': 5, 'us': 5, 'jp': 1}
+    {'th': 5, 'us': 5, 'jp': 0}
     """
-    return {country: max(1, math.ceil(ratio * min(live.get(country, 0), most))) for country in countries}
+    return {country: math.ceil(ratio * min(live.get(country, 0), most)) for country in countries}

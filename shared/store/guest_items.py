@@ -1,4 +1,4 @@
-"""Rows of a guest feed, be it live or being built: their ids, and whether their posts may be shown.
+"""Rows of a guest feed, be it live or being built: their ids, and whether their posts may be shown or chosen again.
 
 For example: {_id: ObjectId, content: ObjectId, countryCode: "th", …}
 """
@@ -14,8 +14,8 @@ from pymongo.errors import OperationFailure
 
 from shared.store.contents import in_batches
 from shared.store.decoding import as_text
-from shared.store.expressions import is_id
-from shared.store.identity import object_id
+from shared.store.expressions import NO_ARRAY, is_id
+from shared.store.identity import either_form, object_id
 from shared.store.visibility import Visibility
 
 Document = dict[str, Any]
@@ -36,12 +36,15 @@ def row_id(rank: int, country: str, at: datetime) -> ObjectId:
     return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + left.to_bytes(4, "big") + b"\0\0")
 
 
-def shown_by_country(rows: Collection[Document], visibility: Visibility) -> dict[str, int]:
-    """How many rows each country has of posts that may be shown."""
-    shown = _by_country(rows, {})
-    for withdrawn in _withdrawn(rows, visibility):
-        shown -= _by_country(rows, withdrawn)
-    return dict(shown)
+def young_by_country(
+    rows: Collection[Document], posts: Collection[Document], start: datetime, clock: str
+) -> dict[str, int]:
+    """How many rows each country has, but for those of posts dated before `start`; `clock` is the date that counts."""
+    young = _by_country(rows, {})
+    for ids in in_batches(post for content in _contents(rows) if (post := object_id(content))):
+        old = posts.find({"_id": {"$in": either_form(ids)}, clock: {"$lt": start} | NO_ARRAY}, {"_id": 1})
+        young -= _by_country(rows, {"content": {"$in": [object_id(post["_id"]) for post in old]}})
+    return dict(young)
 
 
 def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
@@ -60,13 +63,18 @@ def _remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int
 
 def _withdrawn(rows: Collection[Document], visibility: Visibility) -> Iterator[Document]:
     """Queries that find every row of a post that may not be shown, or of none, each by one of them."""
-    contents = [group["_id"] for group in rows.aggregate([{"$group": {"_id": "$content"}}])]  # out of an index
+    contents = _contents(rows)
     posts = [(content, post) for content in contents if (post := object_id(content))]
     shown = visibility.posts({post for _, post in posts})
     for withdrawn in in_batches(content for content, post in posts if post not in shown):
         yield {"content": {"$in": withdrawn, "$not": {"$type": "array"}}}
     if len(posts) < len(contents):
         yield {"$expr": {"$not": [is_id("$content")]}}
+
+
+def _contents(rows: Collection[Document]) -> list[Any]:
+    """What the rows hold as their posts, each once."""
+    return [group["_id"] for group in rows.aggregate([{"$group": {"_id": "$content"}}])]  # out of an index
 
 
 def _by_country(rows: Collection[Document], query: Document) -> Counter[str]:

@@ -255,25 +255,112 @@ def test_a_reader_goes_on_at_the_next_rank_after_a_swap(village, build):
     assert {row["createdAt"] for row in later} == {NOON + timedelta(minutes=30)}
 
 
-def test_an_empty_database_is_refused_naming_the_country(village, build):
-    build()
-    before = every_row(village)
+def test_a_network_without_a_post_is_refused_in_a_sentence(village, build):
     village.store.app.contents.delete_many({})
 
-    with pytest.raises(Refused, match="ad has 0 rows and needs"):
-        build(now=NOON + timedelta(minutes=30))
+    with pytest.raises(Refused, match="there is no post that may be shown"):
+        build()
 
-    assert every_row(village) == before
+    assert every_row(village) == []
     assert village.staging() == []
 
 
-def test_a_feed_that_shrank_too_much_is_refused(village, build):
-    build(rows_per_country=30)
-    aged = {"$set": {"createdAt": NOON - 31 * 24 * HOUR}}
-    village.store.app.contents.update_many({"_id": {"$nin": [an_id(f"p{n}") for n in range(14)]}}, aged)
+def set_everywhere(collection, **fields):
+    return lambda app: app[collection].update_many({}, {"$set": fields})
 
-    with pytest.raises(Refused, match="ad has 14 rows and needs 15"):
-        build(rows_per_country=30)
+
+TAKEDOWNS = {
+    "posts withdrawn": set_everywhere("contents", visibility="deleted"),
+    "posts deleted": lambda app: app.contents.delete_many({}),
+    "authors withdrawn": set_everywhere("users", visibility="deleted"),
+    "authors deleted": lambda app: app.users.delete_many({}),
+    "accounts withdrawn": set_everywhere("accounts", visibility="deleted"),
+    "accounts deleted": lambda app: app.accounts.delete_many({}),
+    "originals gone": set_everywhere("contents", isQuote=True, originalPost={"_id": an_id("gone")}),
+}
+
+
+@pytest.mark.parametrize("take_down", TAKEDOWNS.values(), ids=TAKEDOWNS)
+def test_a_takedown_of_everything_empties_the_feed(village, build, take_down):
+    build()
+    rows = len(every_row(village))
+    take_down(village.store.app)
+
+    report = build(now=NOON + timedelta(minutes=30))
+
+    assert (report.written, report.removed) == (0, rows)
+    assert report.details["skipped"] == "no post of the window may be shown"
+    assert every_row(village) == []
+    assert village.staging() == []
+
+
+def test_while_nothing_may_be_shown_builds_go_on_and_what_is_restored_comes_back(village, build):
+    build()
+    before = contents(every_row(village))
+    for minutes, visibility in ((30, "deleted"), (60, "deleted"), (90, "publish")):
+        village.store.app.users.update_many({}, {"$set": {"visibility": visibility}})
+        build(now=NOON + timedelta(minutes=minutes))
+        assert bool(every_row(village)) == (visibility == "publish")
+
+    assert len(every_row(village)) == len(before)
+
+
+UNREADABLE = {"$set": {"createdAt": "2026-01-01"}}
+
+
+@pytest.mark.parametrize("left", [0, 14])
+def test_a_feed_that_shrank_too_much_is_refused_and_loses_only_what_was_withdrawn(village, build, left):
+    build(rows_per_country=30)
+    app, shown = village.store.app, {an_id(f"p{n}") for n in range(29)}
+    app.contents.update_many({"_id": {"$nin": [an_id(f"p{n}") for n in range(left)]}}, UNREADABLE)
+    app.contents.update_one({"_id": an_id("p29")}, {"$set": {"visibility": "deleted"}})
+
+    with pytest.raises(Refused, match=f"ad has {left} rows and needs 15"):
+        build(rows_per_country=30, now=NOON + timedelta(minutes=30))
+
+    assert set(contents(every_row(village))) == shown
+    assert {row["createdAt"] for row in every_row(village)} == {NOON}
+
+
+@pytest.mark.parametrize("clock", ["createdAt", "updatedAt"])
+def test_rows_of_posts_that_are_too_old_to_be_chosen_do_not_count_as_what_must_be_there(village, clock):
+    def build(now):
+        options = replace(SHORT, rows_per_country=30)
+        return build_guest_feed.run(village.store, village.registry, options, replace(QUICK, age_from=clock), now=now)
+
+    build(NOON)
+    young = [an_id(f"p{n}") for n in range(3)]
+    village.store.app.contents.update_many({"_id": {"$nin": young}}, {"$set": {clock: NOON - QUICK.window}})
+
+    build(NOON + timedelta(minutes=30))
+
+    assert set(contents(every_row(village))) == set(young)
+
+
+def test_a_network_that_fell_silent_keeps_its_feed_but_for_what_is_withdrawn(village, build):
+    build(rows_per_country=30)
+    village.store.app.contents.update_one({"_id": an_id("p0")}, {"$set": {"visibility": "deleted"}})
+
+    report = build(rows_per_country=30, now=NOON + 2 * QUICK.window)
+
+    assert report.details["skipped"] == "no post of the window may be shown"
+    assert set(contents(every_row(village))) == {an_id(f"p{n}") for n in range(1, 30)}
+
+
+def test_a_country_without_a_row_is_refused_where_others_have_some(village, build, monkeypatch):
+    put = Staging.put
+    monkeypatch.setattr(Staging, "put", lambda self, country, rows: 0 if country == "th" else put(self, country, rows))
+
+    with pytest.raises(Refused, match="th has 0 rows and needs 1"):
+        build()
+
+    assert every_row(village) == []
+
+
+def test_a_feed_that_shrank_to_the_least_part_of_it_is_published(village, build):
+    build(rows_per_country=30)
+    village.store.app.contents.update_many({"_id": {"$nin": [an_id(f"p{n}") for n in range(14)]}}, UNREADABLE)
+
     build(rows_per_country=30, least_rows_ratio=0.4)
 
     assert len(village.feed("ad")) == 14

@@ -1,6 +1,6 @@
 """What is withdrawn leaves the live guest feed at once, also beside a build that runs, and however it is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,8 +92,15 @@ def edited(*paths: str) -> Change:
     return Change("contents", an_id("p0"), "update", document=document, updated=frozenset(paths) or None)
 
 
+def new(collection: str, *, text: bool = False, document: Document | None = None) -> Change:
+    return Change(collection, an_id("p0"), "insert", document=document, has_text_key=text)
+
+
 HARMLESS = {
-    "a new post": Change("contents", an_id("p0"), "insert", document={"visibility": "deleted"}),
+    "a new post": new("contents", document={"visibility": "publish"}),
+    "a new user": new("users", document={"visibility": "publish"}),
+    "a new account": new("accounts", document={"visibility": "publish"}),
+    "a new account without visibility": new("accounts", document={}),
     "an edited post": edited("payload.message"),
     "a restored user": Change(
         "users", an_id("x"), "update", document={"visibility": "publish"}, updated=frozenset({"visibility"})
@@ -109,6 +116,11 @@ TELLING = {
     "a post that became a recast": edited("isRecast"),
     "a post of another author": edited("author.id"),
     "a post, nobody told how": edited(),
+    "a new post that is not published": new("contents", document={"visibility": "draft"}),
+    "a new user without visibility": new("users", document={}),
+    "a new account whose visibility is malformed": new("accounts", document={"visibility": ["publish"]}),
+    "a new post that is too large to be told": new("contents"),
+    "a new user under hex digits": new("users", text=True, document={"visibility": "publish"}),
     "a key of any type": Change("accounts", 7, "delete"),
 }
 
@@ -240,6 +252,51 @@ def test_a_withdrawal_at_any_moment_of_a_build_is_in_no_feed(
     assert {row["createdAt"] for row in village.feed("th")} == {NOON + timedelta(minutes=30)}
     assert len(village.feed("th")) >= 9
     assert rows_of(village, "p0") == 0
+
+
+SHOWN = {"contents": "p of ann", "users": "ann", "accounts": "account of ann"}
+SECOND: dict[str, Document] = {
+    "not published": {"visibility": "deleted"},
+    "malformed": {"visibility": ["publish"]},
+    "without visibility": {"visibility": None},
+    "without an account": {"visibility": "publish", "ownerAccount": ObjectId()},
+    "of another author": {"visibility": "publish", "author": {"id": ObjectId()}},
+    "of another original": {
+        "visibility": "publish",
+        "author": {"id": an_id("ann")},
+        "originalPost": {"_id": ObjectId()},
+    },
+}
+SECONDS = [
+    *((collection, what) for collection in SHOWN for what in ("not published", "malformed")),
+    *((collection, "without visibility") for collection in ("contents", "users")),
+    *(("users", "without an account"), ("contents", "of another author"), ("contents", "of another original")),
+]
+
+
+@pytest.fixture
+def relayed(deployed: None, store: Any) -> Iterator[Any]:
+    """A feed of the posts of two people, and the relay that follows what becomes of them."""
+    now = datetime.now(UTC)
+    schema.apply(store.app, store.analytics)
+    write_users(store.app, "ann", "bob", now=now)
+    store.app.contents.insert_many([post(f"p of {who}", now=now, author=who) for who in ("ann", "bob")])
+    function("build_guest_feed").invoke(at=now)
+    with relaying(open_store(), lambda run: None) as relay:
+        relay.await_start()
+        yield store
+
+
+@pytest.mark.parametrize(("collection", "what"), SECONDS)
+def test_a_second_document_under_an_id_that_withdraws_the_first_reaches_the_feed_by_the_relay(
+    relayed: Any, collection: str, what: str
+) -> None:
+    rows = relayed.app.guestfeeditems
+    assert set(rows.distinct("author")) == {an_id("ann"), an_id("bob")}
+
+    relayed.app[collection].insert_one({"_id": str(an_id(SHOWN[collection]))} | SECOND[what])
+
+    until(lambda: set(rows.distinct("author")) == {an_id("bob")})
 
 
 def test_a_withdrawal_reaches_the_feed_by_the_relay(deployed: None, store: Any) -> None:

@@ -160,8 +160,8 @@ def test_a_run_whose_lease_was_taken_over_does_not_publish(
     assert lease["holder"] == "another run"
 
 
-def test_a_feed_without_posts_is_refused_and_the_old_one_stays(network: Store, noon: datetime) -> None:
-    network.app.contents.update_many({}, {"$set": {"visibility": "hidden"}})
+def test_a_feed_of_unreadable_posts_is_refused_and_the_old_one_stays(network: Store, noon: datetime) -> None:
+    network.app.contents.update_many({}, {"$set": {"createdAt": noon.isoformat()}})
 
     with pytest.raises(Refused, match="has 0 rows"):
         publish(network, noon)
@@ -170,9 +170,18 @@ def test_a_feed_without_posts_is_refused_and_the_old_one_stays(network: Store, n
     assert staged(network) == []
 
 
+def test_a_feed_without_posts_is_emptied(network: Store, noon: datetime) -> None:
+    network.app.contents.update_many({}, {"$set": {"visibility": "hidden"}})
+
+    publish(network, noon)
+
+    assert generations(network) == {}
+    assert staged(network) == []
+
+
 def test_a_feed_that_shrank_by_more_than_half_is_refused(network: Store, noon: datetime) -> None:
-    aged = {"$set": {"createdAt": noon - timedelta(days=31)}}
-    network.app.contents.update_many({"_id": {"$ne": an_id("post 1")}}, aged)
+    unreadable = {"$set": {"createdAt": noon.isoformat()}}
+    network.app.contents.update_many({"_id": {"$ne": an_id("post 1")}}, unreadable)
 
     with pytest.raises(Refused, match="has 1 rows and needs 3"):
         publish(network, noon)

@@ -71,7 +71,6 @@ def test_what_a_collection_fires_are_handlers_for_its_changes(one):
 
 
 def test_functions_listen_to_what_is_declared_and_to_nothing_else():
-    kinds = {"removeWithdrawn": set(get_args(Kind)) - {"insert"}}  # what is new cannot be withdrawn
     listening = {
         (name, kind, tuple(sorted(pattern["detail"]["operationType"])))
         for name, function in SERVICE["functions"].items()
@@ -82,7 +81,7 @@ def test_functions_listen_to_what_is_declared_and_to_nothing_else():
     }
 
     assert listening == {
-        (name, DETAIL_TYPE.format(f"app-db.{collection}"), tuple(sorted(kinds.get(name, get_args(Kind)))))
+        (name, DETAIL_TYPE.format(f"app-db.{collection}"), tuple(sorted(get_args(Kind))))
         for collection, entry in SERVICE["custom"]["changes"].items()
         for name in entry["functions"]
     }

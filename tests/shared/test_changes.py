@@ -126,6 +126,15 @@ def test_the_cluster_time_is_read_in_each_of_its_forms(given, meant):
     assert one_of(told("insert", "one") | {"clusterTime": given}).cluster_time == meant
 
 
+def test_extended_json_tells_an_id_from_its_hex_digits_and_plain_json_does_not():
+    digits = {"_id": str(an_id("one"))}
+    as_id, as_text = told("insert", "one"), told("insert", "one", documentKey=digits)
+    plain = told("insert", "one", documentKey=digits) | {"clusterTime": {"T": 5, "I": 2}}
+
+    assert [one_of(raw).has_text_key for raw in (as_id, as_text, plain)] == [False, True, False]
+    assert {one_of(raw).key for raw in (as_id, as_text, plain)} == {an_id("one")}
+
+
 def test_a_change_without_a_cluster_time_has_none():
     assert one_of(told("insert", "one", second=None)).cluster_time is None
 

@@ -49,11 +49,10 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     end = now - options.attribution
     start = end - options.day
     models = store.exposures.models(start, end)
-    exposures = store.exposures.shown(start, end, SOURCES, models)
-    acts = store.engagements.acts(start, now)
     actors = Actors.read(store)
-    viewer, _ = actors.of(exposures["viewer"])
-    actor, _ = actors.of(acts["actor"])
+    exposures = actors.exposures(store.exposures.shown(start, end, SOURCES, models))
+    acts = actors.acts(store.engagements.acts(start, now))
+    viewer, actor = exposures["account"], acts["account"]
     posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(acts["content"])]))
     lasted = (exposures["until"] - exposures["at"]) / 1_000
     glimpsed = (lasted >= 0) & (lasted < options.least_seconds)

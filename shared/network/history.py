@@ -1,7 +1,7 @@
 """What happened in the network lately, as arrays that refer to each other by position."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from shared.clock import epoch_ms
 from shared.config import Coldstart
 from shared.network.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
-from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, positions
+from shared.store.columns import Columns, distinct, id_array, id_keys, known, object_ids, once, positions
 from shared.store.deadline import Threads
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
@@ -99,13 +99,15 @@ class Actors:
     """Accounts by id, and users by id as the accounts that own them; who is erased is not among them.
 
     ids      (n_accounts,) ids; an account's number is its position here
-    keys     (n_ids,) of every account, then of every user
-    account  (n_ids,) number of the account
+    keys     (n_ids,) of every account, then of every user, erased or not
+    owner    (n_ids,) ids of the accounts, also of those that are not there; of the user where it names none
+    account  (n_ids,) number of the account, -1 where it is not known
     country  (n_accounts,) index into COUNTRIES, NOBODYS where it is not known
     """
 
     ids: NDArray[np.void]
     keys: NDArray[np.uint64]
+    owner: NDArray[np.void]
     account: Index
     country: Index
 
@@ -113,26 +115,46 @@ class Actors:
     def read(cls, store: Store) -> "Actors":
         erased = store.tombstones.read()
         accounts = _but_for(store.people.accounts(SPELLINGS), erased.accounts, "id")
-        users = _but_for(store.people.users(), erased.users, "id")
-        account_keys = id_keys(accounts["id"])
+        users = store.people.users()
+        account_keys, user_keys = id_keys(accounts["id"]), id_keys(users["id"])
         meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [NOBODYS])
-        owner = positions(id_keys(users["account"]), account_keys)
+        number = positions(id_keys(users["account"]), account_keys)
+        number[np.isin(user_keys, id_keys(id_array(erased.users)))] = -1
+        owner = np.where(known(users["account"]), users["account"], users["id"])
         return cls(
             accounts["id"],
-            np.concatenate([account_keys, id_keys(users["id"])]),
-            np.concatenate([np.arange(len(account_keys)), owner]),
+            np.concatenate([account_keys, user_keys]),
+            np.concatenate([accounts["id"], owner]),
+            np.concatenate([np.arange(len(account_keys)), number]),
             meant[accounts["country"]],
         )
 
     def of(self, ids: NDArray[np.void]) -> tuple[Index, Index]:
         """(account, country) of each id."""
-        if not len(self.keys):
-            return np.full(len(ids), -1), np.full(len(ids), NOBODYS)
-        at = positions(id_keys(ids), self.keys)
-        account = np.where(at >= 0, self.account[at], -1)
-        if not len(self.country):
-            return account, np.full(len(ids), NOBODYS)
-        return account, np.where(account >= 0, self.country[account], NOBODYS)
+        return self._at(positions(id_keys(ids), self.keys))
+
+    def acts(self, recorded: Columns) -> Columns:
+        """What `Engagements.acts` gives, with account and country, (n,) as `of` gives them. What an account did with a
+        post at one moment counts once, however often it is recorded, by the account or by one of its users."""
+        return self._once(recorded, "actor", ("content", "kind", "at"), recorded["at"])
+
+    def exposures(self, recorded: Columns) -> Columns:
+        """What `Exposures.between` and `shown` give, with account and country. One exposure of a post to an account at
+        one moment counts once, as the record with the latest end has it."""
+        return self._once(recorded, "viewer", ("content", "at"), -recorded["until"])
+
+    def _once(self, recorded: Columns, who: str, key: Sequence[str], rank: NDArray[Any]) -> Columns:
+        at = positions(id_keys(recorded[who]), self.keys)
+        account, country = self._at(at)
+        found = at >= 0
+        owner = recorded[who].copy()
+        owner[found] = self.owner[at[found]]
+        return once(recorded | {who: owner, "account": account, "country": country}, (who, *key), rank)
+
+    def _at(self, at: Index) -> tuple[Index, Index]:
+        """(account, country) of the ids at these positions of `keys`, -1 for none of them."""
+        account = np.append(self.account, -1)[at]
+        return account, np.append(self.country, NOBODYS)[account]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,24 +180,24 @@ def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposu
         posts = _read_posts(store, options, start, now)
         actors = Actors.read(store)
         keys = id_keys(posts.ids)
-        acts = _events(reading_acts.result(), "actor", actors, keys, now)
+        acts = _events(actors.acts(reading_acts.result()), keys, now)
         nothing = acts.where(np.empty(0, np.int64))
         seen = nothing
         if reading_seen:
-            exposures = reading_seen.result()
+            exposures = actors.exposures(reading_seen.result())
             exposures["kind"] = _read_or_not(exposures, keys, posts.characters)
-            seen = _events(exposures, "viewer", actors, keys, now)
+            seen = _events(exposures, keys, now)
     return History(now, posts, actors, acts, seen)
 
 
-def _events(columns: Columns, who: str, actors: Actors, posts: NDArray[np.uint64], now: datetime) -> Events:
+def _events(columns: Columns, posts: NDArray[np.uint64], now: datetime) -> Events:
     """Events on posts that we know, in the order of time."""
     post = positions(id_keys(columns["content"]), posts)
     kind = columns["kind"].astype(np.int64) if "kind" in columns else np.zeros(len(post), np.int64)
     sound = (kind >= 0) & (kind < len(COUNTED)) & (columns["at"] > 0)
     chosen = np.flatnonzero(sound & (post >= 0))
     chosen = chosen[np.argsort(columns["at"][chosen], kind="stable")]
-    account, country = actors.of(columns[who][chosen])
+    account, country = columns["account"][chosen], columns["country"][chosen]
     return Events(post[chosen], account, country, _hours(columns["at"][chosen], now), kind[chosen])
 
 

@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from shared.clock import SKEW, epoch_ms
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, known, once, read_columns
+from shared.store.columns import Columns, Kind, joined, known, read_columns
 from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import as_target, name_undated, needed, sound
 from shared.store.expressions import (
@@ -77,8 +77,8 @@ class Engagements:
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
-        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. What an account did to a post
-        at one moment counts once, though it is recorded twice."""
+        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. An act that is recorded twice
+        is here twice: who counts asks `Actors.acts`."""
         name_undated(self._engagements, "updatedAt", _ON_CONTENTS)
         found = read_columns(
             self._engagements,
@@ -91,8 +91,7 @@ class Engagements:
             },
         )
         within = (found["at"] >= max(epoch_ms(start), 1)) & (found["at"] <= epoch_ms(end))
-        found = {name: column[within] for name, column in found.items()}
-        return once(found, ("actor", "content", "kind", "at"), found["at"])
+        return {name: column[within] for name, column in found.items()}
 
     def of_account(self, account: ObjectId, most: int) -> list[ObjectId]:
         """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""

@@ -18,7 +18,7 @@ from shared.clock import EPOCH, epoch_ms
 from shared.config import Exposures as Names
 from shared.store.ahead import read_ahead
 from shared.store.column_kinds import KEY_BYTES
-from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, once, read_batches, read_columns
+from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_batches, read_columns
 from shared.store.contents import in_batches
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
 from shared.store.expressions import changed_at, changed_from, optional_type, period
@@ -60,12 +60,13 @@ class Exposures:
             "source": ("code", _place_among(sources, "$analytics.source")),
             "model": ("code", _place_among(models, "$analytics.model")),
         }
-        return _once(self._read(query, self._fields() | more))
+        return self._read(query, self._fields() | more)
 
     def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
-        came on the screen and, if that is known, left it [ms since 1970]."""
-        return _once(self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields()))
+        came on the screen and, if that is known, left it [ms since 1970]. An exposure that is recorded twice is here
+        twice: who counts asks `Actors.exposures`."""
+        return self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields())
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
         """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
@@ -200,8 +201,3 @@ def _as_one_form(path: str) -> Document:
 
 def _chosen(records: Columns, chosen: NDArray[np.bool_]) -> Columns:
     return records if chosen.all() else {name: column[chosen] for name, column in records.items()}
-
-
-def _once(records: Columns) -> Columns:
-    """One exposure of a post to a viewer at a moment, of its records that with the latest end."""
-    return once(records, ("viewer", "content", "at"), -records["until"])

@@ -9,7 +9,7 @@ import pytest
 from functions.feed import plan_personal_training, taste, train_personal
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
 from shared.text import PREPARATION
-from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of
+from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
 LATER = NOON + HOUR
@@ -170,6 +170,19 @@ def test_models_are_compared_once_in_each_interval(trained, monkeypatch):
     assert plan(trained, NOON + QUICK_MEMBERS.compare_every - HOUR) == []
     assert plan(trained, NOON + QUICK_MEMBERS.compare_every + HOUR) == named("american")
     assert plan(trained, NOON + QUICK_MEMBERS.compare_every + 2 * HOUR) == []
+
+
+def test_a_user_that_moves_to_another_account_changes_the_models_of_both(village):
+    """What it did before names no account."""
+    app = village.store.app
+    app.users.insert_one(user("page", now=NOON, account="account of thai"))
+    app.engagements.insert_one(engagement("page", "p1", at=NOON - HOUR / 2, account=None))
+    train(village, plan(village, NOON), NOON)
+
+    owner = {"ownerAccount": an_id("account of nomad"), "updatedAt": LATER}
+    app.users.update_one({"_id": an_id("page")}, {"$set": owner})
+
+    assert plan(village, NOON + QUICK_MEMBERS.compare_every + HOUR) == named("nomad", "thai")
 
 
 def test_what_leaves_the_window_queues_nobody(trained):

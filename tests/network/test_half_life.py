@@ -33,7 +33,7 @@ def history_with(acts: int, half_life: float, floor: float = 0.0, seed: int = 5)
     )  # fmt: skip
     nobody = np.full(acts, NOBODYS)
     events = Events(chosen, nobody, nobody, moments, np.zeros(acts, np.int64))
-    actors = Actors(np.zeros(0, "V12"), np.zeros(0, np.uint64), none, none)
+    actors = Actors(np.zeros(0, "V12"), np.zeros(0, np.uint64), np.zeros(0, "V12"), none, none)
     return History(NOON, posts, actors, events, events.where(none))
 
 

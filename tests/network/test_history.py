@@ -108,6 +108,26 @@ def test_an_act_without_an_account_is_that_of_its_users_owner(store, app):
     assert len(set(history.acts.actor.tolist())) == 1
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["an account", "an account that is not there"])
+@pytest.mark.parametrize("user_first", [True, False], ids=["by the user first", "by the account first"])
+def test_what_an_account_and_its_user_record_of_one_event_is_one_event(store, app, there, user_first):
+    app.contents.insert_one(post("p", now=NOON))
+    app.accounts.insert_one(account("owner" if there else "another", now=NOON))
+    app.users.insert_many([user(name, now=NOON, account="owner") for name in ("cat", "dog")])
+    at, owner = NOON - HOUR / 2, an_id("owner")
+    acts = [engagement("cat", "p", at=at) | {"account": owner}, engagement("dog", "p", at=at, account=None)]
+    others = [engagement("cat", "p", at=at, kind="quote") | {"account": owner}, engagement("eve", "p", at=at)]
+    seen = [exposure(who, "p", at=at, viewer=an_id(who)) for who in ("owner", "cat", "dog")]
+    app.engagements.insert_many([*(acts[::-1] if user_first else acts), *others])
+    app.feeditems.insert_many(seen[::-1] if user_first else seen)
+
+    history = read(store)
+
+    assert len(history.acts) == 3
+    assert len(history.seen) == 1
+    assert history.seen.actor.tolist() == ([0] if there else [-1])
+
+
 def test_only_acts_on_posts_that_stand_and_show_interest_count(store, app):
     app.contents.insert_one(post("p", now=NOON))
     at = NOON - HOUR / 2

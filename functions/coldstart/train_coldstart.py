@@ -16,7 +16,7 @@ from shared.network.evidence import Evidence
 from shared.network.features import FEATURES, popularity_of
 from shared.network.half_life import estimate_decay
 from shared.network.history import NOBODYS, History, read_history
-from shared.network.holdout import Cut, Lists, rolling_cuts
+from shared.network.holdout import Cut, Lists, rolling_cuts, why_skipped
 from shared.network.learning import Learner
 from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, DecayedPopularity, Ranker, Rankers
 from shared.report import Detail, Report
@@ -77,8 +77,8 @@ class Training:
 def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) -> Report:
     """Train a model of all countries and one for each with enough data, and make live what orders the holdout better.
 
-    Every country has a document afterwards: its own model, or the name of the one that answers for it. A run without
-    an engagement to learn from says so and changes no model.
+    Every country has a document afterwards: its own model, or the name of the one that answers for it. A run with
+    nothing to learn from, or nobody to judge by, says so and changes no model of all countries.
     """
     with store.leases.hold(NAME):
         history = read_history(store, options, now=now, with_exposures=True)
@@ -106,8 +106,8 @@ def train_everyone(training: Training) -> tuple[CountryModel | None, dict[str, D
     """
     live, lists = training.rankers.own(GLOBAL, EVERYONE), training.cuts[0].lists
     model = training.learner.everyone(training.cuts[0], training.version)
-    if model is None:
-        return live, {"skipped": "no engagement to learn from"}
+    if model is None or not any(map(len, training.cuts)):
+        return live, {"skipped": why_skipped(training.history, training.cuts)}
     evidence = evidence_for(training, model)
     model = CountryModel(model.name, model.version, model.model, model.decay, evidence.weight)
     metrics = measured(lists, model, {"live": live})
@@ -123,17 +123,16 @@ def train_everyone(training: Training) -> tuple[CountryModel | None, dict[str, D
 def evidence_for(training: Training, model: CountryModel) -> Evidence:
     """What the trees gain over popularity with the same decay, at every cut with trees of what was before it."""
     popularity = DecayedPopularity(model.decay)
-    person, gain = [np.empty(0, np.int64)], [np.empty(0)]
-    for cut in training.cuts:
-        of_cut: CountryModel | None = model
-        if cut is not training.cuts[0] and len(cut):
-            of_cut = training.learner.everyone(cut, training.version)
+    person, gain, cuts = [np.empty(0, np.int64)], [np.empty(0)], 0
+    for cut in filter(len, training.cuts):
+        of_cut = model if cut is training.cuts[0] else training.learner.everyone(cut, training.version)
         if of_cut is None:
             continue
+        cuts += 1
         for lists in cut.lists:
             person.append(lists.person)
             gain.append(lists.ndcg(of_cut) - lists.ndcg(popularity))
-    return Evidence.of(np.concatenate(person), np.concatenate(gain), len(training.cuts))
+    return Evidence.of(np.concatenate(person), np.concatenate(gain), cuts)
 
 
 def train_countries(training: Training, everyone: CountryModel | None) -> None:

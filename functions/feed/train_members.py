@@ -17,7 +17,7 @@ from shared.network.counters import DAY_HOURS, Counters
 from shared.network.evidence import Evidence
 from shared.network.examples import draw_examples
 from shared.network.history import read_history
-from shared.network.holdout import Cut, Lists, rolling_cuts
+from shared.network.holdout import Cut, Lists, rolling_cuts, why_skipped
 from shared.network.learning import Learner
 from shared.network.margins import Margins
 from shared.network.ranker import EVERYONE, GLOBAL, DecayedPopularity, OneForAll, Rankers
@@ -42,7 +42,7 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
     """Train the ranker of all members, and make it live if it orders the latest holdout better than the live one.
 
     It counts by the evidence that it gains over the countries' rankers; where none is live, it has to count for
-    anything. A run without an engagement to learn from says so and changes nothing.
+    anything. A run with nothing to learn from, or nobody to judge by, says so and changes nothing.
     """
     with store.leases.hold(NAME):
         history = read_history(store, coldstart, now=now, with_exposures=True)
@@ -54,8 +54,8 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         training = Training(tastes, margins, cuts, coldstart, options)
         read = len(history.acts)
         model = training.fit(cuts[0], margins)
-        if not model:
-            return Report(read, details={"skipped": "no engagement to learn from"})
+        if not model or not any(map(len, cuts)):
+            return Report(read, details={"skipped": why_skipped(history, cuts)})
         live, refused = load_members(registry)
         version = f"{now:%Y%m%dT%H%M%SZ}"
         evidence = training.evidence_for(MembersRanker(version, model, 1.0))
@@ -107,20 +107,21 @@ class Training:
 
     def evidence_for(self, model: MembersRanker) -> Evidence:
         """What the trees gain over the countries' rankers, at every cut with trees of what was before it."""
-        person, gain = [np.empty(0, np.int64)], [np.empty(0)]
-        for cut in self.cuts:
+        person, gain, cuts = [np.empty(0, np.int64)], [np.empty(0)], 0
+        for cut in filter(len, self.cuts):
             margins, of_cut = self.margins, model
             if cut is not self.cuts[0]:
                 margins = self.margins_at(cut)
-                fitted = self.fit(cut, margins) if len(cut) else b""
+                fitted = self.fit(cut, margins)
                 if not fitted:
                     continue
                 of_cut = MembersRanker(model.version, fitted, 1.0)
+            cuts += 1
             for lists in cut.lists:
                 country, met = self.encounters(cut, lists, margins)
                 person.append(lists.person)
                 gain.append(self.ndcg(lists, met, of_cut) - lists.ndcg_of(country))
-        return Evidence.of(np.concatenate(person), np.concatenate(gain), len(self.cuts))
+        return Evidence.of(np.concatenate(person), np.concatenate(gain), cuts)
 
     def margins_at(self, cut: Cut) -> Margins:
         """Of a model of all countries of what was before a cut, which counts for what the live one does."""

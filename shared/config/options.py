@@ -87,7 +87,7 @@ class Coldstart:
     kind_prior: float = (
         1_000.0  # engagements of each kind assumed before counting which kinds are rare, and so say more
     )
-    holdout: timedelta = timedelta(days=2)  # the latest time, kept from training to evaluate on
+    holdout: timedelta = timedelta(days=2)  # the latest time, kept from training to evaluate on; less in a young one
     longest_holdout: timedelta = timedelta(days=16)  # how far back earlier ones begin, where few people are in it
     judged_lists: int = 400  # people of the holdouts, each counted in each, from which no earlier one is judged by
     examples_span: timedelta = timedelta(days=8)  # the time before the holdout that examples come from

@@ -1,10 +1,11 @@
 """How well rankers order posts for what people did later: from several moments of the past on (rolling origin).
 
 A model that learnt from what was before a cut is judged by what people did in the time after it, the holdout; earlier
-cuts, each with a model of its own, are added until enough people are judged by.
+cuts, each with a model of its own, are added until enough people are judged by. Where most of what there is happened
+lately, as in a young network, all of these times are shorter in proportion.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +24,10 @@ from shared.network.ranker import Ranker
 Index = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
+
+# A holdout is at most this part of the time since the median engagement: a quarter of the age of a network whose days
+# are alike.
+_LONGEST_PART = 0.5
 
 # Posts that the candidates of all lists are drawn from, so that each is described once a country.
 POOL = 1_500
@@ -96,20 +101,47 @@ class Cut:
 
 def rolling_cuts(history: History, counters: Counters, options: Coldstart, enough: int) -> list[Cut]:
     """The latest cut, and earlier ones, each a holdout before the one after it, the latest first: as many as it takes
-    to judge by so many lists, at least one, and none farther back than the options say.
+    to judge by so many lists, at least one, and none farther back than the options say or than the first engagement.
 
     How many there are does not depend on what comes out, so that the error of a decision is that of one look.
     """
+    first, part = history.acts.at.min(initial=0.0), _part_of_lengths(history, options)
+    shortened = replace(options, holdout=options.holdout * part, horizon=options.horizon * part)
     cuts: list[Cut] = []
     while True:
-        holdout = options.holdout * (len(cuts) + 1)
-        if cuts and (sum(map(len, cuts)) >= enough or holdout > options.longest_holdout):
+        number = len(cuts) + 1
+        holdout = shortened.holdout * number
+        if cuts and (
+            sum(map(len, cuts)) >= enough
+            or options.holdout * number > options.longest_holdout
+            or not first < -hours(holdout) < cuts[-1].at
+        ):
             return cuts
-        of_cut = _with_history(history, replace(options, holdout=holdout), options.least_positives)
+        of_cut = _with_history(history, replace(shortened, holdout=holdout), options.least_positives)
         touched = touched_until(history, -hours(holdout))
-        until = -hours(options.holdout * len(cuts))
+        until = -hours(shortened.holdout * len(cuts))
         lists = list(holdout_lists(history, touched, counters, of_cut, until, np.random.default_rng(len(cuts))))
         cuts.append(Cut(of_cut, touched, lists))
+
+
+def _part_of_lengths(history: History, options: Coldstart) -> float:
+    """0..1, by which the holdout and the horizon are shortened: 1 unless the holdout is more than `_LONGEST_PART` of
+    the time since the median engagement. The median, so that a few engagements long ago make no network old."""
+    if not len(history.acts):
+        return 1.0
+    longest = -float(np.median(history.acts.at)) * _LONGEST_PART
+    return longest / hours(options.holdout) if longest < hours(options.holdout) else 1.0
+
+
+def why_skipped(history: History, cuts: Sequence[Cut]) -> str:
+    """For the report of a training that came to no ranker, or to nobody to judge it by."""
+    if not len(history.acts):
+        return "no engagement to learn from"
+    if history.acts.at.min() == history.acts.at.max():
+        return "all engagements are of one moment"
+    if not any(map(len, cuts)):
+        return "nobody engaged with anything new after a cut, so that there is nobody to judge by"
+    return "no engagement before the latest cut that examples can be made of"
 
 
 def _with_history(history: History, options: Coldstart, least: int) -> Coldstart:

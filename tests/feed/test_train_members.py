@@ -58,6 +58,8 @@ def test_one_that_is_no_better_than_what_is_live_stays_out(world, fresh):
 
 
 def test_nothing_to_learn_from_changes_nothing(village):
+    village.store.app.engagements.delete_many({})
+
     report = train(village, village.registry)
 
     assert report.details == {"skipped": "no engagement to learn from"}

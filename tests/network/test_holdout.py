@@ -1,15 +1,16 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
+from shared.clock import hours
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
 from shared.network.decay import Decay
 from shared.network.examples import touched_until
 from shared.network.features import FEATURES
-from shared.network.history import NOBODYS, read_history
+from shared.network.history import NOBODYS, History, Posts, read_history
 from shared.network.holdout import holdout_lists, rolling_cuts
 from tests.factories import account, engagement, post
 from tests.networks import HOUR, NOON, QUICK
@@ -184,4 +185,97 @@ def test_a_quiet_network_learns_from_more_days(history):
 def test_whoever_did_nothing_is_judged_by_at_no_cut(store):
     cuts = rolling_cuts(read_history(store, QUICK, now=NOON), Counters(read_history(store, QUICK, now=NOON)), QUICK, 10)
 
-    assert [len(cut) for cut in cuts] == [0] * (QUICK.longest_holdout // QUICK.holdout)
+    assert [len(cut) for cut in cuts] == [0]
+
+
+# How old a network is: the same history, of which there is only what happened in its last hours.
+
+AGES = np.geomspace(6, 720, 30).tolist()
+PER_POST = [column.name for column in fields(Posts) if column.name not in ("topic_of", "topic", "topic_keys")]
+
+
+def of_the_last(history: History, age: float) -> History:
+    """The history of the same network, had it begun so many hours ago."""
+    posts = history.posts
+    there = posts.created > -age
+    number, kept = np.cumsum(there) - 1, there[posts.topic_of]
+    rows = {name: getattr(posts, name)[there] for name in PER_POST}
+    left = replace(posts, topic_of=number[posts.topic_of[kept]], topic=posts.topic[kept], **rows)
+    acts, seen = (
+        replace(events, post=number[events.post])
+        for events in (all_of.where(there[all_of.post] & (all_of.at > -age)) for all_of in (history.acts, history.seen))
+    )
+    return replace(history, posts=left, acts=acts, seen=seen)
+
+
+def cuts_of_fixed_length(history, options):
+    """Every cut that the options allow, each a whole holdout before the next: (at, lists)."""
+    counters = Counters(history)
+    for number in range(options.longest_holdout // options.holdout):
+        until = -hours(options.holdout * number)
+        of_cut = replace(options, holdout=options.holdout * (number + 1))
+        at = -hours(of_cut.holdout)
+        rng = np.random.default_rng(number)
+        yield at, list(holdout_lists(history, touched_until(history, at), counters, of_cut, until, rng))
+
+
+def test_no_age_has_less_evidence_than_a_younger_network_by_a_cliff(history):
+    learnt, judged = [], []
+    for age in AGES:
+        young = of_the_last(history, age)
+        cuts = rolling_cuts(young, Counters(young), QUICK, enough=10**6)
+        first = young.acts.at.min()
+        assert all(first < cut.at < 0 for cut in cuts)
+        learnt.append(int((young.acts.at <= cuts[0].at).sum()))
+        judged.append(len({person for cut in cuts for lists in cut.lists for person in lists.person.tolist()}))
+        assert learnt[-1] >= len(young.acts) / 2
+
+    for counts in (learnt, judged):
+        assert all(count >= 0.9 * max(counts[: number + 1]) for number, count in enumerate(counts))
+    of_44_hours = next(number for number, age in enumerate(AGES) if age >= 44)
+    assert judged[of_44_hours] > 20
+
+
+@pytest.mark.parametrize("days", [14, 21, 30])
+def test_a_long_history_is_cut_at_whole_holdouts_and_loses_none_that_has_a_past(history, days):
+    long = of_the_last(history, days * 24)
+
+    cuts = rolling_cuts(long, Counters(long), QUICK, enough=10**6)
+
+    fixed = [(at, lists) for at, lists in cuts_of_fixed_length(long, QUICK) if long.acts.at.min() < at]
+    assert [cut.at for cut in cuts] == [at for at, _ in fixed]
+    assert {cut.options.horizon for cut in cuts} == {QUICK.horizon}
+    for cut, (_, lists) in zip(cuts, fixed, strict=True):
+        assert len(cut.lists) == len(lists) > 0
+        for rolled, whole in zip(cut.lists, lists, strict=True):
+            for name in ("person", "posts", "filled", "chosen", "described"):
+                assert (getattr(rolled, name) == getattr(whole, name)).all()
+
+
+def test_a_few_engagements_long_ago_do_not_make_a_network_old(history):
+    young = of_the_last(history, 44)
+    late = history.acts.at > -44
+    few = np.flatnonzero(~late)[: len(young.acts) // 10]
+    with_few = replace(history, acts=history.acts.where(np.concatenate([few, np.flatnonzero(late)])))
+
+    cuts = rolling_cuts(with_few, Counters(with_few), QUICK, enough=10**6)
+
+    assert -24 < cuts[0].at < 0
+    assert len(cuts) <= QUICK.longest_holdout // QUICK.holdout
+    assert len(cuts[0]) > 20
+
+
+@pytest.mark.parametrize("hours_ago", [0.0, 1.0, 30.0, 500.0])
+def test_what_happened_in_one_moment_is_cut_after_it_and_judges_nobody(history, hours_ago):
+    moment = replace(history, acts=replace(history.acts, at=np.full(len(history.acts), -hours_ago)))
+
+    cuts = rolling_cuts(moment, Counters(moment), QUICK, enough=10**6)
+
+    assert all(cut.at >= -hours_ago for cut in cuts)
+    assert sum(map(len, cuts)) == 0
+
+
+def test_a_holdout_of_no_length_is_one_cut(history):
+    (now,) = rolling_cuts(history, Counters(history), replace(QUICK, holdout=timedelta(0)), enough=10**6)
+
+    assert (now.at, len(now)) == (0, 0)

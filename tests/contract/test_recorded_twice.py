@@ -99,8 +99,8 @@ def record_again(store, collections, *forms: dict[str, Form]):
         known = list(rows.find())
         assert known, collection.name
         for form in forms:
-            told = form.get(collection.name, lambda row, _: row)
-            rows.insert_many([told(row, users) | {"_id": ObjectId()} for row in known])
+            formed = form.get(collection.name, lambda row, _: row)
+            rows.insert_many([formed(row, users) | {"_id": ObjectId()} for row in known])
 
 
 def rows_of(store, collection):

@@ -8,7 +8,6 @@ it at SIGTERM.
 """
 
 import json
-import signal
 import sys
 import threading
 import time
@@ -51,7 +50,7 @@ class Counted:
 def main(receiver: str, most: str) -> None:
     """Follow until done or told to stop."""
     stop, contents = threading.Event(), watched()[0]
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    command_line.on_ending(lambda *_: stop.set())
     counted = Counted(Nowhere() if receiver == "nothing" else sink("here", contents), int(most), stop)
     Follower(open_store(), contents, counted, settings().options.relay, stop).run()
     if counted.ended_at:

@@ -10,8 +10,7 @@ if __name__ == "__main__":  # a library that is being imported may swallow Ctrl-
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -25,7 +24,7 @@ from local.parameters import number, object_id, one_of, partition, readable_file
 from local.runs import run_and_say, run_pipeline
 from local.tables import Tally
 from local.terminal import console, progress_bars, say
-from local.workspace import HOME, Document, alone, api_key, drop, fill, typed, whole, workspace
+from local.workspace import HOME, Document, alone, api_key, fill, typed, whole, workspace
 from shared import command_line
 from shared.config import preset
 from shared.config.options import Tokens
@@ -68,7 +67,7 @@ def demo(size: Size = "S", rows: Rows = 5) -> None:
     from local.reviews import review as reviewed
 
     began = time.perf_counter()
-    with workspace(None, prefix=f"demo-{token_hex(6)}-", started=began) as store, dropped(store):
+    with workspace(None, prefix=f"demo-{token_hex(6)}-", started=began) as store:
         now, ran = datetime.now(UTC), set[str]()
         fill(store, size, now=now)
         ran |= run_pipeline(store, now, anew=True)
@@ -99,15 +98,6 @@ def demo(size: Size = "S", rows: Rows = 5) -> None:
         raise Refused(f"the demo does not run {', '.join(left)}")
 
 
-@contextmanager
-def dropped(store: Store) -> Iterator[None]:
-    """Leave nothing of a demo on the server, however it ends."""
-    try:
-        yield
-    finally:
-        drop(store)
-
-
 @app.command()
 def dev(
     context: typer.Context,
@@ -122,9 +112,6 @@ def dev(
     from local.dev import lacks_network, prepare, serve
     from local.screen import Screen
 
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)
-
     def fills(store: Store) -> Sequence[Database[Document]]:
         return whole(store) if lacks_network(store) else ()
 
@@ -134,7 +121,7 @@ def dev(
         screen = Screen(console)
         try:
             serve(store, screen, threading.Event(), port, typed(context.obj))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, command_line.Ended):
             screen.say("ended; the relay has sent what it had read")
 
 

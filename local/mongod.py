@@ -6,7 +6,6 @@ The server belongs to the process that starts it: the kernel sends it SIGTERM wh
 import ctypes
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -34,7 +33,13 @@ _PR_SET_PDEATHSIG = 1
 
 @contextmanager
 def mongo_server(
-    folder: Path | None = None, *, cache_gb: float = 0.5, nodes: int = 1, history_mb: int = 256, checkpoint_s: int = 60
+    folder: Path | None = None,
+    *,
+    cache_gb: float = 0.5,
+    nodes: int = 1,
+    history_mb: int = 256,
+    checkpoint_s: int = 60,
+    on_start: Callable[[str], object] = lambda uri: None,
 ) -> Iterator[str]:
     """Give the URI of a running server: `MONGO_URI` where it is set, else an embedded one stopped on exit.
 
@@ -45,6 +50,7 @@ def mongo_server(
     nodes         members of the replica set; with three, one may step down or die
     history_mb    of changes that are kept for those who follow them [MB]
     checkpoint_s  between two checkpoints, at which older history is given up [s]
+    on_start      called with the URI of a server that this call starts, before other processes use it
     Raises BadConfig when there is neither `MONGO_URI` nor a binary, Unavailable when the server does not get ready.
     """
     configured = own_server()
@@ -52,11 +58,12 @@ def mongo_server(
         yield configured
         return
     binary = find_binary()
-    scratch = None if folder else tempfile.mkdtemp(prefix="feedkeeper-")
-    data = Path(folder or str(scratch))
-    data.mkdir(parents=True, exist_ok=True)
     members: list[tuple[subprocess.Popen[bytes], int]] = []
-    with (data / "starting.lock").open("w") as starting, (data / "users.lock").open("w") as users:
+    with (
+        _data_folder(folder) as data,
+        (data / "starting.lock").open("w") as starting,
+        (data / "users.lock").open("w") as users,
+    ):
         try:
             fcntl.flock(starting, fcntl.LOCK_EX)  # of two commands at once, the second waits for the first one's server
             uri = _running_on(data)
@@ -65,6 +72,7 @@ def mongo_server(
                     member = data / str(number) if number else data
                     members.append(_launch(binary, member, cache_gb, history_mb, checkpoint_s, may_fail=folder is None))
                 uri = _initiate(members, data)
+                on_start(uri)
                 (data / URI_FILE).write_text(uri)
             else:
                 fcntl.flock(users, fcntl.LOCK_SH)
@@ -77,9 +85,18 @@ def mongo_server(
                     _await_users(users)
             finally:
                 for process, _ in members:
-                    _stop(process, gently=scratch is None)
-                if scratch:
-                    shutil.rmtree(scratch, ignore_errors=True)
+                    _stop(process, gently=folder is not None)
+
+
+@contextmanager
+def _data_folder(folder: Path | None) -> Iterator[Path]:
+    """The folder, made where it is not there; without one, a temporary one that is deleted on exit."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="feedkeeper-", ignore_cleanup_errors=True) as scratch:
+        yield Path(scratch)
 
 
 def _await_users(users: IO[str]) -> None:

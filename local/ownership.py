@@ -141,6 +141,12 @@ def delete(collection: Collection[Document], query: Document) -> None:
     collection.delete_many(query)
 
 
+def free_leases(analytics: Database[Document]) -> None:
+    """Give back every lease, on the server of a data folder that has just started: who held one worked with the server
+    before, and ended with it."""
+    analytics[schema.LEASES.name].delete_many({})
+
+
 def _release(database: Database[Document]) -> None:
     """Take the marker away where it is on the server of somebody else."""
     if not _owner.lasting:

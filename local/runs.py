@@ -11,7 +11,8 @@ from uuid import uuid4
 from local.functions import PIPELINE, Function, function
 from local.terminal import console, say
 from shared.errors import AppError, Unavailable
-from shared.store import Store
+from shared.store import Store, schema
+from shared.store.leases import lost, under_way
 
 LONGEST_TEXT = 300
 FIRST_RUNS = "firstRuns"  # collection of the analytics database: what a new network still needs
@@ -81,7 +82,8 @@ def deliver() -> Iterator[Run]:
 
 
 def run_and_say(stem: str, now: datetime, payload: Mapping[str, Any] | None = None) -> set[str]:
-    """Run a function, and what it queues, say what they did, and return their stems; a failure is raised."""
+    """Run a function, and what it queues, say what they did, and return the stems of those that ran; a failure is
+    raised. A function has not run where another run of it is under way."""
     with console.status(stem):
         done = fire(function(stem), now, payload)
     if done.failure:
@@ -94,19 +96,25 @@ def run_and_say(stem: str, now: datetime, payload: Mapping[str, Any] | None = No
             raise one.failure
     if queued:
         say(queued[0].stem, sum(one.seconds for one in queued), f"messages {len(queued)}")
-    return {stem, *(one.stem for one in queued)}
+    ran = {one.stem for one in queued}
+    return ran if done.result.get("skipped") in (under_way(stem), lost(stem)) else ran | {stem}
 
 
 def run_pipeline(store: Store, now: datetime, *, anew: bool) -> set[str]:
     """Every scheduled function once, in the order that a new network needs; returns the stems of all that ran.
 
     anew  all of them; otherwise those that earlier calls did not come to, since they were cut short
-    What is left is on record in the database, as long as something is.
+    What is left is on record in the database, as long as something is. From the first function on that another process
+    is running, all stay there, since those behind it read what it writes.
     """
     record, ran = store.analytics[FIRST_RUNS], set[str]()
     if anew:
         record.replace_one(PIPELINE_RECORD, {"left": list(PIPELINE)}, upsert=True)
-    for stem in (record.find_one(PIPELINE_RECORD) or {}).get("left", ()):
+    left = (record.find_one(PIPELINE_RECORD) or {}).get("left", ())
+    if left and not anew:  # what it had queued when it was cut short is gone with the process: it looks at all again
+        store.analytics[schema.WATERMARKS.name].update_one({"_id": left[0]}, {"$unset": {"options": 1}})
+    for stem in left:
         ran |= run_and_say(stem, now)
-        record.update_one(PIPELINE_RECORD, {"$pull": {"left": stem}})
+        if ran.issuperset(left[: left.index(stem) + 1]):
+            record.update_one(PIPELINE_RECORD, {"$pull": {"left": stem}})
     return ran

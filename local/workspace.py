@@ -5,7 +5,7 @@ import os
 import secrets as random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +13,14 @@ from shlex import quote
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from local import ownership
 from local.functions import ROOT
 from local.mongod import mongo_server
 from local.terminal import progress_bars, say
-from shared.config import HERE, own_server, presetting, settings
+from shared.config import HERE, load, own_server, presetting, settings
 from shared.errors import BadConfig, Conflict
 from shared.store import Store, close_store, open_store, schema
 from shared.store.topology import require_replica_set
@@ -40,7 +41,7 @@ def workspace(
     fills: Callable[[Store], Sequence[Database[Document]]] = lambda store: (),
     named: Sequence[str] = (),
 ) -> Iterator[Store]:
-    """Give the store of a folder, or of a server that is gone afterwards; handlers of this process use the same.
+    """Give the store of a folder, or of databases that are gone afterwards; handlers of this process use the same.
 
     prefix   of the databases' names
     started  moment that the time until now is told from
@@ -51,7 +52,16 @@ def workspace(
     """
     began = started or time.perf_counter()
     theirs = own_server() is not None
-    with mongo_server(home and home / "mongodb") as uri, presetting(_environment(home, uri, prefix, theirs=theirs)):
+
+    def free_leases(uri: str) -> None:
+        name = load(os.environ | _environment(home, uri, prefix, theirs=False)).analytics_db
+        with MongoClient[Document](uri, w="majority") as client:
+            ownership.free_leases(client[name])
+
+    with (
+        mongo_server(home and home / "mongodb", on_start=free_leases) as uri,
+        presetting(_environment(home, uri, prefix, theirs=theirs)),
+    ):
         from shared.runtime.secrets import fetch_secret  # not before the settings are: loggers look at once
 
         try:
@@ -59,7 +69,10 @@ def workspace(
             store = open_store()
             require_replica_set(store.client)
             token = random_text(home, "owner") if home else None
-            with ownership.owning(token, named, lasting=home is None or not theirs):
+            with (
+                ownership.owning(token, named, lasting=home is None or not theirs),
+                _dropped(store) if home is None and theirs else nullcontext(),
+            ):
                 if home is None or not theirs:
                     ownership.claim(*filter(ownership.is_empty, (store.app, store.analytics)))
                 filled = fills(store)
@@ -161,6 +174,15 @@ def whole(store: Store) -> tuple[Database[Document], ...]:
 def truth_of(store: Store) -> Database[Document]:
     """The database of what a demo network knows of itself."""
     return store.client[store.app.name.removesuffix("app-db") + "eval-db"]
+
+
+@contextmanager
+def _dropped(store: Store) -> Iterator[None]:
+    """Leave nothing of what the body claims, however early it ends."""
+    try:
+        yield
+    finally:
+        drop(store)
 
 
 def drop(store: Store) -> None:

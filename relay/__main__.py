@@ -1,8 +1,9 @@
 """python -m relay: send the changes of MongoDB to functions.
 
-`run` follows every collection under custom.changes of serverless.yml until it is told to stop (SIGTERM or Ctrl-C), and
-may run beside a copy of itself. `replay` sends again what was parked. Settings come from the environment, as for the
-functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OPTIONS; those of AWS as boto3 reads them.
+`run` follows every collection under custom.changes of serverless.yml until it is told to stop (SIGTERM, SIGHUP or
+Ctrl-C), and may run beside a copy of itself. `replay` sends again what was parked. Settings come from the environment,
+as for the functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OPTIONS; those of AWS as boto3
+reads them.
 """
 
 import signal
@@ -50,8 +51,7 @@ def run(to: Target, only: Only = None) -> None:
     followed = [(one, sink(to, one)) for one in declared if one.collection in (only or (one.collection,))]
     store = connect(chosen)  # its own: that of handlers in this process is made anew when a secret is rotated
     require_replica_set(store.client)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    command_line.on_ending(lambda *_: stop.set())
     serve([Follower(store, one, to_sink, chosen.options.relay, stop) for one, to_sink in followed], stop)
 
 

@@ -7,7 +7,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from shared.errors import BadConfig
 
@@ -23,6 +23,10 @@ LEAST = {"splits": 2, "head_folds": 2} | dict.fromkeys(
     1,
 )
 MOST = {"accounts_a_message": 2_000, "items": 100}
+LONGEST_NAME = 100  # bytes of a collection's or a field's name
+
+CollectionName = Annotated[str, "a collection"]
+FieldName = Annotated[str, "a field"]  # or a path of fields, apart by dots
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +181,9 @@ class MeasureFeed:
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    collection: str = "feeditems"  # collection of the application that says what was on whose screen
-    off_screen: str = "offScreenAt"  # its field that says when an exposure ended
-    credential: str = "seenCredential"  # its field that says by which credential it was seen
+    collection: CollectionName = "feeditems"  # collection of the application that says what was on whose screen
+    off_screen: FieldName = "offScreenAt"  # its field that says when an exposure ended
+    credential: FieldName = "seenCredential"  # its field that says by which credential it was seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +298,7 @@ class Options:
 def _override(section: Any, overrides: Mapping[str, Any], path: str) -> Any:
     if not isinstance(overrides, Mapping):
         raise BadConfig(f"option {path.rstrip('.')}: needs an object of options")
-    hints = get_type_hints(type(section))
+    hints = get_type_hints(type(section), include_extras=True)
     unknown = set(overrides) - set(hints)
     if unknown:
         raise BadConfig(f"option {path}{min(unknown)} does not exist")
@@ -309,6 +313,8 @@ def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
     """
     if fields_of(default):
         return _override(default, value, f"{path}.")
+    if get_origin(kind) is Annotated:
+        return _name(value, kind, path)
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     if kind is timedelta and is_number and value > 0:
         return timedelta(hours=value)
@@ -321,6 +327,16 @@ def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
     if value in get_args(kind):
         return value
     raise BadConfig(f"option {path}: {value!r} is not a valid value")
+
+
+def _name(value: Any, kind: Any, path: str) -> str:
+    """`value` where MongoDB takes it as a name of that kind."""
+    if isinstance(value, str) and value.isprintable() and "$" not in value and len(value.encode()) <= LONGEST_NAME:
+        first, *others = value.split(".")
+        reserved = kind == CollectionName and first == "system"
+        if all((first, *others)) and not reserved:
+            return value
+    raise BadConfig(f"option {path}: {value!r} is not a name of {kind.__metadata__[0]} in MongoDB")
 
 
 def _in_bounds(path: str, value: int) -> bool:

@@ -1,6 +1,7 @@
 """Boosted trees, always on one thread: a second spins against the first and costs thirty times more than it gives."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,18 @@ def fit(
     base     (n_rows,) margins that the model is to add to; its own then begin at 0
     The same input gives the same bytes.
     """
-    data = xgboost.QuantileDMatrix(
-        matrix, labels, weight=weights, base_margin=base, nthread=1, max_bin=parameters["max_bin"]
-    )
+    with ThreadPoolExecutor(1) as aside:
+        # The library reads the rows by callbacks into Python. A signal whose handler raises in such a callback is lost
+        # and leaves the library with half a matrix; handlers run in the main thread alone, which waits here.
+        data = aside.submit(
+            xgboost.QuantileDMatrix,
+            matrix,
+            labels,
+            weight=weights,
+            base_margin=base,
+            nthread=1,
+            max_bin=parameters["max_bin"],
+        ).result()
     constraints: dict[str, Any] = {
         "monotone_constraints": tuple(rises),
         "nthread": 1,

@@ -10,6 +10,7 @@ from pymongo.synchronous import monitor
 from shared.config import Settings, settings
 from shared.errors import BadConfig
 from shared.store.client import Store
+from shared.store.schema import require_names
 
 ANSWER_WITHIN_MS = 5_000
 LONGEST_ANSWER_MS = 300_000  # of one operation: where a server falls silent in the middle, this ends the wait
@@ -43,7 +44,11 @@ def close_store() -> None:
 
 
 def connect(chosen: Settings) -> Store:
-    """A store over its own client: majority writes, reads and writes retried by default, aware UTC, a small pool."""
+    """A store over its own client: majority writes, reads and writes retried by default, aware UTC, a small pool.
+
+    BadConfig for a URI or a name that cannot be used.
+    """
+    require_names(chosen.options.exposures)
     try:
         client = MongoClient[dict[str, Any]](
             chosen.mongo_uri,

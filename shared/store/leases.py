@@ -25,6 +25,16 @@ LONGEST_RUN = timedelta(minutes=16)
 GIVE_BACK_S = 2.0  # that giving back may take; else the lease ends by itself
 
 
+def under_way(name: str) -> str:
+    """The sentence of a run that did not get the lease."""
+    return f"another run of {name} is under way"
+
+
+def lost(name: str) -> str:
+    """The sentence of a run that no longer has the lease."""
+    return f"the lease of {name} has passed to another run"
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A right to run that its holder can check again before an act that cannot be undone."""
@@ -36,7 +46,7 @@ class Lease:
     def renew(self) -> None:
         """Extend the lease; Conflict when it has passed to someone else."""
         if not self.leases.extend(self.name, self.holder):
-            raise Conflict(f"the lease of {self.name} has passed to another run")
+            raise Conflict(lost(self.name))
 
 
 class Leases:
@@ -54,7 +64,7 @@ class Leases:
         """
         lease = Lease(self, name, holder or uuid4().hex)
         if not self._take(name, lease.holder):
-            raise Conflict(f"another run of {name} is under way")
+            raise Conflict(under_way(name))
         try:
             yield lease
         finally:

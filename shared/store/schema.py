@@ -477,6 +477,18 @@ COLLECTIONS = (
 OURS = tuple(one for one in COLLECTIONS if one.owner == "feedkeeper")
 
 
+def require_names(names: Exposures) -> None:
+    """BadConfig where options name a collection or a field for the exposures that is something else."""
+    wanted = feed_items(names)
+    if any(one.name == names.collection for one in COLLECTIONS if one.database == "app" and one is not FEED_ITEMS):
+        raise BadConfig(f"option exposures.collection: {names.collection!r} holds no exposures")
+    if any(len(dict(index.keys)) < len(index.keys) for index in wanted.indexes):
+        raise BadConfig(
+            f"options exposures.credential and off_screen: {names.credential!r} and {names.off_screen!r} are not two "
+            "fields beside seenAt, content and updatedAt"
+        )
+
+
 def missing(
     app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES
 ) -> Iterator[tuple[Collection, Index]]:
@@ -506,7 +518,8 @@ def apply(app: Database[Document], analytics: Database[Document], names: Exposur
         try:
             (app if collection.database == "app" else analytics)[collection.name].create_indexes([index.model()])
         except OperationFailure as error:
-            raise BadConfig(f"index {index.name} on {collection.name}: {error.details}") from error
+            told = f"code {error.code}, {(error.details or {}).get('errmsg')}"
+            raise BadConfig(f"index {index.name} on {collection.name}: {told}") from None
         count += 1
     return count
 

@@ -2,9 +2,10 @@
 
 import ast
 import os
+import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 import pytest
@@ -277,6 +278,8 @@ def failing(error):
         (PyMongoError("secret"), 1, "Unavailable: the database failed: PyMongoError\n"),
         (subprocess.CalledProcessError(3, ["npm"]), 1, None),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (command_line.Ended(signal.SIGTERM), 143, "ended by SIGTERM\n"),
+        (command_line.Ended(signal.SIGHUP), 129, "ended by SIGHUP\n"),
         (SystemExit(7), 7, ""),
     ],
     ids=lambda one: type(one).__name__,
@@ -287,6 +290,101 @@ def test_what_is_foreseen_ends_in_a_sentence_and_a_status(capsys, error, status,
 
     assert ended.value.code == status
     assert said is None or capsys.readouterr().err == said
+
+
+ENDED = """
+import signal, sys, time
+from local.mongod import mongo_server
+from shared import command_line
+
+class Swallows:
+    def __del__(self):  # as a callback of native code does
+        print("busy", flush=True)
+        time.sleep(600)
+
+def program():
+    with mongo_server(cache_gb=0.25):
+        if sys.argv[1] == "swallowed":
+            Swallows()
+        print("busy", flush=True)
+        time.sleep(600)
+
+command_line.run(program)
+"""
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """Starts a program that has an embedded database and is busy; its temporary folder is `tmp_path`."""
+    environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
+
+    @contextmanager
+    def start(*words, before=()):
+        with subprocess.Popen(
+            [*before, sys.executable, "-c", ENDED, *words],
+            cwd=ROOT, env=environment | {"TMPDIR": str(tmp_path)}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            try:
+                assert process.stdout
+                assert process.stdout.readline() == "busy\n"
+                yield process
+            finally:
+                process.kill()
+
+    return start
+
+
+@pytest.mark.parametrize("number", command_line.ENDINGS, ids=lambda number: number.name)
+@pytest.mark.parametrize("where", ["waiting", "swallowed"])
+def test_what_asks_a_program_to_end_has_it_clean_up(busy, tmp_path, where, number):
+    with busy(where) as process:
+        assert list(tmp_path.iterdir()) != []
+        process.send_signal(number)
+        said = process.stderr.read()
+
+    assert process.wait() == 128 + number
+    assert said == ("interrupted\n" if number == signal.SIGINT else f"ended by {number.name}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_that_closes_sends_more_than_one_signal(busy, tmp_path):
+    with busy("waiting") as process:
+        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+            process.send_signal(number)
+        process.stderr.read()
+
+    assert process.wait() in (128 + signal.SIGHUP, 128 + signal.SIGTERM)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nohup_keeps_a_program_running_when_its_terminal_closes(busy, tmp_path):
+    with busy("waiting", before=["nohup"]) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+
+    assert process.wait() == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_handlers_of_signals_are_set_in_one_place():
+    importing = {"local/__main__.py", "relay/__main__.py"}  # where a library that is imported may swallow Ctrl-C
+    sources = {path.as_posix(): (ROOT / path).read_text() for path in OURS if path.parts[0] != "tests"}
+
+    assert {path for path, text in sources.items() if "signal.signal(" in text} == importing | {
+        "shared/command_line.py"
+    }
+    assert {sources[path].count("signal.signal(") for path in importing} == {1}
+
+
+def test_handlers_are_what_they_were_when_a_program_has_ended():
+    before = [signal.getsignal(number) for number in command_line.ENDINGS]
+
+    with pytest.raises(SystemExit):
+        command_line.run(lambda: 0)
+
+    assert [signal.getsignal(number) for number in command_line.ENDINGS] == before
 
 
 def test_a_mistake_of_ours_keeps_its_trace():

@@ -1,14 +1,15 @@
 """The table of collections, and the command that makes their indexes."""
 
+import json
 import re
 from datetime import timedelta
 
 import pytest
 
 from layers.build import ROOT
-from shared.config import Exposures
+from shared.config import Exposures, load
 from shared.errors import BadConfig
-from shared.store import schema
+from shared.store import connect, schema
 
 TOTAL = sum(len(collection.indexes) for collection in schema.COLLECTIONS)
 
@@ -77,8 +78,9 @@ def test_two_documents_with_one_unique_key_are_named_by_their_index(databases):
 def test_an_index_with_other_options_is_named(databases):
     databases.analytics.leases.create_index("until", expireAfterSeconds=int(timedelta(days=9).total_seconds()))
 
-    with pytest.raises(BadConfig, match="index until_1 on leases"):
+    with pytest.raises(BadConfig, match="index until_1 on leases: code 85, An ") as caught:
         schema.apply(databases.app, databases.analytics)
+    assert "clusterTime" not in str(caught.value)
 
 
 def run(*arguments):
@@ -142,3 +144,25 @@ def test_indexes_are_made_nowhere_else():
 
     assert "shared/store/schema.py" in found
     assert found <= allowed
+
+
+TAKEN = [one.name for one in schema.COLLECTIONS if one.database == "app" and one is not schema.FEED_ITEMS]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *({"collection": name} for name in TAKEN),
+        *({"credential": name} for name in ("seenAt", "content", "updatedAt", "offScreenAt")),
+        *({"off_screen": name} for name in ("seenAt", "content", "seenCredential")),
+    ],
+    ids=str,
+)
+def test_exposures_are_not_where_something_else_is(names):
+    chosen = load({"MONGO_URI": "mongodb://127.0.0.1:9/", "FEEDKEEPER_OPTIONS": json.dumps({"exposures": names})})
+
+    with pytest.raises(BadConfig, match="exposures") as caught:
+        connect(chosen)
+
+    assert next(iter(names)) in str(caught.value)
+    assert str(caught.value).count("\n") == 0

@@ -307,6 +307,25 @@ def test_a_demo_that_is_cut_short_leaves_what_is_not_its_own(busy, folder, end):
         client.drop_database(name)
 
 
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+def test_a_demo_that_ends_while_its_indexes_are_made_leaves_nothing(busy, folder, end):
+    uri, client = busy
+    before = everything(client)
+    names = set(client.list_database_names())
+
+    with running(uri, folder, "demo", "--size", "XS") as process:
+        claimed = until(lambda: set(client.list_database_names()) - names)
+        process.send_signal(end)
+        process.wait(allowed(DEADLINE_S))
+        said = process.stderr.read()
+
+    assert all(name.startswith("demo-") for name in claimed)
+    assert process.returncode == 128 + end
+    assert "Traceback" not in said
+    assert set(client.list_database_names()) == names
+    assert everything(client) == before
+
+
 def test_a_network_of_the_bench_has_a_name_of_its_own_and_is_dropped_alone(busy):
     uri, client = busy
     before = everything(client)

@@ -6,16 +6,22 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from pymongo import MongoClient
 
 from local import dev, ownership, runs, workspace
 from local.functions import PIPELINE, ROOT
+from local.mongod import mongo_server
 from local.workspace import alone, random_text, whole
 from local.world import SIZES, build_world, write_world
-from shared.config import own_server, presetting
+from shared.config import ContentStats, own_server, presetting
 from shared.errors import BadConfig, Conflict
+from shared.store.leases import under_way
+from shared.store.watermarks import Period
+from tests.conftest import Document
 from tests.waiting import allowed
 
 TINY = replace(SIZES["XS"], users=20, contents=20, engagements=20, feed_items=20)
@@ -70,6 +76,67 @@ def test_a_start_that_was_cut_short_is_completed_by_the_next(prepared, store):
     assert [*first, *second] == list(PIPELINE)
     assert second[0] == "train_coldstart"
     assert prepared() == []
+
+
+def test_what_another_run_holds_stays_on_record_with_all_behind_it(store, monkeypatch):
+    def lacking(stem):
+        return {"skipped": under_way(stem) if stem in held else "there is too little of it"}
+
+    held, order = {"train_topics"}, ["refresh_content_stats", "train_topics", "reclassify_contents"]
+    monkeypatch.setattr(runs, "PIPELINE", tuple(order))
+    monkeypatch.setattr(runs, "function", lambda stem: SimpleNamespace(stem=stem, invoke=lambda **_: lacking(stem)))
+
+    def left():
+        return store.analytics[runs.FIRST_RUNS].find_one()["left"]
+
+    assert runs.run_pipeline(store, datetime.now(UTC), anew=True) == {order[0], order[2]}
+    assert left() == order[1:]
+    held.clear()
+    assert runs.run_pipeline(store, datetime.now(UTC), anew=False) == set(order[1:])
+    assert left() == []
+
+
+def test_what_a_killed_process_had_queued_is_queued_again(store):
+    now = datetime.now(UTC)
+    store.analytics[runs.FIRST_RUNS].insert_one(runs.PIPELINE_RECORD | {"left": ["refresh_content_stats"]})
+    options = ContentStats()
+    store.watermarks.advance("refresh_content_stats", options, Period(None, now, late=False), now=now)
+    assert store.watermarks.period("refresh_content_stats", options, now=now).since is not None
+    seen = []
+
+    def run(stem, now):
+        seen.append(store.watermarks.period(stem, options, now=now).since)
+        return {stem}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "run_and_say", run)
+        runs.run_pipeline(store, now, anew=False)
+
+    assert seen == [None]
+
+
+def held_lease():
+    return {"_id": "train_topics", "holder": "killed", "until": datetime.now(UTC) + timedelta(minutes=10)}
+
+
+def test_a_server_that_has_just_started_on_a_folder_has_no_leases(tmp_path, monkeypatch):
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    with mongo_server(tmp_path / "mongodb", cache_gb=0.25) as uri, MongoClient[Document](uri) as client:
+        client["analytics-db"].leases.insert_one(held_lease())
+        with workspace.workspace(tmp_path) as store, pytest.raises(Conflict), store.leases.hold("train_topics"):
+            pytest.fail("another process uses that server, and may hold it")
+
+    with workspace.workspace(tmp_path) as store, store.leases.hold("train_topics"):
+        pass
+
+
+@pytest.mark.usefixtures("deployed")
+def test_leases_on_the_server_of_somebody_else_stay(databases, tmp_path):
+    databases.analytics.leases.insert_one(held_lease())
+
+    for home in (tmp_path, None):
+        with workspace.workspace(home) as store, pytest.raises(Conflict), store.leases.hold("train_topics"):
+            pytest.fail("it is held")
 
 
 def test_a_network_that_others_wrote_is_left_as_it_is(prepared, store):

@@ -1,10 +1,12 @@
 import json
 from dataclasses import fields
 from datetime import timedelta
+from typing import get_type_hints
 
 import pytest
 
 from shared.config import ContentStats, Options, Weights, load
+from shared.config.options import CollectionName, FieldName
 from shared.errors import BadConfig
 
 KEY = "sixteen bytes or more"
@@ -140,3 +142,39 @@ def test_secrets_never_show():
 @pytest.mark.parametrize("section", [one.name for one in fields(Options)])
 def test_every_section_has_a_default(section):
     assert getattr(Options(), section) == getattr(Options.from_mapping({section: {}}), section)
+
+
+NAMES = {
+    f"{section.name}.{name}"
+    for section in fields(Options)
+    for name, kind in get_type_hints(section.default_factory, include_extras=True).items()
+    if kind in (CollectionName, FieldName)
+}
+NO_NAMES = ["", "$x", "a$b", "a..b", ".a", "a.", "a\0b", "a\n", "\ud800", "a" * 101, 3, None, True, ["a"]]
+
+
+def test_each_text_that_is_no_name_is_read_as_something_else():
+    texts = {
+        f"{section.name}.{name}"
+        for section in fields(Options)
+        for name, kind in get_type_hints(section.default_factory).items()
+        if kind is str
+    }
+
+    assert texts - NAMES == {"coldstart.base_country", "language.served", "topics.only_languages"}
+
+
+@pytest.mark.parametrize("option", sorted(NAMES))
+@pytest.mark.parametrize("value", NO_NAMES, ids=ascii)
+def test_what_mongodb_takes_for_no_name_is_refused_by_the_name_of_the_option(option, value):
+    section, name = option.split(".")
+
+    with pytest.raises(BadConfig, match=rf"option exposures\.{name}: ") as caught:
+        options(**{section: {name: value}})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_collection_of_the_server_itself_is_none_of_the_application():
+    with pytest.raises(BadConfig, match=r"option exposures\.collection: 'system\.views' is not a name"):
+        options(exposures={"collection": "system.views"})
+    assert options(exposures={"credential": "system.device"}).exposures.credential == "system.device"

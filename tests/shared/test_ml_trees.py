@@ -1,11 +1,17 @@
 import json
+import signal
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
 import xgboost
 
+from layers.build import ROOT
 from shared.errors import StaleModel
 from shared.ml import trees
+from tests.waiting import allowed
 
 PARAMETERS = {"objective": "reg:logistic", "max_depth": 3, "max_bin": 32, "subsample": 0.7, "learning_rate": 0.3}
 
@@ -44,6 +50,55 @@ def test_only_one_thread_works(examples, monkeypatch):
     fit(examples)
 
     assert asked == {"train": 1, "matrix": 1}
+
+
+def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(examples, monkeypatch):
+    threads = set()
+    callback = xgboost.core.DataIter._next_wrapper
+
+    def spied(self, this):
+        threads.add(threading.current_thread())
+        return callback(self, this)
+
+    monkeypatch.setattr(xgboost.core.DataIter, "_next_wrapper", spied)
+    fit(examples)
+
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+TRAINING = """
+import numpy as np
+from shared.ml import trees
+matrix = np.random.default_rng(4).normal(size=(20_000, 8)).astype(np.float32)
+labels = (matrix[:, 0] > 0).astype(float)
+parameters = {"objective": "reg:logistic", "max_depth": 2, "max_bin": 64}
+print("training", flush=True)
+for _ in range(20):
+    try:
+        while True:
+            trees.fit(matrix, labels, np.ones(20_000), parameters=parameters, rounds=1, rises=(0,) * 8)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_each_ctrl_c_reaches_a_training(tmp_path):
+    with (
+        (tmp_path / "said").open("w") as said,
+        subprocess.Popen(
+            [sys.executable, "-c", TRAINING], cwd=ROOT, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+    ):
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                assert line in ("training\n", "interrupted\n")
+                process.send_signal(signal.SIGINT)
+            assert process.wait(allowed(30)) in (0, -signal.SIGINT)  # the last one may come when all is done
+        finally:
+            process.kill()
+    assert "Exception ignored" not in (tmp_path / "said").read_text()
 
 
 def test_a_model_orders_what_it_learnt(examples):

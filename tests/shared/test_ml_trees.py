@@ -68,18 +68,22 @@ def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(examples, 
 
 
 TRAINING = """
+import signal
 import numpy as np
 from shared.ml import trees
 matrix = np.random.default_rng(4).normal(size=(20_000, 8)).astype(np.float32)
 labels = (matrix[:, 0] > 0).astype(float)
 parameters = {"objective": "reg:logistic", "max_depth": 2, "max_bin": 64}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 print("training", flush=True)
 for _ in range(20):
     try:
-        while True:
+        for _ in range(5_000):
             trees.fit(matrix, labels, np.ones(20_000), parameters=parameters, rounds=1, rises=(0,) * 8)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
+    else:
+        print("lost", flush=True)
 """
 
 

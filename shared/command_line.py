@@ -15,6 +15,7 @@ from threading import Timer
 from types import FrameType
 from typing import NoReturn
 
+from shared.config import share_region
 from shared.errors import AppError
 from shared.store.failures import DriverError, as_app_error
 
@@ -44,8 +45,7 @@ def run(program: Callable[[], object]) -> NoReturn:
     Foreseen are AppError, failures of the database, of files and of other programs, signals that ask it to end, and a
     reader of stdout that has gone. Anything else is a mistake of ours and keeps its trace.
     """
-    if region := os.environ.get("AWS_REGION"):  # boto3 reads the region under the other name only
-        os.environ.setdefault("AWS_DEFAULT_REGION", region)
+    share_region()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # such as a file's name that is no UTF-8

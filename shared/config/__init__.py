@@ -14,6 +14,7 @@ from shared.config.env import (
     preset,
     presetting,
     settings,
+    share_region,
 )
 from shared.config.options import (
     Artifacts,
@@ -66,4 +67,5 @@ __all__ = [
     "preset",
     "presetting",
     "settings",
+    "share_region",
 ]

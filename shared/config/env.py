@@ -43,6 +43,12 @@ class Settings:
 _loaded: Settings | None = None
 
 
+def share_region() -> None:
+    """Have boto3, which reads AWS_DEFAULT_REGION only, find the region that is given under the name AWS_REGION."""
+    if region := os.environ.get("AWS_REGION"):
+        os.environ.setdefault("AWS_DEFAULT_REGION", region)
+
+
 def settings(fetch_secret: FetchSecret | None = None, *, anew: bool = False) -> Settings:
     """The settings of this process, read at the first call and kept; BadConfig names what is missing or wrong.
 

@@ -21,6 +21,7 @@ from shared.errors import BadConfig
 from shared.store import connection
 from tests.conftest import API_KEY, SIGNING_KEY, Document
 from tests.contract.test_house_rules import OURS
+from tests.signals import heed_signals
 from tests.waiting import until
 
 # Processes that a benchmark starts and whose trace it shows; nobody types them.
@@ -323,7 +324,7 @@ def busy(tmp_path):
         with subprocess.Popen(
             [*before, sys.executable, "-c", ENDED, *words],
             cwd=ROOT, env=environment | {"TMPDIR": str(tmp_path)}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_signals,
         ) as process:  # fmt: skip
             try:
                 assert process.stdout

@@ -22,6 +22,7 @@ from local.ownership import MARKER, claim, drop_collection, drop_database, filli
 from shared.artifacts.manifest import Artifact
 from shared.errors import BadConfig, Forbidden
 from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.signals import heed_signals
 from tests.waiting import allowed, until
 
 DEADLINE_S = 120
@@ -275,6 +276,7 @@ def running(uri, folder, *words):
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "--data", str(folder), *words],
         cwd=ROOT, env=environment_of(uri), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_signals,
     )  # fmt: skip
     try:
         yield process

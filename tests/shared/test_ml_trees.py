@@ -11,6 +11,7 @@ import xgboost
 from layers.build import ROOT
 from shared.errors import StaleModel
 from shared.ml import trees
+from tests.signals import heed_signals
 from tests.waiting import allowed
 
 PARAMETERS = {"objective": "reg:logistic", "max_depth": 3, "max_bin": 32, "subsample": 0.7, "learning_rate": 0.3}
@@ -68,13 +69,11 @@ def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(examples, 
 
 
 TRAINING = """
-import signal
 import numpy as np
 from shared.ml import trees
 matrix = np.random.default_rng(4).normal(size=(20_000, 8)).astype(np.float32)
 labels = (matrix[:, 0] > 0).astype(float)
 parameters = {"objective": "reg:logistic", "max_depth": 2, "max_bin": 64}
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 print("training", flush=True)
 for _ in range(20):
     try:
@@ -91,7 +90,12 @@ def test_each_ctrl_c_reaches_a_training(tmp_path):
     with (
         (tmp_path / "said").open("w") as said,
         subprocess.Popen(
-            [sys.executable, "-c", TRAINING], cwd=ROOT, stdout=subprocess.PIPE, stderr=said, text=True
+            [sys.executable, "-c", TRAINING],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            preexec_fn=heed_signals,
         ) as process,
     ):
         assert process.stdout

@@ -96,7 +96,7 @@ def run_and_say(stem: str, now: datetime, payload: Mapping[str, Any] | None = No
             raise one.failure
     if queued:
         say(queued[0].stem, sum(one.seconds for one in queued), f"messages {len(queued)}")
-    ran = {one.stem for one in queued}
+    ran = {run.stem for run in queued}
     return ran if done.result.get("skipped") in (under_way(stem), lost(stem)) else ran | {stem}
 
 

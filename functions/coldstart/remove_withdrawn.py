@@ -1,12 +1,11 @@
 """What may no longer be shown, taken out of the guest feed as soon as it is withdrawn."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from shared.change import Change, ClusterTime
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.contents import PUBLISHED
+from shared.store.visibility import says_published
 
 NAME = "remove_withdrawn"
 
@@ -39,18 +38,12 @@ def may_withdraw(change: Change) -> bool:
     What is new can be a second document under an id that is shown already. It withdraws that one if it is not
     published; if it is, only under hex digits, which is then the document whose references count.
     """
-    if change.kind == "delete" or change.document is None or not is_published(change.collection, change.document):
+    if change.kind == "delete" or change.document is None or not says_published(change.collection, change.document):
         return True
     if change.kind == "insert":
         return change.has_text_key
     references = REFERENCES.get(change.collection, ())
     return bool(references) and change.touches(*references)
-
-
-def is_published(collection: str, document: Mapping[str, Any]) -> bool:
-    """Whether a document says that it is published, as an account without visibility does."""
-    visibility = document.get("visibility")
-    return visibility == PUBLISHED or (visibility is None and collection == schema.ACCOUNTS.name)
 
 
 def are_covered(store: Store, times: Sequence[ClusterTime | None]) -> bool:

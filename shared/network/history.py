@@ -146,9 +146,9 @@ class Actors:
     def _once(self, recorded: Columns, who: str, key: Sequence[str], rank: NDArray[Any]) -> Columns:
         at = positions(id_keys(recorded[who]), self.keys)
         account, country = self._at(at)
-        found = at >= 0
+        has_owner = at >= 0
         owner = recorded[who].copy()
-        owner[found] = self.owner[at[found]]
+        owner[has_owner] = self.owner[at[has_owner]]
         return once(recorded | {who: owner, "account": account, "country": country}, (who, *key), rank)
 
     def _at(self, at: Index) -> tuple[Index, Index]:

@@ -29,7 +29,7 @@ from shared.store.tombstones import Tombstones
 
 Document = dict[str, Any]
 
-LAYOUT: Final = "3"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+LAYOUT: Final = "4"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 
 
 def fingerprint(row: Document) -> str:

@@ -480,7 +480,8 @@ OURS = tuple(one for one in COLLECTIONS if one.owner == "feedkeeper")
 def require_names(names: Exposures) -> None:
     """BadConfig where options name a collection or a field for the exposures that is something else."""
     wanted = feed_items(names)
-    if any(one.name == names.collection for one in COLLECTIONS if one.database == "app" and one is not FEED_ITEMS):
+    others = (collection for collection in COLLECTIONS if collection.database == "app" and collection is not FEED_ITEMS)
+    if names.collection in {collection.name for collection in others}:
         raise BadConfig(f"option exposures.collection: {names.collection!r} holds no exposures")
     if any(len(dict(index.keys)) < len(index.keys) for index in wanted.indexes):
         raise BadConfig(
@@ -518,8 +519,8 @@ def apply(app: Database[Document], analytics: Database[Document], names: Exposur
         try:
             (app if collection.database == "app" else analytics)[collection.name].create_indexes([index.model()])
         except OperationFailure as error:
-            told = f"code {error.code}, {(error.details or {}).get('errmsg')}"
-            raise BadConfig(f"index {index.name} on {collection.name}: {told}") from None
+            answer = f"code {error.code}, {(error.details or {}).get('errmsg')}"
+            raise BadConfig(f"index {index.name} on {collection.name}: {answer}") from None
         count += 1
     return count
 

@@ -48,6 +48,12 @@ def is_published_account(path: str = "visibility") -> Document:
     return {path: {"$in": [PUBLISHED, None]} | NO_ARRAY}
 
 
+def says_published(collection: str, document: Mapping[str, Any]) -> bool:
+    """Whether a document of that collection is one that the query for published ones finds."""
+    visibility = document.get("visibility")
+    return visibility == PUBLISHED or (visibility is None and collection == schema.ACCOUNTS.name)
+
+
 class Known(NamedTuple):
     """Posts that could be shown, and all that they lead to; each once.
 

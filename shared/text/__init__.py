@@ -13,6 +13,6 @@ from shared.text.language import UNKNOWN, NamedLanguage, Namer, identifier
 from shared.text.normalise import MOST_CHARACTERS, plain, tokens
 
 # Raised whenever the same post may get other words, hashtags or another language: what was kept of it is outdated.
-PREPARATION: Final = 4
+PREPARATION: Final = 5
 
 __all__ = ["MOST_CHARACTERS", "PREPARATION", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]

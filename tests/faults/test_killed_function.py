@@ -44,8 +44,8 @@ def shipped(
     store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
     given = environment | {"FEEDKEEPER_OPTIONS": f'{{"topics": {{"batch": {BATCH}}}}}', "LOG_LEVEL": "WARNING"}
     layers = build_all(python_of_the_runtime())
-    one = unpack("reclassifyContents", deployment.folder, tmp_path, layers, given, slowness=slowness())
-    return replace(one, timeout=allowed(TIMEOUT_S))
+    shipped = unpack("reclassifyContents", deployment.folder, tmp_path, layers, given, slowness=slowness())
+    return replace(shipped, timeout=allowed(TIMEOUT_S))
 
 
 def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing_is_done_twice(

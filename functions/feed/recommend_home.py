@@ -172,7 +172,8 @@ def candidates(
 def met_before(desk: Desk, reader: Reader, options: Home) -> NDArray[np.void]:
     """(n,) ids of posts that an account or its users saw or engaged with."""
     seen = desk.store.exposures.of_viewers([reader.account, *reader.users], options.remembered)
-    return id_array([*seen, *desk.store.engagements.of_account(reader.account, options.remembered)])
+    acted = desk.store.engagements.of_account(reader.account, reader.users, options.remembered)
+    return id_array([*seen, *acted])
 
 
 def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequence[ObjectId]) -> Flags:

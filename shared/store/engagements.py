@@ -93,9 +93,11 @@ class Engagements:
         within = (found["at"] >= max(epoch_ms(start), 1)) & (found["at"] <= epoch_ms(end))
         return {name: column[within] for name, column in found.items()}
 
-    def of_account(self, account: ObjectId, most: int) -> list[ObjectId]:
-        """Posts that an account engaged with, what it took back since included; at most so many, the latest first."""
-        query = {"account": {"$in": either_form([account])}, "targetRef.$ref": "content"}
+    def of_account(self, account: ObjectId, users: Sequence[ObjectId], most: int) -> list[ObjectId]:
+        """Posts that an account engaged with, or one of its users where an old record names no account, what was taken
+        back since included; at most so many, the latest first."""
+        by_user = {"user": {"$in": either_form(users)}, "account": None}
+        query = {"$or": [{"account": {"$in": either_form([account])}}, by_user], "targetRef.$ref": "content"}
         found = islice(self._engagements.find(query, {"targetRef": 1}).sort("_id", -1).limit(most), most)
         return list(sound(self._engagements, found, lambda row: needed(as_target(row.get("targetRef")))))
 

@@ -64,7 +64,9 @@ def run(
             return Report.late()
         owner, start = owners(store), now - coldstart.window
         did = latest(owner, (read(store, period.since, start, now) for read in SOURCES_OF_MODELS.values()))
-        met = latest(owner, (read(store, period.since, start, now) for read in OTHER_SOURCES.values()))
+        met = dict[str, int]()
+        if period.since or registry.has_any(PERSONAL):  # else there is no model that these could have changed
+            met = latest(owner, (read(store, period.since, start, now) for read in OTHER_SOURCES.values()))
         learnt = registry.windows(PERSONAL, TASTE_FINGERPRINT, list(did.keys() | met.keys()), now=now)
         until = {key: epoch_ms(moment) for key, moment in learnt.items()}
         new = {key for key, at in did.items() if at > until.get(key, -1)}

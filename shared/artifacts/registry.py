@@ -59,6 +59,10 @@ class Registry:
         rows = self._collection(family).find({"version": {"$exists": True}}, {"account": 1})
         return set(sound(self._collection(family), rows, _key_of))
 
+    def has_any(self, family: str) -> bool:
+        """Whether any key has a model, its own or one that stands in."""
+        return self._collection(family).find_one({"family": family}, {"_id": 1}) is not None
+
     def alias_of(self, family: str, key: str) -> str | None:
         """The key whose model stands in; None when the key has its own, or is not known at all."""
         found = self._collection(family).find_one(_name(family, key), {"aliasOf": 1})

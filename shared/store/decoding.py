@@ -132,6 +132,19 @@ def as_count(value: Any) -> int | None:
     return int(number) if number is not None and 0 <= number < MOST_COUNTED else None
 
 
+def as_counts(values: Mapping[str, Any]) -> dict[str, int] | None:
+    """The values as counts; None where one of them can be none.
+
+    >>> as_counts({"a": 3.0, "b": 1}), as_counts({"a": True})
+    ({'a': 3, 'b': 1}, None)
+    """
+    numbers = values.values()
+    if set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) < MOST_COUNTED:
+        return dict(values)  # nearly all are so, and there are many
+    counts = {name: count for name, value in values.items() if (count := as_count(value)) is not None}
+    return counts if len(counts) == len(values) else None
+
+
 def as_text(value: Any) -> str | None:
     """A text that is not empty; BSON's code, which the driver gives as a kind of text, is none."""
     return value if type(value) is str and value else None

@@ -20,7 +20,7 @@ from pymongo.database import Database
 from shared.store import schema
 from shared.store.ahead import Ahead
 from shared.store.contents import in_batches
-from shared.store.decoding import as_count, as_document, needed, sound
+from shared.store.decoding import as_counts, as_document, needed, sound
 from shared.store.identity import object_id
 
 Document = dict[str, Any]
@@ -89,9 +89,7 @@ def _row(row: Document) -> tuple[ObjectId, tuple[Counts, Counts]]:
 def _counts(stored: Any) -> Counts:
     """By field and topic; Malformed for anything else."""
     topics = {field: needed(as_document(of)) for field, of in needed(as_document(stored)).items()}
-    return {
-        field: {topic: needed(as_count(number)) for topic, number in of.items()} for field, of in topics.items() if of
-    }
+    return {field: needed(as_counts(of)) for field, of in topics.items() if of}
 
 
 def changed(counts: Mapping[str, Mapping[str, int]], by: Mapping[str, Mapping[str, int]], sign: int = 1) -> Counts:

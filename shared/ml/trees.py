@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from shared.errors import StaleModel
 
-_aside = ThreadPoolExecutor(1)  # it stays: to start a thread takes a good part of the time of a small matrix
-
 
 def fit(
     matrix: NDArray[np.float32],
@@ -34,17 +32,18 @@ def fit(
     base     (n_rows,) margins that the model is to add to; its own then begin at 0
     The same input gives the same bytes.
     """
-    # The library reads the rows by callbacks into Python. A signal whose handler raises in such a callback is lost and
-    # leaves the library with half a matrix; handlers run in the main thread alone, which waits here.
-    data = _aside.submit(
-        xgboost.QuantileDMatrix,
-        matrix,
-        labels,
-        weight=weights,
-        base_margin=base,
-        nthread=1,
-        max_bin=parameters["max_bin"],
-    ).result()
+    with ThreadPoolExecutor(1) as aside:
+        # The library reads the rows by callbacks into Python. A signal whose handler raises in such a callback is lost
+        # and leaves the library with half a matrix; handlers run in the main thread alone, which waits here.
+        data = aside.submit(
+            xgboost.QuantileDMatrix,
+            matrix,
+            labels,
+            weight=weights,
+            base_margin=base,
+            nthread=1,
+            max_bin=parameters["max_bin"],
+        ).result()
     constraints: dict[str, Any] = {
         "monotone_constraints": tuple(rises),
         "nthread": 1,

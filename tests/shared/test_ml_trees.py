@@ -17,13 +17,17 @@ from tests.waiting import allowed
 PARAMETERS = {"objective": "reg:logistic", "max_depth": 3, "max_bin": 32, "subsample": 0.7, "learning_rate": 0.3}
 
 
+def examples_of(rows):
+    rng = np.random.default_rng(4)
+    matrix = rng.normal(size=(rows, 3)).astype(np.float32)
+    matrix[rng.random(matrix.shape) < 0.1] = np.nan
+    labels = (np.nan_to_num(matrix[:, 0]) + rng.normal(size=rows) > 0).astype(float)
+    return matrix, labels, np.ones(rows)
+
+
 @pytest.fixture
 def examples():
-    rng = np.random.default_rng(4)
-    matrix = rng.normal(size=(500, 3)).astype(np.float32)
-    matrix[rng.random(matrix.shape) < 0.1] = np.nan
-    labels = (np.nan_to_num(matrix[:, 0]) + rng.normal(size=500) > 0).astype(float)
-    return matrix, labels, np.ones(500)
+    return examples_of(500)
 
 
 def fit(examples, *, rounds=5, rises=(0, 0, 0), start=None):
@@ -34,9 +38,10 @@ def test_the_same_examples_give_the_same_bytes(examples):
     assert fit(examples) == fit(examples)
 
 
-def test_only_one_thread_works(examples, monkeypatch):
+@pytest.mark.parametrize(("rows", "kind"), [(trees.FEW_ROWS, "DMatrix"), (trees.FEW_ROWS + 1, "QuantileDMatrix")])
+def test_only_one_thread_works(rows, kind, monkeypatch):
     asked = {}
-    train, matrix = xgboost.train, xgboost.QuantileDMatrix
+    train, matrix = xgboost.train, getattr(xgboost, kind)
 
     def spied_train(parameters, *others, **named):
         asked["train"] = parameters["nthread"]
@@ -47,13 +52,25 @@ def test_only_one_thread_works(examples, monkeypatch):
         return matrix(*others, **named)
 
     monkeypatch.setattr(xgboost, "train", spied_train)
-    monkeypatch.setattr(xgboost, "QuantileDMatrix", spied_matrix)
-    fit(examples)
+    monkeypatch.setattr(xgboost, kind, spied_matrix)
+    fit(examples_of(rows))
 
     assert asked == {"train": 1, "matrix": 1}
 
 
-def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(examples, monkeypatch):
+@pytest.mark.parametrize("rows", [60, 500, trees.FEW_ROWS])
+def test_of_few_rows_the_plain_matrix_gives_the_same_bytes(rows, monkeypatch):
+    matrix, labels, weights = examples_of(rows)
+    some = matrix, labels, np.where(labels == 1, weights, 0.2)
+
+    plain = fit(some)
+    monkeypatch.setattr(trees, "FEW_ROWS", 0)
+
+    assert fit(some) == plain
+
+
+@pytest.mark.parametrize(("rows", "called"), [(trees.FEW_ROWS, False), (trees.FEW_ROWS + 1, True)])
+def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(rows, called, monkeypatch):
     threads = set()
     callback = xgboost.core.DataIter._next_wrapper
 
@@ -62,9 +79,9 @@ def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(examples, 
         return callback(self, this)
 
     monkeypatch.setattr(xgboost.core.DataIter, "_next_wrapper", spied)
-    fit(examples)
+    fit(examples_of(rows))
 
-    assert threads
+    assert bool(threads) == called
     assert threading.main_thread() not in threads
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.errors import StaleModel
 
-FEW_ROWS = 5_000  # of which a plain matrix is made in a third of the time
+FEW_ROWS = 5_000  # with a plain matrix of so few, training takes half of the time
 
 
 def fit(
@@ -52,7 +52,7 @@ def _matrix(
     labels: NDArray[np.float64],
     weights: NDArray[np.float64],
     base: NDArray[np.float64] | None,
-    bins: int,
+    max_bin: int,
 ) -> xgboost.DMatrix:
     """As the library takes it; which kind it is makes no other model.
 
@@ -60,11 +60,11 @@ def _matrix(
     handler raises in such a callback is lost and leaves the library with half a matrix; handlers run in the main thread
     alone, which waits here.
     """
-    told = {"weight": weights, "base_margin": base, "nthread": 1}
+    keywords = {"weight": weights, "base_margin": base, "nthread": 1}
     if len(labels) <= FEW_ROWS:
-        return xgboost.DMatrix(matrix, labels, **told)
+        return xgboost.DMatrix(matrix, labels, **keywords)
     with ThreadPoolExecutor(1) as aside:
-        return aside.submit(xgboost.QuantileDMatrix, matrix, labels, max_bin=bins, **told).result()
+        return aside.submit(xgboost.QuantileDMatrix, matrix, labels, max_bin=max_bin, **keywords).result()
 
 
 class Trees:

@@ -35,6 +35,29 @@ def test_everybody_who_ever_engaged_is_planned_at_first(village):
     assert report.as_dict() == {"read": 3, "written": 3, "messages": 1}
 
 
+def test_what_can_only_change_models_is_not_read_before_there_are_any(village, monkeypatch):
+    names: list[str] = []
+
+    def spied(name, source):
+        def read(*asked):
+            names.append(name)
+            return source(*asked)
+
+        return read
+
+    sources = plan_personal_training.OTHER_SOURCES
+    watched = {name: spied(name, source) for name, source in sources.items()}
+    monkeypatch.setattr(plan_personal_training, "OTHER_SOURCES", watched)
+
+    _, everyone = plan(village)
+    assert names == []
+    train(village, everyone)
+    village.store.analytics.watermarks.delete_many({})
+    plan(village, NOON + HOUR)
+
+    assert names == list(sources)
+
+
 def test_then_only_who_did_something_since_the_model_had_learnt(village):
     _, everyone = plan(village)
     train(village, everyone)

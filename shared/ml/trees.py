@@ -1,7 +1,6 @@
 """Boosted trees, always on one thread: a second spins against the first and costs thirty times more than it gives."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,6 @@ import xgboost
 from numpy.typing import NDArray
 
 from shared.errors import StaleModel
-
-FEW_ROWS = 5_000  # with a plain matrix of so few, training takes half of the time
 
 
 def fit(
@@ -34,7 +31,9 @@ def fit(
     base     (n_rows,) margins that the model is to add to; its own then begin at 0
     The same input gives the same bytes.
     """
-    data = _matrix(matrix, labels, weights, base, parameters["max_bin"])
+    # Not a QuantileDMatrix, which holds the rows once only: it reads them by callbacks into Python, and a signal whose
+    # handler raises there is lost and leaves half a matrix.
+    data = xgboost.DMatrix(matrix, labels, weight=weights, base_margin=base, nthread=1)
     constraints: dict[str, Any] = {
         "monotone_constraints": tuple(rises),
         "nthread": 1,
@@ -45,26 +44,6 @@ def fit(
         constraints["base_score"] = 0.5  # a margin of 0
     booster = xgboost.train({**parameters, **constraints}, data, rounds, xgb_model=start and bytearray(start))
     return bytes(booster.save_raw("ubj"))
-
-
-def _matrix(
-    matrix: NDArray[np.float32],
-    labels: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    base: NDArray[np.float64] | None,
-    max_bin: int,
-) -> xgboost.DMatrix:
-    """As the library takes it; which kind it is makes no other model.
-
-    Many rows are binned as they are read, by callbacks into Python, so that they are not held twice. A signal whose
-    handler raises in such a callback is lost and leaves the library with half a matrix; handlers run in the main thread
-    alone, which waits here.
-    """
-    keywords = {"weight": weights, "base_margin": base, "nthread": 1}
-    if len(labels) <= FEW_ROWS:
-        return xgboost.DMatrix(matrix, labels, **keywords)
-    with ThreadPoolExecutor(1) as aside:
-        return aside.submit(xgboost.QuantileDMatrix, matrix, labels, max_bin=max_bin, **keywords).result()
 
 
 class Trees:

@@ -38,10 +38,9 @@ def test_the_same_examples_give_the_same_bytes(examples):
     assert fit(examples) == fit(examples)
 
 
-@pytest.mark.parametrize(("rows", "kind"), [(trees.FEW_ROWS, "DMatrix"), (trees.FEW_ROWS + 1, "QuantileDMatrix")])
-def test_only_one_thread_works(rows, kind, monkeypatch):
+def test_only_one_thread_works(examples, monkeypatch):
     asked = {}
-    train, matrix = xgboost.train, getattr(xgboost, kind)
+    train, matrix = xgboost.train, xgboost.DMatrix
 
     def spied_train(parameters, *others, **named):
         asked["train"] = parameters["nthread"]
@@ -52,28 +51,13 @@ def test_only_one_thread_works(rows, kind, monkeypatch):
         return matrix(*others, **named)
 
     monkeypatch.setattr(xgboost, "train", spied_train)
-    monkeypatch.setattr(xgboost, kind, spied_matrix)
-    fit(examples_of(rows))
+    monkeypatch.setattr(xgboost, "DMatrix", spied_matrix)
+    fit(examples)
 
     assert asked == {"train": 1, "matrix": 1}
 
 
-@pytest.mark.parametrize("rows", [60, 500, trees.FEW_ROWS])
-def test_of_few_rows_the_plain_matrix_gives_the_same_bytes(rows, monkeypatch):
-    matrix, labels, _ = examples_of(rows)
-    base, weights = np.linspace(-1, 1, rows), np.where(labels == 1, 1.0, 0.2)
-
-    def model():
-        return trees.fit(matrix, labels, weights, parameters=PARAMETERS, rounds=5, rises=(0, 0, 1), base=base)
-
-    plain = model()
-    monkeypatch.setattr(trees, "FEW_ROWS", 0)
-
-    assert model() == plain
-
-
-@pytest.mark.parametrize(("rows", "called"), [(trees.FEW_ROWS, False), (trees.FEW_ROWS + 1, True)])
-def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(rows, called, monkeypatch):
+def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(monkeypatch):
     threads = set()
     callback = xgboost.core.DataIter._next_wrapper
 
@@ -82,9 +66,8 @@ def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(rows, call
         return callback(self, this)
 
     monkeypatch.setattr(xgboost.core.DataIter, "_next_wrapper", spied)
-    fit(examples_of(rows))
+    fit(examples_of(20_000))
 
-    assert bool(threads) == called
     assert threading.main_thread() not in threads
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
@@ -22,10 +21,7 @@ from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import Judged
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Registry
-from shared.store.columns import as_stored
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from shared.columns import BoolArray, FloatArray, as_stored
 
 FOUR = 4  # features of the contract come first
 PRECISION = 0.9
@@ -122,10 +118,10 @@ def without(names: Sequence[str], fit: judging.Fit) -> judging.Fit:
     """The same with these features hidden: everybody has the bots' median."""
     hidden = [FEATURES.names.index(name) for name in names]
 
-    def learn(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
+    def learn(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
         usual = np.median(features[bot], axis=0)
 
-        def covered(some: Floats) -> Floats:
+        def covered(some: FloatArray) -> FloatArray:
             shown = some.copy()
             shown[:, hidden] = usual[hidden]
             return shown
@@ -135,18 +131,18 @@ def without(names: Sequence[str], fit: judging.Fit) -> judging.Fit:
     return learn
 
 
-def plain_pca(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
+def plain_pca(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
     """Robust scaling, components for 0.95 of the variance, distance of the reconstruction and within the components."""
     scaler = RobustScaler().fit(features[bot])
     components = PCA(0.95, svd_solver="full").fit(scaler.transform(features[bot]))
     return lambda some: np.asarray(components.score_samples(scaler.transform(some)))
 
 
-def original_pca(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
+def original_pca(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
     """One component of unscaled features; how far a distance lies from the middle of the bots' distances."""
     components = PCA(1).fit(features[bot])
 
-    def distance(some: Floats) -> Floats:
+    def distance(some: FloatArray) -> FloatArray:
         return np.asarray(np.linalg.norm(some - components.inverse_transform(components.transform(some)), axis=1))
 
     of_bots = distance(features[bot])
@@ -154,7 +150,7 @@ def original_pca(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
     return lambda some: -np.abs(distance(some) - middle)
 
 
-def random_forest(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
+def random_forest(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
     """500 trees, which learn from people too."""
     forest = RandomForestClassifier(500, random_state=0, n_jobs=2).fit(features, bot)
     return lambda some: np.asarray(forest.predict_proba(some)[:, 1])
@@ -163,7 +159,7 @@ def random_forest(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
 def by_pyod(module: str, name: str) -> judging.Fit:
     """A detector of pyod with its defaults, fit on the bots."""
 
-    def fit(features: Floats, bot: Flags) -> Callable[[Floats], Floats]:
+    def fit(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
         from importlib import import_module
 
         model = getattr(import_module(f"pyod.models.{module}"), name)()
@@ -174,11 +170,13 @@ def by_pyod(module: str, name: str) -> judging.Fit:
     return fit
 
 
-def _after(change: Callable[[Floats], Floats], score: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+def _after(
+    change: Callable[[FloatArray], FloatArray], score: Callable[[FloatArray], FloatArray]
+) -> Callable[[FloatArray], FloatArray]:
     return lambda some: score(change(some))
 
 
-def _told_apart(seed: int, method: str, scores: Floats, bot: Flags) -> ToldApart:
+def _told_apart(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> ToldApart:
     precision, recall, _ = precision_recall_curve(bot, scores)
     return ToldApart(
         seed,

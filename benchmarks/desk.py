@@ -11,19 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.places import Place, Tell, databases
 from benchmarks.quality import CANDIDATES, Lists
 from local.deskdrop import COLUMNS, ENGAGEMENTS, Event, import_deskdrop, object_id, read_events
 from local.tables import Tally
 from local.world import SIZES, build_world
+from shared.columns import id_array, id_keys, positions
 from shared.errors import BadEvent
 from shared.network.history import History
 from shared.store import schema
-from shared.store.columns import id_array, id_keys, positions
-
-Index = NDArray[np.int64]
 
 CUTS = (50, 60, 70, 80, 90)  # percent of the events that are the past
 FUTURE = 10  # percent of the events that are the future

@@ -5,20 +5,17 @@ post by quality, age and language; following picks one of those who are followed
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from local.world import World
 from local.world.acts import FOLLOWED_VISIBLE, FOLLOWING_RATIO, NEWEST_RATIO
 from local.world.browsing import VISIBLE, affinity_of, decay, reader_classes
 from local.world.vocabulary import TOPICS
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from shared.columns import FloatArray, IntArray
 
 MOMENTS_H = (6, 18, 30, 42, 54, 66)  # of the three held-out days
 
 
-def chances(world: World, person: Index, post: Index) -> Floats:
+def chances(world: World, person: IntArray, post: IntArray) -> FloatArray:
     """(n_people, n_candidates) how often each person is drawn to each post, as a mean over the held-out time.
 
     person  (n_people,) index into the world's people
@@ -33,7 +30,7 @@ def chances(world: World, person: Index, post: Index) -> Floats:
     return found / len(MOMENTS_H)
 
 
-def _browsing(world: World, person: Index, post: Index, at: float) -> Floats:
+def _browsing(world: World, person: IntArray, post: IntArray, at: float) -> FloatArray:
     posts, options = world.posts, world.options
     reader = reader_classes(options.countries, world.people)[person]
     pull = posts.quality * decay(posts.created_at - at, options)
@@ -45,7 +42,7 @@ def _browsing(world: World, person: Index, post: Index, at: float) -> Floats:
     return np.asarray(world.people.taste[person[:, None], topic] * appeal[reader[:, None], post] / shelf)
 
 
-def _following(world: World, person: Index, post: Index, at: float) -> Floats:
+def _following(world: World, person: IntArray, post: IntArray, at: float) -> FloatArray:
     posts, follows = world.posts, world.follows
     order = np.lexsort((-posts.created_at, posts.author))
     author = posts.author[order]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from os import cpu_count, getloadavg, sysconf
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 from pymongo.database import Database
 
@@ -18,9 +17,9 @@ from local.workspace import drop, truth_of
 from local.world import SIZES, World, WorldOptions, build_world, documents, truth_documents, write_world
 from local.world.ids import Identities
 from shared.config import HERE, Settings, load
+from shared.documents import Document
 from shared.store import Store, connect, schema
 
-Document = dict[str, Any]
 Tell = Callable[[str], None]
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)  # every network is drawn around this moment

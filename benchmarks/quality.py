@@ -10,22 +10,19 @@ from numpy.typing import NDArray
 from benchmarks.floors import RATIOS, Figure
 from benchmarks.places import NOW, Place, Tell
 from shared.artifacts import Registry
+from shared.clock import DAY_HOURS
+from shared.columns import BoolArray, FloatArray, IntArray, id_keys, positions
 from shared.ml import ranking
 from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES, SPELLINGS, country_of
 from shared.network.history import NOBODYS, History, read_history
 from shared.network.margins import Margins
 from shared.network.ranker import Rankers
-from shared.store.columns import id_keys, positions, read_columns
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from shared.store.column_reader import read_columns
 
 CANDIDATES = 200
 RECENT_HOURS = 48.0
 RESAMPLES = 1_000
-DAY_HOURS = 24.0
 
 BASELINE, MODEL = "popularity x decay", "model"
 # Part of the candidates that is drawn from the last two days; the others come from the whole window.
@@ -42,10 +39,10 @@ class Lists:
     chosen   (n_lists, n_candidates)
     """
 
-    account: Index
-    country: Index
-    posts: Index
-    chosen: Flags
+    account: IntArray
+    country: IntArray
+    posts: IntArray
+    chosen: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def mean_ratios(found: Sequence[Judgement]) -> dict[tuple[str, str], Figure]:
     return {key: Figure(fmean(values), "x", RATIOS.get(key[0]), at_least=True) for key, values in ratios.items()}
 
 
-def model_scores(place: Place, history: History, countries: Index) -> tuple[Floats, dict[str, int]]:
+def model_scores(place: Place, history: History, countries: IntArray) -> tuple[FloatArray, dict[str, int]]:
     """What `build_guest_feed` ranks by, before it looks at quality, language and author of a post.
 
     Returns (n_countries, n_posts) margins, and for how many countries which model answered.
@@ -113,7 +110,7 @@ def model_scores(place: Place, history: History, countries: Index) -> tuple[Floa
     return np.array([margins.of(country) for country in countries.tolist()]), answered
 
 
-def baselines(history: History, rng: np.random.Generator) -> dict[str, Floats]:
+def baselines(history: History, rng: np.random.Generator) -> dict[str, FloatArray]:
     """(n_posts,) each."""
     posts = history.posts
     popularity = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float64)
@@ -121,7 +118,7 @@ def baselines(history: History, rng: np.random.Generator) -> dict[str, Floats]:
     return {"random": rng.random(len(posts)), "recency": posts.created, "popularity": popularity, BASELINE: decayed}
 
 
-def resampled(model: Floats, baseline: Floats, rng: np.random.Generator) -> tuple[float, float]:
+def resampled(model: FloatArray, baseline: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
     """Between which two values 95 % of the ratios of the means lie when the lists are drawn anew."""
     ratios = np.empty(RESAMPLES)
     for i in range(RESAMPLES):
@@ -141,10 +138,10 @@ class People:
     touched  (n_people,) posts that each had touched before
     """
 
-    account: Index
-    country: Index
-    chosen: list[Index]
-    touched: list[Index]
+    account: IntArray
+    country: IntArray
+    chosen: list[IntArray]
+    touched: list[IntArray]
 
     @classmethod
     def read(cls, place: Place, history: History) -> "People":
@@ -199,7 +196,7 @@ class People:
 
 def _posts_by_account(
     source: object, accounts: NDArray[np.uint64], posts: NDArray[np.uint64]
-) -> Callable[[int], Index]:
+) -> Callable[[int], IntArray]:
     """The posts of a collection of engagements that each account engaged with, once each."""
     columns = read_columns(source, [], {"account": ("id", "$account"), "content": ("id", "$targetRef.$id")})  # type: ignore[arg-type]
     account, post = positions(id_keys(columns["account"]), accounts), positions(id_keys(columns["content"]), posts)

@@ -20,7 +20,6 @@ import scipy.sparse as sparse
 import typer
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import BM25Recommender
-from numpy.typing import NDArray
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
@@ -42,16 +41,12 @@ from local.world.ids import Identities
 from local.world.sizes import FEWEST_USERS
 from shared import command_line
 from shared.artifacts import Registry, Snapshots
+from shared.columns import BoolArray, FloatArray, id_array, id_keys, object_ids, positions
 from shared.ml import ranking
 from shared.network.counters import Counters
 from shared.network.decay import Decay
 from shared.network.half_life import estimate_decay
 from shared.network.history import History, read_history
-from shared.store.columns import id_array, id_keys, object_ids, positions
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 WARM_ACTS = 3  # engagements before the cut from which an account is warm
 JUDGED = "3/4 uniform, 1/4 last 2 days"  # of the protocols, the one that the floors are for
@@ -80,7 +75,7 @@ class Contest:
     seed: int
 
     @cached_property
-    def warm(self) -> Flags:
+    def warm(self) -> BoolArray:
         """(n_lists,) whether the account had done enough before."""
         acts = np.bincount(
             self.history.acts.actor[self.history.acts.actor >= 0], minlength=len(self.history.actors.ids)
@@ -98,7 +93,7 @@ class Contest:
         )
 
 
-Score = Callable[[Contest], Floats]  # (n_lists, n_candidates), higher first
+Score = Callable[[Contest], FloatArray]  # (n_lists, n_candidates), higher first
 
 
 def by_nothing(name: str) -> Score:
@@ -110,7 +105,7 @@ def by_popularity(decay: Decay) -> Score:
     """Decayed popularity, as the formula has it, without a part that never fades."""
     plain = Decay(decay.half_life_hours)
 
-    def score(contest: Contest) -> Floats:
+    def score(contest: Contest) -> FloatArray:
         posts = contest.history.posts
         popularity = np.bincount(contest.history.acts.post, minlength=len(posts)).astype(np.float64)
         return plain.margins(popularity, -posts.created)[contest.lists.posts]
@@ -118,26 +113,26 @@ def by_popularity(decay: Decay) -> Score:
     return score
 
 
-def by_own_half_life(contest: Contest) -> Floats:
+def by_own_half_life(contest: Contest) -> FloatArray:
     """Decayed popularity with the half-life that is estimated from what was before."""
     options = contest.place.settings.options.coldstart
     return by_popularity(estimate_decay(contest.history, Counters(contest.history), options))(contest)
 
 
-def by_hindsight(contest: Contest) -> Floats:
+def by_hindsight(contest: Contest) -> FloatArray:
     """Decayed popularity with the half-life that turns out the best afterwards, which nobody can know."""
     tried = [by_popularity(Decay(half_life))(contest) for half_life in np.geomspace(2.0, 768.0, 20).tolist()]
     return max(tried, key=lambda scores: float(ranking.ndcg(scores, contest.lists.chosen).mean()))
 
 
-def by_country(contest: Contest) -> Floats:
+def by_country(contest: Contest) -> FloatArray:
     """The rankers of guests."""
     countries = np.unique(contest.lists.country)
     scores, _ = model_scores(contest.place, contest.history, countries)
     return scores[np.searchsorted(countries, contest.lists.country)[:, None], contest.lists.posts]
 
 
-def by_account(contest: Contest) -> Floats:
+def by_account(contest: Contest) -> FloatArray:
     """What `rank_contents` answers with, account by account."""
     settings, store = contest.place.settings, contest.place.store
     keys = settings.artifact_keys
@@ -150,7 +145,7 @@ def by_account(contest: Contest) -> Floats:
     return np.array([desk.margins(desk.reader(account), place[posts], contest.now) for account, posts in rows])
 
 
-def by_neighbours(contest: Contest) -> Floats:
+def by_neighbours(contest: Contest) -> FloatArray:
     """What the posts that are most alike to those of the account say."""
     library = BM25Recommender(K=NEIGHBOURS, num_threads=2)
     with warnings.catch_warnings(action="ignore"):  # it warns of what it makes itself
@@ -159,7 +154,7 @@ def by_neighbours(contest: Contest) -> Floats:
     return np.asarray(np.take_along_axis(scores, contest.lists.posts, 1))
 
 
-def by_factors(contest: Contest) -> Floats:
+def by_factors(contest: Contest) -> FloatArray:
     """The product of the factors of the account and of the post."""
     with threadpool_limits(1, "blas"):
         library = AlternatingLeastSquares(
@@ -175,7 +170,7 @@ def by_factors(contest: Contest) -> Floats:
     return np.asarray(np.einsum("uf,ucf->uc", people, posts), np.float64)
 
 
-def by_truth(contest: Contest) -> Floats:
+def by_truth(contest: Contest) -> FloatArray:
     """The best order that anybody could give; for worlds only."""
     world = contest.place.world
     ids = Identities(world)
@@ -236,7 +231,7 @@ class Standing:
     gain_error: float = float("nan")
 
 
-def outcome(name: str, scores: Floats, contest: Contest) -> Outcome:
+def outcome(name: str, scores: FloatArray, contest: Contest) -> Outcome:
     """How well these scores order."""
     lists, warm = contest.lists, contest.warm
     values = ranking.ndcg(scores, lists.chosen)
@@ -254,12 +249,12 @@ def outcome(name: str, scores: Floats, contest: Contest) -> Outcome:
     )
 
 
-def mean_of(values: Floats) -> float:
+def mean_of(values: FloatArray) -> float:
     """nan of none."""
     return float(values.mean()) if len(values) else float("nan")
 
 
-def error_of(values: Floats) -> float:
+def error_of(values: FloatArray) -> float:
     """Standard error of the mean; nan of fewer than two.
 
     >>> round(error_of(np.array([0.0, 1.0, 0.0, 1.0])), 4)

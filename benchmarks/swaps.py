@@ -9,7 +9,7 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from bson import ObjectId
@@ -22,10 +22,10 @@ from benchmarks.floors import Figure
 from benchmarks.places import NOW, Place, Tell
 from functions.coldstart import build_guest_feed
 from shared.artifacts import Registry
+from shared.documents import Document
 from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.store import schema
 
-Document = dict[str, Any]
 Result = TypeVar("Result")
 
 NUMBERS = re.compile(r" UUID [0-9a-f-]+")  # what differs between messages of one kind

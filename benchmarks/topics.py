@@ -22,6 +22,7 @@ from functions.topics.classifier import Classifier, Heads, Phrases, Rule
 from functions.topics.taxonomy import taxonomy
 from functions.topics.train_topics import Examples, fit_heads
 from shared import command_line
+from shared.columns import Float32Array, IntArray
 from shared.config import Topics
 from shared.text import embedding
 
@@ -58,8 +59,6 @@ SUPPORTED = {
 REFUSED = {"ms": "zsm_Latn", "vi": "vie_Latn", "hi": "hin_Deva"}
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
-Index = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -75,9 +74,9 @@ class Corpus:
     """
 
     classes: tuple[str, ...]
-    label: Index
+    label: IntArray
     is_dev: NDArray[np.bool_]
-    vectors: Floats
+    vectors: Float32Array
 
     @classmethod
     def read(cls, folder: Path, classes: dict[str, str]) -> "Corpus":
@@ -96,7 +95,7 @@ class Corpus:
         """Those of these rows."""
         return Corpus(self.classes, self.label[rows], self.is_dev[rows], self.vectors[rows])
 
-    def right(self, confidences: Floats, columns: Index) -> NDArray[np.bool_]:
+    def right(self, confidences: Float32Array, columns: IntArray) -> NDArray[np.bool_]:
         """(n,) whether the class of the surest topic is the one that is named."""
         return np.asarray(confidences[:, columns].argmax(axis=1) == self.label)
 
@@ -265,7 +264,7 @@ def _within(path: str, above: str) -> bool:
     return path.startswith(above + "/")
 
 
-def _places(classes: dict[str, str]) -> Index:
+def _places(classes: dict[str, str]) -> IntArray:
     return np.array([taxonomy().paths.index(classes[name]) for name in sorted(classes)])
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from bson import ObjectId
 
+from shared.documents import either_form
+from shared.documents import object_id as as_object_id
 from shared.store import Store, schema
 from shared.store.expressions import object_id
-from shared.store.identity import either_form
-from shared.store.identity import object_id as as_object_id
 
 
 @dataclass(frozen=True, slots=True)

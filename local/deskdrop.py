@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bson import DBRef, ObjectId
 from pymongo import ReplaceOne
@@ -31,9 +31,9 @@ from pymongo.database import Database
 
 from local.tables import Row, Tally, fault_of_id, lost_digits, rows
 from shared.clock import SKEW
+from shared.documents import Document
 from shared.errors import BadConfig, BadEvent
 
-Document = dict[str, Any]
 Progress = Callable[[str, int, int], None]
 
 SOURCE = "deskdrop"

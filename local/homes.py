@@ -10,9 +10,9 @@ from bson import ObjectId
 from functions.feed import recommend_home
 from functions.feed.desk import Desk, open_desk
 from functions.feed.recommend_home import Asked, Page
+from shared.columns import id_array, id_keys
 from shared.config import settings
 from shared.store import Store
-from shared.store.columns import id_array, id_keys
 
 LOOKED_AT = 60  # of the most active accounts
 TOPICS_TOLD = 4

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from bson import ObjectId
@@ -26,10 +26,9 @@ from pymongo import WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from shared.documents import Document
 from shared.errors import Forbidden
 from shared.store import schema
-
-Document = dict[str, Any]
 
 MARKER: Final = "feedkeeperOwner"
 LONGEST_FILLING: Final = timedelta(days=1)

@@ -9,10 +9,9 @@ from typing import Any
 from bson import ObjectId
 
 from local.waiting import is_late
+from shared.documents import Document
 from shared.store import Store, schema
 from shared.text.hashtags import hashtags
-
-Document = dict[str, Any]
 
 KINDS = ("like", "comment", "recast", "quote")
 WITHIN_S = 20.0

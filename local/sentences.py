@@ -14,7 +14,6 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from bson import ObjectId
 from pymongo import ReplaceOne
@@ -22,9 +21,8 @@ from pymongo.database import Database
 
 from functions.topics.taxonomy import taxonomy
 from local.tables import Row, Tally, rows
+from shared.documents import Document
 from shared.store import schema
-
-Document = dict[str, Any]
 
 NEEDED = ("topic", "text")
 BATCH = 1000

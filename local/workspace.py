@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -21,11 +20,10 @@ from local.functions import ROOT
 from local.mongod import mongo_server
 from local.terminal import progress_bars, say
 from shared.config import HERE, load, own_server, presetting, settings
+from shared.documents import Document
 from shared.errors import BadConfig, Conflict
 from shared.store import Store, close_store, open_store, schema
 from shared.store.topology import require_replica_set
-
-Document = dict[str, Any]
 
 HOME = ROOT / ".feedkeeper"
 KEYS = {"ARTIFACT_KEYS": "artifact-key", "API_KEYS": "api-key"}  # settings, and the files of a data folder

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from bson import Timestamp
@@ -22,6 +21,7 @@ from relay.watched import Watched
 from shared.change import is_of_document
 from shared.clock import EPOCH
 from shared.config import Relay
+from shared.documents import Document
 from shared.errors import Conflict
 from shared.runtime.changes import MOST_KEPT
 from shared.store import Store, as_app_error
@@ -40,8 +40,6 @@ LOOK_UP_S = 0.5  # how often a sender without work looks at its lease
 FRESH_S = 1.0  # how long what was read tells of now
 FIRST_PAUSE_S = 0.1
 AHEAD_BYTES = 32 * 2**20  # of changes that are read ahead, beside their number
-
-Document = dict[str, Any]
 
 
 class Stopped(Exception):

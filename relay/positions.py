@@ -16,11 +16,10 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from shared.clock import EPOCH
+from shared.documents import Document
 from shared.errors import Conflict
 from shared.store import schema
 from shared.store.decoding import as_count, as_document, as_moment
-
-Document = dict[str, Any]
 
 
 class Position:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from bson import Timestamp
 from pymongo.database import Database
@@ -13,8 +12,8 @@ from relay.positions import Position
 from relay.watched import Watched
 from shared.clock import EPOCH
 from shared.config import Relay
+from shared.documents import Document
 
-Document = dict[str, Any]
 Deliver = Callable[[Sequence[Event]], None]
 
 

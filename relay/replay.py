@@ -3,17 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from bson import ObjectId
 
 from relay.events import Event, event_of
 from relay.sinks import Sink
+from shared.documents import Document
 from shared.errors import BadEvent
 from shared.store import Store
 from shared.store.extended_json import decoded
-
-Document = dict[str, Any]
 
 
 def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], most_bytes: int) -> Iterator[tuple[Document, str]]:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:  # so that a function without arrays need not carry numpy
     from numpy.typing import NDArray
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR_MS = 3_600_000
+DAY_HOURS = 24.0
 SKEW = timedelta(minutes=1)  # by which sound clocks may differ; what is dated further ahead has no date to go by
 MOST_AHEAD = timedelta(
     days=1
@@ -50,6 +52,15 @@ def epoch_ms(moment: datetime) -> int:
     1002
     """
     return (utc(moment) - EPOCH) // timedelta(milliseconds=1)
+
+
+def epoch_hours(moment: datetime) -> float:
+    """Hours since 1970, as precise as MongoDB stores dates.
+
+    >>> epoch_hours(datetime(1970, 1, 2, 0, 30, tzinfo=UTC))
+    24.5
+    """
+    return epoch_ms(moment) / HOUR_MS
 
 
 def decay(age_hours: "NDArray[np.float64]", half_life_hours: float) -> "NDArray[np.float64]":

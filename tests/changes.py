@@ -7,9 +7,8 @@ from typing import Any
 
 from bson import ObjectId, Timestamp, json_util
 
+from shared.documents import Document
 from tests.factories import an_id
-
-Document = dict[str, Any]
 
 START = 1_600_000_000  # a second of 2020, so that what is read now is newer
 TEXT = "The striker scored twice and our club won the cup final"

@@ -17,11 +17,11 @@ from pymongo.errors import PyMongoError
 
 from local.mongod import mongo_server
 from shared.config import HERE, Settings, forget_settings, load, own_server
+from shared.documents import Document
 from shared.runtime import invocation, queue
 from shared.store import Store, close_store, connect, schema
 from tests.waiting import allowed
 
-Document = dict[str, Any]
 Snapshot = Callable[[], dict[str, list[Document]]]
 Failing = Callable[..., AbstractContextManager[None]]
 

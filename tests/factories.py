@@ -7,7 +7,7 @@ from typing import Any
 from bson import DBRef, ObjectId
 from pymongo.database import Database
 
-Document = dict[str, Any]
+from shared.documents import Document
 
 
 def an_id(name: str) -> ObjectId:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from pymongo import MongoClient
@@ -13,11 +12,10 @@ from pymongo.database import Database
 from local.world import WorldOptions, build_world, write_world
 from shared.artifacts import Registry, Snapshots
 from shared.config import Coldstart, GuestFeed, Members, load
+from shared.documents import Document
 from shared.store import Store, connect, schema
 from tests.conftest import SIGNING_KEY
 from tests.factories import account, engagement, post, user, write_users
-
-Document = dict[str, Any]
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

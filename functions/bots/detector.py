@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact
 from shared.artifacts.snapshots import packed, unpacked
+from shared.columns import FloatArray
 from shared.errors import StaleModel
-
-Floats = NDArray[np.float64]
 
 FAMILY: Final = "bots"
 KEY: Final = "credentials"
@@ -53,17 +52,17 @@ class Likeness:
     precision  (k, k) inverse covariance of those
     """
 
-    centre: Floats
-    scale: Floats
-    mean: Floats
-    precision: Floats
+    centre: FloatArray
+    scale: FloatArray
+    mean: FloatArray
+    precision: FloatArray
 
-    def deviations(self, features: NDArray[Any]) -> Floats:
+    def deviations(self, features: NDArray[Any]) -> FloatArray:
         """(n, k) from the usual bot, in spreads of the bots; 0 for what is more bot-like than that."""
         scaled = scaled_by(features, self.centre, self.scale)
         return np.asarray(one_sided(scaled) - self.mean)
 
-    def distances(self, features: NDArray[Any]) -> Floats:
+    def distances(self, features: NDArray[Any]) -> FloatArray:
         """(n,) squared, from the bots, without the feature that is the least like a bot's; 0 or more, low is a bot."""
         off = self.deviations(features)
         pulls = off @ self.precision
@@ -73,12 +72,12 @@ class Likeness:
         return np.asarray(np.maximum(whole - forgiven, 0.0))
 
 
-def scaled_by(features: NDArray[Any], centre: Floats, scale: Floats) -> Floats:
+def scaled_by(features: NDArray[Any], centre: FloatArray, scale: FloatArray) -> FloatArray:
     """(n, k) logarithms of 1 + x, from their centre, in spreads."""
     return np.asarray((np.log1p(np.asarray(features, np.float64)) - centre) / scale)
 
 
-def one_sided(scaled: Floats) -> Floats:
+def one_sided(scaled: FloatArray) -> FloatArray:
     """(n, k) with 0 for what lies on the bots' side of their centre, of features that have such a side."""
     return np.asarray(np.where(RISES < 0, np.maximum(scaled, 0), np.where(RISES > 0, np.minimum(scaled, 0), scaled)))
 
@@ -94,13 +93,13 @@ class Detector:
     """
 
     likeness: Likeness
-    slope: Floats
-    offset: Floats
-    threshold: Floats
-    people: Floats
-    bots: Floats
+    slope: FloatArray
+    offset: FloatArray
+    threshold: FloatArray
+    people: FloatArray
+    bots: FloatArray
 
-    def scores(self, features: NDArray[Any]) -> Floats:
+    def scores(self, features: NDArray[Any]) -> FloatArray:
         """(n,) how much like a bot, 0..1, higher is more: among accounts like those that were judged, the chance."""
         logs = log_distance(self.likeness.distances(features))
         return chance(logs, float(self.slope[0]), float(self.offset[0]))
@@ -146,7 +145,7 @@ class Detector:
         return cls(likeness, *(arrays[one.name] for one in fields(Detector)[1:]))
 
 
-def chance(log_distances: Floats, slope: float, offset: float) -> Floats:
+def chance(log_distances: FloatArray, slope: float, offset: float) -> FloatArray:
     """(n,) of a bot, 0..1, by a logistic curve over the logarithm of the squared distance.
 
     >>> chance(np.array([-3.0, 2.0, 9.0]), -1.5, 3.0).round(3).tolist()
@@ -155,7 +154,7 @@ def chance(log_distances: Floats, slope: float, offset: float) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(slope * log_distances + offset, -50, 50))))
 
 
-def log_distance(distances: Floats) -> Floats:
+def log_distance(distances: FloatArray) -> FloatArray:
     """(n,) finite also for a distance of 0."""
     return np.asarray(np.log(distances + 1e-6))
 

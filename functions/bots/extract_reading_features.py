@@ -9,10 +9,10 @@ from bson import ObjectId
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
+from shared.columns import Columns, as_stored
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import Columns, as_stored
 from shared.store.credential_features import LAYOUT, Credential, Window
 from shared.store.deadline import Threads
 

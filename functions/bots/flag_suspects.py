@@ -7,22 +7,18 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Registry
 from shared.clock import from_epoch_ms
+from shared.columns import Columns, FloatArray, IntArray, as_stored
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import Columns, as_stored
 from shared.store.suspects import Credential, Suspect
 
 NAME: Final = "flag_suspects"
-
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 
 def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Report:
@@ -73,7 +69,7 @@ class People:
 
     credential: Sequence[Credential]
     rows: Columns
-    score: Floats
+    score: FloatArray
 
     def suspect(self, row: int, detector: Detector, model: str, *, sampled: bool = False) -> Suspect:
         """One of them, as the reviewers get it."""
@@ -92,7 +88,7 @@ def newest_of_each(rows: Columns) -> Columns:
     return {name: column[sound] for name, column in rows.items()}
 
 
-def features_of(rows: Columns) -> Floats:
+def features_of(rows: Columns) -> FloatArray:
     """(n, k) in the order that a detector expects."""
     return np.stack([rows[name] for name in FEATURES.names], axis=1)
 
@@ -109,7 +105,7 @@ def room(store: Store, budget: int, now: datetime, *, sampled: bool = False) -> 
     return max(budget - here - judged, 0)
 
 
-def by_lot(people: People, rows: Index, today: datetime) -> list[int]:
+def by_lot(people: People, rows: IntArray, today: datetime) -> list[int]:
     """These rows in the order of the day's lot, which is the same whenever it is drawn."""
 
     def lot(row: int) -> bytes:

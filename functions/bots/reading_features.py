@@ -9,12 +9,10 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from functions.bots.windows import SECOND_MS, Windows
+from shared.columns import FloatArray
 from shared.ml.features import Feature, FeatureSet
-
-Floats = NDArray[np.float64]
 
 KEPT_RATIO: Final = 0.95  # of the values of a series; the longest ones, left on a table, say little
 SHORTEST_S: Final = 0.001  # a clock tells no less
@@ -27,14 +25,14 @@ HOURS: Final = 24
 class Moments:
     """Of a series without its longest values: count, mean, and central moments, all (n,)."""
 
-    count: Floats
-    mean: Floats
-    second: Floats
-    third: Floats
-    fourth: Floats
+    count: FloatArray
+    mean: FloatArray
+    second: FloatArray
+    third: FloatArray
+    fourth: FloatArray
 
     @classmethod
-    def of(cls, series: Floats) -> "Moments":
+    def of(cls, series: FloatArray) -> "Moments":
         """Of each row (n, widest), nan where there is no value: of what is not above its 0.95 quantile."""
         kept = np.where(series <= quantile(series, KEPT_RATIO)[:, None], series, np.nan)
         there = ~np.isnan(kept)
@@ -47,19 +45,19 @@ class Moments:
         return cls(count, mean, second, third, fourth)
 
     @property
-    def relative_spread(self) -> Floats:
+    def relative_spread(self) -> FloatArray:
         """(n,) sample standard deviation by the mean."""
         sample = self.second * self.count / np.maximum(self.count - 1, 1)
         return _or_zero(np.sqrt(sample), self.mean)
 
     @property
-    def absolute_skewness(self) -> Floats:
+    def absolute_skewness(self) -> FloatArray:
         """(n,) |G1|, corrected for the size of the sample (Joanes & Gill, 1998)."""
         n = self.count
         return np.abs(_or_zero(np.sqrt(n * np.maximum(n - 1, 0)) * self.third, (n - 2) * self.second**1.5))
 
     @property
-    def absolute_kurtosis(self) -> Floats:
+    def absolute_kurtosis(self) -> FloatArray:
         """(n,) |G2|, the excess over a normal distribution's, corrected for the size of the sample (ibidem)."""
         n = self.count
         ratio = _or_zero(self.fourth, self.second**2)
@@ -67,7 +65,7 @@ class Moments:
         return np.where(self.second > 0, np.abs(corrected), 0.0)
 
 
-def quantile(series: Floats, ratio: float) -> Floats:
+def quantile(series: FloatArray, ratio: float) -> FloatArray:
     """(n,) of each row (n, widest), linear between two values; nan where a row has none.
 
     >>> quantile(np.array([[3.0, 1.0, np.nan], [5.0, 5.0, 6.0]]), 0.5).tolist()
@@ -81,7 +79,7 @@ def quantile(series: Floats, ratio: float) -> Floats:
     return np.asarray(np.where(at > low, below + (above - below) * (at - low), below))
 
 
-def _or_zero(value: Floats, by: Floats) -> Floats:
+def _or_zero(value: FloatArray, by: FloatArray) -> FloatArray:
     """(n,) the ratio, 0 where it has no value."""
     return np.asarray(np.divide(value, by, out=np.zeros(len(value)), where=by > 0))
 
@@ -103,27 +101,27 @@ class Rhythm:
         return Moments.of(self.windows.gap)
 
     @cached_property
-    def log_readings(self) -> Floats:
+    def log_readings(self) -> FloatArray:
         """(n, widest) logarithms of the times on a screen, of a millisecond at least."""
         return np.log(np.maximum(self.windows.reading, SHORTEST_S))
 
 
-def log_spread(logs: Floats) -> Floats:
+def log_spread(logs: FloatArray) -> FloatArray:
     """(n,) standard deviation of logarithms of durations."""
     return np.asarray(np.nanstd(logs, axis=1))
 
 
-def gap_log_spread(rhythm: Rhythm) -> Floats:
+def gap_log_spread(rhythm: Rhythm) -> FloatArray:
     """(n,) the same of the times from one exposure to the next."""
     return log_spread(np.log(np.maximum(rhythm.windows.gap, SHORTEST_S)))
 
 
-def tail(rhythm: Rhythm) -> Floats:
+def tail(rhythm: Rhythm) -> FloatArray:
     """(n,) how much longer the long readings are than the usual ones: logarithm of the 0.95 quantile by the median."""
     return np.asarray(quantile(rhythm.log_readings, KEPT_RATIO) - quantile(rhythm.log_readings, 0.5))
 
 
-def burstiness(rhythm: Rhythm) -> Floats:
+def burstiness(rhythm: Rhythm) -> FloatArray:
     """(n,) 0 for gaps that are all alike, 1/2 for random ones, near 1 for bursts and long pauses: half of 1 + B of
     Goh & Barabasi (2008)."""
     gap = rhythm.windows.gap
@@ -131,18 +129,18 @@ def burstiness(rhythm: Rhythm) -> Floats:
     return _or_zero(spread, spread + mean)
 
 
-def pause_ratio(rhythm: Rhythm) -> Floats:
+def pause_ratio(rhythm: Rhythm) -> FloatArray:
     """(n,) part of the gaps that last half an hour or more, 0..1."""
     return np.asarray((rhythm.windows.gap >= PAUSE_S).sum(axis=1) / rhythm.windows.count)
 
 
-def views_per_hour(rhythm: Rhythm) -> Floats:
+def views_per_hour(rhythm: Rhythm) -> FloatArray:
     """(n,) readings an hour over the whole window, pauses included; of a window below a second as if it were one."""
     hours = np.maximum((rhythm.windows.last - rhythm.windows.first) / SECOND_MS, 1.0) / HOUR_S
     return np.asarray((rhythm.windows.count - 1) / hours)
 
 
-def repeated_ratio(rhythm: Rhythm) -> Floats:
+def repeated_ratio(rhythm: Rhythm) -> FloatArray:
     """(n,) part of the readings that last exactly as long as another one, to the millisecond, 0..1."""
     ordered = np.sort(np.rint(rhythm.windows.reading * SECOND_MS), axis=1)
     same = np.zeros((len(ordered), ordered.shape[1] + 1), bool)
@@ -150,7 +148,7 @@ def repeated_ratio(rhythm: Rhythm) -> Floats:
     return np.asarray((same[:, 1:] | same[:, :-1]).sum(axis=1) / rhythm.windows.count)
 
 
-def hour_spread(rhythm: Rhythm) -> Floats:
+def hour_spread(rhythm: Rhythm) -> FloatArray:
     """(n,) how evenly the readings fall on the hours of the day (UTC): 0 for all in one, 1 for every hour alike;
     entropy by that of 24 equal parts."""
     at = rhythm.windows.at

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import numpy as np
 import sklearn
-from numpy.typing import NDArray
 
 from functions.bots import judging
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector, chance
 from functions.bots.labels import Judged, missing
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact, Manifest, Registry
+from shared.columns import FloatArray
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
@@ -23,7 +23,6 @@ NAME: Final = "train_bot_detector"
 
 COIN: Final = 0.5  # ROC AUC of what tells nobody apart
 
-Floats = NDArray[np.float64]
 Metrics = Mapping[str, Any]
 
 
@@ -76,7 +75,7 @@ def what_there_is(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
     }
 
 
-def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, Floats]:
+def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
     """A detector, how well it and others do on what they have not seen, and (n,) its scores as if unseen."""
     features, bot = judged.features, judged.bot
     ours = judging.out_of_fold(
@@ -107,7 +106,7 @@ def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, Floats]:
 
 
 def beside_live(
-    live: tuple[Detector, Manifest], candidate: Detector, unseen: Floats, judged: Judged
+    live: tuple[Detector, Manifest], candidate: Detector, unseen: FloatArray, judged: Judged
 ) -> dict[str, float]:
     """By how much the candidate's ROC AUC is above the live detector's on the same rows, and the standard error.
 

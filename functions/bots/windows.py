@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.store.columns import Columns, id_keys, id_order, joined
-
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
+from shared.columns import Columns, FloatArray, IntArray, id_keys, id_order, joined
 
 SECOND_MS = 1_000
 
@@ -28,22 +25,22 @@ class Windows:
     """
 
     credential: NDArray[np.bytes_]
-    count: Index
-    at: Floats
-    reading: Floats
-    gap: Floats
-    preceded_at: Index
+    count: IntArray
+    at: FloatArray
+    reading: FloatArray
+    gap: FloatArray
+    preceded_at: IntArray
 
     def __len__(self) -> int:
         return len(self.credential)
 
     @property
-    def first(self) -> Index:
+    def first(self) -> IntArray:
         """(n,) when the first reading began [ms since 1970]."""
         return milliseconds(self.at[:, 0])
 
     @property
-    def last(self) -> Index:
+    def last(self) -> IntArray:
         """(n,) when the last reading began [ms since 1970]."""
         return milliseconds(self.at[np.arange(len(self)), self.count - 1])
 
@@ -70,7 +67,7 @@ def windows(batches: Iterable[Columns], limit: int, least: int) -> Iterator[Wind
         yield from _side_by_side(rest, limit, least)
 
 
-def milliseconds(seconds: Floats) -> Index:
+def milliseconds(seconds: FloatArray) -> IntArray:
     """(n,) [ms since 1970], as they were before they became seconds."""
     return np.rint(seconds * SECOND_MS).astype(np.int64)
 
@@ -139,7 +136,7 @@ def _side_by_side(readings: Columns, limit: int, least: int) -> Iterator[Windows
     there = place < ends[:, None]
     place = np.where(there, place, 0)
 
-    def laid_out(seconds: NDArray[Any]) -> Floats:
+    def laid_out(seconds: NDArray[Any]) -> FloatArray:
         return np.where(there, seconds[place], np.nan)
 
     at, preceded_at = readings["at"], readings["preceded_at"]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from functions.coldstart.candidates import Candidates, choose, language_factor, spread
 from shared.artifacts import Registry
+from shared.columns import FloatArray
 from shared.config import Coldstart, GuestFeed
 from shared.errors import Refused
 from shared.network.counters import Counters
@@ -23,8 +24,7 @@ from shared.store.guest_feed import Staging, least_rows
 NAME = "build_guest_feed"
 NOTHING_TO_SHOW = "no post of the window may be shown"
 
-Floats = NDArray[np.float64]
-Best = tuple[NDArray[np.int64], Floats]  # places among the candidates and their scores, best first
+Best = tuple[NDArray[np.int64], FloatArray]  # places among the candidates and their scores, best first
 
 
 def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldstart, *, now: datetime) -> Report:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.columns import FloatArray, id_keys, known, object_ids, positions
 from shared.config import GuestFeed
 from shared.network.chains import read_chains
 from shared.network.counters import ENGLISH
 from shared.network.history import Posts
 from shared.network.quality import quality
 from shared.store import Store
-from shared.store.columns import id_keys, known, object_ids, positions
 from shared.store.guest_feed import Entry
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Candidates:
 
     post: NDArray[np.int64]
     author: NDArray[np.int64]
-    quality: Floats
+    quality: FloatArray
     entries: list[Entry]
 
 
@@ -52,13 +50,13 @@ def choose(store: Store, posts: Posts) -> Candidates:
     return Candidates(post, posts.author[post], quality(store.posts.quality(), id_keys(posts.ids))[post], entries)
 
 
-def language_factor(relation: Floats, options: GuestFeed) -> Floats:
+def language_factor(relation: FloatArray, options: GuestFeed) -> FloatArray:
     """(n,) 1 for a language of the country and for English, less for an unknown one, next to nothing for another."""
     factor = np.where(relation >= ENGLISH, 1.0, options.foreign_language)
     return np.where(np.isnan(relation), options.unknown_language, factor)
 
 
-def spread(scores: Floats, author: NDArray[np.int64], ratio: float) -> Floats:
+def spread(scores: FloatArray, author: NDArray[np.int64], ratio: float) -> FloatArray:
     """(n,) scores with an author's second post times `ratio`, the third times its square, and so on, best first.
 
     >>> spread(np.array([4.0, 3.0, 2.0]), np.array([7, 7, 8]), 0.5).tolist()

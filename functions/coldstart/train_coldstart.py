@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.artifacts import Artifact, Manifest, Registry
+from shared.columns import FloatArray
 from shared.config import Coldstart
 from shared.ml import trees
 from shared.network.counters import Counters
@@ -23,8 +23,6 @@ from shared.report import Detail, Report
 from shared.store import Store
 
 NAME = "train_coldstart"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +228,7 @@ def measured(lists: Sequence[Lists], model: CountryModel, others: Mapping[str, R
     if not lists:
         return {}
     rng = np.random.default_rng(0)
-    scores: dict[str, list[Floats]] = {
+    scores: dict[str, list[FloatArray]] = {
         "random": [one.ndcg_of(rng.random(len(one.described))[one.posts]) for one in lists],
         "popularity": [one.ndcg_of(popularity_of(one.matrix(model.decay))[one.posts]) for one in lists],
     }

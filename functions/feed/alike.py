@@ -13,11 +13,8 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
+from shared.columns import Float32Array, FloatArray, IntArray
 from shared.network.history import READ, Events, History
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Directions = NDArray[np.float32]
 
 DIMENSIONS = 32
 AT_ONCE = 2  # directions that are made: much of it lets others run
@@ -37,7 +34,7 @@ class Alike:
         self._recent, self._step = recent, step_hours
         self._at = cache(self._made)
 
-    def scores(self, account: Index, post: Index, at: Floats) -> Floats:
+    def scores(self, account: IntArray, post: IntArray, at: FloatArray) -> FloatArray:
         """(n,) cosine, -1..1; nan where there is nothing to tell by."""
         found = np.full(len(post), np.nan)
         steps = np.floor(at / self._step).astype(np.int64)
@@ -48,7 +45,7 @@ class Alike:
                 found[rows] = cosines(accounts[account[rows]], posts[post[rows]])
         return found
 
-    def posts_now(self) -> Directions:
+    def posts_now(self) -> Float32Array:
         """(n_posts, DIMENSIONS) directions as of now."""
         return self._at(0)[0]
 
@@ -58,7 +55,7 @@ class Alike:
         own = latest(self._events, self._recent)
         return own.where(np.argsort(own.actor, kind="stable"))
 
-    def _made(self, step: int) -> tuple[Directions, Directions]:
+    def _made(self, step: int) -> tuple[Float32Array, Float32Array]:
         """Of every post and every account, as of the beginning of a step."""
         events = self._events.where(self._events.at < step * self._step)
         posts = directions(events, self._shape)
@@ -85,7 +82,7 @@ def latest(events: Events, number: int) -> Events:
     return events.where(np.sort(newest_first[rank < number]))
 
 
-def directions(events: Events, shape: tuple[int, int]) -> Directions:
+def directions(events: Events, shape: tuple[int, int]) -> Float32Array:
     """(n_posts, DIMENSIONS) rows of length 1, of length 0 for posts that nobody touched."""
     matrix = _matrix(events.actor, events.post, shape)
     by_account, by_post = (np.asarray(matrix.sum(axis)).ravel() for axis in (1, 0))
@@ -104,15 +101,15 @@ def directions(events: Events, shape: tuple[int, int]) -> Directions:
     return found
 
 
-def unit(vectors: NDArray[np.floating]) -> Directions:
+def unit(vectors: NDArray[np.floating]) -> Float32Array:
     """(n, d) rows of length 1; those of next to no length become 0."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: Directions = np.zeros(vectors.shape, np.float32)
+    found: Float32Array = np.zeros(vectors.shape, np.float32)
     np.divide(vectors, length, out=found, where=length > 1e-6)
     return found
 
 
-def cosines(one: NDArray[np.floating], other: NDArray[np.floating]) -> Floats:
+def cosines(one: NDArray[np.floating], other: NDArray[np.floating]) -> FloatArray:
     """(n,) of rows of length 1; nan where either has length 0.
 
     >>> cosines(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 0.0]])).tolist()
@@ -122,7 +119,7 @@ def cosines(one: NDArray[np.floating], other: NDArray[np.floating]) -> Floats:
     return np.where(one.any(1) & other.any(1), found, np.nan)
 
 
-def _matrix(account: Index, post: Index, shape: tuple[int, int]) -> "sparse.csr_matrix":
+def _matrix(account: IntArray, post: IntArray, shape: tuple[int, int]) -> "sparse.csr_matrix":
     """1 where an account touched a post, however often."""
     pairs = np.sort(account * shape[1] + post)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,22 +10,16 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed.lookup import Lookup
-from shared.clock import epoch_ms
+from shared.clock import DAY_HOURS, epoch_hours
+from shared.columns import BoolArray, FloatArray, IntArray, distinct, id_array, id_keys, object_ids, positions
 from shared.network.chains import Chains
-from shared.network.counters import DAY_HOURS, RELATIONS, all_of, relation_keys, relations
+from shared.network.counters import RELATIONS, all_of, relation_keys, relations
 from shared.network.decay import Decay
 from shared.network.history import LANGUAGE_CODES, NOBODYS, READ, History
 from shared.network.margins import Margins
-from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.store.visibility import Known
 
 NAME = "posts"  # of its snapshot
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-HOUR_MS = 3_600_000.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ class Catalogue:
     """
 
     ids: NDArray[np.void]
-    created: Floats
+    created: FloatArray
     author: NDArray[np.int32]
     author_ids: NDArray[np.void]
     language: NDArray[np.int16]
@@ -81,8 +74,8 @@ class Catalogue:
     countries: NDArray[np.int16]
     margins: NDArray[np.float16]
     by_relation: NDArray[np.float16]
-    line: Floats
-    decay: Floats
+    line: FloatArray
+    decay: FloatArray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,7 +87,7 @@ class Catalogue:
         chains: Chains,
         directions: NDArray[np.float32],
         meanings: NDArray[np.int8],
-        quality: Floats,
+        quality: FloatArray,
         base: int,
     ) -> "Catalogue":
         """Every post of the history, in its order.
@@ -107,7 +100,7 @@ class Catalogue:
         acts = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float64)
         countries = [NOBODYS, *margins.with_taste()]
         by_relation = margins.by_relation(base)
-        here = hours_of(history.now)
+        here = epoch_hours(history.now)
         return cls(
             ids=posts.ids,
             created=posts.created + here,
@@ -142,7 +135,7 @@ class Catalogue:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
-    def later(self) -> Floats:
+    def later(self) -> FloatArray:
         """(n,) posts of the same author since each."""
         order = np.lexsort((self.created, self.author))
         counts = np.bincount(self.author, minlength=len(self.author_ids))
@@ -152,14 +145,14 @@ class Catalogue:
         return later
 
     @cached_property
-    def newest(self) -> Floats:
+    def newest(self) -> FloatArray:
         """(n_authors,) when each author last posted [hours since 1970]."""
         newest = np.full(len(self.author_ids), -np.inf)
         np.maximum.at(newest, self.author, self.created)
         return newest
 
     @cached_property
-    def acts_of_author(self) -> Floats:
+    def acts_of_author(self) -> FloatArray:
         """(n_authors,) engagements with all posts of each author here [count]."""
         return np.asarray(np.bincount(self.author, self.popularity, len(self.author_ids)), np.float64)
 
@@ -169,7 +162,7 @@ class Catalogue:
         return id_keys(self.ids)
 
     @cached_property
-    def chain_of(self) -> Index:
+    def chain_of(self) -> IntArray:
         """(n_links,) the post whose chain each is of."""
         return np.repeat(np.arange(len(self)), np.diff(self.chain_start))
 
@@ -195,17 +188,17 @@ class Catalogue:
         return id_keys(self.author_ids)
 
     @cached_property
-    def _sorted(self) -> tuple[NDArray[np.uint64], Index]:
+    def _sorted(self) -> tuple[NDArray[np.uint64], IntArray]:
         order = np.argsort(self.keys, kind="stable")
         return self.keys[order], order
 
     @cached_property
-    def _by_author(self) -> tuple[Index, Index]:
+    def _by_author(self) -> tuple[IntArray, IntArray]:
         """Posts author by author, the newest first, and where each author's begin."""
         order = np.lexsort((-self.created, self.author))
         return order, np.searchsorted(self.author[order], np.arange(len(self.author_ids) + 1))
 
-    def positions(self, ids: NDArray[np.void]) -> Index:
+    def positions(self, ids: NDArray[np.void]) -> IntArray:
         """(m,) where each id stands, -1 where it does not."""
         if not len(self):
             return np.full(len(ids), -1)
@@ -214,7 +207,7 @@ class Catalogue:
         at = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
         return np.where(ascending[at] == keys, order[at], -1)
 
-    def by_authors(self, authors: list[ObjectId], most: int, barred: Flags) -> Index:
+    def by_authors(self, authors: list[ObjectId], most: int, barred: BoolArray) -> IntArray:
         """The newest posts of each of these authors that are not barred, at most so many of each.
 
         barred  (n,)
@@ -226,23 +219,23 @@ class Catalogue:
         posts = posts[~barred[posts]]
         first = np.r_[True, np.diff(self.author[posts]) != 0].nonzero()[0] if len(posts) else posts
         rank = np.arange(len(posts)) - np.repeat(first, np.diff(np.r_[first, len(posts)]))
-        newest: Index = posts[rank < most]
+        newest: IntArray = posts[rank < most]
         return newest
 
-    def by_any(self, authors: Iterable[ObjectId]) -> Flags:
+    def by_any(self, authors: Iterable[ObjectId]) -> BoolArray:
         """(n,) whether one of these authors wrote a post, or something that it repeats or quotes."""
         keys = np.unique(id_keys(id_array(authors)))
         order, start = self._by_author
-        by: Flags = np.zeros(len(self), bool)
+        by: BoolArray = np.zeros(len(self), bool)
         by[all_of(start, order, self._authors_of(keys))[1]] = True
         by[self.chain_of[self._chains_by(keys)]] = True
         return by
 
-    def leading_to(self, ids: NDArray[np.void]) -> Index:
+    def leading_to(self, ids: NDArray[np.void]) -> IntArray:
         """(n_found,) posts that repeat or quote one of these, down their chains."""
         return self.chain_of[self._chains_with(np.unique(id_keys(ids)))]
 
-    def links_of(self, post: Index) -> Known:
+    def links_of(self, post: IntArray) -> Known:
         """These posts, all that they lead to, and who wrote and owns that, as of when this was made."""
         link = self.chains_of(post)[1]
         goes_on = link + 1 < self.chain_start[self.chain_of[link] + 1]
@@ -256,12 +249,12 @@ class Catalogue:
         )
         return Known(*(object_ids(distinct(column)) for column in columns))
 
-    def chains_of(self, post: Index) -> tuple[Index, Index]:
+    def chains_of(self, post: IntArray) -> tuple[IntArray, IntArray]:
         """All that these posts repeat or quote, down their chains: position in `post`, and among the links; both
         (n_found,)."""
         return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)
 
-    def authors_of(self, post: Index) -> list[set[ObjectId]]:
+    def authors_of(self, post: IntArray) -> list[set[ObjectId]]:
         """Who wrote each of these posts, and what it repeats or quotes."""
         authors = [{author} for author in object_ids(self.author_ids[self.author[post]])]
         row, link = self.chains_of(post)
@@ -269,30 +262,30 @@ class Catalogue:
             authors[at].add(author)
         return authors
 
-    def topics_of(self, post: Index) -> tuple[Index, Index]:
+    def topics_of(self, post: IntArray) -> tuple[IntArray, IntArray]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""
         return all_of(self.topic_start, self.topic, post)
 
-    def relation(self, post: Index, country: int) -> Floats:
+    def relation(self, post: IntArray, country: int) -> FloatArray:
         """(m,) what the language of each post is to people of a country."""
         return relations(np.full(len(post), country), self.language[post].astype(np.int64))
 
-    def country_margins(self, post: Index, country: int) -> Floats:
+    def country_margins(self, post: IntArray, country: int) -> FloatArray:
         """(m,) what the country's ranker says of these posts, the base country's where it has no taste of its own."""
         own = np.flatnonzero(self.countries == country)
         if len(own):
             return np.asarray(self.margins[own[0], post], np.float64)
         relation = relation_keys(self.relation(post, country), unknown=RELATIONS)
-        found: Floats = self.by_relation[relation, post].astype(np.float64)
+        found: FloatArray = self.by_relation[relation, post].astype(np.float64)
         return found
 
-    def guess(self, popularity: Floats, age: Floats) -> Floats:
+    def guess(self, popularity: FloatArray, age: FloatArray) -> FloatArray:
         """(m,) a margin for posts that are not here, out of their engagements [count] and age [hours]."""
         half_life, floor = self.decay.tolist()
         return np.asarray(self.line[0] * Decay(half_life, floor).margins(popularity, age) + self.line[1])
 
 
-def recent_reads(history: History) -> Floats:
+def recent_reads(history: History) -> FloatArray:
     """(n_posts,) reads of each post until now, each halved every 24 hours."""
     read = history.seen.where(history.seen.kind == READ)
     return np.asarray(np.bincount(read.post, 0.5 ** (-read.at / DAY_HOURS), len(history.posts)), np.float64)
@@ -301,7 +294,7 @@ def recent_reads(history: History) -> Floats:
 FINGERPRINT = f"{'.'.join(one.name for one in fields(Catalogue))} {len(LANGUAGE_CODES)}"
 
 
-def line_through(x: Floats, y: Floats) -> Floats:
+def line_through(x: FloatArray, y: FloatArray) -> FloatArray:
     """(2,) slope and intercept of the line with the least squares; 1 and 0 where there is nothing to fit.
 
     >>> line_through(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])).round(6).tolist()
@@ -310,8 +303,3 @@ def line_through(x: Floats, y: Floats) -> Floats:
     if len(x) < 2 or np.ptp(x) == 0:
         return np.array([1.0, 0.0])
     return np.asarray(np.polyfit(x, y, 1))
-
-
-def hours_of(moment: datetime) -> float:
-    """Hours since 1970."""
-    return float(epoch_ms(moment) / HOUR_MS)

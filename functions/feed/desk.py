@@ -11,13 +11,14 @@ from functools import lru_cache
 
 import numpy as np
 from bson import ObjectId
-from numpy.typing import NDArray
 
-from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, hours_of
+from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
 from functions.feed.encounters import FEATURES
 from functions.feed.members import MembersRanker, load_members, towards_country
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.artifacts import Artifact, Registry, Snapshots
+from shared.clock import epoch_hours
+from shared.columns import BoolArray, FloatArray, IdArray, IntArray, object_ids
 from shared.config import Members
 from shared.errors import NotFound
 from shared.ml.trees import Trees
@@ -27,13 +28,7 @@ from shared.network.history import NOBODYS
 from shared.network.ranker import points
 from shared.report import Detail
 from shared.store import Store
-from shared.store.columns import object_ids
 from shared.store.deadline import TaskGroup, Threads
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Ids = NDArray[np.void]
 
 TASTES_KEPT = 2_000
 THREADS = 3  # what a request asks of the database at once, beside the thread that answers it
@@ -73,11 +68,11 @@ class Shown:
     read      of others that may, which were read: number in the list, and the authors of its chain
     """
 
-    post: Index
-    as_known: Flags
+    post: IntArray
+    as_known: BoolArray
     read: Mapping[int, set[ObjectId]]
 
-    def by_none_of(self, authors: Collection[ObjectId], catalogue: Catalogue | None) -> Flags:
+    def by_none_of(self, authors: Collection[ObjectId], catalogue: Catalogue | None) -> BoolArray:
         """(n,) those that none of these authors wrote, nor anything that they repeat or quote."""
         shown = self.as_known.copy()
         if catalogue is not None and authors and shown.any():
@@ -102,7 +97,7 @@ class Desk:
         self.catalogue: Catalogue | None = None
         self.members: MembersRanker | None = None
         self._version = ""
-        self._changed: Flags = np.empty(0, bool)  # (n,) posts that are not as the catalogue has them
+        self._changed: BoolArray = np.empty(0, bool)  # (n,) posts that are not as the catalogue has them
         self._looked_at: datetime | None = None
         self._kept: dict[str, Personal] = {}
         self.refused: list[str] = []
@@ -137,11 +132,11 @@ class Desk:
         place = COUNTRIES.index(country) if country else personal.taste.place if personal else NOBODYS
         return Reader(account, member.users if member else (), place, personal)
 
-    def positions(self, ids: Ids) -> Index:
+    def positions(self, ids: IdArray) -> IntArray:
         """(n,) where each post stands in the catalogue, -1 where it does not."""
         return np.full(len(ids), -1) if self.catalogue is None else self.catalogue.positions(ids)
 
-    def shown(self, ids: Ids, post: Index) -> Shown:
+    def shown(self, ids: IdArray, post: IntArray) -> Shown:
         """Which of these posts may be shown now to a reader who has no blocks.
 
         post  (n,) their positions
@@ -151,7 +146,7 @@ class Desk:
             return Shown(post, np.zeros(len(ids), bool), self._read(ids, np.arange(len(ids))))
         return self._shown(catalogue, ids, post, (post >= 0) & catalogue.visible[post] & ~self._changed[post])
 
-    def shown_to(self, shown: Shown, ids: Ids, blocked: Collection[ObjectId]) -> Flags:
+    def shown_to(self, shown: Shown, ids: IdArray, blocked: Collection[ObjectId]) -> BoolArray:
         """(n,) of these posts those that may be shown now to a reader who has blocks with some users.
 
         Where posts of the blocked are among them, the others are asked once more without these: one of them may be by,
@@ -164,7 +159,7 @@ class Desk:
             allowed[others] = again.by_none_of(blocked, self.catalogue)
         return allowed
 
-    def shown_as_known(self, catalogue: Catalogue, post: Index, blocked: Collection[ObjectId]) -> Index:
+    def shown_as_known(self, catalogue: Catalogue, post: IntArray, blocked: Collection[ObjectId]) -> IntArray:
         """Those of these posts of the catalogue that could be shown when it was made, still may be shown to a reader
         who has blocks with some users, and are by whom it names."""
         found = self._shown(catalogue, catalogue.ids[post], post, ~self._changed[post])
@@ -174,7 +169,7 @@ class Desk:
             shown[number] &= author in authors
         return post[shown]
 
-    def _shown(self, catalogue: Catalogue, ids: Ids, post: Index, as_known: Flags) -> Shown:
+    def _shown(self, catalogue: Catalogue, ids: IdArray, post: IntArray, as_known: BoolArray) -> Shown:
         """Which of these posts may be shown; all that are not as the catalogue has them are read.
 
         Where one of those that should be is not, all are read, and those of which that is so are remembered.
@@ -188,7 +183,7 @@ class Desk:
         self._changed[known] = [read.get(number) != authors for number, authors in before]
         return Shown(post, np.zeros(len(ids), bool), read)
 
-    def _read(self, ids: Ids, numbers: Index, expected: Sequence[ObjectId] = ()) -> dict[int, set[ObjectId]]:
+    def _read(self, ids: IdArray, numbers: IntArray, expected: Sequence[ObjectId] = ()) -> dict[int, set[ObjectId]]:
         """Of the posts with these numbers in a list those that may be shown, each with the authors of its chain, as
         they are read now; `expected` are posts that they are known to lead to."""
         if not len(numbers):
@@ -208,20 +203,20 @@ class Desk:
             return f"country {self._version}"
         return f"personal {self.members.version} {reader.personal.version}"
 
-    def margins(self, reader: Reader, post: Index, now: datetime) -> Floats:
+    def margins(self, reader: Reader, post: IntArray, now: datetime) -> FloatArray:
         """(n,) how likely the account engages with posts of the catalogue [log odds against a post drawn at random]."""
         assert self.catalogue is not None
         country = self.catalogue.country_margins(post, reader.country)
         if reader.personal is None or self.members is None:
             return country
         taste, trees = reader.personal.taste, reader.personal.trees
-        met = taste.encounters(self.catalogue, post, country, reader.country, hours_of(now))
+        met = taste.encounters(self.catalogue, post, country, reader.country, epoch_hours(now))
         own = self.members.margins(met)
         if trees is not None and taste.base == self.members.version:
             own = own + trees.margins(FEATURES.matrix(met))
         return towards_country(own, met, self.options.half_weight_acts)
 
-    def scores(self, reader: Reader, ids: Ids, post: Index, now: datetime) -> Floats:
+    def scores(self, reader: Reader, ids: IdArray, post: IntArray, now: datetime) -> FloatArray:
         """(n,) scores above 0 of posts that may be shown, higher ranks first.
 
         post  (n,) their positions
@@ -234,14 +229,14 @@ class Desk:
             scores[missing] = self._guessed(object_ids(ids[missing]), now)
         return scores
 
-    def _guessed(self, ids: Sequence[ObjectId], now: datetime) -> Floats:
+    def _guessed(self, ids: Sequence[ObjectId], now: datetime) -> FloatArray:
         """(n,) scores of posts that are too new, or too old, for the catalogue."""
         found = self.store.contents.popularity(ids, now=now)
         at = np.array([number for number, one in enumerate(ids) if one in found], np.int64)
         scores = np.zeros(len(ids))
         if len(at):
             rows = [found[ids[number]] for number in at.tolist()]
-            age = np.array([hours_of(now) - hours_of(created) for created, _ in rows])
+            age = np.array([epoch_hours(now) - epoch_hours(created) for created, _ in rows])
             acts = np.array([acts for _, acts in rows])
             margins = Decay().margins(acts, age) if self.catalogue is None else self.catalogue.guess(acts, age)
             scores[at] = points(margins)

@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.alike import Alike
+from shared.clock import DAY_HOURS
+from shared.columns import FloatArray, IntArray, id_keys, once, positions
 from shared.ml.asof import AsOf
 from shared.ml.features import Feature, FeatureSet
-from shared.network.counters import DAY_HOURS, PLACES, Counters, places, relations
+from shared.network.counters import PLACES, Counters, places, relations
 from shared.network.examples import among
 from shared.network.history import LANGUAGE_CODES, READ, History
 from shared.store import Store
-from shared.store.columns import id_keys, once, positions
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 # Acts that a lift needs to be believed half; of a country that its own part of a topic needs.
 TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR = 6.0, 4.0, 30.0
@@ -50,22 +48,22 @@ class Encounters:
     alike           to what the account engaged with or read, -1..1; nan where nothing tells
     """
 
-    margin: Floats
-    topic_lift: Floats
-    topic_acts: Floats
-    author_acts: Floats
-    author_last: Floats
-    followed: Floats
-    turn: Floats
-    later: Floats
-    silence: Floats
-    language_lift: Floats
-    language: Floats
-    acts: Floats
-    age: Floats
-    popularity: Floats
-    reads: Floats
-    alike: Floats
+    margin: FloatArray
+    topic_lift: FloatArray
+    topic_acts: FloatArray
+    author_acts: FloatArray
+    author_last: FloatArray
+    followed: FloatArray
+    turn: FloatArray
+    later: FloatArray
+    silence: FloatArray
+    language_lift: FloatArray
+    language: FloatArray
+    acts: FloatArray
+    age: FloatArray
+    popularity: FloatArray
+    reads: FloatArray
+    alike: FloatArray
 
 
 FEATURES: FeatureSet[Encounters] = FeatureSet(
@@ -90,7 +88,7 @@ FEATURES: FeatureSet[Encounters] = FeatureSet(
 )
 
 
-def lift(own: Floats, own_all: Floats, part: Floats, prior: float) -> Floats:
+def lift(own: FloatArray, own_all: FloatArray, part: FloatArray, prior: float) -> FloatArray:
     """The log of the account's part over the country's part, drawn towards 0 by `prior` acts of the country's kind.
 
     own, own_all  acts of the account with the thing, and in all  [count]
@@ -102,7 +100,7 @@ def lift(own: Floats, own_all: Floats, part: Floats, prior: float) -> Floats:
     return np.log((own + prior * part) / ((own_all + prior) * part))
 
 
-def turns(followed: Floats, follows: Floats, later: Floats) -> Floats:
+def turns(followed: FloatArray, follows: FloatArray, later: FloatArray) -> FloatArray:
     """The chance that it is this post's turn, if each followed author is as likely, and the newest posts come first.
 
     >>> turns(np.array([1.0, 1.0, 0.0]), np.array([4.0, 4.0, 4.0]), np.array([0.0, 1.0, 0.0])).tolist()
@@ -114,7 +112,7 @@ def turns(followed: Floats, follows: Floats, later: Floats) -> Floats:
 class Tastes:
     """What every account of a history did, by topic, author and language, as of any moment, and whom it follows now."""
 
-    def __init__(self, history: History, counters: Counters, follows: Index, alike: Alike) -> None:
+    def __init__(self, history: History, counters: Counters, follows: IntArray, alike: Alike) -> None:
         """follows  (n,) one number an account and author, as `follow_pairs` gives them"""
         posts, acts = history.posts, history.acts
         self.history, self.counters = history, counters
@@ -140,7 +138,7 @@ class Tastes:
         here = places(acts.country) * LANGUAGES + language_keys(posts.language[acts.post])
         self.of_language_here = AsOf(here, acts.at, origin)
 
-    def encounters(self, account: Index, post: Index, at: Floats, margin: Floats) -> Encounters:
+    def encounters(self, account: IntArray, post: IntArray, at: FloatArray, margin: FloatArray) -> Encounters:
         """Each account before each post at each moment, (n,) all; `margin` is what the country's ranker says."""
         posts, counters = self.history.posts, self.counters
         author, country = posts.author[post], self.history.actors.country[account]
@@ -171,7 +169,7 @@ class Tastes:
             alike=self.alike.scores(account, post, at),
         )
 
-    def topic_lift(self, account: Index, topic: Index, at: Floats) -> Floats:
+    def topic_lift(self, account: IntArray, topic: IntArray, at: FloatArray) -> FloatArray:
         """(n,) of each topic for each account."""
         place = places(self.history.actors.country[account])
         anywhere = self.on_topics_anywhere.count(np.zeros_like(topic), at) + self.topics
@@ -181,7 +179,7 @@ class Tastes:
         own = self.of_topic.count(account * self.topics + topic, at)
         return lift(own, self.on_topics.count(account, at), part, TOPIC_PRIOR)
 
-    def language_lift(self, account: Index, language: Index, at: Floats) -> Floats:
+    def language_lift(self, account: IntArray, language: IntArray, at: FloatArray) -> FloatArray:
         """(n,) of each language for each account; nan for an unknown one."""
         place, key = places(self.history.actors.country[account]), language_keys(language)
         here = self.of_language_here.count(place * LANGUAGES + key, at)
@@ -195,7 +193,7 @@ class Tastes:
 class FollowRows:
     """Whom known accounts follow, each once: account (n,) numbers, followed (n,) ids of users."""
 
-    account: Index
+    account: IntArray
     followed: NDArray[np.void]
 
 
@@ -209,7 +207,7 @@ def read_follows(store: Store, history: History) -> FollowRows:
     return FollowRows(rows["account"], rows["followed"])
 
 
-def follow_pairs(history: History, follows: FollowRows) -> Index:
+def follow_pairs(history: History, follows: FollowRows) -> IntArray:
     """(n,) account · authors + author for every follow of an author of the history, ascending."""
     author_keys = id_keys(history.posts.author_ids)
     first = np.unique(history.posts.author, return_index=True)[1]
@@ -218,12 +216,12 @@ def follow_pairs(history: History, follows: FollowRows) -> Index:
     return np.unique(follows.account[sound] * len(first) + author[sound])
 
 
-def language_keys(language: Index) -> Index:
+def language_keys(language: IntArray) -> IntArray:
     """Languages of posts as keys of counters, other and unknown ones included."""
     return language - OTHER_LANGUAGE
 
 
-def mean_by(row: Index, values: Floats, rows: int) -> Floats:
+def mean_by(row: IntArray, values: FloatArray, rows: int) -> FloatArray:
     """(rows,) the mean of the values of each row; nan where it has none.
 
     >>> mean_by(np.array([0, 0]), np.array([1.0, 3.0]), 2).tolist()

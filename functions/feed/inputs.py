@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.encounters import FollowRows
-from shared.clock import epoch_ms
-from shared.network.history import HOUR_MS, Events, History, Hours
-from shared.store.columns import mixed
+from shared.clock import HOUR_MS, epoch_ms
+from shared.columns import FloatArray, IntArray, mixed
+from shared.network.history import Events, History
 
 INPUTS: Final = "inputs"  # their name among what a model was made from
 DAY_MS = 86_400_000
 _UNDATED = 0  # the day of what has none
 _SUM = np.dtype([("day", "<u2"), ("sum", "<u4")])
 
-Index = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
@@ -32,7 +31,7 @@ class Inputs:
     sums     (n,) day since 1970, ascending within an account, and the sum of the hashes of what is of that day
     """
 
-    account: Index
+    account: IntArray
     sums: NDArray[np.void]
 
     @classmethod
@@ -59,7 +58,7 @@ class Inputs:
         return cls(account, np.concatenate([np.empty(0, _SUM), *stored.values()]))
 
     @classmethod
-    def _summed(cls, account: Index, day: Index, hashes: Hashes) -> "Inputs":
+    def _summed(cls, account: IntArray, day: IntArray, hashes: Hashes) -> "Inputs":
         order = np.lexsort((day, account))
         account, day = account[order], day[order]
         first = np.flatnonzero(np.diff(account, prepend=-1) | np.diff(day, prepend=-1))
@@ -79,7 +78,7 @@ class Inputs:
         kept = (self.sums["day"] == _UNDATED) | (self.sums["day"].astype(np.int64) * DAY_MS >= start_ms)
         return Inputs(self.account[kept], self.sums[kept])
 
-    def differing(self, other: "Inputs") -> Index:
+    def differing(self, other: "Inputs") -> IntArray:
         """The accounts that are not made from the same in both, ascending."""
         ours, theirs = (mixed(one.account, one.sums["day"], one.sums["sum"]) for one in (self, other))
         only = (self.account[~np.isin(ours, theirs)], other.account[~np.isin(theirs, ours)])
@@ -93,7 +92,7 @@ def _sums(text: str) -> NDArray[np.void]:
         return np.empty(0, _SUM)
 
 
-def until(history: History, moments: Hours) -> History:
+def until(history: History, moments: FloatArray) -> History:
     """The same without what each account did or saw after its moment, (n_accounts,) [hours, 0 is now]."""
 
     def earlier(events: Events) -> Events:
@@ -102,12 +101,12 @@ def until(history: History, moments: Hours) -> History:
     return replace(history, acts=earlier(history.acts), seen=earlier(history.seen))
 
 
-def _days(history: History, events: Events) -> Index:
+def _days(history: History, events: Events) -> IntArray:
     """(n,) the day from which on an event is out of the window, or its post is."""
     return _ms(history, np.minimum(events.at, history.posts.created[events.post])) // DAY_MS
 
 
-def _ms(history: History, hours: Hours) -> Index:
+def _ms(history: History, hours: FloatArray) -> IntArray:
     """Hours since the moment of a history as milliseconds since 1970."""
     return np.rint(hours * HOUR_MS).astype(np.int64) + epoch_ms(history.now)
 

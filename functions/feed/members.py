@@ -3,18 +3,16 @@
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from functions.feed.encounters import FEATURES, Encounters
 from shared.artifacts import Artifact, Registry
+from shared.columns import FloatArray
 from shared.errors import StaleModel
 from shared.ml.trees import Trees
 from shared.network.ranker import WEIGHT
 
 MEMBERS: Final = "members"
 EVERY_MEMBER: Final = "all"  # its key
-
-Floats = NDArray[np.float64]
 
 
 class MembersRanker:
@@ -37,12 +35,12 @@ class MembersRanker:
             raise StaleModel("the ranker of all members does not say what it counts for")
         return cls(artifact.manifest.version, artifact.model, float(weight))
 
-    def margins(self, met: Encounters) -> Floats:
+    def margins(self, met: Encounters) -> FloatArray:
         """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
         return met.margin + self.weight * self._trees.margins(FEATURES.matrix(met))
 
 
-def towards_country(own: Floats, met: Encounters, half_weight_acts: float) -> Floats:
+def towards_country(own: FloatArray, met: Encounters, half_weight_acts: float) -> FloatArray:
     """(n,) what is said of an account, drawn towards what its country says, the less the more it did."""
     known = met.acts / np.maximum(met.acts + half_weight_acts, 1e-9)
     return np.asarray(met.margin + known * (own - met.margin))

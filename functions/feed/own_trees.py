@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 
 from functions.feed.encounters import FEATURES, Tastes
 from functions.feed.members import MembersRanker
+from shared.columns import FloatArray, IntArray
 from shared.config import Coldstart, Members
 from shared.ml import trees
 from shared.ml.trees import Trees
 from shared.network.examples import drawn_against, engaged_before
 from shared.network.history import COUNTED
 from shared.network.margins import Margins
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 NEGATIVES = 5
 _PARAMETERS = {"objective": "reg:logistic", "min_child_weight": 2.0, "reg_lambda": 4.0, "max_bin": 32}
@@ -30,14 +28,14 @@ class Examples:
     """
 
     matrix: NDArray[np.float32]
-    base: Floats
+    base: FloatArray
 
     def __len__(self) -> int:
         return len(self.base)
 
 
 def examples_of(
-    accounts: Index, tastes: Tastes, margins: Margins, ranker: MembersRanker, coldstart: Coldstart, options: Members
+    accounts: IntArray, tastes: Tastes, margins: Margins, ranker: MembersRanker, coldstart: Coldstart, options: Members
 ) -> dict[int, Examples]:
     """By account; engagements of posts that were not there some hours before are left out."""
     history = tastes.history
@@ -88,7 +86,7 @@ def fit(examples: Examples, options: Members) -> bytes:
     return model if better else b""
 
 
-def before_others(scores: Floats) -> Floats:
+def before_others(scores: FloatArray) -> FloatArray:
     """(n,) how many of the others the first of each row stands before, 0..1; half for a tie.
 
     >>> before_others(np.array([[2.0, 1.0, 2.0], [0.0, 1.0, 2.0]])).tolist()

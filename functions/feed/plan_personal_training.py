@@ -17,13 +17,13 @@ from functions.feed.inputs import until as history_until
 from functions.feed.members import EVERY_MEMBER, MEMBERS
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of
 from shared.artifacts import Registry
-from shared.clock import epoch_ms
+from shared.clock import HOUR_MS, epoch_ms
+from shared.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.config import Coldstart, Members
 from shared.network.countries import SPELLINGS, country_of
-from shared.network.history import HOUR_MS, read_history
+from shared.network.history import read_history
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.store.decoding import as_moment
 from shared.store.tombstones import Erased
 from shared.text import PREPARATION

@@ -8,8 +8,8 @@ import numpy as np
 from bson import ObjectId
 
 from functions.feed.desk import Desk
+from shared.documents import id_bytes
 from shared.store.deadline import TaskGroup
-from shared.store.identity import id_bytes
 
 MOST = 2_000  # ids of one call
 

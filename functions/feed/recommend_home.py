@@ -9,21 +9,18 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.feed.catalogue import Catalogue, hours_of
+from functions.feed.catalogue import Catalogue
 from functions.feed.desk import Desk, Reader
-from shared.clock import hours
+from shared.clock import epoch_hours, hours
+from shared.columns import BoolArray, FloatArray, IntArray, id_array, id_keys
 from shared.config import Home
 from shared.errors import Unavailable
 from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.network.history import NOBODYS
 from shared.network.ranker import points
-from shared.store.columns import id_array, id_keys
 from shared.store.deadline import TaskGroup
 from shared.store.guest_feed import GuestFeed
 
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 Source = Literal["following", "alike", "meaning", "trending", "new"]
 
 MOST = 100  # items of one page
@@ -99,7 +96,7 @@ def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
     known = np.concatenate([given.posts, id_array(map(ObjectId, asked.exclude)), met.result()])
     barred = barred_posts(catalogue, known, [*bonds.blocked, *reader.users])
 
-    def shown(posts: Index) -> Index:
+    def shown(posts: IntArray) -> IntArray:
         """Those of these that may be shown now; the catalogue may be some minutes old."""
         return desk.shown_as_known(catalogue, posts, bonds.blocked)
 
@@ -124,7 +121,7 @@ class GuestList:
     def __init__(self, feed: GuestFeed, catalogue: Catalogue, country: int) -> None:
         self._feed, self._catalogue = feed, catalogue
         self._partition = EVERYWHERE if country == NOBODYS else COUNTRIES[country]
-        self._posts: Index = np.empty(0, np.int64)
+        self._posts: IntArray = np.empty(0, np.int64)
         self._after: ObjectId | None = None
         self._ended = False
 
@@ -134,7 +131,7 @@ class GuestList:
         place = self._catalogue.positions(id_array(posts))
         self._posts, self._ended = np.concatenate([self._posts, place[place >= 0]]), self._after is None
 
-    def first(self, most: int, barred: Flags) -> Index:
+    def first(self, most: int, barred: BoolArray) -> IntArray:
         """The first posts that are not barred, at most so many, in the order of the list."""
         while len(posts := self._posts[~barred[self._posts]]) < most and not self._ended:
             self.read(max(2 * (most - len(posts)), LEAST_READ))
@@ -145,7 +142,7 @@ class GuestList:
 class Candidates:
     """Positions in the catalogue, (n,) each once, and where each was found first."""
 
-    post: Index
+    post: IntArray
     source: list[Source]
 
 
@@ -154,14 +151,14 @@ def candidates(
     reader: Reader,
     trending: GuestList,
     followed: Collection[ObjectId],
-    barred: Flags,
+    barred: BoolArray,
     options: Home,
     now: datetime,
 ) -> Candidates:
     """Posts from all places, but for those that are barred, (n_posts,); some, where there are any."""
     found: dict[int, Source] = {}
     taken: set[int] = set()
-    for source, posts in places(catalogue, reader, trending, followed, barred, options, hours_of(now)):
+    for source, posts in places(catalogue, reader, trending, followed, barred, options, epoch_hours(now)):
         for post, version in zip(posts.tolist(), catalogue.version_of[posts].tolist(), strict=True):
             if version not in taken:
                 taken.add(version)
@@ -176,12 +173,12 @@ def met_before(desk: Desk, reader: Reader, options: Home) -> NDArray[np.void]:
     return id_array([*seen, *acted])
 
 
-def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequence[ObjectId]) -> Flags:
+def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequence[ObjectId]) -> BoolArray:
     """(n_posts,) whether a post could not be shown, whether it is one of those that are known or another version of it,
     and whether one of these authors wrote it or something that it repeats or quotes."""
     place = catalogue.positions(known)
     place = place[place >= 0]
-    barred: Flags = ~catalogue.visible
+    barred: BoolArray = ~catalogue.visible
     barred[catalogue.of_version(np.unique(np.concatenate([id_keys(known), catalogue.version_of[place]])))] = True
     barred[place] = True
     barred[catalogue.leading_to(known)] = True
@@ -193,10 +190,10 @@ def places(
     reader: Reader,
     trending: GuestList,
     followed: Collection[ObjectId],
-    barred: Flags,
+    barred: BoolArray,
     options: Home,
     hour: float,
-) -> Iterator[tuple[Source, Index]]:
+) -> Iterator[tuple[Source, IntArray]]:
     """Where posts are found that are not barred, and which, the most telling place first."""
     by_followed = catalogue.by_authors(sorted(followed), options.per_author, barred)
     yield "following", by_followed[hour - catalogue.created[by_followed] <= hours(options.followed_for)]
@@ -212,7 +209,7 @@ def places(
     yield "new", young[new & ~barred[young]]
 
 
-def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int, barred: Flags) -> Index:
+def nearest(vectors: NDArray[Any], own: IntArray, oldest: int, number: int, barred: BoolArray) -> IntArray:
     """Other posts, from a position on and not barred, that point most where some posts point together; the nearest
     first."""
     towards = vectors[own].sum(0, dtype=np.float32)
@@ -224,17 +221,17 @@ def nearest(vectors: NDArray[Any], own: Index, oldest: int, number: int, barred:
     close[barred[oldest:]] = 0
     best = np.argpartition(-close, min(number, len(close) - 1))[:number] if len(close) else np.empty(0, np.int64)
     best = best[close[best] > 0]
-    nearest_first: Index = oldest + best[np.argsort(-close[best], kind="stable")]
+    nearest_first: IntArray = oldest + best[np.argsort(-close[best], kind="stable")]
     return nearest_first
 
 
 def laid_out(
     catalogue: Catalogue,
     found: Candidates,
-    margins: Floats,
+    margins: FloatArray,
     options: Home,
     number: int,
-    shown: Callable[[Index], Index],
+    shown: Callable[[IntArray], IntArray],
 ) -> tuple[list[int], list[int]]:
     """The best candidates, and those that were refused meanwhile, as positions among them: at most `in_a_row` of an
     author or a topic one below the other, and now and then one by an author whom few know yet.
@@ -269,7 +266,7 @@ def laid_out(
     return chosen, refused
 
 
-def tiring(catalogue: Catalogue, posts: Index) -> tuple[set[int], set[int]]:
+def tiring(catalogue: Catalogue, posts: IntArray) -> tuple[set[int], set[int]]:
     """The author, and the topics, that all of these posts share."""
     authors = set(catalogue.author[posts].tolist())
     topics = [set(catalogue.topics_of(posts[at : at + 1])[1].tolist()) for at in range(len(posts))]

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from functions.feed.alike import Alike
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
 from shared.artifacts import Registry, Snapshots
+from shared.clock import DAY_HOURS
+from shared.columns import id_keys, positions
 from shared.config import Coldstart, Members
 from shared.network.chains import read_chains
-from shared.network.counters import DAY_HOURS, Counters
+from shared.network.counters import Counters
 from shared.network.countries import COUNTRIES
 from shared.network.history import read_history
 from shared.network.margins import Margins
@@ -19,7 +21,6 @@ from shared.network.quality import quality
 from shared.network.ranker import Rankers
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import id_keys, positions
 from shared.text.vectors import DIMENSIONS
 
 SMALL = 64  # numbers that a meaning is kept in here

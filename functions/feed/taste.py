@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.alike import cosines, unit
-from functions.feed.catalogue import Catalogue, hours_of
+from functions.feed.catalogue import Catalogue
 from functions.feed.encounters import (
     COUNTRY_PRIOR,
     FEATURES,
@@ -21,18 +21,17 @@ from functions.feed.encounters import (
     turns,
 )
 from shared.artifacts.snapshots import packed, unpacked
+from shared.clock import epoch_hours
+from shared.columns import FloatArray, IntArray, id_keys
 from shared.config import Coldstart, Members
 from shared.errors import StaleModel
 from shared.network.countries import COUNTRIES
 from shared.network.history import LANGUAGE_CODES, NOBODYS
 from shared.provenance import digest
-from shared.store.columns import id_keys
 from shared.store.posts import UNKNOWN_LANGUAGE
 
 PERSONAL = "personal"  # the family of artifacts that keep these
 
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _TOPIC = np.dtype([("key", "<u8"), ("lift", "<f4"), ("acts", "<f4")])
 _AUTHOR = np.dtype([("key", "<u8"), ("acts", "<f4"), ("last", "<f8"), ("followed", "?")])
@@ -95,7 +94,9 @@ class Taste:
         """The country as the history has it."""
         return COUNTRIES.index(self.country) if self.country in COUNTRIES else NOBODYS
 
-    def encounters(self, catalogue: Catalogue, post: Index, margin: Floats, country: int, hour: float) -> Encounters:
+    def encounters(
+        self, catalogue: Catalogue, post: IntArray, margin: FloatArray, country: int, hour: float
+    ) -> Encounters:
         """The account before posts of the catalogue, (n,) both; `margin` is what the country's ranker says.
 
         country  where the account is now, which may not be where it was when this was trained
@@ -158,11 +159,11 @@ def options_of(coldstart: Coldstart, options: Members) -> str:
     return digest(read, trees, TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
 
 
-def tastes_now(tastes: Tastes, accounts: Index) -> Iterator[Taste]:
+def tastes_now(tastes: Tastes, accounts: IntArray) -> Iterator[Taste]:
     """The taste of each of these accounts as of now."""
     history = tastes.history
     posts, acts = history.posts, history.acts
-    here = hours_of(history.now)
+    here = epoch_hours(history.now)
     author_keys = id_keys(posts.author_ids)[np.unique(posts.author, return_index=True)[1]]
     order = np.argsort(acts.actor, kind="stable")  # within an account in the order of time
     start = np.searchsorted(acts.actor[order], [accounts, accounts + 1])
@@ -204,11 +205,11 @@ def with_trees(taste: Taste, trees: bytes, base: str) -> Taste:
     return replace(taste, trees=trees, base=base if trees else "", tried_at=taste.acts)
 
 
-def _of_all(compute: Any, accounts: Index, things: Sequence[Index]) -> list[Floats]:
+def _of_all(compute: Any, accounts: IntArray, things: Sequence[IntArray]) -> list[FloatArray]:
     """What is computed of each account and each of its things, as of now: for all accounts at once."""
     numbers = [len(one) for one in things]
     every = np.concatenate(things) if things else np.empty(0, np.int64)
-    found: Floats = compute(np.repeat(accounts, numbers), every, np.zeros(len(every)))
+    found: FloatArray = compute(np.repeat(accounts, numbers), every, np.zeros(len(every)))
     return np.split(found, np.cumsum(numbers)[:-1])
 
 

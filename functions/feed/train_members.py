@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from functions.feed.alike import Alike
 from functions.feed.encounters import FEATURES, Encounters, Tastes, follow_pairs, read_follows
 from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
 from shared.artifacts import Artifact, Manifest, Registry
+from shared.clock import DAY_HOURS
+from shared.columns import FloatArray
 from shared.config import Coldstart, Members
 from shared.ml import trees
-from shared.network.counters import DAY_HOURS, Counters
+from shared.network.counters import Counters
 from shared.network.evidence import Evidence
 from shared.network.examples import draw_examples
 from shared.network.history import read_history
@@ -26,7 +27,6 @@ from shared.store import Store
 
 NAME = "train_members"
 
-Floats = NDArray[np.float64]
 
 _PARAMETERS = {
     "objective": "binary:logistic",
@@ -130,14 +130,14 @@ class Training:
         model = learner.everyone(cut, live.version, live.weight) if live else None
         return Margins(self.tastes.history, self.tastes.counters, self.margins.post, OneForAll(model), self.coldstart)
 
-    def encounters(self, cut: Cut, lists: Lists, margins: Margins) -> tuple[Floats, Encounters]:
+    def encounters(self, cut: Cut, lists: Lists, margins: Margins) -> tuple[FloatArray, Encounters]:
         """(n_lists, n_candidates) what the country's ranker says, and each account before each of its candidates."""
         country = lists.margins(margins.ranker_of(lists.country))
         post = lists.described[lists.posts]
         account = np.repeat(lists.person, post.shape[1])
         return country, self.tastes.encounters(account, post.ravel(), np.full(post.size, cut.at), country.ravel())
 
-    def ndcg(self, lists: Lists, met: Encounters, model: MembersRanker) -> Floats:
+    def ndcg(self, lists: Lists, met: Encounters, model: MembersRanker) -> FloatArray:
         """(n_lists,) NDCG@10 of what accounts would be answered."""
         scores = towards_country(model.margins(met), met, self.options.half_weight_acts)
         return lists.ndcg_of(scores.reshape(lists.posts.shape))
@@ -145,7 +145,7 @@ class Training:
     def measured(self, models: Mapping[str, MembersRanker | None]) -> dict[str, float]:
         """Mean NDCG@10 over the lists of the latest cut of these models and of what needs none, 0..1; nothing without
         lists."""
-        cut, found = self.cuts[0], dict[str, list[Floats]]()
+        cut, found = self.cuts[0], dict[str, list[FloatArray]]()
         popularity = DecayedPopularity(self.margins.decay)
         for lists in cut.lists:
             country, met = self.encounters(cut, lists, self.margins)

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import numpy as np
 from bson import ObjectId
-from numpy.typing import NDArray
 
 from functions.feed import own_trees
 from functions.feed.alike import Alike
@@ -15,6 +14,7 @@ from functions.feed.inputs import INPUTS, Inputs
 from functions.feed.members import MembersRanker, load_members
 from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of, tastes_now, with_trees
 from shared.artifacts import Artifact, Manifest, Registry
+from shared.columns import id_array
 from shared.config import Coldstart, Members
 from shared.errors import StaleModel
 from shared.ml import trees
@@ -25,14 +25,11 @@ from shared.network.ranker import Rankers
 from shared.provenance import MadeFrom
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import id_array
 from shared.store.tombstones import State
 from shared.text import PREPARATION
 
 MOST = 2_000  # accounts of one message
 ALIKE_HOURS = 120.0  # how long directions hold, among examples of a month
-
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.clock import hours
+from shared.clock import HOUR_MS, hours
+from shared.columns import BoolArray, FloatArray, IntArray, id_keys, known
 from shared.config import MeasureFeed
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
-from shared.network.history import COUNTED, HOUR_MS, Actors
+from shared.network.history import COUNTED, Actors
 from shared.report import Report
 from shared.store import Store
-from shared.store.columns import id_keys, known
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 SOURCES = ("personal", "global")  # of a feed item, as the application names them
 UNKNOWN = "unknown"
@@ -35,10 +30,10 @@ class Shown:
     model   (n,) index into the names of models, -1 where it is not known
     """
 
-    pair: Index
-    at: Floats
-    source: Index
-    model: Index
+    pair: IntArray
+    at: FloatArray
+    source: IntArray
+    model: IntArray
 
 
 def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
@@ -83,14 +78,14 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     return Report(len(viewer), 1, details={"seen": len(engaged), "engaged": int(engaged.sum())})
 
 
-def first_of_each(pair: Index, at_ms: Index, source: Index, model: Index) -> Shown:
+def first_of_each(pair: IntArray, at_ms: IntArray, source: IntArray, model: IntArray) -> Shown:
     """The first exposure of each pair; `at_ms` in milliseconds since 1970."""
     order = np.lexsort((at_ms, pair))
     first = order[np.unique(pair[order], return_index=True)[1]]
     return Shown(pair[first], at_ms[first] / HOUR_MS, source[first], model[first])
 
 
-def engaged_with(shown: Shown, done: Index, at: Floats, within: float) -> Flags:
+def engaged_with(shown: Shown, done: IntArray, at: FloatArray, within: float) -> BoolArray:
     """(n,) whether an act followed each exposure within so many hours.
 
     done, at  (n_acts,) pair and moment of each act [hours]
@@ -99,11 +94,11 @@ def engaged_with(shown: Shown, done: Index, at: Floats, within: float) -> Flags:
     origin = float(np.concatenate([shown.at, at]).min()) if len(pairs) else 0.0
     acts = AsOf(place[len(shown.pair) :], at, origin)
     own = place[: len(shown.pair)]
-    found: Flags = acts.count(own, shown.at + within) > acts.count(own, shown.at)
+    found: BoolArray = acts.count(own, shown.at + within) > acts.count(own, shown.at)
     return found
 
 
-def scores(shown: Shown, engaged: Flags) -> dict[str, float]:
+def scores(shown: Shown, engaged: BoolArray) -> dict[str, float]:
     """Percent of what was seen that was engaged with, in the fields that the application reads; 0 where nothing was."""
     personal, anyone = (shown.source == number for number in range(len(SOURCES)))
     return {
@@ -113,7 +108,7 @@ def scores(shown: Shown, engaged: Flags) -> dict[str, float]:
     }
 
 
-def percent(engaged: Flags) -> float:
+def percent(engaged: BoolArray) -> float:
     """With two decimals.
 
     >>> percent(np.array([True, False, False])), percent(np.empty(0, bool))
@@ -122,14 +117,14 @@ def percent(engaged: Flags) -> float:
     return round(float(engaged.mean()) * 100, 2) if len(engaged) else 0.0
 
 
-def told(chosen: Flags, engaged: Flags) -> dict[str, Any]:
+def told(chosen: BoolArray, engaged: BoolArray) -> dict[str, Any]:
     """Counts of some exposures, the part that was engaged with, and its 95 % interval."""
     seen, successes = int(chosen.sum()), int(engaged[chosen].sum())
     low, high = wilson(successes, seen)
     return {"seen": seen, "engaged": successes, "part": successes / seen if seen else 0.0, "from": low, "to": high}
 
 
-def by_name(names: Sequence[str], number: Index, engaged: Flags) -> Iterator[dict[str, Any]]:
+def by_name(names: Sequence[str], number: IntArray, engaged: BoolArray) -> Iterator[dict[str, Any]]:
     """The same for each name, and for what has none."""
     for place, name in enumerate(names):
         yield {"name": name, **told(number == place, engaged)}

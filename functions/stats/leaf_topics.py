@@ -11,7 +11,7 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from shared.store.columns import Columns, distinct, id_keys, object_ids, positions
+from shared.columns import Columns, distinct, id_keys, object_ids, positions
 
 Parents = Mapping[ObjectId, list[ObjectId]]
 

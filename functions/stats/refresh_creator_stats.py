@@ -5,11 +5,11 @@ from datetime import datetime
 from bson import ObjectId
 
 from shared.config import CreatorStats
+from shared.documents import NO_ID
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.creator_stats import LAYOUT
 from shared.store.deadline import Threads
-from shared.store.identity import NO_ID
 
 NAME = "refresh_creator_stats"
 

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from functions.stats.leaf_topics import LeafTopics, Parents
 from shared.clock import epoch_ms
+from shared.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.config import EngagementStats
+from shared.documents import NO_ID
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
 from shared.store.deadline import Threads
 from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 from shared.store.engagements import KINDS
-from shared.store.identity import NO_ID
 
 NAME = "refresh_engagement_stats"
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from shared.config import HashtagStats
+from shared.documents import Document
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import Threads
 from shared.store.hashtag_stats import LAYOUT, fingerprint
 
 NAME = "refresh_hashtag_stats"
-
-Document = dict[str, Any]
 
 
 def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from functions.topics.taxonomy import Taxonomy, ancestors, taxonomy
 from shared.artifacts import Artifact
+from shared.columns import Float32Array, IntArray
 from shared.errors import StaleModel
 from shared.text import embedding
 from shared.text.vectors import DIMENSIONS
-
-Floats = NDArray[np.float32]
-Index = NDArray[np.int64]
 
 FAMILY: Final = "topics"  # where the registry keeps it
 KEY: Final = "all"
@@ -77,16 +75,16 @@ class Heads:
     bias     (n_heads,)
     """
 
-    topic: Index
-    weights: Floats
-    bias: Floats
+    topic: IntArray
+    weights: Float32Array
+    bias: Float32Array
 
     @classmethod
     def none(cls) -> "Heads":
         """No labelled texts, so no heads."""
         return cls(np.empty(0, np.int64), np.empty((0, DIMENSIONS), np.float32), np.empty(0, np.float32))
 
-    def answers(self, vectors: Floats) -> Floats:
+    def answers(self, vectors: Float32Array) -> Float32Array:
         """(n, n_heads) about 0 for no and 1 for yes, sometimes beyond."""
         return vectors @ self.weights.T + self.bias
 
@@ -99,8 +97,8 @@ class Phrases:
     vectors  (n_phrases, 512) unit rows, as exact as float16
     """
 
-    topic: Index
-    vectors: Floats
+    topic: IntArray
+    vectors: Float32Array
 
     @classmethod
     def of(cls, tree: Taxonomy) -> "Phrases":
@@ -123,10 +121,10 @@ class Group:
     """
 
     parent: int
-    children: Index
-    phrases: tuple[Index, ...]
-    heads: Index
-    headed: Index
+    children: IntArray
+    phrases: tuple[IntArray, ...]
+    heads: IntArray
+    headed: IntArray
 
 
 class Classifier:
@@ -193,7 +191,7 @@ class Classifier:
         np.savez(file, **{name: arrays[name].astype(kind) for name, kind in _KINDS.items()})  # type: ignore[arg-type]  # its stub takes the names of arrays for flags
         return file.getvalue()
 
-    def classify(self, vectors: Floats, most: int) -> list[list[Match]]:
+    def classify(self, vectors: Float32Array, most: int) -> list[list[Match]]:
         """The topics of each vector, best first, with all that are above them; nothing where nothing is sure.
 
         vectors  (n, 512)
@@ -204,7 +202,7 @@ class Classifier:
         lowest = sure & ~(sure @ self._is_child)
         return [self._matches(row, np.flatnonzero(at), most) for row, at in zip(confidences, lowest, strict=True)]
 
-    def confidences(self, vectors: Floats) -> Floats:
+    def confidences(self, vectors: Float32Array) -> Float32Array:
         """(n, n_topics) 0..1, of every topic in the order of the taxonomy, whether it is sure or not."""
         nearness = vectors @ self.phrases.vectors.T
         answers = self.heads.answers(vectors) - self.rule.undecided
@@ -217,7 +215,7 @@ class Classifier:
             found[:, group.children] = shares if group.parent < 0 else shares * found[:, [group.parent]]
         return found
 
-    def _matches(self, confidences: Floats, lowest: Index, most: int) -> list[Match]:
+    def _matches(self, confidences: Float32Array, lowest: IntArray, most: int) -> list[Match]:
         best = lowest[np.argsort(-confidences[lowest], kind="stable")][:most]
         paths = self._tree.paths
         given = {paths[place] for place in best}
@@ -254,17 +252,17 @@ class Classifier:
         return groups
 
 
-def _nearest(nearness: Floats) -> Floats:
+def _nearest(nearness: Float32Array) -> Float32Array:
     """(n,) mean of the nearest `NEAREST` columns, or of all where there are fewer."""
     count = min(NEAREST, nearness.shape[1])
-    nearest: Floats = np.partition(nearness, -count, axis=1)[:, -count:].mean(axis=1)
+    nearest: Float32Array = np.partition(nearness, -count, axis=1)[:, -count:].mean(axis=1)
     return nearest
 
 
-def _softmax(scores: Floats) -> Floats:
+def _softmax(scores: Float32Array) -> Float32Array:
     """Rows that add up to 1."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
+    shares: Float32Array = powers / powers.sum(axis=1, keepdims=True)
     return shares
 
 

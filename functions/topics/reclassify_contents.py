@@ -8,9 +8,9 @@ from bson import ObjectId
 from functions.topics.describe import Describer
 from functions.topics.settle import is_settled, settle, states_now
 from shared.config import Topics
+from shared.documents import object_id
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.identity import object_id
 
 NAME = "reclassify_contents"
 PAGE = 1_000  # posts looked at between two notes of how far the walk has come

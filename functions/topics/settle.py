@@ -12,7 +12,7 @@ from functions.topics.describe import Describer
 from shared.change import Order
 from shared.store import Store
 from shared.store.content_info import Known, Named
-from shared.store.contents import PUBLISHED
+from shared.store.visibility import PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)

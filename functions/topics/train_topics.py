@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Heads, Phrases, Rule
 from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Manifest, Registry
+from shared.columns import BoolArray, FloatArray
 from shared.config import Topics
 from shared.report import Report
 from shared.store import Store
@@ -23,9 +24,6 @@ NAME: Final = "train_topics"
 
 PENALTIES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # of large weights; which one, the examples themselves decide
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
 class Examples:
@@ -37,8 +35,8 @@ class Examples:
     """
 
     vectors: NDArray[np.float32]
-    about: Flags
-    unknown: Flags
+    about: BoolArray
+    unknown: BoolArray
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32], named: Sequence[Iterable[str]]) -> "Examples":
@@ -56,7 +54,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def part(self, rows: Flags) -> "Examples":
+    def part(self, rows: BoolArray) -> "Examples":
         """Those of these rows."""
         return Examples(self.vectors[rows], self.about[rows], self.unknown[rows])
 
@@ -201,7 +199,7 @@ def fit_heads(phrases: Phrases, examples: Examples, fewest: int) -> Heads:
     return Heads(topics, weights, bias)
 
 
-def least_squares(vectors: NDArray[np.float32], about: Flags) -> tuple[Floats, Floats]:
+def least_squares(vectors: NDArray[np.float32], about: BoolArray) -> tuple[FloatArray, FloatArray]:
     """(n_heads, 512) weights and (n_heads,) bias that give 1 where `about` (n, n_heads) is true and else 0.
 
     Of the penalties, the one with which each example is best told by all the others; that needs no second fit (PRESS,

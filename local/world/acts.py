@@ -7,13 +7,14 @@ import numpy as np
 from numpy.random import Generator
 
 from local.world.browsing import browse
-from local.world.draws import DAY, Flags, Floats, Ints, choose_by_row, to_milliseconds
+from local.world.draws import DAY, choose_by_row, to_milliseconds
 from local.world.follows import Follows
 from local.world.people import People
 from local.world.posts import NO_POST, Authors, Posts
 from local.world.sizes import WorldOptions
 from local.world.timelines import Timelines
 from local.world.vocabulary import ACT_KINDS, REPORT
+from shared.columns import BoolArray, FloatArray, IntArray
 
 FOLLOWING_RATIO = 0.35  # of the acts come by a followed author, the others by browsing
 FOLLOWING_TRIES = 3
@@ -26,19 +27,19 @@ SURPLUS = 1.20  # drawn beyond what is asked for: duplicates fall out
 class Acts:
     """One row an act, oldest first: at (n,) [s from now], person (n,), post (n,), kind (n,) index into ACT_KINDS."""
 
-    at: Floats
-    person: Ints
-    post: Ints
-    kind: Ints
+    at: FloatArray
+    person: IntArray
+    post: IntArray
+    kind: IntArray
 
     def __len__(self) -> int:
         return len(self.at)
 
-    def where(self, chosen: Flags | Ints | slice) -> Self:
+    def where(self, chosen: BoolArray | IntArray | slice) -> Self:
         """Only the chosen acts."""
         return type(self)(self.at[chosen], self.person[chosen], self.post[chosen], self.kind[chosen])
 
-    def counts_by_post(self, posts: int) -> Ints:
+    def counts_by_post(self, posts: int) -> IntArray:
         """(posts, n_kinds) how many acts of each kind every post received."""
         cells = np.bincount(self.post * len(ACT_KINDS) + self.kind, minlength=posts * len(ACT_KINDS))
         return cells.reshape(posts, len(ACT_KINDS))
@@ -61,7 +62,7 @@ def draw_acts(
     return _split(_first_of_each(Acts(at[done], person[done], post[done], kind), options), options)
 
 
-def _moments(rng: Generator, options: WorldOptions, people: People) -> tuple[Floats, Ints]:
+def _moments(rng: Generator, options: WorldOptions, people: People) -> tuple[FloatArray, IntArray]:
     """(at, person), both (n,), in order of time; the network grows slightly busier with age."""
     span = options.days + options.holdout_days
     n = int(options.engagements * span / options.days * SURPLUS)
@@ -69,7 +70,9 @@ def _moments(rng: Generator, options: WorldOptions, people: People) -> tuple[Flo
     return at, rng.choice(options.users, n, p=people.activity)
 
 
-def _follow(rng: Generator, authors: Authors, posts: Posts, follows: Follows, at: Floats, person: Ints) -> Ints:
+def _follow(
+    rng: Generator, authors: Authors, posts: Posts, follows: Follows, at: FloatArray, person: IntArray
+) -> IntArray:
     """(n,) a recent post of somebody whom each person follows; NO_POST where those tried wrote nothing lately."""
     lines = Timelines.of(posts.author, posts.created_at, len(authors.person))
     found = np.full(len(at), NO_POST)

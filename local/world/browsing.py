@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import DAY, Floats, Ints, choose_by_row
+from local.world.draws import DAY, choose_by_row
 from local.world.people import People
 from local.world.posts import NO_POST, Posts
 from local.world.sizes import WorldOptions
 from local.world.vocabulary import COUNTRIES, TOPICS, languages_of
+from shared.columns import FloatArray, IntArray
 
 STEP = 4 * 3600.0  # how long the pull of the posts is held constant [s]
 VISIBLE = 14 * DAY
@@ -15,7 +16,9 @@ HALF_LIFE = 30 * 3600.0
 FEWEST_VISIBLE = 5  # with less to choose from, nobody browses
 
 
-def browse(rng: Generator, options: WorldOptions, people: People, posts: Posts, at: Floats, person: Ints) -> Ints:
+def browse(
+    rng: Generator, options: WorldOptions, people: People, posts: Posts, at: FloatArray, person: IntArray
+) -> IntArray:
     """(n,) the post that each person picks at each moment, NO_POST where the topic has none; `at` ascends.
 
     A post is picked in proportion to quality x decay with age x match of language, within a topic drawn by taste.
@@ -37,20 +40,20 @@ def browse(rng: Generator, options: WorldOptions, people: People, posts: Posts, 
     return post
 
 
-def decay(since: Floats, options: WorldOptions) -> Floats:
+def decay(since: FloatArray, options: WorldOptions) -> FloatArray:
     """What is left of the pull of posts, by the moment of each against now [s, below 0]."""
     half_life = HALF_LIFE if options.half_life_hours is None else options.half_life_hours * 3600.0
-    left: Floats = np.exp2(since / half_life) + 0.01
+    left: FloatArray = np.exp2(since / half_life) + 0.01
     return left
 
 
-def affinity_of(options: WorldOptions) -> Floats:
+def affinity_of(options: WorldOptions) -> FloatArray:
     """(n_classes, n_languages) of `language_affinity`, or 1 throughout where nobody has a taste."""
     affinity = language_affinity(options.countries)
     return np.ones_like(affinity) if options.tastes == "none" else affinity
 
 
-def _pick(appeal: Floats, post_topic: Ints, topic: Ints, reader: Ints, chance: Floats) -> Ints:
+def _pick(appeal: FloatArray, post_topic: IntArray, topic: IntArray, reader: IntArray, chance: FloatArray) -> IntArray:
     """(n_acts,) position of the chosen post among the n_posts on show, NO_POST where the topic has none.
 
     appeal      (n_classes, n_posts)  weight of each post for each class of readers, above 0
@@ -73,15 +76,15 @@ def _pick(appeal: Floats, post_topic: Ints, topic: Ints, reader: Ints, chance: F
     return np.where(last >= first, order[np.minimum(inside, shown - 1)], NO_POST)
 
 
-def reader_classes(countries: int, people: People) -> Ints:
+def reader_classes(countries: int, people: People) -> IntArray:
     """(n_people,) people of one home language, bilingual or not, see the same posts alike."""
     languages = languages_of(countries)
     home = np.array([languages.index(c.language) for c in COUNTRIES[:countries]])
-    classes: Ints = home[people.country] * 2 + people.bilingual
+    classes: IntArray = home[people.country] * 2 + people.bilingual
     return classes
 
 
-def language_affinity(countries: int) -> Floats:
+def language_affinity(countries: int) -> FloatArray:
     """(n_classes, n_languages) 1 for the home language, less for English, little for any other."""
     languages = languages_of(countries)
     affinity = np.full((len(languages) * 2, len(languages)), 0.03)

@@ -1,7 +1,6 @@
 """A world's rows as the application would have stored them."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,9 @@ from local.world.messages import write_messages
 from local.world.posts import IMAGE, KINDS, NO_POST
 from local.world.vocabulary import ACT_KINDS, COUNTRIES, REPORT, languages_of
 from local.world.worlds import World
+from shared.documents import Document
 from shared.text.hashtags import hashtags
 
-Document = dict[str, Any]
 DAY = 86_400.0
 CREATING = frozenset({"recast", "quote"})  # acts that make a content of their own
 

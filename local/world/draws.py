@@ -1,41 +1,38 @@
-"""Random draws by the row, and the array types of a world.
+"""Random draws by the row.
 
 Moments of a world are seconds counted from its `now`: negative is the past, positive the held-out future.
 """
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from shared.columns import FloatArray, IntArray
 
 DAY = 86_400.0
 
 
-def dirichlet_rows(rng: Generator, alpha: Floats) -> Floats:
+def dirichlet_rows(rng: Generator, alpha: FloatArray) -> FloatArray:
     """One share vector a row, each row with its own concentrations: (n, k), rows sum to 1."""
     gamma = rng.standard_gamma(alpha)
-    shares: Floats = gamma / gamma.sum(axis=1, keepdims=True)
+    shares: FloatArray = gamma / gamma.sum(axis=1, keepdims=True)
     return shares
 
 
-def choose_by_row(rng: Generator, shares: Floats) -> Ints:
+def choose_by_row(rng: Generator, shares: FloatArray) -> IntArray:
     """(n,) column drawn from each row's shares (n, k)."""
     ladder = shares.cumsum(axis=1)
     above = (rng.random((len(shares), 1)) > ladder).sum(axis=1)
-    drawn: Ints = np.minimum(above, shares.shape[1] - 1)  # a row may sum to a hair less than 1
+    drawn: IntArray = np.minimum(above, shares.shape[1] - 1)  # a row may sum to a hair less than 1
     return drawn
 
 
-def falling_shares(n: int, power: float) -> Floats:
+def falling_shares(n: int, power: float) -> FloatArray:
     """(n,) shares that fall as rank ** -power and sum to 1."""
     weights = np.arange(1, n + 1, dtype=np.float64) ** -power
-    shares: Floats = weights / weights.sum()
+    shares: FloatArray = weights / weights.sum()
     return shares
 
 
-def to_milliseconds(at: Floats) -> Floats:
+def to_milliseconds(at: FloatArray) -> FloatArray:
     """Moments as precise as MongoDB keeps them, so that before and after mean the same here and there."""
     return np.round(at, 3)

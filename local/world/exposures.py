@@ -6,12 +6,13 @@ import numpy as np
 from numpy.random import Generator
 
 from local.world.acts import Acts
-from local.world.draws import DAY, Flags, Floats, Ints, to_milliseconds
+from local.world.draws import DAY, to_milliseconds
 from local.world.people import People
 from local.world.posts import Posts
 from local.world.sizes import WorldOptions
 from local.world.timelines import Timelines
 from local.world.viewers import MANNERS, Viewers
+from shared.columns import BoolArray, FloatArray, IntArray
 
 RECENT_BOT = 3 * DAY  # a bot was last seen within this time
 ENGAGED_RATIO = 0.15  # of the feed items show a post that its viewer did engage with
@@ -29,12 +30,12 @@ class Exposures:
     personal       (n,)  came from the viewer's own sources
     """
 
-    viewer: Ints
-    post: Ints
-    seen_at: Floats
-    off_screen_at: Floats
-    score: Floats
-    personal: Flags
+    viewer: IntArray
+    post: IntArray
+    seen_at: FloatArray
+    off_screen_at: FloatArray
+    score: FloatArray
+    personal: BoolArray
 
     def __len__(self) -> int:
         return len(self.viewer)
@@ -61,7 +62,7 @@ def draw_exposures(
     )
 
 
-def _rhythm(rng: Generator, viewers: Viewers, viewer: Ints) -> tuple[Floats, Floats]:
+def _rhythm(rng: Generator, viewers: Viewers, viewer: IntArray) -> tuple[FloatArray, FloatArray]:
     """(reading, gap), both (n,) [s]: time on each post, and from the view before it to this one."""
     n, manner = len(viewer), viewers.manner[viewer]
     pace, spread, noise = viewers.pace[viewer], viewers.spread[viewer], rng.standard_normal(n)
@@ -78,7 +79,7 @@ def _rhythm(rng: Generator, viewers: Viewers, viewer: Ints) -> tuple[Floats, Flo
     return lingering, np.where(delays, lingering, reading) + between + pause
 
 
-def _moments(rng: Generator, opening: float, viewers: Viewers, viewer: Ints, gap: Floats) -> Floats:
+def _moments(rng: Generator, opening: float, viewers: Viewers, viewer: IntArray, gap: FloatArray) -> FloatArray:
     """(n,) [s from now] when each view began: after `opening`, the first post's moment, and before now."""
     people, span = len(viewers.views), -opening
     elapsed = gap.cumsum()
@@ -87,15 +88,17 @@ def _moments(rng: Generator, opening: float, viewers: Viewers, viewer: Ints, gap
     fits = np.minimum(1.0, 0.98 * span / np.maximum(total, 1e-9))  # who takes too long reads that much faster
     room = np.where(viewers.is_bot, np.minimum(RECENT_BOT, span - total * fits), 0.02 * span)
     begin = -rng.random(people) * room - total * fits
-    at: Floats = begin[viewer] + (elapsed - start[viewer]) * fits[viewer]
+    at: FloatArray = begin[viewer] + (elapsed - start[viewer]) * fits[viewer]
     return np.minimum(at, -1.0)
 
 
-def _seen_posts(rng: Generator, options: WorldOptions, posts: Posts, past: Acts, viewer: Ints, seen_at: Floats) -> Ints:
+def _seen_posts(
+    rng: Generator, options: WorldOptions, posts: Posts, past: Acts, viewer: IntArray, seen_at: FloatArray
+) -> IntArray:
     """(n,) a recent post, or the one that the viewer engages with next, where it was already out."""
     out = np.searchsorted(posts.created_at, seen_at)
     a_day_or_so = max(20.0, options.contents / options.days * 1.2)
-    post: Ints = np.maximum(0, out - 1 - rng.geometric(1.0 / a_day_or_so, len(viewer)))
+    post: IntArray = np.maximum(0, out - 1 - rng.geometric(1.0 / a_day_or_so, len(viewer)))
     lines = Timelines.of(past.person, past.at, options.users)
     acts = lines.counts(viewer)
     echoes = np.flatnonzero((rng.random(len(viewer)) < ENGAGED_RATIO) & (acts > 0))
@@ -106,7 +109,7 @@ def _seen_posts(rng: Generator, options: WorldOptions, posts: Posts, past: Acts,
     return post
 
 
-def _reported_ends(rng: Generator, seen_at: Floats, reading: Floats) -> Floats:
+def _reported_ends(rng: Generator, seen_at: FloatArray, reading: FloatArray) -> FloatArray:
     """(n,) [s from now] as phones report them: one in 25 is missing, one in 250 lies before the view."""
     lost = rng.random(len(seen_at)) < 0.04
     backwards = rng.random(len(seen_at)) < 0.004

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import Floats, Ints
 from local.world.people import People
 from local.world.posts import Authors
+from shared.columns import FloatArray, IntArray
 
 ROWS_AT_ONCE = 1000  # people x authors does not fit in memory for large worlds
 
@@ -20,18 +20,18 @@ class Follows:
     author  (n_follows,)    index into Authors
     """
 
-    starts: Ints
-    author: Ints
+    starts: IntArray
+    author: IntArray
 
-    def of(self, person: int) -> Ints:
+    def of(self, person: int) -> IntArray:
         """Authors that one person follows."""
         return self.author[self.starts[person] : self.starts[person + 1]]
 
-    def counts(self) -> Ints:
+    def counts(self) -> IntArray:
         """(n_people,) how many authors each person follows."""
         return np.diff(self.starts)
 
-    def followers(self) -> Ints:
+    def followers(self) -> IntArray:
         """(n_follows,) the person behind each entry of `author`."""
         return np.repeat(np.arange(len(self.starts) - 1), self.counts())
 
@@ -48,15 +48,17 @@ def draw_follows(rng: Generator, people: People, authors: Authors) -> Follows:
     return Follows(starts=np.concatenate([[0], counts.cumsum()]), author=np.concatenate(rows)[wanted])
 
 
-def _closeness(people: People, authors: Authors, first: int, last: int) -> Floats:
+def _closeness(people: People, authors: Authors, first: int, last: int) -> FloatArray:
     """(last - first, n_authors) log weight of each possible follow."""
     fit = people.taste[first:last] @ authors.topics.T
     same_country = people.country[first:last, None] == people.country[authors.person][None, :]
-    closeness: Floats = np.log(fit + 1e-4) + 0.8 * same_country + np.log(authors.skill) + 0.4 * np.log(authors.weight)
+    closeness: FloatArray = (
+        np.log(fit + 1e-4) + 0.8 * same_country + np.log(authors.skill) + 0.4 * np.log(authors.weight)
+    )
     return closeness
 
 
-def _closest(rng: Generator, closeness: Floats, k: int) -> Ints:
+def _closest(rng: Generator, closeness: FloatArray, k: int) -> IntArray:
     """(n, k) columns drawn without repetition in proportion to exp(closeness): the k largest after Gumbel noise."""
     noisy = closeness + rng.gumbel(size=closeness.shape)
     largest = np.argpartition(-noisy, k - 1, axis=1)[:, :k]

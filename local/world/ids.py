@@ -6,11 +6,11 @@ from zlib import crc32
 import numpy as np
 from bson import ObjectId
 
-from local.world.draws import Floats
 from local.world.worlds import World
+from shared.columns import FloatArray
 
 
-def object_ids(world: World, purpose: str, at: Floats) -> list[ObjectId]:
+def object_ids(world: World, purpose: str, at: FloatArray) -> list[ObjectId]:
     """(n,) ids that carry their moment [s from now] as real ones do; each purpose has its own random rest."""
     rng = np.random.default_rng([world.options.seed, crc32(purpose.encode())])
     raw = np.empty((len(at), 12), np.uint8)
@@ -21,7 +21,7 @@ def object_ids(world: World, purpose: str, at: Floats) -> list[ObjectId]:
     return [ObjectId(whole[i : i + 12]) for i in range(0, len(whole), 12)]
 
 
-def dates(world: World, at: Floats) -> list[datetime]:
+def dates(world: World, at: FloatArray) -> list[datetime]:
     """(n,) moments [s from now] as BSON keeps them: UTC, to the millisecond, without saying so.
 
     An aware date costs the encoder a call a date; a world has millions.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import Ints
 from local.world.vocabulary import FILLERS_ENGLISH, FILLERS_JAPANESE, FILLERS_THAI, TOPICS, Topic
+from shared.columns import IntArray
 
 TELLING_RATIO = 0.45  # of the words belong to the topic
 TAG_RATIO = 0.6
@@ -15,7 +15,7 @@ LINK_RATIO = 0.12
 SMILE_RATIO = 0.15
 
 
-def write_messages(rng: Generator, topic: Ints, language: Sequence[str]) -> list[str]:
+def write_messages(rng: Generator, topic: IntArray, language: Sequence[str]) -> list[str]:
     """One message a post, (n,) topics and n language codes; 2 to 120 words, tags, links and smiles."""
     lengths = np.clip(rng.lognormal(2.4, 0.7, len(topic)), 2, 120).astype(np.int64)
     words, telling = rng.random(lengths.sum()).tolist(), (rng.random(lengths.sum()) < TELLING_RATIO).tolist()

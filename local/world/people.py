@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import DAY, Flags, Floats, Ints, dirichlet_rows, falling_shares
+from local.world.draws import DAY, dirichlet_rows, falling_shares
 from local.world.sizes import WorldOptions
 from local.world.vocabulary import TOPICS
+from shared.columns import BoolArray, FloatArray, IntArray
 
 LIKING = np.array([[14.0, 2.4, 2.0, 1.0, 0.15]])  # concentrations of like, comment, recast, quote, report
 
@@ -25,13 +26,13 @@ class People:
     joined_at  (n,)            [s from now]
     """
 
-    country: Ints
-    taste: Floats
-    activity: Floats
-    habits: Floats
-    bilingual: Flags
-    located: Flags
-    joined_at: Floats
+    country: IntArray
+    taste: FloatArray
+    activity: FloatArray
+    habits: FloatArray
+    bilingual: BoolArray
+    located: BoolArray
+    joined_at: FloatArray
 
 
 def draw_people(rng: Generator, options: WorldOptions) -> People:
@@ -54,7 +55,7 @@ def draw_people(rng: Generator, options: WorldOptions) -> People:
     )
 
 
-def _country_tastes(rng: Generator, countries: int) -> Floats:
+def _country_tastes(rng: Generator, countries: int) -> FloatArray:
     """(countries, n_topics) what the world likes, mixed with what each country likes."""
     topics = len(TOPICS)
     everywhere = dirichlet_rows(rng, np.full((1, topics), 0.8))

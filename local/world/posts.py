@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import DAY, Flags, Floats, Ints, choose_by_row, dirichlet_rows, falling_shares, to_milliseconds
+from local.world.draws import DAY, choose_by_row, dirichlet_rows, falling_shares, to_milliseconds
 from local.world.people import People
 from local.world.sizes import WorldOptions
 from local.world.vocabulary import COUNTRIES, languages_of
+from shared.columns import BoolArray, FloatArray, IntArray
 
 KINDS = ("short", "blog", "image")
 IMAGE = KINDS.index("image")
@@ -26,10 +27,10 @@ class Authors:
     skill   (n,)            multiplies the quality of their posts, above 0
     """
 
-    person: Ints
-    weight: Floats
-    topics: Floats
-    skill: Floats
+    person: IntArray
+    weight: FloatArray
+    topics: FloatArray
+    skill: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,17 @@ class Posts:
     deleted, photos          (n,)
     """
 
-    author: Ints
-    created_at: Floats
-    updated_at: Floats
-    topic: Ints
-    language: Ints
-    kind: Ints
-    quality: Floats
-    original: Ints
-    recast: Flags
-    deleted: Flags
-    photos: Ints
+    author: IntArray
+    created_at: FloatArray
+    updated_at: FloatArray
+    topic: IntArray
+    language: IntArray
+    kind: IntArray
+    quality: FloatArray
+    original: IntArray
+    recast: BoolArray
+    deleted: BoolArray
+    photos: IntArray
 
 
 def draw_authors(rng: Generator, people: People) -> Authors:
@@ -92,28 +93,28 @@ def draw_posts(rng: Generator, options: WorldOptions, people: People, authors: A
     )
 
 
-def _last_edits(rng: Generator, created_at: Floats) -> Floats:
+def _last_edits(rng: Generator, created_at: FloatArray) -> FloatArray:
     """(n,) [s from now]: one post in twenty is edited, some hours after it appeared and never after now."""
     edited = rng.random(len(created_at)) < 0.05
     delay = rng.exponential(7200.0, len(created_at))
     return to_milliseconds(np.where(edited, np.minimum(0.0, created_at + delay), created_at))
 
 
-def _languages(rng: Generator, countries: int, author_country: Ints) -> Ints:
+def _languages(rng: Generator, countries: int, author_country: IntArray) -> IntArray:
     """(n,) language of each post: the author's own, or English in three of ten."""
     languages = languages_of(countries)
     home = np.array([languages.index(c.language) for c in COUNTRIES[:countries]])
     return np.where(rng.random(len(author_country)) < 0.3, languages.index("en"), home[author_country])
 
 
-def _quality(rng: Generator, skill: Floats) -> Floats:
+def _quality(rng: Generator, skill: FloatArray) -> FloatArray:
     """(n,) a Zipf law over a random order of the posts, times the author's skill."""
     zipf = (rng.permutation(len(skill)) + 1.0) ** -0.75
-    quality: Floats = zipf / zipf.mean() * skill
+    quality: FloatArray = zipf / zipf.mean() * skill
     return quality
 
 
-def _copies(rng: Generator, n: int) -> tuple[Ints, Flags]:
+def _copies(rng: Generator, n: int) -> tuple[IntArray, BoolArray]:
     """(original, recast), both (n,): about a tenth of the posts copy an earlier one that is no copy itself."""
     share = rng.random(n)
     wants = (share < 0.12) & (np.arange(n) >= 50)
@@ -123,7 +124,7 @@ def _copies(rng: Generator, n: int) -> tuple[Ints, Flags]:
     return original, share < 0.08
 
 
-def _photos(rng: Generator, kind: Ints) -> Ints:
+def _photos(rng: Generator, kind: IntArray) -> IntArray:
     """(n,) how many photos: short posts often have none, the others one to four."""
     of_short = rng.choice(4, len(kind), p=[0.6, 0.25, 0.1, 0.05])
     return np.where(kind == KINDS.index("short"), of_short, rng.integers(1, 5, len(kind)))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import Flags, Floats, Ints
 from local.world.exposures import Exposures
 from local.world.sizes import WorldOptions
 from local.world.viewers import Viewers
+from shared.columns import BoolArray, FloatArray, IntArray
 
 WINDOW = 500  # usable views that a judgement rests on
 
@@ -17,10 +17,10 @@ WINDOW = 500  # usable views that a judgement rests on
 class Reviews:
     """One row a verdict: viewer (n,), first_seen_at and last_seen_at (n,) [s from now], verdict (n,) as written."""
 
-    viewer: Ints
-    first_seen_at: Floats
-    last_seen_at: Floats
-    verdict: Flags
+    viewer: IntArray
+    first_seen_at: FloatArray
+    last_seen_at: FloatArray
+    verdict: BoolArray
 
     def __len__(self) -> int:
         return len(self.viewer)
@@ -41,7 +41,7 @@ def draw_reviews(rng: Generator, options: WorldOptions, viewers: Viewers, exposu
     )
 
 
-def _window(exposures: Exposures, first: int, last: int) -> Ints:
+def _window(exposures: Exposures, first: int, last: int) -> IntArray:
     """(at most 500,) the latest views with a usable reading time; the first view has none before it to compare with."""
     off_screen_at, seen_at = exposures.off_screen_at[first:last], exposures.seen_at[first:last]
     reported = np.flatnonzero(~np.isnan(off_screen_at))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from local.world.draws import Flags, Floats
+from shared.columns import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Screenings:
     described  (n,)  language and topic are known to the application
     """
 
-    screened: Flags
-    worth: Floats
-    diversity: Floats
-    promotion: Floats
-    described: Flags
+    screened: BoolArray
+    worth: FloatArray
+    diversity: FloatArray
+    promotion: FloatArray
+    described: BoolArray
 
 
 def draw_screenings(rng: Generator, posts: int) -> Screenings:

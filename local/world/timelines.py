@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from local.world.draws import Floats, Ints
+from shared.columns import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class Timelines:
     keys    (n,)           owner and time in one number, ascending
     """
 
-    items: Ints
-    starts: Ints
-    keys: Floats
+    items: IntArray
+    starts: IntArray
+    keys: FloatArray
     first: float
     stride: float
 
     @classmethod
-    def of(cls, owner: Ints, at: Floats, owners: int) -> Self:
+    def of(cls, owner: IntArray, at: FloatArray, owners: int) -> Self:
         """Arrange items that belong to `owner` and happened `at` (n,)."""
         first, last = float(at.min(initial=0.0)) - 1.0, float(at.max(initial=0.0)) + 1.0
         stride = last - first + 1.0
@@ -32,7 +32,7 @@ class Timelines:
         keys = owner[items] * stride + (at[items] - first)
         return cls(items, np.searchsorted(owner[items], np.arange(owners + 1)), keys, first, stride)
 
-    def earlier(self, owner: Ints, at: Floats) -> Ints:
+    def earlier(self, owner: IntArray, at: FloatArray) -> IntArray:
         """(n,) how many items of each owner lie before each moment.
 
         >>> lines = Timelines.of(np.array([0, 1, 1]), np.array([5.0, 1.0, 9.0]), 2)
@@ -42,11 +42,11 @@ class Timelines:
         within = np.clip(at - self.first, 0.0, self.stride - 1.0)
         return np.searchsorted(self.keys, owner * self.stride + within) - self.starts[owner]
 
-    def counts(self, owner: Ints) -> Ints:
+    def counts(self, owner: IntArray) -> IntArray:
         """(n,) how many items each owner has."""
         return self.starts[owner + 1] - self.starts[owner]
 
-    def at_position(self, owner: Ints, position: Ints) -> Ints:
+    def at_position(self, owner: IntArray, position: IntArray) -> IntArray:
         """(n,) the item at a position of its owner's line; the position must exist."""
-        found: Ints = self.items[self.starts[owner] + position]
+        found: IntArray = self.items[self.starts[owner] + position]
         return found

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from local.world.documents import DAY, Document
-from local.world.draws import Flags
 from local.world.ids import Identities, dates, object_ids
 from local.world.vocabulary import COUNTRIES, TOPICS, languages_of
 from local.world.worlds import World
+from shared.columns import BoolArray
 
 DESCRIBED_AFTER = 30.0  # [s] after a post appears
 
@@ -49,7 +49,7 @@ def content_filtering(world: World, ids: Identities) -> Iterator[Document]:
         }
 
 
-def _described(world: World, purpose: str, chosen: Flags) -> Iterator[tuple[object, int, object]]:
+def _described(world: World, purpose: str, chosen: BoolArray) -> Iterator[tuple[object, int, object]]:
     """(id, row, moment) of each chosen post."""
     rows = np.flatnonzero(chosen)
     at = world.posts.created_at[rows] + DESCRIBED_AFTER

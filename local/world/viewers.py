@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from local.world.draws import Flags, Floats, Ints
 from local.world.people import People
 from local.world.sizes import WorldOptions
+from shared.columns import BoolArray, FloatArray, IntArray
 
 HEAVY_VIEWS = (540, 680)  # enough for one full window of reading times
 FEWEST_HEAVY = 20
@@ -56,14 +56,14 @@ class Viewers:
     spread  (n,)  of reading times: standard deviation of the logarithm, or relative when even
     """
 
-    views: Ints
-    heavy: Flags
-    manner: Ints
-    pace: Floats
-    spread: Floats
+    views: IntArray
+    heavy: BoolArray
+    manner: IntArray
+    pace: FloatArray
+    spread: FloatArray
 
     @property
-    def is_bot(self) -> Flags:
+    def is_bot(self) -> BoolArray:
         """(n,) the truth that a detector looks for."""
         return np.array([m.is_bot for m in MANNERS])[self.manner]
 
@@ -87,14 +87,14 @@ def draw_viewers(rng: Generator, options: WorldOptions, people: People) -> Viewe
     )
 
 
-def _heavy(rng: Generator, options: WorldOptions, people: People) -> Ints:
+def _heavy(rng: Generator, options: WorldOptions, people: People) -> IntArray:
     """(n_heavy,) the most active people, who see four fifths of all feed items."""
     n = min(options.users, max(FEWEST_HEAVY, int(0.8 * options.feed_items / 620)))
     blurred = people.activity + rng.random(options.users) * people.activity.max() * 0.05
     return np.argsort(-blurred)[:n]
 
 
-def _views(rng: Generator, options: WorldOptions, people: People, heavy: Ints) -> Ints:
+def _views(rng: Generator, options: WorldOptions, people: People, heavy: IntArray) -> IntArray:
     """(n_people,) feed items of each; their sum is `feed_items`, unless everybody is heavy."""
     views = np.zeros(options.users, np.int64)
     views[heavy] = rng.integers(*HEAVY_VIEWS, len(heavy))
@@ -107,7 +107,7 @@ def _views(rng: Generator, options: WorldOptions, people: People, heavy: Ints) -
     return views
 
 
-def _manners(rng: Generator, options: WorldOptions, bot: Flags) -> Ints:
+def _manners(rng: Generator, options: WorldOptions, bot: BoolArray) -> IntArray:
     """(n_people,) index into MANNERS; in an easy world every person is natural and every bot a metronome."""
     of_bots = rng.integers(METRONOME, IMITATING + 1, len(bot))
     of_people = np.where(rng.random(len(bot)) < STEADY_RATIO, STEADY, NATURAL)
@@ -116,7 +116,7 @@ def _manners(rng: Generator, options: WorldOptions, bot: Flags) -> Ints:
     return np.where(bot, of_bots, of_people)
 
 
-def _spreads(rng: Generator, options: WorldOptions, manner: Ints) -> Floats:
+def _spreads(rng: Generator, options: WorldOptions, manner: IntArray) -> FloatArray:
     """(n_people,) how uneven each one's reading times are."""
     low = np.array([0.8, 0.3, 0.03, 0.35, 0.7])
     high = np.array([1.4, 0.6, 0.03, 0.6, 1.0])

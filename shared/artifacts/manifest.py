@@ -11,10 +11,10 @@ from typing import Any
 from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
 from shared.artifacts.families import FAMILIES, family_of
 from shared.clock import epoch_ms
+from shared.documents import Document
 from shared.errors import Refused, StaleModel
 from shared.provenance import MadeFrom
 
-Document = dict[str, Any]
 Keys = Sequence[bytes]
 
 # What a document may hold beside its bytes, with a margin below MongoDB's 16 MiB.

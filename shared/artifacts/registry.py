@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bson import ObjectId
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
@@ -22,14 +22,14 @@ from pymongo.errors import DuplicateKeyError
 from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.manifest import Artifact, Manifest
 from shared.clock import MOST_AHEAD, SKEW
+from shared.documents import Document
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
-from shared.store.contents import in_batches
+from shared.store.batches import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.expressions import NO_ARRAY
 from shared.store.upserts import write_unless
 
-Document = dict[str, Any]
 Model = TypeVar("Model")
 
 

@@ -24,10 +24,10 @@ from pymongo.database import Database
 
 from shared.artifacts.manifest import Artifact, Manifest, is_signed, signature_of
 from shared.clock import MOST_AHEAD
+from shared.documents import Document
 from shared.errors import BadConfig, Refused, StaleModel
 from shared.store import schema
 
-Document = dict[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
 
 FAMILY = "snapshot"

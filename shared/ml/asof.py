@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Keys = NDArray[np.int64]
-Hours = NDArray[np.float64]
+from shared.clock import HOUR_MS
+from shared.columns import FloatArray, IntArray
 
-_HOUR_MS = 3_600_000.0
 _INTEGER_BITS = 63
 
 
@@ -25,18 +24,18 @@ class AsOf:
     Keys and moments share one sortable integer; ValueError where the largest of both do not fit together.
     """
 
-    def __init__(self, keys: NDArray[Any], at: Hours, origin: float, half_life_hours: float | None = None) -> None:
+    def __init__(self, keys: NDArray[Any], at: FloatArray, origin: float, half_life_hours: float | None = None) -> None:
         self._origin = origin
         self._half_life = half_life_hours
-        latest = int((at.max(initial=origin) - origin) * _HOUR_MS) + 2  # so that a moment behind all events exists
+        latest = int((at.max(initial=origin) - origin) * HOUR_MS) + 2  # so that a moment behind all events exists
         self._bits = latest.bit_length()
         self._unused = int(keys.max(initial=0)) + 1
         if self._unused.bit_length() + self._bits > _INTEGER_BITS:
-            raise ValueError(f"{self._unused} keys over {latest / _HOUR_MS:.0f} hours are more than can be told apart")
+            raise ValueError(f"{self._unused} keys over {latest / HOUR_MS:.0f} hours are more than can be told apart")
         self._unsorted = self._join(keys, at)
 
     @cached_property
-    def _joined(self) -> Keys:
+    def _joined(self) -> IntArray:
         """Sorted when it is first asked for: who needs few of many counters does not wait for the others.
 
         In place, so that the first to ask is one thread.
@@ -46,11 +45,11 @@ class AsOf:
         return joined
 
     @cached_property
-    def _faded(self) -> Hours:
+    def _faded(self) -> FloatArray:
         assert self._half_life is not None
         return _faded(self._joined >> self._bits, self._moment(slice(None)), self._half_life)
 
-    def count(self, keys: NDArray[Any], at: Hours) -> NDArray[np.float64]:
+    def count(self, keys: NDArray[Any], at: FloatArray) -> NDArray[np.float64]:
         """(n,) events of each key before each moment; with a half-life each event counts 2^(-its age / half-life).
 
         >>> likes = AsOf(np.array([7, 7, 8]), np.array([1.0, 3.0, 2.0]), origin=0.0)
@@ -66,30 +65,30 @@ class AsOf:
         since = np.maximum(at - self._moment(last), 0.0)
         return np.where(end > first, self._faded[last] * np.exp2(-since / self._half_life), 0.0)
 
-    def last(self, keys: NDArray[Any], at: Hours) -> Hours:
+    def last(self, keys: NDArray[Any], at: FloatArray) -> FloatArray:
         """(n,) moment of the last event of each key before each moment  [hours]; -inf where there was none."""
         first, end = self._range(keys, at)
         if not len(self._joined):
             return np.full(len(first), -np.inf)
         return np.where(end > first, self._moment(np.maximum(end - 1, 0)), -np.inf)
 
-    def _range(self, keys: NDArray[Any], at: Hours) -> tuple[Keys, Keys]:
+    def _range(self, keys: NDArray[Any], at: FloatArray) -> tuple[IntArray, IntArray]:
         keys = np.minimum(keys.astype(np.int64), self._unused)
         first = np.searchsorted(self._joined, keys << self._bits)
         return first, np.searchsorted(self._joined, self._join(keys, at))
 
-    def _moment(self, event: Keys | slice) -> Hours:
+    def _moment(self, event: IntArray | slice) -> FloatArray:
         """When these events happened, out of what they are sorted by, which keeps no second array of them."""
-        moment: Hours = (self._joined[event] & ((1 << self._bits) - 1)) / _HOUR_MS + self._origin
+        moment: FloatArray = (self._joined[event] & ((1 << self._bits) - 1)) / HOUR_MS + self._origin
         return moment
 
-    def _join(self, keys: NDArray[Any], at: Hours) -> Keys:
-        moment = np.clip(np.round((at - self._origin) * _HOUR_MS), 0, 2**self._bits - 1).astype(np.int64)
-        joined: Keys = (keys.astype(np.int64) << self._bits) | moment
+    def _join(self, keys: NDArray[Any], at: FloatArray) -> IntArray:
+        moment = np.clip(np.round((at - self._origin) * HOUR_MS), 0, 2**self._bits - 1).astype(np.int64)
+        joined: IntArray = (keys.astype(np.int64) << self._bits) | moment
         return joined
 
 
-def _faded(keys: NDArray[Any], at: Hours, half_life_hours: float) -> Hours:
+def _faded(keys: NDArray[Any], at: FloatArray, half_life_hours: float) -> FloatArray:
     """(n_events,) for events by key and moment: what those of the key up to and with each are worth at its moment.
 
     Each is the one before, faded, plus 1. Solved for all at once, over ever longer stretches, each within one key:

@@ -6,9 +6,10 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
+from shared.columns import distinct, id_array, id_keys, known, object_ids, positions
+from shared.documents import NO_ID
 from shared.network.history import Posts
 from shared.store import Store
-from shared.store.columns import NO_ID, distinct, id_array, id_keys, known, object_ids, positions
 from shared.store.lineage import Link, lineage
 
 

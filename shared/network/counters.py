@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.clock import DAY_HOURS
+from shared.columns import FloatArray, IntArray
 from shared.ml.asof import AsOf
 from shared.network.countries import COUNTRIES, LANGUAGES
 from shared.network.history import COUNTED, LANGUAGE_CODES, NOBODYS, History
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 # A key of its own for acts of people whose country is not known.
 PLACES = len(COUNTRIES) + 1
@@ -20,8 +19,6 @@ PLACES = len(COUNTRIES) + 1
 # What a language is to the people of a country.
 HOME, ENGLISH, FOREIGN = 1.0, 0.5, 0.0
 RELATIONS = 3
-
-DAY_HOURS = 24.0
 
 
 class Counters:
@@ -34,7 +31,7 @@ class Counters:
         place = places(acts.country)
         origin = float(min(posts.created.min(initial=0.0), acts.at.min(initial=0.0)))
 
-        def acts_by(keys: Index, half_life_hours: float | None = None, at: NDArray[np.float64] = acts.at) -> AsOf:
+        def acts_by(keys: IntArray, half_life_hours: float | None = None, at: NDArray[np.float64] = acts.at) -> AsOf:
             return AsOf(keys, at, origin, half_life_hours)
 
         self.of_post_kind = acts_by(acts.post * len(COUNTED) + acts.kind)
@@ -60,16 +57,16 @@ class Counters:
         self.of_topic_here = acts_by(topic * PLACES + place[act], at=acts.at[act])
         self.posts_on_topic = AsOf(posts.topic, posts.created[posts.topic_of], origin)
 
-    def acts_of_post(self, post: Index, at: Floats) -> Floats:
+    def acts_of_post(self, post: IntArray, at: FloatArray) -> FloatArray:
         """(n,) engagements of any kind with each post before each moment."""
         return np.asarray(sum(self.of_post_kind.count(post * len(COUNTED) + kind, at) for kind in range(len(COUNTED))))
 
-    def topics_of(self, post: Index) -> tuple[Index, Index]:
+    def topics_of(self, post: IntArray) -> tuple[IntArray, IntArray]:
         """Every topic of each of these posts: position in `post`, and topic; both (n_found,)."""
         return all_of(self.topic_start, self.posts.topic, post)
 
 
-def all_of(start: NDArray[Any], values: NDArray[Any], rows: Index) -> tuple[Index, Index]:
+def all_of(start: NDArray[Any], values: NDArray[Any], rows: IntArray) -> tuple[IntArray, IntArray]:
     """Every value of each of these rows: position in `rows`, and value; both (n_found,).
 
     start, values  row i has values[start[i]:start[i + 1]]
@@ -84,14 +81,14 @@ def all_of(start: NDArray[Any], values: NDArray[Any], rows: Index) -> tuple[Inde
     return which, values[np.repeat(first, number) + within].astype(np.int64)
 
 
-def relations(countries: Index, languages: Index) -> Floats:
+def relations(countries: IntArray, languages: IntArray) -> FloatArray:
     """(n,) what each language is to readers of each country; nan where either is not known."""
-    related: Floats = _relation_table()[places(countries), languages - OTHER_LANGUAGE]
+    related: FloatArray = _relation_table()[places(countries), languages - OTHER_LANGUAGE]
     return related
 
 
 @cache
-def _relation_table() -> Floats:
+def _relation_table() -> FloatArray:
     """(country, language)"""
     table = np.full((PLACES, len(LANGUAGE_CODES) - OTHER_LANGUAGE), FOREIGN)
     table[:, LANGUAGE_CODES.index("en") - OTHER_LANGUAGE] = ENGLISH
@@ -102,11 +99,11 @@ def _relation_table() -> Floats:
     return table
 
 
-def places(country: Index) -> Index:
+def places(country: IntArray) -> IntArray:
     """Countries as keys of counters."""
     return np.where(country == NOBODYS, len(COUNTRIES), country)
 
 
-def relation_keys(language: Floats, unknown: int = 0) -> Index:
+def relation_keys(language: FloatArray, unknown: int = 0) -> IntArray:
     """Relations as keys of counters, FOREIGN first; unknown ones count as foreign unless told otherwise."""
     return np.where(np.isnan(language), unknown, np.nan_to_num(language) * 2).astype(np.int64)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from shared.columns import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Evidence:
     error: float
 
     @classmethod
-    def of(cls, person: Index, gain: Floats, cuts: int) -> "Evidence":
+    def of(cls, person: IntArray, gain: FloatArray, cuts: int) -> "Evidence":
         """person, gain  (n_lists,) number of the account, and what its list gained
 
         >>> Evidence.of(np.array([7, 7, 8]), np.array([0.1, 0.3, 0.4]), 2)

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.clock import hours
+from shared.columns import FloatArray, IntArray
 from shared.config import Coldstart
 from shared.network.counters import Counters, relations
 from shared.network.decay import Decay
 from shared.network.features import Moments, PostsAt
 from shared.network.history import COUNTED, Events, History
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 # Half of the drawn posts come from the newest tenth, where the order matters most, and are weighted back to what feeds
 # choose from: any post, and one in eleven times a new one.
@@ -36,12 +34,12 @@ class Examples:
     weight         (n,) worth of the row
     """
 
-    post: Index
-    country: Index
-    actor: Index
-    at: Floats
-    label: Floats
-    weight: Floats
+    post: IntArray
+    country: IntArray
+    actor: IntArray
+    at: FloatArray
+    label: FloatArray
+    weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.post)
@@ -54,7 +52,7 @@ class Examples:
 
 def draw_examples(
     history: History,
-    touched: Index,
+    touched: IntArray,
     options: Coldstart,
     rng: np.random.Generator,
     *,
@@ -85,7 +83,7 @@ def draw_examples(
     )
 
 
-def worth_of_kinds(acts: Events, prior: float) -> Floats:
+def worth_of_kinds(acts: Events, prior: float) -> FloatArray:
     """(4,) what one act of each kind in COUNTED is worth as an example, 0..1: one minus the kind's part of all acts.
 
     `prior` acts of each kind are assumed before counting, so that few acts give nearly equal worth.
@@ -95,12 +93,12 @@ def worth_of_kinds(acts: Events, prior: float) -> Floats:
     [0.75, 0.75, 0.75, 0.75]
     """
     counts = np.bincount(acts.kind.astype(np.int64), minlength=len(COUNTED)) + prior
-    worth: Floats = 1 - counts / counts.sum()
+    worth: FloatArray = 1 - counts / counts.sum()
     return worth
 
 
 def engaged_before(
-    history: History, acts: Events, worth: Floats, options: Coldstart, rng: np.random.Generator
+    history: History, acts: Events, worth: FloatArray, options: Coldstart, rng: np.random.Generator
 ) -> Examples:
     """Each act, described some time before it; acts on posts that were not there yet at that time fall out."""
     at = acts.at - rng.random(len(acts)) * hours(options.horizon)
@@ -133,7 +131,7 @@ def drawn_against(
     return Examples(post, country, actor, at, np.zeros(len(at)), weight)
 
 
-def _passed_over(history: History, seen: Events, touched: Index, most: int, rng: np.random.Generator) -> Events:
+def _passed_over(history: History, seen: Events, touched: IntArray, most: int, rng: np.random.Generator) -> Events:
     """Exposures whose viewer did nothing with the post until the end of the training time."""
     seen = seen.where((seen.actor >= 0) & (seen.at > history.posts.created[seen.post]))
     if len(seen) > most:
@@ -141,17 +139,17 @@ def _passed_over(history: History, seen: Events, touched: Index, most: int, rng:
     return seen.where(~among(pairs(seen, history), touched))
 
 
-def touched_until(history: History, moment: float) -> Index:
+def touched_until(history: History, moment: float) -> IntArray:
     """Every (actor, post) with an act until that moment [hours, 0 is now], ascending."""
     return np.sort(pairs(history.acts.where(history.acts.at <= moment), history))
 
 
-def pairs(events: Events, history: History) -> Index:
+def pairs(events: Events, history: History) -> IntArray:
     """(n,) one number for each (actor, post)."""
     return events.actor * len(history.posts) + events.post
 
 
-def among(values: Index, ascending: Index) -> NDArray[np.bool_]:
+def among(values: IntArray, ascending: IntArray) -> NDArray[np.bool_]:
     """(n,) whether each value stands in an ascending array.
 
     >>> among(np.array([1, 2]), np.array([2, 5])).tolist()

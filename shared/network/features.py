@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.clock import decay
+from shared.columns import FloatArray, IntArray
 from shared.ml.features import Feature, FeatureSet
 from shared.network.counters import PLACES, RELATIONS, Counters, places, relation_keys
 from shared.network.decay import Decay
 from shared.network.history import COUNTED, NOBODYS
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 # Engagements that a lift needs to be believed half.
 _LIFT_RECENT, _LIFT_POST, _LIFT_AUTHOR, _LIFT_TOPIC, _LIFT_LANGUAGE = 2.0, 8.0, 8.0, 20.0, 20.0
@@ -38,94 +36,94 @@ class PostsAt:
     """
 
     counters: Counters
-    post: Index
-    at: Floats
+    post: IntArray
+    at: FloatArray
     decay: Decay = field(default_factory=Decay)
 
     @cached_property
-    def author(self) -> Index:
+    def author(self) -> IntArray:
         return self.counters.posts.author[self.post]
 
     @cached_property
-    def age(self) -> Floats:
+    def age(self) -> FloatArray:
         """[hours], never below 0."""
         return np.maximum(self.at - self.counters.posts.created[self.post], 0.0)
 
     @cached_property
-    def age_score(self) -> Floats:
+    def age_score(self) -> FloatArray:
         return decay(self.age, self.decay.half_life_hours)
 
     @cached_property
-    def kinds(self) -> Floats:
+    def kinds(self) -> FloatArray:
         """(4, n) engagements of the post by kind."""
         return np.array([self.counters.of_post_kind.count(self.post * len(COUNTED) + k, self.at) for k in range(4)])
 
     @cached_property
-    def author_kinds(self) -> Floats:
+    def author_kinds(self) -> FloatArray:
         """(4, n) engagements of the author by kind."""
         return np.array([self.counters.of_author_kind.count(self.author * len(COUNTED) + k, self.at) for k in range(4)])
 
     @cached_property
-    def acts(self) -> Floats:
+    def acts(self) -> FloatArray:
         return np.asarray(self.kinds.sum(0))
 
     @cached_property
-    def author_acts(self) -> Floats:
+    def author_acts(self) -> FloatArray:
         return np.asarray(self.author_kinds.sum(0))
 
     @cached_property
-    def author_posts(self) -> Floats:
+    def author_posts(self) -> FloatArray:
         return self.counters.posts_by_author.count(self.author, self.at)
 
     @cached_property
-    def all_acts(self) -> Floats:
+    def all_acts(self) -> FloatArray:
         return self.counters.anywhere.count(np.zeros_like(self.post), self.at)
 
     @cached_property
-    def mean(self) -> Floats:
+    def mean(self) -> FloatArray:
         """Engagements of a post of the network so far."""
         posts = self.counters.posts_by_anyone.count(np.zeros_like(self.post), self.at)
         return (self.all_acts + 1) / np.maximum(posts, 1)
 
     @cached_property
-    def author_mean(self) -> Floats:
+    def author_mean(self) -> FloatArray:
         """Engagements that a post of this author can expect, drawn towards the network's mean."""
         return (self.author_acts + _PRIOR_AUTHOR * self.mean) / (self.author_posts + _PRIOR_AUTHOR)
 
     @cached_property
-    def lived(self) -> Floats:
+    def lived(self) -> FloatArray:
         """Part of its life that the post has behind it, 0..1."""
         return 1 - self.age_score + 0.02
 
     @cached_property
-    def recent(self) -> Floats:
+    def recent(self) -> FloatArray:
         return self.counters.of_post_in_a_day.count(self.post, self.at)
 
     @cached_property
-    def recent_6(self) -> Floats:
+    def recent_6(self) -> FloatArray:
         return self.counters.of_post_in_6_hours.count(self.post, self.at)
 
     @cached_property
-    def recent_72(self) -> Floats:
+    def recent_72(self) -> FloatArray:
         return self.counters.of_post_in_3_days.count(self.post, self.at)
 
     @cached_property
-    def author_recent(self) -> Floats:
+    def author_recent(self) -> FloatArray:
         return self.counters.of_author_in_3_days.count(self.author, self.at)
 
     @cached_property
-    def later_posts(self) -> Floats:
+    def later_posts(self) -> FloatArray:
         """Posts of the same author since this one."""
         published = self.counters.posts.created[self.post]
         return self.author_posts - self.counters.posts_by_author.count(self.author, published + 1e-6)
 
     @cached_property
-    def author_silence(self) -> Floats:
+    def author_silence(self) -> FloatArray:
         """Time since the author's last post, thirty days at most  [hours]."""
         return np.clip(self.at - self.counters.posts_by_author.last(self.author, self.at), 0.0, 720.0)
 
     @cached_property
-    def topics(self) -> tuple[Index, Index, Floats, Floats]:
+    def topics(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """Every topic of every row: row, topic, engagements with the topic, posts on it; (n_found,) each."""
         row, topic = self.counters.topics_of(self.post)
         acts = self.counters.of_topic.count(topic, self.at[row])
@@ -142,11 +140,11 @@ class Moments:
     """
 
     posts: PostsAt
-    country: Index
-    language: Floats
+    country: IntArray
+    language: FloatArray
 
     @cached_property
-    def place(self) -> Index:
+    def place(self) -> IntArray:
         return places(self.country)
 
     @cached_property
@@ -154,21 +152,21 @@ class Moments:
         return np.asarray(self.country == NOBODYS)
 
     @cached_property
-    def part(self) -> Floats:
+    def part(self) -> FloatArray:
         """The country's part of all engagements, 0..1; 1 for nobody's."""
         p = self.posts
         part = (p.counters.here.count(self.place, p.at) + 1) / (p.all_acts + PLACES)
         return np.where(self.nowhere, 1.0, part)
 
     @cached_property
-    def author_acts(self) -> Floats:
+    def author_acts(self) -> FloatArray:
         """Engagements of the author by people of this country, by anyone where it is not known."""
         p = self.posts
         here = p.counters.of_author_here.count(p.author * PLACES + self.place, p.at)
         return np.where(self.nowhere, p.author_acts, here)
 
     @cached_property
-    def by_topic(self) -> tuple[Floats, Floats, Floats]:
+    def by_topic(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(n,) each: mean over the post's topics of the topic's rate, lift and rate in the country; nan without one."""
         p = self.posts
         row, topic, acts, posts = p.topics
@@ -186,23 +184,23 @@ class Moments:
         return rate, lift, rate_here
 
     @cached_property
-    def post_lift(self) -> Floats:
+    def post_lift(self) -> FloatArray:
         p = self.posts
         here = p.counters.of_post_here.count(p.post * PLACES + self.place, p.at)
         return np.where(self.nowhere, 0.0, _lift(here, p.acts, self.part, _LIFT_POST))
 
     @cached_property
-    def recent_lift(self) -> Floats:
+    def recent_lift(self) -> FloatArray:
         p = self.posts
         here = p.counters.of_post_here_in_a_day.count(p.post * PLACES + self.place, p.at)
         return np.where(self.nowhere, 0.0, _lift(here, p.recent, self.part, _LIFT_RECENT))
 
     @cached_property
-    def author_lift(self) -> Floats:
+    def author_lift(self) -> FloatArray:
         return _lift(self.author_acts, self.posts.author_acts, self.part, _LIFT_AUTHOR)
 
     @cached_property
-    def language_share(self) -> Floats:
+    def language_share(self) -> FloatArray:
         """The part of the country's engagements that goes to languages of that relation; nan where not known."""
         p = self.posts
         counters = p.counters
@@ -211,37 +209,37 @@ class Moments:
         return np.where(np.isnan(self.language), np.nan, share)
 
 
-def _lift(here: Floats, anywhere: Floats, part: Floats, believed: float) -> Floats:
+def _lift(here: FloatArray, anywhere: FloatArray, part: FloatArray, believed: float) -> FloatArray:
     return np.log((here + believed * part) / ((anywhere + believed) * part))
 
 
-def rate(p: PostsAt) -> Floats:
+def rate(p: PostsAt) -> FloatArray:
     """Engagements against those of a mean post of that age."""
     return np.log((p.acts + 0.5) / (p.mean * p.lived + 0.5))
 
 
-def rate_for_author(p: PostsAt) -> Floats:
+def rate_for_author(p: PostsAt) -> FloatArray:
     """Engagements against those of a mean post of the author of that age."""
     return np.log((p.acts + p.author_mean) / (p.author_mean * p.lived + p.author_mean))
 
 
-def author_rate(p: PostsAt) -> Floats:
+def author_rate(p: PostsAt) -> FloatArray:
     """Engagements of the author's posts against those of a mean post."""
     return np.log(p.author_mean / p.mean)
 
 
-def author_rate_here(m: Moments) -> Floats:
+def author_rate_here(m: Moments) -> FloatArray:
     """The same, of people of the country."""
     mean = m.posts.mean * m.part
     return np.log((m.author_acts + _PRIOR_AUTHOR * mean) / (m.posts.author_posts + _PRIOR_AUTHOR) / mean)
 
 
-def decayed_popularity(p: PostsAt) -> Floats:
+def decayed_popularity(p: PostsAt) -> FloatArray:
     """The log of engagements, faded by the post's age."""
     return p.decay.margins(p.acts, p.age)
 
 
-def promise(m: Moments) -> Floats:
+def promise(m: Moments) -> FloatArray:
     """What the post earns for its author and age, what the author earns here, and what is left of its life."""
     p = m.posts
     return np.asarray(rate_for_author(p) + author_rate(p) + m.author_lift - p.age * np.log(2) / p.decay.half_life_hours)
@@ -290,11 +288,11 @@ _LIKES = FEATURES.names.index("likeCount")
 _DECAYED = FEATURES.names.index("decayedPopularity")
 
 
-def popularity_of(matrix: NDArray[np.float32]) -> Floats:
+def popularity_of(matrix: NDArray[np.float32]) -> FloatArray:
     """(n,) baseline: engagements so far."""
     return np.asarray(matrix[:, _LIKES : _LIKES + len(COUNTED)].sum(1), np.float64)
 
 
-def decayed_popularity_of(matrix: NDArray[np.float32]) -> Floats:
+def decayed_popularity_of(matrix: NDArray[np.float32]) -> FloatArray:
     """(n,) baseline: the log of engagements, faded by age."""
     return matrix[:, _DECAYED].astype(np.float64)

@@ -4,16 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.clock import hours
+from shared.clock import DAY_HOURS, hours
+from shared.columns import FloatArray
 from shared.config import Coldstart
-from shared.network.counters import DAY_HOURS, Counters
+from shared.network.counters import Counters
 from shared.network.decay import Decay
 from shared.network.examples import drawn_against, engaged_before
 from shared.network.history import COUNTED, History
-
-Floats = NDArray[np.float64]
 
 # Engagements that the estimate is made of, a random part beyond that, and posts drawn for each that were there.
 _SAMPLE, _DRAWN = 1_000, 60
@@ -52,7 +50,7 @@ def estimate_decay(history: History, counters: Counters, options: Coldstart) -> 
     return max(tried, key=lambda one: _log_likelihood(worth, age, one) + _log_prior(one))
 
 
-def _log_likelihood(worth: Floats, age: Floats, decay: Decay) -> float:
+def _log_likelihood(worth: FloatArray, age: FloatArray, decay: Decay) -> float:
     """Of the first of each row being chosen.
 
     worth  (n, 1 + drawn) log of the engagements, and of how many posts each of those drawn stands for

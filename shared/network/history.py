@@ -10,17 +10,27 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from shared.clock import epoch_ms
+from shared.clock import HOUR_MS, epoch_ms
+from shared.columns import (
+    Columns,
+    FloatArray,
+    IntArray,
+    distinct,
+    id_array,
+    id_keys,
+    known,
+    object_ids,
+    once,
+    positions,
+)
 from shared.config import Coldstart
 from shared.network.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
-from shared.store.columns import Columns, distinct, id_array, id_keys, known, object_ids, once, positions
 from shared.store.deadline import Threads
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 COUNTED = ("like", "comment", "recast", "quote")  # reports are no sign of liking
 NOBODYS = -1  # where a country is not known
-HOUR_MS = 3_600_000.0
 
 # Of exposures: the post was on the screen for half of the time that reading it takes. People read 238 words a minute
 # (Brysbaert 2019), which in English are 24 characters a second; a picture is given two seconds.
@@ -30,9 +40,6 @@ CHARACTERS_A_SECOND, LEAST_SECONDS, READ_RATIO = 24.0, 2.0, 0.5
 # Codes of languages as found, and the one that stands for each: codes that ISO 639-1 replaced, and written standards.
 _SAME_LANGUAGE = {"iw": "he", "in": "id", "nb": "no", "nn": "no", "fil": "tl", "cmn": "zh", "yue": "zh"}
 LANGUAGE_CODES: tuple[str, ...] = tuple(sorted({code for read in LANGUAGES.values() for code in read}))
-
-Index = NDArray[np.int64]
-Hours = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,14 @@ class Posts:
     """
 
     ids: NDArray[np.void]
-    created: Hours
-    author: Index
+    created: FloatArray
+    author: IntArray
     author_ids: NDArray[np.void]
     photos: NDArray[np.int32]
     characters: NDArray[np.int32]
-    language: Index
-    topic_of: Index
-    topic: Index
+    language: IntArray
+    topic_of: IntArray
+    topic: IntArray
     topic_keys: NDArray[np.uint64]
     recast: NDArray[np.bool_]
     originals: NDArray[np.void]
@@ -80,11 +87,11 @@ class Events:
     kind     (n,) index into COUNTED; of what was seen READ or 0
     """
 
-    post: Index
-    actor: Index
-    country: Index
-    at: Hours
-    kind: Index
+    post: IntArray
+    actor: IntArray
+    country: IntArray
+    at: FloatArray
+    kind: IntArray
 
     def __len__(self) -> int:
         return len(self.post)
@@ -108,8 +115,8 @@ class Actors:
     ids: NDArray[np.void]
     keys: NDArray[np.uint64]
     owner: NDArray[np.void]
-    account: Index
-    country: Index
+    account: IntArray
+    country: IntArray
 
     @classmethod
     def read(cls, store: Store) -> "Actors":
@@ -129,7 +136,7 @@ class Actors:
             meant[accounts["country"]],
         )
 
-    def of(self, ids: NDArray[np.void]) -> tuple[Index, Index]:
+    def of(self, ids: NDArray[np.void]) -> tuple[IntArray, IntArray]:
         """(account, country) of each id."""
         return self._at(positions(id_keys(ids), self.keys))
 
@@ -151,7 +158,7 @@ class Actors:
         owner[has_owner] = self.owner[at[has_owner]]
         return once(recorded | {who: owner, "account": account, "country": country}, (who, *key), rank)
 
-    def _at(self, at: Index) -> tuple[Index, Index]:
+    def _at(self, at: IntArray) -> tuple[IntArray, IntArray]:
         """(account, country) of the ids at these positions of `keys`, -1 for none of them."""
         account = np.append(self.account, -1)[at]
         return account, np.append(self.country, NOBODYS)[account]
@@ -201,7 +208,7 @@ def _events(columns: Columns, posts: NDArray[np.uint64], now: datetime) -> Event
     return Events(post[chosen], account, country, _hours(columns["at"][chosen], now), kind[chosen])
 
 
-def _read_or_not(exposures: Columns, posts: NDArray[np.uint64], characters: NDArray[np.int32]) -> Index:
+def _read_or_not(exposures: Columns, posts: NDArray[np.uint64], characters: NDArray[np.int32]) -> IntArray:
     """(n,) READ or 0; READ too where nobody told when the exposure ended, or a clock jumped back meanwhile."""
     post = positions(id_keys(exposures["content"]), posts)
     long = characters[post] if len(characters) else np.zeros(len(post))
@@ -252,7 +259,7 @@ def _but_for(rows: Columns, ids: Collection[ObjectId], *fields: str) -> Columns:
     return {name: column[stays] for name, column in rows.items()}
 
 
-def _languages(store: Store, posts: NDArray[np.uint64]) -> Index:
+def _languages(store: Store, posts: NDArray[np.uint64]) -> IntArray:
     """(n_posts,) what contentinfo says, else what contentfiltering says."""
     spelt = LANGUAGE_CODES + tuple(_SAME_LANGUAGE)
     meant = np.array([LANGUAGE_CODES.index(_SAME_LANGUAGE.get(code, code)) for code in spelt] + [OTHER_LANGUAGE])
@@ -266,7 +273,7 @@ def _languages(store: Store, posts: NDArray[np.uint64]) -> Index:
 
 def _topics(
     store: Store, options: Coldstart, posts: NDArray[np.uint64], start: datetime, now: datetime
-) -> tuple[Index, Index, NDArray[np.uint64]]:
+) -> tuple[IntArray, IntArray, NDArray[np.uint64]]:
     """(post, topic) pairs, and the key of each topic: topics as contentinfo names them; hashtags that are used often
     enough for posts without."""
     pairs = store.content_topics.pairs()
@@ -292,7 +299,7 @@ def hashtag_key(name: str) -> NDArray[np.uint64]:
     return np.frombuffer(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), np.uint64)
 
 
-def _by_hashtag(posts: Index, names: list[list[str]], classified: set[int]) -> dict[str, list[int]]:
+def _by_hashtag(posts: IntArray, names: list[list[str]], classified: set[int]) -> dict[str, list[int]]:
     """Posts without a topic by hashtag."""
     tags: dict[str, list[int]] = {}
     for post, used in zip(posts.tolist(), names, strict=True):
@@ -302,7 +309,7 @@ def _by_hashtag(posts: Index, names: list[list[str]], classified: set[int]) -> d
     return tags
 
 
-def _hours(moments: NDArray[np.int64], now: datetime) -> Hours:
+def _hours(moments: NDArray[np.int64], now: datetime) -> FloatArray:
     """Milliseconds since 1970 as hours since `now`."""
-    hours: Hours = (moments - epoch_ms(now)) / HOUR_MS
+    hours: FloatArray = (moments - epoch_ms(now)) / HOUR_MS
     return hours

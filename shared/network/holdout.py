@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.clock import hours
+from shared.columns import Float32Array, FloatArray, IntArray
 from shared.config import Coldstart
 from shared.ml import ranking
 from shared.network.counters import Counters, relations
@@ -20,10 +21,6 @@ from shared.network.examples import among, pairs, touched_until
 from shared.network.features import FEATURES, Moments, PostsAt
 from shared.network.history import Events, History
 from shared.network.ranker import Ranker
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Matrix = NDArray[np.float32]
 
 # A holdout is at most this part of the time since the median engagement: a quarter of the age of a network whose days
 # are alike.
@@ -46,33 +43,33 @@ class Lists:
     """
 
     country: int
-    person: Index
-    posts: Index
+    person: IntArray
+    posts: IntArray
     filled: NDArray[np.bool_]
     chosen: NDArray[np.bool_]
-    described: Index
+    described: IntArray
     moments: Moments
-    _matrices: dict[Decay, Matrix] = field(default_factory=dict)
+    _matrices: dict[Decay, Float32Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.posts)
 
-    def matrix(self, decay: Decay) -> Matrix:
+    def matrix(self, decay: Decay) -> Float32Array:
         """(n_posts, n_features) for models that have learnt this decay."""
         if decay not in self._matrices:
             posts = replace(self.moments.posts, decay=decay)
             self._matrices[decay] = FEATURES.matrix(replace(self.moments, posts=posts))
         return self._matrices[decay]
 
-    def margins(self, ranker: Ranker) -> Floats:
+    def margins(self, ranker: Ranker) -> FloatArray:
         """(n_lists, n_candidates) what the ranker says."""
         return ranker.margins(self.matrix(ranker.decay))[self.posts]
 
-    def ndcg(self, ranker: Ranker) -> Floats:
+    def ndcg(self, ranker: Ranker) -> FloatArray:
         """(n_lists,) NDCG@10 of the ranker's order."""
         return self.ndcg_of(self.margins(ranker))
 
-    def ndcg_of(self, scores: Floats) -> Floats:
+    def ndcg_of(self, scores: FloatArray) -> FloatArray:
         """(n_lists,) NDCG@10 of the order by these scores, (n_lists, n_candidates)."""
         return ranking.ndcg(np.where(self.filled, scores, -np.inf), self.chosen)
 
@@ -87,7 +84,7 @@ class Cut:
     """
 
     options: Coldstart
-    touched: Index
+    touched: IntArray
     lists: list[Lists]
 
     @property
@@ -155,7 +152,7 @@ def _with_history(history: History, options: Coldstart, least: int) -> Coldstart
 
 
 def holdout_lists(
-    history: History, touched: Index, counters: Counters, options: Coldstart, until: float, rng: np.random.Generator
+    history: History, touched: IntArray, counters: Counters, options: Coldstart, until: float, rng: np.random.Generator
 ) -> Iterator[Lists]:
     """Lists of every country in which someone chose something in the holdout; nobody's country too.
 
@@ -176,7 +173,7 @@ def holdout_lists(
             yield _described(country, person, posts, filled, chosen, counters, cut)
 
 
-def _later(history: History, touched: Index, cut: float, until: float) -> Events:
+def _later(history: History, touched: IntArray, cut: float, until: float) -> Events:
     """What known people did between two moments with posts from before that they had not touched."""
     acts = history.acts
     after = acts.where(
@@ -185,12 +182,12 @@ def _later(history: History, touched: Index, cut: float, until: float) -> Events
     return after.where(~among(pairs(after, history), touched))
 
 
-def _by_actor(acts: Events) -> Callable[[int], Index]:
+def _by_actor(acts: Events) -> Callable[[int], IntArray]:
     """Posts that an actor ever touched, by actor."""
     order = np.argsort(acts.actor, kind="stable")
     actors, posts = acts.actor[order], acts.post[order]
 
-    def of(actor: int) -> Index:
+    def of(actor: int) -> IntArray:
         first, end = np.searchsorted(actors, [actor, actor + 1])
         return posts[first:end]
 
@@ -198,8 +195,8 @@ def _by_actor(acts: Events) -> Callable[[int], Index]:
 
 
 def _lists(
-    later: Events, own: Callable[[int], Index], pool: Index, options: Coldstart, rng: np.random.Generator
-) -> Iterator[tuple[int, Index, NDArray[np.bool_], NDArray[np.bool_]]]:
+    later: Events, own: Callable[[int], IntArray], pool: IntArray, options: Coldstart, rng: np.random.Generator
+) -> Iterator[tuple[int, IntArray, NDArray[np.bool_], NDArray[np.bool_]]]:
     """Each person's candidates in any order, which columns they fill, and which of them were chosen; all of one length,
     and fewer candidates for who has touched most of the pool, as in a small network."""
     length = min(options.candidates, len(pool))
@@ -224,8 +221,8 @@ def _lists(
 
 def _described(
     country: int,
-    person: Index,
-    posts: Index,
+    person: IntArray,
+    posts: IntArray,
     filled: NDArray[np.bool_],
     chosen: NDArray[np.bool_],
     counters: Counters,

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.columns import FloatArray, IntArray
 from shared.config import Coldstart
 from shared.network.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
 from shared.network.countries import COUNTRIES
@@ -15,9 +16,6 @@ from shared.network.features import FEATURES, Moments, PostsAt
 from shared.network.half_life import estimate_decay
 from shared.network.history import NOBODYS, History
 from shared.network.ranker import EVERYONE, GLOBAL, Ranker, Rankers
-
-Index = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 ROWS_AT_ONCE = 50_000  # that are described at once; more only need more memory
 
@@ -33,13 +31,13 @@ class Margins:
 
     history: History
     counters: Counters
-    post: Index
+    post: IntArray
     rankers: Rankers
     options: Coldstart
-    _by_relation: dict[tuple[str, int], Floats] = field(default_factory=dict)
+    _by_relation: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
     _posts: dict[Decay, PostsAt] = field(default_factory=dict)
 
-    def of(self, country: int) -> Floats:
+    def of(self, country: int) -> FloatArray:
         """(n,) log odds of an engagement by people of that country; NOBODYS: by people of no known country."""
         ranker, taste = self.ranker_of(country), self.taste_of(country)
         relation = self.relation_to(country)
@@ -47,7 +45,7 @@ class Margins:
             return ranker.margins(self._described(taste, relation, ranker.decay))
         return self.by_relation(country)[relation_keys(relation, unknown=RELATIONS), np.arange(len(relation))]
 
-    def by_relation(self, country: int) -> Floats:
+    def by_relation(self, country: int) -> FloatArray:
         """(4, n) the same, were the language of every post foreign to them, English, their own or unknown."""
         ranker, taste = self.ranker_of(country), self.taste_of(country)
         key = (ranker.name, taste)
@@ -58,7 +56,7 @@ class Margins:
             )
         return self._by_relation[key]
 
-    def at(self, post: Index, country: Index, at: Floats) -> Floats:
+    def at(self, post: IntArray, country: IntArray, at: FloatArray) -> FloatArray:
         """(m,) the same of any posts for people of any countries at any moments [hours, 0 is now]."""
         found = np.empty(len(post))
         for one in np.unique(country).tolist():
@@ -92,17 +90,17 @@ class Margins:
         """The countries whose own engagements describe the posts."""
         return np.flatnonzero(self._acts_by_country >= self.options.country_positives).tolist()
 
-    def relation_to(self, country: int) -> Floats:
+    def relation_to(self, country: int) -> FloatArray:
         """(n,) what the language of each post is to people of that country."""
         languages = self.history.posts.language[self.post]
         return relations(np.full(len(languages), country), languages)
 
-    def _described(self, taste: int, relation: Floats, decay: Decay) -> NDArray[np.float32]:
+    def _described(self, taste: int, relation: FloatArray, decay: Decay) -> NDArray[np.float32]:
         if decay not in self._posts:
             self._posts[decay] = PostsAt(self.counters, self.post, np.zeros(len(self.post)), decay)
         return FEATURES.matrix(Moments(self._posts[decay], np.full(len(relation), taste), relation))
 
     @cached_property
-    def _acts_by_country(self) -> Index:
+    def _acts_by_country(self) -> IntArray:
         known = self.history.acts.country[self.history.acts.country != NOBODYS]
         return np.bincount(known, minlength=len(COUNTRIES))

@@ -3,15 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.store.columns import Columns, id_keys, positions
-
-Floats = NDArray[np.float64]
+from shared.columns import Columns, FloatArray, id_keys, positions
 
 # Added to what the filter says, so that its worst word pushes a post down without wiping out its order.
 _LEAST = 0.01
 
 
-def quality(said: Columns, posts: NDArray[np.uint64]) -> Floats:
+def quality(said: Columns, posts: NDArray[np.uint64]) -> FloatArray:
     """(n_posts,) factor of the upstream filter: sense · diversity · promotion, positive.
 
     sense      0..1, low for junk. The filter's score counts as its certainty about the class that it names, so that the

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.artifacts import Artifact, Registry
+from shared.columns import Float32Array, FloatArray
 from shared.errors import StaleModel
 from shared.ml.trees import Trees
 from shared.network.decay import Decay
@@ -20,9 +20,6 @@ HALF_LIFE, FLOOR, WEIGHT = "half_life_hours", "popularity_floor", "weight"  # in
 
 _MOST_MARGIN = 300.0  # beyond it, a score would be no number that a float holds
 
-Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
-
 
 class Ranker(Protocol):
     """Scores posts as FEATURES describe them under its decay."""
@@ -33,7 +30,7 @@ class Ranker(Protocol):
     @property
     def decay(self) -> Decay: ...
 
-    def margins(self, matrix: Matrix) -> Floats:
+    def margins(self, matrix: Float32Array) -> FloatArray:
         """(n,) any real number, higher ranks first."""
 
 
@@ -68,7 +65,7 @@ class CountryModel:
         """What `of` reads from a manifest."""
         return {HALF_LIFE: self.decay.half_life_hours, FLOOR: self.decay.floor, WEIGHT: self.weight}
 
-    def margins(self, matrix: Matrix) -> Floats:
+    def margins(self, matrix: Float32Array) -> FloatArray:
         """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
         return decayed_popularity_of(matrix) + self.weight * self._trees.margins(matrix)
 
@@ -80,7 +77,7 @@ class DecayedPopularity:
     decay: Decay
     name: str = "popularity"
 
-    def margins(self, matrix: Matrix) -> Floats:
+    def margins(self, matrix: Float32Array) -> FloatArray:
         """(n,) log of the decayed engagements."""
         return decayed_popularity_of(matrix)
 
@@ -118,7 +115,7 @@ class OneForAll(Rankers):
         return self._model if (family, key) == (GLOBAL, EVERYONE) else None
 
 
-def points(margins: Floats) -> Floats:
+def points(margins: FloatArray) -> FloatArray:
     """(n,) scores out of margins: finite and positive, in the same order.
 
     >>> points(np.array([-1e9, 0.0])).round(3).tolist()

@@ -19,17 +19,16 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from shared.columns import Columns, known, mixed, object_ids
+from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
-from shared.store.columns import Columns, Kind, known, mixed, object_ids, read_columns
-from shared.store.contents import in_batches
+from shared.store.batches import in_batches
+from shared.store.column_kinds import Kind
+from shared.store.column_reader import read_columns
 from shared.store.decoding import needed, optional, sound
 from shared.store.expressions import changed_from
-from shared.store.identity import either_form, object_id
 from shared.store.tombstones import Erased, Tombstones
 from shared.store.upserts import write_unless
-
-Document = dict[str, Any]
-Credential = ObjectId | str
 
 LINKS_A_BATCH = 2_000
 

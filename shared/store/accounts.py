@@ -6,17 +6,14 @@ and users {_id: ObjectId, ownerAccount: ObjectId, type: "people", visibility: "p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.documents import Document, either_form, object_id
 from shared.store import schema
 from shared.store.decoding import as_text
-from shared.store.identity import either_form, object_id
 from shared.store.malformed import name_malformed
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from bson.datetime_ms import DatetimeMS
 from numpy.typing import NDArray
 
 from shared.clock import epoch_ms
+from shared.columns import BoolArray
+from shared.documents import NO_ID
 from shared.store.expressions import FIRST_DAY, LAST_DAY, has_type
-from shared.store.identity import NO_ID
 
-Flags = NDArray[np.bool_]
 Kind = Literal["id", "key", "moment", "number", "code"]
 
 KEY_BYTES = 40  # of a key that is a text, at most; a UUID has 36
@@ -72,7 +72,7 @@ def _id_as_key(expression: Any) -> dict[str, Any]:
     return {"$concat": ["o", {"$toString": expression}, "\0" * (KEY_BYTES - _HEX_DIGITS)]}
 
 
-def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> Flags:
+def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> BoolArray:
     """(n,) where a value is not what it should be, or missing where it must not be; it becomes the neutral one."""
     wrong, missing = _flags(kind, column)
     column[wrong] = _NEUTRAL[kind]
@@ -81,7 +81,7 @@ def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> Flags:
     return wrong if optional else wrong | missing
 
 
-def _flags(kind: Kind, column: NDArray[Any]) -> tuple[Flags, Flags]:
+def _flags(kind: Kind, column: NDArray[Any]) -> tuple[BoolArray, BoolArray]:
     """(n,) where a value is malformed, and where it is missing; a code never is."""
     if kind == "id":
         words = column.view("<u4").reshape(-1, 3)
@@ -96,9 +96,9 @@ def _flags(kind: Kind, column: NDArray[Any]) -> tuple[Flags, Flags]:
     return ~np.isfinite(column), np.equal(column, _MISSING_NUMBER)
 
 
-def _all_are(words: NDArray[np.uint32], value: int) -> Flags:
+def _all_are(words: NDArray[np.uint32], value: int) -> BoolArray:
     """(n,) whether all three words of an id are this one."""
-    found: Flags = words[:, 0] == value
+    found: BoolArray = words[:, 0] == value
     return found & (words[:, 1] == value) & (words[:, 2] == value) if found.any() else found
 
 

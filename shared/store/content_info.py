@@ -19,16 +19,14 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
+from shared.documents import Document, either_form, object_id
 from shared.store import schema
+from shared.store.batches import in_batches
 from shared.store.cluster_time import has_passed
-from shared.store.contents import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.expressions import NO_ARRAY, has_type
-from shared.store.identity import either_form, object_id
 from shared.store.malformed import name_malformed
 from shared.store.upserts import upsert_all
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

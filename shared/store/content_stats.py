@@ -9,7 +9,7 @@ aggregator: {ageScore: 0.5, engagementScore: 4.0}, score: 2.5, scoredAt: …}
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -17,15 +17,15 @@ from pymongo.database import Database
 
 from shared.clock import SKEW
 from shared.config import ContentStats
+from shared.documents import Document
 from shared.store import schema
-from shared.store.contents import in_batches, in_window
+from shared.store.batches import in_batches
+from shared.store.contents import in_window
 from shared.store.deadline import Threads
 from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
 from shared.store.stored_totals import OF_CONTENTS
 from shared.store.tombstones import Tombstones
-
-Document = dict[str, Any]
 
 LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 

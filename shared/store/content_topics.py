@@ -14,25 +14,14 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from shared.clock import EPOCH
+from shared.columns import Columns, distinct, id_array, id_keys, joined, known, object_ids, once
+from shared.documents import Document, either_form, object_id
 from shared.store import schema
-from shared.store.columns import (
-    Columns,
-    Kind,
-    distinct,
-    id_array,
-    id_keys,
-    joined,
-    known,
-    object_ids,
-    once,
-    read_columns,
-)
-from shared.store.contents import in_batches
+from shared.store.batches import in_batches
+from shared.store.column_kinds import Kind
+from shared.store.column_reader import read_columns
 from shared.store.decoding import as_list, needed, sound
 from shared.store.expressions import changed_at, changed_from, has_type, is_id, optional, period
-from shared.store.identity import either_form, object_id
-
-Document = dict[str, Any]
 
 _POST = {"contentId": 1, "_id": 0}
 

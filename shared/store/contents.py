@@ -6,14 +6,16 @@ payload: {message: "#goal"}, engagements: {like: {count: 3}, â€¦}, createdAt: â€
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
 from shared.clock import EPOCH
+from shared.documents import Document
 from shared.store import schema
+from shared.store.batches import in_batches
 from shared.store.cluster_time import cluster_time
 from shared.store.decoding import as_moment, other_types, sound
 from shared.store.expressions import (
@@ -32,12 +34,8 @@ from shared.store.expressions import (
 )
 from shared.store.malformed import name_malformed
 from shared.store.tombstones import Tombstones
+from shared.store.visibility import PUBLISHED
 
-Document = dict[str, Any]
-Id = TypeVar("Id")
-
-PUBLISHED = "publish"
-IDS_A_BATCH = 10_000
 _STATE = {"visibility": 1, "payload.message": 1, "updatedAt": 1}
 
 _COUNTS_SOUND = tuple(
@@ -144,15 +142,3 @@ def in_window(start: datetime, clock: str, now: datetime, changed_since: datetim
     ids of another type, which are none."""
     window: Document = {"visibility": PUBLISHED, clock: period(start, now), "_id": {"$type": "objectId"}}
     return window if changed_since is None else window | {"$and": [{"updatedAt": changed_from(changed_since)}]}
-
-
-def in_batches(ids: Iterable[Id]) -> Iterator[list[Id]]:
-    """Lists short enough to stand in one command."""
-    batch: list[Id] = []
-    for one in ids:
-        batch.append(one)
-        if len(batch) == IDS_A_BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

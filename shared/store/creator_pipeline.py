@@ -4,9 +4,9 @@ In order: `totals`, `profile`, `scored`; the last one also scores a stored row a
 """
 
 from datetime import datetime
-from typing import Any
 
 from shared.config import CreatorStats
+from shared.documents import Document
 from shared.store import schema
 from shared.store.expressions import (
     Expression,
@@ -23,8 +23,6 @@ from shared.store.expressions import (
     weighted,
 )
 from shared.store.visibility import is_published, is_published_account
-
-Document = dict[str, Any]
 
 TOTALS = {
     "like": "creatorLikedCount",

@@ -16,8 +16,10 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.config import CreatorStats
+from shared.documents import Document, either_form
 from shared.store import schema
-from shared.store.contents import PUBLISHED, in_batches, in_window
+from shared.store.batches import in_batches
+from shared.store.contents import in_window
 from shared.store.creator_pipeline import profile, scored, totals
 from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
@@ -30,12 +32,9 @@ from shared.store.expressions import (
     optional,
     optional_type,
 )
-from shared.store.identity import either_form
 from shared.store.stored_totals import OF_CREATORS
 from shared.store.tombstones import Tombstones
-from shared.store.visibility import Visibility
-
-Document = dict[str, Any]
+from shared.store.visibility import PUBLISHED, Visibility
 
 LAYOUT: Final = "3"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 

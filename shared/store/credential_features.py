@@ -19,17 +19,16 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
+from shared.columns import Columns, known, object_ids
+from shared.documents import Credential, Document, credential_forms, object_id
 from shared.store import schema
-from shared.store.columns import Columns, Kind, known, object_ids, read_columns
-from shared.store.contents import in_batches
+from shared.store.batches import in_batches
+from shared.store.column_kinds import Kind
+from shared.store.column_reader import read_columns
 from shared.store.decoding import as_count, as_credential, as_moment, credential_of, name_undated, needed, sound
 from shared.store.decoding import optional as optionally
 from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own, period
-from shared.store.identity import credential_forms, object_id
 from shared.store.upserts import upsert_all
-
-Document = dict[str, Any]
-Credential = ObjectId | str
 
 LAYOUT: Final = "2"  # of the rows: raised with what a window is of, so that all are made anew
 

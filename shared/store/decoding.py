@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 from bson import DBRef, Decimal128, ObjectId
 from pymongo.collection import Collection
 
+from shared.documents import Document, object_id
 from shared.store.expressions import FIRST_DAY, LAST_DAY, MOST_COUNTED
-from shared.store.identity import object_id
 from shared.store.malformed import MOST_IDS, name_malformed
 
-Document = dict[str, Any]
 T = TypeVar("T")
 
 

@@ -17,13 +17,11 @@ from bson import ObjectId
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
+from shared.documents import Document, object_id
 from shared.store import schema
 from shared.store.ahead import Ahead
-from shared.store.contents import in_batches
+from shared.store.batches import in_batches
 from shared.store.decoding import as_counts, as_document, needed, sound
-from shared.store.identity import object_id
-
-Document = dict[str, Any]
 
 LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 Counts = dict[str, dict[str, int]]

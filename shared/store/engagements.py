@@ -16,9 +16,13 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.clock import SKEW, epoch_ms
+from shared.columns import Columns, joined, known
+from shared.documents import Document, either_form
+from shared.documents import object_id as as_object_id
 from shared.store import schema
-from shared.store.columns import Columns, Kind, joined, known, read_columns
-from shared.store.contents import PUBLISHED, in_batches
+from shared.store.batches import in_batches
+from shared.store.column_kinds import Kind
+from shared.store.column_reader import read_columns
 from shared.store.decoding import as_target, name_undated, needed, sound
 from shared.store.expressions import (
     changed_at,
@@ -31,11 +35,8 @@ from shared.store.expressions import (
     optional_type,
     period,
 )
-from shared.store.identity import either_form
-from shared.store.identity import object_id as as_object_id
 from shared.store.tombstones import Tombstones
-
-Document = dict[str, Any]
+from shared.store.visibility import PUBLISHED
 
 KINDS = ("like", "comment", "recast", "quote", "report")
 _ACTOR = {"$ifNull": ["$account", "$user"]}

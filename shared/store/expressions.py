@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.clock import SKEW
+from shared.clock import HOUR_MS, SKEW
 from shared.config import Weights
+from shared.documents import Document
 
-Document = dict[str, Any]
 Expression = dict[str, Any]
 
-HOUR_MS = 3_600_000
 MOST_COUNTED = 10**15
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)

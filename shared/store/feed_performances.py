@@ -14,9 +14,8 @@ from typing import Any
 
 from pymongo.database import Database
 
+from shared.documents import Document
 from shared.store import schema
-
-Document = dict[str, Any]
 
 
 class FeedPerformances:

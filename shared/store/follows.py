@@ -8,12 +8,13 @@ from typing import Any
 
 from pymongo.database import Database
 
+from shared.columns import Columns, known
+from shared.documents import Document
 from shared.store import schema
-from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
+from shared.store.column_kinds import MALFORMED_CODE, Kind
+from shared.store.column_reader import read_columns
 from shared.store.expressions import changed_at, object_id, optional_type, period
 from shared.store.relationships import FLAGS
-
-Document = dict[str, Any]
 
 _FIELDS: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "followed": ("id", "$followedUser")}
 

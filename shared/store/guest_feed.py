@@ -24,18 +24,18 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from shared.clock import MOST_AHEAD
+from shared.columns import Columns, distinct, id_array, id_keys, object_ids
+from shared.documents import Document, object_id
 from shared.errors import Refused
 from shared.store import schema
 from shared.store.ahead import Ahead
-from shared.store.columns import Columns, Kind, distinct, id_array, id_keys, object_ids, read_columns
-from shared.store.contents import in_batches
+from shared.store.batches import in_batches
+from shared.store.column_kinds import Kind
+from shared.store.column_reader import read_columns
 from shared.store.deadline import Threads
 from shared.store.decoding import as_moment, needed, sound
 from shared.store.guest_items import remove_withdrawn, row_id, young_by_country
-from shared.store.identity import object_id
 from shared.store.visibility import Visibility
-
-Document = dict[str, Any]
 
 STAGING = "guestfeeditemstemp"
 

@@ -12,13 +12,11 @@ from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from shared.store.contents import in_batches
+from shared.documents import Document, either_form, object_id
+from shared.store.batches import in_batches
 from shared.store.decoding import as_text
 from shared.store.expressions import NO_ARRAY, is_id
-from shared.store.identity import either_form, object_id
 from shared.store.visibility import Visibility
-
-Document = dict[str, Any]
 
 LAST_MOMENT = 2**32 - 1  # seconds since 1970
 QUERY_PLAN_KILLED = 175  # by the server, since the collection was renamed or dropped

@@ -12,22 +12,22 @@ scoredAt: …}
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from bson import encode
 from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.config import HashtagStats
+from shared.documents import Document
 from shared.store import schema
-from shared.store.contents import in_batches, in_window
+from shared.store.batches import in_batches
+from shared.store.contents import in_window
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import ENGAGEMENTS, age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
 from shared.store.stored_totals import OF_HASHTAGS
 from shared.store.tombstones import Tombstones
-
-Document = dict[str, Any]
 
 LAYOUT: Final = "4"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 

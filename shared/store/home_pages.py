@@ -10,7 +10,6 @@ what it stands for. All pages of one paging expire together.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -20,12 +19,11 @@ from numpy.typing import NDArray
 from pymongo import WriteConcern
 from pymongo.database import Database
 
+from shared.columns import id_array
+from shared.documents import Document
 from shared.errors import BadEvent
 from shared.store import schema
-from shared.store.columns import id_array
 from shared.store.decoding import as_list, as_moment, as_text, needed, sound
-
-Document = dict[str, Any]
 
 BLOCK = 250  # posts of one document, or as many as its page has
 _ID_BYTES = 12

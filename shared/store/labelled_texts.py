@@ -13,11 +13,10 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from shared.clock import EPOCH, SKEW
+from shared.documents import Document
 from shared.store import schema
 from shared.store.decoding import Malformed, as_list, as_moment, as_text, needed, optional
 from shared.store.expressions import fingerprint, period
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

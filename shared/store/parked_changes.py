@@ -9,14 +9,12 @@ event: '{"operationType": "insert", "ns": {…}, "documentKey": {…}, "clusterT
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from pymongo.database import Database
 
+from shared.documents import Document
 from shared.store import schema
 from shared.store.decoding import as_text, needed, sound
-
-Document = dict[str, Any]
 
 
 class ParkedChanges:

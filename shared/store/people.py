@@ -10,11 +10,12 @@ from typing import Any
 
 from pymongo.database import Database
 
+from shared.columns import Columns, known
+from shared.documents import Document
 from shared.store import schema
-from shared.store.columns import MALFORMED_CODE, Columns, Kind, known, read_columns
+from shared.store.column_kinds import MALFORMED_CODE, Kind
+from shared.store.column_reader import read_columns
 from shared.store.expressions import id_of_its_own, optional_type, text
-
-Document = dict[str, Any]
 
 
 class People:

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.documents import Document
 from shared.store import schema
 from shared.store.creator_pipeline import TOTALS
 from shared.store.decoding import as_count, as_number, own_id, sound
 from shared.store.malformed import name_malformed
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

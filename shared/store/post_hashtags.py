@@ -4,12 +4,11 @@ The application's own field `hashtags` is not read: it is derived from the messa
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
+from shared.documents import Document
 from shared.store.expressions import holds_any, text
 from shared.text.hashtags import HASH_SIGNS, hashtags
-
-Document = dict[str, Any]
 
 MESSAGE: Final = text("$payload.message")
 MAY_HAVE_HASHTAGS: Final[Document] = {"$expr": holds_any(MESSAGE, HASH_SIGNS)}  # a query; no other post has any

@@ -15,18 +15,19 @@ from bson import ObjectId
 from numpy.typing import NDArray
 from pymongo.database import Database
 
+from shared.columns import Columns, id_array, joined, known
+from shared.documents import Document, object_id
 from shared.store import schema
-from shared.store.columns import MALFORMED_CODE, Columns, Kind, id_array, joined, known, read_columns
+from shared.store.batches import in_batches
+from shared.store.column_kinds import MALFORMED_CODE, Kind
+from shared.store.column_reader import read_columns
 from shared.store.content_topics import AS_TEXT, rows_that_count
-from shared.store.contents import PUBLISHED, in_batches
 from shared.store.decoding import name_undated, needed, sound
 from shared.store.expressions import has_type, id_of_its_own, is_id, optional, optional_type, text
-from shared.store.identity import object_id
 from shared.store.malformed import name_malformed
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
+from shared.store.visibility import PUBLISHED
 from shared.text.vectors import STORED_BYTES, unpacked
-
-Document = dict[str, Any]
 
 OTHER_LANGUAGE = -2
 UNKNOWN_LANGUAGE = -1

@@ -8,19 +8,16 @@ does; what is neither true nor false there is a block. A row without `following`
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
 
+from shared.documents import Document, either_form
+from shared.documents import object_id as as_object_id
 from shared.store import schema
 from shared.store.decoding import needed, sound
 from shared.store.expressions import is_id, object_id
-from shared.store.identity import either_form
-from shared.store.identity import object_id as as_object_id
 from shared.store.malformed import name_malformed
-
-Document = dict[str, Any]
 
 _NO_BLOCK: Document = {"$in": [False, None], "$not": {"$type": "array"}}
 _BLOCK: Document = {"$nin": [False, None]}  # so is what is neither true nor false

@@ -1,10 +1,7 @@
 """Which rows of our statistics can be scored again out of their stored totals; others wait for the next full run."""
 
-from typing import Any
-
+from shared.documents import Document
 from shared.store.expressions import MOST_COUNTED, Expression, has_type, is_count
-
-Document = dict[str, Any]
 
 _COUNT: Document = {"$gte": 0, "$lt": MOST_COUNTED, "$not": {"$type": "array"}}
 _POINTS: Document = {"$type": "number", "$not": {"$type": "array"}}

@@ -13,20 +13,16 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
 
+from shared.documents import Credential, Document, credential_forms
 from shared.errors import Conflict, NotFound
 from shared.store import schema
 from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
 from shared.store.expressions import period
-from shared.store.identity import credential_forms
 from shared.store.malformed import name_malformed
 from shared.store.upserts import write_unless
-
-Document = dict[str, Any]
-Credential = ObjectId | str
 
 UNDECIDED: Document = {"verificationStatus": {"$exists": False}}
 

@@ -14,14 +14,12 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
+from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
 from shared.store.decoding import as_credential, as_moment, elements, needed, own_id, sound
 from shared.store.expressions import array
-from shared.store.identity import either_form, object_id
 from shared.store.malformed import name_malformed
 
-Document = dict[str, Any]
-Credential = ObjectId | str
 State = frozenset[tuple[ObjectId, datetime]]
 
 IDS_A_QUERY = 10_000

@@ -15,13 +15,11 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
 
+from shared.documents import Document, object_id
 from shared.store import schema
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import fingerprint
-from shared.store.identity import object_id
 from shared.store.upserts import upsert_all
-
-Document = dict[str, Any]
 
 
 class TopicTree:

@@ -13,10 +13,10 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from shared.documents import Document
 from shared.store import schema
 from shared.store.decoding import as_moment, credential_of, needed, optional, sound
 
-Document = dict[str, Any]
 Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
 
 GIVEN: Document = {

@@ -19,14 +19,14 @@ from bson import ObjectId
 from pymongo.collection import Collection as Stored
 from pymongo.database import Database
 
+from shared.documents import Document, either_form, object_id
 from shared.store import schema
-from shared.store.contents import PUBLISHED, in_batches
+from shared.store.batches import in_batches
 from shared.store.decoding import Malformed, needed, optional, sound
 from shared.store.expressions import NO_ARRAY
-from shared.store.identity import either_form, object_id
 from shared.store.lineage import LONGEST_CHAIN, Link, lineage
 
-Document = dict[str, Any]
+PUBLISHED = "publish"
 
 _STORED_AS_TEXT: Document = {"_id": {"$type": "string"}}
 _LINK: Document = {

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from functions.bots.reading_features import FEATURES
 from shared.config import Exposures
-from shared.store import Store, columns, connect, schema
+from shared.store import Store, column_reader, connect, schema
 from tests.bots.conftest import (
     DAY,
     HOUR,
@@ -378,7 +378,7 @@ def test_readings_come_out_of_the_index_and_forms_are_looked_for_from_place_to_p
 def test_everybody_who_used_a_described_device_is_linked_to_it(store, size, monkeypatch):
     """Whatever batches the exposures come in; who reads on a device that nothing is kept of is not."""
     rng = np.random.default_rng(5)
-    monkeypatch.setattr(columns, "DOCUMENTS_A_BATCH", size)
+    monkeypatch.setattr(column_reader, "DOCUMENTS_A_BATCH", size)
     store.app.users.insert_one(user("ann's page", now=NOON, account="ann"))
     viewers: dict[str, list[str | None]] = {"shared": ["ann's page", "bob", None], "own": ["cat"], "seldom used": ["d"]}
     for device, people in viewers.items():

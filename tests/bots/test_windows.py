@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from functions.bots.windows import windows
-from shared.store.columns import as_stored, id_array
+from shared.columns import as_stored, id_array
 from tests.factories import an_id
 
 

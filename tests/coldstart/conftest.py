@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from functions.coldstart import build_guest_feed, train_coldstart
 from shared.artifacts import Registry
 from shared.config import load
+from shared.documents import Document
 from shared.network.counters import Counters
 from shared.network.history import History, read_history
 from shared.report import Report
@@ -26,7 +27,6 @@ from tests.networks import (
     write_village,
 )
 
-Document = dict[str, Any]
 Build = Callable[..., Report]
 
 

@@ -3,10 +3,10 @@ import pytest
 from bson import Decimal128, Int64
 
 from functions.coldstart.candidates import choose, language_factor, spread
+from shared.columns import id_array, id_keys
 from shared.config import GuestFeed
 from shared.network.history import read_history
 from shared.network.quality import quality
-from shared.store.columns import id_array, id_keys
 from tests.factories import an_id, post, write_users
 from tests.networks import HOUR, NOON, QUICK
 

@@ -233,7 +233,7 @@ def schema_says(uri, word):
     environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
     environment |= {"MONGO_URI": uri} if uri else {}
     answer = subprocess.run(
-        [sys.executable, "-m", "shared.store.schema", word],
+        [sys.executable, "-m", "shared.store", word],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return answer.returncode, answer.stderr + answer.stdout

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.columns import object_ids
 from shared.config import HashtagStats
-from shared.store.columns import object_ids
 from shared.text import plain
 from shared.text.hashtags import HASH_SIGNS, hashtags
 from tests.factories import an_id, post

@@ -69,7 +69,7 @@ def arrows_point_down(path: Path, tree: ast.Module) -> Iterator[str]:
 
 def handlers_hold_the_settings(path: Path, tree: ast.Module) -> Iterator[str]:
     """Jobs and rooms are given what they need."""
-    may = within(path, "shared/runtime", "shared/config", "shared/store/connection.py", "shared/store/schema.py")
+    may = within(path, "shared/runtime", "shared/config", "shared/store/connection.py", "shared/store/__main__.py")
     if not within(path, "functions", "shared") or "handlers" in path.parts or may or path.name == "__init__.py":
         return
     for module, name in imported(tree):

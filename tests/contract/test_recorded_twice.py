@@ -22,12 +22,13 @@ from functions.stats import (
 from local.functions import PIPELINE, function
 from local.runs import deliver
 from local.world import WorldOptions, build_world, write_world
+from shared.columns import id_keys
 from shared.config import Options
+from shared.documents import Document
 from shared.network.history import Actors, read_history
 from shared.network.quality import quality
 from shared.runtime import queue
 from shared.store import schema
-from shared.store.columns import id_keys
 from tests.faults.test_ids_as_text import as_text
 from tests.networks import NOON
 
@@ -47,7 +48,6 @@ OUTPUTS = (
 )
 DESCRIPTIONS = ("topics", "contentinfo")  # of posts
 
-Document = dict[str, Any]
 # How the second record of an event may differ from the first, which names the account: by collection, from the document
 # and the users of the accounts.
 Form = Callable[[Document, dict[ObjectId, ObjectId]], Document]

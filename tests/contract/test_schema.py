@@ -1,7 +1,10 @@
 """The table of collections, and the command that makes their indexes."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -10,6 +13,7 @@ from layers.build import ROOT
 from shared.config import Exposures, load
 from shared.errors import BadConfig
 from shared.store import connect, schema
+from shared.store.__main__ import main
 
 TOTAL = sum(len(collection.indexes) for collection in schema.COLLECTIONS)
 
@@ -85,7 +89,7 @@ def test_an_index_with_other_options_is_named(databases):
 
 def run(*arguments):
     lines: list[str] = []
-    return schema.main(list(arguments), lines.append), lines
+    return main(list(arguments), lines.append), lines
 
 
 def test_a_plan_names_what_is_missing_and_changes_nothing(databases, deployed):
@@ -113,7 +117,22 @@ def test_any_other_word_is_answered_with_the_usage(arguments):
     code, lines = run(*arguments)
 
     assert code == 2
-    assert lines == ["usage: python -m shared.store.schema plan|apply"]
+    assert lines == ["usage: python -m shared.store plan|apply"]
+
+
+def test_the_former_command_goes_on_and_names_the_new_one(environment):
+    told = subprocess.run(
+        [sys.executable, "-m", "shared.store.schema", "drop"],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 2
+    assert told.stdout == "usage: python -m shared.store plan|apply\n"
+    assert told.stderr == "python -m shared.store.schema is now python -m shared.store\n"
 
 
 def test_no_collection_is_listed_twice():
@@ -131,7 +150,7 @@ def test_every_collection_of_the_module_is_in_the_table():
 def test_indexes_are_made_nowhere_else():
     makers = re.compile(r"""\.(create_index|create_indexes|ensure_index)\b|["']createIndexes["']\s*:""")
     allowed = {
-        "shared/store/schema.py",
+        "shared/store/schema/plan.py",
         "shared/store/guest_feed.py",
     }  # a staging collection has its live one's indexes
 
@@ -142,7 +161,7 @@ def test_indexes_are_made_nowhere_else():
         if makers.search(path.read_text())
     }
 
-    assert "shared/store/schema.py" in found
+    assert "shared/store/schema/plan.py" in found
     assert found <= allowed
 
 

@@ -8,7 +8,8 @@ from bson import DBRef
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
-Document = dict[str, Any]
+from shared.documents import Document
+
 Fields = dict[str, dict[str, set[str]]]  # by collection and path how it is used: as a filter, as a value, or both
 
 _LOGICAL = ("$and", "$or", "$nor")

@@ -8,6 +8,7 @@ import pytest
 from local.functions import function
 from shared.artifacts import Registry
 from shared.config import Bots, Members
+from shared.documents import Document
 from shared.errors import Conflict
 from shared.store import Store
 from shared.store.leases import LONGEST_RUN, Leases
@@ -25,7 +26,6 @@ STATISTICS = {
 }
 JOBS = (*STATISTICS, "build_guest_feed", "refresh_catalogue", "plan_personal_training", "extract_reading_features")
 
-Document = dict[str, Any]
 
 # A document of each collection, its dates, and what else makes it count.
 ODD: dict[str, Document] = {

@@ -20,6 +20,7 @@ from functions.feed.desk import Desk
 from functions.feed.recommend_home import Asked
 from functions.privacy import erase_account
 from shared.config import Home, forget_settings
+from shared.documents import Document
 from shared.runtime import demand
 from shared.store import close_store
 from tests.conftest import falling_silent
@@ -27,7 +28,6 @@ from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, Network, opened, write_village
 from tests.waiting import allowed
 
-Document = dict[str, Any]
 SILENT = f"silent-{uuid4().hex[:12]}-"
 NUMBERS = [
     float("nan"), float("inf"), -7, 10**18, Int64(2**63 - 1), 1.7e308, Decimal128("NaN"), "12", None, True, [],

@@ -13,13 +13,12 @@ from functions.feed.serve_feed import ROUTES
 from local.functions import function
 from local.http import event_of
 from shared.config import forget_settings
+from shared.documents import Document
 from shared.runtime import queue
 from shared.runtime.tokens import token_for
 from shared.store import Store, close_store
 from tests.conftest import API_KEY
 from tests.factories import account, an_id, engagement, exposure, follow, post, topic, topics_of, user
-
-Document = dict[str, Any]
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 HOUR = timedelta(hours=1)

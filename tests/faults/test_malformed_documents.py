@@ -29,6 +29,7 @@ from local.http import event_of
 from local.world import WorldOptions, build_world, write_world
 from shared.artifacts.families import FAMILIES
 from shared.config import HERE, forget_settings, settings
+from shared.documents import Document
 from shared.errors import AppError
 from shared.report import Report
 from shared.runtime import invocation, queue
@@ -36,8 +37,6 @@ from shared.runtime.tokens import token_for
 from shared.store import Store, close_store, connect, connection, schema
 from tests.conftest import API_KEY, SIGNING_KEY
 from tests.faults.reads import Fields, Recorder, fields_read, paths_of
-
-Document = dict[str, Any]
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 LATER = NOW + timedelta(minutes=30)

@@ -19,6 +19,7 @@ from pymongo import MongoClient
 from functions.artifacts import promote_artifact
 from functions.coldstart import build_guest_feed, train_coldstart
 from shared.config import Coldstart
+from shared.documents import Document
 from shared.errors import Conflict
 from shared.network.countries import COUNTRIES
 from shared.network.features import FEATURES
@@ -36,7 +37,6 @@ from tests.networks import (
     write_village,
 )
 
-Document = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from functions.feed.alike import Alike
-from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, hours_of
+from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
 from functions.feed.encounters import FEATURES, Tastes, follow_pairs, read_follows
 from functions.feed.taste import Taste, tastes_now
+from shared.clock import epoch_hours
 from shared.errors import StaleModel
 from shared.network.counters import Counters
 from shared.network.history import read_history
@@ -43,7 +44,9 @@ def test_training_and_answering_describe_every_encounter_alike(world):
 
         kept, place = Taste.unpack(taste.pack()), catalogue.positions(history.posts.ids[post])
         answered = FEATURES.matrix(
-            kept.encounters(catalogue, place, catalogue.country_margins(place, kept.place), kept.place, hours_of(NOON))
+            kept.encounters(
+                catalogue, place, catalogue.country_margins(place, kept.place), kept.place, epoch_hours(NOON)
+            )
         )
 
         rounded = [FEATURES.names.index(name) for name in ("countryMargin", "alike")]  # kept in half precision

@@ -18,12 +18,11 @@ from pymongo import MongoClient
 from functions.feed import plan_personal_training, train_personal
 from functions.feed.encounters import LANGUAGES, Tastes
 from functions.feed.taste import tastes_now
+from shared.documents import Document
 from shared.store import connection, schema
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
 from tests.faults.reads import Fields, Recorder, fields_read, paths_of
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, Network, opened, write_village
-
-Document = dict[str, Any]
 
 COMPARED = NOON + QUICK_MEMBERS.compare_every
 # What we make ourselves: models name the version of it, erasures have plans of their own.

@@ -3,10 +3,10 @@ import pytest
 
 from functions.feed import refresh_catalogue
 from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, line_through
+from shared.columns import object_ids
 from shared.errors import StaleModel
 from shared.network.countries import COUNTRIES
 from shared.network.history import NOBODYS
-from shared.store.columns import object_ids
 from tests.factories import an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -13,10 +12,9 @@ from pymongo.errors import PyMongoError
 
 from local import mongod
 from local.mongod import find_binary, mongo_server
+from shared.documents import Document
 from shared.errors import BadConfig, Unavailable
 from tests.waiting import allowed, until
-
-Document = dict[str, Any]
 
 START = """
 import time

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from shared.clock import hours
+from shared.columns import object_ids
 from shared.network.countries import COUNTRIES
 from shared.network.examples import draw_examples, touched_until, worth_of_kinds
 from shared.network.history import read_history
-from shared.store.columns import object_ids
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import HOUR, NOON, QUICK
 

@@ -5,13 +5,13 @@ from math import log
 import numpy as np
 import pytest
 
+from shared.columns import object_ids
 from shared.network.counters import ENGLISH, FOREIGN, HOME, PLACES, Counters, relations
 from shared.network.countries import COUNTRIES
 from shared.network.decay import Decay
 from shared.network.examples import draw_examples, touched_until
 from shared.network.features import FEATURES, Moments, PostsAt, decayed_popularity_of, popularity_of
 from shared.network.history import LANGUAGE_CODES, NOBODYS, read_history
-from shared.store.columns import object_ids
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, post, topics_of
 from tests.networks import HOUR, NOON, QUICK

@@ -10,11 +10,11 @@ import pytest
 from bson import DBRef, Decimal128
 from bson.datetime_ms import DatetimeMS
 
+from shared.columns import object_ids
 from shared.config import Exposures
 from shared.network.countries import COUNTRIES
 from shared.network.history import COUNTED, LANGUAGE_CODES, NOBODYS, read_history
 from shared.store import Store
-from shared.store.columns import object_ids
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
 from tests.networks import HOUR, NOON, QUICK

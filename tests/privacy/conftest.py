@@ -18,9 +18,9 @@ from functions.feed import train_personal
 from functions.privacy import erase_account
 from local.functions import PIPELINE, function
 from local.runs import deliver
+from shared.columns import id_array, id_keys
 from shared.errors import Unavailable
 from shared.store import Store, close_store, schema
-from shared.store.columns import id_array, id_keys
 from shared.store.erasures import Erasures
 from shared.store.tombstones import Erased
 from tests.bots.conftest import like_a_bot, readings

@@ -9,10 +9,10 @@ import pytest
 
 from layers.build import ROOT
 from local.functions import PIPELINE, all_functions
+from shared.documents import object_id
 from shared.errors import Unavailable
 from shared.store import schema
 from shared.store.erasures import Erasures
-from shared.store.identity import object_id
 from tests.factories import an_id, post
 from tests.privacy.conftest import (
     ACCOUNT,

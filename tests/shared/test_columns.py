@@ -8,20 +8,9 @@ from bson import Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from shared.clock import epoch_ms
-from shared.store.columns import (
-    NO_ID,
-    Kind,
-    as_stored,
-    distinct,
-    id_array,
-    id_keys,
-    known,
-    object_ids,
-    positions,
-    read_batches,
-    read_columns,
-)  # fmt: skip
-from shared.store.identity import object_id
+from shared.columns import as_stored, distinct, id_array, id_keys, known, object_ids, positions
+from shared.documents import NO_ID, object_id
+from shared.store.column_reader import Kind, read_batches, read_columns  # fmt: skip
 from shared.store.malformed import collecting
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
@@ -100,7 +89,7 @@ def test_what_is_malformed_is_named_and_what_is_missing_only_where_it_is_needed(
 
 
 def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store, monkeypatch):
-    monkeypatch.setattr("shared.store.columns.MOST_IDS", 10)
+    monkeypatch.setattr("shared.store.column_reader.MOST_IDS", 10)
     store.app.things.insert_many([{"_id": i, "x": "seven"} for i in range(25)])
 
     with collecting() as found:
@@ -110,7 +99,7 @@ def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store
 
 
 def test_parts_are_the_whole_cut_in_pieces(store, monkeypatch):
-    monkeypatch.setattr("shared.store.columns.DOCUMENTS_A_BATCH", 3)
+    monkeypatch.setattr("shared.store.column_reader.DOCUMENTS_A_BATCH", 3)
     store.app.things.insert_many([{"_id": i, "x": f"key {i}"} for i in range(10)])
 
     parts = list(read_batches(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x")}))
@@ -130,7 +119,7 @@ def test_codes_are_what_an_expression_says(store):
 
 
 def test_columns_of_one_document_stand_in_one_row_however_many_batches(store, monkeypatch):
-    monkeypatch.setattr("shared.store.columns.DOCUMENTS_A_BATCH", 7)
+    monkeypatch.setattr("shared.store.column_reader.DOCUMENTS_A_BATCH", 7)
     rows = [{"_id": ObjectId(), "at": MOMENT, "n": float(i)} for i in range(50)]
     store.app.things.insert_many(rows)
     fields: dict[str, tuple[Kind, str]] = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n")}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from bson import ObjectId
 
+from shared.columns import id_array, id_keys
 from shared.errors import BadEvent
-from shared.store.columns import id_array, id_keys
 from shared.store.home_pages import BLOCK
 from tests.factories import an_id
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from bson.datetime_ms import DatetimeMS
 
-from shared.store.identity import object_id
+from shared.documents import object_id
 from shared.store.watermarks import Period
 from tests.factories import an_id
 

@@ -12,6 +12,7 @@ from functions.topics.classifier import Classifier
 from functions.topics.describe import Describer, open_describer
 from shared.artifacts import Registry
 from shared.config import Options, Topics
+from shared.documents import Document
 from shared.report import Report
 from shared.runtime.changes import change_of
 from shared.store import Store
@@ -19,7 +20,6 @@ from shared.text.embedding import embed
 from tests.changes import ids
 from tests.conftest import SIGNING_KEY, Databases
 
-Document = dict[str, Any]
 Classify = Callable[..., Report]
 
 

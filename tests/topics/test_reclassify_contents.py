@@ -13,9 +13,9 @@ from functions.topics.describe import open_describer
 from shared.artifacts import Registry
 from shared.change import ClusterTime, Order
 from shared.config import Options, Topics
+from shared.documents import object_id
 from shared.errors import Conflict
 from shared.store.content_info import Named
-from shared.store.identity import object_id
 from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.conftest import SIGNING_KEY

@@ -2,7 +2,7 @@
 
 Trigger   on demand: {"accountId": ...}
 Reads     app.users, app.accounts, app.contents, app.engagements, app.feeditems
-Writes    analytics.erasures, and every collection of ours that shared/store/schema.py says is about an account, a user,
+Writes    analytics.erasures, and every collection of ours that shared/store/schema says is about an account, a user,
           a post or a credential
 """
 

@@ -1,12 +1,15 @@
-"""Ids as documents of other programs hold them: an ObjectId, or its 24 hex digits as text. Both name one thing.
+"""Documents of MongoDB, and ids as they hold them: an ObjectId, or its 24 hex digits as text. Both name one thing.
 
-In aggregations `expressions.object_id` does the same; arrays of ids (`columns`) are read that way already.
+In aggregations `expressions.object_id` does the same; arrays of ids (`shared.columns`) are read that way already.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
+
+Document = dict[str, Any]
+Credential = ObjectId | str  # of a device, as the application spells it
 
 NO_ID = ObjectId(b"\0" * 12)  # before every other
 
@@ -42,12 +45,12 @@ def id_bytes(text: str) -> bytes | None:
     return found if len(found) == 12 else None
 
 
-def credential_forms(credentials: Iterable[ObjectId | str]) -> list[ObjectId | str]:
+def credential_forms(credentials: Iterable[Credential]) -> list[Credential]:
     """The same for credentials, of which some are other texts: a device's UUID stands as it is."""
     return [form for one in credentials for form in (_forms(one) if isinstance(one, ObjectId) else [one])]
 
 
-def either_form(ids: Iterable[ObjectId]) -> list[ObjectId | str]:
+def either_form(ids: Iterable[ObjectId]) -> list[Credential]:
     """Every form that these ids are stored in, for an `$in`: as they are, and as hex digits in lower and upper case.
 
     >>> either_form([ObjectId("65f0a1b2c3d4e5f60718293a")])
@@ -56,6 +59,6 @@ def either_form(ids: Iterable[ObjectId]) -> list[ObjectId | str]:
     return [form for one in ids for form in _forms(one)]
 
 
-def _forms(one: ObjectId) -> list[ObjectId | str]:
+def _forms(one: ObjectId) -> list[Credential]:
     digits = str(one)
     return [one, digits] if digits.isdecimal() else [one, digits, digits.upper()]

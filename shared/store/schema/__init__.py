@@ -1,0 +1,94 @@
+"""Every collection, its key, its indexes, whose ids it holds and what ages out. Nothing else makes an index.
+
+    python -m shared.store plan     says which indexes are missing
+    python -m shared.store apply    makes them; safe to repeat
+
+Indexes are only ever added. On a collection of the application we add what our reads need; its own stay its own.
+"""
+
+from shared.store.schema.application import (
+    ACCOUNTS,
+    CONTENT_FILTERING,
+    CONTENTS,
+    DEFAULT_NAMES,
+    ENGAGEMENTS,
+    FEED_ITEMS,
+    LABELLED_TEXTS,
+    RELATIONSHIPS,
+    USERS,
+    feed_items,
+)
+from shared.store.schema.artifacts import (
+    ACCOUNT_ARTIFACTS,
+    ARTIFACT_VERSIONS,
+    BOT_ARTIFACTS,
+    COUNTRY_ARTIFACTS,
+    GLOBAL_ARTIFACTS,
+    HOME_PAGES,
+    MEMBER_ARTIFACTS,
+    SNAPSHOTS,
+    TOPIC_ARTIFACTS,
+)
+from shared.store.schema.derived import (
+    CONTENT_INFO,
+    CONTENT_STATS,
+    CREATOR_STATS,
+    CREDENTIAL_FEATURES,
+    ENGAGEMENT_STATS,
+    FEED_PERFORMANCES,
+    GUEST_FEED,
+    HASHTAG_STATS,
+    SUSPECTS,
+    TOPICS,
+)
+from shared.store.schema.operations import ACCOUNT_LINKS, ERASURES, LEASES, PARKED_CHANGES, RELAY_POSITIONS, WATERMARKS
+from shared.store.schema.plan import apply, missing
+from shared.store.schema.tables import COLLECTIONS, OURS, require_names
+from shared.store.schema.types import About, Collection, Index, Subject
+
+__all__ = [
+    "ACCOUNTS",
+    "ACCOUNT_ARTIFACTS",
+    "ACCOUNT_LINKS",
+    "ARTIFACT_VERSIONS",
+    "BOT_ARTIFACTS",
+    "COLLECTIONS",
+    "CONTENTS",
+    "CONTENT_FILTERING",
+    "CONTENT_INFO",
+    "CONTENT_STATS",
+    "COUNTRY_ARTIFACTS",
+    "CREATOR_STATS",
+    "CREDENTIAL_FEATURES",
+    "DEFAULT_NAMES",
+    "ENGAGEMENTS",
+    "ENGAGEMENT_STATS",
+    "ERASURES",
+    "FEED_ITEMS",
+    "FEED_PERFORMANCES",
+    "GLOBAL_ARTIFACTS",
+    "GUEST_FEED",
+    "HASHTAG_STATS",
+    "HOME_PAGES",
+    "LABELLED_TEXTS",
+    "LEASES",
+    "MEMBER_ARTIFACTS",
+    "OURS",
+    "PARKED_CHANGES",
+    "RELATIONSHIPS",
+    "RELAY_POSITIONS",
+    "SNAPSHOTS",
+    "SUSPECTS",
+    "TOPICS",
+    "TOPIC_ARTIFACTS",
+    "USERS",
+    "WATERMARKS",
+    "About",
+    "Collection",
+    "Index",
+    "Subject",
+    "apply",
+    "feed_items",
+    "missing",
+    "require_names",
+]

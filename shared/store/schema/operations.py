@@ -1,0 +1,71 @@
+"""Collections that functions work by: erasures, marks of progress, leases, parked changes."""
+
+from datetime import timedelta
+
+from shared.store.schema.types import NOBODY, About, Collection, index
+
+ERASURES = Collection(
+    "analytics",
+    "erasures",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(
+        About("account", "_id", "none", "90 days"),
+        About("user", "users", "none", "90 days"),
+        About("post", "posts", "none", "90 days"),
+        About("credential", "credentials", "none", "90 days"),
+    ),
+    indexes=(index("erasedAt", expires_after=timedelta(days=90)), index("users"), index("posts")),
+)
+# Which users and credentials an account had: what an erasure finds them by when the application has deleted them.
+ACCOUNT_LINKS = Collection(
+    "analytics",
+    "accountLinks",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(
+        About("account", "account"),
+        About("user", "account"),
+        About("user", "user"),
+        About("credential", "credential"),
+    ),
+    indexes=(index("account"), index("user", sparse=True), index("credential", sparse=True)),
+)
+WATERMARKS = Collection(
+    "analytics",
+    "watermarks",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(About("post", "cursor", "field"), About("user", "cursor", "field")),
+)
+LEASES = Collection(
+    "analytics",
+    "leases",
+    key=("_id",),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(index("until", expires_after=timedelta(days=1)),),
+)
+PARKED_CHANGES = Collection(
+    "analytics",
+    "parkedChanges",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(
+        About("post", "event", "none", "30 days"),
+        About("user", "event", "none", "30 days"),
+        About("account", "event", "none", "30 days"),
+    ),
+    indexes=(index("lastAt", expires_after=timedelta(days=30)),),
+)
+RELAY_POSITIONS = Collection(
+    "analytics",
+    "relayPositions",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(
+        About("post", "token", "none", "until the next change"),
+        About("user", "token", "none", "until the next change"),
+        About("account", "token", "none", "until the next change"),
+    ),
+)

@@ -1,0 +1,89 @@
+"""Every collection of both databases, and what options may not call one."""
+
+from shared.config import Exposures
+from shared.errors import BadConfig
+from shared.store.schema.application import (
+    ACCOUNTS,
+    CONTENT_FILTERING,
+    CONTENTS,
+    ENGAGEMENTS,
+    FEED_ITEMS,
+    LABELLED_TEXTS,
+    RELATIONSHIPS,
+    USERS,
+    feed_items,
+)
+from shared.store.schema.artifacts import (
+    ACCOUNT_ARTIFACTS,
+    ARTIFACT_VERSIONS,
+    BOT_ARTIFACTS,
+    COUNTRY_ARTIFACTS,
+    GLOBAL_ARTIFACTS,
+    HOME_PAGES,
+    MEMBER_ARTIFACTS,
+    SNAPSHOTS,
+    TOPIC_ARTIFACTS,
+)
+from shared.store.schema.derived import (
+    CONTENT_INFO,
+    CONTENT_STATS,
+    CREATOR_STATS,
+    CREDENTIAL_FEATURES,
+    ENGAGEMENT_STATS,
+    FEED_PERFORMANCES,
+    GUEST_FEED,
+    HASHTAG_STATS,
+    SUSPECTS,
+    TOPICS,
+)
+from shared.store.schema.operations import ACCOUNT_LINKS, ERASURES, LEASES, PARKED_CHANGES, RELAY_POSITIONS, WATERMARKS
+
+COLLECTIONS = (
+    CONTENTS,
+    ENGAGEMENTS,
+    USERS,
+    ACCOUNTS,
+    RELATIONSHIPS,
+    FEED_ITEMS,
+    SUSPECTS,
+    CREDENTIAL_FEATURES,
+    CONTENT_INFO,
+    GUEST_FEED,
+    CONTENT_STATS,
+    CREATOR_STATS,
+    HASHTAG_STATS,
+    ENGAGEMENT_STATS,
+    TOPICS,
+    LABELLED_TEXTS,
+    CONTENT_FILTERING,
+    COUNTRY_ARTIFACTS,
+    GLOBAL_ARTIFACTS,
+    MEMBER_ARTIFACTS,
+    ACCOUNT_ARTIFACTS,
+    HOME_PAGES,
+    SNAPSHOTS,
+    TOPIC_ARTIFACTS,
+    BOT_ARTIFACTS,
+    ARTIFACT_VERSIONS,
+    FEED_PERFORMANCES,
+    ERASURES,
+    ACCOUNT_LINKS,
+    WATERMARKS,
+    LEASES,
+    PARKED_CHANGES,
+    RELAY_POSITIONS,
+)
+OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")
+
+
+def require_names(names: Exposures) -> None:
+    """BadConfig where options name a collection or a field for the exposures that is something else."""
+    wanted = feed_items(names)
+    others = (collection for collection in COLLECTIONS if collection.database == "app" and collection is not FEED_ITEMS)
+    if names.collection in {collection.name for collection in others}:
+        raise BadConfig(f"option exposures.collection: {names.collection!r} holds no exposures")
+    if any(len(dict(index.keys)) < len(index.keys) for index in wanted.indexes):
+        raise BadConfig(
+            f"options exposures.credential and off_screen: {names.credential!r} and {names.off_screen!r} are not two "
+            "fields beside seenAt, content and updatedAt"
+        )

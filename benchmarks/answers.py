@@ -115,7 +115,7 @@ def _load() -> dict[str, Any]:
 
 def _home() -> dict[str, Any]:
     from functions.feed import recommend_home
-    from functions.feed.desk import open_desk
+    from functions.feed.feed_ranker import open_desk
     from functions.feed.recommend_home import Asked
     from shared.config import settings
     from shared.store import open_store

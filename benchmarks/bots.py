@@ -16,7 +16,7 @@ from sklearn.preprocessing import RobustScaler
 from benchmarks.floors import BOTS, Figure
 from benchmarks.places import NOW, Place, Tell, review_anew
 from benchmarks.table import Sheet, told_met
-from functions.bots import flag_suspects, judging, train_bot_detector
+from functions.bots import evaluation, flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import Judged
 from functions.bots.reading_features import FEATURES
@@ -92,29 +92,29 @@ def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught | None]:
     return found, caught
 
 
-def methods(explained: float) -> dict[str, judging.Fit]:
+def methods(explained: float) -> dict[str, evaluation.Fit]:
     """What ours is compared with, each learning from the judged rows."""
     return {
-        "ours, without what tells the pace": without(PACE, judging.one_class(explained)),
-        "ours, of the contract's four features": without(FEATURES.names[FOUR:], judging.one_class(explained)),
+        "ours, without what tells the pace": without(PACE, evaluation.one_class(explained)),
+        "ours, of the contract's four features": without(FEATURES.names[FOUR:], evaluation.one_class(explained)),
         "plain one-class PCA, four features": four(plain_pca),
         "as the original: PCA(1) unscaled, four features": four(original_pca),
-        "isolation forest": judging.isolation_forest,
-        "ECOD": judging.ecod,
+        "isolation forest": evaluation.isolation_forest,
+        "ECOD": evaluation.ecod,
         "ECOD (pyod)": by_pyod("ecod", "ECOD"),
         "PCA (pyod)": by_pyod("pca", "PCA"),
-        "supervised: logistic regression": judging.supervised,
+        "supervised: logistic regression": evaluation.supervised,
         "supervised: random forest": random_forest,
         "supervised: random forest, four features": four(random_forest),
     }
 
 
-def four(fit: judging.Fit) -> judging.Fit:
+def four(fit: evaluation.Fit) -> evaluation.Fit:
     """The same with the contract's features alone."""
     return lambda features, bot: _after(lambda some: some[:, :FOUR], fit(features[:, :FOUR], bot))
 
 
-def without(names: Sequence[str], fit: judging.Fit) -> judging.Fit:
+def without(names: Sequence[str], fit: evaluation.Fit) -> evaluation.Fit:
     """The same with these features hidden: everybody has the bots' median."""
     hidden = [FEATURES.names.index(name) for name in names]
 
@@ -156,7 +156,7 @@ def random_forest(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray]
     return lambda some: np.asarray(forest.predict_proba(some)[:, 1])
 
 
-def by_pyod(module: str, name: str) -> judging.Fit:
+def by_pyod(module: str, name: str) -> evaluation.Fit:
     """A detector of pyod with its defaults, fit on the bots."""
 
     def fit(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:

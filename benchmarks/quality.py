@@ -12,12 +12,12 @@ from benchmarks.places import NOW, Place, Tell
 from shared.artifacts import Registry
 from shared.clock import DAY_HOURS
 from shared.columns import BoolArray, FloatArray, IntArray, id_keys, positions
+from shared.countries import COUNTRIES, SPELLINGS, country_of
 from shared.ml import ranking
-from shared.network.counters import Counters
-from shared.network.countries import COUNTRIES, SPELLINGS, country_of
-from shared.network.history import NOBODYS, History, read_history
-from shared.network.margins import Margins
-from shared.network.ranker import Rankers
+from shared.ranking.counters import Counters
+from shared.ranking.country_ranker import Rankers
+from shared.ranking.country_scores import Margins
+from shared.ranking.history import NOBODYS, History, read_history
 from shared.store.column_reader import read_columns
 
 CANDIDATES = 200

@@ -23,7 +23,7 @@ from implicit.nearest_neighbours import BM25Recommender
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from benchmarks.desk import CUTS, FUTURE, open_desk_place, read_desk
+from benchmarks.deskdrop import CUTS, FUTURE, open_desk_place, read_desk
 from benchmarks.floors import DEMO_PEOPLE, HALF_LIVES_H, NO_TASTE, PERSONAL, ROLLING, Figure
 from benchmarks.oracle import chances
 from benchmarks.places import NOW, Place, Tell, open_place
@@ -31,8 +31,8 @@ from benchmarks.quality import BASELINE, PROTOCOLS, Lists, People, baselines, mo
 from benchmarks.table import Sheet
 from functions.coldstart import train_coldstart
 from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
-from functions.feed.alike import both
-from functions.feed.desk import Desk
+from functions.feed.feed_ranker import Desk
+from functions.feed.item_embeddings import both
 from local.mongod import mongo_server
 from local.parameters import readable_file, seed_number, several, world_size
 from local.world import SIZES, WorldOptions
@@ -43,10 +43,10 @@ from shared import command_line
 from shared.artifacts import Registry, Snapshots
 from shared.columns import BoolArray, FloatArray, id_array, id_keys, object_ids, positions
 from shared.ml import ranking
-from shared.network.counters import Counters
-from shared.network.decay import Decay
-from shared.network.half_life import estimate_decay
-from shared.network.history import History, read_history
+from shared.ranking.counters import Counters
+from shared.ranking.decay import Decay
+from shared.ranking.half_life import estimate_decay
+from shared.ranking.history import History, read_history
 
 WARM_ACTS = 3  # engagements before the cut from which an account is warm
 JUDGED = "3/4 uniform, 1/4 last 2 days"  # of the protocols, the one that the floors are for

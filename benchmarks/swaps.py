@@ -22,8 +22,8 @@ from benchmarks.floors import Figure
 from benchmarks.places import NOW, Place, Tell
 from functions.coldstart import build_guest_feed
 from shared.artifacts import Registry
+from shared.countries import COUNTRIES, EVERYWHERE
 from shared.documents import Document
-from shared.network.countries import COUNTRIES, EVERYWHERE
 from shared.store import schema
 
 Result = TypeVar("Result")

@@ -8,7 +8,7 @@ import numpy as np
 from bson import ObjectId
 
 from functions.feed import recommend_home
-from functions.feed.desk import Desk, open_desk
+from functions.feed.feed_ranker import Desk, open_desk
 from functions.feed.recommend_home import Asked, Page
 from shared.columns import id_array, id_keys
 from shared.config import settings

@@ -8,7 +8,7 @@ import typer
 from bson import ObjectId
 
 from local.world.sizes import SIZES
-from shared.network.countries import EVERYWHERE, country_of
+from shared.countries import EVERYWHERE, country_of
 
 
 def number(low: float, high: float) -> Callable[[str | float], float]:

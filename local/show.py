@@ -12,7 +12,7 @@ from rich.text import Text
 from functions.feed.recommend_home import REASONS
 from local.homes import Home
 from local.posts import Answer
-from shared.network.countries import country_of
+from shared.countries import country_of
 from shared.store import Store
 from shared.store.suspects import Suspect
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import sklearn
 
-from functions.bots import judging
+from functions.bots import evaluation
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector, chance
 from functions.bots.labels import Judged, missing
 from functions.bots.reading_features import FEATURES
@@ -51,8 +51,8 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         if better:
             also = {
                 "dataset": judged.ids,
-                "model_classes": [[0, judging.BOT_CLASS], [1, judging.HUMAN_CLASS]],
-                "evaluationReport": judging.report(unseen >= detector.limit, judged.bot),
+                "model_classes": [[0, evaluation.BOT_CLASS], [1, evaluation.HUMAN_CLASS]],
+                "evaluationReport": evaluation.report(unseen >= detector.limit, judged.bot),
             }
             manifest = manifest_of(judged, {**metrics, **beside}, also, now)
             registry.add(Artifact(manifest, detector.to_bytes()))
@@ -78,26 +78,26 @@ def what_there_is(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
 def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
     """A detector, how well it and others do on what they have not seen, and (n,) its scores as if unseen."""
     features, bot = judged.features, judged.bot
-    ours = judging.out_of_fold(
-        judging.one_class(options.explained_ratio), features, bot, options.splits, options.repeats
+    ours = evaluation.out_of_fold(
+        evaluation.one_class(options.explained_ratio), features, bot, options.splits, options.repeats
     )
-    slope, offset = judging.calibration(ours, bot)
+    slope, offset = evaluation.calibration(ours, bot)
     unseen = chance(-ours, slope, offset)
     detector = Detector(
-        likeness=judging.likeness(features[bot], options.explained_ratio),
+        likeness=evaluation.likeness(features[bot], options.explained_ratio),
         slope=np.array([slope]),
         offset=np.array([offset]),
-        threshold=np.array([judging.threshold_for(unseen, bot, options.precision_ratio, options.recall_ratio)]),
+        threshold=np.array([evaluation.threshold_for(unseen, bot, options.precision_ratio, options.recall_ratio)]),
         people=np.quantile(features[~bot], [0.1, 0.5, 0.9], axis=0),
         bots=np.median(features[bot], axis=0),
     )
     others = {}
-    for name, fit in judging.OTHERS.items():
-        scores = judging.out_of_fold(fit, features, bot, options.splits, 1)
-        limit = judging.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
-        others[name] = {**judging.told(scores, bot, options.daily_budget), **judging.report(scores >= limit, bot)}
+    for name, fit in evaluation.OTHERS.items():
+        scores = evaluation.out_of_fold(fit, features, bot, options.splits, 1)
+        limit = evaluation.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
+        others[name] = {**evaluation.told(scores, bot, options.daily_budget), **evaluation.report(scores >= limit, bot)}
     metrics = {
-        "ours": judging.told(ours, bot, options.daily_budget),
+        "ours": evaluation.told(ours, bot, options.daily_budget),
         "others": others,
         "threshold": detector.limit,
         **judged.counts(),
@@ -117,7 +117,7 @@ def beside_live(
     learnt = set(manifest.also["dataset"])
     seen_by_both = np.array([one in learnt for one in judged.ids], bool)
     scores = np.where(seen_by_both, candidate.scores(judged.features), unseen)
-    difference, error = judging.auc_difference(scores, detector.scores(judged.features), judged.bot)
+    difference, error = evaluation.auc_difference(scores, detector.scores(judged.features), judged.bot)
     return {"auc_difference": difference, "auc_error": error}
 
 

@@ -11,12 +11,12 @@ from functions.coldstart.candidates import Candidates, choose, language_factor, 
 from shared.artifacts import Registry
 from shared.columns import FloatArray
 from shared.config import Coldstart, GuestFeed
+from shared.countries import COUNTRIES, EVERYWHERE, LANGUAGES
 from shared.errors import Refused
-from shared.network.counters import Counters
-from shared.network.countries import COUNTRIES, EVERYWHERE, LANGUAGES
-from shared.network.history import NOBODYS, read_history
-from shared.network.margins import Margins
-from shared.network.ranker import Rankers, points
+from shared.ranking.counters import Counters
+from shared.ranking.country_ranker import Rankers, points
+from shared.ranking.country_scores import Margins
+from shared.ranking.history import NOBODYS, read_history
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.guest_feed import Staging, least_rows

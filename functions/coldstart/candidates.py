@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from shared.columns import FloatArray, id_keys, known, object_ids, positions
 from shared.config import GuestFeed
-from shared.network.chains import read_chains
-from shared.network.counters import ENGLISH
-from shared.network.history import Posts
-from shared.network.quality import quality
+from shared.ranking.chains import read_chains
+from shared.ranking.counters import ENGLISH
+from shared.ranking.history import Posts
+from shared.ranking.quality import quality
 from shared.store import Store
 from shared.store.guest_feed import Entry
 

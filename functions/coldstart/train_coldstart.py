@@ -9,16 +9,16 @@ import numpy as np
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.columns import FloatArray
 from shared.config import Coldstart
+from shared.countries import COUNTRIES
 from shared.ml import trees
-from shared.network.counters import Counters
-from shared.network.countries import COUNTRIES
-from shared.network.evidence import Evidence
-from shared.network.features import FEATURES, popularity_of
-from shared.network.half_life import estimate_decay
-from shared.network.history import NOBODYS, History, read_history
-from shared.network.holdout import Cut, Lists, rolling_cuts, why_skipped
-from shared.network.learning import Learner
-from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, DecayedPopularity, Ranker, Rankers
+from shared.ranking.counters import Counters
+from shared.ranking.country_ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, DecayedPopularity, Ranker, Rankers
+from shared.ranking.country_training import Learner
+from shared.ranking.evidence import Evidence
+from shared.ranking.features import FEATURES, popularity_of
+from shared.ranking.half_life import estimate_decay
+from shared.ranking.history import NOBODYS, History, read_history
+from shared.ranking.holdout import Cut, Lists, rolling_cuts, why_skipped
 from shared.report import Detail, Report
 from shared.store import Store
 

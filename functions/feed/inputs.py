@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.feed.encounters import FollowRows
+from functions.feed.candidate_features import FollowRows
 from shared.clock import HOUR_MS, epoch_ms
 from shared.columns import FloatArray, IntArray, mixed
-from shared.network.history import Events, History
+from shared.ranking.history import Events, History
 
 INPUTS: Final = "inputs"  # their name among what a model was made from
 DAY_MS = 86_400_000

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.network.counters import all_of
+from shared.ranking.counters import all_of
 
 
 class Lookup:

@@ -9,19 +9,19 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.feed.alike import both
-from functions.feed.alike import latest as latest_events
-from functions.feed.encounters import read_follows
+from functions.feed.candidate_features import read_follows
+from functions.feed.global_personal_ranker import EVERY_MEMBER, MEMBERS
 from functions.feed.inputs import INPUTS, Inputs
 from functions.feed.inputs import until as history_until
-from functions.feed.members import EVERY_MEMBER, MEMBERS
-from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of
+from functions.feed.item_embeddings import both
+from functions.feed.item_embeddings import latest as latest_events
+from functions.feed.user_profile import PERSONAL, TASTE_FINGERPRINT, Taste, options_of
 from shared.artifacts import Registry
 from shared.clock import HOUR_MS, epoch_ms
 from shared.columns import distinct, id_array, id_keys, object_ids, positions
 from shared.config import Coldstart, Members
-from shared.network.countries import SPELLINGS, country_of
-from shared.network.history import read_history
+from shared.countries import SPELLINGS, country_of
+from shared.ranking.history import read_history
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.decoding import as_moment

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bson import ObjectId
 
-from functions.feed.desk import Desk
+from functions.feed.feed_ranker import Desk
 from shared.documents import id_bytes
 from shared.store.deadline import TaskGroup
 

@@ -9,15 +9,15 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.feed.catalogue import Catalogue
-from functions.feed.desk import Desk, Reader
+from functions.feed.feed_ranker import Desk, Reader
+from functions.feed.post_index import Catalogue
 from shared.clock import epoch_hours, hours
 from shared.columns import BoolArray, FloatArray, IntArray, id_array, id_keys
 from shared.config import Home
+from shared.countries import COUNTRIES, EVERYWHERE
 from shared.errors import Unavailable
-from shared.network.countries import COUNTRIES, EVERYWHERE
-from shared.network.history import NOBODYS
-from shared.network.ranker import points
+from shared.ranking.country_ranker import points
+from shared.ranking.history import NOBODYS
 from shared.store.deadline import TaskGroup
 from shared.store.guest_feed import GuestFeed
 

@@ -9,8 +9,8 @@ from typing import Any
 from bson import ObjectId
 
 from shared.config import People
+from shared.countries import SPELLINGS, country_of
 from shared.errors import NotFound
-from shared.network.countries import SPELLINGS, country_of
 from shared.store import Store
 
 MOST = 100

@@ -6,19 +6,19 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.feed.alike import Alike
-from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
+from functions.feed.item_embeddings import Alike
+from functions.feed.post_index import FINGERPRINT, NAME, Catalogue
 from shared.artifacts import Registry, Snapshots
 from shared.clock import DAY_HOURS
 from shared.columns import id_keys, positions
 from shared.config import Coldstart, Members
-from shared.network.chains import read_chains
-from shared.network.counters import Counters
-from shared.network.countries import COUNTRIES
-from shared.network.history import read_history
-from shared.network.margins import Margins
-from shared.network.quality import quality
-from shared.network.ranker import Rankers
+from shared.countries import COUNTRIES
+from shared.ranking.chains import read_chains
+from shared.ranking.counters import Counters
+from shared.ranking.country_ranker import Rankers
+from shared.ranking.country_scores import Margins
+from shared.ranking.history import read_history
+from shared.ranking.quality import quality
 from shared.report import Report
 from shared.store import Store, schema
 from shared.text.vectors import DIMENSIONS

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from functions.feed import rank_contents, recommend_home, recommend_people
-from functions.feed.desk import Desk
+from functions.feed.feed_ranker import Desk
 from functions.feed.recommend_home import Asked
 from shared.api import LONGEST_CURSOR, Caller, Route
 from shared.config import Options

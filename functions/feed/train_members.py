@@ -6,22 +6,22 @@ from datetime import datetime
 
 import numpy as np
 
-from functions.feed.alike import Alike
-from functions.feed.encounters import FEATURES, Encounters, Tastes, follow_pairs, read_follows
-from functions.feed.members import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
+from functions.feed.candidate_features import FEATURES, Encounters, Tastes, follow_pairs, read_follows
+from functions.feed.global_personal_ranker import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
+from functions.feed.item_embeddings import Alike
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray
 from shared.config import Coldstart, Members
 from shared.ml import trees
-from shared.network.counters import Counters
-from shared.network.evidence import Evidence
-from shared.network.examples import draw_examples
-from shared.network.history import read_history
-from shared.network.holdout import Cut, Lists, rolling_cuts, why_skipped
-from shared.network.learning import Learner
-from shared.network.margins import Margins
-from shared.network.ranker import EVERYONE, GLOBAL, DecayedPopularity, OneForAll, Rankers
+from shared.ranking.counters import Counters
+from shared.ranking.country_ranker import EVERYONE, GLOBAL, DecayedPopularity, OneForAll, Rankers
+from shared.ranking.country_scores import Margins
+from shared.ranking.country_training import Learner
+from shared.ranking.evidence import Evidence
+from shared.ranking.examples import draw_examples
+from shared.ranking.history import read_history
+from shared.ranking.holdout import Cut, Lists, rolling_cuts, why_skipped
 from shared.report import Report
 from shared.store import Store
 

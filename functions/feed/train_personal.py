@@ -7,22 +7,22 @@ from datetime import datetime
 import numpy as np
 from bson import ObjectId
 
-from functions.feed import own_trees
-from functions.feed.alike import Alike
-from functions.feed.encounters import FEATURES, Tastes, follow_pairs, read_follows
+from functions.feed import residual_model
+from functions.feed.candidate_features import FEATURES, Tastes, follow_pairs, read_follows
+from functions.feed.global_personal_ranker import MembersRanker, load_members
 from functions.feed.inputs import INPUTS, Inputs
-from functions.feed.members import MembersRanker, load_members
-from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste, options_of, tastes_now, with_trees
+from functions.feed.item_embeddings import Alike
+from functions.feed.user_profile import PERSONAL, TASTE_FINGERPRINT, Taste, options_of, tastes_now, with_trees
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.columns import id_array
 from shared.config import Coldstart, Members
 from shared.errors import StaleModel
 from shared.ml import trees
-from shared.network.counters import Counters
-from shared.network.history import read_history
-from shared.network.margins import Margins
-from shared.network.ranker import Rankers
 from shared.provenance import MadeFrom
+from shared.ranking.counters import Counters
+from shared.ranking.country_ranker import Rankers
+from shared.ranking.country_scores import Margins
+from shared.ranking.history import read_history
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.tombstones import State
@@ -99,12 +99,14 @@ def run(
     due = {one for one, taste in zip(chosen.tolist(), tastes, strict=True) if wants_trees(taste, options)}
     fitted = 0
     if due and trainer.ranker:
-        found = own_trees.examples_of(
+        found = residual_model.examples_of(
             np.array(sorted(due)), trainer.tastes, trainer.margins, trainer.ranker, coldstart, options
         )
         for place, one in enumerate(chosen.tolist()):
             if one in found:
-                tastes[place] = with_trees(tastes[place], own_trees.fit(found[one], options), trainer.ranker.version)
+                tastes[place] = with_trees(
+                    tastes[place], residual_model.fit(found[one], options), trainer.ranker.version
+                )
         fitted = sum(bool(tastes[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
     artifacts = [
         artifact(key, taste, trainer.inputs.text(one), trainer, coldstart, fitted_with)

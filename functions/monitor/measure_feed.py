@@ -12,7 +12,7 @@ from shared.columns import BoolArray, FloatArray, IntArray, id_keys, known
 from shared.config import MeasureFeed
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
-from shared.network.history import COUNTED, Actors
+from shared.ranking.history import COUNTED, Actors
 from shared.report import Report
 from shared.store import Store
 

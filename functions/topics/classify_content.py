@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from functions.topics.describe import Describer
-from functions.topics.settle import State, settle, states_now
+from functions.topics.annotate import Describer
+from functions.topics.sync_annotations import State, settle, states_now
 from shared.change import Change, Order
 from shared.config import Topics
 from shared.errors import BadEvent

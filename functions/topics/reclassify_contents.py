@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from functions.topics.describe import Describer
-from functions.topics.settle import is_settled, settle, states_now
+from functions.topics.annotate import Describer
+from functions.topics.sync_annotations import is_settled, settle, states_now
 from shared.config import Topics
 from shared.documents import object_id
 from shared.report import Report

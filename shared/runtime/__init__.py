@@ -5,7 +5,7 @@ Does not live here: anything that knows what a job does.
 """
 
 from shared.runtime.changes import Changes, on_change
-from shared.runtime.demand import Request, on_call, on_demand
+from shared.runtime.direct import Request, on_call, on_demand
 from shared.runtime.queue import Message, on_queue, send_to_training
 from shared.runtime.schedule import Tick, on_schedule
 

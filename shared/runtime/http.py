@@ -30,7 +30,7 @@ from shared.errors import (
     UnsupportedMedia,
 )
 from shared.report import Report
-from shared.runtime.demand import ANSWER_WITHIN_S
+from shared.runtime.direct import ANSWER_WITHIN_S
 from shared.runtime.http_request import MEDIA_TYPE, HttpRequest, parsed
 from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
 from shared.runtime.tokens import caller_of

@@ -19,9 +19,9 @@ from pymongo.database import Database
 
 from shared.documents import Document, object_id
 from shared.store import schema
-from shared.store.ahead import Ahead
 from shared.store.batches import in_batches
 from shared.store.decoding import as_counts, as_document, needed, sound
+from shared.store.write_behind import Ahead
 
 LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 Counts = dict[str, dict[str, int]]

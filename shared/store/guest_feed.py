@@ -28,7 +28,6 @@ from shared.columns import Columns, distinct, id_array, id_keys, object_ids
 from shared.documents import Document, object_id
 from shared.errors import Refused
 from shared.store import schema
-from shared.store.ahead import Ahead
 from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
@@ -36,6 +35,7 @@ from shared.store.deadline import Threads
 from shared.store.decoding import as_moment, needed, sound
 from shared.store.guest_items import remove_withdrawn, row_id, young_by_country
 from shared.store.visibility import Visibility
+from shared.store.write_behind import Ahead
 
 STAGING = "guestfeeditemstemp"
 

@@ -9,7 +9,7 @@ from benchmarks import ranking
 from benchmarks.places import NOW, open_place
 from benchmarks.quality import BASELINE, Lists, People
 from benchmarks.ranking import LIBRARIES, ORACLE, PERSONAL_RANKER, Contest, Standing
-from shared.network.history import read_history
+from shared.ranking.history import read_history
 from tests.factories import account
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from functions.bots.detector import SAYS, Detector, Likeness
-from functions.bots.judging import likeness
+from functions.bots.evaluation import likeness
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact, Manifest
 from shared.artifacts.snapshots import packed, unpacked

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.bots import judging
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import Judged
 from functions.bots.reading_features import FEATURES
@@ -98,7 +97,7 @@ def test_one_that_is_worse_than_what_is_live_stays_out(guarded, monkeypatch):
     before = live(guarded)
     judge(guarded.store, "b20", at=NOON + HOUR)
     # Its score falls where it should rise.
-    monkeypatch.setattr(judging, "calibration", lambda scores, bot: (1.5, -5.0))
+    monkeypatch.setattr(evaluation, "calibration", lambda scores, bot: (1.5, -5.0))
 
     report = train(guarded, now=NOON + 2 * HOUR)
 

@@ -13,8 +13,8 @@ from functions.coldstart import build_guest_feed, train_coldstart
 from shared.artifacts import Registry
 from shared.config import load
 from shared.documents import Document
-from shared.network.counters import Counters
-from shared.network.history import History, read_history
+from shared.ranking.counters import Counters
+from shared.ranking.history import History, read_history
 from shared.report import Report
 from tests.networks import (
     NOON,

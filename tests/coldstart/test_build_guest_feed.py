@@ -9,11 +9,11 @@ from bson import ObjectId
 from functions.coldstart import build_guest_feed
 from functions.coldstart.candidates import choose, language_factor
 from shared.artifacts import Registry
+from shared.countries import COUNTRIES, EVERYWHERE
 from shared.errors import Conflict, Refused
-from shared.network.counters import relations
-from shared.network.countries import COUNTRIES, EVERYWHERE
-from shared.network.features import FEATURES, Moments, PostsAt
-from shared.network.ranker import COUNTRY, EVERYONE, Rankers, points
+from shared.ranking.counters import relations
+from shared.ranking.country_ranker import COUNTRY, EVERYONE, Rankers, points
+from shared.ranking.features import FEATURES, Moments, PostsAt
 from shared.store import schema
 from shared.store.guest_feed import Staging
 from tests.factories import account, an_id, engagement, post, topics_of, write_users

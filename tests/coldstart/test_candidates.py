@@ -5,8 +5,8 @@ from bson import Decimal128, Int64
 from functions.coldstart.candidates import choose, language_factor, spread
 from shared.columns import id_array, id_keys
 from shared.config import GuestFeed
-from shared.network.history import read_history
-from shared.network.quality import quality
+from shared.ranking.history import read_history
+from shared.ranking.quality import quality
 from tests.factories import an_id, post, write_users
 from tests.networks import HOUR, NOON, QUICK
 

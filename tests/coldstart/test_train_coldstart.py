@@ -7,11 +7,11 @@ import pytest
 import xgboost
 
 from functions.coldstart import train_coldstart
+from shared.countries import COUNTRIES
 from shared.errors import Conflict
 from shared.ml import trees
-from shared.network.countries import COUNTRIES
-from shared.network.features import FEATURES
-from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.ranking.country_ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.ranking.features import FEATURES
 from tests.networks import NOON, QUICK, copy_artifacts
 
 LEARNT = {"half_life_hours", "popularity_floor", "weight"}

@@ -11,7 +11,7 @@ from bson import BSON, ObjectId
 
 from functions.bots import extract_reading_features
 from functions.feed import train_personal
-from functions.feed.encounters import follow_pairs, read_follows
+from functions.feed.candidate_features import follow_pairs, read_follows
 from functions.monitor import measure_feed
 from functions.stats import (
     refresh_content_stats,
@@ -25,8 +25,8 @@ from local.world import WorldOptions, build_world, write_world
 from shared.columns import id_keys
 from shared.config import Options
 from shared.documents import Document
-from shared.network.history import Actors, read_history
-from shared.network.quality import quality
+from shared.ranking.history import Actors, read_history
+from shared.ranking.quality import quality
 from shared.runtime import queue
 from shared.store import schema
 from tests.faults.test_ids_as_text import as_text

@@ -16,7 +16,7 @@ import pytest
 from bson import DBRef, ObjectId
 from pymongo import MongoClient
 
-from functions.feed.desk import open_desk
+from functions.feed.feed_ranker import open_desk
 from local.functions import function
 from local.http import event_of
 from shared.config import HERE, forget_settings, settings

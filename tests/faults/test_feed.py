@@ -15,13 +15,13 @@ from pymongo import MongoClient
 from functions.coldstart import build_guest_feed, train_coldstart
 from functions.feed import plan_personal_training, rank_contents, recommend_home, refresh_catalogue, train_members
 from functions.feed import train_personal as training
-from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue
-from functions.feed.desk import Desk
+from functions.feed.feed_ranker import Desk
+from functions.feed.post_index import FINGERPRINT, NAME, Catalogue
 from functions.feed.recommend_home import Asked
 from functions.privacy import erase_account
 from shared.config import Home, forget_settings
 from shared.documents import Document
-from shared.runtime import demand
+from shared.runtime import direct
 from shared.store import close_store
 from tests.conftest import falling_silent
 from tests.factories import account, an_id, engagement, exposure, post
@@ -195,7 +195,7 @@ def test_a_database_that_falls_silent_is_answered_for_in_time(silent: None, stem
 
     answer = json.loads(json.dumps(handler({"accountId": str(an_id("account of cat")), "contents": ["a"]}, None)))
 
-    assert time.monotonic() - began < allowed(demand.ANSWER_WITHIN_S + 2)
+    assert time.monotonic() - began < allowed(direct.ANSWER_WITHIN_S + 2)
     assert answer["code"] == 1001
     assert "database" in answer["reason"]
 

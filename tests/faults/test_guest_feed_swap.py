@@ -17,8 +17,8 @@ from pymongo.errors import PyMongoError
 from functions.coldstart import build_guest_feed
 from shared.artifacts import Registry
 from shared.config import Coldstart, GuestFeed
+from shared.countries import COUNTRIES
 from shared.errors import Conflict, Refused
-from shared.network.countries import COUNTRIES
 from shared.store import Store, connect, schema
 from shared.store.guest_feed import STAGING, Staging
 from tests.factories import an_id, post, write_users

@@ -19,11 +19,11 @@ from pymongo import MongoClient
 from functions.artifacts import promote_artifact
 from functions.coldstart import build_guest_feed, train_coldstart
 from shared.config import Coldstart
+from shared.countries import COUNTRIES
 from shared.documents import Document
 from shared.errors import Conflict
-from shared.network.countries import COUNTRIES
-from shared.network.features import FEATURES
-from shared.network.ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.ranking.country_ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.ranking.features import FEATURES
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import (
     HOUR,

@@ -9,8 +9,8 @@ import pytest
 from pymongo import MongoClient
 
 from functions.feed import recommend_home, refresh_catalogue
-from functions.feed.catalogue import NAME
-from functions.feed.desk import Desk
+from functions.feed.feed_ranker import Desk
+from functions.feed.post_index import NAME
 from functions.feed.recommend_home import Asked
 from shared.artifacts import Artifact, Manifest, Snapshots
 from shared.artifacts.snapshots import FAMILY, MOST_LISTED, MOST_TRIED, PART_BYTES, Head, packed

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from bson import ObjectId
 from pymongo.errors import ConnectionFailure
 
-from functions.topics.describe import open_describer
-from functions.topics.settle import states_now
+from functions.topics.annotate import open_describer
+from functions.topics.sync_annotations import states_now
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.store import Store

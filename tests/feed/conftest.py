@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from functions.coldstart import train_coldstart
 from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
-from functions.feed.desk import Desk
+from functions.feed.feed_ranker import Desk
 from tests.networks import NOON, QUICK, QUICK_MEMBERS, Network, opened, write_three_countries, write_village
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.feed import plan_personal_training, taste, train_personal
+from functions.feed import plan_personal_training, train_personal, user_profile
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
 from shared.text import PREPARATION
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
@@ -209,7 +209,10 @@ def test_a_taste_has_the_topics_that_its_posts_have_now(trained, monkeypatch):
     train(trained, plan(trained, NOON + 2 * HOUR), NOON + 2 * HOUR)
 
     found, _ = trained.registry.load(
-        taste.PERSONAL, named("nomad")[0], taste.TASTE_FINGERPRINT, lambda one: taste.Taste.unpack(one.model)
+        user_profile.PERSONAL,
+        named("nomad")[0],
+        user_profile.TASTE_FINGERPRINT,
+        lambda one: user_profile.Taste.unpack(one.model),
     )
     assert len(found.topics) == 2
 
@@ -217,7 +220,9 @@ def test_a_taste_has_the_topics_that_its_posts_have_now(trained, monkeypatch):
 def test_what_a_model_was_made_from_is_signed(trained):
     trained.store.analytics.mlArtifacts.update_one(key_of("thai"), {"$set": {"madeFrom.country": "us"}})
 
-    found, refused = trained.registry.load(taste.PERSONAL, named("thai")[0], taste.TASTE_FINGERPRINT, lambda one: one)
+    found, refused = trained.registry.load(
+        user_profile.PERSONAL, named("thai")[0], user_profile.TASTE_FINGERPRINT, lambda one: one
+    )
 
     assert found is None
     assert "signature" in refused[0]

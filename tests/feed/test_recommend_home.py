@@ -11,8 +11,8 @@ from functions.coldstart import build_guest_feed
 from functions.feed import recommend_home, refresh_catalogue
 from functions.feed.recommend_home import Asked
 from shared.config import Home
+from shared.countries import COUNTRIES
 from shared.errors import BadEvent, NotFound, Unavailable
-from shared.network.countries import COUNTRIES
 from shared.text.vectors import DIMENSIONS, packed
 from tests.factories import an_id, engagement, exposure, follow, post, topics_of, write_users
 from tests.feed.conftest import desk_of, train_accounts

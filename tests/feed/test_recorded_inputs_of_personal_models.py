@@ -16,8 +16,8 @@ from bson import DBRef, ObjectId
 from pymongo import MongoClient
 
 from functions.feed import plan_personal_training, train_personal
-from functions.feed.encounters import LANGUAGES, Tastes
-from functions.feed.taste import tastes_now
+from functions.feed.candidate_features import LANGUAGES, Tastes
+from functions.feed.user_profile import tastes_now
 from shared.documents import Document
 from shared.store import connection, schema
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user

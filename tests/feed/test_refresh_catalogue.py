@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from functions.feed import refresh_catalogue
-from functions.feed.catalogue import FINGERPRINT, NAME, Catalogue, line_through
+from functions.feed.post_index import FINGERPRINT, NAME, Catalogue, line_through
 from shared.columns import object_ids
+from shared.countries import COUNTRIES
 from shared.errors import StaleModel
-from shared.network.countries import COUNTRIES
-from shared.network.history import NOBODYS
+from shared.ranking.history import NOBODYS
 from tests.factories import an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 

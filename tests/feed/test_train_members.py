@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from functions.feed import train_members
-from functions.feed.encounters import FEATURES
-from functions.feed.members import EVERY_MEMBER, MEMBERS, load_members
+from functions.feed.candidate_features import FEATURES
+from functions.feed.global_personal_ranker import EVERY_MEMBER, MEMBERS, load_members
 from shared.artifacts import Registry
 from shared.config import load
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, copy_artifacts, index_artifacts

@@ -6,9 +6,9 @@ from statistics import median
 import numpy as np
 import pytest
 
-from functions.feed import own_trees, train_personal
-from functions.feed.encounters import FEATURES
-from functions.feed.taste import PERSONAL, TASTE_FINGERPRINT, Taste
+from functions.feed import residual_model, train_personal
+from functions.feed.candidate_features import FEATURES
+from functions.feed.user_profile import PERSONAL, TASTE_FINGERPRINT, Taste
 from shared.config import Members
 from tests.factories import account, an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
@@ -117,15 +117,15 @@ def test_models_of_a_world_are_small(world):
 def examples(pattern, number=80):
     """Engagements whose feature 0 follows a pattern that the ranker of all members does not know."""
     rng = np.random.default_rng(0)
-    matrix = rng.random((number, 1 + own_trees.NEGATIVES, len(FEATURES.names))).astype(np.float32)
+    matrix = rng.random((number, 1 + residual_model.NEGATIVES, len(FEATURES.names))).astype(np.float32)
     matrix[:, 0, 0] += pattern
-    return own_trees.Examples(matrix, rng.normal(size=matrix.shape[:2]) * 0.1)
+    return residual_model.Examples(matrix, rng.normal(size=matrix.shape[:2]) * 0.1)
 
 
 def test_trees_that_learn_something_are_kept_and_others_are_not():
-    assert own_trees.fit(examples(0.8), Members())
-    assert own_trees.fit(examples(0.0), Members()) == b""
-    assert own_trees.fit(examples(0.8, number=3), Members()) == b"", "too few to judge by"
+    assert residual_model.fit(examples(0.8), Members())
+    assert residual_model.fit(examples(0.0), Members()) == b""
+    assert residual_model.fit(examples(0.8, number=3), Members()) == b"", "too few to judge by"
 
 
 @pytest.fixture

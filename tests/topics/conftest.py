@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from functions.topics import classify_content
+from functions.topics.annotate import Describer, open_describer
 from functions.topics.classifier import Classifier
-from functions.topics.describe import Describer, open_describer
 from shared.artifacts import Registry
 from shared.config import Options, Topics
 from shared.documents import Document
@@ -44,7 +44,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         texts.extend(asked)
         return embed(asked)
 
-    monkeypatch.setattr("functions.topics.describe.embed", remember)
+    monkeypatch.setattr("functions.topics.annotate.embed", remember)
     return texts
 
 

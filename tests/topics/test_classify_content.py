@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 
 from functions.topics import classify_content, reclassify_contents
 from functions.topics.classify_content import told_by
-from functions.topics.settle import State, settle
+from functions.topics.sync_annotations import State, settle
 from shared.change import Change, ClusterTime, Order
 from shared.config import Topics
 from shared.errors import BadEvent
@@ -708,7 +708,7 @@ def test_of_a_run_that_is_cut_short_what_was_done_stays(classify, kept, embedded
         return embed(texts)
 
     with monkeypatch.context() as patch:
-        patch.setattr("functions.topics.describe.embed", dies)
+        patch.setattr("functions.topics.annotate.embed", dies)
         with pytest.raises(end):
             classify(*changes, options=Topics(batch=2))
 

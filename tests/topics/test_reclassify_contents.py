@@ -9,7 +9,7 @@ from bson import ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from functions.topics import reclassify_contents
-from functions.topics.describe import open_describer
+from functions.topics.annotate import open_describer
 from shared.artifacts import Registry
 from shared.change import ClusterTime, Order
 from shared.config import Options, Topics
@@ -221,7 +221,7 @@ def test_a_run_that_is_cut_short_is_completed_by_the_next(
         return embed(texts)
 
     with monkeypatch.context() as patch:
-        patch.setattr("functions.topics.describe.embed", dies)
+        patch.setattr("functions.topics.annotate.embed", dies)
         with pytest.raises(end):
             run()
     assert [row["contentId"].binary[0] for row in kept()] == [4, 5, 6, 7], "two pages were done"
@@ -244,7 +244,7 @@ def test_a_page_that_is_cut_short_keeps_what_was_done_of_it(run, contents, kept,
         return embed(texts)
 
     with monkeypatch.context() as patch:
-        patch.setattr("functions.topics.describe.embed", dies)
+        patch.setattr("functions.topics.annotate.embed", dies)
         with pytest.raises(KeyboardInterrupt):
             run(batch=2)
     assert len(kept()) == 4
@@ -259,7 +259,7 @@ def test_what_a_change_wrote_meanwhile_stays(run, contents, store, describer, ke
 
     def overtaken(texts):
         """While the old texts are described, one post is edited and another deleted, and the changes arrive first."""
-        monkeypatch.setattr("functions.topics.describe.embed", embed)
+        monkeypatch.setattr("functions.topics.annotate.embed", embed)
         with contents.database.client.start_session() as session:
             contents.update_one({"_id": an_id("one")}, {"$set": {"payload.message": CATS}}, session=session)
             contents.delete_one({"_id": an_id("two")}, session=session)
@@ -269,7 +269,7 @@ def test_what_a_change_wrote_meanwhile_stays(run, contents, store, describer, ke
         store.content_info.withdraw({an_id("two"): order}, now=noon)
         return embed(texts)
 
-    monkeypatch.setattr("functions.topics.describe.embed", overtaken)
+    monkeypatch.setattr("functions.topics.annotate.embed", overtaken)
 
     assert run().written == 1
 

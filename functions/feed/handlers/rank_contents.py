@@ -7,11 +7,11 @@ Writes    nothing
 """
 
 from functions.feed import rank_contents
-from functions.feed.desk import open_desk
+from functions.feed.feed_ranker import open_desk
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Request, on_call
-from shared.runtime.demand import Answer
+from shared.runtime.direct import Answer
 from shared.store import open_store
 
 

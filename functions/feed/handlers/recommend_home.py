@@ -7,12 +7,12 @@ Writes    analytics.homePages
 """
 
 from functions.feed import recommend_home
-from functions.feed.desk import open_desk
+from functions.feed.feed_ranker import open_desk
 from functions.feed.recommend_home import MOST, MOST_EXCLUDED, Asked
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Request, on_call
-from shared.runtime.demand import Answer
+from shared.runtime.direct import Answer
 from shared.store import open_store
 
 

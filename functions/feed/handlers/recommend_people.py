@@ -9,7 +9,7 @@ from functions.feed import recommend_people
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Request, on_call
-from shared.runtime.demand import Answer
+from shared.runtime.direct import Answer
 from shared.store import open_store
 
 

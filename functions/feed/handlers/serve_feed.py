@@ -7,7 +7,7 @@ Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapsh
 Writes    analytics.homePages
 """
 
-from functions.feed.desk import open_desk
+from functions.feed.feed_ranker import open_desk
 from functions.feed.serve_feed import ROUTES, Feed
 from shared.config import settings
 from shared.runtime.http import on_http

@@ -6,7 +6,7 @@ Writes    app.contentinfo, analytics.topics
 """
 
 from functions.topics import classify_content
-from functions.topics.describe import open_describer
+from functions.topics.annotate import open_describer
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report

@@ -17,17 +17,17 @@ import typer
 from rich.console import Console
 
 from benchmarks import answers, bots, callers, changes, language, ranking, readings, runtimes, table, topics
-from benchmarks.bots import Caught, ToldApart
-from benchmarks.callers import Pressed
+from benchmarks.bots import AuthorSeparation, DetectionResult
+from benchmarks.callers import LoadPoint
 from benchmarks.changes import Reaction
 from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
 from benchmarks.language import Accuracy
-from benchmarks.places import NOW, Place, Stored, Tell, load_average, machine, open_place, stored
+from benchmarks.places import NOW, BenchDatabase, StorageSize, Tell, load_average, machine, open_place, stored
 from benchmarks.quality import Judgement, judge, mean_ratios
 from benchmarks.readings import Extracted
-from benchmarks.runtimes import Started
-from benchmarks.swaps import Seen, under_readers
+from benchmarks.runtimes import StartupTime
+from benchmarks.swaps import ImpressionCount, under_readers
 from benchmarks.topics import Results as TopicResults
 from local.mongod import mongo_server
 from local.parameters import seed_number, several, world_size
@@ -66,15 +66,15 @@ class Results:
     began_at: datetime
     load_at_start: float
     jobs: list[Measured] = field(default_factory=list)
-    stored: list[Stored] = field(default_factory=list)
-    swaps: Seen | None = None
+    stored: list[StorageSize] = field(default_factory=list)
+    swaps: ImpressionCount | None = None
     quality: list[Judgement] = field(default_factory=list)
-    members: list[ranking.Standing] = field(default_factory=list)
+    members: list[ranking.Leaderboard] = field(default_factory=list)
     answers: list[Reaction] = field(default_factory=list)
-    callers: list[Pressed] = field(default_factory=list)
-    bots: list[ToldApart] = field(default_factory=list)
-    caught: list[Caught] = field(default_factory=list)
-    runtimes: list[Started] = field(default_factory=list)
+    callers: list[LoadPoint] = field(default_factory=list)
+    bots: list[AuthorSeparation] = field(default_factory=list)
+    caught: list[DetectionResult] = field(default_factory=list)
+    runtimes: list[StartupTime] = field(default_factory=list)
     readings: list[Extracted] = field(default_factory=list)
     changes: list[Reaction] = field(default_factory=list)
     language: list[Accuracy] = field(default_factory=list)
@@ -279,7 +279,7 @@ def measure_size(
                 results.runtimes += runtimes.measure(place, tell)
 
 
-def artifacts_of(place: Place) -> Reaction:
+def artifacts_of(place: BenchDatabase) -> Reaction:
     """How large the models of accounts are."""
     sizes = [len(row["artifact"]) / 1_000 for row in place.store.analytics.mlArtifacts.find({}, {"artifact": 1})]
     told = f"{len(sizes):,} accounts, {max(sizes):.1f} kB the largest"

@@ -16,17 +16,17 @@ from bson import ObjectId
 from benchmarks.changes import Reaction
 from benchmarks.floors import ANSWERS, Figure
 from benchmarks.jobs import GUEST_FEED, from_nothing
-from benchmarks.places import NOW, Place, Tell
+from benchmarks.places import NOW, BenchDatabase, Tell
 from benchmarks.table import Sheet, told_met
 from shared.errors import Refused
 
 ROOT = Path(__file__).parent.parent
 IDS, CALLS, COLD_STARTS = 200, 1_000, 5
 PER_SECOND, FOR_S = 60, 60
-LEAST_CANDIDATES = 500
+MIN_CANDIDATES = 500
 
 
-def measure(place: Place, tell: Tell) -> list[Reaction]:
+def measure(place: BenchDatabase, tell: Tell) -> list[Reaction]:
     """All of them, on a network whose models are trained."""
     found = []
     tell(f"{place.size}: build_guest_feed, for the home page")
@@ -53,7 +53,7 @@ def measure(place: Place, tell: Tell) -> list[Reaction]:
 NAMES = {
     "rank": "rank_contents, 200 ids, warm",
     "load": f"rank_contents, {PER_SECOND} calls/s for {FOR_S} s",
-    "home": f"recommend_home, 25 of at least {LEAST_CANDIDATES}, warm",
+    "home": f"recommend_home, 25 of at least {MIN_CANDIDATES}, warm",
 }
 
 
@@ -63,7 +63,7 @@ def sheet_of(found: list[Reaction]) -> Sheet:
     return Sheet("Answers to accounts, world M", ("what", "measured", "floor", "met", "of it"), rows)
 
 
-def _run(place: Place, kind: str) -> dict[str, Any]:
+def _run(place: BenchDatabase, kind: str) -> dict[str, Any]:
     """Run one kind in a process of its own, on one core; Refused when it fails."""
     command = [sys.executable, "-m", "benchmarks.answers", kind]
     environment = {**os.environ, **place.environment, "LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true"}
@@ -115,28 +115,35 @@ def _load() -> dict[str, Any]:
 
 def _home() -> dict[str, Any]:
     from functions.feed import recommend_home
-    from functions.feed.feed_ranker import open_desk
-    from functions.feed.recommend_home import Asked
+    from functions.feed.feed_ranker import open_feed_ranker
+    from functions.feed.recommend_home import HomeRequest
     from shared.config import settings
     from shared.store import open_store
 
-    options, desk = settings().options, open_desk(open_store(), settings().artifact_keys, settings().options.members)
-    asked = [Asked(str(one["accountId"]), 25) for one in _calls(500)]
-    desk.look(NOW)
-    assert desk.catalogue is not None
+    options, feed_ranker = (
+        settings().options,
+        open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members),
+    )
+    asked = [HomeRequest(str(one["accountId"]), 25) for one in _calls(500)]
+    feed_ranker.refresh(NOW)
+    assert feed_ranker.post_index is not None
     numbers = []
     for one in asked[:50]:
-        reader = desk.reader(ObjectId(one.account))
-        bonds = desk.store.relationships.bonds(reader.users, options.home.most_follows)
-        met = recommend_home.met_before(desk, reader, options.home)
-        barred = recommend_home.barred_posts(desk.catalogue, met, [*bonds.blocked, *reader.users])
-        trending = recommend_home.GuestList(desk.store.guest_feed, desk.catalogue, reader.country)
-        found = recommend_home.candidates(desk.catalogue, reader, trending, bonds.followed, barred, options.home, NOW)
+        viewer = feed_ranker.viewer(ObjectId(one.account))
+        follows_and_blocks = feed_ranker.store.relationships.follows_and_blocks(viewer.users, options.home.most_follows)
+        met = recommend_home.met_before(feed_ranker, viewer, options.home)
+        excluded = recommend_home.barred_posts(
+            feed_ranker.post_index, met, [*follows_and_blocks.blocked, *viewer.users]
+        )
+        trending = recommend_home.GuestList(feed_ranker.store.guest_feed, feed_ranker.post_index, viewer.country)
+        found = recommend_home.candidates(
+            feed_ranker.post_index, viewer, trending, follows_and_blocks.followed, excluded, options.home, NOW
+        )
         numbers.append(len(found.post))
-    if np.median(numbers) < LEAST_CANDIDATES:
+    if np.median(numbers) < MIN_CANDIDATES:
         raise Refused(f"only {np.median(numbers)} candidates")
     took = [
-        _timed(lambda one=one: recommend_home.run(desk, options.home, one, now=NOW))  # type: ignore[misc]
+        _timed(lambda one=one: recommend_home.run(feed_ranker, options.home, one, now=NOW))  # type: ignore[misc]
         for one in asked
     ]
     return {"ms": took, "told": f"{len(took)} pages, {int(np.median(numbers))} candidates in the median"}

@@ -14,14 +14,14 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from sklearn.preprocessing import RobustScaler
 
 from benchmarks.floors import BOTS, Figure
-from benchmarks.places import NOW, Place, Tell, review_anew
+from benchmarks.places import NOW, BenchDatabase, Tell, review_anew
 from benchmarks.table import Sheet, told_met
 from functions.bots import evaluation, flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
-from functions.bots.labels import Judged
+from functions.bots.labels import LabelledSet
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Registry
-from shared.columns import BoolArray, FloatArray, as_stored
+from shared.columns import BoolArray, FloatArray, to_bson
 
 FOUR = 4  # features of the contract come first
 PRECISION = 0.9
@@ -30,7 +30,7 @@ OURS = "ours, live"
 
 
 @dataclass(frozen=True, slots=True)
-class ToldApart:
+class AuthorSeparation:
     """How well one method does on those whom nobody has judged, in one network."""
 
     seed: int
@@ -41,7 +41,7 @@ class ToldApart:
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
+class DetectionResult:
     """What the live detector would put before the reviewers, of those whom nobody has judged."""
 
     seed: int
@@ -52,7 +52,7 @@ class Caught:
     recall: float
 
 
-def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught | None]:
+def judge(place: BenchDatabase, tell: Tell) -> tuple[list[AuthorSeparation], DetectionResult | None]:
     """The live detector and others, learnt from the judged and asked about the rest.
 
     Nothing where too few are judged for a detector, or where the rest are all bots or all people: nobody can be told
@@ -69,10 +69,10 @@ def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught | None]:
         tell(f"{place.size}, seed {place.seed}: no detector, {why}")
         return [], None
     truth = {row["seenCredential"]: row["isBot"] for row in place.truth.truth_credentials.find()}
-    judged = Judged.read(store, options, now=NOW)
+    judged = LabelledSet.read(store, options, now=NOW)
     rows = flag_suspects.newest_of_each(store.credential_features.unjudged(FEATURES.names))
     features = flag_suspects.features_of(rows)
-    bot = np.array([truth[one] for one in as_stored(rows["credential"])], bool)
+    bot = np.array([truth[one] for one in to_bson(rows["credential"])], bool)
     if bot.all() or not bot.any():
         tell(f"{place.size}, seed {place.seed}: nobody to tell apart among {len(bot)} unjudged")
         return [], None
@@ -81,7 +81,7 @@ def judge(place: Place, tell: Tell) -> tuple[list[ToldApart], Caught | None]:
     }
     found = [_told_apart(place.seed, name, score, bot) for name, score in scores.items()]
     above = scores[OURS] >= detector.limit
-    caught = Caught(
+    caught = DetectionResult(
         place.seed,
         (int(judged.bot.sum()), int((~judged.bot).sum())),
         (int(bot.sum()), int((~bot).sum())),
@@ -176,9 +176,9 @@ def _after(
     return lambda some: score(change(some))
 
 
-def _told_apart(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> ToldApart:
+def _told_apart(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> AuthorSeparation:
     precision, recall, _ = precision_recall_curve(bot, scores)
-    return ToldApart(
+    return AuthorSeparation(
         seed,
         method,
         float(roc_auc_score(bot, scores)),
@@ -187,7 +187,7 @@ def _told_apart(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> T
     )
 
 
-def figures(found: Sequence[ToldApart]) -> dict[str, Figure]:
+def figures(found: Sequence[AuthorSeparation]) -> dict[str, Figure]:
     """The worst network of the live detector, beside the floors."""
     ours = [one for one in found if one.method == OURS]
     if not ours:
@@ -198,7 +198,7 @@ def figures(found: Sequence[ToldApart]) -> dict[str, Figure]:
     }
 
 
-def sheets(found: Sequence[ToldApart], caught: Sequence[Caught]) -> list[Sheet]:
+def sheets(found: Sequence[AuthorSeparation], caught: Sequence[DetectionResult]) -> list[Sheet]:
     """Every method, means over the networks with the least and the most; and what the threshold makes of ours."""
     asked = figures(found)
     rows = []

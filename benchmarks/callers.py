@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.floors import Figure
-from benchmarks.places import Place, Tell, server_cpu_seconds
+from benchmarks.places import BenchDatabase, Tell, server_cpu_seconds
 from benchmarks.runtimes import API_KEY, IDS
 from benchmarks.table import Sheet
 from layers.build import lock
@@ -35,7 +35,7 @@ KEY = "serveFeed"
 
 
 @dataclass(frozen=True, slots=True)
-class Pressed:
+class LoadPoint:
     """So many callers at once.
 
     callers           each with an environment of its own
@@ -55,7 +55,7 @@ class Pressed:
     connections: int
 
 
-def measure(place: Place, tell: Tell) -> list[Pressed]:
+def measure(place: BenchDatabase, tell: Tell) -> list[LoadPoint]:
     """On a network whose models are trained."""
     requests = _requests(place)
     found = []
@@ -74,7 +74,7 @@ def measure(place: Place, tell: Tell) -> list[Pressed]:
     return found
 
 
-def sheet_of(found: list[Pressed]) -> Sheet:
+def sheet_of(found: list[LoadPoint]) -> Sheet:
     """As a table."""
     rows = [
         (
@@ -96,14 +96,14 @@ def sheet_of(found: list[Pressed]) -> Sheet:
     return Sheet("Many callers at once, world M", columns, rows, note)
 
 
-def _shipped(place: Place, folder: Path) -> Shipped:
+def _shipped(place: BenchDatabase, folder: Path) -> Shipped:
     with lock("package"):
         layers = package("prod", python_of_the_runtime())
         given = {**place.environment, "API_KEYS": API_KEY, "LOG_LEVEL": "WARNING"}
         return unpack(KEY, RESULT, folder, layers, given, slowness=1)
 
 
-def _pressed(place: Place, sandboxes: list[Sandbox], requests: list[Any]) -> Pressed:
+def _pressed(place: BenchDatabase, sandboxes: list[Sandbox], requests: list[Any]) -> LoadPoint:
     before, cpu = _operations(place), server_cpu_seconds(place.store)
     began = time.perf_counter()
 
@@ -121,7 +121,7 @@ def _pressed(place: Place, sandboxes: list[Sandbox], requests: list[Any]) -> Pre
     spent = time.perf_counter() - began
     cpu_after = server_cpu_seconds(place.store)
     p50, p99 = np.quantile(waits, (0.5, 0.99)).tolist()
-    return Pressed(
+    return LoadPoint(
         len(sandboxes),
         len(waits) / spent,
         Figure(p50, "ms"),
@@ -132,7 +132,7 @@ def _pressed(place: Place, sandboxes: list[Sandbox], requests: list[Any]) -> Pre
     )
 
 
-def _operations(place: Place) -> int:
+def _operations(place: BenchDatabase) -> int:
     counted = place.store.client.admin.command("serverStatus")["opcounters"]
     return int(counted["query"] + counted["getmore"])
 
@@ -143,7 +143,7 @@ def _answer(sandbox: Sandbox, request: Any) -> None:
         raise Refused(f"{KEY}: {outcome.error or outcome.answer}")
 
 
-def _requests(place: Place) -> list[Any]:
+def _requests(place: BenchDatabase) -> list[Any]:
     """Of accounts that have models, each for posts drawn at random."""
     sample = json.loads((ROOT / "events" / "feed" / "serve_feed.json").read_text())
     rng = np.random.default_rng(0)

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import limits
-from benchmarks.estimate import Assumed, Line, Measurements, Network, Prices, Spent
+from benchmarks.estimate import Assumed, Line, Measurements, Network, Prices, TimeSpent
 from benchmarks.table import Sheet
 from shared import command_line
 
@@ -69,7 +69,7 @@ def _of_day(name: str, lines: Sequence[Line]) -> Sheet:
 
 
 def _of_sums(networks: Sequence[Network], named: Sequence[str], days: Sequence[Sequence[Line]]) -> Sheet:
-    sums = [sum((line.spent for line in lines), Spent()) for lines in days]
+    sums = [sum((line.spent for line in lines), TimeSpent()) for lines in days]
     told: dict[str, list[str]] = {
         "posts that count": [f"{one.posts:,.0f}" for one in networks],
         "Lambda, calls": [f"{one.calls:,.0f}" for one in sums],

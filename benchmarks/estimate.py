@@ -68,7 +68,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class TimeSpent:
     """In a day.
 
     calls       of functions
@@ -88,11 +88,11 @@ class Spent:
     database_s: float = 0.0
     snapshot_mb: float = 0.0
 
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+    def __add__(self, other: "TimeSpent") -> "TimeSpent":
+        return TimeSpent(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
-    def __mul__(self, times: float) -> "Spent":
-        return Spent(*(getattr(self, one.name) * times for one in fields(self)))
+    def __mul__(self, times: float) -> "TimeSpent":
+        return TimeSpent(*(getattr(self, one.name) * times for one in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Line:
     """One function, or something else that is paid for; `number` is told as it is."""
 
     what: str
-    spent: Spent
+    spent: TimeSpent
     dollars: float
     number: str = ""
 
@@ -130,22 +130,22 @@ class Measurements:
         """That a call of it writes [kB]."""
         return float(self._warm[stem]["log_kb"])
 
-    def call(self, stem: str, memory: int, cold_ratio: float) -> Spent:
+    def call(self, stem: str, memory: int, cold_ratio: float) -> TimeSpent:
         """One warm call on world M, with its part of a cold start."""
         one, asked = self._warm[stem], self._warm[stem]["database"]
         seconds = _stretched(one["warm_s"] + cold_ratio * one["first"]["value"], memory)
         # One command of a warm answer is the measure for all.
         database_s = asked["commands"] * self._alone["database_ms"] / self._alone["queries"] / 1_000
         written = max(asked["written"], 1 if stem in UPSERTS else 0)
-        return Spent(1, seconds, seconds * memory / 1_024, asked["read"], written, database_s)
+        return TimeSpent(1, seconds, seconds * memory / 1_024, asked["read"], written, database_s)
 
-    def steady(self, stem: str, memory: int) -> Spent:
+    def steady(self, stem: str, memory: int) -> TimeSpent:
         """One run of a job that was measured under the runtime alone, from nothing, in a new environment."""
         one = self._warm[stem]
         seconds = _stretched(one["init_s"] + one["nothing_s"], memory)
-        return Spent(1, seconds, seconds * memory / 1_024)
+        return TimeSpent(1, seconds, seconds * memory / 1_024)
 
-    def train_each(self, memory: int) -> Spent:
+    def train_each(self, memory: int) -> TimeSpent:
         """One account in train_personal: what separates everybody from those who did something, with as many posts."""
         everybody, some = (self.growths[("plan_personal_training", kind)] for kind in ("first", "again"))
         accounts_a_post = MEASURED.users / MEASURED.contents * (1 - ACTIVE_RATIO)
@@ -155,7 +155,7 @@ class Measurements:
             return max(more, 0.0) / accounts_a_post
 
         seconds = _stretched(each("seconds"), memory)
-        return Spent(0, seconds, seconds * memory / 1_024, each("read"), 1.0, each("database_s"))
+        return TimeSpent(0, seconds, seconds * memory / 1_024, each("read"), 1.0, each("database_s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +171,13 @@ class Network:
         """That count at a time."""
         return self.accounts * self.assumed.posts * MEASURED.days
 
-    def functions(self) -> dict[str, Spent]:
+    def functions(self) -> dict[str, TimeSpent]:
         """What each takes in a day, by stem; without those that are called by hand, now and then."""
         shaped = declared()
         found = {one.stem: self._of(one, shaped[one.key]["memorySize"]) for one in all_functions().values()}
         return {stem: spent for stem, spent in found.items() if spent.calls}
 
-    def _of(self, one: Function, memory: int) -> Spent:
+    def _of(self, one: Function, memory: int) -> TimeSpent:
         assumed, growths = self.assumed, self.measured.growths
         if one.stem == "serve_feed":
             return self._answers(memory)
@@ -187,7 +187,7 @@ class Network:
         if one.stem == "train_personal":
             return self._training(memory)
         if one.cron is None:
-            return Spent()
+            return TimeSpent()
         runs = runs_a_day(one.cron)
         again = growths.get((one.stem, "again"))
         if one.stem == "plan_personal_training" and again:
@@ -199,20 +199,20 @@ class Network:
         times = max(self.posts / MEASURED.contents, 1.0) if one.stem in PROPORTIONAL else 1.0
         return replace(self.measured.steady(one.stem, memory) * (runs * times), calls=runs)
 
-    def _run(self, growth: Growth, memory: int) -> Spent:
+    def _run(self, growth: Growth, memory: int) -> TimeSpent:
         seconds = on_lambda(growth, memory).at(self.posts)
         curves = growth.read, growth.written, growth.database_s, growth.snapshot_mb
         asked = (curve.at(self.posts) for curve in curves)
-        return Spent(1, seconds, seconds * memory / 1_024, *asked)
+        return TimeSpent(1, seconds, seconds * memory / 1_024, *asked)
 
-    def _answers(self, memory: int) -> Spent:
+    def _answers(self, memory: int) -> TimeSpent:
         """Rankings and pages, all over HTTP: a page takes as much longer as recommend_home does than rank_contents."""
         ranking = self.measured.call("serve_feed", memory, self.assumed.cold_ratio)
         page, alone = (self.measured.call(stem, memory, 0.0) for stem in ("recommend_home", "rank_contents"))
         pages, rankings = self.accounts * self.assumed.pages, self.accounts * self.assumed.rankings
         return ranking * (pages + rankings) + (page + alone * -1.0) * pages
 
-    def _training(self, memory: int) -> Spent:
+    def _training(self, memory: int) -> TimeSpent:
         """The accounts, and the network that each container reads once."""
         reading = replace(self._run(self.measured.growths[("plan_personal_training", "again")], memory), written=0.0)
         containers = min(float(declared()["trainPersonal"]["reservedConcurrency"]), max(self.messages, 1.0))
@@ -224,7 +224,7 @@ class Network:
         """To trainPersonal."""
         return self.accounts * self.assumed.active_ratio / Options().members.accounts_a_message
 
-    def each(self) -> dict[str, Spent]:
+    def each(self) -> dict[str, TimeSpent]:
         """What one of them takes: an answer, a change, an account, a post that counts."""
         shaped, cold = declared(), self.assumed.cold_ratio
         ranking = self.measured.call("serve_feed", shaped["serveFeed"]["memorySize"], cold)
@@ -238,13 +238,13 @@ class Network:
             "post, in the jobs of a day": replace((more + jobs * -1.0) * (1 / self.posts), calls=0.0),
         }
 
-    def _jobs(self) -> Spent:
+    def _jobs(self) -> TimeSpent:
         """All that schedules start."""
-        return sum((spent for stem, spent in self.functions().items() if stem in scheduled()), Spent())
+        return sum((spent for stem, spent in self.functions().items() if stem in scheduled()), TimeSpent())
 
     def oplog_gb(self) -> float:
         """That a day's writes of ours take there."""
-        spent = sum(self.functions().values(), Spent())
+        spent = sum(self.functions().values(), TimeSpent())
         return spent.written * self.assumed.oplog_kb / 1e6 + spent.snapshot_mb / 1e3
 
     @property
@@ -256,30 +256,30 @@ class Network:
         """The day with its prices."""
         functions = self.functions()
 
-        def price(stem: str, spent: Spent) -> float:
+        def price(stem: str, spent: TimeSpent) -> float:
             each = prices.lambda_request + (prices.schedule if stem in scheduled() else 0.0)
             return spent.gb_s * prices.lambda_gb_s + spent.calls * each
 
         lines = [Line(stem, spent, price(stem, spent)) for stem, spent in functions.items()]
         return [*lines, *self._others(functions, prices)]
 
-    def _others(self, functions: Mapping[str, Spent], prices: Prices) -> Iterator[Line]:
-        answers, events = (functions.get(stem, Spent()).calls for stem in ("serve_feed", "classify_content"))
+    def _others(self, functions: Mapping[str, TimeSpent], prices: Prices) -> Iterator[Line]:
+        answers, events = (functions.get(stem, TimeSpent()).calls for stem in ("serve_feed", "classify_content"))
         requests = 3 * self.messages + QUEUES * POLLS  # sent, received, deleted
         kept_kb = self.assumed.platform_log_kb
         logged = sum(one.calls * (self.measured.log_kb(stem) + kept_kb) for stem, one in functions.items()) / 1e6
         cores, gigabytes = self.cores(functions), self.stored_gb
         served, disk = NODES * cores * 24 * prices.database_core_hour, NODES * gigabytes * prices.database_gb_month / 30
-        yield Line("HTTP API", Spent(), answers * prices.http_request, f"{answers:,.0f} requests")
-        yield Line("event bus", Spent(), events * prices.event, f"{events:,.0f} events")
-        yield Line("queues", Spent(), requests * prices.queue_request, f"{requests:,.0f} requests")
-        yield Line("relay", Spent(), 24 * prices.relay_hour, "1 process")
-        yield Line("logs", Spent(), logged * prices.log_gb, f"{logged:,.1f} GB")
-        yield Line("metrics, alarms", Spent(), prices.watching_month / 30)
-        yield Line("database, cores", Spent(), served, f"{NODES} x {cores:,.1f}")
-        yield Line("database, disk", Spent(), disk, f"{NODES} x {gigabytes:,.0f} GB")
+        yield Line("HTTP API", TimeSpent(), answers * prices.http_request, f"{answers:,.0f} requests")
+        yield Line("event bus", TimeSpent(), events * prices.event, f"{events:,.0f} events")
+        yield Line("queues", TimeSpent(), requests * prices.queue_request, f"{requests:,.0f} requests")
+        yield Line("relay", TimeSpent(), 24 * prices.relay_hour, "1 process")
+        yield Line("logs", TimeSpent(), logged * prices.log_gb, f"{logged:,.1f} GB")
+        yield Line("metrics, alarms", TimeSpent(), prices.watching_month / 30)
+        yield Line("database, cores", TimeSpent(), served, f"{NODES} x {cores:,.1f}")
+        yield Line("database, disk", TimeSpent(), disk, f"{NODES} x {gigabytes:,.0f} GB")
 
-    def cores(self, functions: Mapping[str, Spent]) -> float:
+    def cores(self, functions: Mapping[str, TimeSpent]) -> float:
         """Of the database, that its busiest minute needs, each node."""
         return sum(one.database_s for one in functions.values()) / DAY_S * self.assumed.peak / self.assumed.busy_ratio
 

@@ -14,7 +14,16 @@ import numpy as np
 from bson import ObjectId
 
 from benchmarks.floors import LIMITS, Figure, Limits
-from benchmarks.places import NOW, Place, Tell, Work, load_average, review_anew, server_cpu_seconds, work_so_far
+from benchmarks.places import (
+    NOW,
+    BenchDatabase,
+    Tell,
+    Workload,
+    load_average,
+    review_anew,
+    server_cpu_seconds,
+    work_so_far,
+)
 from local import ownership
 from shared.errors import Refused
 from shared.store import schema
@@ -24,7 +33,7 @@ BETWEEN_RUNS = timedelta(minutes=5)
 CHANGED_RATIO = 0.01
 ACTIVE_RATIO = 0.05  # of the accounts did something in a day
 
-Change = Callable[[Place, datetime, np.random.Generator], None]
+Change = Callable[[BenchDatabase, datetime, np.random.Generator], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Run:
     peak_mb: float
     client_cpu_seconds: float
     server_cpu_seconds: float | None
-    database: Work
+    database: Workload
     load: float
     report: dict[str, Any]
 
@@ -76,7 +85,7 @@ class Measured:
     runs: list[Run]
 
 
-def change_posts(place: Place, at: datetime, rng: np.random.Generator) -> None:
+def change_posts(place: BenchDatabase, at: datetime, rng: np.random.Generator) -> None:
     """1 % of the posts get one more like."""
     contents = place.store.app[schema.CONTENTS.name]
     ids = [post["_id"] for post in contents.find({"visibility": "publish"}, {"_id": 1}).sort("_id", 1)]
@@ -86,7 +95,7 @@ def change_posts(place: Place, at: datetime, rng: np.random.Generator) -> None:
     )
 
 
-def add_engagements(place: Place, at: datetime, rng: np.random.Generator) -> None:
+def add_engagements(place: BenchDatabase, at: datetime, rng: np.random.Generator) -> None:
     """1 % more engagements: the latest once more, each by another of the people who did them.
 
     So they fall on the posts and come from the people that are busy now, of whom some do much.
@@ -104,7 +113,7 @@ def _before(at: datetime) -> datetime:
     return at - timedelta(minutes=1)
 
 
-def act_of_some(place: Place, at: datetime, rng: np.random.Generator) -> None:
+def act_of_some(place: BenchDatabase, at: datetime, rng: np.random.Generator) -> None:
     """5 % of the accounts like one post more."""
     engagements = place.store.app[schema.ENGAGEMENTS.name]
     people = [row["_id"] for row in place.store.app.users.find({}, {"_id": 1, "ownerAccount": 1}).sort("_id", 1)]
@@ -117,7 +126,7 @@ def act_of_some(place: Place, at: datetime, rng: np.random.Generator) -> None:
     engagements.insert_many(acts, ordered=False)
 
 
-def read_on(place: Place, at: datetime, rng: np.random.Generator) -> None:
+def read_on(place: BenchDatabase, at: datetime, rng: np.random.Generator) -> None:
     """1 % of the credentials that can be described read ten posts more."""
     exposures = place.store.app[schema.FEED_ITEMS.name]
     people = sorted(place.store.analytics[schema.CREDENTIAL_FEATURES.name].distinct("seenCredential"))
@@ -155,7 +164,7 @@ JOBS = (
 )
 
 
-def measure(place: Place, chosen: set[str], runs: int, tell: Tell) -> Iterator[Measured]:
+def measure(place: BenchDatabase, chosen: set[str], runs: int, tell: Tell) -> Iterator[Measured]:
     """Each chosen job on a network, from nothing and, where it has a `change`, after changes."""
     rng = np.random.default_rng(place.seed)
     due = NOW
@@ -189,7 +198,7 @@ def measure(place: Place, chosen: set[str], runs: int, tell: Tell) -> Iterator[M
             due += BETWEEN_RUNS
 
 
-def from_nothing(place: Place, job: Job, due: datetime) -> Run:
+def from_nothing(place: BenchDatabase, job: Job, due: datetime) -> Run:
     """Run a job whose outputs and watermark are not there."""
     for collection in job.outputs:
         database = place.store.app if collection.database == "app" else place.store.analytics
@@ -199,7 +208,7 @@ def from_nothing(place: Place, job: Job, due: datetime) -> Run:
     return run(place, job, due)
 
 
-def run(place: Place, job: Job, due: datetime) -> Run:
+def run(place: BenchDatabase, job: Job, due: datetime) -> Run:
     """Run a job in a process of its own; Refused when it fails or writes nothing."""
     place.settle()
     load, served, before = load_average(), server_cpu_seconds(place.store), work_so_far(place.store)

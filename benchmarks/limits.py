@@ -6,16 +6,16 @@ Beyond these the work has to be cut up: docs/capacity.md says how.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.estimate import DAY_S, MEASURED, Assumed, Measurements, Network, Spent, on_lambda
+from benchmarks.estimate import DAY_S, MEASURED, Assumed, Measurements, Network, TimeSpent, on_lambda
 from benchmarks.scale import MILLION
 from benchmarks.table import RUNS, Sheet
 from local.functions import all_functions, declared
 
-MOST_ACCOUNTS = 1_000_000_000
-MOST_S, MOST_MB = 900, 10_240  # of a function
+MAX_ACCOUNTS = 1_000_000_000
+MAX_S, MAX_MB = 900, 10_240  # of a function
 MIB = 1.048576  # MB
 NODE_CORES, NODE_GB = 64, 4_000  # of one node of the database; the largest that clouds offer
-KINDS = ITS_MEMORY, ITS_TIME, MOST_MEMORY, MOST_TIME, ELSE = (
+KINDS = ITS_MEMORY, ITS_TIME, MAX_MEMORY, MAX_TIME, ELSE = (
     "memory in serverless.yml",
     "time-out in serverless.yml",
     "Lambda's memory",
@@ -57,8 +57,8 @@ def _of_jobs(measured: Measurements, assumed: Assumed) -> Iterator[Limit]:
         for kind, given, posts in (
             (ITS_MEMORY, f"{memory:,} MB", growth.peak_mb.reaches(memory * MIB)),
             (ITS_TIME, f"{timeout} s", took.reaches(timeout)),
-            (MOST_MEMORY, f"{MOST_MB:,} MB", growth.peak_mb.reaches(MOST_MB * MIB)),
-            (MOST_TIME, f"{MOST_S} s", growth.seconds.reaches(MOST_S)),
+            (MAX_MEMORY, f"{MAX_MB:,} MB", growth.peak_mb.reaches(MAX_MB * MIB)),
+            (MAX_TIME, f"{MAX_S} s", growth.seconds.reaches(MAX_S)),
         ):
             yield Limit(posts / posts_each, run, kind, given)
 
@@ -68,10 +68,10 @@ def _of_answers(measured: Measurements, assumed: Assumed) -> Iterator[Limit]:
     spent = alike.functions()
     for stem, key in (("serve_feed", "serveFeed"), ("classify_content", "classifyContent")):
         at_once = shaped[key]["reservedConcurrency"]
-        needed = spent.get(stem, Spent()).seconds / DAY_S * assumed.peak / MILLION
+        needed = spent.get(stem, TimeSpent()).seconds / DAY_S * assumed.peak / MILLION
         yield Limit(_over(at_once, needed), stem, ELSE, f"{at_once} at once")
     memory = measured.peak_mb("serve_feed")
-    for kind, given in ((ITS_MEMORY, shaped["serveFeed"]["memorySize"]), (MOST_MEMORY, MOST_MB)):
+    for kind, given in ((ITS_MEMORY, shaped["serveFeed"]["memorySize"]), (MAX_MEMORY, MAX_MB)):
         yield Limit(memory.reaches(given * MIB) / (assumed.posts * MEASURED.days), "serve_feed", kind, f"{given:,} MB")
     containers = shaped["trainPersonal"]["reservedConcurrency"]
     each = measured.train_each(shaped["trainPersonal"]["memorySize"]).seconds * assumed.active_ratio
@@ -100,12 +100,12 @@ def _over(limit: float, each: float) -> float:
 
 def sheet_of(found: Sequence[Limit]) -> Sheet:
     """A row for all that is limited, by what it meets first."""
-    reached = [one for one in found if one.accounts < MOST_ACCOUNTS]
+    reached = [one for one in found if one.accounts < MAX_ACCOUNTS]
     rows = []
     for what in dict.fromkeys(one.what for one in reached):
         of = {one.kind: f"{_rounded(one.accounts)} ({one.given})" for one in reached if one.what == what}
         rows.append((what, *(of.get(kind, "") for kind in KINDS)))
-    note = f"In accounts, to two digits, in the order of the first; what lies beyond {MOST_ACCOUNTS:,} is left out."
+    note = f"In accounts, to two digits, in the order of the first; what lies beyond {MAX_ACCOUNTS:,} is left out."
     return Sheet("Which limit is met first", ("", *KINDS), rows, note)
 
 

@@ -32,14 +32,14 @@ def chances(world: World, person: IntArray, post: IntArray) -> FloatArray:
 
 def _browsing(world: World, person: IntArray, post: IntArray, at: float) -> FloatArray:
     posts, options = world.posts, world.options
-    reader = reader_classes(options.countries, world.people)[person]
+    viewer = reader_classes(options.countries, world.people)[person]
     pull = posts.quality * decay(posts.created_at - at, options)
     pull = pull * (at - posts.created_at < VISIBLE)
     appeal = pull * affinity_of(options)[:, posts.language]  # (classes, posts)
     shelves = np.array([np.bincount(posts.topic, one, len(TOPICS)) for one in appeal])
     topic = posts.topic[post]
-    shelf = np.maximum(shelves[reader[:, None], topic], 1e-12)
-    return np.asarray(world.people.taste[person[:, None], topic] * appeal[reader[:, None], post] / shelf)
+    shelf = np.maximum(shelves[viewer[:, None], topic], 1e-12)
+    return np.asarray(world.people.taste[person[:, None], topic] * appeal[viewer[:, None], post] / shelf)
 
 
 def _following(world: World, person: IntArray, post: IntArray, at: float) -> FloatArray:

@@ -29,7 +29,7 @@ KEY = "a signing key of the benchmarks, and of nothing else"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BenchDatabase:
     """A network, and how to get at it.
 
     environment  what a deployment would set, for child processes
@@ -59,7 +59,9 @@ class Place:
 
 
 @contextmanager
-def open_place(uri: str, size: str, seed: int, tell: Tell, options: WorldOptions | None = None) -> Iterator[Place]:
+def open_place(
+    uri: str, size: str, seed: int, tell: Tell, options: WorldOptions | None = None
+) -> Iterator[BenchDatabase]:
     """Write a network with every index of the schema; its databases are dropped on exit.
 
     options  of a network whose size has a name of its own
@@ -77,7 +79,7 @@ def open_place(uri: str, size: str, seed: int, tell: Tell, options: WorldOptions
             progress=lambda name, done, total: tell(f"world {size}, seed {seed}: {name} {done:,} of {total:,}"),
         )
         schema.apply(store.app, store.analytics)
-        yield Place(size, seed, world, environment, settings, store, truth)
+        yield BenchDatabase(size, seed, world, environment, settings, store, truth)
 
 
 @contextmanager
@@ -97,7 +99,7 @@ def databases(uri: str, name: str, more: Mapping[str, str]) -> Iterator[tuple[di
         store.client.close()
 
 
-def review_anew(place: Place, due: datetime) -> None:
+def review_anew(place: BenchDatabase, due: datetime) -> None:
     """Features of everybody, labelled by the verdicts that the network was drawn with; nothing else of bots."""
     store, options = place.store, place.settings.options.bots
     ours = (schema.SUSPECTS, schema.CREDENTIAL_FEATURES, schema.BOT_ARTIFACTS)
@@ -145,7 +147,7 @@ def server_cpu_seconds(store: Store) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """What the database did for somebody; of a whole server, so that nothing else may ask it anything meanwhile.
 
     commands  that it was sent, of whatever kind
@@ -159,8 +161,8 @@ class Work:
     written: int
     mb: float
 
-    def __sub__(self, before: "Work") -> "Work":
-        return Work(
+    def __sub__(self, before: "Workload") -> "Workload":
+        return Workload(
             self.commands - before.commands - 1,  # which was the look before
             self.read - before.read,
             self.written - before.written,
@@ -168,11 +170,11 @@ class Work:
         )
 
 
-def work_so_far(store: Store) -> Work:
+def work_so_far(store: Store) -> Workload:
     """Since the server began."""
     status = store.client.admin.command("serverStatus")
     documents, network = status["metrics"]["document"], status["network"]
-    return Work(
+    return Workload(
         int(network["numRequests"]),
         int(documents["returned"]),
         sum(int(documents[what]) for what in ("inserted", "updated", "deleted")),
@@ -181,7 +183,7 @@ def work_so_far(store: Store) -> Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StorageSize:
     """What one collection takes of a network's size, in the end.
 
     mb, index_mb  on disk, compressed as MongoDB does it by default [MB]
@@ -194,7 +196,7 @@ class Stored:
     index_mb: float
 
 
-def stored(place: Place) -> list[Stored]:
+def stored(place: BenchDatabase) -> list[StorageSize]:
     """Every collection of the schema that holds something, the largest first."""
     place.settle()
     found = []
@@ -203,7 +205,7 @@ def stored(place: Place) -> list[Stored]:
         took = database.command("collStats", collection.name)
         if took["count"]:
             sizes = (round(took[name] / 1e6, 3) for name in ("storageSize", "totalIndexSize"))
-            found.append(Stored(place.size, collection.name, took["count"], *sizes))
+            found.append(StorageSize(place.size, collection.name, took["count"], *sizes))
     return sorted(found, key=lambda one: -one.mb - one.index_mb)
 
 

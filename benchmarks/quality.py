@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.floors import RATIOS, Figure
-from benchmarks.places import NOW, Place, Tell
+from benchmarks.places import NOW, BenchDatabase, Tell
 from shared.artifacts import Registry
 from shared.clock import DAY_HOURS
-from shared.columns import BoolArray, FloatArray, IntArray, id_keys, positions
+from shared.columns import BoolArray, FloatArray, IntArray, id_keys, lookup
 from shared.countries import COUNTRIES, SPELLINGS, country_of
 from shared.ml import ranking
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers
-from shared.ranking.country_scores import Margins
-from shared.ranking.history import NOBODYS, History, read_history
+from shared.ranking.country_scores import CountryScores
+from shared.ranking.history import UNKNOWN_COUNTRY, History, read_history
 from shared.store.column_reader import read_columns
 
 CANDIDATES = 200
@@ -30,7 +30,7 @@ PROTOCOLS = {"uniform": 0.0, "3/4 uniform, 1/4 last 2 days": 0.25}
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class EvaluationQueries:
     """For each person posts to order, and which of them the person chose later.
 
     account  (n_lists,) number of the account in the history
@@ -65,7 +65,7 @@ class Judgement:
     answered: dict[str, int]
 
 
-def judge(place: Place, tell: Tell) -> Iterator[Judgement]:
+def judge(place: BenchDatabase, tell: Tell) -> Iterator[Judgement]:
     """Compare the live rankers of a network with what needs no model, under each protocol."""
     tell(f"{place.size}, seed {place.seed}: ranking every post for every country")
     history = read_history(place.store, place.settings.options.coldstart, now=NOW)
@@ -93,27 +93,27 @@ def mean_ratios(found: Sequence[Judgement]) -> dict[tuple[str, str], Figure]:
     return {key: Figure(fmean(values), "x", RATIOS.get(key[0]), at_least=True) for key, values in ratios.items()}
 
 
-def model_scores(place: Place, history: History, countries: IntArray) -> tuple[FloatArray, dict[str, int]]:
+def model_scores(place: BenchDatabase, history: History, countries: IntArray) -> tuple[FloatArray, dict[str, int]]:
     """What `build_guest_feed` ranks by, before it looks at quality, language and author of a post.
 
     Returns (n_countries, n_posts) margins, and for how many countries which model answered.
     """
     rankers = Rankers(Registry(place.store.analytics, place.settings.artifact_keys))
     every = np.arange(len(history.posts))
-    margins = Margins(history, Counters(history), every, rankers, place.settings.options.coldstart)
+    logits = CountryScores(history, Counters(history), every, rankers, place.settings.options.coldstart)
     answered: dict[str, int] = {}
     for country in countries.tolist():
-        ranker = margins.ranker_of(country)
-        key = COUNTRIES[country] if country != NOBODYS else "nobody's"
+        ranker = logits.ranker_of(country)
+        key = COUNTRIES[country] if country != UNKNOWN_COUNTRY else "nobody's"
         name = "its own" if ranker.name == key else {"all": "of all countries"}.get(ranker.name, ranker.name)
         answered[name] = answered.get(name, 0) + 1
-    return np.array([margins.of(country) for country in countries.tolist()]), answered
+    return np.array([logits.of(country) for country in countries.tolist()]), answered
 
 
 def baselines(history: History, rng: np.random.Generator) -> dict[str, FloatArray]:
     """(n_posts,) each."""
     posts = history.posts
-    popularity = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float64)
+    popularity = np.bincount(history.engagements.post, minlength=len(posts)).astype(np.float64)
     decayed = (popularity + 1) * 0.5 ** (-posts.created / DAY_HOURS)
     return {"random": rng.random(len(posts)), "recency": posts.created, "popularity": popularity, BASELINE: decayed}
 
@@ -144,11 +144,11 @@ class People:
     touched: list[IntArray]
 
     @classmethod
-    def read(cls, place: Place, history: History) -> "People":
+    def read(cls, place: BenchDatabase, history: History) -> "People":
         """Posts are positions among those of the history: the published ones of the window."""
         accounts = place.store.people.accounts(SPELLINGS)
         keys, posts = id_keys(accounts["id"]), id_keys(history.posts.ids)
-        meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [NOBODYS])
+        meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [UNKNOWN_COUNTRY])
         chosen_by, touched_by = (
             _posts_by_account(source, keys, posts)
             for source in (place.truth["heldout_engagements"], place.store.app["engagements"])
@@ -157,7 +157,7 @@ class People:
         chosen, touched = ([by(one) for one in those] for by in (chosen_by, touched_by))
         return cls(np.array(those, np.int64), meant[accounts["country"]][those], chosen, touched)
 
-    def lists(self, history: History, recent_ratio: float, rng: np.random.Generator) -> Lists:
+    def lists(self, history: History, recent_ratio: float, rng: np.random.Generator) -> EvaluationQueries:
         """What each chose, filled up with posts that the person had not touched, and mixed.
 
         200 candidates each; half of all posts in a network that has fewer than twice as many. People who have touched
@@ -186,7 +186,7 @@ class People:
                 posts.append(candidates[mixed])
                 chosen.append(mixed < len(picked))
         those, shape = np.array(whose, np.int64), (len(whose), length)
-        return Lists(
+        return EvaluationQueries(
             self.account[those],
             self.country[those],
             np.array(posts, np.int64).reshape(shape),
@@ -199,7 +199,7 @@ def _posts_by_account(
 ) -> Callable[[int], IntArray]:
     """The posts of a collection of engagements that each account engaged with, once each."""
     columns = read_columns(source, [], {"account": ("id", "$account"), "content": ("id", "$targetRef.$id")})  # type: ignore[arg-type]
-    account, post = positions(id_keys(columns["account"]), accounts), positions(id_keys(columns["content"]), posts)
+    account, post = lookup(id_keys(columns["account"]), accounts), lookup(id_keys(columns["content"]), posts)
     known = (account >= 0) & (post >= 0)
     pairs = np.unique(account[known] * len(posts) + post[known])
     start = np.searchsorted(pairs, np.arange(len(accounts) + 1) * len(posts))

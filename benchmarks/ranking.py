@@ -23,28 +23,28 @@ from implicit.nearest_neighbours import BM25Recommender
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from benchmarks.deskdrop import CUTS, FUTURE, open_desk_place, read_desk
+from benchmarks.deskdrop import CUTS, FUTURE, open_deskdrop, read_deskdrop
 from benchmarks.floors import DEMO_PEOPLE, HALF_LIVES_H, NO_TASTE, PERSONAL, ROLLING, Figure
 from benchmarks.oracle import chances
-from benchmarks.places import NOW, Place, Tell, open_place
-from benchmarks.quality import BASELINE, PROTOCOLS, Lists, People, baselines, model_scores
+from benchmarks.places import NOW, BenchDatabase, Tell, open_place
+from benchmarks.quality import BASELINE, PROTOCOLS, EvaluationQueries, People, baselines, model_scores
 from benchmarks.table import Sheet
 from functions.coldstart import train_coldstart
 from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
-from functions.feed.feed_ranker import Desk
+from functions.feed.feed_ranker import FeedRanker
 from functions.feed.item_embeddings import both
 from local.mongod import mongo_server
 from local.parameters import readable_file, seed_number, several, world_size
 from local.world import SIZES, WorldOptions
 from local.world.browsing import HALF_LIFE
 from local.world.ids import Identities
-from local.world.sizes import FEWEST_USERS
+from local.world.sizes import MIN_USERS
 from shared import command_line
 from shared.artifacts import Registry, Snapshots
-from shared.columns import BoolArray, FloatArray, id_array, id_keys, object_ids, positions
+from shared.columns import BoolArray, FloatArray, id_array, id_keys, lookup, object_ids
 from shared.ml import ranking
 from shared.ranking.counters import Counters
-from shared.ranking.decay import Decay
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.half_life import estimate_decay
 from shared.ranking.history import History, read_history
 
@@ -60,7 +60,7 @@ DEMO, WITH_HALF_LIFE, WITHOUT_TASTE, DESKDROP = "people", "half-life", "no-taste
 
 
 @dataclass(frozen=True)
-class Contest:
+class Evaluation:
     """Lists to order, and what was known before. No slots: what several rankers need is computed once.
 
     place    where the network is, with all models trained
@@ -68,32 +68,33 @@ class Contest:
     lists    to order
     """
 
-    place: Place
+    place: BenchDatabase
     now: datetime
     history: History
-    lists: Lists
+    lists: EvaluationQueries
     seed: int
 
     @cached_property
     def warm(self) -> BoolArray:
         """(n_lists,) whether the account had done enough before."""
-        acts = np.bincount(
-            self.history.acts.actor[self.history.acts.actor >= 0], minlength=len(self.history.actors.ids)
+        engagements = np.bincount(
+            self.history.engagements.account[self.history.engagements.account >= 0],
+            minlength=len(self.history.accounts.ids),
         )
-        return np.asarray(acts[self.lists.account] >= WARM_ACTS)
+        return np.asarray(engagements[self.lists.account] >= WARM_ACTS)
 
     @cached_property
     def touched(self) -> "sparse.csr_matrix":
         """(n_accounts, n_posts) what was engaged with, and read, for the libraries."""
-        shape = (len(self.history.actors.ids), len(self.history.posts))
-        acts = self.history.acts.where(self.history.acts.actor >= 0)
-        parts = ((both(self.history), 1.0), (acts, ACT_WORTH - 1))
+        shape = (len(self.history.accounts.ids), len(self.history.posts))
+        engagements = self.history.engagements.where(self.history.engagements.account >= 0)
+        parts = ((both(self.history), 1.0), (engagements, ACT_WORTH - 1))
         return sum(
-            sparse.csr_matrix((np.full(len(one), worth), (one.actor, one.post)), shape=shape) for one, worth in parts
+            sparse.csr_matrix((np.full(len(one), worth), (one.account, one.post)), shape=shape) for one, worth in parts
         )
 
 
-Score = Callable[[Contest], FloatArray]  # (n_lists, n_candidates), higher first
+Score = Callable[[Evaluation], FloatArray]  # (n_lists, n_candidates), higher first
 
 
 def by_nothing(name: str) -> Score:
@@ -101,51 +102,55 @@ def by_nothing(name: str) -> Score:
     return lambda contest: baselines(contest.history, np.random.default_rng(contest.seed))[name][contest.lists.posts]
 
 
-def by_popularity(decay: Decay) -> Score:
+def by_popularity(decay: PopularityDecay) -> Score:
     """Decayed popularity, as the formula has it, without a part that never fades."""
-    plain = Decay(decay.half_life_hours)
+    plain = PopularityDecay(decay.half_life_hours)
 
-    def score(contest: Contest) -> FloatArray:
+    def score(contest: Evaluation) -> FloatArray:
         posts = contest.history.posts
-        popularity = np.bincount(contest.history.acts.post, minlength=len(posts)).astype(np.float64)
-        return plain.margins(popularity, -posts.created)[contest.lists.posts]
+        popularity = np.bincount(contest.history.engagements.post, minlength=len(posts)).astype(np.float64)
+        return plain.logits(popularity, -posts.created)[contest.lists.posts]
 
     return score
 
 
-def by_own_half_life(contest: Contest) -> FloatArray:
+def by_own_half_life(contest: Evaluation) -> FloatArray:
     """Decayed popularity with the half-life that is estimated from what was before."""
     options = contest.place.settings.options.coldstart
     return by_popularity(estimate_decay(contest.history, Counters(contest.history), options))(contest)
 
 
-def by_hindsight(contest: Contest) -> FloatArray:
+def by_hindsight(contest: Evaluation) -> FloatArray:
     """Decayed popularity with the half-life that turns out the best afterwards, which nobody can know."""
-    tried = [by_popularity(Decay(half_life))(contest) for half_life in np.geomspace(2.0, 768.0, 20).tolist()]
+    tried = [by_popularity(PopularityDecay(half_life))(contest) for half_life in np.geomspace(2.0, 768.0, 20).tolist()]
     return max(tried, key=lambda scores: float(ranking.ndcg(scores, contest.lists.chosen).mean()))
 
 
-def by_country(contest: Contest) -> FloatArray:
+def by_country(contest: Evaluation) -> FloatArray:
     """The rankers of guests."""
     countries = np.unique(contest.lists.country)
     scores, _ = model_scores(contest.place, contest.history, countries)
     return scores[np.searchsorted(countries, contest.lists.country)[:, None], contest.lists.posts]
 
 
-def by_account(contest: Contest) -> FloatArray:
+def by_account(contest: Evaluation) -> FloatArray:
     """What `rank_contents` answers with, account by account."""
     settings, store = contest.place.settings, contest.place.store
     keys = settings.artifact_keys
-    desk = Desk(store, Registry(store.analytics, keys), Snapshots(store.analytics, keys), settings.options.members)
-    desk.look(contest.now)
-    assert desk.catalogue is not None
-    place = desk.catalogue.positions(contest.history.posts.ids)
-    accounts = object_ids(contest.history.actors.ids[contest.lists.account])
+    feed_ranker = FeedRanker(
+        store, Registry(store.analytics, keys), Snapshots(store.analytics, keys), settings.options.members
+    )
+    feed_ranker.refresh(contest.now)
+    assert feed_ranker.post_index is not None
+    place = feed_ranker.post_index.positions(contest.history.posts.ids)
+    accounts = object_ids(contest.history.accounts.ids[contest.lists.account])
     rows = zip(accounts, contest.lists.posts, strict=True)
-    return np.array([desk.margins(desk.reader(account), place[posts], contest.now) for account, posts in rows])
+    return np.array(
+        [feed_ranker.logits(feed_ranker.viewer(account), place[posts], contest.now) for account, posts in rows]
+    )
 
 
-def by_neighbours(contest: Contest) -> FloatArray:
+def by_neighbours(contest: Evaluation) -> FloatArray:
     """What the posts that are most alike to those of the account say."""
     library = BM25Recommender(K=NEIGHBOURS, num_threads=2)
     with warnings.catch_warnings(action="ignore"):  # it warns of what it makes itself
@@ -154,7 +159,7 @@ def by_neighbours(contest: Contest) -> FloatArray:
     return np.asarray(np.take_along_axis(scores, contest.lists.posts, 1))
 
 
-def by_factors(contest: Contest) -> FloatArray:
+def by_factors(contest: Evaluation) -> FloatArray:
     """The product of the factors of the account and of the post."""
     with threadpool_limits(1, "blas"):
         library = AlternatingLeastSquares(
@@ -170,12 +175,12 @@ def by_factors(contest: Contest) -> FloatArray:
     return np.asarray(np.einsum("uf,ucf->uc", people, posts), np.float64)
 
 
-def by_truth(contest: Contest) -> FloatArray:
+def by_truth(contest: Evaluation) -> FloatArray:
     """The best order that anybody could give; for worlds only."""
     world = contest.place.world
     ids = Identities(world)
-    person = positions(id_keys(contest.history.actors.ids[contest.lists.account]), id_keys(id_array(ids.accounts)))
-    post = positions(id_keys(contest.history.posts.ids), id_keys(id_array(ids.posts)))
+    person = lookup(id_keys(contest.history.accounts.ids[contest.lists.account]), id_keys(id_array(ids.accounts)))
+    post = lookup(id_keys(contest.history.posts.ids), id_keys(id_array(ids.posts)))
     return chances(world, person, post[contest.lists.posts])
 
 
@@ -215,7 +220,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Leaderboard:
     """All rankers on one network under one protocol.
 
     gain, gain_error  NDCG of the personal ranker over decayed popularity with its own half-life, paired by warm
@@ -231,7 +236,7 @@ class Standing:
     gain_error: float = float("nan")
 
 
-def outcome(name: str, scores: FloatArray, contest: Contest) -> Outcome:
+def outcome(name: str, scores: FloatArray, contest: Evaluation) -> Outcome:
     """How well these scores order."""
     lists, warm = contest.lists, contest.warm
     values = ranking.ndcg(scores, lists.chosen)
@@ -263,7 +268,7 @@ def error_of(values: FloatArray) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
-def train(place: Place, now: datetime, tell: Tell) -> None:
+def train(place: BenchDatabase, now: datetime, tell: Tell) -> None:
     """Every model that the ranking of members needs, as the functions make it."""
     store, options, keys = place.store, place.settings.options, place.settings.artifact_keys
     registry, snapshots, name = (
@@ -286,7 +291,7 @@ def train(place: Place, now: datetime, tell: Tell) -> None:
     train_personal.forget()
 
 
-def stand(contest: Contest, rankers: Mapping[str, Score], network: str, protocol: str, tell: Tell) -> Standing:
+def stand(contest: Evaluation, rankers: Mapping[str, Score], network: str, protocol: str, tell: Tell) -> Leaderboard:
     """Have each ranker order the lists."""
     scores = {}
     for name, score in rankers.items():
@@ -296,25 +301,25 @@ def stand(contest: Contest, rankers: Mapping[str, Score], network: str, protocol
     ndcg = [ranking.ndcg(scores[name], contest.lists.chosen) for name in (PERSONAL_RANKER, OWN_HALF_LIFE)]
     gain = (ndcg[0] - ndcg[1])[contest.warm]
     people, warm = len(contest.warm), int(contest.warm.sum())
-    return Standing(network, protocol, people, warm, found, mean_of(gain), error_of(gain))
+    return Leaderboard(network, protocol, people, warm, found, mean_of(gain), error_of(gain))
 
 
-def stand_world(place: Place, tell: Tell) -> list[Standing]:
+def stand_world(place: BenchDatabase, tell: Tell) -> list[Leaderboard]:
     """All rankers on a world whose models are trained, under each protocol."""
     history = read_history(place.store, place.settings.options.coldstart, now=NOW, with_exposures=True)
     people = People.read(place, history)
-    half_life = Decay(place.world.options.half_life_hours or HALF_LIFE / 3_600)
+    half_life = PopularityDecay(place.world.options.half_life_hours or HALF_LIFE / 3_600)
     rankers = {**RANKERS, RIGHT_HALF_LIFE: by_popularity(half_life), HINDSIGHT: by_hindsight, ORACLE: by_truth}
     found = []
     for number, (protocol, recent_ratio) in enumerate(PROTOCOLS.items()):
         lists = people.lists(history, recent_ratio, np.random.default_rng([place.seed, number]))
-        contest = Contest(place, NOW, history, lists, place.seed)
+        contest = Evaluation(place, NOW, history, lists, place.seed)
         if len(lists.account):
             found.append(stand(contest, rankers, f"{place.size} {place.seed}", protocol, tell))
     return found
 
 
-def stand_small(uri: str, size: str, options: WorldOptions, seeds: Sequence[int], tell: Tell) -> list[Standing]:
+def stand_small(uri: str, size: str, options: WorldOptions, seeds: Sequence[int], tell: Tell) -> list[Leaderboard]:
     """All rankers on demo networks that have no name among the sizes."""
     found = []
     for seed in seeds:
@@ -330,23 +335,26 @@ def of_people(people: int, **others: Any) -> WorldOptions:
     return WorldOptions(users=people, contents=5 * people, engagements=50 * people, feed_items=100 * people, **others)
 
 
-def stand_deskdrop(uri: str, file: Path, tell: Tell, cuts: Sequence[int] = CUTS) -> list[Standing]:
+def stand_deskdrop(uri: str, file: Path, tell: Tell, cuts: Sequence[int] = CUTS) -> list[Leaderboard]:
     """All rankers on the events of a real network, at each cut judged by the tenth of the events after it."""
-    events, found = read_desk(file, datetime.now(UTC)), []
+    events, found = read_deskdrop(file, datetime.now(UTC)), []
     for cut in cuts:
-        with open_desk_place(uri, events, cut, tell) as desk:
-            train(desk.place, desk.now, tell)
+        with open_deskdrop(uri, events, cut, tell) as feed_ranker:
+            train(feed_ranker.place, feed_ranker.now, tell)
             history = read_history(
-                desk.place.store, desk.place.settings.options.coldstart, now=desk.now, with_exposures=True
+                feed_ranker.place.store,
+                feed_ranker.place.settings.options.coldstart,
+                now=feed_ranker.now,
+                with_exposures=True,
             )
-            for protocol, days in desk.protocols.items():
-                contest = Contest(desk.place, desk.now, history, desk.lists(history, days), 0)
+            for protocol, days in feed_ranker.protocols.items():
+                contest = Evaluation(feed_ranker.place, feed_ranker.now, history, feed_ranker.lists(history, days), 0)
                 if len(contest.lists.account):
                     found.append(stand(contest, RANKERS, f"{DESKDROP} {cut}%", protocol, tell))
     return found
 
 
-def figures(found: Sequence[Standing]) -> dict[str, Figure]:
+def figures(found: Sequence[Leaderboard]) -> dict[str, Figure]:
     """What there are floors for: means over the networks of one size, or over the accounts of all cuts of Deskdrop."""
     told: dict[str, Figure] = {}
     for size in dict.fromkeys(one.network.split()[0] for one in found):
@@ -380,7 +388,7 @@ def figures(found: Sequence[Standing]) -> dict[str, Figure]:
     return told
 
 
-def _figures_of_cuts(those: Sequence[Standing]) -> dict[str, Figure]:
+def _figures_of_cuts(those: Sequence[Leaderboard]) -> dict[str, Figure]:
     """Of warm accounts at every cut; libraries for those who ask, without a floor."""
     if not those:
         return {}
@@ -404,7 +412,7 @@ def _figures_of_cuts(those: Sequence[Standing]) -> dict[str, Figure]:
     }
 
 
-def sheets(found: Sequence[Standing]) -> list[Sheet]:
+def sheets(found: Sequence[Leaderboard]) -> list[Sheet]:
     """A table per size and protocol, and one of the floors."""
     made = []
     for size, protocol in dict.fromkeys((one.network.split()[0], one.protocol) for one in found):
@@ -466,17 +474,17 @@ def main(
     """Train, order, print; ends with code 1 when a floor is missed."""
     console = Console(width=None if Console().is_terminal else 200)
     chosen, networks = [int(seed) for seed in seeds.split(",")], networks_of(people, half_lives, no_taste)
-    of_desk = numbers_of(cuts, "--cuts", least=1, most=100 - FUTURE)
+    deskdrop_cuts = numbers_of(cuts, "--cuts", least=1, most=100 - FUTURE)
     if world:
         networks[world] = SIZES[world]
     if not networks and not deskdrop:
         raise typer.BadParameter("--world, --people, --half-lives, --no-taste, --deskdrop: one of them at least")
-    found: list[Standing] = []
+    found: list[Leaderboard] = []
     with mongo_server() as uri, console.status("") as status:
         for size, options in networks.items():
             found += stand_small(uri, size, options, chosen, status.update)
         if deskdrop:
-            found += stand_deskdrop(uri, deskdrop, status.update, of_desk)
+            found += stand_deskdrop(uri, deskdrop, status.update, deskdrop_cuts)
     for sheet in sheets(found) if found else ():
         sheet.show(console)
     if not found:
@@ -486,7 +494,7 @@ def main(
 
 def networks_of(people: str, half_lives: str, no_taste: str) -> dict[str, WorldOptions]:
     """The demo networks that were asked for, by name."""
-    least = FEWEST_USERS
+    least = MIN_USERS
     found = {f"{DEMO}-{one}": of_people(one) for one in numbers_of(people, "--people", least=least)}
     for hours in numbers_of(half_lives, "--half-lives", least=1):
         found[f"{WITH_HALF_LIFE}-{hours}"] = of_people(1_000, half_life_hours=float(hours))

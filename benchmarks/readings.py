@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.floors import Figure
 from benchmarks.jobs import Job, Run, run
-from benchmarks.places import NOTHING_EXPIRES, NOW, Place, Tell, databases
+from benchmarks.places import NOTHING_EXPIRES, NOW, BenchDatabase, Tell, databases
 from benchmarks.table import Sheet
 from local.world import SIZES, build_world
 from shared.store import schema
@@ -18,7 +18,7 @@ from shared.store import schema
 SIZES_OF = (1_000, 10_000, 100_000)  # credentials
 READINGS = 501  # of each; the first has none before it
 AT_ONCE = 100  # credentials whose exposures are written together
-MOST_MB = 200.0
+MAX_MB = 200.0
 JOB = Job("bots", "extract_reading_features", (schema.CREDENTIAL_FEATURES,))
 
 # The fields that the job reads, and nothing else, in documents that all have one length: (name, BSON type, width).
@@ -78,10 +78,10 @@ def _extracted(uri: str, credentials: int, tell: Tell) -> Extracted:
             [index.model() for index in schema.CREDENTIAL_FEATURES.indexes]
         )
         world = build_world(SIZES["XS"], now=NOW)  # only to be a place; nothing of it is written
-        place = Place("readings", 0, world, environment, settings, store, store.app)
+        place = BenchDatabase("readings", 0, world, environment, settings, store, store.app)
         tell(f"readings of {credentials:,} credentials: extracting")
         done = run(place, JOB, NOW)
-        return Extracted(credentials, done.seconds, Figure(done.peak_mb, "MB", MOST_MB), done)
+        return Extracted(credentials, done.seconds, Figure(done.peak_mb, "MB", MAX_MB), done)
 
 
 def _write(app: Any, credentials: int, tell: Tell) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from relay.events import Event
 from relay.follow import Follower
-from relay.sinks import Outcome, Sink, sink
+from relay.sinks import SendResult, Sink, sink
 from relay.watched import watched
 from shared import command_line
 from shared.config import settings
@@ -25,8 +25,8 @@ from shared.store import open_store
 class Nowhere:
     """Takes everything and does nothing."""
 
-    def send(self, events: Sequence[Event]) -> Outcome:
-        return Outcome()
+    def send(self, events: Sequence[Event]) -> SendResult:
+        return SendResult()
 
 
 class Counted:
@@ -37,7 +37,7 @@ class Counted:
         self.changes = 0
         self.began_at = self.ended_at = 0.0
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         self.began_at = self.began_at or time.perf_counter()
         outcome = self._sink.send(events)
         self.changes += len(events) - len(outcome.unsent)

@@ -12,7 +12,7 @@ from typing import Any
 from bson import ObjectId
 
 from benchmarks.floors import FIRST_ANSWER_S, MEMORY_SHARE, Figure
-from benchmarks.places import NOW, Place, Tell, Work, work_so_far
+from benchmarks.places import NOW, BenchDatabase, Tell, Workload, work_so_far
 from benchmarks.table import Sheet, told_met
 from layers.build import lock
 from layers.package import RESULT, package
@@ -40,7 +40,7 @@ LAST = ("recommend_people", "serve_feed", "promote_artifact", "erase_account")
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartupTime:
     """What one function took on a network of that size.
 
     init_s   start of the process until it asks for an event, median [s]
@@ -60,11 +60,11 @@ class Started:
     nothing_s: float
     peak_mb: float
     memory: Figure
-    database: Work
+    database: Workload
     log_kb: float
 
 
-def measure(place: Place, tell: Tell) -> list[Started]:
+def measure(place: BenchDatabase, tell: Tell) -> list[StartupTime]:
     """All functions, in an order in which each finds what it needs."""
     functions, version = all_functions(), python_of_the_runtime()
     with lock("package"), TemporaryDirectory() as folder:
@@ -82,13 +82,13 @@ def measure(place: Place, tell: Tell) -> list[Started]:
     return found
 
 
-def figures(found: list[Started]) -> Iterator[Figure]:
+def figures(found: list[StartupTime]) -> Iterator[Figure]:
     """All that has a floor."""
     for one in found:
         yield from (one.first, one.memory)
 
 
-def sheet_of(found: list[Started]) -> Sheet:
+def sheet_of(found: list[StartupTime]) -> Sheet:
     """As a table."""
     rows = [
         (
@@ -131,7 +131,7 @@ def sheet_of(found: list[Started]) -> Sheet:
     return Sheet("Functions under Lambda's runtime", columns, rows, note)
 
 
-def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -> Started:
+def _started(place: BenchDatabase, function: Function, shipped: Shipped, folder: Path) -> StartupTime:
     log, floors = folder / "log", place.size == "M"
     with Sandbox(shipped, log) as fresh:
         nothing = _answered(fresh, _event(place, function, 0))
@@ -145,7 +145,7 @@ def _started(place: Place, function: Function, shipped: Shipped, folder: Path) -
             warm.append(_answered(sandbox, event))
             database, log_kb = work_so_far(place.store) - before, (log.stat().st_size - logged) / 1_000
     peak = max(one.peak_mb for one in (nothing, *cold, *warm))
-    return Started(
+    return StartupTime(
         function.stem,
         place.size,
         median(one.init_s or 0.0 for one in cold),
@@ -166,7 +166,7 @@ def _answered(sandbox: Sandbox, event: Any) -> Outcome:
     return outcome
 
 
-def _event(place: Place, function: Function, number: int) -> Mapping[str, Any]:
+def _event(place: BenchDatabase, function: Function, number: int) -> Mapping[str, Any]:
     """Its sample, for what is on this network; of a schedule the run that is due so many hours later."""
     sample: dict[str, Any] = json.loads((ROOT / "events" / function.domain / f"{function.stem}.json").read_text())
     store = place.store

@@ -25,7 +25,7 @@ from shared import command_line
 
 RESULTS = Path(__file__).parent / "results"
 SAVED = (RESULTS / "growth-L.json", RESULTS / "full.json")
-MOST_OFF = 0.25
+MAX_OFF = 0.25
 POSTS_EACH = SIZES["M"].contents / SIZES["M"].users  # per account; engagements are ten per post
 MILLION = 1_000_000
 
@@ -50,7 +50,7 @@ class Curve:
     @property
     def fits(self) -> bool:
         """Whether it may be read beyond what was measured."""
-        return self.off <= MOST_OFF
+        return self.off <= MAX_OFF
 
     def at(self, posts: float) -> float:
         """By the fit."""
@@ -156,7 +156,7 @@ def sheet_of(found: Iterable[Growth]) -> Sheet:
     )
     note = (
         f"A million accounts: {MILLION * POSTS_EACH:,.0f} posts, by the fit, in one process. In brackets where the fit "
-        f"is more than {MOST_OFF:.0%} off."
+        f"is more than {MAX_OFF:.0%} off."
     )
     return Sheet("Growth", columns, rows, note)
 

@@ -19,10 +19,10 @@ from pymongo.errors import PyMongoError
 
 from benchmarks import jobs
 from benchmarks.floors import Figure
-from benchmarks.places import NOW, Place, Tell
+from benchmarks.places import NOW, BenchDatabase, Tell
 from functions.coldstart import build_guest_feed
 from shared.artifacts import Registry
-from shared.countries import COUNTRIES, EVERYWHERE
+from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.documents import Document
 from shared.store import schema
 
@@ -40,7 +40,7 @@ BETWEEN_RUNS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImpressionCount:
     """What the readers met: how many of each, why reads failed at either attempt, and what a page took."""
 
     counts: dict[str, int]
@@ -56,7 +56,7 @@ class Seen:
         return {name: Figure(self.counts.get(name, 0), "", 0) for name in names}
 
 
-def under_readers(place: Place, tell: Tell) -> Seen:
+def under_readers(place: BenchDatabase, tell: Tell) -> ImpressionCount:
     """Publish many generations with the real job while readers page through the lists."""
     tell("swaps: train_coldstart")
     jobs.from_nothing(place, jobs.TRAIN, NOW)
@@ -84,7 +84,7 @@ def under_readers(place: Place, tell: Tell) -> Seen:
         reader.join()
     counts, errors, generations, milliseconds = (list(part) for part in zip(*found, strict=True))
     times = np.concatenate(milliseconds)
-    return Seen(
+    return ImpressionCount(
         dict(sum(counts, Counter())),
         dict(sum(errors, Counter())),
         len(set().union(*generations)),
@@ -94,7 +94,7 @@ def under_readers(place: Place, tell: Tell) -> Seen:
     )
 
 
-def publish(place: Place, number: int) -> None:
+def publish(place: BenchDatabase, number: int) -> None:
     """One generation, a minute after the one before."""
     registry = Registry(place.store.analytics, place.settings.artifact_keys)
     options = place.settings.options
@@ -105,7 +105,7 @@ def publish(place: Place, number: int) -> None:
 def read_until(uri: str, database: str, number: int, stop: Event, ear: Connection) -> None:
     """Page through the lists of countries in any order until told to stop; then tell what was met."""
     rng = np.random.default_rng(number)
-    partitions = (*COUNTRIES, EVERYWHERE)
+    partitions = (*COUNTRIES, GLOBAL_PARTITION)
     with MongoClient[Document](uri, tz_aware=True) as client:
         reader = Reader(client[database][schema.GUEST_FEED.name], SMALL_BATCH if number % 2 else PAGE)
         reader.page(partitions[0], None)

@@ -18,9 +18,9 @@ from benchmarks.floors import (
     Figure,
 )
 from benchmarks.jobs import Measured
-from benchmarks.places import Stored
+from benchmarks.places import StorageSize
 from benchmarks.quality import Judgement, mean_ratios
-from benchmarks.swaps import Seen
+from benchmarks.swaps import ImpressionCount
 from shared.ml.ranking import Quality
 
 RUNS = {"first": "from nothing", "again": "after changes"}
@@ -118,7 +118,7 @@ def of_growth(found: Sequence[Measured]) -> Sheet:
     return Sheet(f"Growth, {' -> '.join(sizes)}", ("job", "run", "time", "growth", "memory"), rows, note)
 
 
-def of_stored(found: Sequence[Stored]) -> Sheet:
+def of_stored(found: Sequence[StorageSize]) -> Sheet:
     """What each collection takes on disk after the jobs."""
     rows = [
         (one.size, one.collection, f"{one.documents:,}", f"{one.mb:,.1f} MB", f"{one.index_mb:,.1f} MB")
@@ -130,7 +130,7 @@ def of_stored(found: Sequence[Stored]) -> Sheet:
     )
 
 
-def of_swaps(seen: Seen) -> Sheet:
+def of_swaps(seen: ImpressionCount) -> Sheet:
     """What readers met while generations were swapped."""
     rows = [
         (name, figure.told, figure.floor_told, told_met([figure]), ORIGINAL_SWAPS.get(name, ""))

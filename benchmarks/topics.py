@@ -126,7 +126,7 @@ class AtThreshold:
     """What phrases alone give from one confidence on.
 
     precision, recall, f1  on the dev part of every supported language, over the seven classes
-    small_talk             part of the posts without a topic that get one
+    none_class_prototypes  part of the posts without a topic that get one
     posts_precision        part of the topics given to our posts that lie on the branch that was meant
     posts_found            part of our posts that get the very topic that was meant, or one below it
     """
@@ -135,7 +135,7 @@ class AtThreshold:
     precision: float
     recall: float
     f1: float
-    small_talk: float
+    none_class_prototypes: float
     posts_precision: float
     posts_found: float
 
@@ -184,15 +184,15 @@ def measure(data: Path) -> Results | None:
     root = data / "sib200"
     if not root.is_dir():
         return None
-    phrases = Phrases.of(taxonomy())
+    prototypes = Phrases.of(taxonomy())
     corpora = {code: Corpus.read(root / name, CLASSES) for code, name in (SUPPORTED | REFUSED).items()}
-    languages = list(in_languages(corpora, phrases, CLASSES))
+    languages = list(in_languages(corpora, prototypes, CLASSES))
     english = Corpus.read(root / "eng_14", FOURTEEN)
-    (fourteen,) = in_languages({"en": english}, phrases, FOURTEEN)
-    return Results(languages, fourteen, list(at_thresholds([corpora[code] for code in SUPPORTED], phrases)))
+    (fourteen,) = in_languages({"en": english}, prototypes, FOURTEEN)
+    return Results(languages, fourteen, list(at_thresholds([corpora[code] for code in SUPPORTED], prototypes)))
 
 
-def in_languages(corpora: dict[str, Corpus], phrases: Phrases, classes: dict[str, str]) -> Iterator[Language]:
+def in_languages(corpora: dict[str, Corpus], prototypes: Phrases, classes: dict[str, str]) -> Iterator[Language]:
     """Accuracy in each language, by heads that learnt from the English of the other folds."""
     english, columns = corpora["en"], _places(classes)
     assignments = [np.arange(len(english.label)) % FOLDS]
@@ -203,12 +203,12 @@ def in_languages(corpora: dict[str, Corpus], phrases: Phrases, classes: dict[str
     examples = Examples.of(english.vectors, named)
     for number, fold in enumerate(assignments):
         for held in range(FOLDS):
-            heads = fit_heads(phrases, examples.part(fold != held), Topics().head_texts)
-            classifier = Classifier(phrases, heads)
+            heads = fit_heads(prototypes, examples.part(fold != held), Topics().head_texts)
+            classifier = Classifier(prototypes, heads)
             for code, one in corpora.items():
                 part = one.part(fold == held)
                 right[code][number, fold == held] = part.right(classifier.confidences(part.vectors), columns)
-    plain = Classifier(phrases, Heads.none())
+    plain = Classifier(prototypes, Heads.none())
     for code, one in corpora.items():
         accuracy = right[code].mean(axis=1)
         floor = TOPICS.get(code) if classes is CLASSES else None
@@ -224,9 +224,9 @@ def in_languages(corpora: dict[str, Corpus], phrases: Phrases, classes: dict[str
         )
 
 
-def at_thresholds(corpora: Sequence[Corpus], phrases: Phrases) -> Iterator[AtThreshold]:
+def at_thresholds(corpora: Sequence[Corpus], prototypes: Phrases) -> Iterator[AtThreshold]:
     """What phrases alone give on the dev part of these languages, and on our own posts."""
-    plain, columns = Classifier(phrases, Heads.none()), _places(CLASSES)
+    plain, columns = Classifier(prototypes, Heads.none()), _places(CLASSES)
     confidences = np.concatenate([plain.confidences(one.vectors[one.is_dev])[:, columns] for one in corpora])
     named = np.concatenate([one.label[one.is_dev] for one in corpora])[:, None] == np.arange(len(CLASSES))
     posts = read_posts()
@@ -234,7 +234,7 @@ def at_thresholds(corpora: Sequence[Corpus], phrases: Phrases) -> Iterator[AtThr
     for threshold in THRESHOLDS:
         given = confidences >= threshold
         both = (given & named).sum()
-        matches = Classifier(phrases, Heads.none(), Rule(threshold=threshold)).classify(vectors, most=Topics().most)
+        matches = Classifier(prototypes, Heads.none(), Rule(threshold=threshold)).classify(vectors, most=Topics().most)
         paths = [[match.path for match in found] for found in matches]
         lowest = [[one for one in found if not any(_within(other, one) for other in found)] for found in paths]
         topical = [(meant, found, low) for (meant, _), found, low in zip(posts, paths, lowest, strict=True) if meant]
@@ -247,7 +247,7 @@ def at_thresholds(corpora: Sequence[Corpus], phrases: Phrases) -> Iterator[AtThr
             precision=float(both / given.sum()),
             recall=float(both / named.sum()),
             f1=float(2 * both / (given.sum() + named.sum())),
-            small_talk=float(np.mean(talk)),
+            none_class_prototypes=float(np.mean(talk)),
             posts_precision=float(np.mean(branch)),
             posts_found=float(np.mean([any(o == m or _within(o, m) for o in found) for m, found, _ in topical])),
         )

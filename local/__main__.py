@@ -24,16 +24,17 @@ from local.parameters import number, object_id, one_of, partition, readable_file
 from local.runs import run_and_say, run_pipeline
 from local.tables import Tally
 from local.terminal import console, progress_bars, say
-from local.workspace import HOME, Document, alone, api_key, fill, typed, whole, workspace
+from local.workspace import HOME, alone, api_key, fill, typed, whole, workspace
 from shared import command_line
 from shared.config import preset
 from shared.config.options import Tokens
+from shared.documents import Document
 from shared.errors import NotFound, Refused
 from shared.store import Store, schema
 
 SHOWN = ("th", "us", "jp")
 SIGNS = ("ARTIFACT_KEYS",)  # settings that functions need which make models or trust them
-LONGEST_TOKEN_HOURS = Tokens().longest_life / timedelta(hours=1)  # a longer one would be refused
+MAX_TOKEN_HOURS = Tokens().longest_life / timedelta(hours=1)  # a longer one would be refused
 
 Size = Annotated[str, typer.Option(parser=world_size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
 Rows = Annotated[int, typer.Option(min=1, max=1000, help="to print")]
@@ -333,7 +334,7 @@ def token(
     ],
     service: Annotated[bool, typer.Option(help="of a service, which may ask for any account")] = False,
     hours: Annotated[
-        float, typer.Option(parser=number(0.01, LONGEST_TOKEN_HOURS), metavar="HOURS", help="that it is valid for")
+        float, typer.Option(parser=number(0.01, MAX_TOKEN_HOURS), metavar="HOURS", help="that it is valid for")
     ] = 12.0,
 ) -> None:
     """Print a token for requests to the HTTP API that `dev` serves."""

@@ -15,7 +15,7 @@ from local.waiting import is_late
 from relay.events import Event
 from relay.follow import Follower
 from relay.meter import Meter
-from relay.sinks import FanOut, Here, Outcome
+from relay.sinks import FanOut, Here, SendResult
 from relay.watched import Watched, watched
 from shared.config import settings
 from shared.errors import AppError, Unavailable
@@ -37,7 +37,7 @@ class Handled:
     def __init__(self, one: Function, tell: Tell) -> None:
         self._function, self._tell = one, tell
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         """Hand over all; the failure of a run is told and does not end the relay."""
         at, began = datetime.now(UTC), time.perf_counter()
         result: dict[str, Any] = {}
@@ -50,7 +50,7 @@ class Handled:
             outcome = Here(handle).send(events)
             failure = Unavailable(outcome.why) if outcome.unsent else None
         except AppError as error:
-            outcome, failure = Outcome([(event, str(error)) for event in events]), error
+            outcome, failure = SendResult([(event, str(error)) for event in events]), error
         fired_by = f"change ×{len(events)}"
         self._tell(Run(self._function.stem, fired_by, at, time.perf_counter() - began, result, failure))
         return outcome

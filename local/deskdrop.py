@@ -42,7 +42,7 @@ ENGAGEMENTS = {"LIKE": "like", "COMMENT CREATED": "comment", "BOOKMARK": "recast
 IDS = ("contentId", "personId", "sessionId")
 COLUMNS = ("timestamp", "eventType", "contentId", "personId", "sessionId", "userCountry")
 NO_COUNTRY = frozenset({"", "zz"})  # ZZ is how locale data spell "unknown"
-LONGEST_TIMESTAMP = 12  # digits: any more is no count of seconds
+MAX_TIMESTAMP_LENGTH = 12  # digits: any more is no count of seconds
 BATCH = 2000
 
 
@@ -157,7 +157,7 @@ def read_events(file: Path, tally: Tally, *, now: datetime, progress: Progress) 
 def _fault_of(row: Row, now: datetime) -> str:
     """Why a line is no event; empty where it is one."""
     at, kind = row["timestamp"], row["eventType"]
-    if not (at.isascii() and at.isdigit() and len(at) <= LONGEST_TIMESTAMP):
+    if not (at.isascii() and at.isdigit() and len(at) <= MAX_TIMESTAMP_LENGTH):
         return "bad timestamp"
     if int(at) > now.timestamp():
         return "later than now"

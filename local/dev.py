@@ -43,7 +43,7 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed:
     typed  how a command on the same data is typed
     """
     due = {one: next_due(one, datetime.now(UTC)) for one in all_functions().values() if one.cron}
-    with serving(Asked(screen.tell), port) as address, relaying(store, screen.tell) as relay:
+    with serving(HomeRequest(screen.tell), port) as address, relaying(store, screen.tell) as relay:
         collections = ", ".join(one.collection for one in relay.meters)
         screen.say(
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "
@@ -70,7 +70,7 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed:
                 due[one] = next_due(one, max(due[one], datetime.now(UTC)))  # what came due meanwhile is left out
 
 
-class Asked:
+class HomeRequest:
     """The real handler of the HTTP API; each request is told as a run."""
 
     def __init__(self, tell: Callable[[Run], None]) -> None:

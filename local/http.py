@@ -13,7 +13,7 @@ from uuid import uuid4
 from shared.errors import AppError, BadConfig
 
 HOST = "127.0.0.1"
-MOST_BYTES = 6 * 2**20  # as Lambda takes them
+MAX_BYTES = 6 * 2**20  # as Lambda takes them
 
 Handler = Callable[[Any, Any], Any]
 
@@ -94,7 +94,7 @@ def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
             length = self.headers.get("Content-Length", "0")
             if self.headers.get("Transfer-Encoding") or not (length.isascii() and length.isdigit()):
                 return self.refused(400)
-            if int(length) > MOST_BYTES:
+            if int(length) > MAX_BYTES:
                 return self.refused(413)
             body, names = self.rfile.read(int(length)), {name.lower() for name in self.headers}
             headers = {name: ",".join(self.headers.get_all(name, [])) for name in names}

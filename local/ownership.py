@@ -31,7 +31,7 @@ from shared.errors import Forbidden
 from shared.store import schema
 
 MARKER: Final = "feedkeeperOwner"
-LONGEST_FILLING: Final = timedelta(days=1)
+MAX_FILLING: Final = timedelta(days=1)
 PASSING: Final = (MARKER, schema.LEASES.name)  # collections whose documents do not make a database anybody's
 
 
@@ -73,7 +73,7 @@ def is_owned(database: Database[Document]) -> bool:
     """Whether a marker of this owner stands there, under this name."""
     proof: Document = {"owner": _owner.token, "database": database.name}
     if not _owner.lasting:
-        proof |= {"unfinished": True, "_id": {"$gt": ObjectId.from_datetime(datetime.now(UTC) - LONGEST_FILLING)}}
+        proof |= {"unfinished": True, "_id": {"$gt": ObjectId.from_datetime(datetime.now(UTC) - MAX_FILLING)}}
     return _markers(database).find_one(proof) is not None
 
 

@@ -8,7 +8,7 @@ import typer
 from bson import ObjectId
 
 from local.world.sizes import SIZES
-from shared.countries import EVERYWHERE, country_of
+from shared.countries import GLOBAL_PARTITION, country_of
 
 
 def number(low: float, high: float) -> Callable[[str | float], float]:
@@ -79,8 +79,8 @@ def object_id(text: str) -> str:
 
 def partition(text: str) -> str:
     """A country of the guest feed, or the list for those of no known country."""
-    if country_of(text) is None and text != EVERYWHERE:
-        raise typer.BadParameter(f"{text!r} is no country code of two letters, nor {EVERYWHERE!r}")
+    if country_of(text) is None and text != GLOBAL_PARTITION:
+        raise typer.BadParameter(f"{text!r} is no country code of two letters, nor {GLOBAL_PARTITION!r}")
     return country_of(text) or text
 
 

@@ -14,7 +14,7 @@ from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
 from shared.store.leases import lost, under_way
 
-LONGEST_TEXT = 300
+MAX_TEXT_LENGTH = 300
 FIRST_RUNS = "firstRuns"  # collection of the analytics database: what a new network still needs
 PIPELINE_RECORD = {"_id": "pipeline"}
 
@@ -51,7 +51,7 @@ def _short(value: Any) -> str:
     if isinstance(value, Mapping | list):
         return f"of {len(value)}"
     text = str(value)
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]}…"
 
 
 def fire(one: Function, due: datetime, payload: Mapping[str, Any] | None = None) -> Run:

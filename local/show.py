@@ -16,7 +16,7 @@ from shared.countries import country_of
 from shared.store import Store
 from shared.store.suspects import Suspect
 
-LONGEST_TEXT = 24
+MAX_TEXT_LENGTH = 24
 BESIDE = 26  # columns of a table of answers that its topics and posts do not get
 
 
@@ -35,7 +35,7 @@ def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: 
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name, width in (("#", 3), ("score", 6), ("age", 5), ("likes", 5)):
         table.add_column(name, justify="right", no_wrap=True, width=width)
-    for name, width in (("language", 8), ("author", 10), ("post", LONGEST_TEXT)):
+    for name, width in (("language", 8), ("author", 10), ("post", MAX_TEXT_LENGTH)):
         table.add_column(name, no_wrap=True, width=width)
     for rank, row in enumerate(found, 1):
         post = posts.get(row["content"], {})
@@ -63,7 +63,7 @@ def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetim
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
         for name, width in (("#", 3), ("score", 6), ("age", 5)):
             table.add_column(name, justify="right", no_wrap=True, width=width)
-        for name, width in (("from", 10), ("topic", 17), ("post", LONGEST_TEXT)):
+        for name, width in (("from", 10), ("topic", 17), ("post", MAX_TEXT_LENGTH)):
             table.add_column(name, no_wrap=True, width=width)
         for rank, item in enumerate(one.page.items, 1):
             post, about = posts.get(item.content, {}), topics.get(item.content, "")
@@ -175,4 +175,4 @@ def _first_words(post: Mapping[str, Any]) -> str:
     if not post:
         return "(deleted since)"
     text = " ".join(str(_under(post, "payload", "message") or f"({post.get('type')} without text)").split())
-    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"

@@ -18,8 +18,8 @@ from typing import Final, TextIO
 
 from shared.errors import BadEvent, NotFound
 
-LONGEST_LINE: Final = 131_072  # characters
-LONGEST_ID: Final = 64  # characters
+MAX_LINE_LENGTH: Final = 131_072  # characters
+MAX_ID_LENGTH: Final = 64  # characters
 EXAMPLES: Final = 3  # lines that are named of each reason
 
 Row = dict[str, str]
@@ -63,13 +63,13 @@ def rows(file: Path, tally: Tally, *, needed: Sequence[str], tabs: bool = False)
     needed  columns that the header must name
     tabs    fields are apart by tabs and never quoted; by commas and perhaps quoted otherwise
     Raises NotFound without the file, BadEvent where it is no such table: empty, another encoding than UTF-8, damaged or
-    truncated gzip, a header that lacks a column or names one twice, a line longer than LONGEST_LINE.
+    truncated gzip, a header that lacks a column or names one twice, a line longer than MAX_LINE_LENGTH.
     """
     with opened(file) as text:
         names: list[str] = []
-        for number, line in enumerate(iter(lambda: text.readline(LONGEST_LINE), ""), start=1):
-            if len(line) == LONGEST_LINE:
-                raise BadEvent(f"{file} is not CSV: line {number} has {LONGEST_LINE:,} characters or more")
+        for number, line in enumerate(iter(lambda: text.readline(MAX_LINE_LENGTH), ""), start=1):
+            if len(line) == MAX_LINE_LENGTH:
+                raise BadEvent(f"{file} is not CSV: line {number} has {MAX_LINE_LENGTH:,} characters or more")
             if number == 1:
                 names = _header(file, line, needed, tabs=tabs)
                 continue
@@ -139,7 +139,7 @@ EXACT: Final = 2**53  # up to here a floating-point number holds every whole num
 ZEROS: Final = "0" * 8  # at the end of a longer one: of random numbers, one in a hundred million
 _NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
-_WORD = re.compile(rf"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_:-]{{0,{LONGEST_ID - 1}}}", re.ASCII)
+_WORD = re.compile(rf"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_:-]{{0,{MAX_ID_LENGTH - 1}}}", re.ASCII)
 _HEXADECIMAL = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}", re.IGNORECASE)
 _NO_VALUE = frozenset({"nan", "na", "n-a", "nil", "null", "none", "undefined", "inf", "infinity", "true", "false"})
 
@@ -161,7 +161,7 @@ def fault_of_id(text: str) -> str:
     return "an id that is none" if text.lower() in _NO_VALUE or not _WORD.fullmatch(text) else ""
 
 
-FEWEST_LONG: Final = 3  # ids that a judgement on digits lost in the others needs
+MIN_LONG: Final = 3  # ids that a judgement on digits lost in the others needs
 DIGITS: Final = 16  # significant decimal digits of what a floating-point number holds beyond
 
 
@@ -170,4 +170,4 @@ def lost_digits(ids: Iterable[str]) -> bool:
     have become one: a random number of 19 digits is such a one in three of a thousand cases."""
     long = [int(one) for one in ids if _WHOLE.fullmatch(one) and abs(int(one)) > EXACT]
     rounded = sum(int(float(one)) == one or len(str(abs(one)).rstrip("0")) <= DIGITS for one in long)
-    return len(long) >= FEWEST_LONG and 2 * rounded > len(long)
+    return len(long) >= MIN_LONG and 2 * rounded > len(long)

@@ -23,7 +23,7 @@ from shared.clock import EPOCH
 from shared.config import Relay
 from shared.documents import Document
 from shared.errors import Conflict
-from shared.runtime.changes import MOST_KEPT
+from shared.runtime.changes import MAX_KEPT
 from shared.store import Store, as_app_error
 from shared.store.cluster_time import cluster_time
 from shared.store.leases import Lease, Leases
@@ -55,7 +55,7 @@ class HistoryLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class StreamItem:
     """What the reader found, in order.
 
     token    where the stream goes on behind it
@@ -177,7 +177,7 @@ class Follower:
                     also = {"reconciling": everything}
                 self._note(position, found, len(events), also)
 
-    def _reads(self, start: Document) -> Iterator[Read]:
+    def _reads(self, start: Document) -> Iterator[StreamItem]:
         """The stream from there on, until told to stop or until the collection is gone."""
         bare = False
         while not self._stop.is_set():
@@ -197,7 +197,7 @@ class Follower:
                     raise
                 bare = True
 
-    def _watch(self, start: Document, *, bare: bool) -> Iterator[Read]:
+    def _watch(self, start: Document, *, bare: bool) -> Iterator[StreamItem]:
         """One change stream; `bare` leaves the documents out, so that no event is too large."""
         with self._store.app[self._watched.collection].watch(
             self._watched.pipeline(with_document=not bare),
@@ -210,12 +210,12 @@ class Follower:
                 change = stream.try_next()
                 if change is None:
                     if stream.resume_token:
-                        yield Read(dict(stream.resume_token))
+                        yield StreamItem(dict(stream.resume_token))
                 elif not is_of_document(change):
-                    yield Read(change["_id"], ended=change["operationType"] == "invalidate")
+                    yield StreamItem(change["_id"], ended=change["operationType"] == "invalidate")
                 else:
                     event = event_of(change, self._options.most_bytes)
-                    yield Read(change["_id"], event, change["clusterTime"])
+                    yield StreamItem(change["_id"], event, change["clusterTime"])
 
     def _deliver(self, events: Sequence[Event], lease: Lease) -> None:
         """Send all, however long it takes; park what is refused. Raises Stopped where that cannot be waited for."""
@@ -223,7 +223,7 @@ class Follower:
         while events:
             outcome = self._sink.send(events)
             for event, reason in outcome.refused:
-                now, kept = datetime.now(UTC), event.bare if len(event.bare) <= MOST_KEPT else None
+                now, kept = datetime.now(UTC), event.bare if len(event.bare) <= MAX_KEPT else None
                 self._store.parked_changes.park(event.digest, self._watched.stems[0], kept, reason, now=now)
             self.meter.parked += len(outcome.refused)
             self.meter.sent += len(events) - len(outcome.unsent) - len(outcome.refused)
@@ -236,7 +236,7 @@ class Follower:
                 pause = min(pause * 2, self._options.longest_pause_s)
             self._keep(lease)
 
-    def _note(self, position: Position, found: Sequence[Read], sent: int, also: Document) -> None:
+    def _note(self, position: Position, found: Sequence[StreamItem], sent: int, also: Document) -> None:
         """Save where the stream goes on, in one write with `also`; on a quiet collection only now and then."""
         times, age_s = [one.at for one in found if one.at], time.monotonic() - found[-1].read_at
         fresh = age_s < FRESH_S  # not where it waited behind what could not be sent

@@ -14,8 +14,8 @@ from relay.watched import Watched
 from shared.errors import AppError, BadConfig, Unavailable
 
 # EventBridge and SQS take 10 entries a call. All three services take 256 kB a call in every region and version.
-MOST_ENTRIES = 10
-MOST_CALL_BYTES = 262_144
+MAX_ENTRIES = 10
+MAX_CALL_BYTES = 262_144
 ENTRY_OVERHEAD = 400  # bytes around an event, and around all of a call: names, ids, attributes
 CALL_WITHIN_S = 5.0
 SEND_WITHIN_S = 5.0  # then the relay looks at its lease before it sends the rest
@@ -23,7 +23,7 @@ TOO_MANY, ITS_OWN_FAULT = 429, 500  # HTTP status
 DETAIL_TYPE = "MongoDB Database Trigger for {}"  # as Atlas names its own, so that one rule serves both
 
 # What a service answers when it is busy or ill.
-PASSING = {
+TRANSIENT_CODES = {
     "InternalFailure", "InternalException", "InternalError", "ServiceUnavailable", "ServiceUnavailableException",
     "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestThrottled", "RequestLimitExceeded",
     "ServiceException", "KmsThrottled",
@@ -32,7 +32,7 @@ PASSING = {
 ITS_FAULT = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
 
 
-class Fault(NamedTuple):
+class SendError(NamedTuple):
     """Why an event was not taken.
 
     passes  whether it may be taken later
@@ -42,11 +42,11 @@ class Fault(NamedTuple):
     passes: bool
 
 
-Call = Callable[[Sequence[Event]], Sequence[Fault | None]]  # sends a group; what became of each event
+Call = Callable[[Sequence[Event]], Sequence[SendError | None]]  # sends a group; what became of each event
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendResult:
     """What became of a batch.
 
     refused  events that will never be taken, each with the reason
@@ -62,7 +62,7 @@ class Outcome:
 class Sink(Protocol):
     """Takes changes in order; one may arrive twice."""
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         """Send all; BadConfig where nothing ever can be sent."""
 
 
@@ -72,16 +72,16 @@ class Bus:
     def __init__(self, client: Any, name: str) -> None:
         self._client, self._name = client, name
 
-    def send(self, events: Sequence[Event]) -> Outcome:
-        return _send(events, MOST_ENTRIES, self._put)
+    def send(self, events: Sequence[Event]) -> SendResult:
+        return _send(events, MAX_ENTRIES, self._put)
 
-    def _put(self, group: Sequence[Event]) -> list[Fault | None]:
+    def _put(self, group: Sequence[Event]) -> list[SendError | None]:
         with faults_of("EventBridge"):
             answer = self._client.put_events(Entries=[self._entry(event) for event in group])
         codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
-        for code in set(codes) - {None} - PASSING - ITS_FAULT:
+        for code in set(codes) - {None} - TRANSIENT_CODES - ITS_FAULT:
             raise BadConfig(f"EventBridge takes no event: {code}")
-        return [code and Fault(code, code in PASSING) for code in codes]
+        return [code and SendError(code, code in TRANSIENT_CODES) for code in codes]
 
     def _entry(self, event: Event) -> dict[str, str]:
         kind = DETAIL_TYPE.format(event.collection)
@@ -94,14 +94,14 @@ class Queue:
     def __init__(self, client: Any, url: str) -> None:
         self._client, self._url = client, url
 
-    def send(self, events: Sequence[Event]) -> Outcome:
-        return _send(events, MOST_ENTRIES, self._put)
+    def send(self, events: Sequence[Event]) -> SendResult:
+        return _send(events, MAX_ENTRIES, self._put)
 
-    def _put(self, group: Sequence[Event]) -> list[Fault | None]:
+    def _put(self, group: Sequence[Event]) -> list[SendError | None]:
         entries = [self._entry(str(number), event) for number, event in enumerate(group)]
         with faults_of("SQS"):
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        failed = {entry["Id"]: Fault(entry["Code"], not entry["SenderFault"]) for entry in answer.get("Failed", ())}
+        failed = {entry["Id"]: SendError(entry["Code"], not entry["SenderFault"]) for entry in answer.get("Failed", ())}
         return [failed.get(str(number)) for number in range(len(group))]
 
     def _entry(self, number: str, event: Event) -> dict[str, str]:
@@ -118,10 +118,10 @@ class Function:
     def __init__(self, client: Any, name: str) -> None:
         self._client, self._name = client, name
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         return _send(events, len(events), self._invoke)
 
-    def _invoke(self, group: Sequence[Event]) -> list[Fault | None]:
+    def _invoke(self, group: Sequence[Event]) -> list[SendError | None]:
         with faults_of("Lambda"):
             self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload(group).encode())
         return [None] * len(group)
@@ -133,16 +133,16 @@ class Here:
     def __init__(self, handler: Callable[[Any, Any], Any]) -> None:
         self._handler = handler
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         try:
             self._handler(unpacked(payload(events)), None)
         except BadConfig:
             raise
         except AppError as error:
             if error.retry_helps:
-                return Outcome(unsent=events, why=str(error))
-            return Outcome([(event, f"{type(error).__name__}: {error}") for event in events])
-        return Outcome()
+                return SendResult(unsent=events, why=str(error))
+            return SendResult([(event, f"{type(error).__name__}: {error}") for event in events])
+        return SendResult()
 
 
 class FanOut:
@@ -151,40 +151,40 @@ class FanOut:
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         refused: list[tuple[Event, str]] = []
         for sink in self._sinks:
             outcome = sink.send(events)
             if outcome.unsent:
-                return Outcome(unsent=events, why=outcome.why)
+                return SendResult(unsent=events, why=outcome.why)
             refused += outcome.refused
-        return Outcome(refused or ())
+        return SendResult(refused or ())
 
 
-def _send(events: Sequence[Event], most: int, call: Call) -> Outcome:
+def _send(events: Sequence[Event], most: int, call: Call) -> SendResult:
     """Group after group, up to the first fault that may pass, while there is time; what is larger than a call may be is
     refused.
 
     most  events that a call takes
     """
     until = time.monotonic() + SEND_WITHIN_S
-    largest = MOST_CALL_BYTES - ENTRY_OVERHEAD
+    largest = MAX_CALL_BYTES - ENTRY_OVERHEAD
     refused = [(event, f"too large: {event.size} bytes") for event in events if event.size > largest]
     fitting = [event for event in events if event.size <= largest]
-    ahead = requests(fitting, most, MOST_CALL_BYTES, ENTRY_OVERHEAD)
+    ahead = requests(fitting, most, MAX_CALL_BYTES, ENTRY_OVERHEAD)
     for group in ahead:
         try:
             faults = [(event, fault) for event, fault in zip(group, call(group), strict=True) if fault]
         except Unavailable as error:
-            return Outcome(refused, [*group, *chain.from_iterable(ahead)], str(error))
+            return SendResult(refused, [*group, *chain.from_iterable(ahead)], str(error))
         waiting = [event for event, fault in faults if fault.passes]
         refused += [(event, fault.code) for event, fault in faults if not fault.passes]
         if waiting:
             busy = sorted({fault.code for _, fault in faults if fault.passes})
-            return Outcome(refused, [*waiting, *chain.from_iterable(ahead)], f"busy: {busy}")
+            return SendResult(refused, [*waiting, *chain.from_iterable(ahead)], f"busy: {busy}")
         if time.monotonic() > until:
-            return Outcome(refused, list(chain.from_iterable(ahead)))
-    return Outcome(refused)
+            return SendResult(refused, list(chain.from_iterable(ahead)))
+    return SendResult(refused)
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def faults_of(service: str) -> Iterator[None]:
         yield
     except ClientError as error:
         code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"].get("HTTPStatusCode", 500)
-        if code in PASSING or status == TOO_MANY or status >= ITS_OWN_FAULT:
+        if code in TRANSIENT_CODES or status == TOO_MANY or status >= ITS_OWN_FAULT:
             raise Unavailable(f"{service} does not take it now: {code}") from None
         raise BadConfig(f"{service} refuses every call: {code}") from None
     except BotoCoreError as error:

@@ -8,17 +8,17 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from shared.errors import BadEvent, Forbidden
 from shared.report import Detail
 
-LONGEST_CURSOR = 2_000  # characters, so that a request line is well below what a gateway takes
+MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line is well below what a gateway takes
 
 
-class Telling(Protocol):
+class HasDetails(Protocol):
     """What routes work with."""
 
     def details(self) -> Mapping[str, Detail]:
         """What there is to tell of it beside an answer, in the log and as metrics."""
 
 
-Service = TypeVar("Service", bound=Telling)
+Service = TypeVar("Service", bound=HasDetails)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_MS = 3_600_000
 DAY_HOURS = 24.0
 SKEW = timedelta(minutes=1)  # by which sound clocks may differ; what is dated further ahead has no date to go by
-MOST_AHEAD = timedelta(
+MAX_AHEAD = timedelta(
     days=1
 )  # of now, of what we have stored ourselves; beyond it, it would hold back all that follows
 

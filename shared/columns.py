@@ -44,30 +44,30 @@ def object_ids(ids: IdArray) -> list[ObjectId]:
     return [ObjectId(raw[i : i + 12]) for i in range(0, len(raw), 12)]
 
 
-def as_stored(keys: NDArray[np.bytes_]) -> list[ObjectId | str]:
+def to_bson(keys: NDArray[np.bytes_]) -> list[ObjectId | str]:
     """The keys as the driver writes them; none may be empty."""
     return [ObjectId(key[1:].decode()) if key[:1] == b"o" else key[1:].decode() for key in keys.tolist()]
 
 
-def joined(parts: Sequence[Columns]) -> Columns:
+def concat(parts: Sequence[Columns]) -> Columns:
     """The same columns of several reads, one below the other; at least one read."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def known(ids: IdArray) -> BoolArray:
+def is_valid(ids: IdArray) -> BoolArray:
     """(n,) False where a document had no id."""
     found: BoolArray = id_keys(ids) != 0
     return found
 
 
-def once(records: Columns, key: Sequence[str], rank: NDArray[Any]) -> Columns:
+def deduplicate(records: Columns, key: Sequence[str], rank: NDArray[Any]) -> Columns:
     """Each event once, though an application may have recorded it more than once: of the records that agree in every
     column of `key` the one with the least `rank`, (n,). Records without one of the ids stay, for nothing tells what
     they repeat."""
     columns = [records[name] for name in key]
-    keys, told = mixed(*columns), np.ones(len(rank), bool)
+    keys, told = combine_keys(*columns), np.ones(len(rank), bool)
     for column in columns:
-        told &= known(column) if _holds_ids(column) else True
+        told &= is_valid(column) if _holds_ids(column) else True
     ascending = np.sort(keys[told])
     if not (ascending[1:] == ascending[:-1]).any():
         return records
@@ -77,7 +77,7 @@ def once(records: Columns, key: Sequence[str], rank: NDArray[Any]) -> Columns:
     return {name: column[~(repeats & told)] for name, column in records.items()}
 
 
-def mixed(*columns: NDArray[Any]) -> KeyArray:
+def combine_keys(*columns: NDArray[Any]) -> KeyArray:
     """(n,) one 64-bit key for what stands in these columns together, which are ids or whole numbers."""
     keys: KeyArray = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
@@ -90,7 +90,7 @@ def _holds_ids(column: NDArray[Any]) -> bool:
     return column.dtype.kind == "V"
 
 
-def distinct(ids: IdArray) -> IdArray:
+def unique_ids(ids: IdArray) -> IdArray:
     """Each id once, but for the zeros that stand for none."""
     keys, first = np.unique(id_keys(ids), return_index=True)
     return np.asarray(ids[first[keys != 0]])
@@ -101,10 +101,10 @@ def id_array(ids: Iterable[ObjectId]) -> IdArray:
     return np.frombuffer(b"".join(one.binary for one in ids), "V12")
 
 
-def positions(keys: KeyArray, table: KeyArray) -> IntArray:
+def lookup(keys: KeyArray, table: KeyArray) -> IntArray:
     """(n,) where each key stands in the table, -1 where it does not.
 
-    >>> positions(np.array([5, 7, 9], "u8"), np.array([9, 5], "u8")).tolist()
+    >>> lookup(np.array([5, 7, 9], "u8"), np.array([9, 5], "u8")).tolist()
     [1, -1, 0]
     """
     if not len(table):

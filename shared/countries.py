@@ -30,7 +30,7 @@ LANGUAGES: Final[dict[str, frozenset[str]]] = {
 COUNTRIES: Final[tuple[str, ...]] = tuple(sorted(LANGUAGES))
 
 # The partition of the guest feed for viewers whose country nobody knows, and the language of that list.
-EVERYWHERE: Final = "en"
+GLOBAL_PARTITION: Final = "en"
 
 # Codes that were withdrawn from ISO 3166-1, or that are used without being in it, and the country that is meant now.
 _SUCCESSORS = {

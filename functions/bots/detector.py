@@ -23,10 +23,10 @@ from shared.errors import StaleModel
 FAMILY: Final = "bots"
 KEY: Final = "credentials"
 FINGERPRINT: Final = FEATURES.fingerprint
-RISES: Final = np.array(FEATURES.rises)
+RISES: Final = np.array(FEATURES.monotone_sign)
 
 # What a reviewer reads where a feature speaks for a bot.
-SAYS: Final = {
+REASON_TEXTS: Final = {
     "postReadingTimeAbsSkew": "reading times are as often above as below the usual one",
     "postReadingTimeAbsKurt": "hardly any reading time is far from the usual one",
     "postReadingTimeNormStd": "reads every post for about the same time",
@@ -43,7 +43,7 @@ SAYS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class OneClassPca:
     """How far from bots: all that is learnt from bots alone; k features.
 
     centre     (k,) of the bots' features, as logarithms of 1 + x
@@ -62,7 +62,7 @@ class Likeness:
         scaled = scaled_by(features, self.centre, self.scale)
         return np.asarray(one_sided(scaled) - self.mean)
 
-    def distances(self, features: NDArray[Any]) -> FloatArray:
+    def squared_mahalanobis(self, features: NDArray[Any]) -> FloatArray:
         """(n,) squared, from the bots, without the feature that is the least like a bot's; 0 or more, low is a bot."""
         off = self.deviations(features)
         pulls = off @ self.precision
@@ -92,7 +92,7 @@ class Detector:
     bots           (k,) the median of the bots' features
     """
 
-    likeness: Likeness
+    one_class_pca: OneClassPca
     slope: FloatArray
     offset: FloatArray
     threshold: FloatArray
@@ -101,8 +101,8 @@ class Detector:
 
     def scores(self, features: NDArray[Any]) -> FloatArray:
         """(n,) how much like a bot, 0..1, higher is more: among accounts like those that were judged, the chance."""
-        logs = log_distance(self.likeness.distances(features))
-        return chance(logs, float(self.slope[0]), float(self.offset[0]))
+        logs = log_distance(self.one_class_pca.squared_mahalanobis(features))
+        return probability(logs, float(self.slope[0]), float(self.offset[0]))
 
     @property
     def limit(self) -> float:
@@ -121,7 +121,7 @@ class Detector:
                 "feature": FEATURES.names[one],
                 "value": shown(features[one]),
                 "people": [shown(low[one]), shown(high[one])],
-                "says": SAYS[FEATURES.names[one]],
+                "says": REASON_TEXTS[FEATURES.names[one]],
             }
             for one in order.tolist()
             if apart[one] > 0
@@ -141,22 +141,22 @@ class Detector:
         for name, shape in shapes.items():
             if name not in arrays or arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
                 raise StaleModel(f"artifact {FAMILY}/{KEY}: {name} is not what it should be")
-        likeness = Likeness(*(arrays[one.name] for one in fields(Likeness)))
-        return cls(likeness, *(arrays[one.name] for one in fields(Detector)[1:]))
+        one_class_pca = OneClassPca(*(arrays[one.name] for one in fields(OneClassPca)))
+        return cls(one_class_pca, *(arrays[one.name] for one in fields(Detector)[1:]))
 
 
-def chance(log_distances: FloatArray, slope: float, offset: float) -> FloatArray:
+def probability(log_distances: FloatArray, slope: float, offset: float) -> FloatArray:
     """(n,) of a bot, 0..1, by a logistic curve over the logarithm of the squared distance.
 
-    >>> chance(np.array([-3.0, 2.0, 9.0]), -1.5, 3.0).round(3).tolist()
+    >>> probability(np.array([-3.0, 2.0, 9.0]), -1.5, 3.0).round(3).tolist()
     [0.999, 0.5, 0.0]
     """
     return np.asarray(1 / (1 + np.exp(-np.clip(slope * log_distances + offset, -50, 50))))
 
 
-def log_distance(distances: FloatArray) -> FloatArray:
+def log_distance(squared_mahalanobis: FloatArray) -> FloatArray:
     """(n,) finite also for a distance of 0."""
-    return np.asarray(np.log(distances + 1e-6))
+    return np.asarray(np.log(squared_mahalanobis + 1e-6))
 
 
 def shown(value: float) -> float:
@@ -169,5 +169,5 @@ def shown(value: float) -> float:
 
 
 def _arrays(detector: Detector) -> dict[str, NDArray[Any]]:
-    parts: Sequence[Any] = (detector.likeness, detector)
+    parts: Sequence[Any] = (detector.one_class_pca, detector)
     return {one.name: getattr(part, one.name) for part in parts for one in fields(part) if one.name != "likeness"}

@@ -16,7 +16,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler
 
-from functions.bots.detector import Likeness, log_distance, one_sided, scaled_by
+from functions.bots.detector import OneClassPca, log_distance, one_sided, scaled_by
 from shared.columns import BoolArray, FloatArray
 
 Fit = Callable[
@@ -25,11 +25,11 @@ Fit = Callable[
 
 BOT_CLASS, HUMAN_CLASS = "bot_class", "human_class"
 SPREAD_OF: Final = (5.0, 95.0)  # percentiles of the bots that make one spread
-LEAST_VARIANCE: Final = 0.01  # of the bots in any direction, in squared spreads
+MIN_VARIANCE: Final = 0.01  # of the bots in any direction, in squared spreads
 SEED: Final = 0
 
 
-def likeness(bots: FloatArray, explained: float) -> Likeness:
+def one_class_pca(bots: FloatArray, explained: float) -> OneClassPca:
     """What bots (n, k) look like; of their principal components as many as explain that part of the variance."""
     scaler = RobustScaler(quantile_range=SPREAD_OF).fit(np.log1p(bots))
     centre, scale = np.asarray(scaler.center_), np.asarray(scaler.scale_)
@@ -37,16 +37,16 @@ def likeness(bots: FloatArray, explained: float) -> Likeness:
     with np.errstate(invalid="ignore"):  # bots that are all the same vary in no direction, and leave 0 of 0 explained
         components = PCA(min(max(explained, 1e-6), 1 - 1e-6), svd_solver="full").fit(scaled)
     # A few dozen bots do not know every direction in which bots differ: each gets some room.
-    precision = np.linalg.inv(components.get_covariance() + np.eye(scaled.shape[1]) * LEAST_VARIANCE)
-    return Likeness(centre, scale, np.asarray(components.mean_), np.asarray((precision + precision.T) / 2))
+    precision = np.linalg.inv(components.get_covariance() + np.eye(scaled.shape[1]) * MIN_VARIANCE)
+    return OneClassPca(centre, scale, np.asarray(components.mean_), np.asarray((precision + precision.T) / 2))
 
 
 def one_class(explained: float) -> Fit:
     """Ours."""
 
     def fit(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-        learnt = likeness(features[bot], explained)
-        return lambda others: -log_distance(learnt.distances(others))
+        learnt = one_class_pca(features[bot], explained)
+        return lambda others: -log_distance(learnt.squared_mahalanobis(others))
 
     return fit
 
@@ -105,7 +105,7 @@ def folds(bot: BoolArray, splits: int, repeats: int) -> Iterator[tuple[NDArray[A
     yield from drawn.split(np.zeros(len(bot)), bot)
 
 
-def told(scores: FloatArray, bot: BoolArray, budget: int) -> dict[str, float]:
+def metrics(scores: FloatArray, bot: BoolArray, budget: int) -> dict[str, float]:
     """ROC AUC, average precision, and precision among the first of a budget that is no larger than the bots are."""
     first = np.argsort(-scores, kind="stable")[: max(min(budget, int(bot.sum())), 1)]
     return {

@@ -9,12 +9,13 @@ from bson import ObjectId
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
-from shared.columns import Columns, as_stored
+from shared.columns import Columns, to_bson
 from shared.config import Bots
+from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.credential_features import LAYOUT, Credential, Window
-from shared.store.deadline import Threads
+from shared.store.credential_features import LAYOUT, Window
+from shared.store.deadline import DeadlineExecutor
 
 NAME: Final = "extract_reading_features"
 
@@ -35,7 +36,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
         return Report.late()
     erased = store.erasures.credentials()
     reports: list[Report] = []
-    with Threads(1) as aside:
+    with DeadlineExecutor(1) as aside:
         links = [aside.submit(store.account_links.note_users, period.since)]
         touched = None if period.since is None else store.exposures.touched(period.since)
         before = store.credential_features.newest(touched or ())
@@ -43,7 +44,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
         links.append(aside.submit(store.account_links.note_credentials, used))
         for batches in exposures(store, options, touched, before, now):
             for group in windows(batches, options.limit, options.least_readings):
-                credentials = as_stored(group.credential)
+                credentials = to_bson(group.credential)
                 links.append(aside.submit(link_viewers, store, [one for one in credentials if one not in before]))
                 described = rows_of(group, store.exposures.viewers(credentials))
                 rows = [(window, values) for window, values in described if window.credential not in erased]
@@ -94,6 +95,6 @@ def rows_of(group: Windows, viewers: Mapping[Credential, ObjectId]) -> list[tupl
     """Each window with its features by name."""
     values = FEATURES.matrix(Rhythm(group)).tolist()
     first, last, before = (map(from_epoch_ms, one.tolist()) for one in (group.first, group.last, group.preceded_at))
-    credentials = as_stored(group.credential)
+    credentials = to_bson(group.credential)
     found = map(Window, credentials, first, last, before, group.count.tolist(), map(viewers.get, credentials))
     return [(window, dict(zip(FEATURES.names, row, strict=True))) for window, row in zip(found, values, strict=True)]

@@ -12,11 +12,12 @@ from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Registry
 from shared.clock import from_epoch_ms
-from shared.columns import Columns, FloatArray, IntArray, as_stored
+from shared.columns import Columns, FloatArray, IntArray, to_bson
 from shared.config import Bots
+from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.suspects import Credential, Suspect
+from shared.store.suspects import Suspect
 
 NAME: Final = "flag_suspects"
 
@@ -34,7 +35,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
             return Report(details={"skipped": "there is no detector yet", "refused": len(refused)})
         detector, artifact = found
         rows = newest_of_each(store.credential_features.unjudged(FEATURES.names))
-        people = People(as_stored(rows["credential"]), rows, detector.scores(features_of(rows)))
+        people = UnreviewedCredentials(to_bson(rows["credential"]), rows, detector.scores(features_of(rows)))
         waiting = {one.credential: one for one in store.suspects.waiting()}
         left_alone = store.credential_features.judged_since(now - options.cool_down, now=now) | store.suspects.judged()
         left_alone |= store.erasures.credentials()
@@ -43,9 +44,9 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
 
         today = day_of(now)
         by_score = np.argsort(-people.score, kind="stable")
-        flagged = by_score[(free & above)[by_score]][: room(store, options.daily_budget, now)].tolist()
-        drawn = by_lot(people, np.flatnonzero(free & ~above), today)
-        drawn = drawn[: room(store, options.daily_sample, now, sampled=True)]
+        flagged = by_score[(free & above)[by_score]][: remaining_budget(store, options.daily_budget, now)].tolist()
+        drawn = random_sample(people, np.flatnonzero(free & ~above), today)
+        drawn = drawn[: remaining_budget(store, options.daily_sample, now, sampled=True)]
         version = artifact.manifest.version
         here = [people.suspect(row, detector, version) for row, one in enumerate(people.credential) if one in waiting]
         refreshed = [one for one in here if one.finding != waiting[one.credential].finding]
@@ -64,7 +65,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class UnreviewedCredentials:
     """Those whom nobody has judged: one row a credential, its newest window, and its score (n,)."""
 
     credential: Sequence[Credential]
@@ -98,14 +99,14 @@ def day_of(now: datetime) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def room(store: Store, budget: int, now: datetime, *, sampled: bool = False) -> int:
+def remaining_budget(store: Store, budget: int, now: datetime, *, sampled: bool = False) -> int:
     """How many may be flagged yet, of those that a day allows; what is judged by now counts too."""
     here = store.suspects.flagged(day_of(now), sampled=sampled, now=now)
     judged = store.credential_features.flagged_and_judged(day_of(now), sampled=sampled, now=now)
     return max(budget - here - judged, 0)
 
 
-def by_lot(people: People, rows: IntArray, today: datetime) -> list[int]:
+def random_sample(people: UnreviewedCredentials, rows: IntArray, today: datetime) -> list[int]:
     """These rows in the order of the day's lot, which is the same whenever it is drawn."""
 
     def lot(row: int) -> bytes:

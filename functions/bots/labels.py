@@ -16,7 +16,7 @@ from shared.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class LabelledSet:
     """One row a credential: its latest verdict, so that none counts more than another.
 
     ids       of the features
@@ -31,7 +31,7 @@ class Judged:
     at: NDArray[np.int64]
 
     @classmethod
-    def read(cls, store: Store, options: Bots, *, now: datetime) -> "Judged":
+    def read(cls, store: Store, options: Bots, *, now: datetime) -> "LabelledSet":
         """The latest; without those that have a label and lack a feature."""
         ids, verdicts, columns = store.credential_features.judged(FEATURES.names, options.labelled_most, now=now)
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
@@ -55,7 +55,7 @@ class Judged:
         return {"bots": int(self.bot.sum()), "people": int((~self.bot).sum())}
 
 
-def missing(judged: Judged, options: Bots) -> str:
+def missing(judged: LabelledSet, options: Bots) -> str:
     """Why there is too little to learn from; empty where there is enough."""
     found = judged.counts()
     wanted: dict[str, Any] = {"bots": max(options.least_bots, 2), "people": max(options.least_people, 2)}

@@ -15,14 +15,14 @@ from shared.columns import FloatArray
 from shared.ml.features import Feature, FeatureSet
 
 KEPT_RATIO: Final = 0.95  # of the values of a series; the longest ones, left on a table, say little
-SHORTEST_S: Final = 0.001  # a clock tells no less
+MIN_S: Final = 0.001  # a clock tells no less
 PAUSE_S: Final = 1_800.0
 HOUR_S: Final = 3_600.0
 HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class CentralMoments:
     """Of a series without its longest values: count, mean, and central moments, all (n,)."""
 
     count: FloatArray
@@ -32,7 +32,7 @@ class Moments:
     fourth: FloatArray
 
     @classmethod
-    def of(cls, series: FloatArray) -> "Moments":
+    def of(cls, series: FloatArray) -> "CentralMoments":
         """Of each row (n, widest), nan where there is no value: of what is not above its 0.95 quantile."""
         kept = np.where(series <= quantile(series, KEPT_RATIO)[:, None], series, np.nan)
         there = ~np.isnan(kept)
@@ -91,19 +91,19 @@ class Rhythm:
         self.windows = windows
 
     @cached_property
-    def readings(self) -> Moments:
+    def readings(self) -> CentralMoments:
         """Of the times on a screen."""
-        return Moments.of(self.windows.reading)
+        return CentralMoments.of(self.windows.reading)
 
     @cached_property
-    def gaps(self) -> Moments:
+    def gaps(self) -> CentralMoments:
         """Of the times from one exposure to the next."""
-        return Moments.of(self.windows.gap)
+        return CentralMoments.of(self.windows.gap)
 
     @cached_property
     def log_readings(self) -> FloatArray:
         """(n, widest) logarithms of the times on a screen, of a millisecond at least."""
-        return np.log(np.maximum(self.windows.reading, SHORTEST_S))
+        return np.log(np.maximum(self.windows.reading, MIN_S))
 
 
 def log_spread(logs: FloatArray) -> FloatArray:
@@ -113,7 +113,7 @@ def log_spread(logs: FloatArray) -> FloatArray:
 
 def gap_log_spread(rhythm: Rhythm) -> FloatArray:
     """(n,) the same of the times from one exposure to the next."""
-    return log_spread(np.log(np.maximum(rhythm.windows.gap, SHORTEST_S)))
+    return log_spread(np.log(np.maximum(rhythm.windows.gap, MIN_S)))
 
 
 def tail(rhythm: Rhythm) -> FloatArray:
@@ -158,7 +158,7 @@ def hour_spread(rhythm: Rhythm) -> FloatArray:
     return np.asarray(np.maximum(-(part * logs).sum(axis=1), 0.0) / np.log(HOURS))
 
 
-# `rises` is -1 where a machine has less of it, 1 where it has more, 0 where either may be.
+# `monotone_sign` is -1 where a machine has less of it, 1 where it has more, 0 where either may be.
 FEATURES: Final[FeatureSet[Rhythm]] = FeatureSet(
     (
         Feature("postReadingTimeAbsSkew", "ratio", lambda r: r.readings.absolute_skewness, -1),

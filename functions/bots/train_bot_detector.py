@@ -9,8 +9,8 @@ import numpy as np
 import sklearn
 
 from functions.bots import evaluation
-from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector, chance
-from functions.bots.labels import Judged, missing
+from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector, probability
+from functions.bots.labels import LabelledSet, missing
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.columns import FloatArray
@@ -21,7 +21,7 @@ from shared.store.decoding import as_document
 
 NAME: Final = "train_bot_detector"
 
-COIN: Final = 0.5  # ROC AUC of what tells nobody apart
+CHANCE_AUC: Final = 0.5  # ROC AUC of what tells nobody apart
 
 Metrics = Mapping[str, Any]
 
@@ -34,18 +34,18 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     and the report says what is missing.
     """
     with store.leases.hold(NAME):
-        trained_on = what_there_is(store, options, now)
+        trained_on = training_signature(store, options, now)
         instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (Detector.read(one), one.manifest))
         if live and not refused and store.watermarks.cursor(NAME, as_document) == trained_on:
             return Report(details={"skipped": "no label changed"})
-        judged = Judged.read(store, options, now=now)
+        judged = LabelledSet.read(store, options, now=now)
         if lacking := missing(judged, options):
             return Report(len(judged), details={"skipped": lacking, **judged.counts()})
 
         detector, metrics, unseen = learn(judged, options)
-        beside = beside_live(live, detector, unseen, judged) if live else {}
-        better = metrics["ours"]["roc_auc"] > COIN and (
+        beside = compare_with_live(live, detector, unseen, judged) if live else {}
+        better = metrics["ours"]["roc_auc"] > CHANCE_AUC and (
             beside.get("auc_difference", 0.0) >= -options.margin * beside.get("auc_error", 0.0)
         )
         if better:
@@ -63,7 +63,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     return Report(len(judged), int(better), details={**details, "refused": len(refused)})
 
 
-def what_there_is(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
+def training_signature(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
     """What a detector depends on: where that is the same, a run makes the same again."""
     labels = store.credential_features.labels(FEATURES.names, now=now)
     return {
@@ -75,16 +75,16 @@ def what_there_is(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
     }
 
 
-def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
+def learn(judged: LabelledSet, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
     """A detector, how well it and others do on what they have not seen, and (n,) its scores as if unseen."""
     features, bot = judged.features, judged.bot
     ours = evaluation.out_of_fold(
         evaluation.one_class(options.explained_ratio), features, bot, options.splits, options.repeats
     )
     slope, offset = evaluation.calibration(ours, bot)
-    unseen = chance(-ours, slope, offset)
+    unseen = probability(-ours, slope, offset)
     detector = Detector(
-        likeness=evaluation.likeness(features[bot], options.explained_ratio),
+        one_class_pca=evaluation.one_class_pca(features[bot], options.explained_ratio),
         slope=np.array([slope]),
         offset=np.array([offset]),
         threshold=np.array([evaluation.threshold_for(unseen, bot, options.precision_ratio, options.recall_ratio)]),
@@ -95,9 +95,12 @@ def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, FloatArray]
     for name, fit in evaluation.OTHERS.items():
         scores = evaluation.out_of_fold(fit, features, bot, options.splits, 1)
         limit = evaluation.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
-        others[name] = {**evaluation.told(scores, bot, options.daily_budget), **evaluation.report(scores >= limit, bot)}
+        others[name] = {
+            **evaluation.metrics(scores, bot, options.daily_budget),
+            **evaluation.report(scores >= limit, bot),
+        }
     metrics = {
-        "ours": evaluation.told(ours, bot, options.daily_budget),
+        "ours": evaluation.metrics(ours, bot, options.daily_budget),
         "others": others,
         "threshold": detector.limit,
         **judged.counts(),
@@ -105,8 +108,8 @@ def learn(judged: Judged, options: Bots) -> tuple[Detector, Metrics, FloatArray]
     return detector, metrics, unseen
 
 
-def beside_live(
-    live: tuple[Detector, Manifest], candidate: Detector, unseen: FloatArray, judged: Judged
+def compare_with_live(
+    live: tuple[Detector, Manifest], candidate: Detector, unseen: FloatArray, judged: LabelledSet
 ) -> dict[str, float]:
     """By how much the candidate's ROC AUC is above the live detector's on the same rows, and the standard error.
 
@@ -121,7 +124,7 @@ def beside_live(
     return {"auc_difference": difference, "auc_error": error}
 
 
-def manifest_of(judged: Judged, metrics: Metrics, also: Mapping[str, Any], now: datetime) -> Manifest:
+def manifest_of(judged: LabelledSet, metrics: Metrics, also: Mapping[str, Any], now: datetime) -> Manifest:
     """Of the detector that this run made."""
     return Manifest(
         family=FAMILY,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.columns import Columns, FloatArray, IntArray, id_keys, id_order, joined
+from shared.columns import Columns, FloatArray, IntArray, concat, id_keys, id_order
 
 SECOND_MS = 1_000
 
@@ -59,7 +59,7 @@ def windows(batches: Iterable[Columns], limit: int, least: int) -> Iterator[Wind
     for batch in _once(batches):
         found = _readings(batch, before)
         before = {name: column[-1:] for name, column in batch.items()}
-        found = joined([rest, found]) if rest else found
+        found = concat([rest, found]) if rest else found
         ongoing = found["credential"] == before["credential"][0]
         rest = {name: column[ongoing][-limit:] for name, column in found.items()}
         yield from _side_by_side({name: column[~ongoing] for name, column in found.items()}, limit, least)
@@ -79,7 +79,7 @@ def _once(batches: Iterable[Columns]) -> Iterator[Columns]:
     for recorded in batches:
         if not len(recorded["at"]):
             continue
-        batch = joined([ending, recorded]) if ending else recorded
+        batch = concat([ending, recorded]) if ending else recorded
         last = int(np.flatnonzero(_begins(batch))[-1])
         ending = {name: column[last:] for name, column in batch.items()}
         if last:

@@ -11,12 +11,12 @@ from functions.coldstart.candidates import Candidates, choose, language_factor, 
 from shared.artifacts import Registry
 from shared.columns import FloatArray
 from shared.config import Coldstart, GuestFeed
-from shared.countries import COUNTRIES, EVERYWHERE, LANGUAGES
+from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES
 from shared.errors import Refused
 from shared.ranking.counters import Counters
-from shared.ranking.country_ranker import Rankers, points
-from shared.ranking.country_scores import Margins
-from shared.ranking.history import NOBODYS, read_history
+from shared.ranking.country_ranker import Rankers, scores_from_logits
+from shared.ranking.country_scores import CountryScores
+from shared.ranking.history import UNKNOWN_COUNTRY, read_history
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.guest_feed import Staging, least_rows
@@ -62,39 +62,41 @@ def write_lists(
     """
     history = read_history(store, coldstart, now=now)
     candidates = choose(store, history.posts)
-    desk = Desk(Margins(history, Counters(history), candidates.post, rankers, coldstart), candidates, options)
-    written = {partition: desk.write(staging, partition) for partition in (*COUNTRIES, EVERYWHERE)}
-    counts = {"posts": len(history.posts), "countries": len(written), "lists": len(desk.lists)}
+    builder = GuestFeedBuilder(
+        CountryScores(history, Counters(history), candidates.post, rankers, coldstart), candidates, options
+    )
+    written = {partition: builder.write(staging, partition) for partition in (*COUNTRIES, GLOBAL_PARTITION)}
+    counts = {"posts": len(history.posts), "countries": len(written), "lists": len(builder.lists)}
     return written, counts | {"refused_models": len(rankers.refused)}
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class GuestFeedBuilder:
     """Where the lists are made; what two countries share is computed once."""
 
-    margins: Margins
+    logits: CountryScores
     candidates: Candidates
     options: GuestFeed
     lists: dict[Hashable, Best] = field(default_factory=dict)
 
     def write(self, staging: Staging, partition: str) -> int:
         """Write the list of a country, or of everywhere; returns its length."""
-        places, scores = self.best(NOBODYS if partition == EVERYWHERE else COUNTRIES.index(partition))
+        places, scores = self.best(UNKNOWN_COUNTRY if partition == GLOBAL_PARTITION else COUNTRIES.index(partition))
         entries = (self.candidates.entries[place] for place in places.tolist())
         return staging.put(partition, zip(entries, scores.tolist(), strict=True))
 
     def best(self, country: int) -> Best:
         """The list of a country."""
-        ranker, taste = self.margins.ranker_of(country), self.margins.taste_of(country)
-        read = LANGUAGES[COUNTRIES[country]] if country != NOBODYS else None
+        ranker, taste = self.logits.ranker_of(country), self.logits.profile_country(country)
+        read = LANGUAGES[COUNTRIES[country]] if country != UNKNOWN_COUNTRY else None
         key = (ranker.name, taste, read)
         if key not in self.lists:
             self.lists[key] = self._rank(country)
         return self.lists[key]
 
     def _rank(self, country: int) -> Best:
-        fits = 1.0 if country == NOBODYS else language_factor(self.margins.relation_to(country), self.options)
-        scores = points(self.margins.of(country)) * self.candidates.quality * fits
+        fits = 1.0 if country == UNKNOWN_COUNTRY else language_factor(self.logits.relation_to(country), self.options)
+        scores = scores_from_logits(self.logits.of(country)) * self.candidates.quality * fits
         scores = spread(scores, self.candidates.author, self.options.per_author_ratio)
         order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country].copy()  # without the rest behind it
         return order, scores[order]

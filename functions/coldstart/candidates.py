@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.columns import FloatArray, id_keys, known, object_ids, positions
+from shared.columns import FloatArray, id_keys, is_valid, lookup, object_ids
 from shared.config import GuestFeed
-from shared.ranking.chains import read_chains
+from shared.ranking.chains import read_repost_chains
 from shared.ranking.counters import ENGLISH
 from shared.ranking.history import Posts
 from shared.ranking.quality import quality
@@ -33,15 +33,15 @@ class Candidates:
 
 def choose(store: Store, posts: Posts) -> Candidates:
     """Every post that guests may see; of what is repeated here and is not here itself, the newest recast."""
-    chains = read_chains(store, posts)
+    chains = read_repost_chains(store, posts)
     newest_first = np.arange(len(posts))[::-1]
-    lone = chains.visible & posts.recast & (positions(chains.repeated, id_keys(posts.ids)) < 0)
+    lone = chains.visible & posts.recast & (lookup(chains.repeated, id_keys(posts.ids)) < 0)
     first = newest_first[lone[newest_first]]
     keep = chains.visible & ~posts.recast
     keep[first[np.unique(chains.repeated[first], return_index=True)[1]]] = True
     post = np.flatnonzero(keep)
     columns = (posts.ids, posts.author_ids, posts.originals, posts.original_authors)
-    named = known(posts.originals[post]).tolist(), known(posts.original_authors[post]).tolist()
+    named = is_valid(posts.originals[post]).tolist(), is_valid(posts.original_authors[post]).tolist()
     rows = zip(*(object_ids(column[post]) for column in columns), *named, strict=True)
     entries = [
         Entry(content, author, original if refers else None, by if refers and is_known else None)

@@ -12,13 +12,13 @@ from shared.config import Coldstart
 from shared.countries import COUNTRIES
 from shared.ml import trees
 from shared.ranking.counters import Counters
-from shared.ranking.country_ranker import COUNTRY, EVERYONE, GLOBAL, CountryModel, DecayedPopularity, Ranker, Rankers
-from shared.ranking.country_training import Learner
+from shared.ranking.country_ranker import COUNTRY, GLOBAL, GLOBAL_KEY, CountryModel, DecayedPopularity, Ranker, Rankers
+from shared.ranking.country_training import CountryTrainer
 from shared.ranking.evidence import Evidence
 from shared.ranking.features import FEATURES, popularity_of
 from shared.ranking.half_life import estimate_decay
-from shared.ranking.history import NOBODYS, History, read_history
-from shared.ranking.holdout import Cut, Lists, rolling_cuts, why_skipped
+from shared.ranking.history import UNKNOWN_COUNTRY, History, read_history
+from shared.ranking.holdout import Cut, EvaluationQueries, rolling_cuts, why_skipped
 from shared.report import Detail, Report
 from shared.store import Store
 
@@ -34,7 +34,7 @@ class Training:
 
     registry: Registry
     rankers: Rankers
-    learner: Learner
+    learner: CountryTrainer
     cuts: Sequence[Cut]
     promoted: list[str] = field(default_factory=list)
 
@@ -83,16 +83,16 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
         training = prepare(registry, history, options)
         everyone, details = train_everyone(training)
         train_countries(training, everyone)
-        aliased = stand_in(training, now)
+        aliased = write_alias(training, now)
     details |= {"promoted": len(training.promoted), "refused": len(training.rankers.refused)}
-    return Report(len(history.acts) + len(history.seen), len(training.promoted) + aliased, details=details)
+    return Report(len(history.engagements) + len(history.seen), len(training.promoted) + aliased, details=details)
 
 
 def prepare(registry: Registry, history: History, options: Coldstart) -> Training:
     """What to train with, and what to judge by."""
     counters = Counters(history)
     cuts = rolling_cuts(history, counters, options, options.judged_lists)
-    learner = Learner(history, counters, estimate_decay(history, counters, options))
+    learner = CountryTrainer(history, counters, estimate_decay(history, counters, options))
     return Training(registry, Rankers(registry), learner, cuts)
 
 
@@ -102,14 +102,14 @@ def train_everyone(training: Training) -> tuple[CountryModel | None, dict[str, D
 
     Returns the model that is live afterwards, None without one, and what was measured.
     """
-    live, lists = training.rankers.own(GLOBAL, EVERYONE), training.cuts[0].lists
+    live, queries = training.rankers.own(GLOBAL, GLOBAL_KEY), training.cuts[0].queries
     model = training.learner.everyone(training.cuts[0], training.version)
     if model is None or not any(map(len, training.cuts)):
         return live, {"skipped": why_skipped(training.history, training.cuts)}
     evidence = evidence_for(training, model)
     model = CountryModel(model.name, model.version, model.model, model.decay, evidence.weight)
-    metrics = measured(lists, model, {"live": live})
-    used = evidence.metrics() | {"engagements": float(len(training.history.acts))}
+    metrics = measured(queries, model, {"live": live})
+    used = evidence.metrics() | {"engagements": float(len(training.history.engagements))}
     better = model.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
     if better:
         live = training.promote(GLOBAL, model, metrics | used)
@@ -127,9 +127,9 @@ def evidence_for(training: Training, model: CountryModel) -> Evidence:
         if of_cut is None:
             continue
         cuts += 1
-        for lists in cut.lists:
-            person.append(lists.person)
-            gain.append(lists.ndcg(of_cut) - lists.ndcg(popularity))
+        for queries in cut.queries:
+            person.append(queries.person)
+            gain.append(queries.ndcg(of_cut) - queries.ndcg(popularity))
     return Evidence.of(np.concatenate(person), np.concatenate(gain), cuts)
 
 
@@ -142,9 +142,15 @@ def train_countries(training: Training, everyone: CountryModel | None) -> None:
     options = training.options
     if everyone is None:
         return
-    holdout = {COUNTRIES[lists.country]: lists for lists in training.cuts[0].lists if lists.country != NOBODYS}
+    holdout = {
+        COUNTRIES[queries.country]: queries
+        for queries in training.cuts[0].queries
+        if queries.country != UNKNOWN_COUNTRY
+    }
     trained = {
-        key for key, lists in holdout.items() if len(lists) >= options.country_lists and has_positives(training, key)
+        key
+        for key, queries in holdout.items()
+        if len(queries) >= options.country_lists and has_positives(training, key)
     }
     with_model = training.registry.owners(COUNTRY) & set(COUNTRIES)
     parent = everyone
@@ -159,17 +165,17 @@ def train_countries(training: Training, everyone: CountryModel | None) -> None:
 
 def has_positives(training: Training, country: str) -> bool:
     """Whether there are engagements enough for a model of the country's own."""
-    acts = training.history.acts
-    return int((acts.country == COUNTRIES.index(country)).sum()) >= training.options.country_positives
+    engagements = training.history.engagements
+    return int((engagements.country == COUNTRIES.index(country)).sum()) >= training.options.country_positives
 
 
-def keep(training: Training, key: str, lists: Lists | None, parent: CountryModel) -> CountryModel | None:
+def keep(training: Training, key: str, queries: EvaluationQueries | None, parent: CountryModel) -> CountryModel | None:
     """The country's live model; None where it falls behind the parent by `margin` standard errors among the people that
     there are, however few, so that it is given up."""
     live = training.rankers.own(COUNTRY, key)
-    if live is None or lists is None or len(lists) < 2:
+    if live is None or queries is None or len(queries) < 2:
         return live
-    behind = lists.ndcg(parent) - lists.ndcg(live)
+    behind = queries.ndcg(parent) - queries.ndcg(live)
     if behind.mean() <= training.options.margin * behind.std(ddof=1) / np.sqrt(len(behind)):
         return live
     give_up(training, key)
@@ -178,33 +184,33 @@ def keep(training: Training, key: str, lists: Lists | None, parent: CountryModel
 
 def give_up(training: Training, key: str) -> None:
     """Let the parent answer for a country that has a model of its own."""
-    training.registry.stand_in(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
+    training.registry.write_alias(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
 
 
-def train_country(training: Training, lists: Lists, parent: CountryModel) -> CountryModel | None:
+def train_country(training: Training, queries: EvaluationQueries, parent: CountryModel) -> CountryModel | None:
     """Continue the parent with the country's own examples; returns the model that is live afterwards, None if none is.
 
     A model of its own must beat its parent by `margin` standard errors, and the one that is live in any case. One that
     is live and falls behind the parent is given up.
     """
-    options, key = training.options, COUNTRIES[lists.country]
+    options, key = training.options, COUNTRIES[queries.country]
     live = training.rankers.own(COUNTRY, key)
     model = replace(training.learner, decay=parent.decay).fit(
         training.cuts[0],
         options.country_engagements,
         options.country_rounds,
         options.country_learning_rate,
-        country=lists.country,
+        country=queries.country,
         start=parent.model,
     )
-    parent_ndcg = lists.ndcg(parent)
-    live_ndcg = lists.ndcg(live) if live else None
+    parent_ndcg = queries.ndcg(parent)
+    live_ndcg = queries.ndcg(live) if live else None
     if model:
         challenger = CountryModel(key, training.version, model, parent.decay, parent.weight)
-        gain = lists.ndcg(challenger) - parent_ndcg
+        gain = queries.ndcg(challenger) - parent_ndcg
         better = len(gain) > 1 and gain.mean() > options.margin * gain.std(ddof=1) / np.sqrt(len(gain))
         if better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
-            metrics = measured([lists], challenger, {"live": live, "parent": parent})
+            metrics = measured([queries], challenger, {"live": live, "parent": parent})
             return training.promote(COUNTRY, challenger, metrics)
     if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
         give_up(training, key)
@@ -212,31 +218,33 @@ def train_country(training: Training, lists: Lists, parent: CountryModel) -> Cou
     return live
 
 
-def stand_in(training: Training, now: datetime) -> int:
+def write_alias(training: Training, now: datetime) -> int:
     """Name the parent of every country without a model of its own; returns how many documents changed."""
     own = training.registry.owners(COUNTRY)
     changed = 0
-    for parent in (training.options.base_country, EVERYONE):
+    for parent in (training.options.base_country, GLOBAL_KEY):
         keys = [key for key in COUNTRIES if key not in own and _parent_of(key, training.options) == parent]
-        changed += training.registry.stand_in(COUNTRY, keys, parent, at=now)
+        changed += training.registry.write_alias(COUNTRY, keys, parent, at=now)
     return changed
 
 
-def measured(lists: Sequence[Lists], model: CountryModel, others: Mapping[str, Ranker | None]) -> dict[str, float]:
+def measured(
+    queries: Sequence[EvaluationQueries], model: CountryModel, others: Mapping[str, Ranker | None]
+) -> dict[str, float]:
     """Mean NDCG@10 over all lists of the model, of the baselines and of others that are there, 0..1; nothing without
     lists."""
-    if not lists:
+    if not queries:
         return {}
     rng = np.random.default_rng(0)
     scores: dict[str, list[FloatArray]] = {
-        "random": [one.ndcg_of(rng.random(len(one.described))[one.posts]) for one in lists],
-        "popularity": [one.ndcg_of(popularity_of(one.matrix(model.decay))[one.posts]) for one in lists],
+        "random": [one.ndcg_of(rng.random(len(one.described))[one.posts]) for one in queries],
+        "popularity": [one.ndcg_of(popularity_of(one.matrix(model.decay))[one.posts]) for one in queries],
     }
     rankers = {"decayed_popularity": DecayedPopularity(model.decay), "model": model, **others}
-    scores |= {name: [one.ndcg(ranker) for one in lists] for name, ranker in rankers.items() if ranker is not None}
+    scores |= {name: [one.ndcg(ranker) for one in queries] for name, ranker in rankers.items() if ranker is not None}
     means = {name: float(np.concatenate(values).mean()) for name, values in scores.items()}
-    return means | {"lists": float(sum(map(len, lists)))}
+    return means | {"lists": float(sum(map(len, queries)))}
 
 
 def _parent_of(country: str, options: Coldstart) -> str:
-    return EVERYONE if country == options.base_country else options.base_country
+    return GLOBAL_KEY if country == options.base_country else options.base_country

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.feed.item_embeddings import Alike
+from functions.feed.item_embeddings import ItemEmbeddings
 from shared.clock import DAY_HOURS
-from shared.columns import FloatArray, IntArray, id_keys, once, positions
+from shared.columns import FloatArray, IntArray, deduplicate, id_keys, lookup
 from shared.ml.asof import AsOf
 from shared.ml.features import Feature, FeatureSet
-from shared.ranking.counters import PLACES, Counters, places, relations
+from shared.ranking.counters import N_COUNTRY_BUCKETS, Counters, country_bucket, relations
 from shared.ranking.examples import among
 from shared.ranking.history import LANGUAGE_CODES, READ, History
 from shared.store import Store
@@ -27,165 +27,171 @@ LANGUAGES = len(LANGUAGE_CODES) - OTHER_LANGUAGE  # other and unknown ones inclu
 
 
 @dataclass(frozen=True, slots=True)
-class Encounters:
+class CandidateFeatures:
     """Accounts before posts, (n,) each.
 
-    margin          what the country's ranker says                                     [log odds]
-    topic_lift      mean over the post's topics; nan where it has none                 [log ratio]
-    topic_acts      mean over the post's topics; nan where it has none                 [count]
-    author_acts     what the account did with posts of the author                      [count]
+    country_logit   what the country's ranker says                                     [log odds]
+    topic_log_lift  mean over the post's topics; nan where it has none                 [log ratio]
+    topic_engagements  mean over the post's topics; nan where it has none                 [count]
+    author_engagements  what the account did with posts of the author                      [count]
     author_last     since it last did; nan where it never did                          [hours]
     followed        1 where the account follows the author, else 0
-    turn            0..1, 1 / follows / posts of the author since this one; 0 where it is not followed
-    later           posts of the author since this one                                 [count]
-    silence         since the author's last post                                       [hours]
-    language_lift   nan where the language is not known                                [log ratio]
+    follow_slot     0..1, 1 / follows / posts of the author since this one; 0 where it is not followed
+    newer_posts_by_author  posts of the author since this one                                 [count]
+    hours_since_last_post  since the author's last post                                       [hours]
+    language_log_lift  nan where the language is not known                                [log ratio]
     language        what it is to people of the country: 1 their own, 0.5 English, 0 foreign, nan not known
-    acts            what the account did with any post                                 [count]
+    engagements     what the account did with any post                                 [count]
     age             of the post                                                        [hours]
     popularity      engagements of the post, by anyone                                 [count]
     reads           of the post, each halved every 24 hours                            [count]
-    alike           to what the account engaged with or read, -1..1; nan where nothing tells
+    item_similarity  to what the account engaged with or read, -1..1; nan where nothing tells
     """
 
-    margin: FloatArray
-    topic_lift: FloatArray
-    topic_acts: FloatArray
-    author_acts: FloatArray
+    country_logit: FloatArray
+    topic_log_lift: FloatArray
+    topic_engagements: FloatArray
+    author_engagements: FloatArray
     author_last: FloatArray
     followed: FloatArray
-    turn: FloatArray
-    later: FloatArray
-    silence: FloatArray
-    language_lift: FloatArray
+    follow_slot: FloatArray
+    newer_posts_by_author: FloatArray
+    hours_since_last_post: FloatArray
+    language_log_lift: FloatArray
     language: FloatArray
-    acts: FloatArray
+    engagements: FloatArray
     age: FloatArray
     popularity: FloatArray
     reads: FloatArray
-    alike: FloatArray
+    item_similarity: FloatArray
 
 
-FEATURES: FeatureSet[Encounters] = FeatureSet(
+FEATURES: FeatureSet[CandidateFeatures] = FeatureSet(
     (
-        Feature("countryMargin", "log odds", lambda e: e.margin),
-        Feature("topicLift", "log ratio", lambda e: e.topic_lift),
-        Feature("topicActs", "count", lambda e: e.topic_acts),
-        Feature("authorActs", "count", lambda e: e.author_acts),
+        Feature("countryMargin", "log odds", lambda e: e.country_logit),
+        Feature("topicLift", "log ratio", lambda e: e.topic_log_lift),
+        Feature("topicActs", "count", lambda e: e.topic_engagements),
+        Feature("authorActs", "count", lambda e: e.author_engagements),
         Feature("authorLast", "hours", lambda e: e.author_last),
         Feature("followed", "0 or 1", lambda e: e.followed),
-        Feature("turn", "0..1", lambda e: e.turn),
-        Feature("laterPosts", "count", lambda e: e.later),
-        Feature("authorSilence", "hours", lambda e: e.silence),
-        Feature("languageLift", "log ratio", lambda e: e.language_lift),
+        Feature("turn", "0..1", lambda e: e.follow_slot),
+        Feature("laterPosts", "count", lambda e: e.newer_posts_by_author),
+        Feature("authorSilence", "hours", lambda e: e.hours_since_last_post),
+        Feature("languageLift", "log ratio", lambda e: e.language_log_lift),
         Feature("language", "1 home, 0.5 English, 0 foreign", lambda e: e.language),
-        Feature("acts", "log count", lambda e: np.log1p(e.acts)),
+        Feature("acts", "log count", lambda e: np.log1p(e.engagements)),
         Feature("age", "hours", lambda e: e.age),
         Feature("popularity", "log count", lambda e: np.log1p(e.popularity)),
         Feature("recentReads", "log count, half-life 24 hours", lambda e: np.log(e.reads + 0.1)),
-        Feature("alike", "cosine -1..1", lambda e: e.alike),
+        Feature("alike", "cosine -1..1", lambda e: e.item_similarity),
     )
 )
 
 
-def lift(own: FloatArray, own_all: FloatArray, part: FloatArray, prior: float) -> FloatArray:
+def log_lift(own: FloatArray, own_all: FloatArray, part: FloatArray, prior: float) -> FloatArray:
     """The log of the account's part over the country's part, drawn towards 0 by `prior` acts of the country's kind.
 
     own, own_all  acts of the account with the thing, and in all  [count]
     part          the country's part, above 0
 
-    >>> lift(np.array([0.0, 6.0]), np.array([0.0, 12.0]), np.array([0.1, 0.5]), 6.0).tolist()
+    >>> log_lift(np.array([0.0, 6.0]), np.array([0.0, 12.0]), np.array([0.1, 0.5]), 6.0).tolist()
     [0.0, 0.0]
     """
     return np.log((own + prior * part) / ((own_all + prior) * part))
 
 
-def turns(followed: FloatArray, follows: FloatArray, later: FloatArray) -> FloatArray:
+def follow_slot_probability(followed: FloatArray, follows: FloatArray, newer_posts_by_author: FloatArray) -> FloatArray:
     """The chance that it is this post's turn, if each followed author is as likely, and the newest posts come first.
 
-    >>> turns(np.array([1.0, 1.0, 0.0]), np.array([4.0, 4.0, 4.0]), np.array([0.0, 1.0, 0.0])).tolist()
+    >>> follow_slot_probability(np.array([1.0, 1.0, 0.0]), np.array([4.0, 4.0, 4.0]), np.array([0, 1, 0])).tolist()
     [0.25, 0.125, 0.0]
     """
-    return followed / np.maximum(follows, 1) / (1 + later)
+    return followed / np.maximum(follows, 1) / (1 + newer_posts_by_author)
 
 
-class Tastes:
+class AffinityCounters:
     """What every account of a history did, by topic, author and language, as of any moment, and whom it follows now."""
 
-    def __init__(self, history: History, counters: Counters, follows: IntArray, alike: Alike) -> None:
+    def __init__(
+        self, history: History, counters: Counters, follows: IntArray, item_embeddings: ItemEmbeddings
+    ) -> None:
         """follows  (n,) one number an account and author, as `follow_pairs` gives them"""
-        posts, acts = history.posts, history.acts
+        posts, engagements = history.posts, history.engagements
         self.history, self.counters = history, counters
         self.authors = int(posts.author.max(initial=-1)) + 1
         self.topics = max(len(posts.topic_keys), 1)
-        self.follows, self.alike = follows, alike
-        self.followed_by = np.bincount(follows // max(self.authors, 1), minlength=len(history.actors.ids))
-        origin = float(min(posts.created.min(initial=0.0), acts.at.min(initial=0.0)))
-        known = acts.where(acts.actor >= 0)
+        self.follows, self.item_embeddings = follows, item_embeddings
+        self.followed_by = np.bincount(follows // max(self.authors, 1), minlength=len(history.accounts.ids))
+        origin = float(min(posts.created.min(initial=0.0), engagements.at.min(initial=0.0)))
+        known = engagements.where(engagements.account >= 0)
         act, topic = counters.topics_of(known.post)
-        self.of_topic = AsOf(known.actor[act] * self.topics + topic, known.at[act], origin)
-        self.on_topics = AsOf(known.actor[act], known.at[act], origin)
-        self.of_author = AsOf(known.actor * self.authors + posts.author[known.post], known.at, origin)
-        self.of_language = AsOf(known.actor * LANGUAGES + language_keys(posts.language[known.post]), known.at, origin)
-        self.of_post = AsOf(acts.post, acts.at, origin)
+        self.of_topic = AsOf(known.account[act] * self.topics + topic, known.at[act], origin)
+        self.on_topics = AsOf(known.account[act], known.at[act], origin)
+        self.of_author = AsOf(known.account * self.authors + posts.author[known.post], known.at, origin)
+        self.of_language = AsOf(known.account * LANGUAGES + language_keys(posts.language[known.post]), known.at, origin)
+        self.of_post = AsOf(engagements.post, engagements.at, origin)
         read = history.seen.where(history.seen.kind == READ)
         self.of_reads = AsOf(read.post, read.at, min(origin, float(read.at.min(initial=0.0))), DAY_HOURS)
-        self.of_any = AsOf(known.actor, known.at, origin)
-        act, topic = counters.topics_of(acts.post)
-        self.of_topic_anywhere = AsOf(topic, acts.at[act], origin)
-        self.on_topics_anywhere = AsOf(np.zeros(len(topic), np.int64), acts.at[act], origin)
-        self.on_topics_here = AsOf(places(acts.country[act]), acts.at[act], origin)
-        here = places(acts.country) * LANGUAGES + language_keys(posts.language[acts.post])
-        self.of_language_here = AsOf(here, acts.at, origin)
+        self.of_any = AsOf(known.account, known.at, origin)
+        act, topic = counters.topics_of(engagements.post)
+        self.of_topic_anywhere = AsOf(topic, engagements.at[act], origin)
+        self.on_topics_anywhere = AsOf(np.zeros(len(topic), np.int64), engagements.at[act], origin)
+        self.on_topics_here = AsOf(country_bucket(engagements.country[act]), engagements.at[act], origin)
+        here = country_bucket(engagements.country) * LANGUAGES + language_keys(posts.language[engagements.post])
+        self.of_language_here = AsOf(here, engagements.at, origin)
 
-    def encounters(self, account: IntArray, post: IntArray, at: FloatArray, margin: FloatArray) -> Encounters:
-        """Each account before each post at each moment, (n,) all; `margin` is what the country's ranker says."""
+    def candidate_features(
+        self, account: IntArray, post: IntArray, at: FloatArray, country_logit: FloatArray
+    ) -> CandidateFeatures:
+        """Each account before each post at each moment, (n,) all; `country_logit` is what the country's ranker says."""
         posts, counters = self.history.posts, self.counters
-        author, country = posts.author[post], self.history.actors.country[account]
+        author, country = posts.author[post], self.history.accounts.country[account]
         row, topic = counters.topics_of(post)
-        topic_lift = mean_by(row, self.topic_lift(account[row], topic, at[row]), len(post))
-        topic_acts = mean_by(row, self.of_topic.count(account[row] * self.topics + topic, at[row]), len(post))
+        topic_log_lift = mean_by(row, self.topic_log_lift(account[row], topic, at[row]), len(post))
+        topic_engagements = mean_by(row, self.of_topic.count(account[row] * self.topics + topic, at[row]), len(post))
         by_author = account * self.authors + author
         followed = among(by_author, self.follows).astype(np.float64)
         published = counters.posts_by_author.count(author, at)
-        later = published - counters.posts_by_author.count(author, posts.created[post] + 1e-6)
+        newer_posts_by_author = published - counters.posts_by_author.count(author, posts.created[post] + 1e-6)
         last = self.of_author.last(by_author, at)
-        return Encounters(
-            margin=margin,
-            topic_lift=topic_lift,
-            topic_acts=topic_acts,
-            author_acts=self.of_author.count(by_author, at),
+        return CandidateFeatures(
+            country_logit=country_logit,
+            topic_log_lift=topic_log_lift,
+            topic_engagements=topic_engagements,
+            author_engagements=self.of_author.count(by_author, at),
             author_last=np.where(np.isfinite(last), at - last, np.nan),
             followed=followed,
-            turn=turns(followed, self.followed_by[account].astype(np.float64), later),
-            later=later,
-            silence=at - counters.posts_by_author.last(author, at),
-            language_lift=self.language_lift(account, posts.language[post], at),
+            follow_slot=follow_slot_probability(
+                followed, self.followed_by[account].astype(np.float64), newer_posts_by_author
+            ),
+            newer_posts_by_author=newer_posts_by_author,
+            hours_since_last_post=at - counters.posts_by_author.last(author, at),
+            language_log_lift=self.language_log_lift(account, posts.language[post], at),
             language=relations(country, posts.language[post]),
-            acts=self.of_any.count(account, at),
+            engagements=self.of_any.count(account, at),
             age=at - posts.created[post],
             popularity=self.of_post.count(post, at),
             reads=self.of_reads.count(post, at),
-            alike=self.alike.scores(account, post, at),
+            item_similarity=self.item_embeddings.scores(account, post, at),
         )
 
-    def topic_lift(self, account: IntArray, topic: IntArray, at: FloatArray) -> FloatArray:
+    def topic_log_lift(self, account: IntArray, topic: IntArray, at: FloatArray) -> FloatArray:
         """(n,) of each topic for each account."""
-        place = places(self.history.actors.country[account])
+        place = country_bucket(self.history.accounts.country[account])
         anywhere = self.on_topics_anywhere.count(np.zeros_like(topic), at) + self.topics
         part = (self.of_topic_anywhere.count(topic, at) + 1) / anywhere
-        here = self.counters.of_topic_here.count(topic * PLACES + place, at)
+        here = self.counters.of_topic_here.count(topic * N_COUNTRY_BUCKETS + place, at)
         part = (here + COUNTRY_PRIOR * part) / (self.on_topics_here.count(place, at) + COUNTRY_PRIOR)
         own = self.of_topic.count(account * self.topics + topic, at)
-        return lift(own, self.on_topics.count(account, at), part, TOPIC_PRIOR)
+        return log_lift(own, self.on_topics.count(account, at), part, TOPIC_PRIOR)
 
-    def language_lift(self, account: IntArray, language: IntArray, at: FloatArray) -> FloatArray:
+    def language_log_lift(self, account: IntArray, language: IntArray, at: FloatArray) -> FloatArray:
         """(n,) of each language for each account; nan for an unknown one."""
-        place, key = places(self.history.actors.country[account]), language_keys(language)
+        place, key = country_bucket(self.history.accounts.country[account]), language_keys(language)
         here = self.of_language_here.count(place * LANGUAGES + key, at)
         part = (here + 1) / (self.counters.here.count(place, at) + LANGUAGES)
         own = self.of_language.count(account * LANGUAGES + key, at)
-        found = lift(own, self.of_any.count(account, at), part, LANGUAGE_PRIOR)
+        found = log_lift(own, self.of_any.count(account, at), part, LANGUAGE_PRIOR)
         return np.where(language == UNKNOWN_LANGUAGE, np.nan, found)
 
 
@@ -200,10 +206,10 @@ class FollowRows:
 def read_follows(store: Store, history: History) -> FollowRows:
     """Whom the accounts of the history follow now, authors of its posts or not."""
     found = store.follows.all()
-    account, _ = history.actors.of(found["user"])
+    account, _ = history.accounts.of(found["user"])
     sound = account >= 0
     rows = {"account": account[sound], "followed": found["followed"][sound]}
-    rows = once(rows, ("account", "followed"), np.zeros(len(rows["account"])))
+    rows = deduplicate(rows, ("account", "followed"), np.zeros(len(rows["account"])))
     return FollowRows(rows["account"], rows["followed"])
 
 
@@ -211,7 +217,7 @@ def follow_pairs(history: History, follows: FollowRows) -> IntArray:
     """(n,) account · authors + author for every follow of an author of the history, ascending."""
     author_keys = id_keys(history.posts.author_ids)
     first = np.unique(history.posts.author, return_index=True)[1]
-    author = positions(id_keys(follows.followed), author_keys[first])
+    author = lookup(id_keys(follows.followed), author_keys[first])
     sound = author >= 0
     return np.unique(follows.account[sound] * len(first) + author[sound])
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from functions.feed.candidate_features import FEATURES, Encounters
+from functions.feed.candidate_features import FEATURES, CandidateFeatures
 from shared.artifacts import Artifact, Registry
 from shared.columns import FloatArray
 from shared.errors import StaleModel
@@ -12,10 +12,10 @@ from shared.ml.trees import Trees
 from shared.ranking.country_ranker import WEIGHT
 
 MEMBERS: Final = "members"
-EVERY_MEMBER: Final = "all"  # its key
+GLOBAL_PERSONAL_KEY: Final = "all"  # its key
 
 
-class MembersRanker:
+class GlobalPersonalRanker:
     """Trees over what is known of an account before a post, that add to what the country's ranker says.
 
     weight  what they count for by the evidence for them, 0..1
@@ -28,24 +28,24 @@ class MembersRanker:
         self._trees = Trees(model)
 
     @classmethod
-    def of(cls, artifact: Artifact) -> "MembersRanker":
+    def of(cls, artifact: Artifact) -> "GlobalPersonalRanker":
         """StaleModel where the bytes are no trees, or the manifest does not say what they count for."""
         weight = artifact.manifest.metrics.get(WEIGHT)
         if not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise StaleModel("the ranker of all members does not say what it counts for")
         return cls(artifact.manifest.version, artifact.model, float(weight))
 
-    def margins(self, met: Encounters) -> FloatArray:
+    def logits(self, met: CandidateFeatures) -> FloatArray:
         """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
-        return met.margin + self.weight * self._trees.margins(FEATURES.matrix(met))
+        return met.country_logit + self.weight * self._trees.logits(FEATURES.matrix(met))
 
 
-def towards_country(own: FloatArray, met: Encounters, half_weight_acts: float) -> FloatArray:
+def shrink_to_country(own: FloatArray, met: CandidateFeatures, half_weight_acts: float) -> FloatArray:
     """(n,) what is said of an account, drawn towards what its country says, the less the more it did."""
-    known = met.acts / np.maximum(met.acts + half_weight_acts, 1e-9)
-    return np.asarray(met.margin + known * (own - met.margin))
+    known = met.engagements / np.maximum(met.engagements + half_weight_acts, 1e-9)
+    return np.asarray(met.country_logit + known * (own - met.country_logit))
 
 
-def load_members(registry: Registry) -> tuple[MembersRanker | None, list[str]]:
+def load_global_personal_ranker(registry: Registry) -> tuple[GlobalPersonalRanker | None, list[str]]:
     """The live ranker, None where none may be used, and why others were refused."""
-    return registry.load(MEMBERS, EVERY_MEMBER, FEATURES.fingerprint, MembersRanker.of)
+    return registry.load(MEMBERS, GLOBAL_PERSONAL_KEY, FEATURES.fingerprint, GlobalPersonalRanker.of)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from functions.feed.candidate_features import FollowRows
 from shared.clock import HOUR_MS, epoch_ms
-from shared.columns import FloatArray, IntArray, mixed
+from shared.columns import FloatArray, IntArray, combine_keys
 from shared.ranking.history import Events, History
 
 INPUTS: Final = "inputs"  # their name among what a model was made from
@@ -37,17 +37,22 @@ class Inputs:
     @classmethod
     def of(cls, history: History, follows: FollowRows, recent: Events) -> "Inputs":
         """Of all accounts; `recent` are the last events of each, the oldest first."""
-        posts, acts = history.posts, history.acts.where(history.acts.actor >= 0)
-        number = recent.actor * len(posts) + recent.post
+        posts, engagements = history.posts, history.engagements.where(history.engagements.account >= 0)
+        number = recent.account * len(posts) + recent.post
         seen = recent.where(len(number) - 1 - np.unique(number[::-1], return_index=True)[1])
         topics = np.zeros(len(posts), np.uint64)
-        np.add.at(topics, posts.topic_of, _scattered(mixed(posts.topic_keys[posts.topic])))
-        made_of = mixed(posts.ids, posts.author_ids, posts.language, topics)
-        hashes = (mixed(made_of[acts.post], _ms(history, acts.at)), mixed(posts.ids[seen.post], _ms(history, seen.at)))
+        np.add.at(topics, posts.topic_of, _scattered(combine_keys(posts.topic_keys[posts.topic])))
+        made_of = combine_keys(posts.ids, posts.author_ids, posts.language, topics)
+        hashes = (
+            combine_keys(made_of[engagements.post], _ms(history, engagements.at)),
+            combine_keys(posts.ids[seen.post], _ms(history, seen.at)),
+        )
         return cls._summed(
-            np.concatenate([acts.actor, seen.actor, follows.account]),
-            np.concatenate([_days(history, acts), _days(history, seen), np.full(len(follows.account), _UNDATED)]),
-            _scattered(np.concatenate([*hashes, mixed(follows.followed)])),
+            np.concatenate([engagements.account, seen.account, follows.account]),
+            np.concatenate(
+                [_days(history, engagements), _days(history, seen), np.full(len(follows.account), _UNDATED)]
+            ),
+            _scattered(np.concatenate([*hashes, combine_keys(follows.followed)])),
         )
 
     @classmethod
@@ -80,7 +85,7 @@ class Inputs:
 
     def differing(self, other: "Inputs") -> IntArray:
         """The accounts that are not made from the same in both, ascending."""
-        ours, theirs = (mixed(one.account, one.sums["day"], one.sums["sum"]) for one in (self, other))
+        ours, theirs = (combine_keys(one.account, one.sums["day"], one.sums["sum"]) for one in (self, other))
         only = (self.account[~np.isin(ours, theirs)], other.account[~np.isin(theirs, ours)])
         return np.unique(np.concatenate(only))
 
@@ -96,9 +101,9 @@ def until(history: History, moments: FloatArray) -> History:
     """The same without what each account did or saw after its moment, (n_accounts,) [hours, 0 is now]."""
 
     def earlier(events: Events) -> Events:
-        return events.where((events.actor >= 0) & (events.at <= moments[events.actor]))
+        return events.where((events.account >= 0) & (events.at <= moments[events.account]))
 
-    return replace(history, acts=earlier(history.acts), seen=earlier(history.seen))
+    return replace(history, engagements=earlier(history.engagements), seen=earlier(history.seen))
 
 
 def _days(history: History, events: Events) -> IntArray:

@@ -16,13 +16,13 @@ from scipy.sparse.linalg import svds
 from shared.columns import Float32Array, FloatArray, IntArray
 from shared.ranking.history import READ, Events, History
 
-DIMENSIONS = 32
+EMBEDDING_SIZE = 32
 AT_ONCE = 2  # directions that are made: much of it lets others run
 _NOISE = 1e-4  # of the arithmetic, which is another each time
-_FEWEST = 2  # accounts, or posts, without which nothing is shared
+_MIN_SHARED = 2  # accounts, or posts, without which nothing is shared
 
 
-class Alike:
+class ItemEmbeddings:
     """How alike a post is to what an account did before, as of any moment."""
 
     def __init__(self, history: History, recent: int, step_hours: float) -> None:
@@ -30,7 +30,7 @@ class Alike:
         step_hours  directions are made anew each such time, and hold until the next
         """
         self._events = both(history)
-        self._shape = (len(history.actors.ids), len(history.posts))
+        self._shape = (len(history.accounts.ids), len(history.posts))
         self._recent, self._step = recent, step_hours
         self._at = cache(self._made)
 
@@ -53,42 +53,45 @@ class Alike:
     def recent(self) -> Events:
         """The last events of each account as of now, account by account, the oldest first."""
         own = latest(self._events, self._recent)
-        return own.where(np.argsort(own.actor, kind="stable"))
+        return own.where(np.argsort(own.account, kind="stable"))
 
     def _made(self, step: int) -> tuple[Float32Array, Float32Array]:
         """Of every post and every account, as of the beginning of a step."""
         events = self._events.where(self._events.at < step * self._step)
-        posts = directions(events, self._shape)
+        posts = item_factors(events, self._shape)
         own = latest(events, self._recent)
-        sums = _matrix(own.actor, own.post, self._shape) @ posts
+        sums = _matrix(own.account, own.post, self._shape) @ posts
         return posts, unit(np.asarray(sums))
 
 
 def both(history: History) -> Events:
     """What known accounts engaged with, and what they read, in the order of time."""
     read = history.seen.where(history.seen.kind == READ)
-    parts = [events.where(events.actor >= 0) for events in (history.acts, read)]
+    parts = [events.where(events.account >= 0) for events in (history.engagements, read)]
     joined = Events(
-        *(np.concatenate([getattr(one, name) for one in parts]) for name in ("post", "actor", "country", "at", "kind"))
+        *(
+            np.concatenate([getattr(one, name) for one in parts])
+            for name in ("post", "account", "country", "at", "kind")
+        )
     )
     return joined.where(np.argsort(joined.at, kind="stable"))
 
 
 def latest(events: Events, number: int) -> Events:
     """The last events of each account, at most so many."""
-    newest_first = np.lexsort((-events.at, events.actor))
-    actor = events.actor[newest_first]
-    rank = np.arange(len(actor)) - np.searchsorted(actor, actor)
+    newest_first = np.lexsort((-events.at, events.account))
+    account = events.account[newest_first]
+    rank = np.arange(len(account)) - np.searchsorted(account, account)
     return events.where(np.sort(newest_first[rank < number]))
 
 
-def directions(events: Events, shape: tuple[int, int]) -> Float32Array:
+def item_factors(events: Events, shape: tuple[int, int]) -> Float32Array:
     """(n_posts, DIMENSIONS) rows of length 1, of length 0 for posts that nobody touched."""
-    matrix = _matrix(events.actor, events.post, shape)
+    matrix = _matrix(events.account, events.post, shape)
     by_account, by_post = (np.asarray(matrix.sum(axis)).ravel() for axis in (1, 0))
-    most = min(DIMENSIONS, int((by_account > 0).sum()) - 1, int((by_post > 0).sum()) - 1)
-    found = np.zeros((shape[1], DIMENSIONS), np.float32)
-    if most < _FEWEST:
+    most = min(EMBEDDING_SIZE, int((by_account > 0).sum()) - 1, int((by_post > 0).sum()) - 1)
+    found = np.zeros((shape[1], EMBEDDING_SIZE), np.float32)
+    if most < _MIN_SHARED:
         return found
     scaled = sparse.diags(1 / np.sqrt(by_account + 1)) @ matrix @ sparse.diags(1 / np.sqrt(by_post + 1))
     _, strength, across = svds(scaled.astype(np.float32), k=most, random_state=0)

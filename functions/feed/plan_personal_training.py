@@ -10,15 +10,15 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed.candidate_features import read_follows
-from functions.feed.global_personal_ranker import EVERY_MEMBER, MEMBERS
+from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
 from functions.feed.inputs import INPUTS, Inputs
 from functions.feed.inputs import until as history_until
 from functions.feed.item_embeddings import both
 from functions.feed.item_embeddings import latest as latest_events
-from functions.feed.user_profile import PERSONAL, TASTE_FINGERPRINT, Taste, options_of
+from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of
 from shared.artifacts import Registry
 from shared.clock import HOUR_MS, epoch_ms
-from shared.columns import distinct, id_array, id_keys, object_ids, positions
+from shared.columns import id_array, id_keys, lookup, object_ids, unique_ids
 from shared.config import Coldstart, Members
 from shared.countries import SPELLINGS, country_of
 from shared.ranking.history import read_history
@@ -67,16 +67,16 @@ def run(
         met = dict[str, int]()
         if period.since or registry.has_any(PERSONAL):  # else there is no model that these could have changed
             met = latest(owner, (read(store, period.since, start, now) for read in OTHER_SOURCES.values()))
-        learnt = registry.windows(PERSONAL, TASTE_FINGERPRINT, list(did.keys() | met.keys()), now=now)
+        learnt = registry.windows(PERSONAL, PROFILE_FINGERPRINT, list(did.keys() | met.keys()), now=now)
         until = {key: epoch_ms(moment) for key, moment in learnt.items()}
         new = {key for key, at in did.items() if at > until.get(key, -1)}
         new |= {key for key, at in met.items() if key in until and at > until[key]}
         made_from = {
             "options": [options_of(coldstart, options)],
             "preparation": [str(PREPARATION)],
-            "ranker": ["", registry.live_version(MEMBERS, EVERY_MEMBER) or ""],
+            "ranker": ["", registry.live_version(MEMBERS, GLOBAL_PERSONAL_KEY) or ""],
         }
-        new |= registry.outdated(PERSONAL, TASTE_FINGERPRINT, made_from)
+        new |= registry.outdated(PERSONAL, PROFILE_FINGERPRINT, made_from)
         compared = as_moment(period.cursor)
         comparing = compared is None or period.since is None or not NO_TIME <= now - compared < options.compare_every
         new |= moved_since(store, registry, None if comparing else period.since)
@@ -103,11 +103,11 @@ def made_of_others(
 
     Nobody where there is no model yet: all are queued by what they did.
     """
-    learnt = registry.learnt(PERSONAL, TASTE_FINGERPRINT, INPUTS, now=now)
+    learnt = registry.learnt(PERSONAL, PROFILE_FINGERPRINT, INPUTS, now=now)
     if not learnt:
         return set()
     history = read_history(store, coldstart, now=now, with_exposures=True)
-    keys = list(map(str, object_ids(history.actors.ids)))
+    keys = list(map(str, object_ids(history.accounts.ids)))
     number = {key: account for account, key in enumerate(keys)}
     before, moments = dict[int, str](), np.full(len(keys), -np.inf)
     for key, (until, text) in learnt.items():
@@ -118,7 +118,7 @@ def made_of_others(
     inputs = Inputs.of(then, read_follows(store, then), latest_events(both(then), options.recent_posts))
     start = epoch_ms(now - coldstart.window)
     others = {keys[account] for account in inputs.since(start).differing(Inputs.read(before).since(start)).tolist()}
-    acted = {keys[account] for account in np.unique(history.acts.actor).tolist() if account >= 0}
+    acted = {keys[account] for account in np.unique(history.engagements.account).tolist() if account >= 0}
     unknown = {key for key, (_, text) in learnt.items() if text is None or key not in number}
     return others | unknown | (acted - learnt.keys())
 
@@ -129,12 +129,12 @@ def holders(store: Store, registry: Registry, erased: Erased) -> set[str]:
         return set()
     found: set[str] = set()
     authors = np.setdiff1d(id_keys(store.people.users()["id"]), id_keys(id_array(erased.users)))
-    tastes = registry.all_live(PERSONAL, TASTE_FINGERPRINT, lambda one: Taste.unpack(one.model))
-    while some := dict(islice(tastes, MODELS_AT_ONCE)):
-        posts = distinct(np.concatenate([taste.posts for taste in some.values()]))
+    profiles = registry.all_live(PERSONAL, PROFILE_FINGERPRINT, lambda one: UserProfile.unpack(one.model))
+    while some := dict(islice(profiles, MODELS_AT_ONCE)):
+        posts = unique_ids(np.concatenate([profile.posts for profile in some.values()]))
         published = id_keys(store.posts.still_published(object_ids(posts)))
         published = np.setdiff1d(published, id_keys(id_array(erased.posts)))
-        found |= {key for key, taste in some.items() if not taste.is_of(published, authors)}
+        found |= {key for key, profile in some.items() if not profile.is_of(published, authors)}
     return found
 
 
@@ -146,7 +146,7 @@ def owners(store: Store) -> Owners:
     def owner(ids: NDArray[np.void]) -> NDArray[np.void]:
         if not len(keys):
             return ids
-        at = positions(id_keys(ids), keys)
+        at = lookup(id_keys(ids), keys)
         return np.where(at >= 0, users["account"][at], ids)
 
     return owner
@@ -175,7 +175,7 @@ def descriptions(store: Store, since: datetime | None, start: datetime, now: dat
     described = store.content_topics.latest(since, now=now)
     posts = None if since is None else object_ids(described["content"])
     acts = store.engagements.actors_on(posts, start)
-    post = positions(id_keys(acts["content"]), id_keys(described["content"]))
+    post = lookup(id_keys(acts["content"]), id_keys(described["content"]))
     return acts["actor"][post >= 0], described["at"][post[post >= 0]]
 
 

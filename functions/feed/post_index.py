@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from functions.feed.lookup import Lookup
 from shared.clock import DAY_HOURS, epoch_hours
-from shared.columns import BoolArray, FloatArray, IntArray, distinct, id_array, id_keys, object_ids, positions
-from shared.ranking.chains import Chains
+from shared.columns import BoolArray, FloatArray, IntArray, id_array, id_keys, lookup, object_ids, unique_ids
+from shared.ranking.chains import RepostChains
 from shared.ranking.counters import RELATIONS, all_of, relation_keys, relations
-from shared.ranking.country_scores import Margins
-from shared.ranking.decay import Decay
-from shared.ranking.history import LANGUAGE_CODES, NOBODYS, READ, History
-from shared.store.visibility import Known
+from shared.ranking.country_scores import CountryScores
+from shared.ranking.decay import PopularityDecay
+from shared.ranking.history import LANGUAGE_CODES, READ, UNKNOWN_COUNTRY, History
+from shared.store.visibility import KnownChains
 
 NAME = "posts"  # of its snapshot
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class PostIndex:
     """Published posts, oldest first. No slots: what several ask for is computed once.
 
     ids, created        (n,) ids, and moments                                   [hours since 1970]
@@ -33,17 +33,17 @@ class Catalogue:
     topic_keys          (n_topics,)
     popularity          (n,) engagements                                        [count]
     reads               (n,) each halved every 24 hours                         [count]
-    directions          (n, d) rows of length 1, or 0 where nothing is known: posts of one public point the same way
-    meanings            (n, m) what the texts mean, in small; 0 where that is not known
+    item_factors        (n, d) rows of length 1, or 0 where nothing is known: posts of one public point the same way
+    text_embeddings     (n, m) what the texts mean, in small; 0 where that is not known
     quality             (n,) factor of the upstream filter, above 0
     characters          (n,) of the text                                        [count]
-    version_of          (n,) key of the last post of what it repeats or quotes, its own where it does neither
+    canonical_id        (n,) key of the last post of what it repeats or quotes, its own where it does neither
     visible             (n,) whether it could be shown to anybody when this was made
     chain_start         (n + 1,): post i repeats or quotes, down its chain, those from chain_start[i] to
                         chain_start[i + 1] of the next two
     chain_posts, chain_authors  (n_links,) ids, and ids of their authors; some of them are not in the catalogue
     owner, chain_owners  (n,) and (n_links,) ids of the accounts of the authors; zeros where there is none
-    countries, margins  (n_countries,) those with a taste of their own, NOBODYS among them, and (n_countries, n) what
+    countries, logits   (n_countries,) those with a taste of their own, NOBODYS among them, and (n_countries, n) what
                         their rankers say                                       [log odds]
     by_relation         (4, n) the same for any other country, were the language foreign, English, its own or unknown
     line                (2,) slope and intercept of margins over decayed popularity, for posts that are not here
@@ -60,11 +60,11 @@ class Catalogue:
     topic_keys: NDArray[np.uint64]
     popularity: NDArray[np.float32]
     reads: NDArray[np.float32]
-    directions: NDArray[np.float16]
-    meanings: NDArray[np.int8]
+    item_factors: NDArray[np.float16]
+    text_embeddings: NDArray[np.int8]
     quality: NDArray[np.float32]
     characters: NDArray[np.int32]
-    version_of: NDArray[np.uint64]
+    canonical_id: NDArray[np.uint64]
     visible: NDArray[np.bool_]
     chain_start: NDArray[np.int32]
     chain_posts: NDArray[np.void]
@@ -72,7 +72,7 @@ class Catalogue:
     owner: NDArray[np.void]
     chain_owners: NDArray[np.void]
     countries: NDArray[np.int16]
-    margins: NDArray[np.float16]
+    logits: NDArray[np.float16]
     by_relation: NDArray[np.float16]
     line: FloatArray
     decay: FloatArray
@@ -83,23 +83,23 @@ class Catalogue:
     @classmethod
     def of(
         cls,
-        margins: Margins,
-        chains: Chains,
-        directions: NDArray[np.float32],
-        meanings: NDArray[np.int8],
+        logits: CountryScores,
+        chains: RepostChains,
+        item_factors: NDArray[np.float32],
+        text_embeddings: NDArray[np.int8],
         quality: FloatArray,
         base: int,
-    ) -> "Catalogue":
+    ) -> "PostIndex":
         """Every post of the history, in its order.
 
         base  the country that stands in for those without a taste of their own
         """
-        history, posts = margins.history, margins.history.posts
+        history, posts = logits.history, logits.history.posts
         first = np.unique(posts.author, return_index=True)[1]
-        counters = margins.counters
-        acts = np.bincount(history.acts.post, minlength=len(posts)).astype(np.float64)
-        countries = [NOBODYS, *margins.with_taste()]
-        by_relation = margins.by_relation(base)
+        counters = logits.counters
+        engagements = np.bincount(history.engagements.post, minlength=len(posts)).astype(np.float64)
+        countries = [UNKNOWN_COUNTRY, *logits.countries_with_profile()]
+        by_relation = logits.by_relation(base)
         here = epoch_hours(history.now)
         return cls(
             ids=posts.ids,
@@ -110,13 +110,13 @@ class Catalogue:
             topic_start=counters.topic_start.astype(np.int32),
             topic=posts.topic.astype(np.int32),
             topic_keys=posts.topic_keys,
-            popularity=acts.astype(np.float32),
+            popularity=engagements.astype(np.float32),
             reads=recent_reads(history).astype(np.float32),
-            directions=directions.astype(np.float16),
-            meanings=meanings,
+            item_factors=item_factors.astype(np.float16),
+            text_embeddings=text_embeddings,
             quality=quality.astype(np.float32),
             characters=posts.characters.astype(np.int32),
-            version_of=chains.root,
+            canonical_id=chains.root,
             visible=chains.visible,
             chain_start=chains.start.astype(np.int32),
             chain_posts=chains.posts,
@@ -124,10 +124,10 @@ class Catalogue:
             owner=chains.owner,
             chain_owners=chains.owners,
             countries=np.array(countries, np.int16),
-            margins=np.array([margins.of(one) for one in countries]).astype(np.float16),
+            logits=np.array([logits.of(one) for one in countries]).astype(np.float16),
             by_relation=by_relation.astype(np.float16),
-            line=line_through(margins.decay.margins(acts, -posts.created), by_relation[RELATIONS]),
-            decay=np.array([margins.decay.half_life_hours, margins.decay.floor]),
+            line=line_through(logits.decay.logits(engagements, -posts.created), by_relation[RELATIONS]),
+            decay=np.array([logits.decay.half_life_hours, logits.decay.floor]),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -135,24 +135,24 @@ class Catalogue:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
-    def later(self) -> FloatArray:
+    def newer_posts_by_author(self) -> FloatArray:
         """(n,) posts of the same author since each."""
         order = np.lexsort((self.created, self.author))
         counts = np.bincount(self.author, minlength=len(self.author_ids))
         end = np.cumsum(counts)
-        later = np.empty(len(self))
-        later[order] = end[self.author[order]] - 1 - np.arange(len(self))
-        return later
+        newer_posts_by_author = np.empty(len(self))
+        newer_posts_by_author[order] = end[self.author[order]] - 1 - np.arange(len(self))
+        return newer_posts_by_author
 
     @cached_property
-    def newest(self) -> FloatArray:
+    def last_post_at(self) -> FloatArray:
         """(n_authors,) when each author last posted [hours since 1970]."""
-        newest = np.full(len(self.author_ids), -np.inf)
-        np.maximum.at(newest, self.author, self.created)
-        return newest
+        last_post_at = np.full(len(self.author_ids), -np.inf)
+        np.maximum.at(last_post_at, self.author, self.created)
+        return last_post_at
 
     @cached_property
-    def acts_of_author(self) -> FloatArray:
+    def engagements_of_author(self) -> FloatArray:
         """(n_authors,) engagements with all posts of each author here [count]."""
         return np.asarray(np.bincount(self.author, self.popularity, len(self.author_ids)), np.float64)
 
@@ -167,9 +167,9 @@ class Catalogue:
         return np.repeat(np.arange(len(self)), np.diff(self.chain_start))
 
     @cached_property
-    def of_version(self) -> Lookup:
+    def of_canonical_id(self) -> Lookup:
         """Posts by the keys of their versions."""
-        return Lookup(self.version_of)
+        return Lookup(self.canonical_id)
 
     @cached_property
     def _chains_with(self) -> Lookup:
@@ -207,16 +207,16 @@ class Catalogue:
         at = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
         return np.where(ascending[at] == keys, order[at], -1)
 
-    def by_authors(self, authors: list[ObjectId], most: int, barred: BoolArray) -> IntArray:
+    def by_authors(self, authors: list[ObjectId], most: int, excluded: BoolArray) -> IntArray:
         """The newest posts of each of these authors that are not barred, at most so many of each.
 
-        barred  (n,)
+        excluded  (n,)
         """
         order, start = self._by_author
-        number = positions(id_keys(id_array(authors)), self.author_keys)
+        number = lookup(id_keys(id_array(authors)), self.author_keys)
         parts = [order[start[one] : start[one + 1]] for one in number[number >= 0].tolist()]
         posts = np.concatenate(parts) if parts else np.empty(0, np.int64)
-        posts = posts[~barred[posts]]
+        posts = posts[~excluded[posts]]
         first = np.r_[True, np.diff(self.author[posts]) != 0].nonzero()[0] if len(posts) else posts
         rank = np.arange(len(posts)) - np.repeat(first, np.diff(np.r_[first, len(posts)]))
         newest: IntArray = posts[rank < most]
@@ -235,7 +235,7 @@ class Catalogue:
         """(n_found,) posts that repeat or quote one of these, down their chains."""
         return self.chain_of[self._chains_with(np.unique(id_keys(ids)))]
 
-    def links_of(self, post: IntArray) -> Known:
+    def links_of(self, post: IntArray) -> KnownChains:
         """These posts, all that they lead to, and who wrote and owns that, as of when this was made."""
         link = self.chains_of(post)[1]
         goes_on = link + 1 < self.chain_start[self.chain_of[link] + 1]
@@ -247,7 +247,7 @@ class Catalogue:
             np.concatenate([self.author_ids[self.author[post]], self.chain_authors[link]]),
             np.concatenate([self.owner[post], self.chain_owners[link]]),
         )
-        return Known(*(object_ids(distinct(column)) for column in columns))
+        return KnownChains(*(object_ids(unique_ids(column)) for column in columns))
 
     def chains_of(self, post: IntArray) -> tuple[IntArray, IntArray]:
         """All that these posts repeat or quote, down their chains: position in `post`, and among the links; both
@@ -274,7 +274,7 @@ class Catalogue:
         """(m,) what the country's ranker says of these posts, the base country's where it has no taste of its own."""
         own = np.flatnonzero(self.countries == country)
         if len(own):
-            return np.asarray(self.margins[own[0], post], np.float64)
+            return np.asarray(self.logits[own[0], post], np.float64)
         relation = relation_keys(self.relation(post, country), unknown=RELATIONS)
         found: FloatArray = self.by_relation[relation, post].astype(np.float64)
         return found
@@ -282,7 +282,7 @@ class Catalogue:
     def guess(self, popularity: FloatArray, age: FloatArray) -> FloatArray:
         """(m,) a margin for posts that are not here, out of their engagements [count] and age [hours]."""
         half_life, floor = self.decay.tolist()
-        return np.asarray(self.line[0] * Decay(half_life, floor).margins(popularity, age) + self.line[1])
+        return np.asarray(self.line[0] * PopularityDecay(half_life, floor).logits(popularity, age) + self.line[1])
 
 
 def recent_reads(history: History) -> FloatArray:
@@ -291,7 +291,7 @@ def recent_reads(history: History) -> FloatArray:
     return np.asarray(np.bincount(read.post, 0.5 ** (-read.at / DAY_HOURS), len(history.posts)), np.float64)
 
 
-FINGERPRINT = f"{'.'.join(one.name for one in fields(Catalogue))} {len(LANGUAGE_CODES)}"
+FINGERPRINT = f"{'.'.join(one.name for one in fields(PostIndex))} {len(LANGUAGE_CODES)}"
 
 
 def line_through(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -9,25 +9,25 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.feed.feed_ranker import Desk, Reader
-from functions.feed.post_index import Catalogue
+from functions.feed.feed_ranker import FeedRanker, Viewer
+from functions.feed.post_index import PostIndex
 from shared.clock import epoch_hours, hours
 from shared.columns import BoolArray, FloatArray, IntArray, id_array, id_keys
 from shared.config import Home
-from shared.countries import COUNTRIES, EVERYWHERE
+from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.errors import Unavailable
-from shared.ranking.country_ranker import points
-from shared.ranking.history import NOBODYS
+from shared.ranking.country_ranker import scores_from_logits
+from shared.ranking.history import UNKNOWN_COUNTRY
 from shared.store.deadline import TaskGroup
 from shared.store.guest_feed import GuestFeed
 
-Source = Literal["following", "alike", "meaning", "trending", "new"]
+CandidateSource = Literal["following", "alike", "meaning", "trending", "new"]
 
-MOST = 100  # items of one page
-MOST_EXCLUDED = 1_000  # posts that a caller excludes
-LEAST_READ = 50  # rows of the guest feed, where those read before do not suffice
+MAX_ITEMS = 100  # items of one page
+MAX_EXCLUDED = 1_000  # posts that a caller excludes
+MIN_READ = 50  # rows of the guest feed, where those read before do not suffice
 
-REASONS: Mapping[Source, str] = {
+REASONS: Mapping[CandidateSource, str] = {
     "following": "by someone whom you follow",
     "alike": "liked by people who like what you like",
     "meaning": "about the like of what you engaged with",
@@ -35,7 +35,7 @@ REASONS: Mapping[Source, str] = {
     "new": "by someone whom few know yet",
 }
 # What the application calls them.
-AGGREGATORS: Mapping[Source, str] = {"following": "following-cast", "trending": "trending"}
+AGGREGATORS: Mapping[CandidateSource, str] = {"following": "following-cast", "trending": "trending"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Item:
     content: ObjectId
     author: ObjectId
     score: float
-    source: Source
+    source: CandidateSource
     model: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HomeRequest:
     """A page that is asked for: at most `most` posts for an account, none of `exclude`, what follows after `cursor`.
 
     paged  whether a cursor for the next page is wanted
@@ -71,56 +71,56 @@ class Page:
     cursor: str
 
 
-def run(desk: Desk, options: Home, asked: Asked, *, now: datetime) -> Page:
+def run(feed_ranker: FeedRanker, options: Home, asked: HomeRequest, *, now: datetime) -> Page:
     """The next items for an account, the best first: nothing that it saw, engaged with or wrote, that it excludes or
     was given on the pages before, nothing of whom it blocks or is blocked by, and no post twice in other words.
 
     Raises NotFound for an unknown account, BadEvent for a cursor that is none, Unavailable before there is a catalogue.
     """
-    desk.look(now)
-    catalogue = desk.catalogue
-    if catalogue is None:
+    feed_ranker.refresh(now)
+    post_index = feed_ranker.post_index
+    if post_index is None:
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
-    pages = desk.store.home_pages
-    with TaskGroup(desk.threads) as tasks:
-        reader = desk.reader(ObjectId(asked.account))
-        met = tasks.submit(met_before, desk, reader, options)
-        bonds_of = tasks.submit(desk.store.relationships.bonds, reader.users, options.most_follows)
-        trending = GuestList(desk.store.guest_feed, catalogue, reader.country)
+    pages = feed_ranker.store.home_pages
+    with TaskGroup(feed_ranker.threads) as tasks:
+        viewer = feed_ranker.viewer(ObjectId(asked.account))
+        met = tasks.submit(met_before, feed_ranker, viewer, options)
+        bonds_of = tasks.submit(feed_ranker.store.relationships.follows_and_blocks, viewer.users, options.most_follows)
+        trending = GuestList(feed_ranker.store.guest_feed, post_index, viewer.country)
         listed = tasks.submit(trending.read, options.trending)
         given = pages.first(expires_at=now + options.cursor_valid)
         if asked.cursor:
-            given = pages.given(reader.account, asked.cursor, now=now)
+            given = pages.given(viewer.account, asked.cursor, now=now)
     listed.result()
-    bonds = bonds_of.result()
+    follows_and_blocks = bonds_of.result()
     known = np.concatenate([given.posts, id_array(map(ObjectId, asked.exclude)), met.result()])
-    barred = barred_posts(catalogue, known, [*bonds.blocked, *reader.users])
+    excluded = barred_posts(post_index, known, [*follows_and_blocks.blocked, *viewer.users])
 
     def shown(posts: IntArray) -> IntArray:
         """Those of these that may be shown now; the catalogue may be some minutes old."""
-        return desk.shown_as_known(catalogue, posts, bonds.blocked)
+        return feed_ranker.shown_as_known(post_index, posts, follows_and_blocks.blocked)
 
-    items, model = list[Item](), desk.version_for(reader)
+    items, model = list[Item](), feed_ranker.version_for(viewer)
     while len(items) <= asked.most:  # one further tells whether there is a next page
-        found = candidates(catalogue, reader, trending, bonds.followed, barred, options, now)
+        found = candidates(post_index, viewer, trending, follows_and_blocks.followed, excluded, options, now)
         if not len(found.post):
             break
-        margins = desk.margins(reader, found.post, now) + np.log(catalogue.quality[found.post])
-        chosen, refused = laid_out(catalogue, found, margins, options, asked.most + 1 - len(items), shown)
-        items += [item(catalogue, found.post[at], margins[at], found.source[at], model) for at in chosen]
+        logits = feed_ranker.logits(viewer, found.post, now) + np.log(post_index.quality[found.post])
+        chosen, refused = diversify(post_index, found, logits, options, asked.most + 1 - len(items), shown)
+        items += [item(post_index, found.post[at], logits[at], found.source[at], model) for at in chosen]
         if len(items) <= asked.most:  # another round, without these
-            barred |= np.isin(catalogue.version_of, catalogue.version_of[found.post[chosen]])
-            barred[found.post[refused]] = True
+            excluded |= np.isin(post_index.canonical_id, post_index.canonical_id[found.post[chosen]])
+            excluded[found.post[refused]] = True
     page, goes_on = items[: asked.most], asked.paged and len(items) > asked.most
-    return Page(page, pages.add(reader.account, given, [one.content for one in page]) if goes_on else "")
+    return Page(page, pages.add(viewer.account, given, [one.content for one in page]) if goes_on else "")
 
 
 class GuestList:
     """The guest feed of a country, read as far as it was needed: what the rounds of a page share."""
 
-    def __init__(self, feed: GuestFeed, catalogue: Catalogue, country: int) -> None:
-        self._feed, self._catalogue = feed, catalogue
-        self._partition = EVERYWHERE if country == NOBODYS else COUNTRIES[country]
+    def __init__(self, feed: GuestFeed, post_index: PostIndex, country: int) -> None:
+        self._feed, self._catalogue = feed, post_index
+        self._partition = GLOBAL_PARTITION if country == UNKNOWN_COUNTRY else COUNTRIES[country]
         self._posts: IntArray = np.empty(0, np.int64)
         self._after: ObjectId | None = None
         self._ended = False
@@ -131,10 +131,10 @@ class GuestList:
         place = self._catalogue.positions(id_array(posts))
         self._posts, self._ended = np.concatenate([self._posts, place[place >= 0]]), self._after is None
 
-    def first(self, most: int, barred: BoolArray) -> IntArray:
+    def first(self, most: int, excluded: BoolArray) -> IntArray:
         """The first posts that are not barred, at most so many, in the order of the list."""
-        while len(posts := self._posts[~barred[self._posts]]) < most and not self._ended:
-            self.read(max(2 * (most - len(posts)), LEAST_READ))
+        while len(posts := self._posts[~excluded[self._posts]]) < most and not self._ended:
+            self.read(max(2 * (most - len(posts)), MIN_READ))
         return posts[:most]
 
 
@@ -143,73 +143,75 @@ class Candidates:
     """Positions in the catalogue, (n,) each once, and where each was found first."""
 
     post: IntArray
-    source: list[Source]
+    source: list[CandidateSource]
 
 
 def candidates(
-    catalogue: Catalogue,
-    reader: Reader,
+    post_index: PostIndex,
+    viewer: Viewer,
     trending: GuestList,
     followed: Collection[ObjectId],
-    barred: BoolArray,
+    excluded: BoolArray,
     options: Home,
     now: datetime,
 ) -> Candidates:
     """Posts from all places, but for those that are barred, (n_posts,); some, where there are any."""
-    found: dict[int, Source] = {}
+    found: dict[int, CandidateSource] = {}
     taken: set[int] = set()
-    for source, posts in places(catalogue, reader, trending, followed, barred, options, epoch_hours(now)):
-        for post, version in zip(posts.tolist(), catalogue.version_of[posts].tolist(), strict=True):
+    for source, posts in candidate_ids(post_index, viewer, trending, followed, excluded, options, epoch_hours(now)):
+        for post, version in zip(posts.tolist(), post_index.canonical_id[posts].tolist(), strict=True):
             if version not in taken:
                 taken.add(version)
                 found[post] = source
     return Candidates(np.array(list(found), np.int64), list(found.values()))
 
 
-def met_before(desk: Desk, reader: Reader, options: Home) -> NDArray[np.void]:
+def met_before(feed_ranker: FeedRanker, viewer: Viewer, options: Home) -> NDArray[np.void]:
     """(n,) ids of posts that an account or its users saw or engaged with."""
-    seen = desk.store.exposures.of_viewers([reader.account, *reader.users], options.remembered)
-    acted = desk.store.engagements.of_account(reader.account, reader.users, options.remembered)
+    seen = feed_ranker.store.exposures.of_viewers([viewer.account, *viewer.users], options.remembered)
+    acted = feed_ranker.store.engagements.of_account(viewer.account, viewer.users, options.remembered)
     return id_array([*seen, *acted])
 
 
-def barred_posts(catalogue: Catalogue, known: NDArray[np.void], authors: Sequence[ObjectId]) -> BoolArray:
+def barred_posts(post_index: PostIndex, known: NDArray[np.void], authors: Sequence[ObjectId]) -> BoolArray:
     """(n_posts,) whether a post could not be shown, whether it is one of those that are known or another version of it,
     and whether one of these authors wrote it or something that it repeats or quotes."""
-    place = catalogue.positions(known)
+    place = post_index.positions(known)
     place = place[place >= 0]
-    barred: BoolArray = ~catalogue.visible
-    barred[catalogue.of_version(np.unique(np.concatenate([id_keys(known), catalogue.version_of[place]])))] = True
-    barred[place] = True
-    barred[catalogue.leading_to(known)] = True
-    return barred | catalogue.by_any(authors)
+    excluded: BoolArray = ~post_index.visible
+    excluded[
+        post_index.of_canonical_id(np.unique(np.concatenate([id_keys(known), post_index.canonical_id[place]])))
+    ] = True
+    excluded[place] = True
+    excluded[post_index.leading_to(known)] = True
+    return excluded | post_index.by_any(authors)
 
 
-def places(
-    catalogue: Catalogue,
-    reader: Reader,
+def candidate_ids(
+    post_index: PostIndex,
+    viewer: Viewer,
     trending: GuestList,
     followed: Collection[ObjectId],
-    barred: BoolArray,
+    excluded: BoolArray,
     options: Home,
     hour: float,
-) -> Iterator[tuple[Source, IntArray]]:
+) -> Iterator[tuple[CandidateSource, IntArray]]:
     """Where posts are found that are not barred, and which, the most telling place first."""
-    by_followed = catalogue.by_authors(sorted(followed), options.per_author, barred)
-    yield "following", by_followed[hour - catalogue.created[by_followed] <= hours(options.followed_for)]
-    oldest = int(np.searchsorted(catalogue.created, hour - hours(options.found_for)))
-    if reader.personal is not None:
-        own = catalogue.positions(reader.personal.taste.posts)
+    by_followed = post_index.by_authors(sorted(followed), options.per_author, excluded)
+    yield "following", by_followed[hour - post_index.created[by_followed] <= hours(options.followed_for)]
+    oldest = int(np.searchsorted(post_index.created, hour - hours(options.found_for)))
+    if viewer.personal is not None:
+        own = post_index.positions(viewer.personal.profile.posts)
         own = own[own >= 0]
-        yield "alike", nearest(catalogue.directions, own, oldest, options.alike, barred)
-        yield "meaning", nearest(catalogue.meanings, own, oldest, options.meaning, barred)
-    yield "trending", trending.first(options.trending, barred)
-    young = np.arange(int(np.searchsorted(catalogue.created, hour - hours(options.found_for) / 7)), len(catalogue))
-    new = catalogue.acts_of_author[catalogue.author[young]] <= options.few_acts
-    yield "new", young[new & ~barred[young]]
+        yield "alike", nearest(post_index.item_factors, own, oldest, options.alike, excluded)
+        yield "meaning", nearest(post_index.text_embeddings, own, oldest, options.meaning, excluded)
+    yield "trending", trending.first(options.trending, excluded)
+    young = np.arange(int(np.searchsorted(post_index.created, hour - hours(options.found_for) / 7)), len(post_index))
+    new = post_index.engagements_of_author[post_index.author[young]] <= options.few_acts
+    yield "new", young[new & ~excluded[young]]
 
 
-def nearest(vectors: NDArray[Any], own: IntArray, oldest: int, number: int, barred: BoolArray) -> IntArray:
+def nearest(vectors: NDArray[Any], own: IntArray, oldest: int, number: int, excluded: BoolArray) -> IntArray:
     """Other posts, from a position on and not barred, that point most where some posts point together; the nearest
     first."""
     towards = vectors[own].sum(0, dtype=np.float32)
@@ -218,17 +220,17 @@ def nearest(vectors: NDArray[Any], own: IntArray, oldest: int, number: int, barr
         return np.empty(0, np.int64)
     close = vectors[oldest:].astype(np.float32) @ (towards / length)
     close[own[own >= oldest] - oldest] = 0
-    close[barred[oldest:]] = 0
+    close[excluded[oldest:]] = 0
     best = np.argpartition(-close, min(number, len(close) - 1))[:number] if len(close) else np.empty(0, np.int64)
     best = best[close[best] > 0]
     nearest_first: IntArray = oldest + best[np.argsort(-close[best], kind="stable")]
     return nearest_first
 
 
-def laid_out(
-    catalogue: Catalogue,
+def diversify(
+    post_index: PostIndex,
     found: Candidates,
-    margins: FloatArray,
+    logits: FloatArray,
     options: Home,
     number: int,
     shown: Callable[[IntArray], IntArray],
@@ -238,7 +240,7 @@ def laid_out(
 
     shown  says which posts may be shown; it is asked of the best, and of more where those do not suffice
     """
-    order = np.argsort(-margins, kind="stable").tolist()
+    order = np.argsort(-logits, kind="stable").tolist()
     rest = [one for one in order if found.source[one] != "new"]
     unknown = [one for one in order if found.source[one] == "new"]
     chosen, refused, sound = list[int](), list[int](), set[int]()
@@ -256,8 +258,8 @@ def laid_out(
         explores = bool(unknown and options.explore_every) and (len(chosen) + 1) % options.explore_every == 0
         queue = unknown if explores or not rest else rest
         last = found.post[chosen[-options.in_a_row :]]
-        tired = tiring(catalogue, last) if len(last) == options.in_a_row else (set(), set())
-        fits = next((at for at, one in enumerate(queue) if not repeats(catalogue, found.post[one], *tired)), 0)
+        tired = tiring(post_index, last) if len(last) == options.in_a_row else (set(), set())
+        fits = next((at for at, one in enumerate(queue) if not repeats(post_index, found.post[one], *tired)), 0)
         if queue[fits] in sound:
             chosen.append(queue.pop(fits))
         else:
@@ -266,26 +268,26 @@ def laid_out(
     return chosen, refused
 
 
-def tiring(catalogue: Catalogue, posts: IntArray) -> tuple[set[int], set[int]]:
+def tiring(post_index: PostIndex, posts: IntArray) -> tuple[set[int], set[int]]:
     """The author, and the topics, that all of these posts share."""
-    authors = set(catalogue.author[posts].tolist())
-    topics = [set(catalogue.topics_of(posts[at : at + 1])[1].tolist()) for at in range(len(posts))]
+    authors = set(post_index.author[posts].tolist())
+    topics = [set(post_index.topics_of(posts[at : at + 1])[1].tolist()) for at in range(len(posts))]
     return authors if len(authors) == 1 else set(), set.intersection(*topics)
 
 
-def repeats(catalogue: Catalogue, post: int, authors: set[int], topics: set[int]) -> bool:
+def repeats(post_index: PostIndex, post: int, authors: set[int], topics: set[int]) -> bool:
     """Whether a post is by one of these authors, or on one of these topics."""
-    if int(catalogue.author[post]) in authors:
+    if int(post_index.author[post]) in authors:
         return True
-    first, end = catalogue.topic_start[post : post + 2]
-    return not topics.isdisjoint(catalogue.topic[first:end].tolist())
+    first, end = post_index.topic_start[post : post + 2]
+    return not topics.isdisjoint(post_index.topic[first:end].tolist())
 
 
-def item(catalogue: Catalogue, post: int, margin: float, source: Source, model: str) -> Item:
+def item(post_index: PostIndex, post: int, country_logit: float, source: CandidateSource, model: str) -> Item:
     """As it stands on a page."""
-    author = catalogue.author_ids[catalogue.author[post]]
-    score = float(points(np.array([margin]))[0])
-    return Item(ObjectId(catalogue.ids[post].tobytes()), ObjectId(author.tobytes()), score, source, model)
+    author = post_index.author_ids[post_index.author[post]]
+    score = float(scores_from_logits(np.array([country_logit]))[0])
+    return Item(ObjectId(post_index.ids[post].tobytes()), ObjectId(author.tobytes()), score, source, model)
 
 
 def suggestions(page: Page) -> dict[str, Any]:
@@ -307,6 +309,6 @@ def _suggestion(one: Item) -> dict[str, Any]:
     return {"content": str(one.content), "score": one.score, "aggregator": aggregator, "author": str(one.author)}
 
 
-def sorry(payload: Any, reason: str) -> dict[str, Any]:
+def error_response(payload: Any, reason: str) -> dict[str, Any]:
     """An empty page, and why."""
     return {"code": 1001, "items": [], "cursor": "", "reason": reason}

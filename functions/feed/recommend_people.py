@@ -13,7 +13,7 @@ from shared.countries import SPELLINGS, country_of
 from shared.errors import NotFound
 from shared.store import Store
 
-MOST = 100
+MAX_SUGGESTIONS = 100
 
 Eligible = Callable[[Sequence[ObjectId]], set[ObjectId]]
 
@@ -39,17 +39,17 @@ def run(store: Store, options: People, account: str, *, most: int) -> list[Sugge
     member = store.accounts.member(ObjectId(account))
     if member is None:
         raise NotFound(f"accountId: there is no account {account}")
-    bonds = store.relationships.bonds(member.users, options.most_follows)
-    barred = {*member.users, *bonds.followed, *bonds.blocked}
+    follows_and_blocks = store.relationships.follows_and_blocks(member.users, options.most_follows)
+    excluded = {*member.users, *follows_and_blocks.followed, *follows_and_blocks.blocked}
 
     def eligible(users: Sequence[ObjectId]) -> set[ObjectId]:
         """Those who may be suggested: shown, and not followed since long ago."""
         return store.visibility.users(users) - store.relationships.followed_among(users, member.users)
 
-    hops = second_hand(store, bonds.followed, barred, eligible, options)
-    near = {user: number / len(bonds.followed) for user, number, _ in hops}
-    people = (one for one in popular(store, country_of(member.country_code), options.candidates) if one not in barred)
-    scores = blended(near, places(first_eligible(people, eligible, options.candidates)), options)
+    hops = friends_of_friends(store, follows_and_blocks.followed, excluded, eligible, options)
+    social_proof = {user: number / len(follows_and_blocks.followed) for user, number, _ in hops}
+    people = (one for one in popular(store, country_of(member.country_code), options.candidates) if one not in excluded)
+    scores = blended(social_proof, position_scores(first_eligible(people, eligible, options.candidates)), options)
     best = list(scores)[:most]
     creators = store.popular_creators.among(best)
     engagements = {user: creator.engagements for user, creator in creators.items()}
@@ -57,18 +57,18 @@ def run(store: Store, options: People, account: str, *, most: int) -> list[Sugge
     return [Suggestion(user, scores[user], engagements.get(user, 0), through.get(user, ())) for user in best]
 
 
-def second_hand(
-    store: Store, followed: Collection[ObjectId], barred: Set[ObjectId], eligible: Eligible, options: People
+def friends_of_friends(
+    store: Store, followed: Collection[ObjectId], excluded: Set[ObjectId], eligible: Eligible, options: People
 ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
     """Whom most of those follow whom the account follows: who, through how many of them, and some of these. Who may not
     be shown leads nowhere."""
     leading = sorted(store.visibility.users(followed))
     while True:
-        hops = store.relationships.second_hand(leading, barred, options.follows_each, options.candidates)
+        hops = store.relationships.friends_of_friends(leading, excluded, options.follows_each, options.candidates)
         sound = eligible([user for user, _, _ in hops])
         if len(sound) == len(hops) or len(hops) < options.candidates:
             return [hop for hop in hops if hop[0] in sound]
-        barred = barred | {user for user, _, _ in hops if user not in sound}
+        excluded = excluded | {user for user, _, _ in hops if user not in sound}
 
 
 def first_eligible(people: Iterator[ObjectId], eligible: Eligible, most: int) -> list[ObjectId]:
@@ -93,26 +93,29 @@ def popular(store: Store, country: str | None, batch: int) -> Iterator[ObjectId]
                 yield one.user
 
 
-def places(users: Sequence[ObjectId]) -> dict[ObjectId, float]:
+def position_scores(users: Sequence[ObjectId]) -> dict[ObjectId, float]:
     """1 for the first, evenly down to almost 0 for the last, so that one star does not dwarf all others.
 
-    >>> list(places([ObjectId("a" * 24), ObjectId("b" * 24)]).values())
+    >>> list(position_scores([ObjectId("a" * 24), ObjectId("b" * 24)]).values())
     [1.0, 0.5]
     """
     return {user: 1 - place / len(users) for place, user in enumerate(users)}
 
 
 def blended(
-    near: Mapping[ObjectId, float], popular: Mapping[ObjectId, float], options: People
+    social_proof: Mapping[ObjectId, float], popular: Mapping[ObjectId, float], options: People
 ) -> dict[ObjectId, float]:
     """The score of everybody in either, the best first; equal ones in the order of their ids.
 
-    near     part of those whom one follows who follow that user, 0..1
+    social_proof  part of those whom one follows who follow that user, 0..1
     popular  1 for the most popular, 0..1
     returns  r · popular + (1 - r) · near, where r is the `popularity_ratio`
     """
     share = options.popularity_ratio
-    scores = {user: share * popular.get(user, 0) + (1 - share) * near.get(user, 0) for user in {*near, *popular}}
+    scores = {
+        user: share * popular.get(user, 0) + (1 - share) * social_proof.get(user, 0)
+        for user in {*social_proof, *popular}
+    }
     return dict(sorted(scores.items(), key=lambda one: (-one[1], one[0])))
 
 
@@ -129,12 +132,16 @@ def suggestions(found: Sequence[Suggestion]) -> dict[str, Any]:
     return {"payload": [_suggestion(one) for one in found]}
 
 
-def sorry(payload: Any, reason: str) -> dict[str, Any]:
+def error_response(payload: Any, reason: str) -> dict[str, Any]:
     """What callers expect where nothing can be said, and why."""
     remark = "Sorry, nobody can be suggested"
     return {"code": 1001, "statusCode": 1001, "result": [], "remark": remark, "reason": reason}
 
 
 def _suggestion(one: Suggestion) -> dict[str, Any]:
-    near = {"name": "following", "user": [str(user) for user in one.through]}
-    return {"user": str(one.user), "score": one.score, "aggregator": near if one.through else {"name": "trending"}}
+    social_proof = {"name": "following", "user": [str(user) for user in one.through]}
+    return {
+        "user": str(one.user),
+        "score": one.score,
+        "aggregator": social_proof if one.through else {"name": "trending"},
+    }

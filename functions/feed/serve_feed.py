@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from functions.feed import rank_contents, recommend_home, recommend_people
-from functions.feed.feed_ranker import Desk
-from functions.feed.recommend_home import Asked
-from shared.api import LONGEST_CURSOR, Caller, Route
+from functions.feed.feed_ranker import FeedRanker
+from functions.feed.recommend_home import HomeRequest
+from shared.api import MAX_CURSOR_LENGTH, Caller, Route
 from shared.config import Options
 from shared.errors import AppError
 from shared.report import Detail
@@ -24,12 +24,12 @@ Short = Annotated[str, StringConstraints(max_length=128)]
 class Feed:
     """What the routes work with."""
 
-    desk: Desk
+    feed_ranker: FeedRanker
     options: Options
 
     def details(self) -> dict[str, Detail]:
         """What there is to tell beside an answer."""
-        return self.desk.details()
+        return self.feed_ranker.details()
 
 
 class Request(BaseModel):
@@ -42,7 +42,7 @@ class RankRequest(Request):
     """Posts to rank for an account, the caller's own where none is named."""
 
     account_id: Id | None = None
-    contents: list[Short] = Field(max_length=rank_contents.MOST)
+    contents: list[Short] = Field(max_length=rank_contents.MAX_CONTENTS)
 
 
 class FollowRequest(Request):
@@ -56,56 +56,58 @@ class SuggestRequest(Request):
     """How many suggestions an account is to get, and which posts it is not."""
 
     account_id: Id | None = None
-    max_results: int = Field(default=25, ge=1, le=recommend_home.MOST)
-    exclude: list[Id] = Field(default=[], max_length=recommend_home.MOST_EXCLUDED)
+    max_results: int = Field(default=25, ge=1, le=recommend_home.MAX_ITEMS)
+    exclude: list[Id] = Field(default=[], max_length=recommend_home.MAX_EXCLUDED)
 
 
 class HomeQuery(Request):
     """A page of the home, the first without a cursor."""
 
     account_id: Id | None = None
-    max_results: int = Field(default=25, ge=1, le=recommend_home.MOST)
-    cursor: Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] = ""
+    max_results: int = Field(default=25, ge=1, le=recommend_home.MAX_ITEMS)
+    cursor: Annotated[str, StringConstraints(max_length=MAX_CURSOR_LENGTH)] = ""
 
 
 def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Mapping[str, Any]:
     """A score for every id; zeros and the reason where nothing can be ranked, since these callers take no errors."""
     account = caller.account_for(request.account_id)
     try:
-        return rank_contents.answer(rank_contents.run(feed.desk, account, request.contents, now=now))
+        return rank_contents.answer(rank_contents.run(feed.feed_ranker, account, request.contents, now=now))
     except AppError as error:
-        return rank_contents.sorry({"contents": request.contents}, str(error))
+        return rank_contents.error_response({"contents": request.contents}, str(error))
 
 
 def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, in order."""
     account = caller.account_for(request.account_id or request.user_id)
-    found = recommend_people.run(feed.desk.store, feed.options.people, account, most=recommend_people.MOST)
+    found = recommend_people.run(
+        feed.feed_ranker.store, feed.options.people, account, most=recommend_people.MAX_SUGGESTIONS
+    )
     return recommend_people.follow_scores(found, now=now)
 
 
 def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, with where each comes from."""
     account = caller.account_for(request.account_id)
-    found = recommend_people.run(feed.desk.store, feed.options.people, account, most=request.max_results)
+    found = recommend_people.run(feed.feed_ranker.store, feed.options.people, account, most=request.max_results)
     return recommend_people.suggestions(found)
 
 
 def suggest_contents(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
     """Posts of the home page, with where each comes from."""
-    asked = Asked(caller.account_for(request.account_id), request.max_results, request.exclude, paged=False)
+    asked = HomeRequest(caller.account_for(request.account_id), request.max_results, request.exclude, paged=False)
     return recommend_home.suggestions(page(feed, asked, now))
 
 
 def home(feed: Feed, caller: Caller, request: HomeQuery, now: datetime) -> Mapping[str, Any]:
     """A page of the home, with the reason of each item and the cursor of the next page."""
-    asked = Asked(caller.account_for(request.account_id), request.max_results, cursor=request.cursor)
+    asked = HomeRequest(caller.account_for(request.account_id), request.max_results, cursor=request.cursor)
     return recommend_home.home(page(feed, asked, now))
 
 
-def page(feed: Feed, asked: Asked, now: datetime) -> recommend_home.Page:
+def page(feed: Feed, asked: HomeRequest, now: datetime) -> recommend_home.Page:
     """The page that is asked for."""
-    return recommend_home.run(feed.desk, feed.options.home, asked, now=now)
+    return recommend_home.run(feed.feed_ranker, feed.options.home, asked, now=now)
 
 
 ROUTES: tuple[Route[Feed], ...] = (

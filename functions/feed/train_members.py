@@ -6,22 +6,28 @@ from datetime import datetime
 
 import numpy as np
 
-from functions.feed.candidate_features import FEATURES, Encounters, Tastes, follow_pairs, read_follows
-from functions.feed.global_personal_ranker import EVERY_MEMBER, MEMBERS, MembersRanker, load_members, towards_country
-from functions.feed.item_embeddings import Alike
+from functions.feed.candidate_features import FEATURES, AffinityCounters, CandidateFeatures, follow_pairs, read_follows
+from functions.feed.global_personal_ranker import (
+    GLOBAL_PERSONAL_KEY,
+    MEMBERS,
+    GlobalPersonalRanker,
+    load_global_personal_ranker,
+    shrink_to_country,
+)
+from functions.feed.item_embeddings import ItemEmbeddings
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray
 from shared.config import Coldstart, Members
 from shared.ml import trees
 from shared.ranking.counters import Counters
-from shared.ranking.country_ranker import EVERYONE, GLOBAL, DecayedPopularity, OneForAll, Rankers
-from shared.ranking.country_scores import Margins
-from shared.ranking.country_training import Learner
+from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, DecayedPopularity, Rankers, SingleModelRankers
+from shared.ranking.country_scores import CountryScores
+from shared.ranking.country_training import CountryTrainer
 from shared.ranking.evidence import Evidence
 from shared.ranking.examples import draw_examples
 from shared.ranking.history import read_history
-from shared.ranking.holdout import Cut, Lists, rolling_cuts, why_skipped
+from shared.ranking.holdout import Cut, EvaluationQueries, rolling_cuts, why_skipped
 from shared.report import Report
 from shared.store import Store
 
@@ -47,22 +53,24 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
     with store.leases.hold(NAME):
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
-        alike = Alike(history, options.recent_posts, DAY_HOURS)
-        tastes = Tastes(history, counters, follow_pairs(history, read_follows(store, history)), alike)
-        margins = Margins(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
+        item_embeddings = ItemEmbeddings(history, options.recent_posts, DAY_HOURS)
+        affinities = AffinityCounters(
+            history, counters, follow_pairs(history, read_follows(store, history)), item_embeddings
+        )
+        logits = CountryScores(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
         cuts = rolling_cuts(history, counters, coldstart, options.least_lists)
-        training = Training(tastes, margins, cuts, coldstart, options)
-        read = len(history.acts)
-        model = training.fit(cuts[0], margins)
+        training = Training(affinities, logits, cuts, coldstart, options)
+        read = len(history.engagements)
+        model = training.fit(cuts[0], logits)
         if not model or not any(map(len, cuts)):
             return Report(read, details={"skipped": why_skipped(history, cuts)})
-        live, refused = load_members(registry)
+        live, refused = load_global_personal_ranker(registry)
         version = f"{now:%Y%m%dT%H%M%SZ}"
-        evidence = training.evidence_for(MembersRanker(version, model, 1.0))
-        challenger = MembersRanker(version, model, evidence.weight)
+        evidence = training.evidence_for(GlobalPersonalRanker(version, model, 1.0))
+        challenger = GlobalPersonalRanker(version, model, evidence.weight)
         metrics = training.measured({"model": challenger, "live": live})
         better = evidence.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
-        used = evidence.metrics() | {"engagements": float(read), "half_life_hours": margins.decay.half_life_hours}
+        used = evidence.metrics() | {"engagements": float(read), "half_life_hours": logits.decay.half_life_hours}
         if better:
             promote(registry, challenger, metrics | used, cuts[0].options, now)
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
@@ -74,83 +82,93 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
 class Training:
     """What one run works with.
 
-    margins  of the countries' rankers that are live
+    logits   of the countries' rankers that are live
     cuts     the latest first
     """
 
-    tastes: Tastes
-    margins: Margins
+    affinities: AffinityCounters
+    logits: CountryScores
     cuts: Sequence[Cut]
     coldstart: Coldstart
     options: Members
 
-    def fit(self, cut: Cut, margins: Margins) -> bytes:
+    def fit(self, cut: Cut, logits: CountryScores) -> bytes:
         """The trees of what was before a cut, as XGBoost's UBJSON; empty where nobody known engaged with anything."""
         options, rng = self.options, np.random.default_rng(0)
         drawn = replace(cut.options, negatives=options.negatives)
-        examples = draw_examples(self.tastes.history, cut.touched, drawn, rng, most=options.max_positives)
-        whose = np.flatnonzero(examples.actor >= 0)
+        examples = draw_examples(self.affinities.history, cut.touched, drawn, rng, most=options.max_positives)
+        whose = np.flatnonzero(examples.account >= 0)
         label, weight = examples.label[whose], examples.weight[whose]
         if not label.any() or label.all():
             return b""
-        account, post, at = examples.actor[whose], examples.post[whose], examples.at[whose]
-        margin = margins.at(post, examples.country[whose], at)
+        account, post, at = examples.account[whose], examples.post[whose], examples.at[whose]
+        country_logit = logits.at(post, examples.country[whose], at)
         return trees.fit(
-            FEATURES.matrix(self.tastes.encounters(account, post, at, margin)),
+            FEATURES.matrix(self.affinities.candidate_features(account, post, at, country_logit)),
             label,
             weight,
             parameters=_PARAMETERS | {"learning_rate": options.learning_rate, "max_depth": options.max_depth},
             rounds=options.rounds,
-            rises=FEATURES.rises,
-            base=margin - np.average(margin, weights=weight),
+            monotone_sign=FEATURES.monotone_sign,
+            base=country_logit - np.average(country_logit, weights=weight),
         )
 
-    def evidence_for(self, model: MembersRanker) -> Evidence:
+    def evidence_for(self, model: GlobalPersonalRanker) -> Evidence:
         """What the trees gain over the countries' rankers, at every cut with trees of what was before it."""
         person, gain, cuts = [np.empty(0, np.int64)], [np.empty(0)], 0
         for cut in filter(len, self.cuts):
-            margins, of_cut = self.margins, model
+            logits, of_cut = self.logits, model
             if cut is not self.cuts[0]:
-                margins = self.margins_at(cut)
-                fitted = self.fit(cut, margins)
+                logits = self.margins_at(cut)
+                fitted = self.fit(cut, logits)
                 if not fitted:
                     continue
-                of_cut = MembersRanker(model.version, fitted, 1.0)
+                of_cut = GlobalPersonalRanker(model.version, fitted, 1.0)
             cuts += 1
-            for lists in cut.lists:
-                country, met = self.encounters(cut, lists, margins)
-                person.append(lists.person)
-                gain.append(self.ndcg(lists, met, of_cut) - lists.ndcg_of(country))
+            for queries in cut.queries:
+                country, met = self.candidate_features(cut, queries, logits)
+                person.append(queries.person)
+                gain.append(self.ndcg(queries, met, of_cut) - queries.ndcg_of(country))
         return Evidence.of(np.concatenate(person), np.concatenate(gain), cuts)
 
-    def margins_at(self, cut: Cut) -> Margins:
+    def margins_at(self, cut: Cut) -> CountryScores:
         """Of a model of all countries of what was before a cut, which counts for what the live one does."""
-        live = self.margins.rankers.own(GLOBAL, EVERYONE)
-        learner = Learner(self.tastes.history, self.tastes.counters, self.margins.decay)
+        live = self.logits.rankers.own(GLOBAL, GLOBAL_KEY)
+        learner = CountryTrainer(self.affinities.history, self.affinities.counters, self.logits.decay)
         model = learner.everyone(cut, live.version, live.weight) if live else None
-        return Margins(self.tastes.history, self.tastes.counters, self.margins.post, OneForAll(model), self.coldstart)
+        return CountryScores(
+            self.affinities.history,
+            self.affinities.counters,
+            self.logits.post,
+            SingleModelRankers(model),
+            self.coldstart,
+        )
 
-    def encounters(self, cut: Cut, lists: Lists, margins: Margins) -> tuple[FloatArray, Encounters]:
+    def candidate_features(
+        self, cut: Cut, queries: EvaluationQueries, logits: CountryScores
+    ) -> tuple[FloatArray, CandidateFeatures]:
         """(n_lists, n_candidates) what the country's ranker says, and each account before each of its candidates."""
-        country = lists.margins(margins.ranker_of(lists.country))
-        post = lists.described[lists.posts]
-        account = np.repeat(lists.person, post.shape[1])
-        return country, self.tastes.encounters(account, post.ravel(), np.full(post.size, cut.at), country.ravel())
+        country = queries.logits(logits.ranker_of(queries.country))
+        post = queries.described[queries.posts]
+        account = np.repeat(queries.person, post.shape[1])
+        return country, self.affinities.candidate_features(
+            account, post.ravel(), np.full(post.size, cut.at), country.ravel()
+        )
 
-    def ndcg(self, lists: Lists, met: Encounters, model: MembersRanker) -> FloatArray:
+    def ndcg(self, queries: EvaluationQueries, met: CandidateFeatures, model: GlobalPersonalRanker) -> FloatArray:
         """(n_lists,) NDCG@10 of what accounts would be answered."""
-        scores = towards_country(model.margins(met), met, self.options.half_weight_acts)
-        return lists.ndcg_of(scores.reshape(lists.posts.shape))
+        scores = shrink_to_country(model.logits(met), met, self.options.half_weight_acts)
+        return queries.ndcg_of(scores.reshape(queries.posts.shape))
 
-    def measured(self, models: Mapping[str, MembersRanker | None]) -> dict[str, float]:
+    def measured(self, models: Mapping[str, GlobalPersonalRanker | None]) -> dict[str, float]:
         """Mean NDCG@10 over the lists of the latest cut of these models and of what needs none, 0..1; nothing without
         lists."""
         cut, found = self.cuts[0], dict[str, list[FloatArray]]()
-        popularity = DecayedPopularity(self.margins.decay)
-        for lists in cut.lists:
-            country, met = self.encounters(cut, lists, self.margins)
-            values = {"decayed_popularity": lists.ndcg(popularity), "country": lists.ndcg_of(country)}
-            values |= {name: self.ndcg(lists, met, model) for name, model in models.items() if model is not None}
+        popularity = DecayedPopularity(self.logits.decay)
+        for queries in cut.queries:
+            country, met = self.candidate_features(cut, queries, self.logits)
+            values = {"decayed_popularity": queries.ndcg(popularity), "country": queries.ndcg_of(country)}
+            values |= {name: self.ndcg(queries, met, model) for name, model in models.items() if model is not None}
             for name, value in values.items():
                 found.setdefault(name, []).append(value)
         means = {name: float(np.concatenate(values).mean()) for name, values in found.items()}
@@ -159,7 +177,7 @@ class Training:
 
 def promote(
     registry: Registry,
-    ranker: MembersRanker,
+    ranker: GlobalPersonalRanker,
     metrics: dict[str, float],
     coldstart: Coldstart,
     now: datetime,
@@ -167,7 +185,7 @@ def promote(
     """Keep the ranker and make it live."""
     manifest = Manifest(
         family=MEMBERS,
-        key=EVERY_MEMBER,
+        key=GLOBAL_PERSONAL_KEY,
         version=ranker.version,
         trained_at=now,
         window=(now - coldstart.holdout - coldstart.examples_span, now - coldstart.holdout),
@@ -178,5 +196,9 @@ def promote(
     )
     registry.add(Artifact(manifest, ranker.model))
     registry.promote(
-        MEMBERS, EVERY_MEMBER, ranker.version, instead_of=registry.live_version(MEMBERS, EVERY_MEMBER), at=now
+        MEMBERS,
+        GLOBAL_PERSONAL_KEY,
+        ranker.version,
+        instead_of=registry.live_version(MEMBERS, GLOBAL_PERSONAL_KEY),
+        at=now,
     )

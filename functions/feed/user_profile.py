@@ -12,14 +12,14 @@ from functions.feed.candidate_features import (
     FEATURES,
     LANGUAGE_PRIOR,
     TOPIC_PRIOR,
-    Encounters,
-    Tastes,
+    AffinityCounters,
+    CandidateFeatures,
+    follow_slot_probability,
     language_keys,
     mean_by,
-    turns,
 )
 from functions.feed.item_embeddings import cosines, unit
-from functions.feed.post_index import Catalogue
+from functions.feed.post_index import PostIndex
 from shared.artifacts.snapshots import packed, unpacked
 from shared.clock import epoch_hours
 from shared.columns import FloatArray, IntArray, id_keys
@@ -27,7 +27,7 @@ from shared.config import Coldstart, Members
 from shared.countries import COUNTRIES
 from shared.errors import StaleModel
 from shared.provenance import digest
-from shared.ranking.history import LANGUAGE_CODES, NOBODYS
+from shared.ranking.history import LANGUAGE_CODES, UNKNOWN_COUNTRY
 from shared.store.posts import UNKNOWN_LANGUAGE
 
 PERSONAL = "personal"  # the family of artifacts that keep these
@@ -39,7 +39,7 @@ _LANGUAGE = np.dtype([("key", "<i2"), ("lift", "<f4")])
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class UserProfile:
     """Affinities of one account, as of the moment that it was trained.
 
     country    its code; empty where it is not known
@@ -74,7 +74,7 @@ class Taste:
         return packed(values | {"numbers": numbers, "texts": texts, "trees": trees})
 
     @classmethod
-    def unpack(cls, model: bytes) -> "Taste":
+    def unpack(cls, model: bytes) -> "UserProfile":
         """The same again; StaleModel where the bytes are no taste."""
         found = unpacked(model)
         try:
@@ -92,60 +92,62 @@ class Taste:
     @property
     def place(self) -> int:
         """The country as the history has it."""
-        return COUNTRIES.index(self.country) if self.country in COUNTRIES else NOBODYS
+        return COUNTRIES.index(self.country) if self.country in COUNTRIES else UNKNOWN_COUNTRY
 
-    def encounters(
-        self, catalogue: Catalogue, post: IntArray, margin: FloatArray, country: int, hour: float
-    ) -> Encounters:
-        """The account before posts of the catalogue, (n,) both; `margin` is what the country's ranker says.
+    def candidate_features(
+        self, post_index: PostIndex, post: IntArray, country_logit: FloatArray, country: int, hour: float
+    ) -> CandidateFeatures:
+        """The account before posts of the catalogue, (n,) both; `country_logit` is what the country's ranker says.
 
         country  where the account is now, which may not be where it was when this was trained
         hour     the moment [hours since 1970]
         """
-        row, topic = catalogue.topics_of(post)
-        of_topic, has_topic = _found(self.topics, catalogue.topic_keys[topic])
+        row, topic = post_index.topics_of(post)
+        of_topic, has_topic = _found(self.topics, post_index.topic_keys[topic])
         lift = np.where(has_topic, of_topic["lift"], _unseen(self.topic_acts, TOPIC_PRIOR))
-        author = catalogue.author[post]
-        of_author, has_author = _found(self.authors, catalogue.author_keys[author])
+        author = post_index.author[post]
+        of_author, has_author = _found(self.authors, post_index.author_keys[author])
         followed = np.where(has_author & of_author["followed"], 1.0, 0.0)
         acted = has_author & (of_author["acts"] > 0)
-        language = catalogue.language[post].astype(np.int64)
+        language = post_index.language[post].astype(np.int64)
         of_language, has_language = _found(self.languages, language_keys(language))
-        language_lift = np.where(has_language, of_language["lift"], _unseen(self.acts, LANGUAGE_PRIOR))
-        later = catalogue.later[post]
-        leaning = self.leaning(catalogue)
-        return Encounters(
-            margin=margin,
-            topic_lift=mean_by(row, lift, len(post)),
-            topic_acts=mean_by(row, np.where(has_topic, of_topic["acts"], 0.0), len(post)),
-            author_acts=np.where(acted, of_author["acts"], 0.0),
+        language_log_lift = np.where(has_language, of_language["lift"], _unseen(self.acts, LANGUAGE_PRIOR))
+        newer_posts_by_author = post_index.newer_posts_by_author[post]
+        user_vector = self.user_vector(post_index)
+        return CandidateFeatures(
+            country_logit=country_logit,
+            topic_log_lift=mean_by(row, lift, len(post)),
+            topic_engagements=mean_by(row, np.where(has_topic, of_topic["acts"], 0.0), len(post)),
+            author_engagements=np.where(acted, of_author["acts"], 0.0),
             author_last=np.where(acted, hour - of_author["last"], np.nan),
             followed=followed,
-            turn=turns(followed, np.full(len(post), self.follows), later),
-            later=later,
-            silence=hour - catalogue.newest[author],
-            language_lift=np.where(language == UNKNOWN_LANGUAGE, np.nan, language_lift),
-            language=catalogue.relation(post, country),
-            acts=np.full(len(post), self.acts),
-            age=hour - catalogue.created[post],
-            popularity=catalogue.popularity[post].astype(np.float64),
-            reads=catalogue.reads[post].astype(np.float64),
-            alike=cosines(np.broadcast_to(leaning, (len(post), len(leaning))), catalogue.directions[post]),
+            follow_slot=follow_slot_probability(followed, np.full(len(post), self.follows), newer_posts_by_author),
+            newer_posts_by_author=newer_posts_by_author,
+            hours_since_last_post=hour - post_index.last_post_at[author],
+            language_log_lift=np.where(language == UNKNOWN_LANGUAGE, np.nan, language_log_lift),
+            language=post_index.relation(post, country),
+            engagements=np.full(len(post), self.acts),
+            age=hour - post_index.created[post],
+            popularity=post_index.popularity[post].astype(np.float64),
+            reads=post_index.reads[post].astype(np.float64),
+            item_similarity=cosines(
+                np.broadcast_to(user_vector, (len(post), len(user_vector))), post_index.item_factors[post]
+            ),
         )
 
-    def leaning(self, catalogue: Catalogue) -> NDArray[np.float32]:
+    def user_vector(self, post_index: PostIndex) -> NDArray[np.float32]:
         """(d,) where the posts point that it engaged with or read; zeros where the catalogue has none of them."""
-        place = catalogue.positions(self.posts)
-        towards: NDArray[np.float32] = catalogue.directions[place[place >= 0]].sum(0, dtype=np.float32)
+        place = post_index.positions(self.posts)
+        towards: NDArray[np.float32] = post_index.item_factors[place[place >= 0]].sum(0, dtype=np.float32)
         return np.asarray(unit(towards[None])[0])
 
 
 _NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
 
 # Of the features that a taste serves, and of everything that its bytes are laid out by.
-TASTE_FINGERPRINT: Final = digest(
+PROFILE_FINGERPRINT: Final = digest(
     FEATURES.fingerprint,
-    tuple(one.name for one in fields(Taste)),
+    tuple(one.name for one in fields(UserProfile)),
     _NUMBERS,
     tuple(tuple(table.descr) for table in (_TOPIC, _AUTHOR, _LANGUAGE)),
     LANGUAGE_CODES,
@@ -159,35 +161,35 @@ def options_of(coldstart: Coldstart, options: Members) -> str:
     return digest(read, trees, TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
 
 
-def tastes_now(tastes: Tastes, accounts: IntArray) -> Iterator[Taste]:
+def profiles_now(affinities: AffinityCounters, accounts: IntArray) -> Iterator[UserProfile]:
     """The taste of each of these accounts as of now."""
-    history = tastes.history
-    posts, acts = history.posts, history.acts
+    history = affinities.history
+    posts, engagements = history.posts, history.engagements
     here = epoch_hours(history.now)
     author_keys = id_keys(posts.author_ids)[np.unique(posts.author, return_index=True)[1]]
-    order = np.argsort(acts.actor, kind="stable")  # within an account in the order of time
-    start = np.searchsorted(acts.actor[order], [accounts, accounts + 1])
-    events = tastes.alike.recent
-    touched = np.searchsorted(events.actor, [accounts, accounts + 1])
-    followed = np.searchsorted(tastes.follows, [accounts * tastes.authors, (accounts + 1) * tastes.authors])
-    posts_of = [acts.post[order[first:end]] for first, end in start.T.tolist()]
-    counted = [np.unique(tastes.counters.topics_of(post)[1], return_counts=True) for post in posts_of]
+    order = np.argsort(engagements.account, kind="stable")  # within an account in the order of time
+    start = np.searchsorted(engagements.account[order], [accounts, accounts + 1])
+    events = affinities.item_embeddings.recent
+    touched = np.searchsorted(events.account, [accounts, accounts + 1])
+    followed = np.searchsorted(affinities.follows, [accounts * affinities.authors, (accounts + 1) * affinities.authors])
+    posts_of = [engagements.post[order[first:end]] for first, end in start.T.tolist()]
+    counted = [np.unique(affinities.counters.topics_of(post)[1], return_counts=True) for post in posts_of]
     languages = [np.unique(posts.language[post]) for post in posts_of]
-    topic_lifts = _of_all(tastes.topic_lift, accounts, [topics for topics, _ in counted])
-    language_lifts = _of_all(tastes.language_lift, accounts, languages)
+    topic_lifts = _of_all(affinities.topic_log_lift, accounts, [topics for topics, _ in counted])
+    language_lifts = _of_all(affinities.language_log_lift, accounts, languages)
     for number, account in enumerate(accounts.tolist()):
         post, (topics, topic_acts) = posts_of[number], counted[number]
-        follows = tastes.follows[followed[0, number] : followed[1, number]] - account * tastes.authors
+        follows = affinities.follows[followed[0, number] : followed[1, number]] - account * affinities.authors
         authors, author_acts = np.unique(np.concatenate([posts.author[post], follows]), return_counts=True)
         follower = np.isin(authors, follows)
         last = np.full(len(authors), -np.inf)
-        at = acts.at[order[start[0, number] : start[1, number]]]
+        at = engagements.at[order[start[0, number] : start[1, number]]]
         np.maximum.at(last, np.searchsorted(authors, posts.author[post]), at)
-        country = history.actors.country[account]
+        country = history.accounts.country[account]
         newest_first = events.post[touched[0, number] : touched[1, number]][::-1]
         kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])]
-        yield Taste(
-            country="" if country == NOBODYS else COUNTRIES[country],
+        yield UserProfile(
+            country="" if country == UNKNOWN_COUNTRY else COUNTRIES[country],
             acts=float(len(post)),
             topic_acts=float(topic_acts.sum()),
             follows=float(len(follows)),
@@ -200,9 +202,9 @@ def tastes_now(tastes: Tastes, accounts: IntArray) -> Iterator[Taste]:
         )
 
 
-def with_trees(taste: Taste, trees: bytes, base: str) -> Taste:
+def with_trees(profile: UserProfile, trees: bytes, base: str) -> UserProfile:
     """The same, with what was fitted on what it did so far."""
-    return replace(taste, trees=trees, base=base if trees else "", tried_at=taste.acts)
+    return replace(profile, trees=trees, base=base if trees else "", tried_at=profile.acts)
 
 
 def _of_all(compute: Any, accounts: IntArray, things: Sequence[IntArray]) -> list[FloatArray]:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from shared.clock import HOUR_MS, hours
-from shared.columns import BoolArray, FloatArray, IntArray, id_keys, known
+from shared.columns import BoolArray, FloatArray, IntArray, id_keys, is_valid
 from shared.config import MeasureFeed
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
-from shared.ranking.history import COUNTED, Actors
+from shared.ranking.history import COUNTED, Accounts
 from shared.report import Report
 from shared.store import Store
 
@@ -21,7 +21,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Impressions:
     """What was really seen, each post once for each viewer, at its first time.
 
     pair    (n,) one number for each viewer and post
@@ -44,19 +44,19 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     end = now - options.attribution
     start = end - options.day
     models = store.exposures.models(start, end)
-    actors = Actors.read(store)
-    exposures = actors.exposures(store.exposures.shown(start, end, SOURCES, models))
-    acts = actors.acts(store.engagements.acts(start, now))
-    viewer, actor = exposures["account"], acts["account"]
-    posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(acts["content"])]))
+    accounts = Accounts.read(store)
+    exposures = accounts.exposures(store.exposures.shown(start, end, SOURCES, models))
+    engagements = accounts.engagements(store.engagements.acts(start, now))
+    viewer, actor = exposures["account"], engagements["account"]
+    posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(engagements["content"])]))
     lasted = (exposures["until"] - exposures["at"]) / 1_000
     glimpsed = (lasted >= 0) & (lasted < options.least_seconds)
-    sound = (viewer >= 0) & known(exposures["content"]) & ~glimpsed
+    sound = (viewer >= 0) & is_valid(exposures["content"]) & ~glimpsed
     pair = viewer * len(posts) + np.searchsorted(posts, id_keys(exposures["content"]))
     shown = first_of_each(pair[sound], *(exposures[name][sound] for name in ("at", "source", "model")))
-    did = (actor >= 0) & (acts["kind"] >= 0) & (acts["kind"] < len(COUNTED))
-    done = actor * len(posts) + np.searchsorted(posts, id_keys(acts["content"]))
-    engaged = engaged_with(shown, done[did], acts["at"][did] / HOUR_MS, hours(options.attribution))
+    did = (actor >= 0) & (engagements["kind"] >= 0) & (engagements["kind"] < len(COUNTED))
+    done = actor * len(posts) + np.searchsorted(posts, id_keys(engagements["content"]))
+    engaged = engaged_with(shown, done[did], engagements["at"][did] / HOUR_MS, hours(options.attribution))
     left_out = {
         "tooShort": int(glimpsed.sum()),
         "unknownViewer": int(((viewer < 0) & ~glimpsed).sum()),
@@ -78,14 +78,14 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     return Report(len(viewer), 1, details={"seen": len(engaged), "engaged": int(engaged.sum())})
 
 
-def first_of_each(pair: IntArray, at_ms: IntArray, source: IntArray, model: IntArray) -> Shown:
+def first_of_each(pair: IntArray, at_ms: IntArray, source: IntArray, model: IntArray) -> Impressions:
     """The first exposure of each pair; `at_ms` in milliseconds since 1970."""
     order = np.lexsort((at_ms, pair))
     first = order[np.unique(pair[order], return_index=True)[1]]
-    return Shown(pair[first], at_ms[first] / HOUR_MS, source[first], model[first])
+    return Impressions(pair[first], at_ms[first] / HOUR_MS, source[first], model[first])
 
 
-def engaged_with(shown: Shown, done: IntArray, at: FloatArray, within: float) -> BoolArray:
+def engaged_with(shown: Impressions, done: IntArray, at: FloatArray, within: float) -> BoolArray:
     """(n,) whether an act followed each exposure within so many hours.
 
     done, at  (n_acts,) pair and moment of each act [hours]
@@ -98,7 +98,7 @@ def engaged_with(shown: Shown, done: IntArray, at: FloatArray, within: float) ->
     return found
 
 
-def scores(shown: Shown, engaged: BoolArray) -> dict[str, float]:
+def scores(shown: Impressions, engaged: BoolArray) -> dict[str, float]:
     """Percent of what was seen that was engaged with, in the fields that the application reads; 0 where nothing was."""
     personal, anyone = (shown.source == number for number in range(len(SOURCES)))
     return {

@@ -11,7 +11,7 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from shared.columns import Columns, distinct, id_keys, object_ids, positions
+from shared.columns import Columns, id_keys, lookup, object_ids, unique_ids
 
 Parents = Mapping[ObjectId, list[ObjectId]]
 
@@ -32,9 +32,9 @@ class LeafTopics:
     @classmethod
     def of(cls, pairs: Columns, parents: Parents) -> "LeafTopics":
         """Leave out a topic where the same post carries one below it."""
-        ids = distinct(pairs["topic"])
+        ids = unique_ids(pairs["topic"])
         known, posts = np.unique(id_keys(pairs["content"]), return_inverse=True)
-        topics = positions(id_keys(pairs["topic"]), id_keys(ids))
+        topics = lookup(id_keys(pairs["topic"]), id_keys(ids))
         row = posts * len(ids) + topics
         implied = [np.empty(0, np.int64)]
         for below, above in _lineage(object_ids(ids), parents):

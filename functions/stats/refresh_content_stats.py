@@ -6,7 +6,7 @@ from shared.config import ContentStats
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.content_stats import LAYOUT
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import as_moment
 
 NAME = "refresh_content_stats"
@@ -17,7 +17,7 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME), Threads(1) as aside:
+    with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
@@ -29,7 +29,7 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
         else:
             read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
             store.content_stats.refresh(options, period.since, now=now)
-            written = read + store.content_stats.redate(options, now=now)
+            written = read + store.content_stats.apply_decay(options, now=now)
             removed = store.content_stats.remove(store.contents.withdrawn_since(period.since))
         surplus, compared = store.content_stats.reconcile(options, before=as_moment(period.cursor), now=now)
         removed += surplus + store.erasures.sweep(schema.CONTENT_STATS)

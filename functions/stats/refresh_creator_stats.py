@@ -9,7 +9,7 @@ from shared.documents import NO_ID
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.creator_stats import LAYOUT
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_creator_stats"
 
@@ -22,7 +22,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
     Those whose user or account went or changed without a date that tells of it are met in turn, some in each run.
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME), Threads(1) as aside:
+    with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
@@ -40,7 +40,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
             )
         store.creator_stats.refresh(options, creators, now=now)
         removed = store.creator_stats.prune(creators, now=now)
-        store.creator_stats.redate(options, now=now)
+        store.creator_stats.apply_decay(options, now=now)
         removed += store.erasures.sweep(schema.CREATOR_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=repeated)
         written = store.creator_stats.written(now)

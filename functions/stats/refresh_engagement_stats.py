@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from functions.stats.leaf_topics import LeafTopics, Parents
 from shared.clock import epoch_ms
-from shared.columns import Columns, distinct, id_array, id_keys, object_ids, once, positions
+from shared.columns import Columns, deduplicate, id_array, id_keys, lookup, object_ids, unique_ids
 from shared.config import EngagementStats
 from shared.documents import NO_ID
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 from shared.store.engagements import KINDS
 
@@ -33,7 +33,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     user anew only where something older changed, and compares the rows of the next users with what they did. Safe to
     repeat: the same data and `now` give the same rows.
     """
-    with store.leases.hold(NAME), Threads(1) as aside:
+    with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         parents = store.content_topics.parents()
         made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(parents.items()))}
         period = store.watermarks.period(NAME, options, made_from, now=now)
@@ -109,22 +109,22 @@ def reconcile(
 
 def topics_of(store: Store, parents: Parents, acts: Columns) -> LeafTopics:
     """The topics of the posts of these acts."""
-    posts = object_ids(distinct(acts["content"]))
+    posts = object_ids(unique_ids(acts["content"]))
     return LeafTopics.of(store.content_topics.pairs(posts), parents)
 
 
 def split(acts: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:
     """What was done before that moment and what since, by user: what still stands, once though it is recorded twice."""
     standing = {name: column[acts["stands"] == 1] for name, column in acts.items()}
-    standing = once(standing, ("user", "content", "kind", "at"), standing["touched"])
+    standing = deduplicate(standing, ("user", "content", "kind", "at"), standing["touched"])
     before = standing["at"] < epoch_ms(moment)
     return count(standing, before, topics), count(standing, ~before, topics)
 
 
 def count(acts: Columns, chosen: NDArray[np.bool_], topics: LeafTopics) -> UserCounts:
     """How often each user did each kind of thing to each topic, of the chosen acts."""
-    ids = distinct(acts["user"][chosen])
-    user = positions(id_keys(acts["user"][chosen]), id_keys(ids))
+    ids = unique_ids(acts["user"][chosen])
+    user = lookup(id_keys(acts["user"][chosen]), id_keys(ids))
     which, topic = topics.of_posts(id_keys(acts["content"][chosen]))
     width = max(len(topics.names), 1)
     cell = (user[which] * len(KINDS) + acts["kind"][chosen][which]) * width + topic
@@ -151,7 +151,7 @@ def rows(
 
 def ids_of(acts: Columns, chosen: NDArray[np.bool_]) -> set[ObjectId]:
     """Users of the chosen acts."""
-    return set(object_ids(distinct(acts["user"][chosen])))
+    return set(object_ids(unique_ids(acts["user"][chosen])))
 
 
 def of_users(acts: Columns, users: set[ObjectId]) -> Columns:

@@ -9,7 +9,7 @@ from shared.config import HashtagStats
 from shared.documents import Document
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 from shared.store.hashtag_stats import LAYOUT, fingerprint
 
 NAME = "refresh_hashtag_stats"
@@ -20,7 +20,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
-    with store.leases.hold(NAME), Threads(1) as aside:
+    with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()

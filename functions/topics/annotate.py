@@ -23,7 +23,7 @@ from shared.text.vectors import packed
 
 
 @dataclass(frozen=True, slots=True)
-class Describer:
+class TextAnnotator:
     """Everything that it takes to describe a text.
 
     identify    names the language
@@ -88,10 +88,10 @@ class Describer:
 
 
 Sources = tuple[Store, str | None, int, Options]
-_kept: dict[Sources, Describer] = {}
+_kept: dict[Sources, TextAnnotator] = {}
 
 
-def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> Describer:
+def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> TextAnnotator:
     """The describer of the live model and of the topics that there are, made once per process for both; of the taxonomy
     alone where none is live."""
     describer = _kept.get(_sources(store, registry, options)) if _kept else None
@@ -106,8 +106,11 @@ def _sources(store: Store, registry: Registry, options: Options) -> Sources:
     return store, registry.live_version(FAMILY, KEY), store.topic_tree.fingerprint(), options
 
 
-def _make(store: Store, registry: Registry, options: Options, now: datetime) -> Describer:
-    with quick_turns(), ThreadPoolExecutor(2) as aside:  # half of each load is unpacking, while the other can run
+def _make(store: Store, registry: Registry, options: Options, now: datetime) -> TextAnnotator:
+    with (
+        short_switch_interval(),
+        ThreadPoolExecutor(2) as aside,
+    ):  # half of each load is unpacking, while the other can run
         embedding = aside.submit(load)
         identify = aside.submit(identifier, options.language)
         classifier, refused = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
@@ -116,11 +119,11 @@ def _make(store: Store, registry: Registry, options: Options, now: datetime) -> 
         embedding.result()
     classifier = classifier or Classifier.of_phrases()
     version = version_of(classifier.version, options, topic_ids)
-    return Describer(identify.result(), classifier, topic_ids, options.topics, version, refused)
+    return TextAnnotator(identify.result(), classifier, topic_ids, options.topics, version, refused)
 
 
 @contextmanager
-def quick_turns() -> Iterator[None]:
+def short_switch_interval() -> Iterator[None]:
     """Let threads take turns a hundred times as often.
 
     Unpacking gives the interpreter back at every block, and would wait 5 ms each time for the thread that parses.

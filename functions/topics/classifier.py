@@ -19,7 +19,7 @@ from shared.artifacts import Artifact
 from shared.columns import Float32Array, IntArray
 from shared.errors import StaleModel
 from shared.text import embedding
-from shared.text.vectors import DIMENSIONS
+from shared.text.vectors import EMBEDDING_SIZE
 
 FAMILY: Final = "topics"  # where the registry keeps it
 KEY: Final = "all"
@@ -54,15 +54,15 @@ class Match:
 class Rule:
     """How near is near enough; how each number was found stands in docs/topics.md.
 
-    sharpness    by which similarities are multiplied before they compete
+    inverse_temperature  by which similarities are multiplied before they compete
     head_weight  of a head's answer beside them, in the same unit
-    undecided    answer of a head that changes nothing: 0 is no, 1 is yes
+    head_offset  answer of a head that changes nothing: 0 is no, 1 is yes
     threshold    confidence from which a topic is given, 0..1
     """
 
-    sharpness: float = 35.0
+    inverse_temperature: float = 35.0
     head_weight: float = 17.0
-    undecided: float = 0.35
+    head_offset: float = 0.35
     threshold: float = 0.3
 
 
@@ -82,7 +82,7 @@ class Heads:
     @classmethod
     def none(cls) -> "Heads":
         """No labelled texts, so no heads."""
-        return cls(np.empty(0, np.int64), np.empty((0, DIMENSIONS), np.float32), np.empty(0, np.float32))
+        return cls(np.empty(0, np.int64), np.empty((0, EMBEDDING_SIZE), np.float32), np.empty(0, np.float32))
 
     def answers(self, vectors: Float32Array) -> Float32Array:
         """(n, n_heads) about 0 for no and 1 for yes, sometimes beyond."""
@@ -103,8 +103,8 @@ class Phrases:
     @classmethod
     def of(cls, tree: Taxonomy) -> "Phrases":
         """Embed every phrase, in about 0.4 s."""
-        rows = [(place, phrase) for place, one in enumerate(tree.topics) for phrase in one.phrases]
-        rows += [(_NO_TOPIC, phrase) for phrase in tree.small_talk]
+        rows = [(place, phrase) for place, one in enumerate(tree.topics) for phrase in one.prototypes]
+        rows += [(_NO_TOPIC, phrase) for phrase in tree.none_class_prototypes]
         vectors = embedding.embed([phrase for _, phrase in rows])
         return cls(np.array([place for place, _ in rows]), vectors.astype(np.float16).astype(np.float32))
 
@@ -115,14 +115,14 @@ class Group:
 
     parent    position in the taxonomy, -1 above the first level
     children  (n_children,) positions
-    phrases   for each child, and last for none of them, the phrases that speak for it
+    prototypes  for each child, and last for none of them, the phrases that speak for it
     heads     of the children that have one: position among the heads
     headed    and among the children
     """
 
     parent: int
     children: IntArray
-    phrases: tuple[IntArray, ...]
+    prototypes: tuple[IntArray, ...]
     heads: IntArray
     headed: IntArray
 
@@ -135,14 +135,14 @@ class Classifier:
 
     def __init__(
         self,
-        phrases: Phrases,
+        prototypes: Phrases,
         heads: Heads,
         rule: Rule = Rule(),
         version: str = FINGERPRINT,
         tree: Taxonomy | None = None,
     ) -> None:
         self.version = version
-        self.phrases = phrases
+        self.prototypes = prototypes
         self.heads = heads
         self.rule = rule
         self._tree = tree or taxonomy()
@@ -158,12 +158,12 @@ class Classifier:
         """The classifier of an artifact; StaleModel where its bytes are none for this taxonomy."""
         found = _arrays(artifact.model)
         topics = len(taxonomy().paths)
-        phrases = Phrases(found["phrase_topic"], found["phrases"].astype(np.float32))
+        prototypes = Phrases(found["phrase_topic"], found["phrases"].astype(np.float32))
         heads = Heads(found["head_topic"], found["weights"], found["bias"])
         rule = found["rule"]
         shapes = [
-            (phrases.vectors, (len(phrases.topic), DIMENSIONS)),
-            (heads.weights, (len(heads.topic), DIMENSIONS)),
+            (prototypes.vectors, (len(prototypes.topic), EMBEDDING_SIZE)),
+            (heads.weights, (len(heads.topic), EMBEDDING_SIZE)),
             (heads.bias, (len(heads.topic),)),
             (rule, (len(fields(Rule)),)),
         ]
@@ -171,18 +171,18 @@ class Classifier:
             raise StaleModel("the arrays of a classifier do not fit together")
         if not all(np.isfinite(array).all() for array, _ in shapes):
             raise StaleModel("the numbers of a classifier are not all finite")
-        if set(phrases.topic.tolist()) != set(range(_NO_TOPIC, topics)):
+        if set(prototypes.topic.tolist()) != set(range(_NO_TOPIC, topics)):
             raise StaleModel("the phrases of a classifier are not those of all topics")
         if (np.diff(heads.topic, prepend=-1, append=topics) <= 0).any():
             raise StaleModel("the heads of a classifier are not in the order of the topics")
-        return cls(phrases, heads, Rule(*map(float, rule)), artifact.manifest.version)
+        return cls(prototypes, heads, Rule(*map(float, rule)), artifact.manifest.version)
 
     def to_bytes(self) -> bytes:
         """As `read` takes it; equal classifiers give equal bytes."""
         file = io.BytesIO()
         arrays: dict[str, NDArray[Any]] = {
-            "phrase_topic": self.phrases.topic,
-            "phrases": self.phrases.vectors,
+            "phrase_topic": self.prototypes.topic,
+            "phrases": self.prototypes.vectors,
             "head_topic": self.heads.topic,
             "weights": self.heads.weights,
             "bias": self.heads.bias,
@@ -204,12 +204,12 @@ class Classifier:
 
     def confidences(self, vectors: Float32Array) -> Float32Array:
         """(n, n_topics) 0..1, of every topic in the order of the taxonomy, whether it is sure or not."""
-        nearness = vectors @ self.phrases.vectors.T
-        answers = self.heads.answers(vectors) - self.rule.undecided
+        nearness = vectors @ self.prototypes.vectors.T
+        answers = self.heads.answers(vectors) - self.rule.head_offset
         found = np.ones((len(vectors), len(self._tree.paths)), np.float32)
         for group in self._groups:
-            score = np.column_stack([_nearest(nearness[:, columns]) for columns in group.phrases])
-            score *= self.rule.sharpness
+            score = np.column_stack([_nearest(nearness[:, columns]) for columns in group.prototypes])
+            score *= self.rule.inverse_temperature
             score[:, group.headed] += self.rule.head_weight * answers[:, group.heads]
             shares = _softmax(score)[:, :-1]
             found[:, group.children] = shares if group.parent < 0 else shares * found[:, [group.parent]]
@@ -245,8 +245,8 @@ class Classifier:
             children = np.array([place for place, topic in enumerate(self._tree.topics) if topic.parent == name])
             if not children.size:
                 continue
-            speak = [np.flatnonzero(np.isin(self.phrases.topic, below[paths[child]])) for child in children]
-            speak.append(np.flatnonzero(self.phrases.topic == parent))
+            speak = [np.flatnonzero(np.isin(self.prototypes.topic, below[paths[child]])) for child in children]
+            speak.append(np.flatnonzero(self.prototypes.topic == parent))
             _, headed, heads = np.intersect1d(children, self.heads.topic, return_indices=True)
             groups.append(Group(parent, children, tuple(speak), heads, headed))
         return groups

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from functions.topics.annotate import Describer
-from functions.topics.sync_annotations import is_settled, settle, states_now
+from functions.topics.annotate import TextAnnotator
+from functions.topics.sync_annotations import is_settled, states_now, sync_annotations
 from shared.config import Topics
 from shared.documents import object_id
 from shared.report import Report
@@ -16,7 +16,7 @@ NAME = "reclassify_contents"
 PAGE = 1_000  # posts looked at between two notes of how far the walk has come
 
 
-def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -> Report:
+def run(store: Store, describer: TextAnnotator, options: Topics, *, now: datetime) -> Report:
     """Walk over all posts, the newest first: describe anew whose text or model is not the one on record, forget what
     is kept of those that are gone, and what another program keeps under ids as text.
 
@@ -42,13 +42,13 @@ def run(store: Store, describer: Describer, options: Topics, *, now: datetime) -
 
 
 def look_at(
-    store: Store, describer: Describer, posts: Sequence[ObjectId], options: Topics, *, now: datetime
+    store: Store, describer: TextAnnotator, posts: Sequence[ObjectId], options: Topics, *, now: datetime
 ) -> tuple[int, int]:
     """Settle those of the posts of which something else is on record; how many were described, and forgotten."""
     known = store.content_info.known(posts)
     states = states_now(store, posts)
     stale = {post: state for post, state in states.items() if not is_settled(state, known.get(post), describer.version)}
-    return settle(store, describer, stale, options.batch, now=now)
+    return sync_annotations(store, describer, stale, options.batch, now=now)
 
 
 def next_page(store: Store, before: ObjectId | None, size: int) -> list[ObjectId]:

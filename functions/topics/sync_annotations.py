@@ -8,15 +8,15 @@ from typing import Any
 
 from bson import ObjectId
 
-from functions.topics.annotate import Describer
+from functions.topics.annotate import TextAnnotator
 from shared.change import Order
 from shared.store import Store
-from shared.store.content_info import Known, Named
+from shared.store.content_info import AnnotationRow, StoredAnnotation
 from shared.store.visibility import PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PostState:
     """A post as it was at some moment.
 
     order      which moment
@@ -29,7 +29,7 @@ class State:
     malformed: bool = False
 
     @classmethod
-    def of(cls, order: Order, document: Mapping[str, Any] | None) -> "State":
+    def of(cls, order: Order, document: Mapping[str, Any] | None) -> "PostState":
         """The state that a document, or its absence, shows."""
         # The application saves a post without a visibility as published.
         if document is None or document.get("visibility", PUBLISHED) != PUBLISHED:
@@ -46,13 +46,13 @@ class State:
         return hashlib.sha256((self.text or "").encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def states_now(store: Store, posts: Iterable[ObjectId]) -> dict[ObjectId, State]:
+def states_now(store: Store, posts: Iterable[ObjectId]) -> dict[ObjectId, PostState]:
     """The state that each post is in now."""
-    return {post: State.of(*seen) for post, seen in store.contents.now(posts).items()}
+    return {post: PostState.of(*seen) for post, seen in store.contents.now(posts).items()}
 
 
-def settle(
-    store: Store, describer: Describer, states: Mapping[ObjectId, State], size: int, *, now: datetime
+def sync_annotations(
+    store: Store, describer: TextAnnotator, states: Mapping[ObjectId, PostState], size: int, *, now: datetime
 ) -> tuple[int, int]:
     """Describe the posts whose text is not yet described by this model, forget those without one.
 
@@ -87,34 +87,34 @@ def settle(
     return described, removed
 
 
-def rows(describer: Describer, states: Mapping[ObjectId, State]) -> list[Named]:
+def rows(describer: TextAnnotator, states: Mapping[ObjectId, PostState]) -> list[AnnotationRow]:
     """What to keep of each post, all with a text."""
     found = describer.describe([state.text or "" for state in states.values()])
     return [
-        Named(post, state.text_hash, describer.version, state.order, fields)
+        AnnotationRow(post, state.text_hash, describer.version, state.order, fields)
         for (post, state), fields in zip(states.items(), found, strict=True)
     ]
 
 
-def is_described(state: State, known: Known | None, version: str) -> bool:
+def is_described(state: PostState, known: StoredAnnotation | None, version: str) -> bool:
     """Whether the same text has been described by the same model."""
     return known is not None and (known.text_hash, known.model) == (state.text_hash, version)
 
 
-def is_settled(state: State, known: Known | None, version: str) -> bool:
+def is_settled(state: PostState, known: StoredAnnotation | None, version: str) -> bool:
     """Whether what is on record is what this state and this model make of the post."""
     if state.text is None:
         return known is None or known.gone
     return is_described(state, known, version)
 
 
-def is_newer(state: State, known: Known | None) -> bool | None:
+def is_newer(state: PostState, known: StoredAnnotation | None) -> bool | None:
     """Whether a state is newer than the one on record, as the guard of the write decides it too; None where nothing
     tells, though they differ: a transaction may change one post twice at one cluster time, and a deletion has no date.
 
     >>> from shared.change import ClusterTime
-    >>> gone = State(Order(ClusterTime(5, 1), None), None)
-    >>> is_newer(gone, None), is_newer(gone, Known("a", "m", gone.order))
+    >>> gone = PostState(Order(ClusterTime(5, 1), None), None)
+    >>> is_newer(gone, None), is_newer(gone, StoredAnnotation("a", "m", gone.order))
     (True, None)
     """
     if known is None:
@@ -124,7 +124,7 @@ def is_newer(state: State, known: Known | None) -> bool | None:
     return False if newer is None and alike else newer
 
 
-def parts(states: Mapping[ObjectId, State], size: int) -> Iterator[dict[ObjectId, State]]:
+def parts(states: Mapping[ObjectId, PostState], size: int) -> Iterator[dict[ObjectId, PostState]]:
     """The same in pieces of at most that size."""
     items = list(states.items())
     yield from (dict(items[start : start + size]) for start in range(0, len(items), size))

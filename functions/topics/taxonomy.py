@@ -29,13 +29,13 @@ class Topic:
     path     slugs from the top, e.g. "sports/football"
     name     for people
     iab      id of the IAB's category of the same meaning; empty where it has none
-    phrases  what a post about it could say, in English
+    prototypes  what a post about it could say, in English
     """
 
     path: str
     name: str
     iab: str
-    phrases: tuple[str, ...]
+    prototypes: tuple[str, ...]
 
     @property
     def slug(self) -> str:
@@ -52,7 +52,7 @@ class Taxonomy:
     """Topics in order, parents before their children, and phrases of what is no topic."""
 
     topics: tuple[Topic, ...]
-    small_talk: tuple[str, ...]
+    none_class_prototypes: tuple[str, ...]
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class Taxonomy:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with any path or phrase, or their order; a name or an id may change freely."""
-        rows = [(topic.path, *topic.phrases) for topic in self.topics] + [(SMALL_TALK, *self.small_talk)]
+        rows = [(topic.path, *topic.prototypes) for topic in self.topics] + [(SMALL_TALK, *self.none_class_prototypes)]
         lines = "\n".join("\t".join(row) for row in rows)
         return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
@@ -99,16 +99,16 @@ def read(lines: Iterable[str]) -> Taxonomy:
         fields = line.split("\t")
         if len(fields) != 4:
             raise BadConfig(f"taxonomy, line {number + 1}: has {len(fields)} fields instead of 4")
-        path, name, iab, phrases = fields
-        topic = Topic(path, name, iab, tuple(phrase.strip() for phrase in phrases.split("|")))
+        path, name, iab, prototypes = fields
+        topic = Topic(path, name, iab, tuple(phrase.strip() for phrase in prototypes.split("|")))
         wrong = _fault_of(topic, found)
         if wrong:
             raise BadConfig(f"taxonomy, line {number + 1}: {path!r} {wrong}")
         found[path] = topic
-    small_talk = found.pop(SMALL_TALK, None)
-    if small_talk is None:
+    none_class_prototypes = found.pop(SMALL_TALK, None)
+    if none_class_prototypes is None:
         raise BadConfig(f"taxonomy: has no line of small talk, whose path is {SMALL_TALK!r}")
-    return Taxonomy(tuple(found.values()), small_talk.phrases)
+    return Taxonomy(tuple(found.values()), none_class_prototypes.prototypes)
 
 
 def _fault_of(topic: Topic, above: dict[str, Topic]) -> str:
@@ -120,6 +120,6 @@ def _fault_of(topic: Topic, above: dict[str, Topic]) -> str:
         return f"comes before its parent {topic.parent!r}"
     if topic.path.count("/") >= DEEPEST:
         return f"is deeper than {DEEPEST} levels"
-    if not topic.name or not all(topic.phrases):
+    if not topic.name or not all(topic.prototypes):
         return "lacks a name or a phrase"
     return ""

@@ -18,7 +18,7 @@ from shared.store import Store
 from shared.store.labelled_texts import LabelledText
 from shared.text import PREPARATION, embedding
 from shared.text.normalise import plain
-from shared.text.vectors import DIMENSIONS
+from shared.text.vectors import EMBEDDING_SIZE
 
 NAME: Final = "train_topics"
 
@@ -69,7 +69,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
     is something new to learn from. Conflict where another version was made live during the training; that one stays.
     """
     with store.leases.hold(NAME):
-        trained_on = what_there_is(store, options, now)
+        trained_on = training_signature(store, options, now)
         instead_of = registry.live_version(FAMILY, KEY)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, _Live.read)
         newest = registry.newest(FAMILY, KEY)
@@ -80,14 +80,14 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         known = set(taxonomy().paths)
         usable = [one for one in texts if one.language in (None, *embedding.SUPPORTED) and known.issuperset(one.topics)]
         examples = Examples.of(embedding.embed([plain(one.text) for one in usable]), [one.topics for one in usable])
-        phrases = Phrases.of(taxonomy())
-        heads, metrics, unseen = judged(phrases, examples, options)
-        metrics |= beside_live(live, usable, examples, unseen, options.head_texts)
+        prototypes = Phrases.of(taxonomy())
+        heads, metrics, unseen = judged(prototypes, examples, options)
+        metrics |= compare_with_live(live, usable, examples, unseen, options.head_texts)
         better = metrics.get("newer_candidate", 1.0) >= metrics.get("newer_live", 0.0)
         if better:
             window = (usable[-1].updated_at, usable[0].updated_at) if usable else (now, now)
             manifest = manifest_of(window, metrics | {"trained_on": trained_on}, now)
-            registry.add(Artifact(manifest, Classifier(phrases, heads).to_bytes()))
+            registry.add(Artifact(manifest, Classifier(prototypes, heads).to_bytes()))
             registry.promote(FAMILY, KEY, manifest.version, instead_of=instead_of, at=now)
     details = {name: round(value, 4) for name, value in metrics.items()}
     details |= {"promoted": int(better), "refused": len(refused), "unusable": len(texts) - len(usable)}
@@ -104,7 +104,7 @@ class _Live:
         return cls(artifact.manifest, Classifier.read(artifact))
 
 
-def what_there_is(store: Store, options: Topics, now: datetime) -> dict[str, Any]:
+def training_signature(store: Store, options: Topics, now: datetime) -> dict[str, Any]:
     """What a model depends on, as its manifest keeps it: where that is the same, a run makes the same again."""
     extent = store.labelled_texts.extent(now=now)
     return {
@@ -118,7 +118,7 @@ def what_there_is(store: Store, options: Topics, now: datetime) -> dict[str, Any
     }
 
 
-def beside_live(
+def compare_with_live(
     live: _Live | None, texts: Sequence[LabelledText], examples: Examples, unseen: NDArray[np.float32], fewest: int
 ) -> dict[str, float]:
     """F1 of the live classifier and of the candidate on the texts that came after the live one; empty without enough.
@@ -152,54 +152,54 @@ def manifest_of(window: tuple[datetime, datetime], metrics: dict[str, Any], now:
 
 
 def judged(
-    phrases: Phrases, examples: Examples, options: Topics
+    prototypes: Phrases, examples: Examples, options: Topics
 ) -> tuple[Heads, dict[str, float], NDArray[np.float32]]:
     """The heads worth having, F1 with and without heads, and (n, n_topics) confidences in texts as if never seen."""
-    heads = fit_heads(phrases, examples, options.head_texts)
-    plain = Classifier(phrases, Heads.none()).confidences(examples.vectors)
+    heads = fit_heads(prototypes, examples, options.head_texts)
+    plain = Classifier(prototypes, Heads.none()).confidences(examples.vectors)
     metrics: dict[str, float] = {"labelled": len(examples), "heads": len(heads.topic)}
     if not heads.topic.size:
         return heads, metrics, plain
-    sharpened = held_out(phrases, examples, options)
+    sharpened = held_out(prototypes, examples, options)
     metrics |= {"f1_phrases": f1(plain, examples, heads.topic), "f1_heads": f1(sharpened, examples, heads.topic)}
     if metrics["f1_heads"] >= metrics["f1_phrases"]:
         return heads, metrics, sharpened
     return Heads.none(), metrics | {"heads": 0}, plain
 
 
-def held_out(phrases: Phrases, examples: Examples, options: Topics) -> NDArray[np.float32]:
+def held_out(prototypes: Phrases, examples: Examples, options: Topics) -> NDArray[np.float32]:
     """(n, n_topics) confidences in each text, by heads that learnt from the other parts."""
     part = np.arange(len(examples)) % max(options.head_folds, 2)
     found = np.empty(examples.about.shape, np.float32)
     for number in np.unique(part):
-        heads = fit_heads(phrases, examples.part(part != number), options.head_texts)
-        found[part == number] = Classifier(phrases, heads).confidences(examples.vectors[part == number])
+        heads = fit_heads(prototypes, examples.part(part != number), options.head_texts)
+        found[part == number] = Classifier(prototypes, heads).confidences(examples.vectors[part == number])
     return found
 
 
-def fit_heads(phrases: Phrases, examples: Examples, fewest: int) -> Heads:
+def fit_heads(prototypes: Phrases, examples: Examples, fewest: int) -> Heads:
     """A head for each topic that at least `fewest` texts are about and as many are not; phrases are examples like them.
 
     Regularised least squares, one topic against the rest, in closed form.
     """
     paths = np.array([*taxonomy().paths, ""])
-    described = Examples.of(phrases.vectors, [[path] if path else [] for path in paths[phrases.topic]])
+    described = Examples.of(prototypes.vectors, [[path] if path else [] for path in paths[prototypes.topic]])
     vectors = np.concatenate([examples.vectors, described.vectors])
     about = np.concatenate([examples.about, described.about])
     unknown = np.concatenate([examples.unknown, described.unknown])
     for_it = examples.about.sum(axis=0)
     against = (~examples.about & ~examples.unknown).sum(axis=0)
     topics = np.flatnonzero((for_it >= max(fewest, 1)) & (against >= max(fewest, 1)))
-    weights = np.empty((len(topics), DIMENSIONS), np.float32)
+    weights = np.empty((len(topics), EMBEDDING_SIZE), np.float32)
     bias = np.empty(len(topics), np.float32)
     masks, which = np.unique(unknown[:, topics], axis=1, return_inverse=True)  # heads that are asked about the same
     for number in range(masks.shape[1]):
         told, those = np.flatnonzero(~masks[:, number].astype(np.bool_)), which.ravel() == number
-        weights[those], bias[those] = least_squares(vectors[told], about[np.ix_(told, topics[those])])
+        weights[those], bias[those] = ridge_loo(vectors[told], about[np.ix_(told, topics[those])])
     return Heads(topics, weights, bias)
 
 
-def least_squares(vectors: NDArray[np.float32], about: BoolArray) -> tuple[FloatArray, FloatArray]:
+def ridge_loo(vectors: NDArray[np.float32], about: BoolArray) -> tuple[FloatArray, FloatArray]:
     """(n_heads, 512) weights and (n_heads,) bias that give 1 where `about` (n, n_heads) is true and else 0.
 
     Of the penalties, the one with which each example is best told by all the others; that needs no second fit (PRESS,

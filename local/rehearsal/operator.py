@@ -15,7 +15,7 @@ from shared.errors import Refused
 
 README, PAGE = ROOT / "README.md", ROOT / "docs" / "operations.md"
 OURS = ("make rehearse", "export ")  # what a rehearsal is, and values that it has of its own
-LONGEST_S = 900
+MAX_S = 900
 # The first version of the command line has addresses of its own for SQS.
 ELSEWHERE = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
 
@@ -74,7 +74,7 @@ class Operator:
         ended = subprocess.run(
             ["bash", "-c", self._script(lines, more)],
             cwd=ROOT, env=self._environment() | given, capture_output=True, text=True, check=False,
-            timeout=allowed(LONGEST_S),
+            timeout=allowed(MAX_S),
         )  # fmt: skip
         if ended.returncode:
             raise Refused(f"{lines[-1].strip()}: code {ended.returncode}, {ended.stderr.strip()[-1000:]}")

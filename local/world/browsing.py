@@ -13,7 +13,7 @@ from shared.columns import FloatArray, IntArray
 STEP = 4 * 3600.0  # how long the pull of the posts is held constant [s]
 VISIBLE = 14 * DAY
 HALF_LIFE = 30 * 3600.0
-FEWEST_VISIBLE = 5  # with less to choose from, nobody browses
+MIN_VISIBLE = 5  # with less to choose from, nobody browses
 
 
 def browse(
@@ -31,7 +31,7 @@ def browse(
     for begin in np.arange(-options.days * DAY, options.holdout_days * DAY, STEP):
         acts = slice(*np.searchsorted(at, [begin, begin + STEP]))
         shown = slice(*np.searchsorted(posts.created_at, [begin - VISIBLE, begin]))
-        if shown.stop - shown.start < FEWEST_VISIBLE:
+        if shown.stop - shown.start < MIN_VISIBLE:
             continue
         pull = posts.quality[shown] * decay(posts.created_at[shown] - begin, options)
         appeal = pull * affinity[:, posts.language[shown]]

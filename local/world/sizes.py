@@ -6,7 +6,7 @@ from typing import Literal
 from local.world.vocabulary import COUNTRIES
 from shared.errors import BadConfig
 
-FEWEST_USERS = 20  # ten of them publish
+MIN_USERS = 20  # ten of them publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class WorldOptions:
                 raise BadConfig(f"{name} must lie in 0..1, not {getattr(self, name)}")
         if not 1 <= self.countries <= len(COUNTRIES):
             raise BadConfig(f"countries must lie in 1..{len(COUNTRIES)}, not {self.countries}")
-        if self.users < max(FEWEST_USERS, self.countries):
-            raise BadConfig(f"users must be at least {max(FEWEST_USERS, self.countries)}, not {self.users}")
+        if self.users < max(MIN_USERS, self.countries):
+            raise BadConfig(f"users must be at least {max(MIN_USERS, self.countries)}, not {self.users}")
 
 
 SIZES: dict[str, WorldOptions] = {

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from local.world.documents import DAY, Document
+from local.world.documents import DAY
 from local.world.ids import Identities, dates, object_ids
 from local.world.vocabulary import COUNTRIES, TOPICS, languages_of
 from local.world.worlds import World
 from shared.columns import BoolArray
+from shared.documents import Document
 
 DESCRIBED_AFTER = 30.0  # [s] after a post appears
 

@@ -10,8 +10,8 @@ from local.world.sizes import WorldOptions
 from shared.columns import BoolArray, FloatArray, IntArray
 
 HEAVY_VIEWS = (540, 680)  # enough for one full window of reading times
-FEWEST_HEAVY = 20
-FEWEST_BOTS = 6
+MIN_HEAVY = 20
+MIN_BOTS = 6
 STEADY_RATIO = 0.25  # of the people in a hard world read at an even pace
 
 
@@ -73,7 +73,7 @@ def draw_viewers(rng: Generator, options: WorldOptions, people: People) -> Viewe
     n = options.users
     heavy = _heavy(rng, options, people)
     bot = np.zeros(n, bool)
-    chosen = max(FEWEST_BOTS, int(options.bot_ratio * len(heavy)))
+    chosen = max(MIN_BOTS, int(options.bot_ratio * len(heavy)))
     bot[rng.choice(heavy, min(chosen, len(heavy)), replace=False)] = True
     manner = _manners(rng, options, bot)
     is_heavy = np.zeros(n, bool)
@@ -89,7 +89,7 @@ def draw_viewers(rng: Generator, options: WorldOptions, people: People) -> Viewe
 
 def _heavy(rng: Generator, options: WorldOptions, people: People) -> IntArray:
     """(n_heavy,) the most active people, who see four fifths of all feed items."""
-    n = min(options.users, max(FEWEST_HEAVY, int(0.8 * options.feed_items / 620)))
+    n = min(options.users, max(MIN_HEAVY, int(0.8 * options.feed_items / 620)))
     blurred = people.activity + rng.random(options.users) * people.activity.max() * 0.05
     return np.argsort(-blurred)[:n]
 

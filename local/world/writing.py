@@ -13,10 +13,10 @@ from pymongo.database import Database
 
 from local import ownership
 from local.world import documents, truth_documents
-from local.world.documents import Document
 from local.world.ids import Identities
 from local.world.vocabulary import TOPICS
 from local.world.worlds import World
+from shared.documents import Document
 from shared.errors import BadConfig
 
 Progress = Callable[[str, int, int], None]

@@ -4,7 +4,7 @@ import zlib
 
 from shared.errors import StaleModel
 
-MOST_UNPACKED_BYTES = 64 * 2**20
+MAX_UNPACKED_BYTES = 64 * 2**20
 
 
 def pack(model: bytes) -> bytes:
@@ -16,7 +16,7 @@ def unpack(packed: bytes) -> bytes:
     """The model again; StaleModel when the bytes are damaged or would grow beyond 64 MiB."""
     stream = zlib.decompressobj()
     try:
-        model = stream.decompress(packed, MOST_UNPACKED_BYTES)
+        model = stream.decompress(packed, MAX_UNPACKED_BYTES)
     except zlib.error as error:
         raise StaleModel(f"the bytes of an artifact cannot be unpacked: {error}") from None
     if stream.unconsumed_tail or not stream.eof or stream.unused_data:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
+from shared.artifacts.codec import MAX_UNPACKED_BYTES, pack, unpack
 from shared.artifacts.families import FAMILIES, family_of
 from shared.clock import epoch_ms
 from shared.documents import Document
@@ -18,7 +18,7 @@ from shared.provenance import MadeFrom
 Keys = Sequence[bytes]
 
 # What a document may hold beside its bytes, with a margin below MongoDB's 16 MiB.
-MOST_BYTES = 15 * 2**20
+MAX_BYTES = 15 * 2**20
 LAYOUT = 1
 
 
@@ -66,7 +66,7 @@ class Artifact:
         """The document to store, signed with the first key; Refused when it is too large for one, NotFound for a family
         that there is not."""
         packed, family = pack(self.model), family_of(self.manifest.family)
-        if len(packed) > MOST_BYTES or len(self.model) > MOST_UNPACKED_BYTES:
+        if len(packed) > MAX_BYTES or len(self.model) > MAX_UNPACKED_BYTES:
             size = f"{len(self.model)} bytes, {len(packed)} packed"
             raise Refused(f"artifact {self.manifest.family}/{self.manifest.key}: {size}, is too large")
         document: Document = {

@@ -21,14 +21,14 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.manifest import Artifact, Manifest
-from shared.clock import MOST_AHEAD, SKEW
+from shared.clock import MAX_AHEAD, SKEW
 from shared.documents import Document
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
 from shared.store.expressions import NO_ARRAY
-from shared.store.upserts import write_unless
+from shared.store.upserts import guarded_upsert
 
 Model = TypeVar("Model")
 
@@ -202,13 +202,13 @@ class Registry:
         writes: dict[str, list[ReplaceOne[Document]]] = {}
         for one in artifacts:
             family, key, version = one.manifest.family, one.manifest.key, one.manifest.version
-            later = {"$gt": version, "$lte": f"{at + MOST_AHEAD:%Y%m%dT%H%M%SZ}"}  # beyond it, it would stay for ever
+            later = {"$gt": version, "$lte": f"{at + MAX_AHEAD:%Y%m%dT%H%M%SZ}"}  # beyond it, it would stay for ever
             older = _name(family, key) | {"version": {"$not": later}}
             live = one.seal(self._keys) | {"promotedAt": at}
             writes.setdefault(family, []).append(ReplaceOne(older, live, upsert=True))
-        return sum(write_unless(self._collection(family), some) for family, some in writes.items())
+        return sum(guarded_upsert(self._collection(family), some) for family, some in writes.items())
 
-    def stand_in(self, family: str, keys: Iterable[str], parent: str, *, at: datetime) -> int:
+    def write_alias(self, family: str, keys: Iterable[str], parent: str, *, at: datetime) -> int:
         """Let `parent` answer for these keys, in place of a model of their own; returns how many documents changed."""
         own = {
             "$replaceWith": {"$cond": [{"$eq": ["$aliasOf", parent]}, "$$ROOT", {"aliasOf": parent, "trainedAt": at}]}

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.artifacts.manifest import Artifact, Manifest, is_signed, signature_of
-from shared.clock import MOST_AHEAD
+from shared.clock import MAX_AHEAD
 from shared.documents import Document
 from shared.errors import BadConfig, Refused, StaleModel
 from shared.store import schema
@@ -32,9 +32,9 @@ Arrays = Mapping[str, NDArray[Any]]
 
 FAMILY = "snapshot"
 PART_BYTES = 12 * 2**20
-MOST_PARTS = 50
-MOST_TRIED = 16  # versions beside the live one that are looked at before there is none
-MOST_LISTED = 1_000  # parts whose names are read to find versions
+MAX_PARTS = 50
+MAX_TRIED = 16  # versions beside the live one that are looked at before there is none
+MAX_LISTED = 1_000  # parts whose names are read to find versions
 _VERSION = "%Y%m%dT%H%M%SZ"
 _PART = re.compile(r" ([0-9]{8}T[0-9]{6}Z) [0-9]{1,2}")
 _LAYOUT = 1  # of a head
@@ -71,8 +71,8 @@ class Snapshots:
         """
         whole, version = packed(arrays), f"{at:{_VERSION}}"
         pieces = [whole[first : first + PART_BYTES] for first in range(0, len(whole), PART_BYTES)]
-        if len(pieces) > MOST_PARTS:
-            raise Refused(f"snapshot {name}: {len(whole)} bytes make more than {MOST_PARTS} parts")
+        if len(pieces) > MAX_PARTS:
+            raise Refused(f"snapshot {name}: {len(whole)} bytes make more than {MAX_PARTS} parts")
         candidates = list(self._candidates(name, at, []))
         before = next((one for one in candidates if one.version < version and self._is_whole(name, one)), None)
         sealed = [
@@ -125,7 +125,7 @@ class Snapshots:
 
     def _candidates(self, name: str, now: datetime, refused: list[str]) -> Iterator[Head]:
         """The live version, then others that there are parts of, the newest first; why any was refused is added."""
-        live, latest = "", now + MOST_AHEAD
+        live, latest = "", now + MAX_AHEAD
         try:
             head = self.head(name)
             if head is not None and head.at > latest:
@@ -136,12 +136,12 @@ class Snapshots:
         except StaleModel as error:
             refused.append(str(error))
         past = [version for version in self._versions(name, latest) if version.version != live]
-        yield from past[:MOST_TRIED]
+        yield from past[:MAX_TRIED]
 
     def _versions(self, name: str, latest: datetime) -> list[Head]:
         """Versions until that moment that there are parts of, the newest first."""
         ids = _ids_of(name) | {"$lt": f"{name} {latest:{_VERSION}}!"}  # what is named otherwise takes nobody's place
-        rows = self._snapshots.find({"_id": ids}, {"_id": 1}).sort("_id", -1).limit(MOST_LISTED)
+        rows = self._snapshots.find({"_id": ids}, {"_id": 1}).sort("_id", -1).limit(MAX_LISTED)
         named = (_PART.fullmatch(row["_id"].removeprefix(name)) for row in rows)
         parts = Counter(part[1] for part in named if part)
         dated = ((version, _moment_of(version), count) for version, count in parts.items())
@@ -149,7 +149,7 @@ class Snapshots:
 
     def _pieces(self, name: str, head: Head, fingerprint: str | None = None) -> list[bytes]:
         """The bytes of each part; StaleModel where one may not be used."""
-        if not 0 < head.parts <= MOST_PARTS:
+        if not 0 < head.parts <= MAX_PARTS:
             raise StaleModel(f"snapshot {name} {head.version}: {head.parts} parts, more than there may be")
         pieces = []
         for number in range(head.parts):
@@ -190,7 +190,7 @@ class Snapshots:
 
     def _prune(self, name: str, kept: Sequence[Head], at: datetime) -> None:
         """Delete the parts of every other version before the newest of these, and of those dated ahead."""
-        latest = f"{at + MOST_AHEAD:{_VERSION}}"
+        latest = f"{at + MAX_AHEAD:{_VERSION}}"
         parts = [_part(name, one.version, number) for one in kept for number in range(one.parts)]
         other = {"_id": {**_ids_of(name), "$nin": parts}}
         ranges = [{"_id": {"$lt": f"{name} {kept[0].version}!"}}, {"_id": {"$gt": f"{name} {latest}!"}}]

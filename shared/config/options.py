@@ -13,7 +13,7 @@ from shared.errors import BadConfig
 
 LARGEST = 1_000_000  # of any number here; beyond it, a span has no date to begin at
 # Whole numbers below which a job fails, or could do nothing; 0 for all others, and above which what they are for fails.
-LEAST = {"splits": 2, "head_folds": 2} | dict.fromkeys(
+MIN_VALUES = {"splits": 2, "head_folds": 2} | dict.fromkeys(
     (
         *("max_contributors", "max_contents", "max_positives", "negatives", "rounds", "max_depth", "country_rounds"),
         *("country_engagements", "candidates", "lists_per_country", "trees_most_acts", "trees_rounds"),
@@ -22,8 +22,8 @@ LEAST = {"splits": 2, "head_folds": 2} | dict.fromkeys(
     ),
     1,
 )
-MOST = {"accounts_a_message": 2_000, "items": 100}
-LONGEST_NAME = 100  # bytes of a collection's or a field's name
+MAX_VALUES = {"accounts_a_message": 2_000, "items": 100}
+MAX_NAME_LENGTH = 100  # bytes of a collection's or a field's name
 
 CollectionName = Annotated[str, "a collection"]
 FieldName = Annotated[str, "a field"]  # or a path of fields, apart by dots
@@ -309,7 +309,7 @@ def _override(section: Any, overrides: Mapping[str, Any], path: str) -> Any:
 def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
     """`value` as the option's type: hours for a span, one of the choices for a literal.
 
-    Spans and `…_hours` are above 0, `…_ratio` lies in 0..1, counts are not below 0, or what `LEAST` says.
+    Spans and `…_hours` are above 0, `…_ratio` lies in 0..1, counts are not below 0, or what `MIN_VALUES` says.
     """
     if fields_of(default):
         return _override(default, value, f"{path}.")
@@ -331,7 +331,7 @@ def _typed(default: Any, kind: Any, value: Any, path: str) -> Any:
 
 def _name(value: Any, kind: Any, path: str) -> str:
     """`value` where MongoDB takes it as a name of that kind."""
-    if isinstance(value, str) and value.isprintable() and "$" not in value and len(value.encode()) <= LONGEST_NAME:
+    if isinstance(value, str) and value.isprintable() and "$" not in value and len(value.encode()) <= MAX_NAME_LENGTH:
         first, *others = value.split(".")
         reserved = kind == CollectionName and first == "system"
         if all((first, *others)) and not reserved:
@@ -341,7 +341,7 @@ def _name(value: Any, kind: Any, path: str) -> str:
 
 def _in_bounds(path: str, value: int) -> bool:
     name = path.rpartition(".")[2]
-    return LEAST.get(name, 0) <= value <= MOST.get(name, LARGEST)
+    return MIN_VALUES.get(name, 0) <= value <= MAX_VALUES.get(name, LARGEST)
 
 
 def _in_range(path: str, value: float) -> bool:

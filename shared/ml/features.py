@@ -15,14 +15,14 @@ Source = TypeVar("Source")
 class Feature(Generic[Source]):
     """One input of a model.
 
-    compute  gives (n_rows,) for a source; nan where the value is not known
-    rises    1 when a model may only score higher as the feature grows, -1 the reverse, 0 when it may do as it likes
+    compute        gives (n_rows,) for a source; nan where the value is not known
+    monotone_sign  1 when a model may only score higher as the feature grows, -1 the reverse, 0 for no constraint
     """
 
     name: str
     unit: str
     compute: Callable[[Source], NDArray[Any]]
-    rises: Literal[-1, 0, 1] = 0
+    monotone_sign: Literal[-1, 0, 1] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class FeatureSet(Generic[Source]):
         return tuple(feature.name for feature in self.features)
 
     @property
-    def rises(self) -> tuple[int, ...]:
+    def monotone_sign(self) -> tuple[int, ...]:
         """One constraint per feature, in order."""
-        return tuple(feature.rises for feature in self.features)
+        return tuple(feature.monotone_sign for feature in self.features)
 
     @property
     def fingerprint(self) -> str:

@@ -17,7 +17,7 @@ def fit(
     *,
     parameters: Mapping[str, Any],
     rounds: int,
-    rises: Sequence[int],
+    monotone_sign: Sequence[int],
     start: bytes | None = None,
     base: NDArray[np.float64] | None = None,
 ) -> bytes:
@@ -26,7 +26,7 @@ def fit(
     matrix   (n_rows, n_features)
     labels   (n_rows,)
     weights  (n_rows,)
-    rises    (n_features,) monotone constraints
+    monotone_sign  (n_features,) monotone constraints
     start    a model that is continued for `rounds` more
     base     (n_rows,) margins that the model is to add to; its own then begin at 0
     The same input gives the same bytes.
@@ -35,7 +35,7 @@ def fit(
     # handler raises there is lost and leaves half a matrix.
     data = xgboost.DMatrix(matrix, labels, weight=weights, base_margin=base, nthread=1)
     constraints: dict[str, Any] = {
-        "monotone_constraints": tuple(rises),
+        "monotone_constraints": tuple(monotone_sign),
         "nthread": 1,
         "seed": 0,
         "tree_method": "hist",
@@ -62,7 +62,7 @@ class Trees:
         except (xgboost.core.XGBoostError, ValueError) as error:
             raise StaleModel(f"the trees of an artifact cannot be read: {str(error).splitlines()[0]}") from None
 
-    def margins(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    def logits(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n_rows,) the sum of the leaves, any real number, higher = more engagement."""
         if not len(matrix):
             return np.empty(0)

@@ -6,7 +6,7 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from shared.columns import distinct, id_array, id_keys, known, object_ids, positions
+from shared.columns import id_array, id_keys, is_valid, lookup, object_ids, unique_ids
 from shared.documents import NO_ID
 from shared.ranking.history import Posts
 from shared.store import Store
@@ -14,7 +14,7 @@ from shared.store.lineage import Link, lineage
 
 
 @dataclass(frozen=True, slots=True)
-class Chains:
+class RepostChains:
     """The chains of n posts, as of the moment that they were read.
 
     visible   (n,) whether a post may be shown to anybody; the other columns are of those that may
@@ -35,13 +35,13 @@ class Chains:
     owners: NDArray[np.void]
 
 
-def read_chains(store: Store, posts: Posts) -> Chains:
+def read_repost_chains(store: Store, posts: Posts) -> RepostChains:
     """The chains of all posts; only what lies outside the history is read, and who may be shown."""
-    leads = np.flatnonzero(known(posts.originals) | posts.recast)
+    leads = np.flatnonzero(is_valid(posts.originals) | posts.recast)
     links = _links(store, posts, leads)
-    authors = object_ids(distinct(posts.author_ids))
+    authors = object_ids(unique_ids(posts.author_ids))
     shown = store.visibility.owners({*authors, *(link.author for link in links.values())})
-    row = positions(id_keys(posts.author_ids), id_keys(id_array(shown)))
+    row = lookup(id_keys(posts.author_ids), id_keys(id_array(shown)))
     visible = row >= 0
     accounts = id_array(owner or NO_ID for owner in (*shown.values(), None))  # the last one is nobody's
     repeated, root = id_keys(posts.ids), id_keys(posts.ids)
@@ -57,16 +57,16 @@ def read_chains(store: Store, posts: Posts) -> Chains:
     start = np.r_[0, np.cumsum(number)]
     by = [links[item].author for item in below]
     owners = id_array(shown[author] or NO_ID for author in by)
-    return Chains(visible, repeated, root, start, id_array(below), id_array(by), accounts[row], owners)
+    return RepostChains(visible, repeated, root, start, id_array(below), id_array(by), accounts[row], owners)
 
 
 def _links(store: Store, posts: Posts, leads: NDArray[np.int64]) -> dict[ObjectId, Link]:
     """Every published post that a chain can lead to, and those that it starts at."""
-    named = leads[known(posts.originals[leads])]
+    named = leads[is_valid(posts.originals[leads])]
     within = np.isin(id_keys(posts.ids), id_keys(posts.originals[named]))
     within[leads] = True
     inside = np.flatnonzero(within)
-    refers = known(posts.originals[inside]).tolist()
+    refers = is_valid(posts.originals[inside]).tolist()
     columns = zip(
         object_ids(posts.ids[inside]),
         object_ids(posts.author_ids[inside]),

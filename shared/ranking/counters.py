@@ -10,11 +10,11 @@ from shared.clock import DAY_HOURS
 from shared.columns import FloatArray, IntArray
 from shared.countries import COUNTRIES, LANGUAGES
 from shared.ml.asof import AsOf
-from shared.ranking.history import COUNTED, LANGUAGE_CODES, NOBODYS, History
+from shared.ranking.history import COUNTED, LANGUAGE_CODES, UNKNOWN_COUNTRY, History
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 # A key of its own for acts of people whose country is not known.
-PLACES = len(COUNTRIES) + 1
+N_COUNTRY_BUCKETS = len(COUNTRIES) + 1
 
 # What a language is to the people of a country.
 HOME, ENGLISH, FOREIGN = 1.0, 0.5, 0.0
@@ -25,39 +25,41 @@ class Counters:
     """Counts by post, author, topic and language, in all and in each country, and posts by author and topic."""
 
     def __init__(self, history: History) -> None:
-        posts, acts = history.posts, history.acts
+        posts, engagements = history.posts, history.engagements
         self.posts = posts
-        author = posts.author[acts.post]
-        place = places(acts.country)
-        origin = float(min(posts.created.min(initial=0.0), acts.at.min(initial=0.0)))
+        author = posts.author[engagements.post]
+        place = country_bucket(engagements.country)
+        origin = float(min(posts.created.min(initial=0.0), engagements.at.min(initial=0.0)))
 
-        def acts_by(keys: IntArray, half_life_hours: float | None = None, at: NDArray[np.float64] = acts.at) -> AsOf:
+        def engagements_by(
+            keys: IntArray, half_life_hours: float | None = None, at: NDArray[np.float64] = engagements.at
+        ) -> AsOf:
             return AsOf(keys, at, origin, half_life_hours)
 
-        self.of_post_kind = acts_by(acts.post * len(COUNTED) + acts.kind)
-        self.of_author_kind = acts_by(author * len(COUNTED) + acts.kind)
-        self.of_post_in_6_hours = acts_by(acts.post, DAY_HOURS / 4)
-        self.of_post_in_a_day = acts_by(acts.post, DAY_HOURS)
-        self.of_post_in_3_days = acts_by(acts.post, DAY_HOURS * 3)
-        self.of_author_in_3_days = acts_by(author, DAY_HOURS * 3)
-        self.of_post_here = acts_by(acts.post * PLACES + place)
-        self.of_post_here_in_a_day = acts_by(acts.post * PLACES + place, DAY_HOURS)
-        self.of_author_here = acts_by(author * PLACES + place)
-        self.here = acts_by(place)
-        self.anywhere = acts_by(np.zeros(len(acts), np.int64))
+        self.of_post_kind = engagements_by(engagements.post * len(COUNTED) + engagements.kind)
+        self.of_author_kind = engagements_by(author * len(COUNTED) + engagements.kind)
+        self.of_post_in_6_hours = engagements_by(engagements.post, DAY_HOURS / 4)
+        self.of_post_in_a_day = engagements_by(engagements.post, DAY_HOURS)
+        self.of_post_in_3_days = engagements_by(engagements.post, DAY_HOURS * 3)
+        self.of_author_in_3_days = engagements_by(author, DAY_HOURS * 3)
+        self.of_post_here = engagements_by(engagements.post * N_COUNTRY_BUCKETS + place)
+        self.of_post_here_in_a_day = engagements_by(engagements.post * N_COUNTRY_BUCKETS + place, DAY_HOURS)
+        self.of_author_here = engagements_by(author * N_COUNTRY_BUCKETS + place)
+        self.here = engagements_by(place)
+        self.anywhere = engagements_by(np.zeros(len(engagements), np.int64))
         self.posts_by_author = AsOf(posts.author, posts.created, origin)
         self.posts_by_anyone = AsOf(np.zeros(len(posts), np.int64), posts.created, origin)
 
-        relation = relations(acts.country, posts.language[acts.post])
-        self.of_relation_here = acts_by(place * RELATIONS + relation_keys(relation))
+        relation = relations(engagements.country, posts.language[engagements.post])
+        self.of_relation_here = engagements_by(place * RELATIONS + relation_keys(relation))
 
         self.topic_start = np.searchsorted(posts.topic_of, np.arange(len(posts) + 1))
-        act, topic = self.topics_of(acts.post)
-        self.of_topic = acts_by(topic, at=acts.at[act])
-        self.of_topic_here = acts_by(topic * PLACES + place[act], at=acts.at[act])
+        act, topic = self.topics_of(engagements.post)
+        self.of_topic = engagements_by(topic, at=engagements.at[act])
+        self.of_topic_here = engagements_by(topic * N_COUNTRY_BUCKETS + place[act], at=engagements.at[act])
         self.posts_on_topic = AsOf(posts.topic, posts.created[posts.topic_of], origin)
 
-    def acts_of_post(self, post: IntArray, at: FloatArray) -> FloatArray:
+    def engagements_of_post(self, post: IntArray, at: FloatArray) -> FloatArray:
         """(n,) engagements of any kind with each post before each moment."""
         return np.asarray(sum(self.of_post_kind.count(post * len(COUNTED) + kind, at) for kind in range(len(COUNTED))))
 
@@ -83,14 +85,14 @@ def all_of(start: NDArray[Any], values: NDArray[Any], rows: IntArray) -> tuple[I
 
 def relations(countries: IntArray, languages: IntArray) -> FloatArray:
     """(n,) what each language is to readers of each country; nan where either is not known."""
-    related: FloatArray = _relation_table()[places(countries), languages - OTHER_LANGUAGE]
+    related: FloatArray = _relation_table()[country_bucket(countries), languages - OTHER_LANGUAGE]
     return related
 
 
 @cache
 def _relation_table() -> FloatArray:
     """(country, language)"""
-    table = np.full((PLACES, len(LANGUAGE_CODES) - OTHER_LANGUAGE), FOREIGN)
+    table = np.full((N_COUNTRY_BUCKETS, len(LANGUAGE_CODES) - OTHER_LANGUAGE), FOREIGN)
     table[:, LANGUAGE_CODES.index("en") - OTHER_LANGUAGE] = ENGLISH
     for row, country in enumerate(COUNTRIES):
         table[row, [LANGUAGE_CODES.index(code) - OTHER_LANGUAGE for code in LANGUAGES[country]]] = HOME
@@ -99,9 +101,9 @@ def _relation_table() -> FloatArray:
     return table
 
 
-def places(country: IntArray) -> IntArray:
+def country_bucket(country: IntArray) -> IntArray:
     """Countries as keys of counters."""
-    return np.where(country == NOBODYS, len(COUNTRIES), country)
+    return np.where(country == UNKNOWN_COUNTRY, len(COUNTRIES), country)
 
 
 def relation_keys(language: FloatArray, unknown: int = 0) -> IntArray:

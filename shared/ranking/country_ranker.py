@@ -10,15 +10,15 @@ from shared.artifacts import Artifact, Registry
 from shared.columns import Float32Array, FloatArray
 from shared.errors import StaleModel
 from shared.ml.trees import Trees
-from shared.ranking.decay import Decay
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.features import FEATURES, decayed_popularity_of
 
 COUNTRY: Final = "country"
 GLOBAL: Final = "global"
-EVERYONE: Final = "all"  # the key of the model of all countries
+GLOBAL_KEY: Final = "all"  # the key of the model of all countries
 HALF_LIFE, FLOOR, WEIGHT = "half_life_hours", "popularity_floor", "weight"  # in the metrics of a manifest
 
-_MOST_MARGIN = 300.0  # beyond it, a score would be no number that a float holds
+_MAX_MARGIN = 300.0  # beyond it, a score would be no number that a float holds
 
 
 class Ranker(Protocol):
@@ -28,9 +28,9 @@ class Ranker(Protocol):
     def name(self) -> str: ...
 
     @property
-    def decay(self) -> Decay: ...
+    def decay(self) -> PopularityDecay: ...
 
-    def margins(self, matrix: Float32Array) -> FloatArray:
+    def logits(self, matrix: Float32Array) -> FloatArray:
         """(n,) any real number, higher ranks first."""
 
 
@@ -41,7 +41,7 @@ class CountryModel:
     weight  what they count for by the evidence for them, 0..1
     """
 
-    def __init__(self, name: str, version: str, model: bytes, decay: Decay, weight: float) -> None:
+    def __init__(self, name: str, version: str, model: bytes, decay: PopularityDecay, weight: float) -> None:
         self.name = name
         self.version = version
         self.model = model
@@ -59,25 +59,25 @@ class CountryModel:
             raise StaleModel(f"model {manifest.key} does not say what it adds to") from None
         if not (half_life > 0 and 0 <= floor <= 1 and 0 <= weight <= 1):
             raise StaleModel(f"model {manifest.key} adds to a popularity that cannot be")
-        return cls(manifest.key, manifest.version, artifact.model, Decay(half_life, floor), weight)
+        return cls(manifest.key, manifest.version, artifact.model, PopularityDecay(half_life, floor), weight)
 
     def metrics(self) -> dict[str, float]:
         """What `of` reads from a manifest."""
         return {HALF_LIFE: self.decay.half_life_hours, FLOOR: self.decay.floor, WEIGHT: self.weight}
 
-    def margins(self, matrix: Float32Array) -> FloatArray:
+    def logits(self, matrix: Float32Array) -> FloatArray:
         """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
-        return decayed_popularity_of(matrix) + self.weight * self._trees.margins(matrix)
+        return decayed_popularity_of(matrix) + self.weight * self._trees.logits(matrix)
 
 
 @dataclass(frozen=True, slots=True)
 class DecayedPopularity:
     """What ranks where no model may be used."""
 
-    decay: Decay
+    decay: PopularityDecay
     name: str = "popularity"
 
-    def margins(self, matrix: Float32Array) -> FloatArray:
+    def logits(self, matrix: Float32Array) -> FloatArray:
         """(n,) log of the decayed engagements."""
         return decayed_popularity_of(matrix)
 
@@ -98,13 +98,13 @@ class Rankers:
             self._own[family, key] = model
         return self._own[family, key]
 
-    def of(self, country: str, base: str, decay: Callable[[], Decay] = Decay) -> Ranker:
+    def of(self, country: str, base: str, decay: Callable[[], PopularityDecay] = PopularityDecay) -> Ranker:
         """Its own model, else the base country's, else that of all countries, else popularity with that decay."""
         own = self.own(COUNTRY, country) or self.own(COUNTRY, base)
-        return own or self.own(GLOBAL, EVERYONE) or DecayedPopularity(decay())
+        return own or self.own(GLOBAL, GLOBAL_KEY) or DecayedPopularity(decay())
 
 
-class OneForAll(Rankers):
+class SingleModelRankers(Rankers):
     """A model of all countries that is in no registry, and nothing beside it."""
 
     def __init__(self, model: CountryModel | None) -> None:
@@ -112,13 +112,13 @@ class OneForAll(Rankers):
         self.refused = []
 
     def own(self, family: str, key: str) -> CountryModel | None:
-        return self._model if (family, key) == (GLOBAL, EVERYONE) else None
+        return self._model if (family, key) == (GLOBAL, GLOBAL_KEY) else None
 
 
-def points(margins: FloatArray) -> FloatArray:
+def scores_from_logits(logits: FloatArray) -> FloatArray:
     """(n,) scores out of margins: finite and positive, in the same order.
 
-    >>> points(np.array([-1e9, 0.0])).round(3).tolist()
+    >>> scores_from_logits(np.array([-1e9, 0.0])).round(3).tolist()
     [0.0, 1.0]
     """
-    return np.exp(np.clip(margins, -_MOST_MARGIN, _MOST_MARGIN))
+    return np.exp(np.clip(logits, -_MAX_MARGIN, _MAX_MARGIN))

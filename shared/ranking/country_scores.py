@@ -11,17 +11,17 @@ from shared.columns import FloatArray, IntArray
 from shared.config import Coldstart
 from shared.countries import COUNTRIES
 from shared.ranking.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
-from shared.ranking.country_ranker import EVERYONE, GLOBAL, Ranker, Rankers
-from shared.ranking.decay import Decay
-from shared.ranking.features import FEATURES, Moments, PostsAt
+from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, Ranker, Rankers
+from shared.ranking.decay import PopularityDecay
+from shared.ranking.features import FEATURES, PointInTimeCountryRows, PointInTimePosts
 from shared.ranking.half_life import estimate_decay
-from shared.ranking.history import NOBODYS, History
+from shared.ranking.history import UNKNOWN_COUNTRY, History
 
 ROWS_AT_ONCE = 50_000  # that are described at once; more only need more memory
 
 
 @dataclass(frozen=True)
-class Margins:
+class CountryScores:
     """Scores of posts by country. No slots, for the sake of what is kept: what two countries share is computed once.
 
     history   of the network
@@ -35,24 +35,24 @@ class Margins:
     rankers: Rankers
     options: Coldstart
     _by_relation: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
-    _posts: dict[Decay, PostsAt] = field(default_factory=dict)
+    _posts: dict[PopularityDecay, PointInTimePosts] = field(default_factory=dict)
 
     def of(self, country: int) -> FloatArray:
         """(n,) log odds of an engagement by people of that country; NOBODYS: by people of no known country."""
-        ranker, taste = self.ranker_of(country), self.taste_of(country)
+        ranker, taste = self.ranker_of(country), self.profile_country(country)
         relation = self.relation_to(country)
         if taste == country:
-            return ranker.margins(self._described(taste, relation, ranker.decay))
+            return ranker.logits(self._described(taste, relation, ranker.decay))
         return self.by_relation(country)[relation_keys(relation, unknown=RELATIONS), np.arange(len(relation))]
 
     def by_relation(self, country: int) -> FloatArray:
         """(4, n) the same, were the language of every post foreign to them, English, their own or unknown."""
-        ranker, taste = self.ranker_of(country), self.taste_of(country)
+        ranker, taste = self.ranker_of(country), self.profile_country(country)
         key = (ranker.name, taste)
         if key not in self._by_relation:
             each = (np.full(len(self.post), relation) for relation in (FOREIGN, ENGLISH, HOME, np.nan))
             self._by_relation[key] = np.array(
-                [ranker.margins(self._described(taste, one, ranker.decay)) for one in each]
+                [ranker.logits(self._described(taste, one, ranker.decay)) for one in each]
             )
         return self._by_relation[key]
 
@@ -63,30 +63,36 @@ class Margins:
             rows = np.flatnonzero(country == one)
             for some in np.array_split(rows, max(len(rows) // ROWS_AT_ONCE, 1)):
                 relation = relations(country[some], self.history.posts.language[post[some]])
-                ranker, taste = self.ranker_of(one), np.full(len(some), self.taste_of(one))
-                posts = PostsAt(self.counters, post[some], at[some], ranker.decay)
-                found[some] = ranker.margins(FEATURES.matrix(Moments(posts, taste, relation)))
+                ranker, taste = self.ranker_of(one), np.full(len(some), self.profile_country(one))
+                posts = PointInTimePosts(self.counters, post[some], at[some], ranker.decay)
+                found[some] = ranker.logits(FEATURES.matrix(PointInTimeCountryRows(posts, taste, relation)))
         return found
 
     def ranker_of(self, country: int) -> Ranker:
         """Of the country; of all countries for nobody's; decayed popularity where there is no model."""
         base = self.options.base_country
-        known = self.rankers.own(GLOBAL, EVERYONE) if country == NOBODYS else None
-        return known or self.rankers.of(base if country == NOBODYS else COUNTRIES[country], base, lambda: self.decay)
+        known = self.rankers.own(GLOBAL, GLOBAL_KEY) if country == UNKNOWN_COUNTRY else None
+        return known or self.rankers.of(
+            base if country == UNKNOWN_COUNTRY else COUNTRIES[country], base, lambda: self.decay
+        )
 
     @cached_property
-    def decay(self) -> Decay:
+    def decay(self) -> PopularityDecay:
         """Of popularity: as the model of all countries has learnt it, else as it is estimated now."""
-        model = self.rankers.own(GLOBAL, EVERYONE)
+        model = self.rankers.own(GLOBAL, GLOBAL_KEY)
         return model.decay if model else estimate_decay(self.history, self.counters, self.options)
 
-    def taste_of(self, country: int) -> int:
+    def profile_country(self, country: int) -> int:
         """The country whose engagements describe the posts: the first with enough of itself, the base and nobody's."""
         enough = self._acts_by_country >= self.options.country_positives
         tastes = (country, COUNTRIES.index(self.options.base_country))
-        return NOBODYS if country == NOBODYS else next((one for one in tastes if enough[one]), NOBODYS)
+        return (
+            UNKNOWN_COUNTRY
+            if country == UNKNOWN_COUNTRY
+            else next((one for one in tastes if enough[one]), UNKNOWN_COUNTRY)
+        )
 
-    def with_taste(self) -> Sequence[int]:
+    def countries_with_profile(self) -> Sequence[int]:
         """The countries whose own engagements describe the posts."""
         return np.flatnonzero(self._acts_by_country >= self.options.country_positives).tolist()
 
@@ -95,12 +101,12 @@ class Margins:
         languages = self.history.posts.language[self.post]
         return relations(np.full(len(languages), country), languages)
 
-    def _described(self, taste: int, relation: FloatArray, decay: Decay) -> NDArray[np.float32]:
+    def _described(self, taste: int, relation: FloatArray, decay: PopularityDecay) -> NDArray[np.float32]:
         if decay not in self._posts:
-            self._posts[decay] = PostsAt(self.counters, self.post, np.zeros(len(self.post)), decay)
-        return FEATURES.matrix(Moments(self._posts[decay], np.full(len(relation), taste), relation))
+            self._posts[decay] = PointInTimePosts(self.counters, self.post, np.zeros(len(self.post)), decay)
+        return FEATURES.matrix(PointInTimeCountryRows(self._posts[decay], np.full(len(relation), taste), relation))
 
     @cached_property
     def _acts_by_country(self) -> IntArray:
-        known = self.history.acts.country[self.history.acts.country != NOBODYS]
+        known = self.history.engagements.country[self.history.engagements.country != UNKNOWN_COUNTRY]
         return np.bincount(known, minlength=len(COUNTRIES))

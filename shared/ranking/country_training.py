@@ -6,8 +6,8 @@ import numpy as np
 
 from shared.ml import trees
 from shared.ranking.counters import Counters
-from shared.ranking.country_ranker import EVERYONE, CountryModel
-from shared.ranking.decay import Decay
+from shared.ranking.country_ranker import GLOBAL_KEY, CountryModel
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import draw_examples
 from shared.ranking.features import FEATURES, decayed_popularity_of
 from shared.ranking.history import History
@@ -15,7 +15,7 @@ from shared.ranking.holdout import Cut
 
 # Weight of a leaf, at least: much of it, so that few examples change little of what popularity says; less where a
 # country goes on from a parent, with few examples and few trees.
-_LEAST_LEAF, _LEAST_LEAF_OF_COUNTRY = 20.0, 5.0
+_MIN_LEAF, _MIN_LEAF_OF_COUNTRY = 20.0, 5.0
 _PARAMETERS = {
     "objective": "reg:logistic",
     "reg_lambda": 2.0,
@@ -26,18 +26,18 @@ _PARAMETERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Learner:
+class CountryTrainer:
     """What models of countries learn from, and the decay that they add to."""
 
     history: History
     counters: Counters
-    decay: Decay
+    decay: PopularityDecay
 
     def everyone(self, cut: Cut, version: str, weight: float = 1.0) -> CountryModel | None:
         """A model of all countries, of what was before a cut; None where there was no engagement to learn from."""
         options = cut.options
         model = self.fit(cut, options.max_positives, options.rounds, options.learning_rate)
-        return CountryModel(EVERYONE, version, model, self.decay, weight) if model else None
+        return CountryModel(GLOBAL_KEY, version, model, self.decay, weight) if model else None
 
     def fit(
         self, cut: Cut, most: int, rounds: int, rate: float, *, country: int | None = None, start: bytes | None = None
@@ -49,7 +49,7 @@ class Learner:
             return b""
         matrix = FEATURES.matrix(examples.moments(self.counters, self.decay))
         base = decayed_popularity_of(matrix)
-        least_leaf = _LEAST_LEAF if start is None else _LEAST_LEAF_OF_COUNTRY
+        least_leaf = _MIN_LEAF if start is None else _MIN_LEAF_OF_COUNTRY
         chosen = {"learning_rate": rate, "max_depth": cut.options.max_depth, "min_child_weight": least_leaf}
         return trees.fit(
             matrix,
@@ -57,7 +57,7 @@ class Learner:
             examples.weight,
             parameters=_PARAMETERS | chosen,
             rounds=rounds,
-            rises=FEATURES.rises,
+            monotone_sign=FEATURES.monotone_sign,
             start=start,
             base=base - np.average(base, weights=examples.weight),
         )

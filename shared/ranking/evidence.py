@@ -12,14 +12,14 @@ class Evidence:
     """Gains over several cuts in time, paired by person.
 
     cuts    moments that were judged from                                    [count]
-    lists   of candidates that were ordered                                  [count]
+    queries  of candidates that were ordered                                  [count]
     people  whose they are; all lists of a person count as one observation   [count]
     gain    mean over people of the NDCG gained, -1..1
     error   its standard error; infinite for fewer than two people
     """
 
     cuts: int
-    lists: int
+    queries: int
     people: int
     gain: float
     error: float
@@ -54,6 +54,6 @@ class Evidence:
 
     def metrics(self) -> dict[str, float]:
         """For a manifest and a report."""
-        known = {"cuts": self.cuts, "judged_lists": self.lists, "people": self.people, "gain": self.gain}
+        known = {"cuts": self.cuts, "judged_lists": self.queries, "people": self.people, "gain": self.gain}
         error = {"gain_error": self.error} if np.isfinite(self.error) else {}
         return {name: float(value) for name, value in (known | error | {"weight": self.weight}).items()}

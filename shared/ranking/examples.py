@@ -14,8 +14,8 @@ from shared.clock import hours
 from shared.columns import FloatArray, IntArray
 from shared.config import Coldstart
 from shared.ranking.counters import Counters, relations
-from shared.ranking.decay import Decay
-from shared.ranking.features import Moments, PostsAt
+from shared.ranking.decay import PopularityDecay
+from shared.ranking.features import PointInTimeCountryRows, PointInTimePosts
 from shared.ranking.history import COUNTED, Events, History
 
 # Half of the drawn posts come from the newest tenth, where the order matters most, and are weighted back to what feeds
@@ -28,7 +28,7 @@ class Examples:
     """Rows to learn from.
 
     post, country  (n,) as in Moments
-    actor          (n,) whose it is: one number per account, -1 where it is not known
+    account        (n,) whose it is: one number per account, -1 where it is not known
     at             (n,) the moment that the row is described at  [hours, 0 is now]
     label          (n,) 1 for an engagement, 0 for what was let pass
     weight         (n,) worth of the row
@@ -36,7 +36,7 @@ class Examples:
 
     post: IntArray
     country: IntArray
-    actor: IntArray
+    account: IntArray
     at: FloatArray
     label: FloatArray
     weight: FloatArray
@@ -44,10 +44,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.post)
 
-    def moments(self, counters: Counters, decay: Decay) -> Moments:
+    def moments(self, counters: Counters, decay: PopularityDecay) -> PointInTimeCountryRows:
         """The rows, ready to be described under a decay of popularity."""
         languages = relations(self.country, counters.posts.language[self.post])
-        return Moments(PostsAt(counters, self.post, self.at, decay), self.country, languages)
+        return PointInTimeCountryRows(PointInTimePosts(counters, self.post, self.at, decay), self.country, languages)
 
 
 def draw_examples(
@@ -64,50 +64,57 @@ def draw_examples(
     touched  what `touched_until` gives for the end of the training time
     """
     start, end = -hours(options.examples_span + options.holdout), -hours(options.holdout)
-    worth = worth_of_kinds(_between(history.acts, start, end, None), options.kind_prior)
-    acts = _between(history.acts, start, end, country)
-    if len(acts) > most:
-        acts = acts.where(np.sort(rng.choice(len(acts), most, replace=False)))
-    engaged = engaged_before(history, acts, worth, options, rng)
-    ignored = drawn_against(history, engaged, options, rng)
+    worth = inverse_frequency_weights(_between(history.engagements, start, end, None), options.kind_prior)
+    engagements = _between(history.engagements, start, end, country)
+    if len(engagements) > most:
+        engagements = engagements.where(np.sort(rng.choice(len(engagements), most, replace=False)))
+    engaged = positive_examples(history, engagements, worth, options, rng)
+    ignored = sample_negatives(history, engaged, options, rng)
     seen = _between(history.seen, start, end, country)
-    passed = _passed_over(history, seen, touched, int(options.passed_over_ratio * len(engaged)), rng)
-    passed_weight = options.passed_over_weight * engaged.weight.sum() / max(len(passed), 1)
+    skipped_impressions = _passed_over(history, seen, touched, int(options.passed_over_ratio * len(engaged)), rng)
+    passed_weight = options.passed_over_weight * engaged.weight.sum() / max(len(skipped_impressions), 1)
     return Examples(
-        np.concatenate([engaged.post, ignored.post, passed.post]),
-        np.concatenate([engaged.country, ignored.country, passed.country]),
-        np.concatenate([engaged.actor, ignored.actor, passed.actor]),
-        np.concatenate([engaged.at, ignored.at, passed.at]),
-        np.concatenate([engaged.label, ignored.label, np.zeros(len(passed))]),
-        np.concatenate([engaged.weight, ignored.weight, np.full(len(passed), passed_weight)]),
+        np.concatenate([engaged.post, ignored.post, skipped_impressions.post]),
+        np.concatenate([engaged.country, ignored.country, skipped_impressions.country]),
+        np.concatenate([engaged.account, ignored.account, skipped_impressions.account]),
+        np.concatenate([engaged.at, ignored.at, skipped_impressions.at]),
+        np.concatenate([engaged.label, ignored.label, np.zeros(len(skipped_impressions))]),
+        np.concatenate([engaged.weight, ignored.weight, np.full(len(skipped_impressions), passed_weight)]),
     )
 
 
-def worth_of_kinds(acts: Events, prior: float) -> FloatArray:
+def inverse_frequency_weights(engagements: Events, prior: float) -> FloatArray:
     """(4,) what one act of each kind in COUNTED is worth as an example, 0..1: one minus the kind's part of all acts.
 
     `prior` acts of each kind are assumed before counting, so that few acts give nearly equal worth.
 
     >>> none = np.empty(0)
-    >>> worth_of_kinds(Events(none, none, none, none, none), 1.0).tolist()
+    >>> inverse_frequency_weights(Events(none, none, none, none, none), 1.0).tolist()
     [0.75, 0.75, 0.75, 0.75]
     """
-    counts = np.bincount(acts.kind.astype(np.int64), minlength=len(COUNTED)) + prior
+    counts = np.bincount(engagements.kind.astype(np.int64), minlength=len(COUNTED)) + prior
     worth: FloatArray = 1 - counts / counts.sum()
     return worth
 
 
-def engaged_before(
-    history: History, acts: Events, worth: FloatArray, options: Coldstart, rng: np.random.Generator
+def positive_examples(
+    history: History, engagements: Events, worth: FloatArray, options: Coldstart, rng: np.random.Generator
 ) -> Examples:
     """Each act, described some time before it; acts on posts that were not there yet at that time fall out."""
-    at = acts.at - rng.random(len(acts)) * hours(options.horizon)
-    there = at > history.posts.created[acts.post]
-    acts, at = acts.where(there), at[there]
-    return Examples(acts.post, acts.country, acts.actor, at, np.ones(len(acts)), worth[acts.kind])
+    at = engagements.at - rng.random(len(engagements)) * hours(options.horizon)
+    there = at > history.posts.created[engagements.post]
+    engagements, at = engagements.where(there), at[there]
+    return Examples(
+        engagements.post,
+        engagements.country,
+        engagements.account,
+        at,
+        np.ones(len(engagements)),
+        worth[engagements.kind],
+    )
 
 
-def drawn_against(
+def sample_negatives(
     history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator, new_ratio: float = _FEEDS_NEW
 ) -> Examples:
     """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy.
@@ -127,13 +134,13 @@ def drawn_against(
     chance = (1 - _FROM_NEW) / number + _FROM_NEW * is_new
     wanted = (1 - new_ratio) / number + new_ratio * is_new
     weight = engaged.weight.mean() / options.negatives * wanted / chance if len(at) else np.empty(0)
-    country, actor = (np.repeat(whose, options.negatives) for whose in (engaged.country, engaged.actor))
-    return Examples(post, country, actor, at, np.zeros(len(at)), weight)
+    country, account = (np.repeat(whose, options.negatives) for whose in (engaged.country, engaged.account))
+    return Examples(post, country, account, at, np.zeros(len(at)), weight)
 
 
 def _passed_over(history: History, seen: Events, touched: IntArray, most: int, rng: np.random.Generator) -> Events:
     """Exposures whose viewer did nothing with the post until the end of the training time."""
-    seen = seen.where((seen.actor >= 0) & (seen.at > history.posts.created[seen.post]))
+    seen = seen.where((seen.account >= 0) & (seen.at > history.posts.created[seen.post]))
     if len(seen) > most:
         seen = seen.where(np.sort(rng.choice(len(seen), most, replace=False)))
     return seen.where(~among(pairs(seen, history), touched))
@@ -141,12 +148,12 @@ def _passed_over(history: History, seen: Events, touched: IntArray, most: int, r
 
 def touched_until(history: History, moment: float) -> IntArray:
     """Every (actor, post) with an act until that moment [hours, 0 is now], ascending."""
-    return np.sort(pairs(history.acts.where(history.acts.at <= moment), history))
+    return np.sort(pairs(history.engagements.where(history.engagements.at <= moment), history))
 
 
 def pairs(events: Events, history: History) -> IntArray:
     """(n,) one number for each (actor, post)."""
-    return events.actor * len(history.posts) + events.post
+    return events.account * len(history.posts) + events.post
 
 
 def among(values: IntArray, ascending: IntArray) -> NDArray[np.bool_]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from shared.clock import decay
 from shared.columns import FloatArray, IntArray
 from shared.ml.features import Feature, FeatureSet
-from shared.ranking.counters import PLACES, RELATIONS, Counters, places, relation_keys
-from shared.ranking.decay import Decay
-from shared.ranking.history import COUNTED, NOBODYS
+from shared.ranking.counters import N_COUNTRY_BUCKETS, RELATIONS, Counters, country_bucket, relation_keys
+from shared.ranking.decay import PopularityDecay
+from shared.ranking.history import COUNTED, UNKNOWN_COUNTRY
 
 # Engagements that a lift needs to be believed half.
 _LIFT_RECENT, _LIFT_POST, _LIFT_AUTHOR, _LIFT_TOPIC, _LIFT_LANGUAGE = 2.0, 8.0, 8.0, 20.0, 20.0
@@ -26,7 +26,7 @@ _PRIOR_AUTHOR, _PRIOR_TOPIC = 2.0, 5.0
 
 
 @dataclass(frozen=True)
-class PostsAt:
+class PointInTimePosts:
     """Posts at moments, whoever reads them. No slots: what several features share is computed once and kept.
 
     counters  of the network
@@ -38,7 +38,7 @@ class PostsAt:
     counters: Counters
     post: IntArray
     at: FloatArray
-    decay: Decay = field(default_factory=Decay)
+    decay: PopularityDecay = field(default_factory=PopularityDecay)
 
     @cached_property
     def author(self) -> IntArray:
@@ -64,7 +64,7 @@ class PostsAt:
         return np.array([self.counters.of_author_kind.count(self.author * len(COUNTED) + k, self.at) for k in range(4)])
 
     @cached_property
-    def acts(self) -> FloatArray:
+    def engagements(self) -> FloatArray:
         return np.asarray(self.kinds.sum(0))
 
     @cached_property
@@ -91,7 +91,7 @@ class PostsAt:
         return (self.author_acts + _PRIOR_AUTHOR * self.mean) / (self.author_posts + _PRIOR_AUTHOR)
 
     @cached_property
-    def lived(self) -> FloatArray:
+    def life_elapsed(self) -> FloatArray:
         """Part of its life that the post has behind it, 0..1."""
         return 1 - self.age_score + 0.02
 
@@ -126,12 +126,12 @@ class PostsAt:
     def topics(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """Every topic of every row: row, topic, engagements with the topic, posts on it; (n_found,) each."""
         row, topic = self.counters.topics_of(self.post)
-        acts = self.counters.of_topic.count(topic, self.at[row])
-        return row, topic, acts, self.counters.posts_on_topic.count(topic, self.at[row]) + _PRIOR_TOPIC
+        engagements = self.counters.of_topic.count(topic, self.at[row])
+        return row, topic, engagements, self.counters.posts_on_topic.count(topic, self.at[row]) + _PRIOR_TOPIC
 
 
 @dataclass(frozen=True)
-class Moments:
+class PointInTimeCountryRows:
     """Posts at moments, for people of a country.
 
     posts     whoever reads them
@@ -139,43 +139,43 @@ class Moments:
     language  (n,) what the post's language is to the reader: HOME, ENGLISH, FOREIGN or nan
     """
 
-    posts: PostsAt
+    posts: PointInTimePosts
     country: IntArray
     language: FloatArray
 
     @cached_property
     def place(self) -> IntArray:
-        return places(self.country)
+        return country_bucket(self.country)
 
     @cached_property
     def nowhere(self) -> NDArray[np.bool_]:
-        return np.asarray(self.country == NOBODYS)
+        return np.asarray(self.country == UNKNOWN_COUNTRY)
 
     @cached_property
     def part(self) -> FloatArray:
         """The country's part of all engagements, 0..1; 1 for nobody's."""
         p = self.posts
-        part = (p.counters.here.count(self.place, p.at) + 1) / (p.all_acts + PLACES)
+        part = (p.counters.here.count(self.place, p.at) + 1) / (p.all_acts + N_COUNTRY_BUCKETS)
         return np.where(self.nowhere, 1.0, part)
 
     @cached_property
     def author_acts(self) -> FloatArray:
         """Engagements of the author by people of this country, by anyone where it is not known."""
         p = self.posts
-        here = p.counters.of_author_here.count(p.author * PLACES + self.place, p.at)
+        here = p.counters.of_author_here.count(p.author * N_COUNTRY_BUCKETS + self.place, p.at)
         return np.where(self.nowhere, p.author_acts, here)
 
     @cached_property
     def by_topic(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(n,) each: mean over the post's topics of the topic's rate, lift and rate in the country; nan without one."""
         p = self.posts
-        row, topic, acts, posts = p.topics
-        here = p.counters.of_topic_here.count(topic * PLACES + self.place[row], p.at[row])
-        here = np.where(self.nowhere[row], acts, here)
+        row, topic, engagements, posts = p.topics
+        here = p.counters.of_topic_here.count(topic * N_COUNTRY_BUCKETS + self.place[row], p.at[row])
+        here = np.where(self.nowhere[row], engagements, here)
         part, mean = self.part[row], p.mean[row]
         values = (
-            np.log((acts + _PRIOR_TOPIC * mean) / posts / mean),
-            _lift(here, acts, part, _LIFT_TOPIC),
+            np.log((engagements + _PRIOR_TOPIC * mean) / posts / mean),
+            _lift(here, engagements, part, _LIFT_TOPIC),
             np.log((here + _PRIOR_TOPIC * mean * part) / posts / (mean * part)),
         )
         number = np.bincount(row, minlength=len(p.post))
@@ -186,13 +186,13 @@ class Moments:
     @cached_property
     def post_lift(self) -> FloatArray:
         p = self.posts
-        here = p.counters.of_post_here.count(p.post * PLACES + self.place, p.at)
-        return np.where(self.nowhere, 0.0, _lift(here, p.acts, self.part, _LIFT_POST))
+        here = p.counters.of_post_here.count(p.post * N_COUNTRY_BUCKETS + self.place, p.at)
+        return np.where(self.nowhere, 0.0, _lift(here, p.engagements, self.part, _LIFT_POST))
 
     @cached_property
     def recent_lift(self) -> FloatArray:
         p = self.posts
-        here = p.counters.of_post_here_in_a_day.count(p.post * PLACES + self.place, p.at)
+        here = p.counters.of_post_here_in_a_day.count(p.post * N_COUNTRY_BUCKETS + self.place, p.at)
         return np.where(self.nowhere, 0.0, _lift(here, p.recent, self.part, _LIFT_RECENT))
 
     @cached_property
@@ -213,39 +213,39 @@ def _lift(here: FloatArray, anywhere: FloatArray, part: FloatArray, believed: fl
     return np.log((here + believed * part) / ((anywhere + believed) * part))
 
 
-def rate(p: PostsAt) -> FloatArray:
+def rate(p: PointInTimePosts) -> FloatArray:
     """Engagements against those of a mean post of that age."""
-    return np.log((p.acts + 0.5) / (p.mean * p.lived + 0.5))
+    return np.log((p.engagements + 0.5) / (p.mean * p.life_elapsed + 0.5))
 
 
-def rate_for_author(p: PostsAt) -> FloatArray:
+def rate_for_author(p: PointInTimePosts) -> FloatArray:
     """Engagements against those of a mean post of the author of that age."""
-    return np.log((p.acts + p.author_mean) / (p.author_mean * p.lived + p.author_mean))
+    return np.log((p.engagements + p.author_mean) / (p.author_mean * p.life_elapsed + p.author_mean))
 
 
-def author_rate(p: PostsAt) -> FloatArray:
+def author_rate(p: PointInTimePosts) -> FloatArray:
     """Engagements of the author's posts against those of a mean post."""
     return np.log(p.author_mean / p.mean)
 
 
-def author_rate_here(m: Moments) -> FloatArray:
+def author_rate_here(m: PointInTimeCountryRows) -> FloatArray:
     """The same, of people of the country."""
     mean = m.posts.mean * m.part
     return np.log((m.author_acts + _PRIOR_AUTHOR * mean) / (m.posts.author_posts + _PRIOR_AUTHOR) / mean)
 
 
-def decayed_popularity(p: PostsAt) -> FloatArray:
+def decayed_popularity(p: PointInTimePosts) -> FloatArray:
     """The log of engagements, faded by the post's age."""
-    return p.decay.margins(p.acts, p.age)
+    return p.decay.logits(p.engagements, p.age)
 
 
-def promise(m: Moments) -> FloatArray:
+def expected_engagement(m: PointInTimeCountryRows) -> FloatArray:
     """What the post earns for its author and age, what the author earns here, and what is left of its life."""
     p = m.posts
     return np.asarray(rate_for_author(p) + author_rate(p) + m.author_lift - p.age * np.log(2) / p.decay.half_life_hours)
 
 
-FEATURES: FeatureSet[Moments] = FeatureSet(
+FEATURES: FeatureSet[PointInTimeCountryRows] = FeatureSet(
     (
         Feature("likeCount", "count", lambda m: m.posts.kinds[0]),
         Feature("commentCount", "count", lambda m: m.posts.kinds[1]),
@@ -261,26 +261,28 @@ FEATURES: FeatureSet[Moments] = FeatureSet(
         Feature("ageScore", "0..1, own half-life", lambda m: m.posts.age_score),
         Feature("age", "hours", lambda m: m.posts.age),
         Feature("recent6", "log count, half-life 6 hours", lambda m: np.log(m.posts.recent_6 + 0.1)),
-        Feature("recent24", "log count, half-life 24 hours", lambda m: np.log(m.posts.recent + 0.1), rises=1),
+        Feature("recent24", "log count, half-life 24 hours", lambda m: np.log(m.posts.recent + 0.1), monotone_sign=1),
         Feature("recent72", "log count, half-life 72 hours", lambda m: np.log(m.posts.recent_72 + 0.1)),
-        Feature("decayedPopularity", "log count, own half-life", lambda m: decayed_popularity(m.posts), rises=1),
-        Feature("rate", "log ratio", lambda m: rate(m.posts), rises=1),
-        Feature("rateForAuthor", "log ratio", lambda m: rate_for_author(m.posts), rises=1),
-        Feature("authorRate", "log ratio", lambda m: author_rate(m.posts), rises=1),
+        Feature(
+            "decayedPopularity", "log count, own half-life", lambda m: decayed_popularity(m.posts), monotone_sign=1
+        ),
+        Feature("rate", "log ratio", lambda m: rate(m.posts), monotone_sign=1),
+        Feature("rateForAuthor", "log ratio", lambda m: rate_for_author(m.posts), monotone_sign=1),
+        Feature("authorRate", "log ratio", lambda m: author_rate(m.posts), monotone_sign=1),
         Feature("authorRecent", "log count, half-life 72 hours", lambda m: np.log(m.posts.author_recent + 0.5)),
         Feature("laterPosts", "count", lambda m: m.posts.later_posts),
         Feature("authorSilence", "hours", lambda m: m.posts.author_silence),
-        Feature("language", "1 home, 0.5 English, 0 foreign", lambda m: m.language, rises=1),
-        Feature("languageShare", "log ratio", lambda m: m.language_share, rises=1),
+        Feature("language", "1 home, 0.5 English, 0 foreign", lambda m: m.language, monotone_sign=1),
+        Feature("languageShare", "log ratio", lambda m: m.language_share, monotone_sign=1),
         Feature("topicRate", "log ratio", lambda m: m.by_topic[0]),
-        Feature("topicLift", "log ratio", lambda m: m.by_topic[1], rises=1),
-        Feature("topicRateHere", "log ratio", lambda m: m.by_topic[2], rises=1),
-        Feature("authorLift", "log ratio", lambda m: m.author_lift, rises=1),
-        Feature("authorRateHere", "log ratio", author_rate_here, rises=1),
-        Feature("postLift", "log ratio", lambda m: m.post_lift, rises=1),
+        Feature("topicLift", "log ratio", lambda m: m.by_topic[1], monotone_sign=1),
+        Feature("topicRateHere", "log ratio", lambda m: m.by_topic[2], monotone_sign=1),
+        Feature("authorLift", "log ratio", lambda m: m.author_lift, monotone_sign=1),
+        Feature("authorRateHere", "log ratio", author_rate_here, monotone_sign=1),
+        Feature("postLift", "log ratio", lambda m: m.post_lift, monotone_sign=1),
         Feature("recentLift", "log ratio", lambda m: m.recent_lift),
         Feature("popularityHere", "log count, own half-life", lambda m: m.post_lift + decayed_popularity(m.posts)),
-        Feature("promise", "log ratio, own half-life", promise),
+        Feature("promise", "log ratio, own half-life", expected_engagement),
     )
 )
 

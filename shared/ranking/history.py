@@ -15,27 +15,27 @@ from shared.columns import (
     Columns,
     FloatArray,
     IntArray,
-    distinct,
+    deduplicate,
     id_array,
     id_keys,
-    known,
+    is_valid,
+    lookup,
     object_ids,
-    once,
-    positions,
+    unique_ids,
 )
 from shared.config import Coldstart
 from shared.countries import COUNTRIES, LANGUAGES, SPELLINGS, country_of
 from shared.store import Store
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 COUNTED = ("like", "comment", "recast", "quote")  # reports are no sign of liking
-NOBODYS = -1  # where a country is not known
+UNKNOWN_COUNTRY = -1  # where a country is not known
 
 # Of exposures: the post was on the screen for half of the time that reading it takes. People read 238 words a minute
 # (Brysbaert 2019), which in English are 24 characters a second; a picture is given two seconds.
 READ = 1
-CHARACTERS_A_SECOND, LEAST_SECONDS, READ_RATIO = 24.0, 2.0, 0.5
+CHARACTERS_A_SECOND, MIN_SECONDS, READ_RATIO = 24.0, 2.0, 0.5
 
 # Codes of languages as found, and the one that stands for each: codes that ISO 639-1 replaced, and written standards.
 _SAME_LANGUAGE = {"iw": "he", "in": "id", "nb": "no", "nn": "no", "fil": "tl", "cmn": "zh", "yue": "zh"}
@@ -81,14 +81,14 @@ class Events:
     """Something that someone of a country did with, or saw of, a post.
 
     post     (n,) position among the posts
-    actor    (n,) one number per account, -1 where it is not known
+    account  (n,) one number per account, -1 where it is not known
     country  (n,) index into COUNTRIES, NOBODYS where it is not known
     at       (n,) [hours, 0 is now]
     kind     (n,) index into COUNTED; of what was seen READ or 0
     """
 
     post: IntArray
-    actor: IntArray
+    account: IntArray
     country: IntArray
     at: FloatArray
     kind: IntArray
@@ -98,11 +98,11 @@ class Events:
 
     def where(self, chosen: NDArray[Any]) -> "Events":
         """Some of them, by mask or position."""
-        return Events(self.post[chosen], self.actor[chosen], self.country[chosen], self.at[chosen], self.kind[chosen])
+        return Events(self.post[chosen], self.account[chosen], self.country[chosen], self.at[chosen], self.kind[chosen])
 
 
 @dataclass(frozen=True, slots=True)
-class Actors:
+class Accounts:
     """Accounts by id, and users by id as the accounts that own them; who is erased is not among them.
 
     ids      (n_accounts,) ids; an account's number is its position here
@@ -119,15 +119,15 @@ class Actors:
     country: IntArray
 
     @classmethod
-    def read(cls, store: Store) -> "Actors":
+    def read(cls, store: Store) -> "Accounts":
         erased = store.tombstones.read()
         accounts = _but_for(store.people.accounts(SPELLINGS), erased.accounts, "id")
         users = store.people.users()
         account_keys, user_keys = id_keys(accounts["id"]), id_keys(users["id"])
-        meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [NOBODYS])
-        number = positions(id_keys(users["account"]), account_keys)
+        meant = np.array([COUNTRIES.index(str(country_of(code))) for code in SPELLINGS] + [UNKNOWN_COUNTRY])
+        number = lookup(id_keys(users["account"]), account_keys)
         number[np.isin(user_keys, id_keys(id_array(erased.users)))] = -1
-        owner = np.where(known(users["account"]), users["account"], users["id"])
+        owner = np.where(is_valid(users["account"]), users["account"], users["id"])
         return cls(
             accounts["id"],
             np.concatenate([account_keys, user_keys]),
@@ -138,9 +138,9 @@ class Actors:
 
     def of(self, ids: NDArray[np.void]) -> tuple[IntArray, IntArray]:
         """(account, country) of each id."""
-        return self._at(positions(id_keys(ids), self.keys))
+        return self._at(lookup(id_keys(ids), self.keys))
 
-    def acts(self, recorded: Columns) -> Columns:
+    def engagements(self, recorded: Columns) -> Columns:
         """What `Engagements.acts` gives, with account and country, (n,) as `of` gives them. What an account did with a
         post at one moment counts once, however often it is recorded, by the account or by one of its users."""
         return self._once(recorded, "actor", ("content", "kind", "at"), recorded["at"])
@@ -151,17 +151,17 @@ class Actors:
         return self._once(recorded, "viewer", ("content", "at"), -recorded["until"])
 
     def _once(self, recorded: Columns, who: str, key: Sequence[str], rank: NDArray[Any]) -> Columns:
-        at = positions(id_keys(recorded[who]), self.keys)
+        at = lookup(id_keys(recorded[who]), self.keys)
         account, country = self._at(at)
         has_owner = at >= 0
         owner = recorded[who].copy()
         owner[has_owner] = self.owner[at[has_owner]]
-        return once(recorded | {who: owner, "account": account, "country": country}, (who, *key), rank)
+        return deduplicate(recorded | {who: owner, "account": account, "country": country}, (who, *key), rank)
 
     def _at(self, at: IntArray) -> tuple[IntArray, IntArray]:
         """(account, country) of the ids at these positions of `keys`, -1 for none of them."""
         account = np.append(self.account, -1)[at]
-        return account, np.append(self.country, NOBODYS)[account]
+        return account, np.append(self.country, UNKNOWN_COUNTRY)[account]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ class History:
 
     now: datetime
     posts: Posts
-    actors: Actors
-    acts: Events
+    accounts: Accounts
+    engagements: Events
     seen: Events
 
 
@@ -181,25 +181,25 @@ def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposu
     The large collections are read at the same time, since the wait is the database's.
     """
     start = now - options.window
-    with Threads(2) as threads:
+    with DeadlineExecutor(2) as threads:
         reading_acts = threads.submit(store.engagements.acts, start, now)
         reading_seen = threads.submit(store.exposures.between, start, now) if with_exposures else None
         posts = _read_posts(store, options, start, now)
-        actors = Actors.read(store)
+        accounts = Accounts.read(store)
         keys = id_keys(posts.ids)
-        acts = _events(actors.acts(reading_acts.result()), keys, now)
-        nothing = acts.where(np.empty(0, np.int64))
+        engagements = _events(accounts.engagements(reading_acts.result()), keys, now)
+        nothing = engagements.where(np.empty(0, np.int64))
         seen = nothing
         if reading_seen:
-            exposures = actors.exposures(reading_seen.result())
+            exposures = accounts.exposures(reading_seen.result())
             exposures["kind"] = _read_or_not(exposures, keys, posts.characters)
             seen = _events(exposures, keys, now)
-    return History(now, posts, actors, acts, seen)
+    return History(now, posts, accounts, engagements, seen)
 
 
 def _events(columns: Columns, posts: NDArray[np.uint64], now: datetime) -> Events:
     """Events on posts that we know, in the order of time."""
-    post = positions(id_keys(columns["content"]), posts)
+    post = lookup(id_keys(columns["content"]), posts)
     kind = columns["kind"].astype(np.int64) if "kind" in columns else np.zeros(len(post), np.int64)
     sound = (kind >= 0) & (kind < len(COUNTED)) & (columns["at"] > 0)
     chosen = np.flatnonzero(sound & (post >= 0))
@@ -210,9 +210,9 @@ def _events(columns: Columns, posts: NDArray[np.uint64], now: datetime) -> Event
 
 def _read_or_not(exposures: Columns, posts: NDArray[np.uint64], characters: NDArray[np.int32]) -> IntArray:
     """(n,) READ or 0; READ too where nobody told when the exposure ended, or a clock jumped back meanwhile."""
-    post = positions(id_keys(exposures["content"]), posts)
+    post = lookup(id_keys(exposures["content"]), posts)
     long = characters[post] if len(characters) else np.zeros(len(post))
-    takes = np.maximum(long / CHARACTERS_A_SECOND, LEAST_SECONDS)
+    takes = np.maximum(long / CHARACTERS_A_SECOND, MIN_SECONDS)
     lasted = (exposures["until"] - exposures["at"]) / 1_000
     return np.where((lasted < 0) | (lasted >= READ_RATIO * takes), READ, 0)
 
@@ -245,7 +245,7 @@ def _but_for_erased(store: Store, posts: Columns) -> Columns:
     erased = store.tombstones.read()
     if not erased:
         return posts
-    originals = object_ids(distinct(posts["original"]))
+    originals = object_ids(unique_ids(posts["original"]))
     posts = _but_for(posts, erased.users, "author", "original_author")
     return _but_for(posts, store.tombstones.posts_among(originals), "original")
 
@@ -265,7 +265,7 @@ def _languages(store: Store, posts: NDArray[np.uint64]) -> IntArray:
     meant = np.array([LANGUAGE_CODES.index(_SAME_LANGUAGE.get(code, code)) for code in spelt] + [OTHER_LANGUAGE])
     language = np.full(len(posts), UNKNOWN_LANGUAGE)
     for source in reversed(store.posts.languages(spelt)):
-        at = positions(id_keys(source["content"]), posts)
+        at = lookup(id_keys(source["content"]), posts)
         found = source["language"]
         language[at[at >= 0]] = np.where(found == OTHER_LANGUAGE, OTHER_LANGUAGE, meant[found])[at >= 0]
     return language
@@ -278,10 +278,10 @@ def _topics(
     enough for posts without."""
     pairs = store.content_topics.pairs()
     topics, topic = np.unique(id_keys(pairs["topic"]), return_inverse=True)
-    post = positions(id_keys(pairs["content"]), posts)
+    post = lookup(id_keys(pairs["content"]), posts)
     known = post >= 0
     tagged, names = store.posts.hashtags(start, now, options.age_from)
-    tags = _by_hashtag(positions(id_keys(tagged), posts), names, set(post[known].tolist()))
+    tags = _by_hashtag(lookup(id_keys(tagged), posts), names, set(post[known].tolist()))
     often = [name for name in sorted(tags) if len(tags[name]) >= options.hashtag_uses]
     tag_post = [np.array(tags[name], np.int64) for name in often]
     tag = [np.full(len(tags[name]), len(topics) + number) for number, name in enumerate(often)]

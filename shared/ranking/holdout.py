@@ -17,21 +17,21 @@ from shared.config import Coldstart
 from shared.ml import ranking
 from shared.ranking.counters import Counters, relations
 from shared.ranking.country_ranker import Ranker
-from shared.ranking.decay import Decay
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import among, pairs, touched_until
-from shared.ranking.features import FEATURES, Moments, PostsAt
+from shared.ranking.features import FEATURES, PointInTimeCountryRows, PointInTimePosts
 from shared.ranking.history import Events, History
 
 # A holdout is at most this part of the time since the median engagement: a quarter of the age of a network whose days
 # are alike.
-_LONGEST_PART = 0.5
+_MAX_PART_LENGTH = 0.5
 
 # Posts that the candidates of all lists are drawn from, so that each is described once a country.
 POOL = 1_500
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
+class EvaluationQueries:
     """For people of one country, posts that were there at the beginning of the holdout, and which they chose later.
 
     person     (n_lists,) one number per account
@@ -48,26 +48,26 @@ class Lists:
     filled: NDArray[np.bool_]
     chosen: NDArray[np.bool_]
     described: IntArray
-    moments: Moments
-    _matrices: dict[Decay, Float32Array] = field(default_factory=dict)
+    moments: PointInTimeCountryRows
+    _matrices: dict[PopularityDecay, Float32Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.posts)
 
-    def matrix(self, decay: Decay) -> Float32Array:
+    def matrix(self, decay: PopularityDecay) -> Float32Array:
         """(n_posts, n_features) for models that have learnt this decay."""
         if decay not in self._matrices:
             posts = replace(self.moments.posts, decay=decay)
             self._matrices[decay] = FEATURES.matrix(replace(self.moments, posts=posts))
         return self._matrices[decay]
 
-    def margins(self, ranker: Ranker) -> FloatArray:
+    def logits(self, ranker: Ranker) -> FloatArray:
         """(n_lists, n_candidates) what the ranker says."""
-        return ranker.margins(self.matrix(ranker.decay))[self.posts]
+        return ranker.logits(self.matrix(ranker.decay))[self.posts]
 
     def ndcg(self, ranker: Ranker) -> FloatArray:
         """(n_lists,) NDCG@10 of the ranker's order."""
-        return self.ndcg_of(self.margins(ranker))
+        return self.ndcg_of(self.logits(ranker))
 
     def ndcg_of(self, scores: FloatArray) -> FloatArray:
         """(n_lists,) NDCG@10 of the order by these scores, (n_lists, n_candidates)."""
@@ -80,12 +80,12 @@ class Cut:
 
     options  whose holdout reaches from this moment until now
     touched  what `touched_until` gives for it
-    lists    of what people did in the holdout after it
+    queries  of what people did in the holdout after it
     """
 
     options: Coldstart
     touched: IntArray
-    lists: list[Lists]
+    queries: list[EvaluationQueries]
 
     @property
     def at(self) -> float:
@@ -93,7 +93,7 @@ class Cut:
         return -hours(self.options.holdout)
 
     def __len__(self) -> int:
-        return sum(map(len, self.lists))
+        return sum(map(len, self.queries))
 
 
 def rolling_cuts(history: History, counters: Counters, options: Coldstart, enough: int) -> list[Cut]:
@@ -102,7 +102,7 @@ def rolling_cuts(history: History, counters: Counters, options: Coldstart, enoug
 
     How many there are does not depend on what comes out, so that the error of a decision is that of one look.
     """
-    first, part = history.acts.at.min(initial=0.0), _part_of_lengths(history, options)
+    first, part = history.engagements.at.min(initial=0.0), _part_of_lengths(history, options)
     shortened = replace(options, holdout=options.holdout * part, horizon=options.horizon * part)
     cuts: list[Cut] = []
     while True:
@@ -117,24 +117,24 @@ def rolling_cuts(history: History, counters: Counters, options: Coldstart, enoug
         of_cut = _with_history(history, replace(shortened, holdout=holdout), options.least_positives)
         touched = touched_until(history, -hours(holdout))
         until = -hours(shortened.holdout * len(cuts))
-        lists = list(holdout_lists(history, touched, counters, of_cut, until, np.random.default_rng(len(cuts))))
-        cuts.append(Cut(of_cut, touched, lists))
+        queries = list(holdout_lists(history, touched, counters, of_cut, until, np.random.default_rng(len(cuts))))
+        cuts.append(Cut(of_cut, touched, queries))
 
 
 def _part_of_lengths(history: History, options: Coldstart) -> float:
-    """0..1, by which the holdout and the horizon are shortened: 1 unless the holdout is more than `_LONGEST_PART` of
+    """0..1, by which the holdout and the horizon are shortened: 1 unless the holdout is more than `_MAX_PART_LENGTH` of
     the time since the median engagement. The median, so that a few engagements long ago make no network old."""
-    if not len(history.acts):
+    if not len(history.engagements):
         return 1.0
-    longest = -float(np.median(history.acts.at)) * _LONGEST_PART
+    longest = -float(np.median(history.engagements.at)) * _MAX_PART_LENGTH
     return longest / hours(options.holdout) if longest < hours(options.holdout) else 1.0
 
 
 def why_skipped(history: History, cuts: Sequence[Cut]) -> str:
     """For the report of a training that came to no ranker, or to nobody to judge it by."""
-    if not len(history.acts):
+    if not len(history.engagements):
         return "no engagement to learn from"
-    if history.acts.at.min() == history.acts.at.max():
+    if history.engagements.at.min() == history.engagements.at.max():
         return "all engagements are of one moment"
     if not any(map(len, cuts)):
         return "nobody engaged with anything new after a cut, so that there is nobody to judge by"
@@ -145,15 +145,15 @@ def _with_history(history: History, options: Coldstart, least: int) -> Coldstart
     """The options with the shortest time for examples, as long as they say or twice that and so on, in which so many
     engagements lie; as long as the window where that is not enough."""
     span, end = options.examples_span, -hours(options.holdout)
-    acts = history.acts.at[history.acts.at <= end]
-    while span < options.window and (acts > end - hours(span)).sum() < least:
+    engagements = history.engagements.at[history.engagements.at <= end]
+    while span < options.window and (engagements > end - hours(span)).sum() < least:
         span = min(span * 2, options.window)
     return replace(options, examples_span=span)
 
 
 def holdout_lists(
     history: History, touched: IntArray, counters: Counters, options: Coldstart, until: float, rng: np.random.Generator
-) -> Iterator[Lists]:
+) -> Iterator[EvaluationQueries]:
     """Lists of every country in which someone chose something in the holdout; nobody's country too.
 
     touched  what `touched_until` gives for the beginning of the holdout
@@ -165,30 +165,33 @@ def holdout_lists(
     if len(there) < 2 or not len(later):
         return
     pool = rng.choice(there, min(POOL, len(there)), replace=False)
-    own = _by_actor(history.acts)
+    own = _by_actor(history.engagements)
     for country in np.unique(later.country).tolist():
-        lists = list(_lists(later.where(later.country == country), own, pool, options, rng))
-        if lists:
-            person, posts, filled, chosen = (np.array(part) for part in zip(*lists, strict=True))
+        queries = list(_lists(later.where(later.country == country), own, pool, options, rng))
+        if queries:
+            person, posts, filled, chosen = (np.array(part) for part in zip(*queries, strict=True))
             yield _described(country, person, posts, filled, chosen, counters, cut)
 
 
 def _later(history: History, touched: IntArray, cut: float, until: float) -> Events:
     """What known people did between two moments with posts from before that they had not touched."""
-    acts = history.acts
-    after = acts.where(
-        (acts.at > cut) & (acts.at <= until) & (history.posts.created[acts.post] <= cut) & (acts.actor >= 0)
+    engagements = history.engagements
+    after = engagements.where(
+        (engagements.at > cut)
+        & (engagements.at <= until)
+        & (history.posts.created[engagements.post] <= cut)
+        & (engagements.account >= 0)
     )
     return after.where(~among(pairs(after, history), touched))
 
 
-def _by_actor(acts: Events) -> Callable[[int], IntArray]:
+def _by_actor(engagements: Events) -> Callable[[int], IntArray]:
     """Posts that an actor ever touched, by actor."""
-    order = np.argsort(acts.actor, kind="stable")
-    actors, posts = acts.actor[order], acts.post[order]
+    order = np.argsort(engagements.account, kind="stable")
+    accounts, posts = engagements.account[order], engagements.post[order]
 
-    def of(actor: int) -> IntArray:
-        first, end = np.searchsorted(actors, [actor, actor + 1])
+    def of(account: int) -> IntArray:
+        first, end = np.searchsorted(accounts, [account, account + 1])
         return posts[first:end]
 
     return of
@@ -200,13 +203,13 @@ def _lists(
     """Each person's candidates in any order, which columns they fill, and which of them were chosen; all of one length,
     and fewer candidates for who has touched most of the pool, as in a small network."""
     length = min(options.candidates, len(pool))
-    actors = np.unique(later.actor)
-    if len(actors) > options.lists_per_country:
-        actors = rng.choice(actors, options.lists_per_country, replace=False)
+    accounts = np.unique(later.account)
+    if len(accounts) > options.lists_per_country:
+        accounts = rng.choice(accounts, options.lists_per_country, replace=False)
     chosen_by, column = _by_actor(later), np.arange(length)
-    for actor in actors.tolist():
-        chosen = np.unique(chosen_by(actor))
-        others = rng.permutation(pool[~np.isin(pool, own(actor))])
+    for account in accounts.tolist():
+        chosen = np.unique(chosen_by(account))
+        others = rng.permutation(pool[~np.isin(pool, own(account))])
         size = min(length, len(chosen) + len(others))
         chosen = chosen[: max(size // 2, 1)]
         candidates = np.concatenate([chosen, others[: size - len(chosen)]])
@@ -216,7 +219,7 @@ def _lists(
             posts[: len(candidates)] = candidates[mixed]
             is_chosen = np.zeros(length, bool)
             is_chosen[: len(candidates)] = mixed < len(chosen)
-            yield actor, posts, column < len(candidates), is_chosen
+            yield account, posts, column < len(candidates), is_chosen
 
 
 def _described(
@@ -227,9 +230,11 @@ def _described(
     chosen: NDArray[np.bool_],
     counters: Counters,
     cut: float,
-) -> Lists:
+) -> EvaluationQueries:
     distinct, rows = np.unique(posts, return_inverse=True)
     countries = np.full(len(distinct), country)
     languages = relations(countries, counters.posts.language[distinct])
-    moments = Moments(PostsAt(counters, distinct, np.full(len(distinct), cut)), countries, languages)
-    return Lists(country, person, rows.reshape(posts.shape), filled, chosen, distinct, moments)
+    moments = PointInTimeCountryRows(
+        PointInTimePosts(counters, distinct, np.full(len(distinct), cut)), countries, languages
+    )
+    return EvaluationQueries(country, person, rows.reshape(posts.shape), filled, chosen, distinct, moments)

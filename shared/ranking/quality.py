@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.columns import Columns, FloatArray, id_keys, positions
+from shared.columns import Columns, FloatArray, id_keys, lookup
 
 # Added to what the filter says, so that its worst word pushes a post down without wiping out its order.
-_LEAST = 0.01
+_MIN_FACTOR = 0.01
 
 
 def quality(said: Columns, posts: NDArray[np.uint64]) -> FloatArray:
@@ -22,9 +22,9 @@ def quality(said: Columns, posts: NDArray[np.uint64]) -> FloatArray:
     certainty = np.maximum(certainty, 1 - certainty)
     sense = np.where(said["junk"] == 1, 1 - certainty, np.where(said["junk"] == 0, certainty, np.nan))
     promotion = np.select([said["promotion"] == value for value in (0.0, 0.5, 1.0)], [1.0, 0.5, 0.25], np.nan)
-    at = positions(id_keys(said["content"]), posts)
+    at = lookup(id_keys(said["content"]), posts)
     factor = np.ones(len(posts))
-    for part in (sense + _LEAST, np.clip(said["diversity"], 0.0, 1.0) + _LEAST, promotion):
+    for part in (sense + _MIN_FACTOR, np.clip(said["diversity"], 0.0, 1.0) + _MIN_FACTOR, promotion):
         found = np.full(len(posts), np.nan)
         found[at[at >= 0]] = part[at >= 0]
         mean = np.nanmean(found) if np.isfinite(found).any() else 1.0

@@ -5,7 +5,7 @@ Does not live here: anything that knows what a job does.
 """
 
 from shared.runtime.changes import Changes, on_change
-from shared.runtime.direct import Request, on_call, on_demand
+from shared.runtime.direct import Request, on_direct_answer, on_direct_call
 from shared.runtime.queue import Message, on_queue, send_to_training
 from shared.runtime.schedule import Tick, on_schedule
 
@@ -14,9 +14,9 @@ __all__ = [
     "Message",
     "Request",
     "Tick",
-    "on_call",
     "on_change",
-    "on_demand",
+    "on_direct_answer",
+    "on_direct_call",
     "on_queue",
     "on_schedule",
     "send_to_training",

@@ -24,14 +24,14 @@ from typing import Any, cast
 from bson import ObjectId
 
 from shared.change import KINDS, Change, ClusterTime, Kind, is_of_document
-from shared.clock import EPOCH, MOST_AHEAD
+from shared.clock import EPOCH, MAX_AHEAD
 from shared.errors import AppError, BadConfig, BadEvent, Conflict, Unavailable
 from shared.report import Report
-from shared.runtime.invocation import Handler, as_known, invoke, say_failed
+from shared.runtime.invocation import Handler, invoke, log_failure, to_app_error
 
 DOCUMENT_DB = "aws:docdb"
 QUEUE = "aws:sqs"
-MOST_KEPT = 2_000  # characters of an event without its document
+MAX_KEPT = 2_000  # characters of an event without its document
 _HEX_DIGITS = 24
 _COUNTER_END = 2**32
 
@@ -243,7 +243,7 @@ def _cluster_time(value: Any, now: datetime) -> ClusterTime | None:
     else:
         seconds, increment = getattr(value, "time", None), getattr(value, "inc", None)
     time = ClusterTime(_counter(seconds), _counter(increment))
-    if EPOCH + timedelta(seconds=time.seconds) > now + MOST_AHEAD:
+    if EPOCH + timedelta(seconds=time.seconds) > now + MAX_AHEAD:
         raise BadEvent("clusterTime: lies in the future")
     return time
 
@@ -274,15 +274,15 @@ def _hand_over(body: Body, arrived: Sequence[Arrival], now: datetime) -> tuple[R
     except Conflict as conflict:
         raise Unavailable(str(conflict)) from None  # else the changes would pass for done
     except Exception as error:
-        known = as_known(error)
+        known = to_app_error(error)
         if known.retry_helps or isinstance(known, BadConfig):
             raise
         return Report(), [(one, error) for one in arrived]
 
 
 def _failure(arrival: Arrival, error: Exception) -> Failure:
-    say_failed(error, payload=_digest(arrival.raw))
-    return Failure(arrival, as_known(error))
+    log_failure(error, payload=_digest(arrival.raw))
+    return Failure(arrival, to_app_error(error))
 
 
 def _park(function: str, failures: Sequence[Failure], now: datetime) -> None:
@@ -301,7 +301,7 @@ def _kept(raw: Any) -> str | None:
         text = json.dumps(named | {"clusterTime": raw.get("clusterTime")})
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
-    return text if len(text) <= MOST_KEPT else None
+    return text if len(text) <= MAX_KEPT else None
 
 
 def _digest(raw: Any) -> str:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from shared.api import LONGEST_CURSOR
+from shared.api import MAX_CURSOR_LENGTH
 from shared.errors import BadEvent
 from shared.report import Report
-from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
+from shared.runtime.invocation import Handler, invoke, log_failure, prepare, to_app_error
 from shared.runtime.queue import is_id
 
-LONGEST_TEXT = 128
+MAX_TEXT_LENGTH = 128
 ANSWER_WITHIN_S = 5.0  # of who waits for an answer; such functions have twice as long to live
 
 Answer = tuple[Mapping[str, Any], Report]
@@ -28,8 +28,8 @@ class Request:
     def text(self, field: str) -> str:
         """The field as a short, non-empty string; BadEvent names it otherwise."""
         value = self.payload.get(field)
-        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
-            raise BadEvent(f"{field}: needs a text of 1 to {LONGEST_TEXT} characters")
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT_LENGTH:
+            raise BadEvent(f"{field}: needs a text of 1 to {MAX_TEXT_LENGTH} characters")
         return value
 
     def id(self, *fields: str) -> str:
@@ -57,7 +57,7 @@ class Request:
     def cursor(self, field: str) -> str:
         """The field as the text that a page came with, empty where it is missing; BadEvent names it otherwise."""
         value = self.payload.get(field, "")
-        if not isinstance(value, str) or len(value) > LONGEST_CURSOR:
+        if not isinstance(value, str) or len(value) > MAX_CURSOR_LENGTH:
             raise BadEvent(f"{field}: is not one that a page came with")
         return value
 
@@ -66,12 +66,12 @@ class Request:
         value = self.payload.get(field)
         if not isinstance(value, list) or len(value) > most:
             raise BadEvent(f"{field}: needs a list of at most {most} texts")
-        if not all(isinstance(one, str) and len(one) <= LONGEST_TEXT for one in value):
-            raise BadEvent(f"{field}: holds what is no text of at most {LONGEST_TEXT} characters")
+        if not all(isinstance(one, str) and len(one) <= MAX_TEXT_LENGTH for one in value):
+            raise BadEvent(f"{field}: holds what is no text of at most {MAX_TEXT_LENGTH} characters")
         return value
 
 
-def on_demand(body: Callable[[Request], Report]) -> Handler:
+def on_direct_call(body: Callable[[Request], Report]) -> Handler:
     """Make `body` a Lambda handler for direct calls."""
     name = body.__module__.rpartition(".")[2]
 
@@ -87,11 +87,13 @@ def on_demand(body: Callable[[Request], Report]) -> Handler:
     return handler
 
 
-def on_call(sorry: Callable[[Any, str], Mapping[str, Any]]) -> Callable[[Callable[[Request], Answer]], Handler]:
+def on_direct_answer(
+    error_response: Callable[[Any, str], Mapping[str, Any]],
+) -> Callable[[Callable[[Request], Answer]], Handler]:
     """Make a Lambda handler for direct calls out of a body that returns its answer and a report of what it did.
 
-    sorry  makes the answer where that fails, out of the payload and the reason: callers of this kind take no errors.
-           It is told nothing of a failure that nobody foresaw but its kind
+    error_response  makes the answer where that fails, out of the payload and the reason: callers of this kind take no
+                    errors. Of an unforeseen error it is given the class name only
     """
 
     def decorate(body: Callable[[Request], Answer]) -> Handler:
@@ -102,17 +104,17 @@ def on_call(sorry: Callable[[Any, str], Mapping[str, Any]]) -> Callable[[Callabl
             answers: list[Mapping[str, Any]] = []
 
             def work() -> Report:
-                from shared.store.deadline import within  # a warm-up does not load the database
+                from shared.store.deadline import deadline  # a warm-up does not load the database
 
                 try:
                     prepare()
                     if not isinstance(event, dict):
                         raise BadEvent(f"event: a call needs an object, not {type(event).__name__}")
-                    with within(ANSWER_WITHIN_S):
+                    with deadline(ANSWER_WITHIN_S):
                         answer, report = body(Request(event, datetime.now(UTC)))
                 except Exception as error:  # noqa: BLE001 - this is where failures become answers
-                    say_failed(error)
-                    answer, report = sorry(event, str(as_known(error))), Report(details={"failed": 1})
+                    log_failure(error)
+                    answer, report = error_response(event, str(to_app_error(error))), Report(details={"failed": 1})
                 answers.append(answer)
                 return report
 

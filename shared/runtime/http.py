@@ -32,9 +32,9 @@ from shared.errors import (
 from shared.report import Report
 from shared.runtime.direct import ANSWER_WITHIN_S
 from shared.runtime.http_request import MEDIA_TYPE, HttpRequest, parsed
-from shared.runtime.invocation import Handler, as_known, invoke, prepare, say_failed
+from shared.runtime.invocation import Handler, invoke, log_failure, prepare, to_app_error
 from shared.runtime.tokens import caller_of
-from shared.store.deadline import within
+from shared.store.deadline import deadline
 
 DOCUMENTATION = "/swagger"
 RETRY_AFTER_S = 5
@@ -104,7 +104,7 @@ def resolver(routes: Sequence[Route[Service]], title: str, service: Callable[[],
 def _endpoint(app: APIGatewayHttpResolver, route: Route[Service], service: Callable[[], Service]) -> Callable[..., Any]:
     def endpoint(request: Any) -> dict[str, Any]:
         caller, now = app.context["caller"], app.context["now"]
-        with within(ANSWER_WITHIN_S):
+        with deadline(ANSWER_WITHIN_S):
             return dict(route.respond(service(), caller, request, now))
 
     part = Query() if route.method == "GET" else Body()
@@ -142,10 +142,10 @@ def _answer(
         found = app().resolve(request.event(body), context)
         return {**found, "statusCode": int(found["statusCode"])}
     except Exception as error:  # noqa: BLE001 - this is where failures become answers
-        known = as_known(error)
+        known = to_app_error(error)
         status = STATUS.get(type(known), SERVER_ERROR)
         if status >= SERVER_ERROR:
-            say_failed(error)
+            log_failure(error)
         return _refusal(status, known)
 
 

@@ -19,9 +19,9 @@ from shared.errors import BadEvent, TooLarge, UnsupportedMedia
 
 MEDIA_TYPE = "application/json"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # RFC 8259: JSON between systems is UTF-8
-MOST_BODY_BYTES = 256_000
-MOST_QUERY_CHARACTERS = 8_000
-MOST_PARAMETERS = 100
+MAX_BODY_BYTES = 256_000
+MAX_QUERY_CHARACTERS = 8_000
+MAX_PARAMETERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class HttpRequest:
             raise BadEvent(f"body: needs a text, not {type(body).__name__}")
         try:
             raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") is True else body.encode()
-            if len(raw) > MOST_BODY_BYTES:
-                raise TooLarge(f"body: is longer than {MOST_BODY_BYTES} bytes")
+            if len(raw) > MAX_BODY_BYTES:
+                raise TooLarge(f"body: is longer than {MAX_BODY_BYTES} bytes")
             return raw.decode()
         except (binascii.Error, UnicodeError, ValueError):
             raise BadEvent("body: is not UTF-8") from None
@@ -130,12 +130,12 @@ def _query(raw: Any) -> dict[str, str]:
         return {}
     if not isinstance(raw, str):
         raise BadEvent(f"query: needs a text, not {type(raw).__name__}")
-    if len(raw) > MOST_QUERY_CHARACTERS:
-        raise TooLarge(f"query: is longer than {MOST_QUERY_CHARACTERS} characters")
+    if len(raw) > MAX_QUERY_CHARACTERS:
+        raise TooLarge(f"query: is longer than {MAX_QUERY_CHARACTERS} characters")
     try:
-        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise BadEvent(f"query: is not UTF-8, or has more than {MOST_PARAMETERS} parameters") from None
+        raise BadEvent(f"query: is not UTF-8, or has more than {MAX_PARAMETERS} parameters") from None
     for _, value in pairs:
         if "," in value:  # who validates takes it for several values, and the first of them
             raise BadEvent("query: a value holds a comma")

@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from shared.errors import AppError, Conflict, Unforeseen
 from shared.report import Detail, Report
-from shared.runtime.secrets import doubt, settle
+from shared.runtime.secrets import mark_suspect, refresh_settings
 
 if TYPE_CHECKING:
     from shared.store.malformed import MalformedDocuments
@@ -42,16 +42,16 @@ def invoke(
     try:
         if not answers:
             prepare()
-        from shared.store.deadline import before_the_end  # a warm-up does not load the database
+        from shared.store.deadline import invocation_deadline  # a warm-up does not load the database
         from shared.store.malformed import collecting
 
-        with before_the_end(context), collecting() as malformed:
+        with invocation_deadline(context), collecting() as malformed:
             report = _with_malformed(work(), malformed)
     except Conflict as conflict:
         report = Report(details={"skipped": str(conflict)})
     except Exception as error:
-        say_failed(error)
-        known = as_known(error)
+        log_failure(error)
+        known = to_app_error(error)
         if known is error:
             raise
         raise known from None
@@ -61,7 +61,7 @@ def invoke(
 
 def prepare() -> None:
     """Have settings that are known and not too old; raises where there are none."""
-    if old := settle():
+    if old := refresh_settings():
         _logger.warning("secrets are not read again", reason=old)
 
 
@@ -95,7 +95,7 @@ def _tell(name: str, report: Report) -> None:
         _logger.warning("metrics are lost", reason=type(error).__name__)
 
 
-def as_known(error: Exception) -> AppError:
+def to_app_error(error: Exception) -> AppError:
     """The failure in our terms, those of the database included."""
     if isinstance(error, AppError):
         return error
@@ -104,14 +104,14 @@ def as_known(error: Exception) -> AppError:
     return as_app_error(error) or Unforeseen(type(error).__name__)
 
 
-def say_failed(error: Exception, **more: Detail) -> None:
+def log_failure(error: Exception, **more: Detail) -> None:
     """One line in the log; with a trace where the failure did not come from our own checks.
 
     Of what others raise only the place is told, since its text may repeat what a person wrote.
     """
-    known = as_known(error)
+    known = to_app_error(error)
     if known.retry_helps:
-        doubt()
+        mark_suspect()
     told: dict[str, Any] = {"error": type(known).__name__, "reason": str(known), **more}
     if known is error:
         _logger.error("failed", retry_helps=known.retry_helps, **told)

@@ -12,10 +12,10 @@ from shared.config import HERE, settings
 from shared.errors import BadConfig, BadEvent, Unavailable
 from shared.report import Report
 from shared.runtime.changes import is_queue
-from shared.runtime.invocation import Handler, invoke, say_failed
+from shared.runtime.invocation import Handler, invoke, log_failure
 from shared.runtime.schedule import moment_of
 
-MOST_ENTRIES = 10  # that SQS takes a call
+MAX_ENTRIES = 10  # that SQS takes a call
 
 waiting: list[dict[str, Any]] = []
 
@@ -71,7 +71,7 @@ def on_queue(body: Callable[[Message], Report]) -> Handler:
                 try:
                     reports.append(body(_message(record, now)))
                 except Exception as error:  # noqa: BLE001 - this is where failures become answers
-                    say_failed(error, returned=str(record.get("messageId")))
+                    log_failure(error, returned=str(record.get("messageId")))
                     failed.append(str(record.get("messageId")))
             report = Report.together(reports)
             told = {"returned": len(failed)} if failed else {}
@@ -106,7 +106,7 @@ def send_to_training(messages: Sequence[Mapping[str, Any]]) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     client, rest = boto3.client("sqs"), iter(messages)
-    while some := list(islice(rest, MOST_ENTRIES)):
+    while some := list(islice(rest, MAX_ENTRIES)):
         entries = [{"Id": str(number), "MessageBody": json.dumps(one)} for number, one in enumerate(some)]
         try:
             failed = client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", ())

@@ -12,7 +12,7 @@ from shared.report import Report
 from shared.runtime.invocation import Handler, invoke
 
 # A schedule is never early by more than two clocks may differ.
-MOST_AHEAD = timedelta(minutes=5)
+MAX_AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def moment_of(value: Any, field: str, *, clock: datetime) -> datetime:
         raise BadEvent(f"{field}: has no time zone")
     if time < EPOCH:
         raise BadEvent(f"{field}: lies before 1970")
-    if time > clock + MOST_AHEAD:
+    if time > clock + MAX_AHEAD:
         raise BadEvent(f"{field}: lies in the future")
     return time.astimezone(UTC)
 

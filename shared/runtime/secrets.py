@@ -25,7 +25,7 @@ def fetch_secret(name: str) -> str:
         raise BadConfig(f"the parameter {name} cannot be read: settings of AWS: {error}") from None
 
 
-def settle() -> str:
+def refresh_settings() -> str:
     """Have the settings of this process read again where they are old, so that no rotation needs a restart.
 
     Returns why they could not be: those that are known go on then. Raises where none are.
@@ -44,7 +44,7 @@ def settle() -> str:
     return ""
 
 
-def doubt() -> None:
+def mark_suspect() -> None:
     """A call failed, perhaps since a secret was changed: read them again soon."""
     global _doubted
     _doubted = True

@@ -19,7 +19,7 @@ from shared.runtime.queue import is_id
 ALGORITHM = "HS256"  # the only one: a token cannot choose how it is checked
 ISSUER, AUDIENCE = "feedkeeper", "feedkeeper-feeds"
 CLAIMS = ["exp", "iss", "aud", "sub"]
-LONGEST_TOKEN = 4_096
+MAX_TOKEN_LENGTH = 4_096
 
 
 def caller_of(request: HttpRequest, keys: Sequence[bytes], options: Tokens, *, now: datetime) -> Caller:
@@ -28,7 +28,7 @@ def caller_of(request: HttpRequest, keys: Sequence[bytes], options: Tokens, *, n
         return Caller("", is_service=True)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or not 0 < len(token) <= LONGEST_TOKEN or not token.isascii():
+    if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN_LENGTH or not token.isascii():
         raise Unauthorized("authorization: needs a bearer token")
     claims = _claims(token, keys, options.leeway_s)
     if _life(claims, now) > options.longest_life.total_seconds() + ("iat" not in claims) * options.leeway_s:

@@ -19,7 +19,7 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from shared.columns import Columns, known, mixed, object_ids
+from shared.columns import Columns, combine_keys, is_valid, object_ids
 from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
@@ -28,7 +28,7 @@ from shared.store.column_reader import read_columns
 from shared.store.decoding import needed, optional, sound
 from shared.store.expressions import changed_from
 from shared.store.tombstones import Erased, Tombstones
-from shared.store.upserts import write_unless
+from shared.store.upserts import guarded_upsert
 
 LINKS_A_BATCH = 2_000
 
@@ -46,7 +46,7 @@ class AccountLinks:
             some = {name: column[first : first + LINKS_A_BATCH] for name, column in owned.items()}
             users = {"user": {"$in": object_ids(some["user"])}}
             kept = self._pairs(self._links, users, "$user", "$account")
-            new = ~np.isin(mixed(some["user"], some["account"]), mixed(kept["user"], kept["account"]))
+            new = ~np.isin(combine_keys(some["user"], some["account"]), combine_keys(kept["user"], kept["account"]))
             pairs = zip(object_ids(some["user"][new]), object_ids(some["account"][new]), strict=True)
             self._put(
                 {"_id": f"user {user}", "account": account, "user": user}
@@ -72,7 +72,7 @@ class AccountLinks:
         """Users and accounts, of the rows that tell both: user (n,) ids; account (n,) ids."""
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", user), "account": ("id", account)}
         found = read_columns(rows, [{"$match": query}], fields, optional)
-        both = known(found["user"]) & known(found["account"])
+        both = is_valid(found["user"]) & is_valid(found["account"])
         return {name: column[both] for name, column in found.items()}
 
     def _owners(self, users: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
@@ -92,7 +92,7 @@ class AccountLinks:
             new = [InsertOne(link) for link in batch if link["_id"] not in kept]
             other = [link for link in batch if link["_id"] in kept and kept[link["_id"]] != link]
             if new or other:
-                write_unless(self._links, [*new, *(ReplaceOne({"_id": link["_id"]}, link) for link in other)])
+                guarded_upsert(self._links, [*new, *(ReplaceOne({"_id": link["_id"]}, link) for link in other)])
 
 
 def _owned(row: Document) -> tuple[ObjectId, ObjectId | None]:

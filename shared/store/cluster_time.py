@@ -5,7 +5,7 @@ from datetime import timedelta
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 
-from shared.clock import MOST_AHEAD
+from shared.clock import MAX_AHEAD
 from shared.errors import BadConfig
 from shared.store.expressions import Expression, has_type
 
@@ -23,5 +23,5 @@ def cluster_time(session: ClientSession) -> Timestamp:
 
 def has_passed(path: str) -> Expression:
     """Whether there is a moment that a server's clock can have come to by now; a later one is damaged."""
-    latest = {"$add": ["$$NOW", MOST_AHEAD // timedelta(milliseconds=1)]}
+    latest = {"$add": ["$$NOW", MAX_AHEAD // timedelta(milliseconds=1)]}
     return {"$cond": [has_type(path, "timestamp"), {"$lte": [{"$toDate": path}, latest]}, False]}

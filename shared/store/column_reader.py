@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from pymongo.collection import Collection
 
-from shared.columns import Columns, joined
+from shared.columns import Columns, concat
 from shared.store.column_kinds import BEFORE, BEHIND, DTYPE, Kind, fixed, is_wrong, neutralise
-from shared.store.malformed import MOST_IDS, name_malformed
+from shared.store.malformed import MAX_IDS, name_malformed
 
 Fields = Mapping[str, tuple[Kind, Any]]
 Stages = list[dict[str, Any]]
@@ -45,7 +45,7 @@ def read_columns(
     documents  where the pipeline gives no documents of the collection: one that does, and what to look at in them
     """
     parts = list(read_batches(collection, pipeline, fields, optional, documents))
-    return joined(parts) if parts else {name: np.empty(0, _layout(fields)[name]) for name in fields}
+    return concat(parts) if parts else {name: np.empty(0, _layout(fields)[name]) for name in fields}
 
 
 def read_batches(
@@ -88,6 +88,6 @@ def _name_malformed(
 ) -> None:
     """Name the documents with a value that is not what it should be, of which `count` rows were met."""
     wrong = [is_wrong(kind, expression, name in optional) for name, (kind, expression) in fields.items()]
-    stages = [*pipeline, {"$match": {"$expr": {"$or": wrong}}}, {"$limit": MOST_IDS}, {"$project": {"_id": 1}}]
+    stages = [*pipeline, {"$match": {"$expr": {"$or": wrong}}}, {"$limit": MAX_IDS}, {"$project": {"_id": 1}}]
     found = [row["_id"] for row in collection.aggregate(stages, allowDiskUse=True)]
-    name_malformed(collection.name, *found, more=max(count - len(found), 0) if len(found) == MOST_IDS else 0)
+    name_malformed(collection.name, *found, more=max(count - len(found), 0) if len(found) == MAX_IDS else 0)

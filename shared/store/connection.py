@@ -13,7 +13,7 @@ from shared.store.client import Store
 from shared.store.schema import require_names
 
 ANSWER_WITHIN_MS = 5_000
-LONGEST_ANSWER_MS = 300_000  # of one operation: where a server falls silent in the middle, this ends the wait
+MAX_ANSWER_MS = 300_000  # of one operation: where a server falls silent in the middle, this ends the wait
 
 # A process would wait half a second at its end for threads of the driver that end with it in any case. A driver without
 # that function has nothing to unregister, and `print` never was registered.
@@ -61,7 +61,7 @@ def connect(chosen: Settings) -> Store:
             maxIdleTimeMS=60_000,
             serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
             connectTimeoutMS=ANSWER_WITHIN_MS,
-            socketTimeoutMS=LONGEST_ANSWER_MS,
+            socketTimeoutMS=MAX_ANSWER_MS,
         )
         return Store(client, chosen.app_db, chosen.analytics_db, chosen.options.exposures)
     except (ConfigurationError, ValueError) as error:

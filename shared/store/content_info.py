@@ -30,7 +30,7 @@ from shared.store.upserts import upsert_all
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredAnnotation:
     """What was made of a post: of which text, in which state of the post, by which model; or that it is gone."""
 
     text_hash: str | None
@@ -40,7 +40,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class AnnotationRow:
     """A row to write: `fields` are those of the description, beside what identifies the state of the post."""
 
     content: ObjectId
@@ -54,14 +54,14 @@ class ContentInfo:
     def __init__(self, app: Database[Document]) -> None:
         self._info = app[schema.CONTENT_INFO.name]
 
-    def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, Known]:
+    def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, StoredAnnotation]:
         """What is known of these posts."""
         fields = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         shown: Document = fields | {"isPast": has_passed("$clusterTime")}
         found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
         return dict(sound(self._info, found, self._known))
 
-    def put(self, rows: Sequence[Named], *, now: datetime) -> int:
+    def put(self, rows: Sequence[AnnotationRow], *, now: datetime) -> int:
         """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
         return self._replace([(row.content, row.order, _described(row, now)) for row in rows])
 
@@ -103,7 +103,7 @@ class ContentInfo:
         forms = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
         return sum(self._info.delete_many({"contentId": {"$in": some}}).deleted_count for some in forms)
 
-    def _known(self, row: Document) -> tuple[ObjectId, Known]:
+    def _known(self, row: Document) -> tuple[ObjectId, StoredAnnotation]:
         """What is not what it should be counts as unknown, so that the post is described anew."""
         time, updated_at = row.get("clusterTime"), as_moment(row.get("contentUpdatedAt"))
         at = ClusterTime(time.time, time.inc) if isinstance(time, Timestamp) and row["isPast"] else None
@@ -111,7 +111,9 @@ class ContentInfo:
         said = {"clusterTime": at, "contentUpdatedAt": updated_at, "textHash": text_hash, "model": model}
         if any(value is None and row.get(name) is not None for name, value in said.items()):
             name_malformed(self._info.name, row["_id"])
-        return _content(row), Known(text_hash, model, Order(at or ClusterTime(0, 0), updated_at), "removedAt" in row)
+        return _content(row), StoredAnnotation(
+            text_hash, model, Order(at or ClusterTime(0, 0), updated_at), "removedAt" in row
+        )
 
     def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
         """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
@@ -136,7 +138,7 @@ def _content(row: Document) -> ObjectId:
     return needed(object_id(row.get("contentId")))
 
 
-def _described(row: Named, now: datetime) -> Document:
+def _described(row: AnnotationRow, now: datetime) -> Document:
     return {**row.fields, "textHash": row.text_hash, "model": row.model, "updatedAt": now}
 
 

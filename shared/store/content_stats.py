@@ -21,7 +21,7 @@ from shared.documents import Document
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.contents import in_window
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
 from shared.store.stored_totals import OF_CONTENTS
@@ -55,7 +55,7 @@ class ContentStatistics:
         """Compute the posts that changed since then."""
         self._merge(in_window(now - options.window, options.age_from, now, since), options, now)
 
-    def redate(self, options: ContentStats, *, now: datetime) -> int:
+    def apply_decay(self, options: ContentStats, *, now: datetime) -> int:
         """Let time pass for the posts that nothing else touched: all whose score lags more than it may.
 
         Returns how many those were. Scores too small to matter wait for the next full run.
@@ -93,7 +93,7 @@ class ContentStatistics:
         if last:
             part[clock]["$gte"] = last[clock]
         posts = {"$and": [published, part]}
-        with Threads(1) as aside:
+        with DeadlineExecutor(1) as aside:
             rows = aside.submit(_fingerprint, self._stats, part)
             same = _fingerprint(self._contents, posts) == rows.result()
         if not same:

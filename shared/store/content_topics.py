@@ -14,7 +14,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from shared.clock import EPOCH
-from shared.columns import Columns, distinct, id_array, id_keys, joined, known, object_ids, once
+from shared.columns import Columns, concat, deduplicate, id_array, id_keys, is_valid, object_ids, unique_ids
 from shared.documents import Document, either_form, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
@@ -37,7 +37,7 @@ def rows_that_count(info: Collection[Document], rows: Columns) -> Columns:
     as_text = rows.pop("as_text") == 1
     if not as_text.any():
         return rows
-    written = object_ids(distinct(rows["content"][as_text]))
+    written = object_ids(unique_ids(rows["content"][as_text]))
     found = (row["contentId"] for ids in in_batches(written) for row in info.find({"contentId": {"$in": ids}}, _POST))
     stays = ~(as_text & np.isin(id_keys(rows["content"]), id_keys(id_array(found))))
     return {name: column[stays] for name, column in rows.items()}
@@ -56,7 +56,7 @@ class ContentTopics:
         if contents is None:
             return self._pairs({"topics.0": {"$exists": True}})
         parts = [self._pairs({"contentId": {"$in": either_form(batch)}}) for batch in in_batches(contents)]
-        return joined(parts or [self._pairs({"_id": None})])
+        return concat(parts or [self._pairs({"_id": None})])
 
     def _pairs(self, query: Document) -> Columns:
         fields: dict[str, tuple[Kind, Any]] = {
@@ -67,9 +67,9 @@ class ContentTopics:
         pairs = rows_that_count(
             self._info, read_columns(self._info, [{"$match": query}, {"$unwind": "$topics"}], fields)
         )
-        sound = known(pairs["content"]) & known(pairs["topic"])
+        sound = is_valid(pairs["content"]) & is_valid(pairs["topic"])
         pairs = {name: column[sound] for name, column in pairs.items()}
-        return once(pairs, ("content", "topic"), np.zeros(len(pairs["topic"])))
+        return deduplicate(pairs, ("content", "topic"), np.zeros(len(pairs["topic"])))
 
     def parents(self) -> dict[ObjectId, list[ObjectId]]:
         """The topics directly above each topic."""
@@ -82,7 +82,7 @@ class ContentTopics:
         query: Document = {"updatedAt": changed_from(EPOCH) if since is None else period(since, now)}
         fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "at": ("moment", changed_at(now))}
         found = read_columns(self._info, [{"$match": query}], fields)
-        sound = known(found["content"])
+        sound = is_valid(found["content"])
         return {name: column[sound] for name, column in found.items()}
 
     def changed_since(self, moment: datetime) -> list[ObjectId]:

@@ -56,7 +56,7 @@ class CreatorStatistics:
         for some in in_batches(creators):
             self._merge(query | {"author.id": {"$in": either_form(some)}}, options, now)
 
-    def redate(self, options: CreatorStats, *, now: datetime) -> int:
+    def apply_decay(self, options: CreatorStats, *, now: datetime) -> int:
         """Let time pass for every creator that this run did not compute; returns how many those were."""
         return self._stats.update_many({"scoredAt": {"$lt": now}} | OF_CREATORS, scored(options, now)).modified_count
 

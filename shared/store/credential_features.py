@@ -19,7 +19,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
-from shared.columns import Columns, known, object_ids
+from shared.columns import Columns, is_valid, object_ids
 from shared.documents import Credential, Document, credential_forms, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
@@ -151,7 +151,7 @@ class CredentialFeatures:
             "at": ("moment", "$verifiedAt"),
         }
         found = read_columns(self._features, stages, fields | _numbers(features), optional=features)
-        sound_rows = known(found["id"]) & (found["at"] > 0)
+        sound_rows = is_valid(found["id"]) & (found["at"] > 0)
         found = {name: column[sound_rows] for name, column in found.items()}
         return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
 

@@ -14,8 +14,8 @@ from bson import DBRef, Decimal128, ObjectId
 from pymongo.collection import Collection
 
 from shared.documents import Document, object_id
-from shared.store.expressions import FIRST_DAY, LAST_DAY, MOST_COUNTED
-from shared.store.malformed import MOST_IDS, name_malformed
+from shared.store.expressions import FIRST_DAY, LAST_DAY, MAX_COUNTED
+from shared.store.malformed import MAX_IDS, name_malformed
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def name_other_types(
 ) -> None:
     """Name the documents of a query whose field is there and of none of these BSON types, or that `others` find: no
     more than a look at the edges of an index of that field. An array is taken for its elements."""
-    found = collection.find({**query, "$or": [{field: other_types(*types)}, *others]}, {"_id": 1}).limit(MOST_IDS)
+    found = collection.find({**query, "$or": [{field: other_types(*types)}, *others]}, {"_id": 1}).limit(MAX_IDS)
     name_malformed(collection.name, *(row["_id"] for row in found))
 
 
@@ -128,7 +128,7 @@ def as_count(value: Any) -> int | None:
     (3, None, None)
     """
     number = as_number(value)
-    return int(number) if number is not None and 0 <= number < MOST_COUNTED else None
+    return int(number) if number is not None and 0 <= number < MAX_COUNTED else None
 
 
 def as_counts(values: Mapping[str, Any]) -> dict[str, int] | None:
@@ -138,7 +138,7 @@ def as_counts(values: Mapping[str, Any]) -> dict[str, int] | None:
     ({'a': 3, 'b': 1}, None)
     """
     numbers = values.values()
-    if set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) < MOST_COUNTED:
+    if set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) < MAX_COUNTED:
         return dict(values)  # nearly all are so, and there are many
     counts = {name: count for name, value in values.items() if (count := as_count(value)) is not None}
     return counts if len(counts) == len(values) else None

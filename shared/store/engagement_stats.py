@@ -21,7 +21,7 @@ from shared.documents import Document, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_counts, as_document, needed, sound
-from shared.store.write_behind import Ahead
+from shared.store.write_behind import WriteBehind
 
 LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
 Counts = dict[str, dict[str, int]]
@@ -42,7 +42,7 @@ class EngagementStatistics:
 
     def put(self, rows: Iterable[tuple[ObjectId, Counts, Counts]], *, now: datetime) -> int:
         """Replace the row of each (user, counts, fresh counts) and return how many those were."""
-        ahead, written = Ahead(threads=2), 0
+        ahead, written = WriteBehind(threads=2), 0
         rows = iter(rows)
         while batch := [self._replacement(*row, now) for row in islice(rows, ROWS_A_WRITE)]:
             ahead(self._stats.bulk_write, batch, ordered=False)

@@ -16,7 +16,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from shared.clock import SKEW, epoch_ms
-from shared.columns import Columns, joined, known
+from shared.columns import Columns, concat, is_valid
 from shared.documents import Document, either_form
 from shared.documents import object_id as as_object_id
 from shared.store import schema
@@ -74,7 +74,7 @@ class Engagements:
         if users is None:
             return self._read(query, now)
         parts = [self._read(query | {"user": {"$in": either_form(batch)}}, now) for batch in in_batches(users)]
-        return joined(parts or [self._read({"_id": None}, now)])
+        return concat(parts or [self._read({"_id": None}, now)])
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
@@ -112,7 +112,7 @@ class Engagements:
         each: dict[str, tuple[Kind, Any]] = {"actor": ("id", _ACTOR), "at": ("moment", "$updatedAt")}
         match: list[Document] = [{"$match": query}]
         found = read_columns(self._engagements, [*match, {"$group": by_actor}], fields, documents=(match, each))
-        sound = known(found["actor"])
+        sound = is_valid(found["actor"])
         return {name: column[sound] for name, column in found.items()}
 
     def actors_on(self, contents: Sequence[ObjectId] | None, start: datetime) -> Columns:
@@ -128,7 +128,7 @@ class Engagements:
         parts = [
             read_columns(self._engagements, [{"$match": _on(batch) | query}], fields) for batch in in_batches(contents)
         ]
-        return joined(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
+        return concat(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
 
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime, now: datetime) -> set[ObjectId]:
         """Who acted on these posts before that moment, by the moments that `on_contents` tells."""
@@ -177,7 +177,7 @@ class Engagements:
                 "stands": ("code", {"$cond": [{"$eq": ["$visibility", PUBLISHED]}, 1, 0]}),
             },
         )
-        acts["stands"] = acts["stands"] * (known(acts["user"]) & (acts["kind"] >= 0) & (acts["at"] > 0))
+        acts["stands"] = acts["stands"] * (is_valid(acts["user"]) & (acts["kind"] >= 0) & (acts["at"] > 0))
         acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
         acts["at"] = np.where(acts["at"] > epoch_ms(now + SKEW), 1, acts["at"])
         return acts

@@ -19,7 +19,7 @@ from shared.store.batches import in_batches
 from shared.store.decoding import as_credential
 from shared.store.expressions import NO_ARRAY, array
 from shared.store.schema import Collection
-from shared.store.tombstones import Erased, State, Tombstones
+from shared.store.tombstones import Erased, ErasureState, Tombstones
 
 SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "credential")
 
@@ -71,7 +71,7 @@ class Erasures:
         erased = self.tombstones.read()
         return set(erased.credentials | self._credentials_of([*erased.accounts, *erased.users])) if erased else set()
 
-    def keep_rebuilt(self, collection: Collection, state: State, *, at: datetime) -> int:
+    def keep_rebuilt(self, collection: Collection, state: ErasureState, *, at: datetime) -> int:
         """Delete packed arrays of that collection that are older than those of `at` and were not made under the same
         erasures, so that they may hold what is erased; returns how many documents.
 

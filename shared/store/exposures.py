@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from shared.clock import EPOCH, epoch_ms
-from shared.columns import Columns, known
+from shared.columns import Columns, is_valid
 from shared.config import Exposures as Names
 from shared.documents import Credential, Document, credential_forms, either_form, object_id
 from shared.store.batches import in_batches
@@ -74,7 +74,7 @@ class Exposures:
         by_viewer = {"_id": "$viewer", "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
         found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
-        named = known(found["viewer"])
+        named = is_valid(found["viewer"])
         return {name: column[named] for name, column in found.items()}
 
     def touched(self, since: datetime) -> dict[Credential, set[ObjectId]]:

@@ -10,7 +10,7 @@ from shared.documents import Document
 
 Expression = dict[str, Any]
 
-MOST_COUNTED = 10**15
+MAX_COUNTED = 10**15
 FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)
 NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds an array that holds it
@@ -26,7 +26,7 @@ def has_type(path: str | Expression, *types: str) -> Expression:
 
 def is_count(path: str) -> Expression:
     """Whether there is a number that can be a count; in the order of BSON nothing but numbers lies between numbers."""
-    return {"$and": [{"$gte": [path, 0]}, {"$lt": [path, MOST_COUNTED]}]}
+    return {"$and": [{"$gte": [path, 0]}, {"$lt": [path, MAX_COUNTED]}]}
 
 
 def is_moment(path: str, now: datetime) -> Expression:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from shared.columns import Columns, known
+from shared.columns import Columns, is_valid
 from shared.documents import Document
 from shared.store import schema
 from shared.store.column_kinds import MALFORMED_CODE, Kind
@@ -32,7 +32,7 @@ class Follows:
     def all(self) -> Columns:
         """Follows that stand: user (n,) and followed (n,) ids of users."""
         found = read_columns(self._relationships, [{"$match": _STANDS}], _FIELDS | {"sound": ("code", _SOUND)})
-        sound = known(found["user"]) & known(found["followed"]) & (found.pop("sound") == 1)
+        sound = is_valid(found["user"]) & is_valid(found["followed"]) & (found.pop("sound") == 1)
         return {name: column[sound] for name, column in found.items()}
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
@@ -47,5 +47,5 @@ class Follows:
         match: list[Document] = [{"$match": query}]
         found = read_columns(self._relationships, [*match, {"$group": by_user}], fields, documents=(match, each))
         found.pop("sound")  # a change of one that is malformed is one nevertheless
-        sound = known(found["user"])
+        sound = is_valid(found["user"])
         return {name: column[sound] for name, column in found.items()}

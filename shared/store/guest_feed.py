@@ -23,19 +23,19 @@ from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from shared.clock import MOST_AHEAD
-from shared.columns import Columns, distinct, id_array, id_keys, object_ids
+from shared.clock import MAX_AHEAD
+from shared.columns import Columns, id_array, id_keys, object_ids, unique_ids
 from shared.documents import Document, object_id
 from shared.errors import Refused
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import as_moment, needed, sound
 from shared.store.guest_items import remove_withdrawn, row_id, young_by_country
 from shared.store.visibility import Visibility
-from shared.store.write_behind import Ahead
+from shared.store.write_behind import WriteBehind
 
 STAGING = "guestfeeditemstemp"
 
@@ -61,7 +61,7 @@ class GuestFeed:
 
     def generation(self, *, now: datetime) -> datetime | None:
         """The moment of the live feed; None without one that our clocks can have made."""
-        made = {"createdAt": {"$type": "date", "$lte": now + MOST_AHEAD}}
+        made = {"createdAt": {"$type": "date", "$lte": now + MAX_AHEAD}}
         row = self._app[schema.GUEST_FEED.name].find_one(made, {"createdAt": 1})
         return None if row is None else as_moment(row.get("createdAt"))
 
@@ -103,7 +103,7 @@ class Staging:
         # Only the rename has to be durable: it comes after the rows in the log that makes it so.
         self._rows = app.get_collection(name, write_concern=WriteConcern(w=1))
         self._at, self._visibility = at, Visibility(app)
-        self._ahead = Ahead(threads=2)
+        self._ahead = WriteBehind(threads=2)
         self._written: dict[str, NDArray[np.void]] = {}  # posts by country, in the order of rank
 
     def __enter__(self) -> "Staging":
@@ -144,7 +144,7 @@ class Staging:
         """Wait for the rows, then make every index of the live feed, so that readers never meet an unindexed one."""
         self._ahead.finish()
         models = [index.model() for index in schema.GUEST_FEED.indexes]
-        with Threads(2) as builders:  # the server sorts each half on a core of its own
+        with DeadlineExecutor(2) as builders:  # the server sorts each half on a core of its own
             list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
 
     def check(self, least: dict[str, int]) -> int:
@@ -172,7 +172,7 @@ class Staging:
 
     def _shown(self) -> NDArray[np.uint64]:
         """Keys of the posts that were written and may be shown now."""
-        written = distinct(np.concatenate([np.empty(0, "V12"), *self._written.values()]))
+        written = unique_ids(np.concatenate([np.empty(0, "V12"), *self._written.values()]))
         return id_keys(id_array(self._visibility.posts(object_ids(written))))
 
     def _read_back(self) -> Columns:

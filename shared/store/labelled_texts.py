@@ -34,7 +34,7 @@ class LabelledText:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class CollectionVersion:
     """How many there are, the moment of the latest change, None where there are none, and a fingerprint of which they
     are and what they say."""
 
@@ -47,7 +47,7 @@ class LabelledTexts:
     def __init__(self, analytics: Database[Document]) -> None:
         self._texts = analytics[schema.LABELLED_TEXTS.name]
 
-    def extent(self, *, now: datetime) -> Extent:
+    def extent(self, *, now: datetime) -> CollectionVersion:
         """What a trained model is compared with, to see whether anything was added, changed or removed since.
 
         A date ahead of now is no moment, and would hide every change that comes before it.
@@ -55,7 +55,9 @@ class LabelledTexts:
         newest = self._texts.find_one({"updatedAt": period(EPOCH, now)}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
         total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint("$$ROOT")}}
         found = next(iter(self._texts.aggregate([{"$group": total}])), {})
-        return Extent(found.get("count", 0), newest["updatedAt"] if newest else None, found.get("fingerprint", 0))
+        return CollectionVersion(
+            found.get("count", 0), newest["updatedAt"] if newest else None, found.get("fingerprint", 0)
+        )
 
     def newest(self, most: int, *, now: datetime) -> tuple[list[LabelledText], Sequence[Any]]:
         """The texts that changed last, newest first, and the ids of those that are not as they should be, which those

@@ -16,11 +16,11 @@ from pymongo.database import Database
 from shared.clock import SKEW
 from shared.errors import Conflict
 from shared.store import schema
-from shared.store.deadline import at_last
+from shared.store.deadline import with_fresh_deadline
 from shared.store.expressions import has_type
 
 # Longer than a Lambda function can run, so that a holder that was killed is the only one that is ever overtaken.
-LONGEST_RUN = timedelta(minutes=16)
+MAX_RUN_TIME = timedelta(minutes=16)
 
 GIVE_BACK_S = 2.0  # that giving back may take; else the lease ends by itself
 
@@ -52,7 +52,7 @@ class Lease:
 class Leases:
     """Leases by the server's clock, so that clients whose clocks differ agree on who holds one."""
 
-    def __init__(self, analytics: Database[dict[str, Any]], lasts: timedelta = LONGEST_RUN) -> None:
+    def __init__(self, analytics: Database[dict[str, Any]], lasts: timedelta = MAX_RUN_TIME) -> None:
         self._leases = analytics[schema.LEASES.name]
         self._lasts_ms = _ms(lasts)
 
@@ -68,7 +68,7 @@ class Leases:
         try:
             yield lease
         finally:
-            at_last(GIVE_BACK_S, self._leases.delete_one, {"_id": name, "holder": lease.holder})
+            with_fresh_deadline(GIVE_BACK_S, self._leases.delete_one, {"_id": name, "holder": lease.holder})
 
     def extend(self, name: str, holder: str) -> bool:
         """True when `holder` still had the lease and keeps it for another full term."""
@@ -82,7 +82,7 @@ class Leases:
         What ends later than any lease can, or at no date at all, nobody has taken. One that was taken in this moment
         may end a little later: by a command that began after this one, or by a primary whose clock is ahead.
         """
-        longest = {"$add": ["$$NOW", max(self._lasts_ms, _ms(LONGEST_RUN)) + _ms(SKEW)]}
+        longest = {"$add": ["$$NOW", max(self._lasts_ms, _ms(MAX_RUN_TIME)) + _ms(SKEW)]}
         held = [has_type("$until", "date"), {"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", longest]}]
         free = {"$or": [{"$not": [{"$and": held}]}, {"$eq": ["$holder", {"$literal": holder}]}]}
         term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bson import ObjectId
 
-LONGEST_CHAIN = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
+MAX_CHAIN_LENGTH = 64  # posts; the network's own interface makes no longer one, and a post above it is not shown
 
 
 class Link(NamedTuple):
@@ -34,14 +34,14 @@ class Lineage(NamedTuple):
 
 def lineage(post: ObjectId, links: Mapping[ObjectId, Link]) -> Lineage | None:
     """The chain of a published post; None where a post of it is not published, where recasts repeat nothing, and where
-    it is longer than LONGEST_CHAIN.
+    it is longer than MAX_CHAIN_LENGTH.
 
     links  every published post that the chain may lead to
     """
     chain: list[ObjectId] = []
     while post not in chain:
         link = links.get(post)
-        if link is None or len(chain) == LONGEST_CHAIN:
+        if link is None or len(chain) == MAX_CHAIN_LENGTH:
             return None
         chain.append(post)
         if link.original is None:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any
 
-MOST_IDS = 10_000  # of one collection that are kept; of more only the number
+MAX_IDS = 10_000  # of one collection that are kept; of more only the number
 
 
 class MalformedDocuments:
@@ -29,7 +29,7 @@ class MalformedDocuments:
         with self._lock:
             kept = self._ids.setdefault(collection, {})
             for one in ids:
-                if len(kept) < MOST_IDS:
+                if len(kept) < MAX_IDS:
                     kept[repr(one)] = one  # an `_id` may be a document, which is no key
                 elif repr(one) not in kept:
                     more += 1
@@ -57,7 +57,7 @@ _collector: ContextVar[MalformedDocuments | None] = ContextVar("malformed_docume
 
 @contextmanager
 def collecting() -> Iterator[MalformedDocuments]:
-    """What is named inside the `with`, in the threads that it starts too (`deadline.Threads`)."""
+    """What is named inside the `with`, in the threads that it starts too (`deadline.DeadlineExecutor`)."""
     found = MalformedDocuments()
     token = _collector.set(found)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from shared.columns import Columns, known
+from shared.columns import Columns, is_valid
 from shared.documents import Document
 from shared.store import schema
 from shared.store.column_kinds import MALFORMED_CODE, Kind
@@ -45,5 +45,5 @@ class People:
 
 def _known(people: Columns) -> Columns:
     """Those whose `_id` is an id."""
-    sound = known(people["id"])
+    sound = is_valid(people["id"])
     return {name: column[sound] for name, column in people.items()}

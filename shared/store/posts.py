@@ -15,7 +15,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 from pymongo.database import Database
 
-from shared.columns import Columns, id_array, joined, known
+from shared.columns import Columns, concat, id_array, is_valid
 from shared.documents import Document, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
@@ -70,7 +70,7 @@ class Posts:
         posts = read_columns(self._contents, [{"$match": query}], fields, {"original", "original_author"})
         for name in ("photos", "characters"):
             posts[name] = np.maximum(posts[name], 0)
-        sound = known(posts["id"]) & known(posts["author"]) & (posts["created"] > 0) & (posts.pop("refers") >= 0)
+        sound = is_valid(posts["id"]) & is_valid(posts["author"]) & (posts["created"] > 0) & (posts.pop("refers") >= 0)
         return {name: column[sound] for name, column in posts.items()}
 
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
@@ -106,7 +106,7 @@ class Posts:
             read_columns(self._contents, [{"$match": {"_id": {"$in": batch}} | query}], fields)
             for batch in in_batches(ids)
         ]
-        return joined(parts)["id"] if parts else np.empty(0, "V12")
+        return concat(parts)["id"] if parts else np.empty(0, "V12")
 
     def quality(self) -> Columns:
         """What an upstream filter said: content (n,) ids; junk (n,) 1 when the class is junk, 0 when not, -1 unknown;
@@ -121,7 +121,7 @@ class Posts:
         }
         return read_columns(self._filtering, [], fields, {"junk_score", "diversity", "promotion"})
 
-    def meanings(self) -> Iterator[tuple[NDArray[np.void], NDArray[np.float32]]]:
+    def text_embeddings(self) -> Iterator[tuple[NDArray[np.void], NDArray[np.float32]]]:
         """The meaning of every post that has one, part by part: (n,) ids and (n, 512) vectors."""
         rows = self._info.find({"vector": {"$exists": True, "$ne": None}}, {"contentId": 1, "vector": 1})
         found = sound(self._info, rows, _meaning)

@@ -27,7 +27,7 @@ _SHOWN = dict.fromkeys(("user", "followedUser", *FLAGS), 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Bonds:
+class FollowsAndBlocks:
     """Whom some users follow, and with whom there is a block, whoever made it; nobody is both."""
 
     followed: frozenset[ObjectId]
@@ -38,12 +38,12 @@ class Relationships:
     def __init__(self, app: Database[Document]) -> None:
         self._relationships, self._users = app[schema.RELATIONSHIPS.name], app[schema.USERS.name]
 
-    def bonds(self, users: Sequence[ObjectId], most: int) -> Bonds:
+    def follows_and_blocks(self, users: Sequence[ObjectId], most: int) -> FollowsAndBlocks:
         """Of these users, all in one; at most so many follows, the newest of them."""
         outward: Document = {"user": {"$in": either_form(users)}}
         rows = islice(self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most), most)
         blocked = self.blocked(users)
-        return Bonds(frozenset(other for _, other in self._pairs(rows)) - blocked, blocked)
+        return FollowsAndBlocks(frozenset(other for _, other in self._pairs(rows)) - blocked, blocked)
 
     def blocked(self, users: Sequence[ObjectId]) -> frozenset[ObjectId]:
         """With whom one of these users has a block, whoever made it."""
@@ -58,8 +58,8 @@ class Relationships:
         query = {"user": {"$in": either_form(users)}, "followedUser": {"$in": either_form(others)}} | FOLLOWS
         return frozenset(other for _, other in self._pairs(self._relationships.find(query, _SHOWN)))
 
-    def second_hand(
-        self, users: Sequence[ObjectId], barred: Collection[ObjectId], each: int, most: int
+    def friends_of_friends(
+        self, users: Sequence[ObjectId], excluded: Collection[ObjectId], each: int, most: int
     ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
         """Whom most of these users follow, but for the barred: who, through how many of them, and three of those, the
         most followed first.
@@ -83,7 +83,7 @@ class Relationships:
                     "malformed": {"$addToSet": strange},
                 }
             },
-            {"$match": {"_id": {"$nin": list(barred)}}},
+            {"$match": {"_id": {"$nin": list(excluded)}}},
             {"$project": {"number": {"$size": "$through"}, "through": some, "malformed": 1}},
             {"$set": {"known": {"$ne": ["$_id", None]}}},
             {"$sort": {"known": 1, "number": -1, "_id": 1}},

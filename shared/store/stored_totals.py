@@ -1,9 +1,9 @@
 """Which rows of our statistics can be scored again out of their stored totals; others wait for the next full run."""
 
 from shared.documents import Document
-from shared.store.expressions import MOST_COUNTED, Expression, has_type, is_count
+from shared.store.expressions import MAX_COUNTED, Expression, has_type, is_count
 
-_COUNT: Document = {"$gte": 0, "$lt": MOST_COUNTED, "$not": {"$type": "array"}}
+_COUNT: Document = {"$gte": 0, "$lt": MAX_COUNTED, "$not": {"$type": "array"}}
 _POINTS: Document = {"$type": "number", "$not": {"$type": "array"}}
 _SUMMARY: Expression = {"$cond": [{"$isArray": "$summary"}, "$summary", [None]]}
 _PART: Expression = {

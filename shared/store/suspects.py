@@ -22,7 +22,7 @@ from shared.store import schema
 from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
 from shared.store.expressions import period
 from shared.store.malformed import name_malformed
-from shared.store.upserts import write_unless
+from shared.store.upserts import guarded_upsert
 
 UNDECIDED: Document = {"verificationStatus": {"$exists": False}}
 
@@ -98,7 +98,7 @@ class Suspects:
             )
             for one in suspects
         ]
-        return write_unless(self._suspects, writes) if writes else 0
+        return guarded_upsert(self._suspects, writes) if writes else 0
 
     def judged(self) -> set[Credential]:
         """Credentials whose verdict has not been taken over yet."""

@@ -20,7 +20,7 @@ from shared.store.decoding import as_credential, as_moment, elements, needed, ow
 from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
-State = frozenset[tuple[ObjectId, datetime]]
+ErasureState = frozenset[tuple[ObjectId, datetime]]
 
 IDS_A_QUERY = 10_000
 
@@ -73,7 +73,7 @@ class Tombstones:
         lists = (elements(self._notes, row, name, decode) for name, decode in kinds.items())
         return frozenset([_account(row)]), *lists
 
-    def state(self) -> State:
+    def state(self) -> ErasureState:
         """Which erasures there are: another one where an account was erased, or erased again, since it was asked."""
         rows = self._notes.find({}, {"erasedAt": 1})
         return frozenset(sound(self._notes, rows, self._dated))
@@ -89,7 +89,7 @@ class Tombstones:
         """What was erased since the models of other accounts were last searched for it."""
         return self._read({"searchedAt": {"$exists": False}}, posts=True)
 
-    def searched(self, state: State, *, now: datetime) -> None:
+    def searched(self, state: ErasureState, *, now: datetime) -> None:
         """Remember that the models that hold what was erased by then are going to be replaced."""
         since = {"searchedAt": {"$exists": False}}
         writes = [

@@ -7,11 +7,11 @@ from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
-MOST_ATTEMPTS = 10  # a key that is refused more often is not one that another writer just made
+MAX_ATTEMPTS = 10  # a key that is refused more often is not one that another writer just made
 _DUPLICATE_KEY = 11000
 
 
-def write_unless(
+def guarded_upsert(
     collection: Collection[dict[str, Any]],
     writes: Sequence[InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne],
 ) -> int:
@@ -45,7 +45,7 @@ def upsert_all(collection: Collection[dict[str, Any]], writes: Sequence[UpdateOn
         except BulkWriteError as error:
             failed = error.details["writeErrors"]
             others = error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in failed)
-            if others or attempts == MOST_ATTEMPTS:
+            if others or attempts == MAX_ATTEMPTS:
                 raise
             changed += error.details["nModified"] + error.details["nUpserted"]
             writes = [writes[one["index"]] for one in failed]

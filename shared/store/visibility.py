@@ -24,7 +24,7 @@ from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import Malformed, needed, optional, sound
 from shared.store.expressions import NO_ARRAY
-from shared.store.lineage import LONGEST_CHAIN, Link, lineage
+from shared.store.lineage import MAX_CHAIN_LENGTH, Link, lineage
 
 PUBLISHED = "publish"
 
@@ -54,7 +54,7 @@ def says_published(collection: str, document: Mapping[str, Any]) -> bool:
     return visibility == PUBLISHED or (visibility is None and collection == schema.ACCOUNTS.name)
 
 
-class Known(NamedTuple):
+class KnownChains(NamedTuple):
     """Posts that could be shown, and all that they lead to; each once.
 
     leading    those of the posts that repeat or quote something
@@ -87,7 +87,7 @@ class Visibility:
         published = _by_id(self._accounts, set(owners.values()) - {None}, is_published_account(), {"_id": 1})
         return {user: owner for user, owner in owners.items() if owner is None or owner in published}
 
-    def still_shown(self, known: Known) -> bool:
+    def still_shown(self, known: KnownChains) -> bool:
         """Whether posts that could be shown lately all still may: they, their authors and the owners are published, and
         refer to nothing but one another. One question, where `posts` asks three and reads each document.
 
@@ -126,7 +126,7 @@ class Visibility:
         links: dict[ObjectId, Link] = {}
         asked: set[ObjectId] = set()
         wanted = set(ids)
-        for _ in range(LONGEST_CHAIN):
+        for _ in range(MAX_CHAIN_LENGTH):
             if not wanted:
                 break
             asked |= wanted

@@ -16,7 +16,7 @@ from bson import ObjectId, Timestamp
 from pymongo.database import Database
 
 from shared.change import ClusterTime
-from shared.clock import MOST_AHEAD
+from shared.clock import MAX_AHEAD
 from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.cluster_time import cluster_time, has_passed
@@ -66,7 +66,7 @@ class Watermarks:
         A mark that is damaged, or dated more than a day ahead, is none.
         """
         mark = next(sound(self._marks, self._marks.find({"_id": job}), _mark), None)
-        if mark is None or max(mark[:2]) > now + MOST_AHEAD:
+        if mark is None or max(mark[:2]) > now + MAX_AHEAD:
             return Period(None, now, late=False, made_from=made_from)
         until, full_at, chosen, inputs, cursor = mark
         full = now - full_at >= options.full_every or chosen != _key(options) or inputs != made_from

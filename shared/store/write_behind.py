@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from shared.store.deadline import Threads
+from shared.store.deadline import DeadlineExecutor
 
 T = TypeVar("T")
 
 
-class Ahead:
+class WriteBehind:
     """Runs writes in order of asking, at most `most` of them unfinished: who asks for more waits, so memory is bounded.
 
     What goes wrong in a write is raised by a later call.
     """
 
     def __init__(self, most: int = 4, threads: int = 1) -> None:
-        self._threads = Threads(threads)
+        self._threads = DeadlineExecutor(threads)
         self._most = most
         self._pending: deque[Future[Any]] = deque()
 
@@ -41,7 +41,7 @@ class Ahead:
 
 def read_ahead(parts: Iterator[T]) -> Iterator[T]:
     """The same parts; each is asked for while the one before it is being used, so that two are in memory."""
-    with Threads(1) as thread:
+    with DeadlineExecutor(1) as thread:
         coming = thread.submit(next, parts, None)
         while (part := coming.result()) is not None:
             coming = thread.submit(next, parts, None)

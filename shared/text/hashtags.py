@@ -9,7 +9,7 @@ The syntax is that of UAX #31, Unicode Identifiers and Syntax, hashtag identifie
 - Medial, between two of these: the middle dots `·` and `・`, the marks that stand in words of Hebrew (maqaf, geresh,
   gershayim), Tibetan (tsheg) and Japanese (`゠`), and the joiners U+200C and U+200D. A joiner may also end a name
   behind a virama, where it chooses the form of a letter;
-- at least one letter or digit, digits alone included ("#2026"); no mark at the beginning; LONGEST_NAME at most.
+- at least one letter or digit, digits alone included ("#2026"); no mark at the beginning; MAX_NAME_LENGTH at most.
 
 Links, entities and emoji are taken out first, and the text is brought to its compatible form.
 """
@@ -22,12 +22,12 @@ from typing import Final
 
 from shared.text.cleaning import cleaned, visible
 
-LONGEST_NAME: Final = 200  # characters; nobody types a longer one twice
+MAX_NAME_LENGTH: Final = 200  # characters; nobody types a longer one twice
 
 HASH_SIGNS: Final = ("#", "\uff03", "\ufe5f", "&num;")  # a text without any of them has no hashtag
 
 _MARKED = re.compile("|".join(HASH_SIGNS))
-_CANDIDATE = re.compile(rf"#([^\0-\x20!-/:-@\[-^`{{-\x7f\s]{{1,{LONGEST_NAME + 1}}})")
+_CANDIDATE = re.compile(rf"#([^\0-\x20!-/:-@\[-^`{{-\x7f\s]{{1,{MAX_NAME_LENGTH + 1}}})")
 _JOINERS = "\u200c\u200d"
 _MEDIAL = frozenset("\u00b7\u05be\u05f3\u05f4\u0f0b\u30a0\u30fb" + _JOINERS)  # as they are in a compatible form
 _VIRAMA = 9  # canonical combining class
@@ -44,7 +44,7 @@ def hashtags(text: str) -> list[str]:
     found: dict[str, None] = {}
     for word in text.split():  # no link, entity or name goes on behind white space
         if _MARKED.search(word):
-            found |= dict.fromkeys(_of_word(word) if len(word) <= LONGEST_NAME else _of_word.__wrapped__(word))
+            found |= dict.fromkeys(_of_word(word) if len(word) <= MAX_NAME_LENGTH else _of_word.__wrapped__(word))
     return list(found)
 
 
@@ -81,7 +81,7 @@ def _found(text: str) -> Iterator[tuple[int, str]]:
         if sign and (text[sign - 1] == "&" or _continues(text[sign - 1])):
             continue
         name = _name(candidate[1])
-        if name and len(name) <= LONGEST_NAME:
+        if name and len(name) <= MAX_NAME_LENGTH:
             yield sign, name
 
 

@@ -21,7 +21,7 @@ ENOUGH_CHARACTERS = 1_000  # of a text that a library looks at; more change noth
 # Evidence is a language's chance times the different letters of the text: a library is as sure of "asdfgh" as of many
 # a word. With this much, py3langid is right on 92 % of the single words and 93 % of the pairs that it still names, 95 %
 # and 97 % if Indonesian and Malay are one. langdetect is always sure, so letters alone count: 88 % (sib200, train).
-LEAST_EVIDENCE = {"py3langid": 1.5, "langdetect": 9.0}
+MIN_EVIDENCE = {"py3langid": 1.5, "langdetect": 9.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _likeliest(chances: dict[str, float], letters: int, options: Language) -> Na
         return NOBODY_KNOWS
     code = max(chances, key=chances.__getitem__)
     confidence = min(chances[code] / served, 1.0)
-    enough = confidence >= options.least_confidence_ratio and chances[code] * letters >= LEAST_EVIDENCE[options.engine]
+    enough = confidence >= options.least_confidence_ratio and chances[code] * letters >= MIN_EVIDENCE[options.engine]
     return NamedLanguage(code, confidence) if enough else NOBODY_KNOWS
 
 

@@ -6,7 +6,7 @@ from math import ceil
 from shared.text.cleaning import cleaned
 from shared.text.hashtags import without_marks
 
-MOST_CHARACTERS = 5_000  # of a text that are read: the longest posts hold fewer, and time stays bounded
+MAX_CHARACTERS = 5_000  # of a text that are read: the longest posts hold fewer, and time stays bounded
 
 # Handles are Latin letters and digits; what stands before the "@" of an e-mail address is one too.
 _MENTION = re.compile(r"(?<![A-Za-z0-9_.%+-])@[A-Za-z0-9_À-ɏ]++(?:\.[a-z0-9_]++|@[A-Za-z0-9-]++)*+")
@@ -26,21 +26,21 @@ _WORD = re.compile(r"[^\W\d_][^\s!-&(-/:-@\[-`{-~\xa0-\xbf\u2010-\u2018\u201a-\u
 
 
 def plain(text: str) -> str:
-    """The words of a post as one line of at most MOST_CHARACTERS; empty where there are none.
+    """The words of a post as one line of at most MAX_CHARACTERS; empty where there are none.
 
     >>> plain("@ann Top 10 reasons ☺ for #coffee: https://example.com/a?b=1")
     'Top 10 reasons for coffee:'
     >>> plain("Great day.Tomorrow\\nwe travel"), plain("ดูที่https://example.com/aครับ")
     ('Great day.Tomorrow we travel', 'ดูที่ ครับ')
     """
-    text = cleaned(text[:MOST_CHARACTERS])
+    text = cleaned(text[:MAX_CHARACTERS])
     if "#" in text:
         text = without_marks(text)
     if "@" in text:
         text = _MENTION.sub(" ", text)
     if not text.isprintable():
         text = _NOTHING.sub(" ", text)
-    return " ".join(text.split())[:MOST_CHARACTERS]
+    return " ".join(text.split())[:MAX_CHARACTERS]
 
 
 def tokens(text: str) -> int:

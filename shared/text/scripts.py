@@ -38,18 +38,18 @@ CHINA_ONLY = frozenset("們很它麼")  # in Japan's standard, and yet not writt
 ONLY_CHINESE, ONLY_JAPANESE, SIMPLIFIED, TRADITIONAL, COMMON, RARE = "zh", "ja", "simplified", "traditional", "all", ""
 NOT_KOREAN = frozenset("這們很吃沒了嗎呢啊吧你您她它")  # in Korea's standard, and yet not written in Korean
 STRONGER = 3  # times as many different strong signs outweigh those of the other side: a name, a quoted word
-LEAST_JAPANESE = 2  # different letters of Japanese only; one may be a name in a Chinese text
+MIN_JAPANESE = 2  # different letters of Japanese only; one may be a name in a Chinese text
 # Where there is no strong sign, a row of ten is Chinese, as 4 of 701 Japanese sentences begin; and so is one of these,
 # a weak sign, since Japanese hardly writes them. They are the commonest such in Chinese, and one of everyday talk.
-LEAST_HAN = 10
+MIN_HAN = 10
 CHINESE = frozenset("些但吃對將於是會來沒發經與這體")
-MOST_RARE_RATIO = 1 / 5  # of letters that no standard has: Vietnamese and Zhuang in Han have more
+MAX_RARE_RATIO = 1 / 5  # of letters that no standard has: Vietnamese and Zhuang in Han have more
 # Kana beside Han are a weak sign of Japanese: names have them in Chinese, and "の" is everyday life in Taiwan. Hiragana
 # right behind Han, but for that one, are endings and particles: each different row is a strong sign. Where signs are
 # even, the part of kana decides that sentences have; where none is of Chinese, 7 % is the lowest in 30 characters
 # (sib200, train).
 STRONG, WEAK = 2, 1
-SENTENCE_KANA_RATIO, LEAST_KANA_RATIO = 0.3, 0.05
+SENTENCE_KANA_RATIO, MIN_KANA_RATIO = 0.3, 0.05
 
 _HAN, _HIRAGANA, _KANA = r"[\u3005\u3400-\u9fff]", r"[\u3041-\u309f]", r"[\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff]"
 _ENDING = re.compile(f"(?<={_HAN}){_HIRAGANA}+")
@@ -67,7 +67,7 @@ _PARTICLE = re.compile(
 _SAME = {"HIRAGANA": KANA, "KATAKANA": KANA, "KATAKANA-HIRAGANA": KANA, "IDEOGRAPHIC": HAN}
 _WIDTHS = ("HALFWIDTH", "FULLWIDTH")
 
-_MOST_KEPT = 8_192  # characters of a table: more than the posts of a day use
+_MAX_KEPT = 8_192  # characters of a table: more than the posts of a day use
 
 
 class _Table(dict[str, str]):
@@ -77,7 +77,7 @@ class _Table(dict[str, str]):
         self._of = of
 
     def __missing__(self, character: str) -> str:
-        if len(self) >= _MOST_KEPT:
+        if len(self) >= _MAX_KEPT:
             self.clear()
         said = self[character] = self._of(character)
         return said
@@ -132,7 +132,7 @@ def _is_japanese(text: str, kana_ratio: float) -> bool:
     chinese, weak = signs.count(ONLY_CHINESE), len(CHINESE & letters)
     japanese = signs.count(ONLY_JAPANESE) + len({*_ENDING.findall(text)} - _NO_ENDING)
     lead = STRONG * (japanese - chinese) + WEAK * (1 - weak)
-    return lead >= 0 and kana_ratio >= (SENTENCE_KANA_RATIO if chinese and not lead else LEAST_KANA_RATIO)
+    return lead >= 0 and kana_ratio >= (SENTENCE_KANA_RATIO if chinese and not lead else MIN_KANA_RATIO)
 
 
 def _is_korean(text: str) -> bool:
@@ -197,17 +197,17 @@ def language_of_han(text: str) -> str:
     """
     letters = [letter for letter in set(text) if SCRIPTS[letter] == HAN]
     signs = list(map(_SIGNS.__getitem__, letters))
-    if signs.count(RARE) > MOST_RARE_RATIO * len(signs):
+    if signs.count(RARE) > MAX_RARE_RATIO * len(signs):
         return ""
     chinese, japanese, weak = signs.count(ONLY_CHINESE), signs.count(ONLY_JAPANESE), len(CHINESE.intersection(letters))
     # Where there are strong signs of both, the weak ones decide with them.
     if chinese and chinese + weak > STRONGER * japanese:
         return "zh"
     if japanese > STRONGER * chinese:
-        return "ja" if japanese >= LEAST_JAPANESE and not weak else ""
+        return "ja" if japanese >= MIN_JAPANESE and not weak else ""
     # Letters of which some are simplified and others traditional stand side by side in Japanese.
     consistent = not chinese and not (SIMPLIFIED in signs and TRADITIONAL in signs)
-    return "zh" if consistent and (weak or sum(map(text.count, letters)) >= LEAST_HAN) else ""
+    return "zh" if consistent and (weak or sum(map(text.count, letters)) >= MIN_HAN) else ""
 
 
 def sign_of(letter: str) -> str:

@@ -6,15 +6,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-DIMENSIONS: Final = 512
+EMBEDDING_SIZE: Final = 512
 _STORED: Final = np.dtype("<f2")
-STORED_BYTES: Final = DIMENSIONS * _STORED.itemsize
+STORED_BYTES: Final = EMBEDDING_SIZE * _STORED.itemsize
 
 
 def packed(vectors: NDArray[np.float32]) -> list[bytes]:
     """Each row as 1,024 bytes: little-endian float16, exact to three digits.
 
-    >>> [len(one) for one in packed(np.eye(2, DIMENSIONS, dtype=np.float32))]
+    >>> [len(one) for one in packed(np.eye(2, EMBEDDING_SIZE, dtype=np.float32))]
     [1024, 1024]
     """
     return [row.tobytes() for row in vectors.astype(_STORED)]
@@ -23,10 +23,10 @@ def packed(vectors: NDArray[np.float32]) -> list[bytes]:
 def unpacked(rows: Iterable[bytes]) -> NDArray[np.float32]:
     """(n, 512) the rows again; ValueError where one is not of 1,024 bytes.
 
-    >>> unpacked(packed(np.eye(2, DIMENSIONS, dtype=np.float32))).sum()
+    >>> unpacked(packed(np.eye(2, EMBEDDING_SIZE, dtype=np.float32))).sum()
     np.float32(2.0)
     """
     blobs = list(rows)
     if any(len(blob) != STORED_BYTES for blob in blobs):
         raise ValueError(f"a stored vector has {STORED_BYTES} bytes")
-    return np.frombuffer(b"".join(blobs), _STORED).reshape(-1, DIMENSIONS).astype(np.float32)
+    return np.frombuffer(b"".join(blobs), _STORED).reshape(-1, EMBEDDING_SIZE).astype(np.float32)

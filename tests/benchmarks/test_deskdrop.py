@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks import ranking
-from benchmarks.deskdrop import LEAST_EVENTS
+from benchmarks.deskdrop import MIN_EVENTS
 from local.deskdrop import COLUMNS
 from shared.errors import AppError
 
@@ -48,7 +48,7 @@ def test_a_file_that_nothing_can_be_judged_on_is_refused_in_one_sentence(
     assert said in str(result.exception)
 
 
-@pytest.mark.parametrize(("events", "people"), [(LEAST_EVENTS, 1), (30, 30), (60, 4)])
+@pytest.mark.parametrize(("events", "people"), [(MIN_EVENTS, 1), (30, 30), (60, 4)])
 def test_a_tiny_file_is_judged_on_or_has_nobody_to_judge_by(
     tmp_path: Path, mongo_uri: str, events: int, people: int
 ) -> None:

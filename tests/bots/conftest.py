@@ -10,9 +10,10 @@ import pytest
 from functions.bots import extract_reading_features, sweep_verdicts, train_bot_detector
 from shared.artifacts import Registry
 from shared.config import Bots
+from shared.documents import Document
 from shared.store import Store
 from tests.conftest import SIGNING_KEY
-from tests.factories import Document, an_id, reading
+from tests.factories import an_id, reading
 
 NOON = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

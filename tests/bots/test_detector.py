@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from functions.bots.detector import SAYS, Detector, Likeness
-from functions.bots.evaluation import likeness
+from functions.bots.detector import REASON_TEXTS, Detector, OneClassPca
+from functions.bots.evaluation import one_class_pca
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact, Manifest
 from shared.artifacts.snapshots import packed, unpacked
@@ -25,8 +25,8 @@ def bots():
 
 
 @pytest.fixture
-def learnt(bots) -> Likeness:
-    return likeness(bots, 0.99)
+def learnt(bots) -> OneClassPca:
+    return one_class_pca(bots, 0.99)
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def detector(learnt, bots):
 
 
 def test_bots_are_near_and_others_are_far(learnt, bots):
-    assert np.median(learnt.distances(bots)) < 10
-    assert learnt.distances(bots + 1).min() > learnt.distances(bots).max()
+    assert np.median(learnt.squared_mahalanobis(bots)) < 10
+    assert learnt.squared_mahalanobis(bots + 1).min() > learnt.squared_mahalanobis(bots).max()
 
 
 def test_the_score_falls_with_the_distance_and_lies_between_0_and_1(detector, bots):
@@ -51,38 +51,38 @@ def test_the_score_falls_with_the_distance_and_lies_between_0_and_1(detector, bo
 @pytest.mark.parametrize("name", NAMES)
 def test_nobody_is_cleared_for_being_more_regular_than_a_bot(learnt, name):
     usual = np.expm1(learnt.centre)
-    rises = FEATURES.rises[NAMES.index(name)]
+    monotone_sign = FEATURES.monotone_sign[NAMES.index(name)]
     extreme = usual.copy()
-    extreme[NAMES.index(name)] = {-1: 0.0, 0: usual[NAMES.index(name)], 1: 1e6}[rises]
+    extreme[NAMES.index(name)] = {-1: 0.0, 0: usual[NAMES.index(name)], 1: 1e6}[monotone_sign]
 
-    assert learnt.distances(extreme[None])[0] == pytest.approx(learnt.distances(usual[None])[0])
+    assert learnt.squared_mahalanobis(extreme[None])[0] == pytest.approx(learnt.squared_mahalanobis(usual[None])[0])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_faking_a_single_feature_does_not_help(learnt, bots, name):
     faked = np.median(bots, axis=0)[None].copy()
-    faked[0, NAMES.index(name)] = 1e4 if FEATURES.rises[NAMES.index(name)] <= 0 else 0.0
+    faked[0, NAMES.index(name)] = 1e4 if FEATURES.monotone_sign[NAMES.index(name)] <= 0 else 0.0
 
-    assert learnt.distances(faked)[0] <= np.quantile(learnt.distances(bots), 0.95)
+    assert learnt.squared_mahalanobis(faked)[0] <= np.quantile(learnt.squared_mahalanobis(bots), 0.95)
 
 
 def test_faking_everything_does(learnt, bots):
-    assert learnt.distances(np.full((1, K), 10.0))[0] > 10 * learnt.distances(bots).max()
+    assert learnt.squared_mahalanobis(np.full((1, K), 10.0))[0] > 10 * learnt.squared_mahalanobis(bots).max()
 
 
 def test_a_constant_feature_of_bots_does_no_harm(bots):
     bots[:, 3] = 0.7
 
-    learnt = likeness(bots, 0.99)
+    learnt = one_class_pca(bots, 0.99)
 
-    assert np.isfinite(learnt.distances(bots)).all()
+    assert np.isfinite(learnt.squared_mahalanobis(bots)).all()
     assert np.linalg.eigvalsh(learnt.precision).min() > 0
 
 
 def test_bots_that_are_all_the_same_are_still_told_from_others(bots):
-    learnt = likeness(np.repeat(bots[:1], 20, axis=0), 0.99)
+    learnt = one_class_pca(np.repeat(bots[:1], 20, axis=0), 0.99)
 
-    assert learnt.distances(bots[:1])[0] < learnt.distances(bots[:1] + 5)[0] < np.inf
+    assert learnt.squared_mahalanobis(bots[:1])[0] < learnt.squared_mahalanobis(bots[:1] + 5)[0] < np.inf
 
 
 def test_reasons_are_what_sets_somebody_apart_from_people_the_clearest_first(detector):
@@ -96,11 +96,11 @@ def test_reasons_are_what_sets_somebody_apart_from_people_the_clearest_first(det
         ("pauseRatio", 0.5, [2.0, 4.0]),
         ("postReadingTimeTail", 1.5, [2.0, 4.0]),
     ]
-    assert [one["says"] for one in found] == [SAYS["pauseRatio"], SAYS["postReadingTimeTail"]]
+    assert [one["says"] for one in found] == [REASON_TEXTS["pauseRatio"], REASON_TEXTS["postReadingTimeTail"]]
 
 
 def test_every_feature_has_words_for_a_reviewer():
-    assert SAYS.keys() == set(NAMES)
+    assert REASON_TEXTS.keys() == set(NAMES)
 
 
 def test_a_detector_comes_back_as_it_was_kept(detector, bots):

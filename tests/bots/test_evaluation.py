@@ -37,15 +37,15 @@ def test_where_no_threshold_is_precise_enough_nobody_is_a_suspect():
 
 
 def test_a_calibrated_score_is_the_chance_of_a_bot():
-    from functions.bots.detector import chance
+    from functions.bots.detector import probability
 
     rng = np.random.default_rng(1)
     logs = rng.normal(3, 2, 4_000)
-    bot = rng.random(4_000) < chance(logs, -1.2, 3.0)
+    bot = rng.random(4_000) < probability(logs, -1.2, 3.0)
 
     slope, offset = evaluation.calibration(-logs, bot)
 
-    found = chance(logs, slope, offset)
+    found = probability(logs, slope, offset)
     for low in (0.1, 0.4, 0.7):
         some = (found >= low) & (found < low + 0.2)
         assert bot[some].mean() == pytest.approx(found[some].mean(), abs=0.05)
@@ -100,5 +100,5 @@ def test_the_report_has_the_names_of_the_original_and_counts_a_bot_as_class_0():
 
 
 def test_the_budget_is_no_larger_than_the_bots_are():
-    assert evaluation.told(SCORES, BOT, budget=100)["budget"] == 30
-    assert evaluation.told(SCORES, BOT, budget=5)["precision_at_budget"] == BOT[np.argsort(-SCORES)[:5]].mean()
+    assert evaluation.metrics(SCORES, BOT, budget=100)["budget"] == 30
+    assert evaluation.metrics(SCORES, BOT, budget=5)["precision_at_budget"] == BOT[np.argsort(-SCORES)[:5]].mean()

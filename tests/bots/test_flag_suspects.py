@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from functions.bots import flag_suspects
-from functions.bots.detector import SAYS
+from functions.bots.detector import REASON_TEXTS
 from shared.errors import Conflict
 from tests.bots.conftest import (
     DAY,
@@ -50,7 +50,9 @@ def test_bots_that_nobody_has_judged_are_flagged_with_score_reasons_and_model(gu
     }
     assert (first["createdAt"], first["model"]) == (NOON + MINUTE, guarded.registry.live_version("bots", "credentials"))
     assert 0.5 < first["score"] <= 1
-    assert [reason["says"] for reason in first["reasons"]] == [SAYS[reason["feature"]] for reason in first["reasons"]]
+    assert [reason["says"] for reason in first["reasons"]] == [
+        REASON_TEXTS[reason["feature"]] for reason in first["reasons"]
+    ]
     assert len(first["reasons"]) == 3
     low, high = first["reasons"][0]["people"]
     assert not low <= first["reasons"][0]["value"] <= high

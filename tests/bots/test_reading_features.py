@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from functions.bots.reading_features import FEATURES, Moments, Rhythm, quantile
+from functions.bots.reading_features import FEATURES, CentralMoments, Rhythm, quantile
 from functions.bots.windows import Windows
 
 START = 1_769_860_800.0  # noon
@@ -105,6 +105,6 @@ def test_a_quantile_lies_between_values_and_ignores_what_is_missing():
 
 
 def test_moments_of_two_values_have_no_skewness():
-    found = Moments.of(np.array([[1.0, 1.0, np.nan]]))
+    found = CentralMoments.of(np.array([[1.0, 1.0, np.nan]]))
 
     assert (found.absolute_skewness.tolist(), found.absolute_kurtosis.tolist()) == ([0.0], [0.0])

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from functions.bots import evaluation
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
-from functions.bots.labels import Judged
+from functions.bots.labels import LabelledSet
 from functions.bots.reading_features import FEATURES
 from functions.bots.train_bot_detector import NAME
 from shared.errors import Conflict
@@ -147,7 +148,7 @@ def test_a_credential_that_was_judged_twice_counts_once_by_its_latest_verdict(gu
     other = {"firstSeenAt": NOON - 9 * HOUR, "lastSeenAt": NOON - 8 * HOUR, "verifiedAt": NOON - 7 * HOUR}
     store.analytics.credentialfeatures.insert_one(older | other | {"verificationStatus": False})
 
-    judged = Judged.read(store, QUICK, now=NOON)
+    judged = LabelledSet.read(store, QUICK, now=NOON)
 
     assert judged.counts() == {"bots": 14, "people": 40}
 
@@ -165,7 +166,7 @@ def test_labels_without_features_or_with_spoiled_ones_are_left_out(guarded, stor
          "verifiedAt": NOON}
     )  # fmt: skip
 
-    judged = Judged.read(store, QUICK, now=NOON)
+    judged = LabelledSet.read(store, QUICK, now=NOON)
 
     assert judged.counts() == {"bots": 14, "people": 36}
     assert np.isfinite(judged.features).all()

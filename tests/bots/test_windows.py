@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from functions.bots.windows import windows
-from shared.columns import as_stored, id_array
+from shared.columns import id_array, to_bson
 from tests.factories import an_id
 
 
@@ -33,7 +33,7 @@ def rows(found):
         str(one): (group.at[row, : group.count[row]].tolist(), group.reading[row, : group.count[row]].tolist(),
                    group.gap[row, : group.count[row]].tolist(), int(group.preceded_at[row]))
         for group in found
-        for row, one in enumerate(as_stored(group.credential))
+        for row, one in enumerate(to_bson(group.credential))
     }  # fmt: skip
 
 

@@ -9,17 +9,17 @@ from bson import ObjectId
 from functions.coldstart import build_guest_feed
 from functions.coldstart.candidates import choose, language_factor
 from shared.artifacts import Registry
-from shared.countries import COUNTRIES, EVERYWHERE
+from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.errors import Conflict, Refused
 from shared.ranking.counters import relations
-from shared.ranking.country_ranker import COUNTRY, EVERYONE, Rankers, points
-from shared.ranking.features import FEATURES, Moments, PostsAt
+from shared.ranking.country_ranker import COUNTRY, GLOBAL_KEY, Rankers, scores_from_logits
+from shared.ranking.features import FEATURES, PointInTimeCountryRows, PointInTimePosts
 from shared.store import schema
 from shared.store.guest_feed import Staging
 from tests.factories import account, an_id, engagement, post, topics_of, write_users
 from tests.networks import HOUR, NOON, QUICK, SHORT
 
-PARTITIONS = sorted([*COUNTRIES, EVERYWHERE])
+PARTITIONS = sorted([*COUNTRIES, GLOBAL_PARTITION])
 FIELDS: dict[str, Any] = {
     "_id": ObjectId,
     "content": ObjectId,
@@ -90,7 +90,7 @@ def test_the_author_of_a_row_is_that_of_its_post(world):
 
 
 def test_countries_have_a_taste_of_their_own(world):
-    assert len({tuple(contents(world.feed(country))) for country in ("th", "us", "jp", EVERYWHERE)}) == 4
+    assert len({tuple(contents(world.feed(country))) for country in ("th", "us", "jp", GLOBAL_PARTITION)}) == 4
 
 
 @pytest.mark.parametrize("country", ["th", "jp"])
@@ -99,9 +99,9 @@ def test_a_score_is_what_the_countrys_model_says_of_the_features_it_was_trained_
     assert ranker.name == country
     countries = np.full(len(candidates.post), COUNTRIES.index(country))
     language = relations(countries, history.posts.language[candidates.post])
-    described = PostsAt(counters, candidates.post, np.zeros(len(candidates.post)), ranker.decay)
-    margins = ranker.margins(FEATURES.matrix(Moments(described, countries, language)))
-    scores = points(margins) * candidates.quality * language_factor(language, SHORT)
+    described = PointInTimePosts(counters, candidates.post, np.zeros(len(candidates.post)), ranker.decay)
+    logits = ranker.logits(FEATURES.matrix(PointInTimeCountryRows(described, countries, language)))
+    scores = scores_from_logits(logits) * candidates.quality * language_factor(language, SHORT)
     best = dict(zip([entry.content for entry in candidates.entries], scores.tolist(), strict=True))
 
     first, *others = world.feed(country)
@@ -195,7 +195,7 @@ def test_a_country_of_several_languages_reads_each_in_full(village, build, tongu
     assert scores("sg") == pytest.approx(full)
     assert scores("th") == pytest.approx(full | {"chinese": 0.001, "thai": 1})
     assert scores("jp") == pytest.approx(full | {"chinese": 0.001})
-    assert scores(EVERYWHERE) == pytest.approx(dict.fromkeys(full, 1))
+    assert scores(GLOBAL_PARTITION) == pytest.approx(dict.fromkeys(full, 1))
 
 
 def test_a_foreign_post_ranks_below_however_popular_it_is(village, build, tongues):
@@ -207,7 +207,7 @@ def test_a_foreign_post_ranks_below_however_popular_it_is(village, build, tongue
     build()
 
     assert [tongues[one] for one in contents(village.feed("th"))].index("klingon") > 2
-    assert tongues[contents(village.feed(EVERYWHERE))[0]] == "klingon"
+    assert tongues[contents(village.feed(GLOBAL_PARTITION))[0]] == "klingon"
 
 
 def test_malformed_posts_stop_nothing_and_never_show(village, build):
@@ -475,7 +475,7 @@ def test_the_model_of_a_country_answers_else_the_base_countrys_else_that_of_all(
     assert Rankers(fresh).of("th", "th").name == "popularity"
 
     lend(world, fresh, "mlArtifacts_global")
-    assert Rankers(fresh).of("ad", "th").name == EVERYONE
+    assert Rankers(fresh).of("ad", "th").name == GLOBAL_KEY
 
     lend(world, fresh, "mlArtifacts_country")
     own = sorted(fresh.owners(COUNTRY))

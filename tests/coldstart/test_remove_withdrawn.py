@@ -12,10 +12,10 @@ from functions.coldstart import remove_withdrawn
 from local.changes import relaying
 from local.functions import function
 from shared.change import Change, ClusterTime
+from shared.documents import Document
 from shared.report import Report
 from shared.store import guest_items, open_store, schema
 from shared.store.guest_feed import Staging
-from tests.conftest import Document
 from tests.factories import an_id, post, write_users
 from tests.networks import NOON, Network
 from tests.waiting import until

@@ -10,7 +10,7 @@ from functions.coldstart import train_coldstart
 from shared.countries import COUNTRIES
 from shared.errors import Conflict
 from shared.ml import trees
-from shared.ranking.country_ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.ranking.country_ranker import COUNTRY, GLOBAL, GLOBAL_KEY, Rankers
 from shared.ranking.features import FEATURES
 from tests.networks import NOON, QUICK, copy_artifacts
 
@@ -52,7 +52,7 @@ def put_chance(registry, one):
         np.ones(200),
         parameters={"objective": "reg:logistic", "max_bin": 64, "learning_rate": 1.0},
         rounds=60,
-        rises=[0] * len(FEATURES.names),
+        monotone_sign=[0] * len(FEATURES.names),
     )
     family, key = one.manifest.family, one.manifest.key
     metrics = {**one.manifest.metrics, "weight": 1.0}
@@ -108,7 +108,7 @@ def test_the_documents_of_models_keep_the_contract(world, own):
 
 def test_the_base_country_goes_on_from_all_and_the_others_from_it(world, own):
     base, *others = (number_of_trees(artifact(world, COUNTRY, key).model) for key in own)
-    everyone = number_of_trees(artifact(world, GLOBAL, EVERYONE).model)
+    everyone = number_of_trees(artifact(world, GLOBAL, GLOBAL_KEY).model)
 
     assert everyone == QUICK.rounds
     assert base == everyone + QUICK.country_rounds
@@ -116,7 +116,7 @@ def test_the_base_country_goes_on_from_all_and_the_others_from_it(world, own):
 
 
 def test_the_manifest_says_how_good_a_model_is_beside_the_baselines(world):
-    metrics = artifact(world, GLOBAL, EVERYONE).manifest.metrics
+    metrics = artifact(world, GLOBAL, GLOBAL_KEY).manifest.metrics
 
     ndcg = {"random", "popularity", "decayed_popularity", "model", "lists"}
     evidence = {"cuts", "judged_lists", "people", "gain", "gain_error", "engagements"}
@@ -174,11 +174,11 @@ def test_a_model_that_loses_against_popularity_is_not_used_at_all(fresh, train, 
     assert report.details["promoted"] == 0
     assert (report.details["weight"], report.details["gain"] < 0) == (0, True)
     assert everyone == []
-    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": EVERYONE}
+    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": GLOBAL_KEY}
 
 
 def test_a_better_challenger_takes_the_place_of_a_worse_model(world, fresh, train):
-    put_chance(fresh, artifact(world, GLOBAL, EVERYONE))
+    put_chance(fresh, artifact(world, GLOBAL, GLOBAL_KEY))
 
     report = train(fresh)
 
@@ -218,16 +218,16 @@ def test_a_country_without_the_data_for_another_model_keeps_its_own_as_long_as_t
 def test_without_a_base_model_the_model_of_all_answers(fresh, train):
     train(fresh, base_country="fr")
 
-    assert fresh.alias_of(COUNTRY, "fr") == EVERYONE
+    assert fresh.alias_of(COUNTRY, "fr") == GLOBAL_KEY
     assert fresh.alias_of(COUNTRY, "ad") == "fr"
     ranker = Rankers(fresh).of("ad", "fr")
-    assert ranker.name == EVERYONE
+    assert ranker.name == GLOBAL_KEY
 
 
 def test_a_network_with_few_people_a_day_is_judged_from_earlier_moments_too(fresh, train):
     report = train(fresh, judged_lists=400, longest_holdout=4 * QUICK.holdout)
 
-    manifest, _ = fresh.load(GLOBAL, EVERYONE, FEATURES.fingerprint, lambda one: one.manifest)
+    manifest, _ = fresh.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda one: one.manifest)
     assert "skipped" not in report.details
     assert report.details["cuts"] > 2
     assert report.details["judged_lists"] > report.details["people"] > 100

@@ -17,9 +17,10 @@ from layers.build import ROOT
 from local.mongod import dies_with_us, find_binary, free_port
 from shared import command_line
 from shared.config import forget_settings
+from shared.documents import Document
 from shared.errors import BadConfig
 from shared.store import connection
-from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.conftest import API_KEY, SIGNING_KEY
 from tests.contract.test_house_rules import OURS
 from tests.signals import heed_signals
 from tests.waiting import until

@@ -17,7 +17,8 @@ from local.mongod import mongo_server
 from local.rehearsal.operator import PAGE as PAGE_FILE
 from local.rehearsal.operator import README, blocks
 from shared.config import Options
-from tests.conftest import SIGNING_KEY, Document
+from shared.documents import Document
+from tests.conftest import SIGNING_KEY
 from tests.contract.conftest import Deployment
 
 SECTIONS = "|".join(section.name for section in fields(Options))

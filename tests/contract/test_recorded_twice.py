@@ -25,7 +25,7 @@ from local.world import WorldOptions, build_world, write_world
 from shared.columns import id_keys
 from shared.config import Options
 from shared.documents import Document
-from shared.ranking.history import Actors, read_history
+from shared.ranking.history import Accounts, read_history
 from shared.ranking.quality import quality
 from shared.runtime import queue
 from shared.store import schema
@@ -220,4 +220,4 @@ def test_an_end_that_is_told_later_is_the_same_exposure(world):
 
 
 def exposures(store):
-    return Actors.read(store).exposures(store.exposures.between(NOON - timedelta(days=30), NOON))
+    return Accounts.read(store).exposures(store.exposures.between(NOON - timedelta(days=30), NOON))

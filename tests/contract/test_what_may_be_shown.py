@@ -16,14 +16,15 @@ import pytest
 from bson import DBRef, ObjectId
 from pymongo import MongoClient
 
-from functions.feed.feed_ranker import open_desk
+from functions.feed.feed_ranker import open_feed_ranker
 from local.functions import function
 from local.http import event_of
 from shared.config import HERE, forget_settings, settings
+from shared.documents import Document
 from shared.runtime.tokens import token_for
 from shared.store import Store, close_store, open_store, schema
 from tests.conftest import API_KEY
-from tests.factories import Document, account, an_id, follow, post, user, write_users
+from tests.factories import account, an_id, follow, post, user, write_users
 from tests.networks import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -265,7 +266,7 @@ def deployment(mongo_uri: str, client: MongoClient[Document]) -> Iterator[Store]
             patch.setenv(name, value)
         forget_settings()
         close_store()
-        open_desk.cache_clear()
+        open_feed_ranker.cache_clear()
         store = open_store()
         schema.apply(store.app, store.analytics)
         write_others(store.app)

@@ -11,7 +11,7 @@ from shared.config import Bots, Members
 from shared.documents import Document
 from shared.errors import Conflict
 from shared.store import Store
-from shared.store.leases import LONGEST_RUN, Leases
+from shared.store.leases import MAX_RUN_TIME, Leases
 from shared.store.watermarks import Period
 from tests.factories import account, an_id, engagement, exposure, follow, post, user
 from tests.networks import HOUR, NOON
@@ -226,7 +226,7 @@ def test_a_lease_that_nobody_can_have_taken_holds_nothing_up(store: Store, lease
 
 
 def test_a_lease_of_another_run_is_kept(store: Store, leases: Leases) -> None:
-    until = {"$add": ["$$NOW", LONGEST_RUN // timedelta(milliseconds=1)]}
+    until = {"$add": ["$$NOW", MAX_RUN_TIME // timedelta(milliseconds=1)]}
     store.analytics.leases.update_one({"_id": "job"}, [{"$set": {"holder": "another", "until": until}}], upsert=True)
 
     with pytest.raises(Conflict), leases.hold("job"):

@@ -15,9 +15,9 @@ from pymongo import MongoClient
 from functions.coldstart import build_guest_feed, train_coldstart
 from functions.feed import plan_personal_training, rank_contents, recommend_home, refresh_catalogue, train_members
 from functions.feed import train_personal as training
-from functions.feed.feed_ranker import Desk
-from functions.feed.post_index import FINGERPRINT, NAME, Catalogue
-from functions.feed.recommend_home import Asked
+from functions.feed.feed_ranker import FeedRanker
+from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
+from functions.feed.recommend_home import HomeRequest
 from functions.privacy import erase_account
 from shared.config import Home, forget_settings
 from shared.documents import Document
@@ -62,10 +62,10 @@ def train_all(network: Network) -> None:
 
 
 def answers(network: Network, who: str) -> tuple[dict[str, float], recommend_home.Page]:
-    desk = Desk(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
+    feed_ranker = FeedRanker(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
     key = str(an_id(f"account of {who}"))
-    ranked = rank_contents.run(desk, key, [str(an_id(f"p{n}")) for n in range(30)], now=NOON)
-    return ranked, recommend_home.run(desk, Home(), Asked(key, 10), now=NOON)
+    ranked = rank_contents.run(feed_ranker, key, [str(an_id(f"p{n}")) for n in range(30)], now=NOON)
+    return ranked, recommend_home.run(feed_ranker, Home(), HomeRequest(key, 10), now=NOON)
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=repr)
@@ -102,9 +102,9 @@ def test_a_network_with_next_to_nothing_in_it_is_trained_and_answered(village: N
     for name, query in removed.items():
         village.store.app[name].delete_many(query)
     train_all(village)
-    desk = Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
+    feed_ranker = FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
 
-    ranked = rank_contents.run(desk, str(an_id("account of thai")), [str(an_id("p0"))], now=NOON)
+    ranked = rank_contents.run(feed_ranker, str(an_id("account of thai")), [str(an_id("p0"))], now=NOON)
 
     assert all(math.isfinite(score) for score in ranked.values())
 
@@ -132,20 +132,22 @@ def test_without_any_model_or_snapshot_there_is_an_order_and_a_guest_feed(villag
     for name in ("mlArtifacts", "mlArtifacts_members", "mlArtifacts_country", "mlArtifacts_global", "snapshots"):
         village.store.analytics[name].update_many({"signature": {"$exists": True}}, {"$set": {"signature": "forged"}})
     village.store.analytics.artifactVersions.delete_many({})
-    desk = Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
+    feed_ranker = FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
 
-    ranked = rank_contents.run(desk, str(an_id("account of thai")), [str(an_id("p0")), str(an_id("p9"))], now=NOON)
+    ranked = rank_contents.run(
+        feed_ranker, str(an_id("account of thai")), [str(an_id("p0")), str(an_id("p9"))], now=NOON
+    )
     build_guest_feed.run(village.store, village.registry, SHORT, QUICK, now=NOON + HOUR)
 
     assert list(ranked) == [str(an_id("p0")), str(an_id("p9"))], "the newer first"
-    assert len(desk.refused) >= 2
+    assert len(feed_ranker.refused) >= 2
     assert village.feed("th")
 
 
 def test_a_damaged_snapshot_leaves_the_one_before_in_use(village: Network) -> None:
     run_everything(village)
-    desk = Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
-    desk.look(NOON)
+    feed_ranker = FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
+    feed_ranker.refresh(NOON)
     later = NOON + HOUR
     refresh_catalogue.run(village.store, village.registry, village.snapshots, QUICK, QUICK_MEMBERS, now=later)
     version = village.snapshots.head(NAME).version  # type: ignore[union-attr]
@@ -153,11 +155,11 @@ def test_a_damaged_snapshot_leaves_the_one_before_in_use(village: Network) -> No
         {"version": version, "family": "snapshot"}, {"$set": {"artifact": b"x"}}
     )
 
-    desk.look(later)
+    feed_ranker.refresh(later)
 
-    assert "the bytes are not those that were stored" in desk.refused[0]
-    assert desk.catalogue is not None
-    assert len(desk.catalogue) == 30
+    assert "the bytes are not those that were stored" in feed_ranker.refused[0]
+    assert feed_ranker.post_index is not None
+    assert len(feed_ranker.post_index) == 30
 
 
 def test_arrays_that_do_not_belong_together_are_refused(village: Network) -> None:
@@ -167,8 +169,8 @@ def test_arrays_that_do_not_belong_together_are_refused(village: Network) -> Non
     arrays = village.snapshots.load(NAME, head, FINGERPRINT)
 
     with pytest.raises(TypeError):
-        Catalogue(**{name: one for name, one in arrays.items() if name != "topic"})
-    assert np.isfinite(Catalogue(**arrays).margins.astype(float)).all()
+        PostIndex(**{name: one for name, one in arrays.items() if name != "topic"})
+    assert np.isfinite(PostIndex(**arrays).logits.astype(float)).all()
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from pymongo import MongoClient
 from layers.build import build_all
 from local.sandbox import EXITED, Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
 from local.waiting import slowness
+from shared.documents import Document
 from shared.store import Store
-from tests.conftest import Document, falling_silent
+from tests.conftest import falling_silent
 from tests.contract.conftest import Deployment, deployment
 from tests.factories import an_id, post
 from tests.waiting import allowed, until

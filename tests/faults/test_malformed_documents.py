@@ -103,7 +103,7 @@ AS_AN_ID: dict[str, Callable[[str], Any]] = {
     "uuid": lambda collection: Binary(collection.encode()[:16].ljust(16), 4),
     "cluster time": lambda collection: Timestamp(crc32(collection.encode()), 1),
 }
-MOST_TURNS = 2
+MAX_TURNS = 2
 
 
 @dataclass
@@ -395,7 +395,7 @@ def test_junk_in_any_field_stops_nobody_else_and_is_reported(network, monkeypatc
         assert not reports[-1].malformed, name
         fields = network.read[name]
         used |= {(one, path) for one, paths in fields.items() for path, uses in paths.items() if "filter" not in uses}
-        for turn in range(min(turns_of(network, fields), MOST_TURNS)):
+        for turn in range(min(turns_of(network, fields), MAX_TURNS)):
             spoilt = spoil(network, fields, number + turn, name)
             try:
                 answer = spoilt_run(network, name, full=turn == 0)

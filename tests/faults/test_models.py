@@ -22,7 +22,7 @@ from shared.config import Coldstart
 from shared.countries import COUNTRIES
 from shared.documents import Document
 from shared.errors import Conflict
-from shared.ranking.country_ranker import COUNTRY, EVERYONE, GLOBAL, Rankers
+from shared.ranking.country_ranker import COUNTRY, GLOBAL, GLOBAL_KEY, Rankers
 from shared.ranking.features import FEATURES
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import (
@@ -141,9 +141,9 @@ def test_f16_a_malicious_artifact_is_refused_and_the_last_good_model_ranks(
     village.store.analytics.mlArtifacts_global.update_one({}, damage)
 
     rankers = Rankers(village.registry)
-    model = rankers.own(GLOBAL, EVERYONE)
+    model = rankers.own(GLOBAL, GLOBAL_KEY)
 
-    expected = Rankers(world.registry).own(GLOBAL, EVERYONE)
+    expected = Rankers(world.registry).own(GLOBAL, GLOBAL_KEY)
     assert model is not None
     assert expected is not None
     assert model.model == expected.model
@@ -209,7 +209,7 @@ def test_f20_data_that_teaches_nothing_changes_no_model_and_guests_get_a_feed(vi
     assert report.details.get("skipped") or report.details["weight"] == 0
     assert report.details["promoted"] == 0
     assert everyone == []
-    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": EVERYONE}
+    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": GLOBAL_KEY}
     build(village)
     assert village.feed("th")
 
@@ -229,7 +229,7 @@ def test_f20_a_starved_run_leaves_the_models_of_better_days(world: Network, vill
 def test_f21_a_rollback_brings_back_byte_identical_scores(world: Network, village: Network) -> None:
     copy_artifacts(world.store.analytics, village.store.analytics)
     registry = village.registry
-    first, _ = registry.load(GLOBAL, EVERYONE, FEATURES.fingerprint, lambda one: one)
+    first, _ = registry.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda one: one)
     other, _ = registry.load(COUNTRY, "th", FEATURES.fingerprint, lambda one: one)
     assert first is not None
     assert other is not None
@@ -238,10 +238,10 @@ def test_f21_a_rollback_brings_back_byte_identical_scores(world: Network, villag
     build(village)
     before = feed(village)
 
-    promote_artifact.run(registry, GLOBAL, EVERYONE, "later", now=NOON)
+    promote_artifact.run(registry, GLOBAL, GLOBAL_KEY, "later", now=NOON)
     build(village)
     assert [row["score"] for row in feed(village)] != [row["score"] for row in before]
-    promote_artifact.run(registry, GLOBAL, EVERYONE, first.manifest.version, now=NOON)
+    promote_artifact.run(registry, GLOBAL, GLOBAL_KEY, first.manifest.version, now=NOON)
     build(village)
 
     assert feed(village) == before
@@ -306,7 +306,7 @@ def test_a_trainer_that_is_killed_leaves_whole_models_and_the_next_run_works(
         assert run.returncode == -signal.SIGKILL
         assert [len(found) for found in models(network)] == [0, live]
         ranker = Rankers(network.registry).of("th", "th")
-        assert ranker.name == (EVERYONE if live else "popularity")
+        assert ranker.name == (GLOBAL_KEY if live else "popularity")
         with pytest.raises(Conflict):
             train(network)
 

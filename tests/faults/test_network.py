@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from shared.config import forget_settings
+from shared.documents import Document
 from shared.errors import Unavailable
 from shared.store import Store, close_store
-from shared.store.deadline import within
-from tests.conftest import Databases, Document
+from shared.store.deadline import deadline
+from tests.conftest import Databases
 from tests.factories import post
 from tests.waiting import allowed, until
 
@@ -234,7 +235,7 @@ def test_who_finds_no_connection_left_does_not_wait_for_ever(
             others.submit(lambda: list(store.app.contents.find(slow)))
         until(lambda: running(databases) == size)
         began = time.monotonic()
-        with pytest.raises(Exception, match="time") as failure, within(1.0):
+        with pytest.raises(Exception, match="time") as failure, deadline(1.0):
             store.app.contents.find_one()
         took = time.monotonic() - began
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from shared.documents import Document
 from shared.errors import Unavailable
 from tests.changes import documentdb, inserted, state
-from tests.conftest import NOT_PRIMARY, Databases, Document
+from tests.conftest import NOT_PRIMARY, Databases
 from tests.factories import an_id
 
 

@@ -18,7 +18,7 @@ from relay.follow import Follower
 from relay.meter import Meter, logger
 from relay.sinks import Here
 from relay.watched import watched
-from shared.runtime.changes import MOST_KEPT
+from shared.runtime.changes import MAX_KEPT
 from tests.changes import START, TEXT, deleted, edited, ids, inserted, nested, relayed, state
 from tests.factories import an_id, post
 from tests.relay.conftest import QUICK, Receiver, position_of
@@ -133,7 +133,7 @@ def test_a_key_of_megabytes_ends_nothing(store, running, row, parked, told, noon
 
 
 def test_a_large_key_that_the_receiver_refuses_is_parked_without_it(store, follow, noon):
-    receiver = Receiver(refuses=lambda event: len(event.key) > MOST_KEPT)
+    receiver = Receiver(refuses=lambda event: len(event.key) > MAX_KEPT)
     with follow(receiver):
         store.app.contents.insert_one({"_id": "k" * MB, "payload": {"message": SECRET}})
         store.app.contents.insert_one(post("after", now=noon))

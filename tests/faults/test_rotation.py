@@ -19,10 +19,11 @@ from moto import mock_aws
 from pymongo import MongoClient
 
 from shared.config import forget_settings
+from shared.documents import Document
 from shared.errors import Unavailable
 from shared.runtime import secrets
 from shared.store import close_store
-from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.conftest import API_KEY, SIGNING_KEY
 from tests.factories import an_id
 
 URI = "/stage/mongo-uri"

@@ -9,11 +9,11 @@ import pytest
 from pymongo import MongoClient
 
 from functions.feed import recommend_home, refresh_catalogue
-from functions.feed.feed_ranker import Desk
+from functions.feed.feed_ranker import FeedRanker
 from functions.feed.post_index import NAME
-from functions.feed.recommend_home import Asked
+from functions.feed.recommend_home import HomeRequest
 from shared.artifacts import Artifact, Manifest, Snapshots
-from shared.artifacts.snapshots import FAMILY, MOST_LISTED, MOST_TRIED, PART_BYTES, Head, packed
+from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_TRIED, PART_BYTES, Head, packed
 from shared.config import Home
 from shared.errors import Refused, StaleModel, Unavailable
 from shared.store import Store
@@ -165,7 +165,7 @@ def test_what_claims_to_be_of_the_future_is_passed_over_and_goes(
 @pytest.mark.parametrize("name", ["x z{}", "x 20990101T{:06}Z 0", "x 2026-{} 0"])
 def test_names_that_are_no_version_take_no_versions_place(store: Store, snapshots: Snapshots, name: str) -> None:
     store.analytics.snapshots.delete_one({"_id": "x"})
-    store.analytics.snapshots.insert_many([{"_id": name.format(number)} for number in range(MOST_LISTED + 1)])
+    store.analytics.snapshots.insert_many([{"_id": name.format(number)} for number in range(MAX_LISTED + 1)])
 
     assert served(snapshots) == (LIVE, 0)
     mended(snapshots)
@@ -173,7 +173,7 @@ def test_names_that_are_no_version_take_no_versions_place(store: Store, snapshot
 
 def test_some_versions_without_a_good_part_are_passed_over(store: Store, snapshots: Snapshots) -> None:
     store.analytics.snapshots.delete_one({"_id": "x"})
-    broken = [LIVE + timedelta(seconds=second) for second in range(1, MOST_TRIED)]
+    broken = [LIVE + timedelta(seconds=second) for second in range(1, MAX_TRIED)]
     store.analytics.snapshots.insert_many([{"_id": f"x {at:%Y%m%dT%H%M%SZ} 0"} for at in broken])
 
     assert served(snapshots, now=LIVE + HOUR / 60) == (LIVE, len(broken))
@@ -188,7 +188,7 @@ def test_a_signed_head_of_the_future_holds_nothing_back(store: Store, snapshots:
 
 
 def test_more_parts_than_readers_take_are_not_published(snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.artifacts.snapshots.MOST_PARTS", 2)
+    monkeypatch.setattr("shared.artifacts.snapshots.MAX_PARTS", 2)
 
     with pytest.raises(Refused, match="more than 2 parts"):
         snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE + HOUR)
@@ -262,9 +262,9 @@ def village(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[Net
         yield network
 
 
-def home_of(desk: Desk, now: datetime) -> int:
+def home_of(feed_ranker: FeedRanker, now: datetime) -> int:
     """How many posts the home of an account has."""
-    return len(recommend_home.run(desk, Home(), Asked(str(an_id("account of thai")), 100), now=now).items)
+    return len(recommend_home.run(feed_ranker, Home(), HomeRequest(str(an_id("account of thai")), 100), now=now).items)
 
 
 def refresh(network: Network, now: datetime) -> Any:
@@ -274,14 +274,14 @@ def refresh(network: Network, now: datetime) -> Any:
 @pytest.mark.parametrize("change", [{"$set": {"artifact": b"x"}}, {"$unset": {"fingerprint": 1}}])
 def test_a_home_is_served_warm_and_cold_of_the_last_good_catalogue(village: Network, change: dict[str, Any]) -> None:
     refresh(village, BEFORE)
-    warm = Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
+    warm = FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
     posts = home_of(warm, BEFORE)
     refresh(village, LIVE)
     damage(village.store, f"{NAME} {LIVE:%Y%m%dT%H%M%SZ} 0", change)
 
-    for desk in (warm, Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)):
-        assert home_of(desk, LIVE) == posts > 0
-        assert desk.details() == {"refused_models": 1}
+    for feed_ranker in (warm, FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)):
+        assert home_of(feed_ranker, LIVE) == posts > 0
+        assert feed_ranker.details() == {"refused_models": 1}
 
     assert refresh(village, LIVE + HOUR).written == 30
     assert home_of(warm, LIVE + HOUR) > 0
@@ -292,7 +292,7 @@ def test_a_damaged_head_is_told_by_the_refresh_that_mends_it(village: Network) -
     refresh(village, LIVE)
     far = {"at": LIVE + timedelta(days=10**5), "version": "99991231T235959Z", "parts": 10**9}
     damage(village.store, NAME, {"$set": far})
-    cold = Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
+    cold = FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
     assert home_of(cold, LIVE) > 0
     assert cold.details() == {"refused_models": 1}
 
@@ -303,7 +303,7 @@ def test_a_damaged_head_is_told_by_the_refresh_that_mends_it(village: Network) -
 def test_a_home_without_any_good_catalogue_is_unavailable_and_not_failed(village: Network) -> None:
     refresh(village, LIVE)
     village.store.analytics.snapshots.update_many({}, {"$set": {"signature": "forged"}})
-    cold = Desk(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
+    cold = FeedRanker(village.store, village.registry, village.snapshots, QUICK_MEMBERS)
 
     with pytest.raises(Unavailable, match="no catalogue"):
         home_of(cold, LIVE)

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from functions.coldstart import train_coldstart
 from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
-from functions.feed.feed_ranker import Desk
+from functions.feed.feed_ranker import FeedRanker
 from tests.networks import NOON, QUICK, QUICK_MEMBERS, Network, opened, write_three_countries, write_village
 
 
@@ -33,8 +33,8 @@ def train_accounts(network: Network, now: datetime = NOON) -> list[dict[str, Any
     return messages
 
 
-def desk_of(network: Network) -> Desk:
-    return Desk(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
+def desk_of(network: Network) -> FeedRanker:
+    return FeedRanker(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ def is_damaged(network, monkeypatch):
 
 
 def layout_changes(network, monkeypatch):
-    monkeypatch.setattr(plan_personal_training, "TASTE_FINGERPRINT", "of tomorrow")
+    monkeypatch.setattr(plan_personal_training, "PROFILE_FINGERPRINT", "of tomorrow")
 
 
 def preparation_changes(network, monkeypatch):
@@ -211,8 +211,8 @@ def test_a_taste_has_the_topics_that_its_posts_have_now(trained, monkeypatch):
     found, _ = trained.registry.load(
         user_profile.PERSONAL,
         named("nomad")[0],
-        user_profile.TASTE_FINGERPRINT,
-        lambda one: user_profile.Taste.unpack(one.model),
+        user_profile.PROFILE_FINGERPRINT,
+        lambda one: user_profile.UserProfile.unpack(one.model),
     )
     assert len(found.topics) == 2
 
@@ -221,7 +221,7 @@ def test_what_a_model_was_made_from_is_signed(trained):
     trained.store.analytics.mlArtifacts.update_one(key_of("thai"), {"$set": {"madeFrom.country": "us"}})
 
     found, refused = trained.registry.load(
-        user_profile.PERSONAL, named("thai")[0], user_profile.TASTE_FINGERPRINT, lambda one: one
+        user_profile.PERSONAL, named("thai")[0], user_profile.PROFILE_FINGERPRINT, lambda one: one
     )
 
     assert found is None

@@ -21,15 +21,15 @@ def ids(*names):
     return [str(an_id(name)) for name in names]
 
 
-def rank(network, who, contents, desk=None, now=NOON):
-    return rank_contents.run(desk or desk_of(network), str(an_id(f"account of {who}")), contents, now=now)
+def rank(network, who, contents, feed_ranker=None, now=NOON):
+    return rank_contents.run(feed_ranker or desk_of(network), str(an_id(f"account of {who}")), contents, now=now)
 
 
 def test_every_id_has_a_finite_number_and_the_best_comes_first(world):
-    reader = world.store.analytics.mlArtifacts.find_one()["account"]
+    viewer = world.store.analytics.mlArtifacts.find_one()["account"]
     posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(200)]
 
-    found = rank_contents.run(desk_of(world), str(reader), posts, now=NOON)
+    found = rank_contents.run(desk_of(world), str(viewer), posts, now=NOON)
 
     assert set(found) == set(posts)
     assert all(math.isfinite(score) and score > 0 for score in found.values())
@@ -37,13 +37,13 @@ def test_every_id_has_a_finite_number_and_the_best_comes_first(world):
 
 
 def test_ids_of_users_strangers_and_no_ids_at_all_get_zero_and_duplicates_are_one(world):
-    reader = world.store.analytics.mlArtifacts.find_one()["account"]
+    viewer = world.store.analytics.mlArtifacts.find_one()["account"]
     post = str(world.store.app.contents.find_one({"visibility": "publish"})["_id"])
     user = str(world.store.app.users.find_one()["_id"])
     hidden = str(world.store.app.contents.find_one({"visibility": "deleted"})["_id"])
 
     found = rank_contents.run(
-        desk_of(world), str(reader), [post, post, user, hidden, "no id", "$ne", post.upper()], now=NOON
+        desk_of(world), str(viewer), [post, post, user, hidden, "no id", "$ne", post.upper()], now=NOON
     )
 
     assert found.pop(post) == found.pop(post.upper()) > 0
@@ -70,13 +70,13 @@ def test_without_any_model_popularity_with_decay_answers(friends):
 
 
 def test_a_post_that_is_newer_than_the_catalogue_is_ranked_too(world):
-    reader = str(world.store.analytics.mlArtifacts.find_one()["account"])
+    viewer = str(world.store.analytics.mlArtifacts.find_one()["account"])
     known = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
-    desk = desk_of(world)
+    feed_ranker = desk_of(world)
     world.store.app.contents.insert_one(post("brand new", now=NOON, age_hours=0, likes=5))
     write_users(world.store.app, "ann", now=NOON)
 
-    found = rank_contents.run(desk, reader, [*known, *ids("brand new")], now=NOON)
+    found = rank_contents.run(feed_ranker, viewer, [*known, *ids("brand new")], now=NOON)
 
     world.store.app.contents.delete_one({"_id": an_id("brand new")})
     world.store.app.users.delete_one({"_id": an_id("ann")})
@@ -102,11 +102,11 @@ def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
 def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(friends, monkeypatch):
     """One is withdrawn, some by their author; the call that notices reads all, those after it these alone."""
     train_everything(friends)
-    app, desk, read = friends.store.app, desk_of(friends), []
+    app, feed_ranker, read = friends.store.app, desk_of(friends), []
     posts = [str(one["_id"]) for one in app.contents.find({"visibility": "publish"})]
     author = app.contents.find_one({"_id": ObjectId(posts[1])})["author"]["id"]
     changed = {str(one["_id"]) for one in app.contents.find({"author.id": author})} | {posts[0]}
-    visibility = desk.store.visibility
+    visibility = feed_ranker.store.visibility
     ask = visibility.posts
 
     def noted(ids, *others):
@@ -117,7 +117,7 @@ def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(fri
 
     def shown():
         read.clear()
-        above_0 = {one for one, score in rank(friends, "fan", posts, desk).items() if score > 0}
+        above_0 = {one for one, score in rank(friends, "fan", posts, feed_ranker).items() if score > 0}
         return above_0, read[:]
 
     assert shown() == (set(posts), [])
@@ -132,29 +132,39 @@ def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(fri
 def test_of_what_came_to_be_by_whom_the_reader_blocks_nothing_is_shown(friends):
     """Beside a post of the blocked, whom the catalogue therefore knows, one gets that author and one quotes that."""
     train_everything(friends)
-    app, desk = friends.store.app, desk_of(friends)
+    app, feed_ranker = friends.store.app, desk_of(friends)
     app.relationships.insert_one(follow("fan", "author 2", at=NOON, following=False, blocking=True))
     theirs = app.contents.find_one({"author.id": an_id("author 2"), "visibility": "publish"})
     others = list(app.contents.find({"author.id": an_id("author 1"), "visibility": "publish"}).limit(3))
     posts = [str(one["_id"]) for one in (theirs, *others)]
-    assert [score > 0 for score in map(rank(friends, "fan", posts, desk).get, posts)] == [False, True, True, True]
+    assert [score > 0 for score in map(rank(friends, "fan", posts, feed_ranker).get, posts)] == [
+        False,
+        True,
+        True,
+        True,
+    ]
 
     app.contents.update_one({"_id": others[0]["_id"]}, {"$set": {"author.id": an_id("author 2")}})
     original = {"_id": theirs["_id"], "author": theirs["author"]}
     app.contents.update_one({"_id": others[1]["_id"]}, {"$set": {"originalPost": original, "isQuote": True}})
 
-    assert [score > 0 for score in map(rank(friends, "fan", posts, desk).get, posts)] == [False, False, False, True]
+    assert [score > 0 for score in map(rank(friends, "fan", posts, feed_ranker).get, posts)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_who_moves_is_ranked_for_where_it_lives_now(world):
-    accounts, desk = world.store.app.accounts, desk_of(world)
+    accounts, feed_ranker = world.store.app.accounts, desk_of(world)
     who = world.store.analytics.mlArtifacts.find_one()["account"]
     where = {"geolocation.countryCode": accounts.find_one({"_id": who})["geolocation"]["countryCode"]}
     posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(50)]
     found = []
     for code in ("th", "us", "th"):
         accounts.update_one({"_id": who}, {"$set": {"geolocation.countryCode": code}})
-        found.append(rank_contents.run(desk, str(who), posts, now=NOON))
+        found.append(rank_contents.run(feed_ranker, str(who), posts, now=NOON))
 
     accounts.update_one({"_id": who}, {"$set": where})
     assert found[0] == found[2] != found[1]
@@ -162,10 +172,10 @@ def test_who_moves_is_ranked_for_where_it_lives_now(world):
 
 def test_two_accounts_of_different_taste_see_different_orders(world):
     posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(100)]
-    desk = desk_of(world)
+    feed_ranker = desk_of(world)
 
     orders = {
-        tuple(rank_contents.run(desk, str(one["account"]), posts, now=NOON))
+        tuple(rank_contents.run(feed_ranker, str(one["account"]), posts, now=NOON))
         for one in world.store.analytics.mlArtifacts.find().limit(5)
     }
 
@@ -183,10 +193,10 @@ def test_there_is_no_such_account(world):
     ids=lambda damage: next(iter(damage)),
 )
 def test_a_model_that_may_not_be_used_leaves_the_country_to_answer(world, damage):
-    models, desk = world.store.analytics.mlArtifacts, desk_of(world)
+    models, feed_ranker = world.store.analytics.mlArtifacts, desk_of(world)
     kept = models.find_one()
     posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
-    own = rank_contents.run(desk, str(kept["account"]), posts, now=NOON)
+    own = rank_contents.run(feed_ranker, str(kept["account"]), posts, now=NOON)
 
     models.update_one({"_id": kept["_id"]}, {"$set": damage})
     found = rank_contents.run(desk_of(world), str(kept["account"]), posts, now=NOON)
@@ -194,23 +204,23 @@ def test_a_model_that_may_not_be_used_leaves_the_country_to_answer(world, damage
 
     assert all(score > 0 for score in found.values())
     assert found != own
-    assert rank_contents.run(desk, str(kept["account"]), posts, now=NOON) == own
+    assert rank_contents.run(feed_ranker, str(kept["account"]), posts, now=NOON) == own
 
 
 def test_a_new_model_counts_at_the_next_call(village):
     train_everything(village)
-    desk = desk_of(village)
+    feed_ranker = desk_of(village)
     posts = ids(*(f"p{n}" for n in range(30)))
-    before = rank(village, "thai", posts, desk)
+    before = rank(village, "thai", posts, feed_ranker)
     village.store.app.engagements.insert_many(
         [engagement("thai", "p4", kind=kind, at=NOON + HOUR / 2) for kind in ("like", "quote")]
     )
     train_accounts(village, NOON + HOUR)
 
-    assert rank(village, "thai", posts, desk).keys() == before.keys()
-    personal = desk.reader(an_id("account of thai")).personal
+    assert rank(village, "thai", posts, feed_ranker).keys() == before.keys()
+    personal = feed_ranker.viewer(an_id("account of thai")).personal
     assert personal is not None
-    assert personal.taste.acts == 12
+    assert personal.profile.acts == 12
 
 
 def call(event):

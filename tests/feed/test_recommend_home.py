@@ -9,11 +9,11 @@ from bson import ObjectId
 
 from functions.coldstart import build_guest_feed
 from functions.feed import recommend_home, refresh_catalogue
-from functions.feed.recommend_home import Asked
+from functions.feed.recommend_home import HomeRequest
 from shared.config import Home
 from shared.countries import COUNTRIES
 from shared.errors import BadEvent, NotFound, Unavailable
-from shared.text.vectors import DIMENSIONS, packed
+from shared.text.vectors import EMBEDDING_SIZE, packed
 from tests.factories import an_id, engagement, exposure, follow, post, topics_of, write_users
 from tests.feed.conftest import desk_of, train_accounts
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT
@@ -26,9 +26,9 @@ def refresh(network):
     refresh_catalogue.run(network.store, network.registry, network.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
 
 
-def page_of(network, who, most=25, desk=None, options=OPTIONS, exclude=(), cursor=""):
-    asked = Asked(str(an_id(f"account of {who}")), most, [str(an_id(name)) for name in exclude], cursor)
-    return recommend_home.run(desk or desk_of(network), options, asked, now=NOON)
+def page_of(network, who, most=25, feed_ranker=None, options=OPTIONS, exclude=(), cursor=""):
+    asked = HomeRequest(str(an_id(f"account of {who}")), most, [str(an_id(name)) for name in exclude], cursor)
+    return recommend_home.run(feed_ranker or desk_of(network), options, asked, now=NOON)
 
 
 def contents(page):
@@ -137,11 +137,11 @@ def test_what_was_withdrawn_since_the_catalogue_was_made_is_not_shown(town):
 
 def all_pages(network, who, most, between=lambda: None, **named):
     """Every page until the cursor is empty, and what happens between two of them."""
-    desk = desk_of(network)
-    pages = [page_of(network, who, most, desk, **named)]
+    feed_ranker = desk_of(network)
+    pages = [page_of(network, who, most, feed_ranker, **named)]
     while pages[-1].cursor:
         between()
-        pages.append(page_of(network, who, most, desk, cursor=pages[-1].cursor, **named))
+        pages.append(page_of(network, who, most, feed_ranker, cursor=pages[-1].cursor, **named))
     return pages
 
 
@@ -215,7 +215,7 @@ def test_a_cursor_stays_short_however_long_the_paging_goes(town):
 
 
 def test_suggestions_keep_no_page(town):
-    asked = Asked(str(an_id("account of cat")), 3, paged=False)
+    asked = HomeRequest(str(an_id("account of cat")), 3, paged=False)
 
     assert recommend_home.run(desk_of(town), OPTIONS, asked, now=NOON).cursor == ""
     assert town.store.analytics.homePages.count_documents({}) == 0
@@ -228,7 +228,9 @@ def test_a_cursor_of_another_account_or_that_is_too_old_is_refused(town):
         page_of(town, "nomad", 5, cursor=cursor)
     late = NOON + OPTIONS.cursor_valid
     with pytest.raises(BadEvent, match="too old"):
-        recommend_home.run(desk_of(town), OPTIONS, Asked(str(an_id("account of cat")), 5, cursor=cursor), now=late)
+        recommend_home.run(
+            desk_of(town), OPTIONS, HomeRequest(str(an_id("account of cat")), 5, cursor=cursor), now=late
+        )
 
 
 BEST = {"ar": "p17", "th": "p4", "en": "p8"}
@@ -241,15 +243,15 @@ def test_who_moves_has_the_home_of_the_country_that_it_lives_in_now(town):
     app.guestfeeditems.insert_many([{"countryCode": code, "content": an_id(best)} for code, best in BEST.items()])
     train_accounts(town)
     refresh(town)
-    desk, options = desk_of(town), replace(OPTIONS, alike=0, meaning=0, explore_every=0, few_acts=0)
+    feed_ranker, options = desk_of(town), replace(OPTIONS, alike=0, meaning=0, explore_every=0, few_acts=0)
     app.engagements.delete_many({"account": an_id("account of thai")})
 
     def trending_of(country):
         app.accounts.update_one({"_id": an_id("account of thai")}, {"$set": {"geolocation.countryCode": country}})
-        reader = desk.reader(an_id("account of thai"))
-        assert reader.personal is not None
-        found = page_of(town, "thai", 5, desk, options)
-        return [one.content for one in found.items if one.source == "trending"], COUNTRIES[reader.country]
+        viewer = feed_ranker.viewer(an_id("account of thai"))
+        assert viewer.personal is not None
+        found = page_of(town, "thai", 5, feed_ranker, options)
+        return [one.content for one in found.items if one.source == "trending"], COUNTRIES[viewer.country]
 
     assert trending_of("AR") == (posts("p17"), "ar")
     assert trending_of("th") == (posts("p4"), "th")
@@ -296,7 +298,7 @@ def test_people_alike_and_meanings_alike_find_what_nobody_follows(town):
     write_users(app, "dog", *"abcdef", now=NOON)
     acts = [(who, name) for who in "abcdef" for name in ("p5", "p8", "p20")] + [("dog", "p5"), ("dog", "p8")]
     app.engagements.insert_many([engagement(who, name, at=NOON - HOUR) for who, name in acts])
-    vectors = np.eye(30, DIMENSIONS, dtype=np.float32)
+    vectors = np.eye(30, EMBEDDING_SIZE, dtype=np.float32)
     vectors[29] = vectors[5]
     info = zip(range(30), packed(vectors), strict=True)
     app.contentinfo.insert_many([topics_of(f"p{n}", at=NOON, vector=vector) for n, vector in info])
@@ -314,10 +316,10 @@ def test_two_accounts_of_different_taste_have_different_pages(world):
     first, second = [
         ObjectId(one["account"]) for one in world.store.analytics.mlArtifacts.find().sort("metrics.acts", -1).limit(2)
     ]
-    desk = desk_of(world)
+    feed_ranker = desk_of(world)
 
     pages = [
-        [one.content for one in recommend_home.run(desk, OPTIONS, Asked(str(who), 25), now=NOON).items]
+        [one.content for one in recommend_home.run(feed_ranker, OPTIONS, HomeRequest(str(who), 25), now=NOON).items]
         for who in (first, second)
     ]
 

@@ -55,9 +55,9 @@ def test_follows_have_a_direction(friends, databases):
 
 
 def test_popular_people_of_the_country_fill_up_and_come_first_if_asked_to(friends):
-    near, popular = suggested(friends), suggested(friends, options=POPULAR_ONLY)
+    social_proof, popular = suggested(friends), suggested(friends, options=POPULAR_ONLY)
 
-    assert an_id("star") in users(near)
+    assert an_id("star") in users(social_proof)
     assert users(popular)[0] == an_id("star")
     assert (popular[0].engagements, popular[0].through) == (90, ())
 
@@ -129,7 +129,7 @@ def test_who_was_followed_long_ago_is_not_suggested_anew(friends, databases):
 
     found = suggested(friends, options=People(most_follows=1))
 
-    assert len(friends.relationships.bonds([an_id("me")], 1).followed) == 1
+    assert len(friends.relationships.follows_and_blocks([an_id("me")], 1).followed) == 1
     assert not set(users(found)) & {an_id("ann"), an_id("bob")}
 
 
@@ -240,13 +240,13 @@ def test_those_who_are_withdrawn_leave_room_for_others_however_many_they_are(fri
     app.accounts.insert_one(account("account of gone", now=NOON, visibility="deleted"))
     app.relationships.insert_many([follow("me", "gone", at=NOON), follow("gone", "dan", at=NOON)])
 
-    near = suggested(friends, options=replace(NEAR_ONLY, candidates=3))
+    social_proof = suggested(friends, options=replace(NEAR_ONLY, candidates=3))
     popular = suggested(friends, options=replace(POPULAR_ONLY, candidates=3))
 
-    assert users(near)[:2] == [an_id("cas"), an_id("dan")]
-    assert near[1].through == [an_id("ann")], "gone leads nowhere"
+    assert users(social_proof)[:2] == [an_id("cas"), an_id("dan")]
+    assert social_proof[1].through == [an_id("ann")], "gone leads nowhere"
     assert {an_id("star"), an_id("quiet")} <= set(users(popular))
-    assert not set(users(near) + users(popular)) & {an_id(one) for one in stars}
+    assert not set(users(social_proof) + users(popular)) & {an_id(one) for one in stars}
 
 
 @pytest.mark.parametrize("country", ["th", ""])
@@ -272,7 +272,7 @@ def test_of_the_follows_of_one_the_newest_lead_on(crowd, databases):
     newest = follow("ann", "a discovery", at=NOON, _id=ObjectId("f" * 24))
     databases.app.relationships.insert_one(newest)
 
-    found = crowd.relationships.second_hand([an_id("ann")], set(), 1, 10)
+    found = crowd.relationships.friends_of_friends([an_id("ann")], set(), 1, 10)
 
     assert found == [(an_id("a discovery"), 1, [an_id("ann")])]
 

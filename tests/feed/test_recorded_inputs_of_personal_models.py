@@ -16,8 +16,8 @@ from bson import DBRef, ObjectId
 from pymongo import MongoClient
 
 from functions.feed import plan_personal_training, train_personal
-from functions.feed.candidate_features import LANGUAGES, Tastes
-from functions.feed.user_profile import tastes_now
+from functions.feed.candidate_features import LANGUAGES, AffinityCounters
+from functions.feed.user_profile import profiles_now
 from shared.documents import Document
 from shared.store import connection, schema
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
@@ -77,23 +77,23 @@ def made(network: Network) -> dict[str, Document]:
     """What is the account's own of the taste that it would get now."""
     train_personal.forget()
     trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=NOON)
-    ids = trainer.tastes.history.actors.ids
-    tastes = tastes_now(trainer.tastes, np.arange(len(ids)))
+    ids = trainer.profiles.history.accounts.ids
+    tastes = profiles_now(trainer.profiles, np.arange(len(ids)))
     return {
         str(ObjectId(key.tobytes())): {
-            "country": taste.country,
-            "acts": taste.acts,
-            "follows": taste.follows,
-            "topics": taste.topics[["key", "acts"]].tolist(),
-            "languages": acts_by_language(trainer.tastes, number, taste.languages["key"]),
-            "authors": taste.authors.tolist(),
-            "posts": taste.posts.tolist(),
+            "country": profile.country,
+            "acts": profile.acts,
+            "follows": profile.follows,
+            "topics": profile.topics[["key", "acts"]].tolist(),
+            "languages": acts_by_language(trainer.profiles, number, profile.languages["key"]),
+            "authors": profile.authors.tolist(),
+            "posts": profile.posts.tolist(),
         }
-        for number, (key, taste) in enumerate(zip(ids, tastes, strict=True))
+        for number, (key, profile) in enumerate(zip(ids, tastes, strict=True))
     }
 
 
-def acts_by_language(tastes: Tastes, number: int, keys: Any) -> list[tuple[int, float]]:
+def acts_by_language(tastes: AffinityCounters, number: int, keys: Any) -> list[tuple[int, float]]:
     acts = tastes.of_language.count(number * LANGUAGES + keys.astype(np.int64), np.zeros(len(keys)))
     return list(zip(keys.tolist(), acts.tolist(), strict=True))
 

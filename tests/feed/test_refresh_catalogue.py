@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from functions.feed import refresh_catalogue
-from functions.feed.post_index import FINGERPRINT, NAME, Catalogue, line_through
+from functions.feed.post_index import FINGERPRINT, NAME, PostIndex, line_through
 from shared.columns import object_ids
 from shared.countries import COUNTRIES
 from shared.errors import StaleModel
-from shared.ranking.history import NOBODYS
+from shared.ranking.history import UNKNOWN_COUNTRY
 from tests.factories import an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
@@ -16,7 +16,7 @@ def refresh(network, now=NOON):
 
 
 def catalogue_of(network):
-    return Catalogue(**network.snapshots.load(NAME, network.snapshots.head(NAME), FINGERPRINT))
+    return PostIndex(**network.snapshots.load(NAME, network.snapshots.head(NAME), FINGERPRINT))
 
 
 def test_every_published_post_is_in_the_catalogue(village):
@@ -24,16 +24,16 @@ def test_every_published_post_is_in_the_catalogue(village):
 
     report = refresh(village)
 
-    catalogue = catalogue_of(village)
+    post_index = catalogue_of(village)
     assert report.as_dict() == {
         "read": 30,
         "written": 30,
         "kilobytes": report.details["kilobytes"],
         "refused_models": 0,
     }
-    assert set(object_ids(catalogue.ids)) == {an_id(f"p{n}") for n in range(30)}
-    assert (np.diff(catalogue.created) >= 0).all()
-    place = catalogue.positions(catalogue.ids[::-1])
+    assert set(object_ids(post_index.ids)) == {an_id(f"p{n}") for n in range(30)}
+    assert (np.diff(post_index.created) >= 0).all()
+    place = post_index.positions(post_index.ids[::-1])
     assert place.tolist() == list(range(29, -1, -1))
 
 
@@ -71,20 +71,20 @@ def test_an_empty_network_has_an_empty_catalogue(village):
 
     refresh(village)
 
-    catalogue = catalogue_of(village)
-    assert len(catalogue) == 0
-    assert catalogue.positions(np.frombuffer(an_id("p").binary, "V12")).tolist() == [-1]
-    assert catalogue.by_authors([an_id("ann")], 5, np.zeros(0, bool)).tolist() == []
+    post_index = catalogue_of(village)
+    assert len(post_index) == 0
+    assert post_index.positions(np.frombuffer(an_id("p").binary, "V12")).tolist() == [-1]
+    assert post_index.by_authors([an_id("ann")], 5, np.zeros(0, bool)).tolist() == []
 
 
 def test_a_country_with_enough_acts_has_its_own_margins_and_others_the_base_countrys(world):
-    catalogue = catalogue_of(world)
-    post = np.arange(len(catalogue))
-    own, vietnam = (catalogue.country_margins(post, COUNTRIES.index(code)) for code in ("jp", "vn"))
+    post_index = catalogue_of(world)
+    post = np.arange(len(post_index))
+    own, vietnam = (post_index.country_margins(post, COUNTRIES.index(code)) for code in ("jp", "vn"))
 
-    assert COUNTRIES.index("jp") in catalogue.countries.tolist()
-    assert NOBODYS in catalogue.countries.tolist()
-    assert COUNTRIES.index("vn") not in catalogue.countries.tolist()
+    assert COUNTRIES.index("jp") in post_index.countries.tolist()
+    assert UNKNOWN_COUNTRY in post_index.countries.tolist()
+    assert COUNTRIES.index("vn") not in post_index.countries.tolist()
     assert np.isfinite(own).all()
     assert np.isfinite(vietnam).all()
     assert not np.allclose(own, vietnam)
@@ -92,17 +92,17 @@ def test_a_country_with_enough_acts_has_its_own_margins_and_others_the_base_coun
 
 def test_authors_posts_come_newest_first_and_later_ones_are_counted(village):
     refresh(village)
-    catalogue = catalogue_of(village)
+    post_index = catalogue_of(village)
 
-    authors, none = [an_id("author 3"), an_id("a stranger"), an_id("author 4")], np.zeros(len(catalogue), bool)
-    found = catalogue.by_authors(authors, 2, none)
+    authors, none = [an_id("author 3"), an_id("a stranger"), an_id("author 4")], np.zeros(len(post_index), bool)
+    found = post_index.by_authors(authors, 2, none)
 
-    assert object_ids(catalogue.ids[found]) == [an_id(name) for name in ("p3", "p13", "p4", "p14")]
-    barred = np.isin(np.arange(len(catalogue)), found[:1])
-    assert object_ids(catalogue.ids[catalogue.by_authors(authors, 2, barred)])[:2] == [an_id("p13"), an_id("p23")]
+    assert object_ids(post_index.ids[found]) == [an_id(name) for name in ("p3", "p13", "p4", "p14")]
+    excluded = np.isin(np.arange(len(post_index)), found[:1])
+    assert object_ids(post_index.ids[post_index.by_authors(authors, 2, excluded)])[:2] == [an_id("p13"), an_id("p23")]
     found = found[:2]
-    assert catalogue.later[found].tolist() == [0, 1]
-    assert catalogue.newest[catalogue.author[found]].tolist() == [catalogue.created[found[0]]] * 2
+    assert post_index.newer_posts_by_author[found].tolist() == [0, 1]
+    assert post_index.last_post_at[post_index.author[found]].tolist() == [post_index.created[found[0]]] * 2
 
 
 def test_what_is_taken_back_counts_no_more(village):
@@ -138,11 +138,11 @@ def test_new_engagements_count_at_the_next_run(village):
     refresh(village)
     village.store.app.engagements.insert_one(engagement("thai", "p1", at=NOON + HOUR))
     refresh(village, NOON + 2 * HOUR)
-    catalogue = catalogue_of(village)
+    post_index = catalogue_of(village)
 
-    (place,) = catalogue.positions(np.frombuffer(an_id("p1").binary, "V12")).tolist()
+    (place,) = post_index.positions(np.frombuffer(an_id("p1").binary, "V12")).tolist()
 
-    assert catalogue.popularity[place] == 1
+    assert post_index.popularity[place] == 1
 
 
 def test_a_line_through_nothing_says_nothing_new():

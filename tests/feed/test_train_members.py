@@ -4,7 +4,7 @@ import pytest
 
 from functions.feed import train_members
 from functions.feed.candidate_features import FEATURES
-from functions.feed.global_personal_ranker import EVERY_MEMBER, MEMBERS, load_members
+from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS, load_global_personal_ranker
 from shared.artifacts import Registry
 from shared.config import load
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, copy_artifacts, index_artifacts
@@ -28,7 +28,7 @@ def fresh(world, client):
 
 
 def test_taste_and_follows_order_better_than_the_country_does(world):
-    manifest = world.registry.newest(MEMBERS, EVERY_MEMBER)
+    manifest = world.registry.newest(MEMBERS, GLOBAL_PERSONAL_KEY)
 
     assert manifest.metrics["model"] > 1.08 * manifest.metrics["country"]
     assert manifest.metrics["country"] > manifest.metrics["decayed_popularity"]
@@ -38,13 +38,13 @@ def test_taste_and_follows_order_better_than_the_country_does(world):
 
 def test_the_same_run_again_gives_the_same_ranker_and_promotes_nothing(world, fresh):
     assert train(world, fresh).written == 1
-    first = fresh.newest(MEMBERS, EVERY_MEMBER)
+    first = fresh.newest(MEMBERS, GLOBAL_PERSONAL_KEY)
 
     again = train(world, fresh)
 
     assert again.written == 0
     assert again.details["ndcg_model"] == again.details["ndcg_live"]
-    assert fresh.newest(MEMBERS, EVERY_MEMBER) == first
+    assert fresh.newest(MEMBERS, GLOBAL_PERSONAL_KEY) == first
 
 
 def test_one_that_is_no_better_than_what_is_live_stays_out(world, fresh):
@@ -54,7 +54,7 @@ def test_one_that_is_no_better_than_what_is_live_stays_out(world, fresh):
 
     assert report.written == 0
     assert report.details["ndcg_model"] < report.details["ndcg_live"]
-    assert fresh.live_version(MEMBERS, EVERY_MEMBER) == f"{NOON:%Y%m%dT%H%M%SZ}"
+    assert fresh.live_version(MEMBERS, GLOBAL_PERSONAL_KEY) == f"{NOON:%Y%m%dT%H%M%SZ}"
 
 
 def test_nothing_to_learn_from_changes_nothing(village):
@@ -63,19 +63,19 @@ def test_nothing_to_learn_from_changes_nothing(village):
     report = train(village, village.registry)
 
     assert report.details == {"skipped": "no engagement to learn from"}
-    assert load_members(village.registry) == (None, [])
+    assert load_global_personal_ranker(village.registry) == (None, [])
 
 
 def test_the_report_and_the_manifest_say_which_evidence_was_used(world, fresh):
     report = train(world, fresh, least_lists=400)
 
-    manifest = fresh.newest(MEMBERS, EVERY_MEMBER)
+    manifest = fresh.newest(MEMBERS, GLOBAL_PERSONAL_KEY)
     assert report.details["cuts"] == manifest.metrics["cuts"] > 1
     assert report.details["people"] == manifest.metrics["people"] > 100
     assert 0 < report.details["weight"] < 1
     assert report.details["gain"] > report.details["gain_error"] > 0
     assert 2 < report.details["half_life_hours"] < 768
-    live, refused = load_members(fresh)
+    live, refused = load_global_personal_ranker(fresh)
     assert live is not None
     assert refused == []
     assert live.weight == pytest.approx(manifest.metrics["weight"])

@@ -8,7 +8,7 @@ import pytest
 
 from functions.feed import residual_model, train_personal
 from functions.feed.candidate_features import FEATURES
-from functions.feed.user_profile import PERSONAL, TASTE_FINGERPRINT, Taste
+from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
 from shared.config import Members
 from tests.factories import account, an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
@@ -24,7 +24,7 @@ def train(network, *names, now=NOON, options=QUICK_MEMBERS):
 
 def taste_of(network, name):
     artifact, refused = network.registry.load(
-        PERSONAL, str(an_id(f"account of {name}")), TASTE_FINGERPRINT, lambda found: Taste.unpack(found.model)
+        PERSONAL, str(an_id(f"account of {name}")), PROFILE_FINGERPRINT, lambda found: UserProfile.unpack(found.model)
     )
     assert refused == []
     return artifact
@@ -36,9 +36,9 @@ def test_an_account_with_one_engagement_has_a_model(village):
 
     report = train(village, "shy")
 
-    taste = taste_of(village, "shy")
+    profile = taste_of(village, "shy")
     assert report.as_dict() == {"read": 1, "written": 1}
-    assert (taste.country, taste.acts, len(taste.authors), len(taste.posts)) == ("jp", 1, 1, 1)
+    assert (profile.country, profile.acts, len(profile.authors), len(profile.posts)) == ("jp", 1, 1, 1)
 
 
 def test_the_document_has_what_other_programs_read(village):
@@ -83,8 +83,8 @@ def test_what_was_taken_back_is_no_taste(village):
 
     train(village, "thai")
 
-    taste = taste_of(village, "thai")
-    assert (taste.acts, len(taste.authors), len(taste.posts)) == (0, 0, 0)
+    profile = taste_of(village, "thai")
+    assert (profile.acts, len(profile.authors), len(profile.posts)) == (0, 0, 0)
 
 
 def test_what_was_done_after_the_plan_is_left_to_the_next_one(village):
@@ -119,7 +119,7 @@ def examples(pattern, number=80):
     rng = np.random.default_rng(0)
     matrix = rng.random((number, 1 + residual_model.NEGATIVES, len(FEATURES.names))).astype(np.float32)
     matrix[:, 0, 0] += pattern
-    return residual_model.Examples(matrix, rng.normal(size=matrix.shape[:2]) * 0.1)
+    return residual_model.ResidualExamples(matrix, rng.normal(size=matrix.shape[:2]) * 0.1)
 
 
 def test_trees_that_learn_something_are_kept_and_others_are_not():

@@ -27,7 +27,7 @@ from bson import ObjectId
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
 
 from benchmarks import jobs
-from benchmarks.places import NOW, Place, open_place
+from benchmarks.places import NOW, BenchDatabase, open_place
 from local.mongod import mongo_server
 from local.runs import run_pipeline
 from shared.config import forget_settings
@@ -57,7 +57,7 @@ def write(file: Path) -> None:
         close_store()
 
 
-def _lines(place: Place, began: datetime) -> Iterator[str]:
+def _lines(place: BenchDatabase, began: datetime) -> Iterator[str]:
     keys = {one.name: one.key for one in schema.COLLECTIONS}
     for database, title in ((place.store.app, "app"), (place.store.analytics, "analytics")):
         for name in sorted(set(database.list_collection_names()) - PASSED_OVER):

@@ -20,8 +20,9 @@ from local.deskdrop import import_deskdrop
 from local.functions import ROOT, all_functions
 from local.ownership import MARKER, claim, drop_collection, drop_database, filling, is_empty, is_owned, owning
 from shared.artifacts.manifest import Artifact
+from shared.documents import Document
 from shared.errors import BadConfig, Forbidden
-from tests.conftest import API_KEY, SIGNING_KEY, Document
+from tests.conftest import API_KEY, SIGNING_KEY
 from tests.signals import heed_signals
 from tests.waiting import allowed, until
 

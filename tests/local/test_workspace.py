@@ -18,10 +18,10 @@ from local.mongod import mongo_server
 from local.workspace import alone, random_text, whole
 from local.world import SIZES, build_world, write_world
 from shared.config import ContentStats, own_server, presetting
+from shared.documents import Document
 from shared.errors import BadConfig, Conflict
 from shared.store.leases import under_way
 from shared.store.watermarks import Period
-from tests.conftest import Document
 from tests.waiting import allowed
 
 TINY = replace(SIZES["XS"], users=20, contents=20, engagements=20, feed_items=20)

@@ -19,13 +19,14 @@ from functions.privacy import erase_account
 from local.functions import PIPELINE, function
 from local.runs import deliver
 from shared.columns import id_array, id_keys
+from shared.documents import Document
 from shared.errors import Unavailable
 from shared.store import Store, close_store, schema
 from shared.store.erasures import Erasures
 from shared.store.tombstones import Erased
 from tests.bots.conftest import like_a_bot, readings
 from tests.changes import deleted, told
-from tests.factories import Document, account, an_id, engagement, exposure, follow, post, topic, user
+from tests.factories import account, an_id, engagement, exposure, follow, post, topic, user
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)  # handlers refuse what lies in the future
 HOUR = timedelta(hours=1)

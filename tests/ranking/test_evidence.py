@@ -43,7 +43,7 @@ def test_several_lists_of_one_person_are_one_observation() -> None:
     thrice = Evidence.of(np.repeat([1, 2, 3], 3), np.repeat([0.1, 0.2, 0.3], 3), 3)
 
     assert (thrice.gain, thrice.error, thrice.people) == (once.gain, once.error, once.people)
-    assert thrice.lists == 9
+    assert thrice.queries == 9
 
 
 @pytest.mark.parametrize("people", [0, 1])

@@ -7,7 +7,7 @@ import pytest
 from shared.clock import hours
 from shared.columns import object_ids
 from shared.countries import COUNTRIES
-from shared.ranking.examples import draw_examples, touched_until, worth_of_kinds
+from shared.ranking.examples import draw_examples, inverse_frequency_weights, touched_until
 from shared.ranking.history import read_history
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import HOUR, NOON, QUICK
@@ -28,12 +28,12 @@ def drawn(history):
 
 
 def test_an_engagement_is_predicted_from_up_to_a_day_before(history, drawn):
-    acts = history.acts.where((history.acts.at > START) & (history.acts.at <= END))
+    engagements = history.engagements.where((history.engagements.at > START) & (history.engagements.at <= END))
     engaged = drawn.label == 1
     for post_number, at in list(zip(drawn.post[engaged].tolist(), drawn.at[engaged].tolist(), strict=True))[:300]:
-        later = acts.at[acts.post == post_number] - at
+        later = engagements.at[engagements.post == post_number] - at
         assert ((later >= 0) & (later <= 24)).any()
-    assert 0.5 * len(acts) < engaged.sum() <= len(acts)
+    assert 0.5 * len(engagements) < engaged.sum() <= len(engagements)
 
 
 def test_no_example_is_described_after_the_training_time(drawn):
@@ -59,9 +59,9 @@ def test_drawn_posts_together_weigh_what_the_engagements_do(drawn):
 
 
 def test_a_rare_kind_of_engagement_weighs_more(history, drawn):
-    acts = history.acts.where((history.acts.at > START) & (history.acts.at <= END))
-    worth = worth_of_kinds(acts, QUICK.kind_prior)
-    counts = np.bincount(acts.kind, minlength=4)
+    engagements = history.engagements.where((history.engagements.at > START) & (history.engagements.at <= END))
+    worth = inverse_frequency_weights(engagements, QUICK.kind_prior)
+    counts = np.bincount(engagements.kind, minlength=4)
 
     assert (np.diff(worth[np.argsort(counts)]) < 0).all()
     assert set(drawn.weight[drawn.label == 1]) == set(worth[counts > 0])
@@ -114,18 +114,18 @@ def feed_of_cat(store, databases):
 
 def test_what_was_seen_and_followed_up_is_no_example_of_passing_over(feed_of_cat):
     drawn = draw(feed_of_cat, passed_over_ratio=10.0)
-    passed = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
+    skipped_impressions = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
 
     ids = object_ids(feed_of_cat.posts.ids)
-    assert {ids[number] for number in drawn.post[passed]} == {an_id("never"), an_id("in holdout")}
+    assert {ids[number] for number in drawn.post[skipped_impressions]} == {an_id("never"), an_id("in holdout")}
 
 
 def test_what_was_passed_over_weighs_little_in_all(feed_of_cat):
     drawn = draw(feed_of_cat, passed_over_ratio=10.0)
-    passed = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
+    skipped_impressions = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
 
     positives = drawn.weight[drawn.label == 1].sum()
-    assert drawn.weight[passed].sum() == pytest.approx(QUICK.passed_over_weight * positives)
+    assert drawn.weight[skipped_impressions].sum() == pytest.approx(QUICK.passed_over_weight * positives)
 
 
 def test_without_engagements_there_are_no_examples(store, databases):

@@ -7,11 +7,17 @@ import pytest
 
 from shared.columns import object_ids
 from shared.countries import COUNTRIES
-from shared.ranking.counters import ENGLISH, FOREIGN, HOME, PLACES, Counters, relations
-from shared.ranking.decay import Decay
+from shared.ranking.counters import ENGLISH, FOREIGN, HOME, N_COUNTRY_BUCKETS, Counters, relations
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import draw_examples, touched_until
-from shared.ranking.features import FEATURES, Moments, PostsAt, decayed_popularity_of, popularity_of
-from shared.ranking.history import LANGUAGE_CODES, NOBODYS, read_history
+from shared.ranking.features import (
+    FEATURES,
+    PointInTimeCountryRows,
+    PointInTimePosts,
+    decayed_popularity_of,
+    popularity_of,
+)
+from shared.ranking.history import LANGUAGE_CODES, UNKNOWN_COUNTRY, read_history
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, post, topics_of
 from tests.networks import HOUR, NOON, QUICK
@@ -54,7 +60,9 @@ def described(store, country, *, at=0.0, now=NOON):
     counters, number = Counters(history), len(history.posts)
     countries = np.full(number, country)
     languages = relations(countries, history.posts.language)
-    matrix = FEATURES.matrix(Moments(PostsAt(counters, np.arange(number), np.full(number, at)), countries, languages))
+    matrix = FEATURES.matrix(
+        PointInTimeCountryRows(PointInTimePosts(counters, np.arange(number), np.full(number, at)), countries, languages)
+    )
     names = {an_id(name): name for name in ("first", "second", "goal")}
     rows = zip(object_ids(history.posts.ids), matrix.tolist(), strict=True)
     return {names[one]: dict(zip(FEATURES.names, row, strict=True)) for one, row in rows if one in names}
@@ -63,7 +71,9 @@ def described(store, country, *, at=0.0, now=NOON):
 def test_features_are_what_one_counts_by_hand(store, small):
     rows = described(store, TH)
 
-    part = (3 + 1) / (5 + PLACES)  # th's part of all five engagements, drawn towards an equal part for each place
+    part = (3 + 1) / (
+        5 + N_COUNTRY_BUCKETS
+    )  # th's part of all five engagements, drawn towards an equal part for each place
     mean = (5 + 1) / 3
     author_mean = (3 + 2 * mean) / (2 + 2)
     expected = {
@@ -105,7 +115,7 @@ def test_features_are_what_one_counts_by_hand(store, small):
 def test_topics_lift_a_post_where_the_country_likes_them(store, small):
     goal = described(store, TH)["goal"]
 
-    part, mean = 4 / (5 + PLACES), 2.0
+    part, mean = 4 / (5 + N_COUNTRY_BUCKETS), 2.0
     assert goal["topicRate"] == pytest.approx(log((2 + 5 * mean) / (1 + 5) / mean), rel=1e-5)
     assert goal["topicLift"] == pytest.approx(log((1 + 20 * part) / ((2 + 20) * part)), rel=1e-5)
     assert goal["topicRateHere"] == pytest.approx(log((1 + 5 * mean * part) / (1 + 5) / (mean * part)), rel=1e-5)
@@ -120,7 +130,7 @@ def test_a_language_is_foreign_where_it_is_not_read_and_unknown_where_nobody_nam
 
 
 def test_for_nobodys_country_there_is_no_lift(store, small):
-    rows = described(store, NOBODYS)
+    rows = described(store, UNKNOWN_COUNTRY)
 
     for row in rows.values():
         assert [row[name] for name in ("postLift", "recentLift", "authorLift")] == [0, 0, 0]
@@ -139,8 +149,8 @@ def test_what_happens_later_changes_no_feature_of_an_earlier_moment(store, small
     before = described(store, TH, at=-24.0)
 
     later = NOON - 10 * HOUR
-    acts = [engagement(who, what, at=later) for who in ("cat", "dan", "eve") for what in ("first", "second")]
-    small.engagements.insert_many(acts)
+    engagements = [engagement(who, what, at=later) for who in ("cat", "dan", "eve") for what in ("first", "second")]
+    small.engagements.insert_many(engagements)
     small.contents.insert_one(post("third", now=NOON, age_hours=3))
     after = described(store, TH, at=-24.0)
 
@@ -156,10 +166,10 @@ def test_no_example_of_the_world_knows_its_future(history, counters):
     touched = touched_until(history, -144.0)
     drawn = draw_examples(history, touched, options, np.random.default_rng(5), most=2000)
     assert drawn.at.max() <= -144.0
-    cut = replace(history, acts=history.acts.where(history.acts.at < -144.0))
-    assert len(cut.acts) < len(history.acts)
+    cut = replace(history, engagements=history.engagements.where(history.engagements.at < -144.0))
+    assert len(cut.engagements) < len(history.engagements)
 
-    known, cut_off = (FEATURES.matrix(drawn.moments(some, Decay(30.0))) for some in (counters, Counters(cut)))
+    known, cut_off = (FEATURES.matrix(drawn.moments(some, PopularityDecay(30.0))) for some in (counters, Counters(cut)))
     np.testing.assert_array_equal(known, cut_off)
 
 
@@ -168,7 +178,11 @@ def test_every_feature_of_the_world_is_finite_or_unknown_and_none_is_always_unkn
     countries = np.full(number, TH)
     languages = relations(countries, history.posts.language)
     with np.errstate(all="raise", under="ignore"):
-        matrix = FEATURES.matrix(Moments(PostsAt(counters, np.arange(number), np.zeros(number)), countries, languages))
+        matrix = FEATURES.matrix(
+            PointInTimeCountryRows(
+                PointInTimePosts(counters, np.arange(number), np.zeros(number)), countries, languages
+            )
+        )
 
     assert not np.isinf(matrix).any()
     assert np.isfinite(matrix).any(axis=0).all()

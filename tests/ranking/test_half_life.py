@@ -5,24 +5,24 @@ import pytest
 
 from shared.config import Coldstart
 from shared.ranking.counters import Counters
-from shared.ranking.decay import Decay
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.half_life import estimate_decay
-from shared.ranking.history import NOBODYS, Actors, Events, History, Posts
+from shared.ranking.history import UNKNOWN_COUNTRY, Accounts, Events, History, Posts
 from shared.store.posts import UNKNOWN_LANGUAGE
 from tests.networks import NOON
 
 POSTS, DAYS = 400, 30.0
 
 
-def history_with(acts: int, half_life: float, floor: float = 0.0, seed: int = 5) -> History:
+def history_with(engagements: int, half_life: float, floor: float = 0.0, seed: int = 5) -> History:
     """Posts all over a month, and engagements that each follow popularity times decay."""
     rng = np.random.default_rng(seed)
     created = np.sort(rng.uniform(-24 * DAYS, 0, POSTS))
-    moments = np.sort(rng.uniform(-24 * DAYS / 2, 0, acts))
-    popularity, chosen = np.zeros(POSTS), np.zeros(acts, np.int64)
+    moments = np.sort(rng.uniform(-24 * DAYS / 2, 0, engagements))
+    popularity, chosen = np.zeros(POSTS), np.zeros(engagements, np.int64)
     for number, at in enumerate(moments.tolist()):
         there = np.flatnonzero(created < at)
-        pull = np.exp(Decay(half_life, floor).margins(popularity[there], at - created[there]))
+        pull = np.exp(PopularityDecay(half_life, floor).logits(popularity[there], at - created[there]))
         chosen[number] = there[np.searchsorted(np.cumsum(pull), rng.random() * pull.sum())]
         popularity[chosen[number]] += 1
     ids = np.frombuffer(rng.bytes(12 * POSTS), "V12")
@@ -31,13 +31,13 @@ def history_with(acts: int, half_life: float, floor: float = 0.0, seed: int = 5)
         ids, created, np.arange(POSTS), ids, zeros, zeros, np.full(POSTS, UNKNOWN_LANGUAGE), none, none,
         np.zeros(0, np.uint64), np.zeros(POSTS, bool), np.zeros(POSTS, "V12"), np.zeros(POSTS, "V12"),
     )  # fmt: skip
-    nobody = np.full(acts, NOBODYS)
-    events = Events(chosen, nobody, nobody, moments, np.zeros(acts, np.int64))
-    actors = Actors(np.zeros(0, "V12"), np.zeros(0, np.uint64), np.zeros(0, "V12"), none, none)
-    return History(NOON, posts, actors, events, events.where(none))
+    nobody = np.full(engagements, UNKNOWN_COUNTRY)
+    events = Events(chosen, nobody, nobody, moments, np.zeros(engagements, np.int64))
+    accounts = Accounts(np.zeros(0, "V12"), np.zeros(0, np.uint64), np.zeros(0, "V12"), none, none)
+    return History(NOON, posts, accounts, events, events.where(none))
 
 
-def estimated(history: History) -> Decay:
+def estimated(history: History) -> PopularityDecay:
     return estimate_decay(history, Counters(history), Coldstart())
 
 
@@ -57,7 +57,7 @@ def test_engagements_with_old_posts_do_not_stretch_the_half_life() -> None:
 
 
 def test_without_an_engagement_it_is_a_day_and_a_few_move_it_little() -> None:
-    assert estimated(history_with(0, 96.0)) == Decay(24.0)
+    assert estimated(history_with(0, 96.0)) == PopularityDecay(24.0)
     assert 6.0 < estimated(history_with(4, 768.0)).half_life_hours < 96.0
 
 
@@ -70,6 +70,6 @@ def test_the_same_history_gives_the_same_decay() -> None:
 def test_decayed_popularity_halves_with_every_half_life_down_to_its_floor() -> None:
     ages = np.array([-5.0, 0.0, 30.0, 60.0, 1e6])
 
-    faded = np.exp(Decay(30.0, 0.01).margins(np.full(5, 3.0), ages))
+    faded = np.exp(PopularityDecay(30.0, 0.01).logits(np.full(5, 3.0), ages))
 
     np.testing.assert_allclose(faded, 4.0 * np.array([1.01, 1.01, 0.51, 0.26, 0.01]))

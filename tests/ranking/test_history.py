@@ -13,7 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from shared.columns import object_ids
 from shared.config import Exposures
 from shared.countries import COUNTRIES
-from shared.ranking.history import COUNTED, LANGUAGE_CODES, NOBODYS, read_history
+from shared.ranking.history import COUNTED, LANGUAGE_CODES, UNKNOWN_COUNTRY, read_history
 from shared.store import Store
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
@@ -27,14 +27,20 @@ def read(store, **options):
 
 
 def country_name(number):
-    return None if number == NOBODYS else COUNTRIES[number]
+    return None if number == UNKNOWN_COUNTRY else COUNTRIES[number]
 
 
 def acts_of(history):
     """(post, country, kind, hours before now) of every act."""
     posts = object_ids(history.posts.ids)
-    acts = history.acts
-    rows = zip(acts.post.tolist(), acts.country.tolist(), acts.kind.tolist(), acts.at.tolist(), strict=True)
+    engagements = history.engagements
+    rows = zip(
+        engagements.post.tolist(),
+        engagements.country.tolist(),
+        engagements.kind.tolist(),
+        engagements.at.tolist(),
+        strict=True,
+    )
     return sorted((posts[p], country_name(c) or "", COUNTED[k], round(-at, 3)) for p, c, k, at in rows)
 
 
@@ -50,7 +56,7 @@ def app(databases):
 def test_an_empty_database_is_an_empty_history(store):
     history = read(store)
 
-    assert (len(history.posts), len(history.acts), len(history.seen)) == (0, 0, 0)
+    assert (len(history.posts), len(history.engagements), len(history.seen)) == (0, 0, 0)
 
 
 CODES = {
@@ -83,15 +89,15 @@ def test_a_country_is_read_as_it_is_spelt(store, app):
 
 def test_an_account_without_a_place_is_nobodys_and_yet_someone(store, app):
     app.contents.insert_one(post("p", now=NOON))
-    places: list[dict[str, Any]] = [{}, {"geolocation": None}, {"geolocation": "th"}, {"geolocation": {}}]
-    for number, place in enumerate(places):
+    country_bucket: list[dict[str, Any]] = [{}, {"geolocation": None}, {"geolocation": "th"}, {"geolocation": {}}]
+    for number, place in enumerate(country_bucket):
         app.accounts.insert_one(account(f"account of {number}", now=NOON, country=None) | place)
         app.engagements.insert_one(engagement(str(number), "p", at=NOON - HOUR / 2))
 
     history = read(store)
 
     assert acts_of(history) == [(an_id("p"), "", "like", 0.5)] * 4
-    assert len(set(history.acts.actor.tolist()) - {-1}) == 4
+    assert len(set(history.engagements.account.tolist()) - {-1}) == 4
 
 
 def test_an_act_without_an_account_is_that_of_its_users_owner(store, app):
@@ -105,7 +111,7 @@ def test_an_act_without_an_account_is_that_of_its_users_owner(store, app):
     history = read(store)
 
     assert acts_of(history) == [(an_id("p"), "jp", "like", 0.5), (an_id("p"), "jp", "quote", 0.5)]
-    assert len(set(history.acts.actor.tolist())) == 1
+    assert len(set(history.engagements.account.tolist())) == 1
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["an account", "an account that is not there"])
@@ -115,17 +121,17 @@ def test_what_an_account_and_its_user_record_of_one_event_is_one_event(store, ap
     app.accounts.insert_one(account("owner" if there else "another", now=NOON))
     app.users.insert_many([user(name, now=NOON, account="owner") for name in ("cat", "dog")])
     at, owner = NOON - HOUR / 2, an_id("owner")
-    acts = [engagement("cat", "p", at=at) | {"account": owner}, engagement("dog", "p", at=at, account=None)]
+    engagements = [engagement("cat", "p", at=at) | {"account": owner}, engagement("dog", "p", at=at, account=None)]
     others = [engagement("cat", "p", at=at, kind="quote") | {"account": owner}, engagement("eve", "p", at=at)]
     seen = [exposure(who, "p", at=at, viewer=an_id(who)) for who in ("owner", "cat", "dog")]
-    app.engagements.insert_many([*(acts[::-1] if user_first else acts), *others])
+    app.engagements.insert_many([*(engagements[::-1] if user_first else engagements), *others])
     app.feeditems.insert_many(seen[::-1] if user_first else seen)
 
     history = read(store)
 
-    assert len(history.acts) == 3
+    assert len(history.engagements) == 3
     assert len(history.seen) == 1
-    assert history.seen.actor.tolist() == ([0] if there else [-1])
+    assert history.seen.account.tolist() == ([0] if there else [-1])
 
 
 def test_only_acts_on_posts_that_stand_and_show_interest_count(store, app):
@@ -223,7 +229,7 @@ def test_only_the_window_is_read(store, app):
     history = read(store, window=24 * HOUR)
 
     assert posts_of(history) == {an_id("new")}
-    assert len(history.acts) == 1
+    assert len(history.engagements) == 1
 
 
 LANGUAGES = {
@@ -347,8 +353,8 @@ def test_malformed_people_take_nobody_elses_acts(store, app):
 
     history = read(store)
 
-    assert history.acts.actor.tolist() == [-1, -1]
-    assert history.acts.country.tolist() == [NOBODYS, NOBODYS]
+    assert history.engagements.account.tolist() == [-1, -1]
+    assert history.engagements.country.tolist() == [UNKNOWN_COUNTRY, UNKNOWN_COUNTRY]
 
 
 def test_exposures_may_lie_in_another_collection_and_name_users(store, app):
@@ -360,7 +366,7 @@ def test_exposures_may_lie_in_another_collection_and_name_users(store, app):
     elsewhere = Store(store.client, store.app.name, store.analytics.name, Exposures(collection="feeditemv2"))
     seen = read(elsewhere).seen
 
-    assert (seen.actor.tolist(), [country_name(c) for c in seen.country.tolist()]) == ([0], ["fr"])
+    assert (seen.account.tolist(), [country_name(c) for c in seen.country.tolist()]) == ([0], ["fr"])
 
 
 def test_a_description_under_an_id_as_text_counts_only_where_there_is_no_other(store):

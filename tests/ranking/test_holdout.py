@@ -7,10 +7,10 @@ import pytest
 from shared.clock import hours
 from shared.countries import COUNTRIES
 from shared.ranking.counters import Counters
-from shared.ranking.decay import Decay
+from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import touched_until
 from shared.ranking.features import FEATURES
-from shared.ranking.history import NOBODYS, History, Posts, read_history
+from shared.ranking.history import UNKNOWN_COUNTRY, History, Posts, read_history
 from shared.ranking.holdout import holdout_lists, rolling_cuts
 from tests.factories import account, engagement, post
 from tests.networks import HOUR, NOON, QUICK
@@ -27,7 +27,7 @@ def lists_of(history, **options):
 
 def column(one, name):
     """(n_lists, n_candidates) a feature of every candidate."""
-    return one.matrix(Decay())[one.posts, FEATURES.names.index(name)]
+    return one.matrix(PopularityDecay())[one.posts, FEATURES.names.index(name)]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Fixed:
     """A ranker that says the same of each post whatever is known of it."""
 
     scores: np.ndarray
-    decay: Decay = field(default_factory=Decay)
+    decay: PopularityDecay = field(default_factory=PopularityDecay)
     name: str = "fixed"
 
-    def margins(self, matrix):
+    def logits(self, matrix):
         return self.scores
 
 
@@ -77,21 +77,21 @@ def test_candidates_are_described_as_nobody_knew_the_holdout(judged):
 
 
 def test_who_has_touched_most_posts_is_judged_by_those_that_are_left(judged):
-    (lists,) = lists_of(judged, candidates=12)
+    (queries,) = lists_of(judged, candidates=12)
 
-    filled = lists.posts[lists.filled]
-    assert lists.posts.shape == lists.filled.shape == lists.chosen.shape == (1, 12)
+    filled = queries.posts[queries.filled]
+    assert queries.posts.shape == queries.filled.shape == queries.chosen.shape == (1, 12)
     assert len(set(filled.tolist())) == len(filled) == 10
-    assert not lists.chosen[~lists.filled].any()
-    assert sorted((column(lists, "age") - 12)[lists.chosen].tolist()) == [2, 3]
+    assert not queries.chosen[~queries.filled].any()
+    assert sorted((column(queries, "age") - 12)[queries.chosen].tolist()) == [2, 3]
 
 
 def test_what_fills_up_a_list_is_behind_every_candidate(judged):
-    (lists,) = lists_of(judged, candidates=12)
-    best = Fixed(np.where(np.isin(np.arange(len(lists.described)), lists.posts[lists.chosen]), 1.0, -9.0))
+    (queries,) = lists_of(judged, candidates=12)
+    best = Fixed(np.where(np.isin(np.arange(len(queries.described)), queries.posts[queries.chosen]), 1.0, -9.0))
 
-    assert lists.ndcg(best).tolist() == [1.0]
-    assert lists.ndcg_of(np.zeros(lists.posts.shape)) < 1
+    assert queries.ndcg(best).tolist() == [1.0]
+    assert queries.ndcg_of(np.zeros(queries.posts.shape)) < 1
 
 
 @pytest.mark.parametrize("posts", [12, 40, 100, 150, 190, 260, 400])
@@ -107,9 +107,9 @@ def test_people_of_a_network_of_any_size_are_judged_by(store, databases, posts):
     app.engagements.insert_many([engagement(who, f"p{n}", at=NOON - hours * HOUR) for who, n, hours in liked])
     history = read_history(store, QUICK, now=NOON)
 
-    (lists,) = lists_of(history, candidates=200)
+    (queries,) = lists_of(history, candidates=200)
 
-    assert len(lists) == len(people)
+    assert len(queries) == len(people)
 
 
 def test_an_empty_history_gives_no_lists(store):
@@ -117,10 +117,10 @@ def test_an_empty_history_gives_no_lists(store):
 
 
 def test_the_lists_of_a_world_are_whole(history):
-    lists = lists_of(history)
+    queries = lists_of(history)
 
-    assert [one.country for one in lists] == [NOBODYS, *map(COUNTRIES.index, ("jp", "th", "us"))]
-    for one in lists:
+    assert [one.country for one in queries] == [UNKNOWN_COUNTRY, *map(COUNTRIES.index, ("jp", "th", "us"))]
+    for one in queries:
         assert one.posts.shape == one.chosen.shape == (len(one), QUICK.candidates)
         assert (one.chosen.sum(1) > 0).all()
         assert (one.chosen.sum(1) < QUICK.candidates).all()
@@ -158,15 +158,15 @@ def test_earlier_cuts_are_added_until_enough_people_are_judged_by(history):
 
 def test_what_a_cut_is_judged_by_happened_in_the_time_after_it_and_before_the_next(history):
     options = replace(QUICK, holdout=timedelta(days=1), longest_holdout=timedelta(days=3))
-    acts = history.acts
+    engagements = history.engagements
 
     for cut in rolling_cuts(history, Counters(history), options, enough=10**6):
-        within = (acts.at > cut.at) & (acts.at <= cut.at + 24)
-        later = set(zip(acts.actor[within].tolist(), acts.post[within].tolist(), strict=True))
-        for lists in cut.lists:
-            chosen = lists.described[lists.posts]
+        within = (engagements.at > cut.at) & (engagements.at <= cut.at + 24)
+        later = set(zip(engagements.account[within].tolist(), engagements.post[within].tolist(), strict=True))
+        for queries in cut.queries:
+            chosen = queries.described[queries.posts]
             pairs = zip(
-                np.repeat(lists.person, lists.chosen.sum(1)).tolist(), chosen[lists.chosen].tolist(), strict=True
+                np.repeat(queries.person, queries.chosen.sum(1)).tolist(), chosen[queries.chosen].tolist(), strict=True
             )
             assert set(pairs) <= later
 
@@ -201,11 +201,13 @@ def of_the_last(history: History, age: float) -> History:
     number, kept = np.cumsum(there) - 1, there[posts.topic_of]
     rows = {name: getattr(posts, name)[there] for name in PER_POST}
     left = replace(posts, topic_of=number[posts.topic_of[kept]], topic=posts.topic[kept], **rows)
-    acts, seen = (
+    engagements, seen = (
         replace(events, post=number[events.post])
-        for events in (all_of.where(there[all_of.post] & (all_of.at > -age)) for all_of in (history.acts, history.seen))
+        for events in (
+            all_of.where(there[all_of.post] & (all_of.at > -age)) for all_of in (history.engagements, history.seen)
+        )
     )
-    return replace(history, posts=left, acts=acts, seen=seen)
+    return replace(history, posts=left, engagements=engagements, seen=seen)
 
 
 def cuts_of_fixed_length(history, options):
@@ -224,11 +226,11 @@ def test_no_age_has_less_evidence_than_a_younger_network_by_a_cliff(history):
     for age in AGES:
         young = of_the_last(history, age)
         cuts = rolling_cuts(young, Counters(young), QUICK, enough=10**6)
-        first = young.acts.at.min()
+        first = young.engagements.at.min()
         assert all(first < cut.at < 0 for cut in cuts)
-        learnt.append(int((young.acts.at <= cuts[0].at).sum()))
-        judged.append(len({person for cut in cuts for lists in cut.lists for person in lists.person.tolist()}))
-        assert learnt[-1] >= len(young.acts) / 2
+        learnt.append(int((young.engagements.at <= cuts[0].at).sum()))
+        judged.append(len({person for cut in cuts for queries in cut.queries for person in queries.person.tolist()}))
+        assert learnt[-1] >= len(young.engagements) / 2
 
     for counts in (learnt, judged):
         assert all(count >= 0.9 * max(counts[: number + 1]) for number, count in enumerate(counts))
@@ -242,21 +244,21 @@ def test_a_long_history_is_cut_at_whole_holdouts_and_loses_none_that_has_a_past(
 
     cuts = rolling_cuts(long, Counters(long), QUICK, enough=10**6)
 
-    fixed = [(at, lists) for at, lists in cuts_of_fixed_length(long, QUICK) if long.acts.at.min() < at]
+    fixed = [(at, queries) for at, queries in cuts_of_fixed_length(long, QUICK) if long.engagements.at.min() < at]
     assert [cut.at for cut in cuts] == [at for at, _ in fixed]
     assert {cut.options.horizon for cut in cuts} == {QUICK.horizon}
-    for cut, (_, lists) in zip(cuts, fixed, strict=True):
-        assert len(cut.lists) == len(lists) > 0
-        for rolled, whole in zip(cut.lists, lists, strict=True):
+    for cut, (_, queries) in zip(cuts, fixed, strict=True):
+        assert len(cut.queries) == len(queries) > 0
+        for rolled, whole in zip(cut.queries, queries, strict=True):
             for name in ("person", "posts", "filled", "chosen", "described"):
                 assert (getattr(rolled, name) == getattr(whole, name)).all()
 
 
 def test_a_few_engagements_long_ago_do_not_make_a_network_old(history):
     young = of_the_last(history, 44)
-    late = history.acts.at > -44
-    few = np.flatnonzero(~late)[: len(young.acts) // 10]
-    with_few = replace(history, acts=history.acts.where(np.concatenate([few, np.flatnonzero(late)])))
+    late = history.engagements.at > -44
+    few = np.flatnonzero(~late)[: len(young.engagements) // 10]
+    with_few = replace(history, engagements=history.engagements.where(np.concatenate([few, np.flatnonzero(late)])))
 
     cuts = rolling_cuts(with_few, Counters(with_few), QUICK, enough=10**6)
 
@@ -267,7 +269,9 @@ def test_a_few_engagements_long_ago_do_not_make_a_network_old(history):
 
 @pytest.mark.parametrize("hours_ago", [0.0, 1.0, 30.0, 500.0])
 def test_what_happened_in_one_moment_is_cut_after_it_and_judges_nobody(history, hours_ago):
-    moment = replace(history, acts=replace(history.acts, at=np.full(len(history.acts), -hours_ago)))
+    moment = replace(
+        history, engagements=replace(history.engagements, at=np.full(len(history.engagements), -hours_ago))
+    )
 
     cuts = rolling_cuts(moment, Counters(moment), QUICK, enough=10**6)
 

@@ -49,14 +49,14 @@ def test_people_of_a_network_of_any_age_are_judged_by(network: Network, age: int
         assert float(report.details["people"]) >= 10
 
 
-def write_acts(network: Network, *acts: tuple[str, str, float, str]) -> None:
+def write_acts(network: Network, *engagements: tuple[str, str, float, str]) -> None:
     """Forty posts, an hour apart, and what cat and dan did: (who, what, hours ago, kind)."""
     app = network.store.app
     app.contents.insert_many([post(f"p{age}", now=NOON, age_hours=age) for age in range(40)])
     app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("cat", "dan")])
-    if acts:
+    if engagements:
         app.engagements.insert_many(
-            [engagement(who, what, at=NOON - ago * HOUR, kind=kind) for who, what, ago, kind in acts]
+            [engagement(who, what, at=NOON - ago * HOUR, kind=kind) for who, what, ago, kind in engagements]
         )
 
 
@@ -80,8 +80,8 @@ def write_acts(network: Network, *acts: tuple[str, str, float, str]) -> None:
     ids=["nothing", "one moment", "nothing new", "no example"],
 )
 def test_the_reason_why_nothing_is_trained_is_true(
-    network: Network, acts: list[tuple[str, str, float, str]], reason: str
+    network: Network, engagements: list[tuple[str, str, float, str]], reason: str
 ) -> None:
-    write_acts(network, *acts)
+    write_acts(network, *engagements)
 
     assert [report.details["skipped"] for report in reports(network)] == [reason, reason]

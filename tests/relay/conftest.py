@@ -11,7 +11,7 @@ import pytest
 
 from relay.events import Event
 from relay.follow import Follower
-from relay.sinks import Outcome, Sink
+from relay.sinks import SendResult, Sink
 from relay.watched import Watched
 from shared.config import Relay
 from shared.store import Store
@@ -46,15 +46,15 @@ class Receiver:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def send(self, events: Sequence[Event]) -> Outcome:
+    def send(self, events: Sequence[Event]) -> SendResult:
         """Take them, one batch after the other, while the gate is open."""
         self.gate.wait(allowed(WITHIN_S))
         if self.busy or len(self.batches) >= self.takes:
             self.busy = max(self.busy - 1, 0)
-            return Outcome(unsent=events, why="busy")
+            return SendResult(unsent=events, why="busy")
         taken = [event for event in events if not self.refuses(event)]
         self.batches.append(taken)
-        return Outcome(refused=[(event, "refused") for event in events if self.refuses(event)])
+        return SendResult(refused=[(event, "refused") for event in events if self.refuses(event)])
 
     @property
     def changes(self) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from relay.follow import Read
+from relay.follow import StreamItem
 from relay.positions import Position
-from relay.sinks import Outcome
+from relay.sinks import SendResult
 from shared.errors import Conflict
 from shared.runtime.changes import change_of
 from tests.factories import an_id, post
@@ -131,7 +131,7 @@ def test_what_there_was_no_time_for_is_sent_at_once(store, follow, noon):
     class Hasty(Receiver):
         def send(self, events):
             super().send(events[:2])
-            return Outcome(unsent=events[2:])
+            return SendResult(unsent=events[2:])
 
     receiver = Hasty()
     with follow(receiver, longest_pause_s=1_000.0) as follower:
@@ -345,13 +345,13 @@ def test_what_was_read_long_ago_tells_nothing_of_now(store, follow, noon, monkey
             return super().send(events)
 
     looks: list[Any] = []
-    read = Read
+    read = StreamItem
 
     def looked(*args, **kwargs):
         looks.append(args)
         return read(*args, **kwargs)
 
-    monkeypatch.setattr("relay.follow.Read", looked)
+    monkeypatch.setattr("relay.follow.StreamItem", looked)
     receiver = Slow()
     with follow(receiver, batch=2, queue=6, beat_s=0.0):
         receiver.gate.clear()

@@ -12,7 +12,7 @@ import pytest
 from functions.topics.handlers.classify_content import handler
 from layers.build import ROOT
 from relay.replay import replay
-from relay.sinks import Here, Outcome, sink
+from relay.sinks import Here, SendResult, sink
 from shared.errors import BadConfig, NotFound, Unavailable
 from tests.changes import TEXT, documentdb, ids, inserted, nested, queued, relayed, state, told
 from tests.factories import an_id
@@ -20,7 +20,7 @@ from tests.relay.conftest import WATCHED, Receiver
 from tests.waiting import allowed
 
 SECRET = "what nobody else may read"
-MOST_BYTES = 240_000
+MAX_BYTES = 240_000
 FUTURE = {"$timestamp": {"t": 4_000_000_000, "i": 1}}
 
 # Events that name their post and are wrong all the same.
@@ -67,7 +67,7 @@ def park(store):
 @pytest.fixture
 def again(store):
     """Replay to a sink; what became of each."""
-    return lambda target: [what for _, what in replay(store, {("classify_content", "contents"): target}, MOST_BYTES)]
+    return lambda target: [what for _, what in replay(store, {("classify_content", "contents"): target}, MAX_BYTES)]
 
 
 def test_poison_is_parked_and_then_sent_by_its_key_so_that_the_post_is_described_as_it_is(
@@ -162,8 +162,8 @@ def test_what_is_not_taken_stays_and_the_others_go_on(park, parked, again):
         def send(self, events):
             (event,) = events
             if event.key == str(ids("busy")[0]):
-                return Outcome(unsent=events, why="not now")
-            return Outcome([(event, "malformed")]) if event.key == str(ids("wrong")[0]) else Outcome()
+                return SendResult(unsent=events, why="not now")
+            return SendResult([(event, "malformed")]) if event.key == str(ids("wrong")[0]) else SendResult()
 
     for minutes, name in [(3, "busy"), (2, "wrong"), (1, "sound")]:
         park(name, inserted(name), minutes=minutes)

@@ -15,7 +15,18 @@ from moto import mock_aws
 from moto.events.utils import EventTemplateParser
 
 from relay.events import SOURCE, Event, event_of, payload
-from relay.sinks import MOST_CALL_BYTES, MOST_ENTRIES, PASSING, Bus, FanOut, Function, Here, Outcome, Queue, sink
+from relay.sinks import (
+    MAX_CALL_BYTES,
+    MAX_ENTRIES,
+    TRANSIENT_CODES,
+    Bus,
+    FanOut,
+    Function,
+    Here,
+    Queue,
+    SendResult,
+    sink,
+)
 from relay.watched import DECLARED, watched
 from shared.errors import BadConfig, BadEvent, NotFound, StaleModel, Unavailable
 from shared.runtime.changes import arrivals
@@ -123,7 +134,7 @@ def bus(queue):
 def test_what_is_put_on_the_bus_passes_the_rule_and_is_read_by_the_function(bus, queue):
     sent = events(25)
 
-    assert sink(f"bus:{bus}", WATCHED).send(sent) == Outcome([])
+    assert sink(f"bus:{bus}", WATCHED).send(sent) == SendResult([])
 
     arrived = queue[1]()
     assert {(one["source"], one["detail-type"]) for one in arrived} == {(SOURCE, KIND)}
@@ -134,7 +145,7 @@ def test_what_is_put_into_the_queue_is_read_by_the_function(queue):
     url, bodies = queue
     sent = events(25, "สวัสดี 👍 \uffff")
 
-    assert sink(f"queue:{url}", WATCHED).send(sent) == Outcome([])
+    assert sink(f"queue:{url}", WATCHED).send(sent) == SendResult([])
 
     records = [{"eventSource": "aws:sqs", "messageId": "1", "body": json.dumps(one)} for one in bodies()]
     assert sorted(read({"Records": records}), key=lambda one: one.cluster_time) == expected(sent)
@@ -147,8 +158,8 @@ def test_a_fifo_queue_keeps_the_changes_of_one_post_in_order_and_takes_a_repetit
     sent = [event("a", increment=1), event("b", increment=2), event("a", "edited", increment=3)]
     ordered = sink(f"queue:{url}", WATCHED)
 
-    assert ordered.send(sent) == Outcome([])
-    assert ordered.send(sent[-1:]) == Outcome([]), "as after a crash"
+    assert ordered.send(sent) == SendResult([])
+    assert ordered.send(sent[-1:]) == SendResult([]), "as after a crash"
 
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
     groups = [one["Attributes"]["MessageGroupId"] for one in found]
@@ -163,7 +174,7 @@ def test_the_bus_is_asked_for_exactly_this():
 
     with Stubber(client) as stub:
         stub.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}, {"Entries": [entry]})
-        assert Bus(client, "changes").send([one]) == Outcome([])
+        assert Bus(client, "changes").send([one]) == SendResult([])
         stub.assert_no_pending_responses()
 
 
@@ -174,7 +185,7 @@ def test_a_function_is_called_without_waiting_for_it_and_given_what_it_reads():
 
     with Stubber(client) as stub:
         stub.add_response("invoke", {"StatusCode": 202}, request)
-        assert Function(client, "classify").send(sent) == Outcome([])
+        assert Function(client, "classify").send(sent) == SendResult([])
         stub.assert_no_pending_responses()
 
     assert read(json.loads(payload(sent))) == expected(sent)
@@ -197,21 +208,21 @@ each_sink = pytest.mark.parametrize("make", SINKS.values(), ids=SINKS)
 def test_no_call_is_larger_than_the_service_takes(make, size):
     calls, sent = Calls(), events(45 if size < 10_000 else 9, "x" * size)
 
-    assert make(calls).send(sent) == Outcome([])
+    assert make(calls).send(sent) == SendResult([])
 
-    assert all(sum(len(body.encode()) for body in bodies) <= MOST_CALL_BYTES for bodies in calls.bodies)
-    assert all(len(bodies) <= MOST_ENTRIES for bodies in calls.bodies)
+    assert all(sum(len(body.encode()) for body in bodies) <= MAX_CALL_BYTES for bodies in calls.bodies)
+    assert all(len(bodies) <= MAX_ENTRIES for bodies in calls.bodies)
     assert len(calls.bodies) < len(sent) or size > 100_000, "several at once where they fit"
 
 
 @pytest.mark.parametrize("count", [2, 4, 64, 512])
 def test_what_stands_around_the_changes_of_a_call_counts_too(count):
-    calls, size = Calls(), MOST_CALL_BYTES // count - 1  # with commas between them, exactly what a call takes
+    calls, size = Calls(), MAX_CALL_BYTES // count - 1  # with commas between them, exactly what a call takes
     sent = [Event("app-db.contents", str(number), "x" * size, size, "") for number in range(count)]
 
     Function(calls, "f").send(sent)
 
-    assert all(len(body) <= MOST_CALL_BYTES for (body,) in calls.bodies)
+    assert all(len(body) <= MAX_CALL_BYTES for (body,) in calls.bodies)
 
 
 @each_sink
@@ -234,7 +245,7 @@ def test_a_change_that_no_call_can_hold_is_refused_and_the_others_go_on(make):
 
     outcome = make(calls).send([small[0], large, small[1]])
 
-    assert outcome == Outcome([(large, f"too large: {large.size} bytes")])
+    assert outcome == SendResult([(large, f"too large: {large.size} bytes")])
     assert len(calls.bodies) == 1
 
 
@@ -242,7 +253,7 @@ def test_a_change_that_no_call_can_hold_is_refused_and_the_others_go_on(make):
 def test_nothing_is_no_call(make):
     calls = Calls()
 
-    assert make(calls).send([]) == Outcome([])
+    assert make(calls).send([]) == SendResult([])
     assert calls.bodies == []
 
 
@@ -306,7 +317,7 @@ def test_what_is_wrong_by_itself_is_refused_and_the_rest_goes_on(how):
 
         outcome = make(client).send(sent)
 
-    assert outcome == Outcome([(sent[0], WRONG), (sent[9], WRONG)])
+    assert outcome == SendResult([(sent[0], WRONG), (sent[9], WRONG)])
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException", "SomethingNew"])
@@ -325,7 +336,7 @@ def test_a_queue_tells_by_itself_whose_fault_it_is():
 
         outcome = Queue(client, "https://q").send(sent)
 
-    assert outcome == Outcome([(sent[0], "Mine")], [sent[1]], "busy: ['SomethingNew']")
+    assert outcome == SendResult([(sent[0], "Mine")], [sent[1]], "busy: ['SomethingNew']")
 
 
 @each_partial
@@ -336,7 +347,7 @@ def test_what_there_is_no_time_for_comes_back_without_a_reason(how, monkeypatch)
     with stubbed(service) as (client, stub):
         stub.add_response(operation, answer(*[None] * 10))
 
-        assert make(client).send(sent) == Outcome([], sent[10:])
+        assert make(client).send(sent) == SendResult([], sent[10:])
 
 
 @each_partial
@@ -363,7 +374,12 @@ each_call = pytest.mark.parametrize("how", CALLS.values(), ids=CALLS)
 @each_call
 @pytest.mark.parametrize(
     ("code", "status"),
-    [*((code, 400) for code in sorted(PASSING)), ("SomethingNew", 429), ("SomethingNew", 500), ("SomethingNew", 503)],
+    [
+        *((code, 400) for code in sorted(TRANSIENT_CODES)),
+        ("SomethingNew", 429),
+        ("SomethingNew", 500),
+        ("SomethingNew", 503),
+    ],
 )
 def test_a_call_that_fails_for_a_while_leaves_it_and_all_that_follows_unsent(how, code, status):
     service, operation, make, taken, first = how
@@ -450,7 +466,7 @@ def test_a_handler_is_given_all_at_once_as_the_lambda_runtime_would():
     target, given = here()
     sent = [*events(30), event("post 0", "again")]
 
-    assert target.send(sent) == Outcome()
+    assert target.send(sent) == SendResult()
     assert len(given) == 1
     assert read(*given) == expected(sent)
 
@@ -459,7 +475,7 @@ def test_a_handler_is_given_all_at_once_as_the_lambda_runtime_would():
 def test_where_trying_again_helps_all_comes_back(failure):
     sent = events(3)
 
-    assert here(failure)[0].send(sent) == Outcome(unsent=sent, why=str(failure))
+    assert here(failure)[0].send(sent) == SendResult(unsent=sent, why=str(failure))
 
 
 @pytest.mark.parametrize("failure", [BadEvent("no"), NotFound("what")], ids=repr)
@@ -467,7 +483,7 @@ def test_where_it_does_not_all_is_refused(failure):
     sent = events(2)
     reason = f"{type(failure).__name__}: {failure}"
 
-    assert here(failure)[0].send(sent) == Outcome([(one, reason) for one in sent])
+    assert here(failure)[0].send(sent) == SendResult([(one, reason) for one in sent])
 
 
 def test_a_handler_that_is_not_set_up_ends_it():
@@ -509,11 +525,11 @@ def test_each_of_several_takes_all_and_what_any_does_not_take_comes_back():
     (first, given), (second, also_given) = here(), here()
     busy, no = here(Unavailable("the database"))[0], here(BadEvent("no"))[0]
 
-    assert FanOut([first, second]).send(sent) == Outcome()
+    assert FanOut([first, second]).send(sent) == SendResult()
     assert [len(given), len(also_given)] == [1, 1]
-    assert FanOut([no, first]).send(sent) == Outcome([(one, "BadEvent: no") for one in sent])
+    assert FanOut([no, first]).send(sent) == SendResult([(one, "BadEvent: no") for one in sent])
     assert len(given) == 2, "the refusal of one keeps nothing from the next"
-    assert FanOut([first, busy]).send(sent) == Outcome(unsent=sent, why="the database")
+    assert FanOut([first, busy]).send(sent) == SendResult(unsent=sent, why="the database")
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_an_artifact_of_an_unknown_family_is_not_kept(registry, artifact, snapsh
 
 
 def test_a_key_without_a_model_of_its_own_names_the_one_that_stands_in(registry, databases, noon):
-    assert registry.stand_in("country", ["ad", "fr"], "us", at=noon) == 2
+    assert registry.write_alias("country", ["ad", "fr"], "us", at=noon) == 2
 
     assert registry.alias_of("country", "ad") == "us"
     assert registry.owners("country") == set()
@@ -201,31 +201,31 @@ def test_a_key_without_a_model_of_its_own_names_the_one_that_stands_in(registry,
 
 
 def test_standing_in_again_renews_no_date(registry, snapshot, noon):
-    registry.stand_in("country", ["ad", "fr"], "us", at=noon)
+    registry.write_alias("country", ["ad", "fr"], "us", at=noon)
     before = snapshot()
 
-    assert registry.stand_in("country", ["ad", "fr"], "us", at=noon + HOUR) == 0
+    assert registry.write_alias("country", ["ad", "fr"], "us", at=noon + HOUR) == 0
 
     assert snapshot() == before
 
 
 def test_another_stand_in_is_written_with_its_date(registry, databases, noon):
-    registry.stand_in("country", ["ad", "fr"], "us", at=noon)
+    registry.write_alias("country", ["ad", "fr"], "us", at=noon)
 
-    assert registry.stand_in("country", ["ad"], "es", at=noon + HOUR) == 1
+    assert registry.write_alias("country", ["ad"], "es", at=noon + HOUR) == 1
 
     document = databases.analytics.mlArtifacts_country.find_one({"account": "ad"})
     assert (document["aliasOf"], document["trainedAt"]) == ("es", noon + HOUR)
 
 
 def test_a_model_of_its_own_takes_the_place_of_the_stand_in_and_back(registry, artifact, databases, noon):
-    registry.stand_in("country", ["th"], "us", at=noon)
+    registry.write_alias("country", ["th"], "us", at=noon)
     registry.add(artifact("v1"))
 
     registry.promote("country", "th", "v1", instead_of=None, at=noon)
     assert (registry.owners("country"), registry.alias_of("country", "th")) == ({"th"}, None)
 
-    registry.stand_in("country", ["th"], "us", at=noon)
+    registry.write_alias("country", ["th"], "us", at=noon)
     assert (registry.owners("country"), registry.alias_of("country", "th")) == (set(), "us")
     assert live(registry) == (None, [])
     assert databases.analytics.mlArtifacts_country.count_documents({}) == 1

@@ -10,7 +10,7 @@ import pytest
 from bson import BSON, CodecOptions
 
 from shared.artifacts import Artifact, Manifest
-from shared.artifacts.codec import MOST_UNPACKED_BYTES, pack, unpack
+from shared.artifacts.codec import MAX_UNPACKED_BYTES, pack, unpack
 from shared.errors import Refused, StaleModel
 
 OLD_KEY, KEY = b"the key of last year", b"the key of this year"
@@ -174,7 +174,7 @@ def test_a_bomb_is_refused_before_it_fills_the_memory():
 
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 3 * MOST_UNPACKED_BYTES
+    assert most < 3 * MAX_UNPACKED_BYTES
 
 
 def test_a_model_that_no_document_holds_is_refused_with_its_size():
@@ -186,7 +186,7 @@ def test_a_model_that_no_document_holds_is_refused_with_its_size():
 
 def test_a_model_that_would_not_unpack_again_is_refused_at_once():
     with pytest.raises(Refused, match="too large"):
-        Artifact(MANIFEST, bytes(MOST_UNPACKED_BYTES + 1)).seal([KEY])
+        Artifact(MANIFEST, bytes(MAX_UNPACKED_BYTES + 1)).seal([KEY])
 
 
 class Trap:

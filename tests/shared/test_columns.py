@@ -8,9 +8,10 @@ from bson import Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from shared.clock import epoch_ms
-from shared.columns import as_stored, distinct, id_array, id_keys, known, object_ids, positions
+from shared.columns import id_array, id_keys, is_valid, lookup, object_ids, to_bson, unique_ids
 from shared.documents import NO_ID, object_id
-from shared.store.column_reader import Kind, read_batches, read_columns  # fmt: skip
+from shared.store.column_kinds import Kind
+from shared.store.column_reader import read_batches, read_columns  # fmt: skip
 from shared.store.malformed import collecting
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
@@ -67,7 +68,7 @@ def test_a_key_is_an_id_or_a_short_text_and_empty_for_anything_else(store):
 
     read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x"), "n": ("number", "$_id")})
 
-    assert as_stored(read["x"][: len(KEYS)]) == [AN_ID, *(object_id(one) or one for one in KEYS[1:])]
+    assert to_bson(read["x"][: len(KEYS)]) == [AN_ID, *(object_id(one) or one for one in KEYS[1:])]
     assert set(read["x"][len(KEYS) :].tolist()) == {b""}
     assert read["n"].tolist() == [*range(len(values)), 99], "what stands behind a key is read as it is"
 
@@ -89,7 +90,7 @@ def test_what_is_malformed_is_named_and_what_is_missing_only_where_it_is_needed(
 
 
 def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store, monkeypatch):
-    monkeypatch.setattr("shared.store.column_reader.MOST_IDS", 10)
+    monkeypatch.setattr("shared.store.column_reader.MAX_IDS", 10)
     store.app.things.insert_many([{"_id": i, "x": "seven"} for i in range(25)])
 
     with collecting() as found:
@@ -105,7 +106,7 @@ def test_parts_are_the_whole_cut_in_pieces(store, monkeypatch):
     parts = list(read_batches(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x")}))
 
     assert [len(part["x"]) for part in parts] == [3, 3, 3, 1]
-    assert as_stored(np.concatenate([part["x"] for part in parts])) == [f"key {i}" for i in range(10)]
+    assert to_bson(np.concatenate([part["x"] for part in parts])) == [f"key {i}" for i in range(10)]
     assert list(read_batches(store.app.nothing, [], {"x": ("key", "$x")})) == []
 
 
@@ -152,7 +153,7 @@ def test_ids_survive_the_way_there_and_back():
     ids = [ObjectId() for _ in range(100)]
 
     assert object_ids(id_array(ids)) == ids
-    assert sorted(object_ids(distinct(id_array(ids + ids)))) == sorted(ids)
+    assert sorted(object_ids(unique_ids(id_array(ids + ids)))) == sorted(ids)
     assert object_ids(id_array([])) == []
 
 
@@ -163,9 +164,9 @@ def test_different_ids_have_different_keys():
 
 
 def test_an_id_of_zeros_is_none():
-    assert known(id_array([NO_ID, AN_ID])).tolist() == [False, True]
+    assert is_valid(id_array([NO_ID, AN_ID])).tolist() == [False, True]
 
 
 def test_positions_in_an_empty_table_are_nowhere():
-    assert positions(np.array([1, 2], "u8"), np.array([], "u8")).tolist() == [-1, -1]
-    assert positions(np.array([], "u8"), np.array([1], "u8")).tolist() == []
+    assert lookup(np.array([1, 2], "u8"), np.array([], "u8")).tolist() == [-1, -1]
+    assert lookup(np.array([], "u8"), np.array([1], "u8")).tolist() == []

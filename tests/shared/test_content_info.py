@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId, Timestamp
 
 from shared.change import ClusterTime, Order
-from shared.store.content_info import Known, Named
+from shared.store.content_info import AnnotationRow, StoredAnnotation
 from tests.changes import moment
 from tests.factories import an_id, topics_of
 
@@ -35,7 +35,7 @@ def at(time, updated=None, count=1):
 
 
 def named(text, order, post=POST, **fields):
-    return Named(post, f"hash of {text}", "m1", order, {"language": "en", "topics": [], "text": text} | fields)
+    return AnnotationRow(post, f"hash of {text}", "m1", order, {"language": "en", "topics": [], "text": text} | fields)
 
 
 def text_of(rows):
@@ -59,7 +59,7 @@ def test_a_row_says_what_was_found_and_of_which_state(info, rows, noon):
         "contentUpdatedAt": moment(7),
         "updatedAt": noon,
     }
-    assert info.known([POST, an_id("other")]) == {POST: Known("hash of a", "m1", at(5, 7))}
+    assert info.known([POST, an_id("other")]) == {POST: StoredAnnotation("hash of a", "m1", at(5, 7))}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_of_a_post_that_is_gone_only_the_moment_stays(info, rows, noon):
     assert row.keys() == STUB
     assert (row["clusterTime"], row["contentUpdatedAt"]) == (Timestamp(6, 1), None)
     assert row["removedAt"] == row["updatedAt"] == noon + MINUTE
-    assert info.known([POST]) == {POST: Known(None, None, at(6), gone=True)}
+    assert info.known([POST]) == {POST: StoredAnnotation(None, None, at(6), gone=True)}
 
 
 def test_a_post_that_was_gone_before_it_was_known_stays_gone(info, rows, noon):
@@ -155,7 +155,7 @@ def test_what_is_gone_ages_out(store, databases):
 def test_a_row_that_another_program_left_is_taken_over(info, rows, databases, noon, order):
     left = topics_of("post", "sports", at=noon, translatedEN="x")
     databases.app.contentinfo.insert_one(left)
-    assert info.known([POST]) == {POST: Known(None, None, UNKNOWN)}
+    assert info.known([POST]) == {POST: StoredAnnotation(None, None, UNKNOWN)}
 
     assert info.put([named("a", order)], now=noon) == 1
 

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.countries import COUNTRIES, EVERYWHERE, LANGUAGES, SPELLINGS, country_of
+from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES, SPELLINGS, country_of
 
 
 def test_there_are_250_countries_in_lower_case():
@@ -11,8 +11,8 @@ def test_there_are_250_countries_in_lower_case():
 
 
 def test_everywhere_is_no_country():
-    assert EVERYWHERE == "en"
-    assert EVERYWHERE not in COUNTRIES
+    assert GLOBAL_PARTITION == "en"
+    assert GLOBAL_PARTITION not in COUNTRIES
 
 
 def test_each_country_reads_something_and_some_read_much():

@@ -6,7 +6,7 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from shared.errors import Conflict
-from shared.store.leases import LONGEST_RUN, Leases
+from shared.store.leases import MAX_RUN_TIME, Leases
 
 OVER_AT_ONCE = timedelta(milliseconds=-1)
 
@@ -84,7 +84,7 @@ def test_of_many_that_ask_at_once_one_holds(leases):
 
 def test_a_lease_by_a_clock_that_is_a_little_ahead_is_held(store, leases):
     """So is one that a command took which began a moment after the one that waited for it."""
-    until = datetime.now(UTC) + LONGEST_RUN + timedelta(seconds=30)
+    until = datetime.now(UTC) + MAX_RUN_TIME + timedelta(seconds=30)
     store.analytics.leases.insert_one({"_id": "job", "holder": "another", "until": until})
 
     with pytest.raises(Conflict), leases.hold("job"):

@@ -28,7 +28,7 @@ def test_the_fingerprint_changes_with_names_units_and_order(other):
 
 
 def test_the_fingerprint_of_the_same_features_is_the_same():
-    likes: Feature[Rows] = Feature("likes", "count", lambda rows: rows + 0, rises=1)
+    likes: Feature[Rows] = Feature("likes", "count", lambda rows: rows + 0, monotone_sign=1)
 
     assert FeatureSet((likes, AGE)).fingerprint == FeatureSet((LIKES, AGE)).fingerprint
 

@@ -30,8 +30,8 @@ def examples():
     return examples_of(500)
 
 
-def fit(examples, *, rounds=5, rises=(0, 0, 0), start=None):
-    return trees.fit(*examples, parameters=PARAMETERS, rounds=rounds, rises=rises, start=start)
+def fit(examples, *, rounds=5, monotone_sign=(0, 0, 0), start=None):
+    return trees.fit(*examples, parameters=PARAMETERS, rounds=rounds, monotone_sign=monotone_sign, start=start)
 
 
 def test_the_same_examples_give_the_same_bytes(examples):
@@ -115,9 +115,9 @@ def test_each_ctrl_c_reaches_a_training(tmp_path):
 def test_a_model_orders_what_it_learnt(examples):
     matrix, labels, _ = examples
 
-    margins = trees.Trees(fit(examples)).margins(matrix)
+    logits = trees.Trees(fit(examples)).logits(matrix)
 
-    assert margins[labels == 1].mean() > margins[labels == 0].mean() + 0.5
+    assert logits[labels == 1].mean() > logits[labels == 0].mean() + 0.5
 
 
 def test_a_continued_model_keeps_its_trees_and_gets_more(examples):
@@ -130,15 +130,15 @@ def test_a_continued_model_keeps_its_trees_and_gets_more(examples):
 
 
 def test_a_feature_that_rises_never_lowers_a_score(examples):
-    model = trees.Trees(fit(examples, rises=(1, 0, 0)))
+    model = trees.Trees(fit(examples, monotone_sign=(1, 0, 0)))
     ladder = np.zeros((50, 3), np.float32)
     ladder[:, 0] = np.linspace(-3, 3, 50)
 
-    assert (np.diff(model.margins(ladder)) >= 0).all()
+    assert (np.diff(model.logits(ladder)) >= 0).all()
 
 
 def test_without_rows_there_are_no_margins(examples):
-    assert trees.Trees(fit(examples)).margins(np.empty((0, 3), np.float32)).tolist() == []
+    assert trees.Trees(fit(examples)).logits(np.empty((0, 3), np.float32)).tolist() == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"no model", b"\x80\x04]\x94.", b"{}"])

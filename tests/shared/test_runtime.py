@@ -26,7 +26,7 @@ from shared.errors import (
     Unforeseen,
 )
 from shared.report import Report
-from shared.runtime import Request, Tick, on_call, on_demand, on_schedule
+from shared.runtime import Request, Tick, on_direct_answer, on_direct_call, on_schedule
 
 SECRET = "what nobody else may read"
 DUE = "2026-01-15T12:00:00Z"
@@ -240,7 +240,7 @@ def test_only_two_failures_are_worth_a_retry():
 def call(event):
     seen = []
 
-    @on_demand
+    @on_direct_call
     def handler(request):
         seen.append(request)
         return Report(details={"name": request.text("name")})
@@ -271,7 +271,7 @@ def test_a_field_that_is_no_short_text_is_named(value):
 def test_a_call_is_answered_by_its_body_and_a_failure_by_what_is_said_instead(deployed, logged):
     failures = [None, BadEvent("accountId: needs an id"), RuntimeError("what a person wrote")]
 
-    @on_call(lambda payload, reason: {"sorry": payload, "reason": reason})
+    @on_direct_answer(lambda payload, reason: {"sorry": payload, "reason": reason})
     def handler(request):
         failure = failures[request.payload["number"]]
         if failure:
@@ -292,7 +292,7 @@ def test_a_call_is_answered_by_its_body_and_a_failure_by_what_is_said_instead(de
     "failure", [BadEvent("x: is no y"), Conflict("busy"), Unavailable("gone"), RuntimeError(SECRET)]
 )
 def test_a_call_that_failed_is_logged_once_and_counted_and_its_caller_is_answered(logged, capsys, failure):
-    @on_call(lambda payload, reason: {"code": 1001, "reason": reason})
+    @on_direct_answer(lambda payload, reason: {"code": 1001, "reason": reason})
     def handler(request):
         raise failure
 
@@ -306,7 +306,7 @@ def test_a_call_that_failed_is_logged_once_and_counted_and_its_caller_is_answere
 
 
 def test_a_call_that_is_answered_is_counted_by_its_report(capsys):
-    @on_call(lambda payload, reason: {})
+    @on_direct_answer(lambda payload, reason: {})
     def handler(request):
         return {"answer": 42}, Report(written=3)
 

@@ -7,7 +7,7 @@ from moto import mock_aws
 from shared.config import forget_settings, load, settings
 from shared.errors import BadConfig, Unavailable
 from shared.runtime import secrets
-from shared.runtime.secrets import KEPT_AFTER_FAILURE_S, KEPT_S, doubt, fetch_secret, settle
+from shared.runtime.secrets import KEPT_AFTER_FAILURE_S, KEPT_S, fetch_secret, mark_suspect, refresh_settings
 from shared.store import close_store, open_store
 
 KEY = "a key of the tests and of nothing else"
@@ -81,65 +81,65 @@ def rotating(store, clock, monkeypatch):
 
 
 def test_a_rotated_secret_is_taken_when_the_one_before_is_old(rotating, clock):
-    settle()
+    refresh_settings()
     before, opened = settings(), open_store()
     rotating("/stage/uri", "mongodb://two/")
 
     clock.now += KEPT_S - 1
-    settle()
+    refresh_settings()
     assert settings() is before
 
     clock.now += 1
-    assert settle() == ""
+    assert refresh_settings() == ""
     assert settings().mongo_uri == "mongodb://two/"
     assert open_store() is not opened
 
 
 def test_secrets_that_stay_the_same_keep_their_connection(rotating, clock):
-    settle()
+    refresh_settings()
     before, opened = settings(), open_store()
 
     clock.now += KEPT_S
-    settle()
+    refresh_settings()
 
     assert settings() is before
     assert open_store() is opened
 
 
 def test_after_a_failure_they_are_read_soon_but_not_at_every_call(rotating, clock):
-    settle()
+    refresh_settings()
     rotating("/stage/keys", "another key that is the newest")
-    doubt()
+    mark_suspect()
 
     clock.now += KEPT_AFTER_FAILURE_S - 0.1
-    settle()
+    refresh_settings()
     assert settings().artifact_keys == (KEY.encode(),)
 
     clock.now += 0.1
-    settle()
+    refresh_settings()
     assert settings().artifact_keys == (b"another key that is the newest",)
 
 
 def test_where_they_cannot_be_read_again_the_known_ones_go_on(rotating, store, clock):
-    settle()
+    refresh_settings()
     store.delete_parameter(Name="/stage/uri")
     clock.now += KEPT_S
 
-    assert "/stage/uri cannot be read" in settle()
+    assert "/stage/uri cannot be read" in refresh_settings()
     assert settings().mongo_uri == "mongodb://one/"
 
     rotating("/stage/uri", "mongodb://two/")
     clock.now += KEPT_S
-    assert settle() == ""
+    assert refresh_settings() == ""
     assert settings().mongo_uri == "mongodb://two/"
 
 
 def test_a_rotation_to_what_is_no_key_leaves_the_known_ones(rotating, clock):
-    settle()
+    refresh_settings()
     rotating("/stage/keys", "short")
     clock.now += KEPT_S
 
-    assert "ARTIFACT_KEYS" in settle()
+    assert "ARTIFACT_KEYS" in refresh_settings()
     assert settings().artifact_keys == (KEY.encode(),)
 
 
@@ -147,8 +147,8 @@ def test_a_process_that_knows_none_fails(rotating, store):
     store.delete_parameter(Name="/stage/uri")
 
     with pytest.raises(Unavailable, match="/stage/uri"):
-        settle()
+        refresh_settings()
     rotating("/stage/uri", "mongodb://one/")
     rotating("/stage/keys", "short")
     with pytest.raises(BadConfig, match="ARTIFACT_KEYS"):
-        settle()
+        refresh_settings()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shared.text.embedding import LONGEST, SUPPORTED, embed, load
-from shared.text.vectors import DIMENSIONS, packed, unpacked
+from shared.text.vectors import EMBEDDING_SIZE, packed, unpacked
 
 TEXTS = ["The ferry leaves at nine", "เรือออกเก้าโมง", "渡し船は九時に出る", "My cat hates the vet"]
 
@@ -12,7 +12,7 @@ TEXTS = ["The ferry leaves at nine", "เรือออกเก้าโมง
 def test_rows_have_length_one_and_one_meaning_in_three_languages_is_close():
     vectors = embed(TEXTS)
 
-    assert vectors.shape == (4, DIMENSIONS)
+    assert vectors.shape == (4, EMBEDDING_SIZE)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     near = vectors @ vectors.T
@@ -49,9 +49,9 @@ def test_of_a_very_long_text_the_beginning_counts():
 
 
 def test_no_texts_have_no_rows():
-    assert embed([]).shape == (0, DIMENSIONS)
+    assert embed([]).shape == (0, EMBEDDING_SIZE)
     assert packed(embed([])) == []
-    assert unpacked([]).shape == (0, DIMENSIONS)
+    assert unpacked([]).shape == (0, EMBEDDING_SIZE)
 
 
 def test_a_stored_row_is_1024_bytes_and_comes_back_nearly_whole():

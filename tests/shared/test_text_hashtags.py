@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.text import MOST_CHARACTERS, plain
+from shared.text import MAX_CHARACTERS, plain
 from shared.text.cleaning import cleaned
-from shared.text.hashtags import HASH_SIGNS, LONGEST_NAME, hashtags, spelling, without_marks
+from shared.text.hashtags import HASH_SIGNS, MAX_NAME_LENGTH, hashtags, spelling, without_marks
 
 EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 PIECES = (
@@ -135,7 +135,7 @@ def test_names_stand_in_the_order_of_the_text_each_once():
 
 
 def test_a_name_may_be_long_but_not_without_end():
-    assert hashtags(f"#{'a' * LONGEST_NAME} #{'b' * (LONGEST_NAME + 1)} #c") == ["a" * LONGEST_NAME, "c"]
+    assert hashtags(f"#{'a' * MAX_NAME_LENGTH} #{'b' * (MAX_NAME_LENGTH + 1)} #c") == ["a" * MAX_NAME_LENGTH, "c"]
 
 
 def test_thousands_of_hashtags_in_one_text_are_all_seen():
@@ -204,7 +204,7 @@ def test_a_spelling_is_final_and_a_hashtag_again(text):
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(TEXTS)
 def test_statistics_and_words_see_the_same_hashtags(text):
-    read = cleaned(text[:MOST_CHARACTERS])
+    read = cleaned(text[:MAX_CHARACTERS])
     marks = [at for at, (before, after) in enumerate(zip(read, without_marks(read), strict=True)) if before != after]
 
     assert list(dict.fromkeys(hashtags(read[at:].split()[0])[0] for at in marks)) == hashtags(text)

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from shared.text import MOST_CHARACTERS, plain, tokens
+from shared.text import MAX_CHARACTERS, plain, tokens
 
 EVERY_SCRIPT = (
     "ที่นี่มีน้ำ ๆ",
@@ -178,7 +178,7 @@ def test_a_megabyte_of_anything_takes_no_longer_than_a_long_post(piece):
     tokens(words)
 
     assert time.process_time() - began < 0.1
-    assert len(words) <= MOST_CHARACTERS
+    assert len(words) <= MAX_CHARACTERS
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.store.upserts import MOST_ATTEMPTS, upsert_all
+from shared.store.upserts import MAX_ATTEMPTS, upsert_all
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_key_that_is_refused_for_good_is_raised_in_the_end(rows, monkeypatch):
     with pytest.raises(BulkWriteError):
         upsert_all(rows, [UpdateOne({"key": n}, {"$set": {"slug": "taken"}}, upsert=True) for n in (2, 3)])
 
-    assert len(asked) == MOST_ATTEMPTS
+    assert len(asked) == MAX_ATTEMPTS
 
 
 def test_only_what_was_refused_is_asked_for_again(rows, monkeypatch):

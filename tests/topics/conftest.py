@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from functions.topics import classify_content
-from functions.topics.annotate import Describer, open_describer
+from functions.topics.annotate import TextAnnotator, open_describer
 from functions.topics.classifier import Classifier
 from shared.artifacts import Registry
 from shared.config import Options, Topics
@@ -24,14 +24,14 @@ Classify = Callable[..., Report]
 
 
 @pytest.fixture(scope="session")
-def phrases() -> Classifier:
+def prototypes() -> Classifier:
     """The classifier of the taxonomy; to embed its phrases takes longer than most tests do."""
     return Classifier.of_phrases()
 
 
 @pytest.fixture
-def describer(store: Store, phrases: Classifier, monkeypatch: pytest.MonkeyPatch, noon) -> Describer:
-    monkeypatch.setattr(Classifier, "of_phrases", lambda: phrases)
+def describer(store: Store, prototypes: Classifier, monkeypatch: pytest.MonkeyPatch, noon) -> TextAnnotator:
+    monkeypatch.setattr(Classifier, "of_phrases", lambda: prototypes)
     return open_describer(store, Registry(store.analytics, [SIGNING_KEY.encode()]), Options(), now=noon)
 
 
@@ -49,10 +49,10 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def classify(store: Store, describer: Describer, noon) -> Classify:
+def classify(store: Store, describer: TextAnnotator, noon) -> Classify:
     """Run the job on changes as they arrive."""
 
-    def run(*raw: Document, options: Topics = Topics(), by: Describer = describer) -> Report:  # noqa: B008
+    def run(*raw: Document, options: Topics = Topics(), by: TextAnnotator = describer) -> Report:  # noqa: B008
         changes = [change_of(one, "contents", now=datetime.now(UTC)) for one in raw]
         return classify_content.run(store, by, options, changes, now=noon)
 

@@ -11,7 +11,7 @@ from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Manifest
 from shared.errors import StaleModel
 from shared.text.embedding import embed
-from shared.text.vectors import DIMENSIONS
+from shared.text.vectors import EMBEDDING_SIZE
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 PATHS = taxonomy().paths
@@ -41,7 +41,9 @@ def artifact(model):
 def with_head(classifier, path, weights, bias):
     """A classifier with one head."""
     topic = np.array([PATHS.index(path)])
-    return Classifier(classifier.phrases, Heads(topic, weights[None].astype(np.float32), np.array([bias], np.float32)))
+    return Classifier(
+        classifier.prototypes, Heads(topic, weights[None].astype(np.float32), np.array([bias], np.float32))
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_topics_are_given_from_the_threshold_on_surest_first_with_all_above_them
 
 def test_a_post_of_several_topics_gets_several_but_no_more_than_asked_for(classifier):
     text = "We flew to Osaka for a week: temples, street food, and a concert of our favourite band"
-    low = Classifier(classifier.phrases, classifier.heads, Rule(sharpness=15.0, threshold=0.05))
+    low = Classifier(classifier.prototypes, classifier.heads, Rule(inverse_temperature=15.0, threshold=0.05))
 
     (many,), (one,) = paths_of(low, text), paths_of(low, text, most=1)
 
@@ -128,20 +130,20 @@ def test_no_texts_have_no_topics(classifier):
 
 def test_a_head_lifts_its_topic_and_what_is_below_and_presses_the_others(classifier):
     (vector,) = embed(["An afternoon at the stadium"])
-    none, yes = np.zeros(DIMENSIONS), with_head(classifier, "sports", np.zeros(DIMENSIONS), 1.0)
+    none, yes = np.zeros(EMBEDDING_SIZE), with_head(classifier, "sports", np.zeros(EMBEDDING_SIZE), 1.0)
     plain, lifted = classifier.confidences(vector[None])[0], yes.confidences(vector[None])[0]
-    undecided = with_head(classifier, "sports", none, classifier.rule.undecided).confidences(vector[None])[0]
+    head_offset = with_head(classifier, "sports", none, classifier.rule.head_offset).confidences(vector[None])[0]
 
     sports = [number for number, path in enumerate(PATHS) if path.split("/")[0] == "sports"]
     others = [number for number in range(len(PATHS)) if number not in sports]
     assert (lifted[sports] >= plain[sports]).all()
     assert (lifted[others] <= plain[others]).all()
-    assert undecided == pytest.approx(plain, abs=1e-5)
+    assert head_offset == pytest.approx(plain, abs=1e-5)
 
 
 def test_what_is_stored_classifies_as_before(classifier, posts):
     rng = np.random.default_rng(0)
-    headed = with_head(classifier, "entertainment/music", rng.normal(size=DIMENSIONS), 0.1)
+    headed = with_head(classifier, "entertainment/music", rng.normal(size=EMBEDDING_SIZE), 0.1)
     again = Classifier.read(artifact(headed.to_bytes()))
 
     assert again.version == "20260131T120000Z"
@@ -166,22 +168,22 @@ def arrays(classifier, **changed):
 
 
 def damaged(classifier):
-    phrases = classifier.phrases
-    stored = phrases.vectors.astype(np.float16)
-    topic = phrases.topic.astype(np.int64)
-    one, weights = np.zeros(1, np.int64), np.zeros((1, DIMENSIONS), np.float32)
+    prototypes = classifier.prototypes
+    stored = prototypes.vectors.astype(np.float16)
+    topic = prototypes.topic.astype(np.int64)
+    one, weights = np.zeros(1, np.int64), np.zeros((1, EMBEDDING_SIZE), np.float32)
     headed = {"weights": weights, "bias": np.zeros(1, np.float32)}
-    two = {"weights": np.zeros((2, DIMENSIONS), np.float32), "bias": np.zeros(2, np.float32)}
+    two = {"weights": np.zeros((2, EMBEDDING_SIZE), np.float32), "bias": np.zeros(2, np.float32)}
     return {
         "no archive": b"nothing of the kind",
         "nothing": b"",
         "cut short": classifier.to_bytes()[:-200],
         "no weights": arrays(classifier, weights=None),
-        "another kind": arrays(classifier, phrases=phrases.vectors),
+        "another kind": arrays(classifier, prototypes=prototypes.vectors),
         "objects": arrays(classifier, bias=np.array([{}], object)),
-        "a phrase too few": arrays(classifier, phrases=stored[1:]),
-        "another width": arrays(classifier, phrases=stored[:, 1:].copy()),
-        "not finite": arrays(classifier, phrases=np.where(stored > 0.1, np.float16("nan"), stored)),
+        "a phrase too few": arrays(classifier, prototypes=stored[1:]),
+        "another width": arrays(classifier, prototypes=stored[:, 1:].copy()),
+        "not finite": arrays(classifier, prototypes=np.where(stored > 0.1, np.float16("nan"), stored)),
         "a topic without phrases": arrays(classifier, phrase_topic=np.maximum(topic, 1)),
         "a topic too many": arrays(classifier, phrase_topic=topic + 1),
         "a head without weights": arrays(classifier, head_topic=one),
@@ -202,7 +204,7 @@ def test_a_head_that_stands_at_its_place_is_read(classifier):
     model = arrays(
         classifier,
         head_topic=np.array([3]),
-        weights=np.zeros((1, DIMENSIONS), np.float32),
+        weights=np.zeros((1, EMBEDDING_SIZE), np.float32),
         bias=np.zeros(1, np.float32),
     )
 
@@ -210,7 +212,7 @@ def test_a_head_that_stands_at_its_place_is_read(classifier):
 
 
 def test_phrases_are_exact_as_they_are_stored():
-    phrases = Phrases.of(taxonomy())
+    prototypes = Phrases.of(taxonomy())
 
-    assert (phrases.vectors.astype(np.float16).astype(np.float32) == phrases.vectors).all()
-    assert replace(phrases).topic.max() == len(PATHS) - 1
+    assert (prototypes.vectors.astype(np.float16).astype(np.float32) == prototypes.vectors).all()
+    assert replace(prototypes).topic.max() == len(PATHS) - 1

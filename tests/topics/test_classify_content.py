@@ -11,12 +11,12 @@ from bson import DatetimeMS, ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from functions.topics import classify_content, reclassify_contents
-from functions.topics.classify_content import told_by
-from functions.topics.sync_annotations import State, settle
+from functions.topics.classify_content import latest_states
+from functions.topics.sync_annotations import PostState, sync_annotations
 from shared.change import Change, ClusterTime, Order
 from shared.config import Topics
 from shared.errors import BadEvent
-from shared.store.content_info import Named
+from shared.store.content_info import AnnotationRow
 from shared.text.embedding import embed
 from shared.text.vectors import unpacked
 from tests.changes import START, TEXT, as_json, deleted, edited, ids, inserted, moment, state, told
@@ -47,7 +47,7 @@ def asked_for(databases):
 
 
 def hash_of(text):
-    return State(Order(ClusterTime(0, 0), None), text).text_hash
+    return PostState(Order(ClusterTime(0, 0), None), text).text_hash
 
 
 # What is kept of a post
@@ -348,7 +348,7 @@ def change(second=None, updated=None, text="a", *, kind="update"):
 )
 def test_of_two_changes_the_newer_one_counts_in_whatever_order_they_came(first, second, text):
     for changes in ([first, second], [second, first], [first, second, first]):
-        (told,) = told_by(changes).values()
+        (told,) = latest_states(changes).values()
         assert told is not None
         assert told.text == text
 
@@ -368,7 +368,7 @@ def test_of_two_changes_the_newer_one_counts_in_whatever_order_they_came(first, 
 )
 def test_where_two_changes_do_not_tell_which_is_the_newer_the_post_is_read(first, second):
     for changes in ([first, second], [second, first]):
-        assert told_by(changes) == {an_id("one"): None}
+        assert latest_states(changes) == {an_id("one"): None}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -399,7 +399,7 @@ def test_a_deletion_that_meets_an_insertion_of_its_transaction_at_the_database_i
 ):
     """Another run writes between the look at what is known and the write."""
     known, order = store.content_info.known, Order(ClusterTime(START + 2, 1), moment(1))
-    inserted_there = Named(an_id("one"), hash_of(TEXT), describer.version, order, {"topics": []})
+    inserted_there = AnnotationRow(an_id("one"), hash_of(TEXT), describer.version, order, {"topics": []})
 
     def overtaken(posts):
         monkeypatch.setattr(store.content_info, "known", known)
@@ -673,7 +673,7 @@ def test_a_text_that_is_replaced_while_it_is_confirmed_is_looked_at_again(
 ):
     classify(inserted("one", TEXT, second=1))
     known = store.content_info.known
-    other = Named(
+    other = AnnotationRow(
         an_id("one"), hash_of(CATS), describer.version, Order(ClusterTime(START + 5, 1), None), {"topics": []}
     )
 
@@ -724,7 +724,7 @@ def test_of_a_run_that_is_cut_short_what_was_done_stays(classify, kept, embedded
 def test_settling_nothing_is_nothing(store, describer, snapshot, noon):
     before = snapshot()
 
-    assert settle(store, describer, {}, 5, now=noon) == (0, 0)
+    assert sync_annotations(store, describer, {}, 5, now=noon) == (0, 0)
     assert snapshot() == before
 
 

@@ -15,7 +15,7 @@ from shared.change import ClusterTime, Order
 from shared.config import Options, Topics
 from shared.documents import object_id
 from shared.errors import Conflict
-from shared.store.content_info import Named
+from shared.store.content_info import AnnotationRow
 from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.conftest import SIGNING_KEY
@@ -265,7 +265,7 @@ def test_what_a_change_wrote_meanwhile_stays(run, contents, store, describer, ke
             contents.delete_one({"_id": an_id("two")}, session=session)
             order = Order(ClusterTime(session.operation_time.time, session.operation_time.inc), None)
         fields = describer.describe([CATS])[0]
-        store.content_info.put([Named(an_id("one"), hash_of(CATS), describer.version, order, fields)], now=noon)
+        store.content_info.put([AnnotationRow(an_id("one"), hash_of(CATS), describer.version, order, fields)], now=noon)
         store.content_info.withdraw({an_id("two"): order}, now=noon)
         return embed(texts)
 

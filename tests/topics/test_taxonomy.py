@@ -26,11 +26,11 @@ def test_parents_come_before_their_children_so_that_one_pass_resolves_them():
 
 def test_every_topic_has_a_name_of_its_own_and_two_to_six_phrases_that_no_other_has():
     topics = taxonomy().topics
-    phrases = [phrase for topic in topics for phrase in topic.phrases] + list(taxonomy().small_talk)
+    prototypes = [phrase for topic in topics for phrase in topic.prototypes] + list(taxonomy().none_class_prototypes)
 
     assert len({topic.name for topic in topics}) == len(topics)
-    assert len(set(phrases)) == len(phrases)
-    assert {len(topic.phrases) for topic in topics} <= {2, 3, 4, 5, 6}
+    assert len(set(prototypes)) == len(prototypes)
+    assert {len(topic.prototypes) for topic in topics} <= {2, 3, 4, 5, 6}
 
 
 def test_an_id_of_the_iab_stands_beside_one_topic_only():

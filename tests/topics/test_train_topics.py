@@ -9,12 +9,12 @@ from bson import DatetimeMS
 from functions.topics import train_topics
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Phrases, Rule
 from functions.topics.taxonomy import taxonomy
-from functions.topics.train_topics import Examples, f1, fit_heads, least_squares
+from functions.topics.train_topics import Examples, f1, fit_heads, ridge_loo
 from shared.artifacts import Registry
 from shared.config import Topics
 from shared.errors import Conflict, Unavailable
 from shared.text.embedding import embed
-from shared.text.vectors import DIMENSIONS
+from shared.text.vectors import EMBEDDING_SIZE
 from tests.conftest import SIGNING_KEY
 
 OPTIONS = Topics(head_texts=12)
@@ -65,7 +65,7 @@ def train(store, registry, noon):
 def blind(monkeypatch):
     """From then on, heads find nothing in texts that they have not seen."""
 
-    def found(phrases, examples, options):
+    def found(prototypes, examples, options):
         return np.zeros(examples.about.shape, np.float32)
 
     return lambda: monkeypatch.setattr(train_topics, "held_out", found)
@@ -275,7 +275,7 @@ def test_an_older_version_that_was_brought_back_gives_way_to_what_is_new(
     if change == "text":
         label(["Somtam for breakfast"], "food", at=noon + 2 * DAY)
     if change == "rule":
-        monkeypatch.setattr(train_topics, "Rule", lambda: Rule(sharpness=36.0))
+        monkeypatch.setattr(train_topics, "Rule", lambda: Rule(inverse_temperature=36.0))
     if change == "taxonomy":
         monkeypatch.setattr(train_topics, "FINGERPRINT", "0123456789ab")
 
@@ -343,7 +343,7 @@ def test_two_runs_never_mix(store, train):
 
 
 def test_a_label_says_nothing_about_the_topics_below_it():
-    examples = Examples.of(np.zeros((3, DIMENSIONS), np.float32), [["sports"], ["sports/golf"], []])
+    examples = Examples.of(np.zeros((3, EMBEDDING_SIZE), np.float32), [["sports"], ["sports/golf"], []])
     sports, golf, tennis = (taxonomy().paths.index(path) for path in ("sports", "sports/golf", "sports/tennis"))
 
     assert examples.about[:, [sports, golf, tennis]].tolist() == [
@@ -362,10 +362,10 @@ def test_a_label_says_nothing_about_the_topics_below_it():
 def test_heads_do_not_depend_on_the_order_of_the_texts():
     vectors, named = embed([*SPORTS, *FOOD]), [["sports"]] * 16 + [["food"]] * 16
     order = np.random.default_rng(1).permutation(32)
-    phrases = Phrases.of(taxonomy())
+    prototypes = Phrases.of(taxonomy())
 
-    one = fit_heads(phrases, Examples.of(vectors, named), 12)
-    other = fit_heads(phrases, Examples.of(vectors[order], [named[n] for n in order]), 12)
+    one = fit_heads(prototypes, Examples.of(vectors, named), 12)
+    other = fit_heads(prototypes, Examples.of(vectors[order], [named[n] for n in order]), 12)
 
     assert other.weights == pytest.approx(one.weights, abs=1e-4)
     assert other.topic.tolist() == one.topic.tolist()
@@ -378,7 +378,7 @@ def test_least_squares_gives_what_leaving_one_out_after_another_would_choose(mon
 
     def fitted(penalty, rows):
         monkeypatch.setattr(train_topics, "PENALTIES", (penalty,))
-        return least_squares(vectors[rows], about[rows])
+        return ridge_loo(vectors[rows], about[rows])
 
     missed = {}
     for penalty in (0.5, 8.0, 100.0, 10_000.0):
@@ -394,7 +394,7 @@ def test_least_squares_gives_what_leaving_one_out_after_another_would_choose(mon
     expected = fitted(best, np.arange(40))
     monkeypatch.setattr(train_topics, "PENALTIES", tuple(missed))
 
-    weights, bias = least_squares(vectors, about)
+    weights, bias = ridge_loo(vectors, about)
 
     assert weights == pytest.approx(expected[0])
     assert bias == pytest.approx(expected[1])

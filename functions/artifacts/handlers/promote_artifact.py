@@ -10,11 +10,11 @@ from functions.artifacts import promote_artifact
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import Request, on_demand
+from shared.runtime import Request, on_direct_call
 from shared.store import open_store
 
 
-@on_demand
+@on_direct_call
 def handler(request: Request) -> Report:
     store, chosen = open_store(), settings()
     registry = Registry(store.analytics, chosen.artifact_keys)

@@ -7,17 +7,17 @@ Writes    nothing
 """
 
 from functions.feed import rank_contents
-from functions.feed.feed_ranker import open_desk
+from functions.feed.feed_ranker import open_feed_ranker
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import Request, on_call
+from shared.runtime import Request, on_direct_answer
 from shared.runtime.direct import Answer
 from shared.store import open_store
 
 
-@on_call(rank_contents.sorry)
+@on_direct_answer(rank_contents.error_response)
 def handler(request: Request) -> Answer:
-    desk = open_desk(open_store(), settings().artifact_keys, settings().options.members)
-    contents = request.texts("contents", rank_contents.MOST)
-    result = rank_contents.run(desk, request.id("accountId"), contents, now=request.time)
-    return rank_contents.answer(result), Report(len(result), details=desk.details())
+    feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members)
+    contents = request.texts("contents", rank_contents.MAX_CONTENTS)
+    result = rank_contents.run(feed_ranker, request.id("accountId"), contents, now=request.time)
+    return rank_contents.answer(result), Report(len(result), details=feed_ranker.details())

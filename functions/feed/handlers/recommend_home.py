@@ -7,19 +7,22 @@ Writes    analytics.homePages
 """
 
 from functions.feed import recommend_home
-from functions.feed.feed_ranker import open_desk
-from functions.feed.recommend_home import MOST, MOST_EXCLUDED, Asked
+from functions.feed.feed_ranker import open_feed_ranker
+from functions.feed.recommend_home import MAX_EXCLUDED, MAX_ITEMS, HomeRequest
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import Request, on_call
+from shared.runtime import Request, on_direct_answer
 from shared.runtime.direct import Answer
 from shared.store import open_store
 
 
-@on_call(recommend_home.sorry)
+@on_direct_answer(recommend_home.error_response)
 def handler(request: Request) -> Answer:
-    desk, options = open_desk(open_store(), settings().artifact_keys, settings().options.members), settings().options
-    most, exclude = request.number("maxResults", options.home.items, MOST), request.ids("exclude", MOST_EXCLUDED)
-    asked = Asked(request.id("accountId"), most, exclude, request.cursor("cursor"))
-    page = recommend_home.run(desk, options.home, asked, now=request.time)
-    return recommend_home.home(page), Report(written=len(page.items), details=desk.details())
+    feed_ranker, options = (
+        open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members),
+        settings().options,
+    )
+    most, exclude = request.number("maxResults", options.home.items, MAX_ITEMS), request.ids("exclude", MAX_EXCLUDED)
+    asked = HomeRequest(request.id("accountId"), most, exclude, request.cursor("cursor"))
+    page = recommend_home.run(feed_ranker, options.home, asked, now=request.time)
+    return recommend_home.home(page), Report(written=len(page.items), details=feed_ranker.details())

@@ -7,7 +7,7 @@ Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapsh
 Writes    analytics.homePages
 """
 
-from functions.feed.feed_ranker import open_desk
+from functions.feed.feed_ranker import open_feed_ranker
 from functions.feed.serve_feed import ROUTES, Feed
 from shared.config import settings
 from shared.runtime.http import on_http
@@ -16,5 +16,5 @@ from shared.store import open_store
 
 @on_http(ROUTES, title="Feedkeeper")
 def handler() -> Feed:
-    desk = open_desk(open_store(), settings().artifact_keys, settings().options.members)
-    return Feed(desk, settings().options)
+    feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members)
+    return Feed(feed_ranker, settings().options)

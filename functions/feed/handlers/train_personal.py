@@ -18,6 +18,6 @@ from shared.store import open_store
 def handler(message: Message) -> Report:
     store, options = open_store(), settings().options
     registry = Registry(store.analytics, settings().artifact_keys)
-    accounts, now = message.ids("accounts", train_personal.MOST), message.moment("time")
+    accounts, now = message.ids("accounts", train_personal.MAX_ACCOUNTS), message.moment("time")
     trainer = train_personal.open_trainer(store, registry, options.coldstart, options.members, now=now)
     return train_personal.run(store, trainer, registry, options.coldstart, options.members, accounts, now=now)

@@ -8,10 +8,10 @@ Writes    analytics.erasures, and every collection of ours that shared/store/sch
 
 from functions.privacy import erase_account
 from shared.report import Report
-from shared.runtime import Request, on_demand
+from shared.runtime import Request, on_direct_call
 from shared.store import open_store
 
 
-@on_demand
+@on_direct_call
 def handler(request: Request) -> Report:
     return erase_account.run(open_store(), request.id("accountId"), now=request.time)

@@ -7,10 +7,11 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from shared.config import Exposures
+from shared.documents import Document
 from shared.errors import BadConfig
 from shared.store.schema.application import DEFAULT_NAMES, FEED_ITEMS, feed_items
 from shared.store.schema.tables import COLLECTIONS
-from shared.store.schema.types import Collection, Document, Index
+from shared.store.schema.types import Collection, Index
 
 
 def missing(

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, lock
 from layers.offline import cloudformation
+from layers.service import load_service
 from shared import command_line
 
 RESULT = ROOT / ".serverless"
@@ -129,7 +128,7 @@ def report(measured: list[Size], layers: tuple[Layer, ...]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    stages = yaml.load((ROOT / "serverless.yml").read_text(), Loader=yaml.BaseLoader)["params"].keys() - {"default"}
+    stages = load_service()["params"].keys() - {"default"}
     parser.add_argument("--stage", default="prod", choices=sorted(stages), help="(default: %(default)s)")
     stage = parser.parse_args().stage
     command_line.run(lambda: package_and_report(stage))

@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from cronsim import CronSim
 
+from layers.service import load_service
 from shared.errors import NotFound
 
 ROOT = Path(__file__).parent.parent
@@ -87,9 +87,9 @@ def all_functions() -> dict[str, Function]:
 
 
 def declared() -> dict[str, Any]:
-    """The functions of serverless.yml as they stand there, by key."""
-    found: dict[str, Any] = yaml.load((ROOT / "serverless.yml").read_text(), Loader=_WithoutTags)["functions"]
-    return found
+    """The functions of serverless.yml by key, each as its domain declares it."""
+    functions: dict[str, Any] = load_service()["functions"]
+    return functions
 
 
 def function(stem: str) -> Function:
@@ -108,21 +108,10 @@ def _function(one: Mapping[str, Any]) -> Function:
 def _crons(events: Any) -> Iterator[str]:
     """Five fields out of AWS's six: no year, `?` is any day, `a/b` is every b from a on.
 
-    >>> list(_crons([{"schedule": {"rate": ["cron(23/30 * * * ? *)"]}}]))
+    >>> list(_crons([{"schedule": "cron(23/30 * * * ? *)"}]))
     ['23-59/30 * * * *']
     """
     for event in events:
-        for rate in event.get("schedule", {}).get("rate", ()):
+        if rate := event.get("schedule"):
             minute, *others, _year = rate.removeprefix("cron(").removesuffix(")").replace("?", "*").split()
             yield " ".join([re.sub(r"^(\d+)/(\d+)$", r"\1-59/\2", minute), *others])
-
-
-class _WithoutTags(yaml.SafeLoader):
-    """Reads past CloudFormation's own tags, such as !Ref."""
-
-
-def _ignored(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> None:
-    return None
-
-
-_WithoutTags.add_multi_constructor("!", _ignored)

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from layers.service import SERVICE, load_service
 from shared.change import ENDINGS
 from shared.errors import BadConfig
 
-DECLARED = Path(__file__).parent.parent / "serverless.yml"
 WHOLE = ("insert", "replace", "delete")  # kinds of changes that are sent whatever fields they touch
 
 
@@ -52,9 +50,9 @@ class Watched:
         return dict.fromkeys(self.carry, 1)
 
 
-def watched(declared: Path = DECLARED) -> list[Watched]:
+def watched(declared: Path = SERVICE) -> list[Watched]:
     """Every collection that is declared; BadConfig names what is missing."""
-    service = yaml.load(declared.read_text(), Loader=yaml.BaseLoader)
+    service = load_service(declared)
     functions, changes = _under(service, "functions"), _under(service, "custom", "changes")
     return [_watched(one, _under(service, "custom", "changes", one), functions) for one in changes]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from layers.build import ROOT
+from layers.service import load_service
 from tests.contract.conftest import handlers, key_of
 
 PACKAGES = ("functions", "shared", "local", "relay", "layers", "benchmarks", "tests")
@@ -366,7 +366,7 @@ def test_a_handler_decides_nothing(path: Path) -> None:
 @each_handler
 def test_one_stem_stands_in_five_places(path: Path) -> None:
     domain, stem = path.relative_to(ROOT).parts[1], path.stem
-    keys = yaml.load((ROOT / "serverless.yml").read_text(), Loader=yaml.BaseLoader)["functions"]
+    keys = load_service()["functions"]
 
     assert (ROOT / "functions" / domain / f"{stem}.py").exists(), "the job"
     assert (ROOT / "events" / domain / f"{stem}.json").exists(), "the event"

@@ -7,13 +7,13 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 from bson import Timestamp
 from moto import mock_aws
 from moto.events.utils import EventTemplateParser
 
+from layers.service import load_service
 from relay.events import SOURCE, Event, event_of, payload
 from relay.sinks import (
     MAX_CALL_BYTES,
@@ -27,7 +27,7 @@ from relay.sinks import (
     SendResult,
     sink,
 )
-from relay.watched import DECLARED, watched
+from relay.watched import watched
 from shared.errors import BadConfig, BadEvent, NotFound, StaleModel, Unavailable
 from shared.runtime.changes import arrivals
 from tests.factories import an_id
@@ -121,7 +121,7 @@ def queue(aws):
 @pytest.fixture
 def bus(queue):
     """A bus that hands to the queue what the rule of serverless.yml lets pass."""
-    rules = yaml.load(DECLARED.read_text(), Loader=yaml.BaseLoader)["functions"]["classifyContent"]["events"]
+    rules = load_service()["functions"]["classifyContent"]["events"]
     pattern = next(rule["eventBridge"]["pattern"] for rule in rules if "eventBridge" in rule)
     bridge, (url, _) = boto3.client("events"), queue
     arn = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

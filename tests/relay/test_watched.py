@@ -4,15 +4,15 @@ import re
 from typing import get_args
 
 import pytest
-import yaml
 
 from layers.build import ROOT
+from layers.service import load_service
 from relay.sinks import DETAIL_TYPE
-from relay.watched import DECLARED, Watched, watched
+from relay.watched import Watched, watched
 from shared.change import Kind
 from shared.errors import BadConfig
 
-SERVICE = yaml.load(DECLARED.read_text(), Loader=yaml.BaseLoader)
+SERVICE = load_service()
 
 FUNCTIONS = "functions: {classifyContent: {handler: functions/topics/handlers/classify_content.handler}}\n"
 SOUND = "{functions: [classifyContent], when: [payload], carry: [payload.message]}"

@@ -1,0 +1,48 @@
+"""The functions of serverless.yml, read from the files of their domains."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SERVICE = Path(__file__).resolve().parent.parent / "serverless.yml"
+
+_FILE = re.compile(r"\$\{file\((?P<path>[^)]+)\)\}")
+
+
+class _WithoutTags(yaml.SafeLoader):
+    """Reads past CloudFormation's own tags, such as !Ref."""
+
+
+_WithoutTags.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def load_service(file: Path = SERVICE) -> dict[str, Any]:
+    """The document in that file, with `functions` by key: each as its domain's file has it, and with the values of its
+    kind of `delivery`. CloudFormation's tags become None."""
+    service: dict[str, Any] = _load(file) or {}
+    kinds = service.get("custom", {}).get("delivery", {})
+    domains = service.get("functions") or {}
+    service["functions"] = {
+        key: kinds.get(function.get("delivery"), {}) | function
+        for domain in (domains if isinstance(domains, list) else [domains])
+        for key, function in _functions(domain, file.parent).items()
+    }
+    return service
+
+
+def _functions(domain: str | Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Those of a reference to a file, or those that stand here."""
+    if not isinstance(domain, str):
+        return domain
+    reference = _FILE.fullmatch(domain)
+    if reference is None:
+        raise ValueError(f"functions: {domain}: no ${{file(…)}}")
+    functions: Mapping[str, Any] = _load(folder / reference["path"])
+    return functions
+
+
+def _load(file: Path) -> Any:
+    return yaml.load(file.read_text(), Loader=_WithoutTags)

@@ -18,7 +18,14 @@ check: .venv/ready ## format, lint, types and the house rules
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(RUN) -m local.reference --check
 	$(RUN) -m pytest tests/contract
+
+quick: .venv/ready ## tests of pure code, without a database
+	$(RUN) -m pytest -n 2 --no-database
+
+docs: .venv/ready ## write the reference pages anew; CHECK=1 only compares them
+	$(RUN) -m local.reference $(if $(CHECK),--check)
 
 bench: .venv/bench ## speed, memory and ranking quality beside their floors
 	$(RUN) -m benchmarks
@@ -44,4 +51,4 @@ requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--u
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-.PHONY: help demo dev test check bench package rehearse requirements
+.PHONY: help demo dev test quick check docs bench package rehearse requirements

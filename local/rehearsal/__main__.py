@@ -21,7 +21,7 @@ from rich.table import Table
 from layers.build import add_our_byte_code, build_all, lock
 from layers.package import RESULT, TEMPLATE, start_osls
 from local.rehearsal.cloud import HOME, STAGE, VERSION, Cloud, cloud
-from local.rehearsal.operator import README, Operator, blocks
+from local.rehearsal.operator import DEPLOYING, Operator, blocks
 from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE, Disproved, Stage
 from local.terminal import console, say
 from local.waiting import wait_for
@@ -31,7 +31,7 @@ from shared.config import own_server, settings
 from shared.errors import AppError, BadConfig
 
 SIZE = "XS"
-BEFORE = ("aws ssm", ".venv/bin/python -m shared", "make")  # commands of README that a deployment needs done
+BEFORE = ("aws ssm", ".venv/bin/python -m shared", "make")  # commands of docs/deploying.md that come first
 
 
 @dataclass(slots=True)
@@ -114,8 +114,8 @@ def told_of(proof: Callable[[Stage], str]) -> str:
 
 
 def commands() -> list[str]:
-    """Of README's "Deploy"."""
-    return next(one for one in blocks(README) if one.heading == "Deploy").lines
+    """Of "Deploy" in docs/deploying.md."""
+    return next(one for one in blocks(DEPLOYING) if one.heading == "Deploy").lines
 
 
 def prepared(operator: Operator) -> str:
@@ -123,15 +123,15 @@ def prepared(operator: Operator) -> str:
     before = [line for line in commands() if line.startswith(BEFORE)]
     for line in before:
         operator.shell([line])
-    return f"{len(before)} commands of README"
+    return f"{len(before)} commands of docs/deploying.md"
 
 
 def deployed(operator: Operator) -> str:
-    """By the commands of README, the last of which follows the database and is typed when it is time."""
+    """By the commands of docs/deploying.md, the last of which follows the database and is typed when it is time."""
     *most, _ = (line for line in commands() if not line.startswith(BEFORE))
     with lock("package"):
         operator.shell(most)
-    return f"{len(operator.cloud.resources())} resources, by {len(most)} commands of README"
+    return f"{len(operator.cloud.resources())} resources, by {len(most)} commands of docs/deploying.md"
 
 
 def cut_short(standing: Cloud) -> str:

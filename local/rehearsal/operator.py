@@ -1,4 +1,4 @@
-"""What README and docs/operations.md have an operator type, typed into a shell as it stands there."""
+"""What docs/deploying.md and docs/operations.md have an operator type, typed into a shell as it stands there."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from local.rehearsal.cloud import REGION, STAGE, VERSION, Cloud, environment_of_
 from local.waiting import allowed
 from shared.errors import Refused
 
-README, PAGE = ROOT / "README.md", ROOT / "docs" / "operations.md"
+DEPLOYING, PAGE = ROOT / "docs" / "deploying.md", ROOT / "docs" / "operations.md"
 OURS = ("make rehearse", "export ")  # what a rehearsal is, and values that it has of its own
 MAX_S = 900
 # The first version of the command line has addresses of its own for SQS.

@@ -15,7 +15,7 @@ from layers.build import ROOT
 from local.functions import PIPELINE, function
 from local.mongod import mongo_server
 from local.rehearsal.operator import PAGE as PAGE_FILE
-from local.rehearsal.operator import README, blocks
+from local.rehearsal.operator import DEPLOYING, blocks
 from shared.config import Options
 from shared.documents import Document
 from tests.conftest import SIGNING_KEY
@@ -83,7 +83,7 @@ def test_the_deployment_is_filled_in_the_order_of_the_pipeline() -> None:
 
 
 def test_the_deployment_is_ten_lines_and_ends_with_the_relay_that_the_page_knows() -> None:
-    (deploy,) = (one for one in blocks(README) if one.heading == "Deploy")
+    (deploy,) = (one for one in blocks(DEPLOYING) if one.heading == "Deploy")
     (ways,) = (one for one in blocks(PAGE_FILE) if one.heading == "How changes reach the functions")
 
     assert len(deploy.text.splitlines()) == 10

@@ -16,7 +16,7 @@ from tests.contract.conftest import Deployment, handlers, key_of
 # The runtime's Python where this machine has one, else our own, with layers built for it.
 VERSION = PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
 
-README = (ROOT / "README.md").read_text()
+DEPLOYING = (ROOT / "docs" / "deploying.md").read_text()
 BESIDE_DEV = {"bench.txt"}  # what a benchmark compares with, and nobody else needs
 BESIDE_ALL = {"rehearsal.txt"}  # an environment of its own, with versions of its own
 REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
@@ -108,8 +108,8 @@ def test_a_function_with_its_layers_is_within_budget(handler: Path, deployment: 
     assert 0 < measured[key_of(handler)].total <= BUDGET_MB
 
 
-def test_the_readme_shows_every_function_with_its_size(deployment: Deployment) -> None:
-    shown = {words[0]: words[1:] for line in README.splitlines() if len(words := line.split()) > 3}
+def test_the_page_shows_every_function_with_its_size(deployment: Deployment) -> None:
+    shown = {words[0]: words[1:] for line in DEPLOYING.splitlines() if len(words := line.split()) > 3}
     measured = sizes(build_all(), deployment.folder)
 
     assert {size.function: list(size.layers) for size in measured} == {

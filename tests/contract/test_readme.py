@@ -1,92 +1,60 @@
-"""README says what the code says."""
+"""README and the pages of docs/ say what the code says."""
 
-import io
 import re
-import tokenize
-from collections.abc import Iterator
 from dataclasses import fields
-from datetime import timedelta
-from itertools import pairwise
-from pathlib import Path
+
+import pytest
 
 from local import __main__ as commands
+from local import reference
 from local.functions import ROOT, all_functions
 from relay.watched import watched
-from shared.config import Options, options
+from shared.config import Options
+from shared.store import schema
 
 README = (ROOT / "README.md").read_text()
+LOCAL = (ROOT / "docs" / "local.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("functions/*/README.md"))]
+DOMAINS = sorted({function.domain for function in all_functions().values()})
+MAX_README_LINES, MAX_DOMAIN_LINES = 150, 15
 
 
-def table_of_functions() -> Iterator[str]:
-    """One row per function of serverless.yml, with the first line of its handler."""
-    for stem, function in all_functions().items():
-        handler = (ROOT / "functions" / function.domain / "handlers" / f"{stem}.py").read_text()
-        said = handler.split('"""')[1]
-        first = said.strip().splitlines()[0].rstrip(".")
-        fires = re.search(r"Trigger +(.+)", said)
-        assert fires, f"{stem}: the handler does not say what fires it"
-        yield f"| {function.domain} | `{stem}` | {fires[1]} | {first} |"
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MAX_README_LINES
 
 
-def table_of_options() -> Iterator[str]:
-    """One row per option of options.py, with its default and its sentence."""
-    sentences = comments(Path(options.__file__).read_text())
-    for section in fields(Options):
-        kind = getattr(Options(), section.name)
-        for option in fields(kind):
-            value = getattr(kind, option.name)
-            shown = (
-                ", ".join(f"{f.name} {getattr(value, f.name):g}" for f in fields(value))
-                if nested(value)
-                else plain(value)
-            )
-            yield f"| `{section.name}.{option.name}` | {shown} | {sentences[type(kind).__name__, option.name]} |"
+def test_the_reference_says_what_the_code_says() -> None:
+    assert reference.main(["--check"]) == 0
 
 
-def comments(source: str) -> dict[tuple[str, str], str]:
-    """The comment behind each field, by class and field."""
-    found: dict[tuple[str, str], str] = {}
-    owner = name = ""
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    for before, token in pairwise(tokens):
-        if before.string == "class":
-            owner = token.string
-        elif before.type == tokenize.NAME and token.string == ":":
-            name = before.string
-        elif token.type == tokenize.COMMENT and before.type != tokenize.NL:
-            found.setdefault((owner, name), token.string.removeprefix("# "))
-    return found
+def test_a_page_that_differs_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(reference, "pages", lambda: {"options.md": "something else"})
+
+    assert reference.main(["--check"]) == 1
+    assert capsys.readouterr().out == "docs/options.md does not say what the code says: run make docs\n"
 
 
-def nested(value: object) -> bool:
-    return hasattr(value, "__dataclass_fields__")
+def test_every_function_option_and_collection_is_in_the_reference() -> None:
+    pages = reference.pages()
+
+    assert set(re.findall(r"^\| `(\w+)` \|", pages["functions.md"], re.MULTILINE)) == set(all_functions())
+    options = re.findall(r"^\| `(\w+)` \|", pages["options.md"], re.MULTILINE)
+    sections = [getattr(Options(), section.name) for section in fields(Options)]
+    assert options == [option.name for section in sections for option in fields(section)]
+    assert all(sentence for section in sections for sentence in reference.comments(type(section)).values())
+    named = set(re.findall(r"^\| `(\w+)` \|", pages["collections.md"], re.MULTILINE))
+    assert named == {collection.name for collection in schema.COLLECTIONS}
 
 
-def plain(value: object) -> str:
-    return f"{value / timedelta(hours=1):g} h" if isinstance(value, timedelta) else f"{value}"
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_domain_says_in_ten_lines_what_it_does_and_how_it_fails(domain: str) -> None:
+    page = (ROOT / "functions" / domain / "README.md").read_text()
+    own = {stem for stem, function in all_functions().items() if function.domain == domain}
 
-
-def test_every_function_is_in_the_table():
-    wanted = list(table_of_functions())
-
-    assert len(wanted) == len(all_functions())
-    assert [row for row in wanted if row not in README] == []
-
-
-def test_no_function_is_in_the_table_that_does_not_exist():
-    listed = re.findall(r"^\| \w+ \| `(\w+)` \|", README, re.MULTILINE)
-
-    assert sorted(listed) == sorted(all_functions())
-
-
-def test_every_option_is_in_the_table_with_its_default_and_sentence():
-    assert [row for row in table_of_options() if row not in README] == []
-
-
-def test_no_option_is_in_the_table_that_does_not_exist():
-    listed = re.findall(r"^\| `(\w+\.\w+)` \|", README, re.MULTILINE)
-
-    assert sorted(listed) == sorted(row.split("`")[1] for row in table_of_options())
+    assert len(page.splitlines()) <= MAX_DOMAIN_LINES
+    assert own <= set(re.findall(r"`(\w+)`", page))
+    assert all(f"- **{part}:**" in page for part in ("Functions", "Reads", "Writes", "Fails"))
+    assert f"[{domain}](functions/{domain}/README.md)" in README
 
 
 def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
@@ -95,7 +63,7 @@ def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
     scheduled = {stem for stem, one in functions.items() if one.cron}
     changed = {stem for one in watched() for stem in one.stems}
     called = functions.keys() - scheduled - changed - queued
-    said = " ".join(README.split())
+    said = " ".join(LOCAL.split())
 
     assert f"the {len(functions)} functions `make demo` runs each" in said
     assert (
@@ -108,23 +76,33 @@ def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
     assert set(re.findall(r"`(\w+)`", listed[1])) == called
 
 
-def test_every_command_that_the_readme_names_is_there():
-    named = set(re.findall(r"python -m local (\w+)", README))
-    there = {one.callback.__name__ for one in commands.app.registered_commands if one.callback} | {"import"}
+def test_every_command_that_a_page_names_is_there() -> None:
+    named = {word for page in PAGES for word in re.findall(r"python -m local (\w+)", page.read_text())}
+    there = {
+        command.callback.__name__ for command in commands.app.registered_commands if command.callback is not None
+    } | {"import"}
 
     assert there - {"demo", "dev"} <= named <= there
 
 
-def test_every_make_target_that_the_readme_names_exists():
+def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands_of = re.compile(r"(?:^|`)make (\w+)", re.MULTILINE)
+    named = {word for page in PAGES for word in commands_of.findall(page.read_text())}
 
-    named = set(re.findall(r"\bmake (\w+)", README))
+    assert (
+        {"demo", "dev", "test", "check", "bench", "package"}
+        <= {word for pair in named for word in pair if word}
+        <= targets
+    )
 
-    assert {"demo", "dev", "test", "check", "bench", "package"} <= named <= targets
 
+def test_every_file_that_a_page_names_exists() -> None:
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        for name in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", page.read_text())
+        if not (page.parent / name).exists()
+    ]
 
-def test_every_file_that_the_readme_names_exists():
-    named = set(re.findall(r"\]\(([\w./-]+)\)", README))
-
-    assert named
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    assert missing == []

@@ -1,9 +1,9 @@
 """Speed, memory and ranking quality beside their floors, measured in one run on a real MongoDB.
 
-Lives here: the floors and the figures of the original (`floors`), demo networks to measure on (`places`), jobs as whole
-processes (`jobs`), the guest feed under readers (`swaps`), rankings against what people did later (`quality`), and the
-tables (`table`). `results/` holds what the last run found.
-Does not live here: whether the jobs are right, which the tests say.
+At the top: the floors and the original's figures (`floors`), demo networks to measure on (`places`), tables (`table`),
+and commands. By subject: jobs, functions and the guest feed under load (`load`), rankings against later engagements
+(`ranking`), languages and topics of texts (`text`), bots (`bots`), and what a network costs (`cost`). `results/` holds
+what the last run measured. Whether the jobs are right is for the tests.
 
     python -m benchmarks
 """

@@ -3,37 +3,31 @@
 Uses the embedded MongoDB, or the one of MONGO_URI if it is on this machine. Ends with code 1 when a floor is missed.
 """
 
-import json
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from benchmarks import answers, bots, callers, changes, language, ranking, readings, runtimes, table, topics
-from benchmarks.bots import AuthorSeparation, DetectionResult
-from benchmarks.callers import LoadPoint
-from benchmarks.changes import Reaction
+from benchmarks import bots
 from benchmarks.floors import ARTIFACT_KB, Figure
-from benchmarks.jobs import JOBS, TRAIN, Measured, from_nothing, measure
-from benchmarks.language import Accuracy
-from benchmarks.places import NOW, BenchDatabase, StorageSize, Tell, load_average, machine, open_place, stored
-from benchmarks.quality import Judgement, judge, mean_ratios
-from benchmarks.readings import Extracted
-from benchmarks.runtimes import StartupTime
-from benchmarks.swaps import ImpressionCount, under_readers
-from benchmarks.topics import Results as TopicResults
+from benchmarks.load import answers, callers, changes, jobs, readings, runtimes
+from benchmarks.load.jobs import JOBS, TRAIN, from_nothing
+from benchmarks.load.reaction import Reaction
+from benchmarks.load.swaps import under_readers
+from benchmarks.places import NOW, BenchDatabase, Tell, load_average, machine, open_bench_database, storage_sizes
+from benchmarks.ranking import country_quality, networks
+from benchmarks.run_results import RunResults
+from benchmarks.table import console_of_width
+from benchmarks.text import language_accuracy, topic_accuracy
 from local.mongod import mongo_server
 from local.parameters import seed_number, several, world_size
 from shared import command_line
 
-RESULTS = Path(__file__).parent / "results"
 STEMS = tuple(job.stem for job in JOBS)
 PARTS = (
     *STEMS,
@@ -49,121 +43,15 @@ PARTS = (
     "language",
     "topics",
 )
-RUN_ONCE = ("L",)  # too large to repeat, and without floors
-NO_QUALITY = ("L",)
+RUN_ONCE = ("L",)  # sizes that are too large to repeat, and have no floors
+NO_QUALITY = ("L",)  # sizes whose rankings are not evaluated
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-console = Console()
-if not console.is_terminal:
-    console = Console(width=200)  # a file folds nothing
-
-
-@dataclass(slots=True)
-class Results:
-    """Everything that one run found."""
-
-    machine: dict[str, Any]
-    began_at: datetime
-    load_at_start: float
-    jobs: list[Measured] = field(default_factory=list)
-    stored: list[StorageSize] = field(default_factory=list)
-    swaps: ImpressionCount | None = None
-    quality: list[Judgement] = field(default_factory=list)
-    members: list[ranking.Leaderboard] = field(default_factory=list)
-    answers: list[Reaction] = field(default_factory=list)
-    callers: list[LoadPoint] = field(default_factory=list)
-    bots: list[AuthorSeparation] = field(default_factory=list)
-    caught: list[DetectionResult] = field(default_factory=list)
-    runtimes: list[StartupTime] = field(default_factory=list)
-    readings: list[Extracted] = field(default_factory=list)
-    changes: list[Reaction] = field(default_factory=list)
-    language: list[Accuracy] = field(default_factory=list)
-    topics: TopicResults | None = None
-    took_s: float = 0.0
-
-    def figures(self) -> list[Figure]:
-        """All that may have a floor."""
-        of_jobs = [figure for one in self.jobs for figure in (one.seconds, one.peak_mb)]
-        of_swaps = list(self.swaps.figures().values()) if self.swaps else []
-        of_texts = [figure for one in self.language for figure in (one.right, one.per_second)]
-        of_texts += self.topics.figures() if self.topics else []
-        of_changes = [one.figure for one in self.changes]
-        of_members = list(ranking.figures(self.members).values()) + [one.figure for one in self.answers]
-        of_bots = [*bots.figures(self.bots).values(), *(one.peak for one in self.readings)]
-        of_quality = list(mean_ratios(self.quality).values())
-        return (
-            of_jobs
-            + of_swaps
-            + of_quality
-            + of_members
-            + of_bots
-            + of_changes
-            + of_texts
-            + list(runtimes.figures(self.runtimes))
-        )
-
-    def sheets(self) -> list[table.Sheet]:
-        """One table per part that was measured."""
-        found = []
-        if self.jobs:
-            found.append(table.of_jobs(self.jobs))
-        if len({one.size for one in self.jobs}) > 1:
-            found.append(table.of_growth(self.jobs))
-        if self.stored:
-            found.append(table.of_stored(self.stored))
-        if self.swaps:
-            found.append(table.of_swaps(self.swaps))
-        if self.quality:
-            found += [table.of_ratios(self.quality), table.of_rankers(self.quality)]
-        if self.members:
-            found += ranking.sheets(self.members)
-        if self.answers:
-            found.append(answers.sheet_of(self.answers))
-        if self.callers:
-            found.append(callers.sheet_of(self.callers))
-        if self.bots:
-            found += bots.sheets(self.bots, self.caught)
-        if self.runtimes:
-            found.append(runtimes.sheet_of(self.runtimes))
-        if self.readings:
-            found.append(readings.sheet_of(self.readings))
-        if self.changes:
-            found.append(changes.sheet_of(self.changes))
-        if self.language:
-            found.append(language.sheet_of(self.language))
-        if self.topics:
-            found += self.topics.sheets()
-        return found
-
-    def save(self, name: str) -> None:
-        """Write `<name>.json` and `<name>.md`."""
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(plain(self), indent=1) + "\n")
-        where = ", ".join(f"{key} {value}" for key, value in self.machine.items())
-        head = (
-            f"# {name}\n\n{self.began_at:%Y-%m-%d %H:%M} UTC, {self.took_s:.0f} s, load {self.load_at_start}; {where}\n"
-        )
-        (RESULTS / f"{name}.md").write_text("\n".join([head, *(sheet.markdown() for sheet in self.sheets())]))
-
-
-def plain(value: Any) -> Any:
-    """As JSON holds it; a figure also says whether it meets its floor.
-
-    >>> plain([Figure(1, "s", 2)])
-    [{'value': 1, 'unit': 's', 'floor': 2, 'at_least': False, 'met': True}]
-    """
-    if is_dataclass(value):
-        known = {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-        return known | {"met": value.met} if isinstance(value, Figure) else known
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    return value.isoformat() if isinstance(value, datetime) else value
+console = console_of_width(200)
 
 
 def file_name(text: str) -> str:
-    """A name that a file can have in every folder; BadParameter for any other, before anything is measured."""
+    """A name that a file can have on every system; BadParameter for any other, before anything is measured."""
     if text and not re.fullmatch(r"[\w.-]{1,100}", text):
         raise typer.BadParameter("needs letters, digits, dots and hyphens")
     return text
@@ -188,106 +76,122 @@ def bench(
     data: Annotated[Path, typer.Option(help="folder of the data sets")] = Path("../shared/data"),
 ) -> None:
     """Measure, print, save."""
-    chosen_sizes, chosen = sizes.split(","), set(_chosen(only, PARTS, "--only") or PARTS)
-    chosen_seeds = [int(seed) for seed in seeds.split(",")]
+    world_sizes, parts = sizes.split(","), set(_names(only, PARTS, "--only") or PARTS)
+    world_seeds = [int(seed) for seed in seeds.split(",")]
     began = time.perf_counter()
     with mongo_server() as uri, console.status("") as status:
-        results = Results(machine(uri), datetime.now(UTC), load_average())
+        results = RunResults(machine(uri), datetime.now(UTC), load_average())
 
-        def tell(what: str) -> None:
-            status.update(f"{time.perf_counter() - began:6.0f} s  {what}")
+        def tell(step: str) -> None:
+            status.update(f"{time.perf_counter() - began:6.0f} s  {step}")
 
-        for size in chosen_sizes:
-            parts = chosen if size == chosen_sizes[-1] else chosen - {"runtimes"}  # of the largest
-            measure_size(uri, size, parts, chosen_seeds, 1 if size in RUN_ONCE else runs, results, tell)
-        if "swaps" in chosen:
-            with open_place(uri, "XS", chosen_seeds[0], tell) as place:
-                results.swaps = under_readers(place, tell)
+        for size in world_sizes:
+            of_size = parts if size == world_sizes[-1] else parts - {"runtimes"}  # on the last size alone
+            measure_size(uri, size, of_size, world_seeds, 1 if size in RUN_ONCE else runs, results, tell)
+        if "swaps" in parts:
+            with open_bench_database(uri, "XS", world_seeds[0], tell) as database:
+                results.swaps = under_readers(database, tell)
                 console.print(f"swaps: {results.swaps.counts} {results.swaps.errors}", highlight=False)
-        if "readings" in chosen:
+        if "readings" in parts:
             results.readings = readings.measure(uri, tell)
-        if "changes" in chosen:
+        if "changes" in parts:
             results.changes = changes.measure(uri, tell)
-        if "language" in chosen:
+        if "language" in parts:
             tell("language")
-            results.language = language.measure(data)
-        if "topics" in chosen:
+            results.language = language_accuracy.measure(data)
+        if "topics" in parts:
             tell("topics")
-            results.topics = topics.measure(data)
+            results.topics = topic_accuracy.measure(data)
         deskdrop = data / "deskdrop" / "interactions.csv.gz"
-        if "members" in chosen and deskdrop.exists():
-            results.members += ranking.stand_deskdrop(uri, deskdrop, tell)
+        if "members" in parts and deskdrop.exists():
+            results.members += networks.evaluate_deskdrop(uri, deskdrop, tell)
     for part in ("language", "topics"):
-        if part in chosen and not getattr(results, part):
+        if part in parts and not getattr(results, part):
             console.print(f"{part}: skipped, its sentences are not below {data}")
-    if "members" in chosen and not deskdrop.exists():
+    if "members" in parts and not deskdrop.exists():
         console.print(f"Deskdrop: skipped, it is not below {data}")
     results.took_s = round(time.perf_counter() - began, 1)
     for sheet in results.sheets():
         sheet.show(console)
-    whole = not only and {"S", "M"} <= set(chosen_sizes) and runs >= 3 and len(chosen_seeds) >= 3
+    whole = not only and {"S", "M"} <= set(world_sizes) and runs >= 3 and len(world_seeds) >= 3
     results.save(name or ("full" if whole else "partial"))
-    asked = [figure.met for figure in results.figures() if figure.met is not None]
-    console.print(f"{sum(asked)} of {len(asked)} floors met, in {results.took_s:.0f} s")
-    raise typer.Exit(0 if all(asked) else 1)
+    met = [figure.met for figure in results.figures() if figure.met is not None]
+    console.print(f"{sum(met)} of {len(met)} floors met, in {results.took_s:.0f} s")
+    raise typer.Exit(0 if all(met) else 1)
 
 
 def measure_size(
-    uri: str, size: str, chosen: set[str], seeds: Sequence[int], runs: int, results: Results, tell: Tell
+    uri: str, size: str, parts: set[str], seeds: Sequence[int], runs: int, results: RunResults, tell: Tell
 ) -> None:
-    """All that is measured on networks of one size; quality first, since the jobs' changes come after it."""
-    judged = "quality" in chosen and size not in NO_QUALITY
-    ranked, answered = "members" in chosen and size not in NO_QUALITY, "answers" in chosen and size == "M"
-    pressed = "callers" in chosen and size == "M"
-    started = "runtimes" in chosen
-    caught, stems = "bots" in chosen and size == "M", chosen & set(STEMS)
+    """Measure all parts on networks of one size, and add them to the results.
+
+    Country rankers and bots come before the jobs, whose runs after changes alter the network.
+    """
+    with_quality = "quality" in parts and size not in NO_QUALITY
+    with_members = "members" in parts and size not in NO_QUALITY
+    with_bots = "bots" in parts and size == "M"
+    stems = parts & set(STEMS)
     for number, seed in enumerate(seeds):
-        first = number == 0
-        measured, asked = stems and first, answered and first
-        if not (judged or measured or ranked or asked or caught or (first and (pressed or started))):
+        first = number == 0  # of the seeds; what follows is measured on it alone
+        with_answers, with_callers = (first and size == "M" and part in parts for part in ("answers", "callers"))
+        with_jobs, with_runtimes = first and bool(stems), first and "runtimes" in parts
+        parts_here = (with_quality, with_members, with_bots, with_answers, with_callers, with_jobs, with_runtimes)
+        if not any(parts_here):
             continue
-        with open_place(uri, size, seed, tell) as place:
-            if judged:
-                tell(f"{size}, seed {seed}: train_coldstart")
-                trained = from_nothing(place, TRAIN, NOW)
-                for one in judge(place, tell):
-                    results.quality.append(one)
-                    console.print(f"{size} seed {seed}, {one.protocol}: {one.ratio.told}", highlight=False)
-                console.print(f"{size} seed {seed}: {trained.report}", highlight=False)
-            if caught:
-                told_apart, flagged = bots.judge(place, tell)
-                results.bots += told_apart
-                results.caught += [flagged] if flagged else []
-                first_of = told_apart[0] if told_apart else "too few to learn from, or to tell apart"
-                console.print(f"{size} seed {seed}, bots: {first_of}", highlight=False)
-            if ranked or asked or (first and pressed):
-                place.add_text()
-                ranking.train(place, NOW, tell)
-            if ranked:
-                results.members += ranking.stand_world(place, tell)
-            if asked:
-                results.answers += [*answers.measure(place, tell), artifacts_of(place)]
-            if first and pressed:
-                results.callers += callers.measure(place, tell)
-            if measured:
-                for found in measure(place, stems, runs, tell):
-                    results.jobs.append(found)
-                    figures = f"{found.seconds.told}, {found.peak_mb.told}"
-                    console.print(f"{size} {found.stem} {found.kind}: {figures}", highlight=False)
-                results.stored += stored(place)
-            if first and started:
-                results.runtimes += runtimes.measure(place, tell)
+        with open_bench_database(uri, size, seed, tell) as bench:
+            if with_quality:
+                evaluate_country_rankers(bench, results, tell)
+            if with_bots:
+                evaluate_bots(bench, results, tell)
+            if with_members or with_answers or with_callers:
+                bench.add_text()
+                networks.train(bench, NOW, tell)
+            if with_members:
+                results.members += networks.evaluate_world(bench, tell)
+            if with_answers:
+                results.answers += [*answers.measure(bench, tell), model_size(bench)]
+            if with_callers:
+                results.callers += callers.measure(bench, tell)
+            if with_jobs:
+                for measured in jobs.measure(bench, stems, runs, tell):
+                    results.jobs.append(measured)
+                    figures = f"{measured.seconds.text}, {measured.peak_mb.text}"
+                    console.print(f"{size} {measured.stem} {measured.kind}: {figures}", highlight=False)
+                results.stored += storage_sizes(bench)
+            if with_runtimes:
+                results.runtimes += runtimes.measure(bench, tell)
 
 
-def artifacts_of(place: BenchDatabase) -> Reaction:
-    """How large the models of accounts are."""
-    sizes = [len(row["artifact"]) / 1_000 for row in place.store.analytics.mlArtifacts.find({}, {"artifact": 1})]
-    told = f"{len(sizes):,} accounts, {max(sizes):.1f} kB the largest"
-    return Reaction("model of an account, median", Figure(median(sizes), "kB", ARTIFACT_KB), told)
+def evaluate_country_rankers(bench: BenchDatabase, results: RunResults, tell: Tell) -> None:
+    """Train the country rankers, and evaluate them under each protocol."""
+    name = f"{bench.size} seed {bench.seed}"
+    tell(f"{bench.size}, seed {bench.seed}: train_coldstart")
+    trained = from_nothing(bench, TRAIN, NOW)
+    for quality in country_quality.evaluate(bench, tell):
+        results.quality.append(quality)
+        console.print(f"{name}, {quality.protocol}: {quality.ratio.text}", highlight=False)
+    console.print(f"{name}: {trained.report}", highlight=False)
 
 
-def _chosen(given: str, allowed: tuple[str, ...], option: str) -> list[str]:
-    names = [name.strip() for name in given.split(",") if name.strip()]
+def evaluate_bots(bench: BenchDatabase, results: RunResults, tell: Tell) -> None:
+    """Evaluate the bot detector beside other methods."""
+    by_method, detection = bots.evaluate(bench, tell)
+    results.bots += by_method
+    results.caught += [detection] if detection else []
+    first = by_method[0] if by_method else "too few to learn from, or to tell apart"
+    console.print(f"{bench.size} seed {bench.seed}, bots: {first}", highlight=False)
+
+
+def model_size(bench: BenchDatabase) -> Reaction:
+    """Size of the accounts' models, median [kB]."""
+    sizes = [len(row["artifact"]) / 1_000 for row in bench.store.analytics.mlArtifacts.find({}, {"artifact": 1})]
+    note = f"{len(sizes):,} accounts, {max(sizes):.1f} kB the largest"
+    return Reaction("model of an account, median", Figure(median(sizes), "kB", ARTIFACT_KB), note)
+
+
+def _names(text: str, allowed: tuple[str, ...], option: str) -> list[str]:
+    """Names separated by commas; BadParameter for one that is not allowed."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in allowed]
     if unknown:
         raise typer.BadParameter(f"{option}: no {unknown[0]}; there are {', '.join(allowed)}")
@@ -295,7 +199,7 @@ def _chosen(given: str, allowed: tuple[str, ...], option: str) -> list[str]:
 
 
 def main() -> None:
-    """What was foreseen is one sentence, without a trace."""
+    """Run the command; an expected failure is one sentence, without a trace."""
     command_line.run(app)
 
 

@@ -1,6 +1,6 @@
-"""Bots: how well they are told from people whom nobody has judged, beside other methods; and extraction at scale.
+"""Bot detection on unreviewed credentials, by the live detector and by other methods.
 
-The network's truth, which no function reads, says who is a bot.
+The world's truth, which no function reads, says which credentials are bots.
 """
 
 import logging
@@ -15,7 +15,7 @@ from sklearn.preprocessing import RobustScaler
 
 from benchmarks.floors import BOTS, Figure
 from benchmarks.places import NOW, BenchDatabase, Tell, review_anew
-from benchmarks.table import Sheet, told_met
+from benchmarks.table import Sheet, yes_or_no
 from functions.bots import evaluation, flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import LabelledSet
@@ -23,15 +23,15 @@ from functions.bots.reading_features import FEATURES
 from shared.artifacts import Registry
 from shared.columns import BoolArray, FloatArray, to_bson
 
-FOUR = 4  # features of the contract come first
-PRECISION = 0.9
-PACE = ("gapLogStd", "gapBurstiness", "pauseRatio", "viewsPerHour", "hourSpread")
+N_CONTRACT_FEATURES = 4  # which come first
+PRECISION = 0.9  # at which recall is measured
+PACE_FEATURES = ("gapLogStd", "gapBurstiness", "pauseRatio", "viewsPerHour", "hourSpread")
 OURS = "ours, live"
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorSeparation:
-    """How well one method does on those whom nobody has judged, in one network."""
+class MethodResult:
+    """How well one method separates bots from people among the unreviewed credentials of one network, all 0..1."""
 
     seed: int
     method: str
@@ -42,7 +42,12 @@ class AuthorSeparation:
 
 @dataclass(frozen=True, slots=True)
 class DetectionResult:
-    """What the live detector would put before the reviewers, of those whom nobody has judged."""
+    """What the live detector would put before the reviewers of one network.
+
+    judged, unjudged  (bots, people) among reviewed and unreviewed credentials [count]
+    flagged           unreviewed credentials above the threshold [count]
+    precision, recall  of the flagged ones, 0..1
+    """
 
     seed: int
     judged: tuple[int, int]
@@ -52,108 +57,111 @@ class DetectionResult:
     recall: float
 
 
-def judge(place: BenchDatabase, tell: Tell) -> tuple[list[AuthorSeparation], DetectionResult | None]:
-    """The live detector and others, learnt from the judged and asked about the rest.
+def evaluate(bench: BenchDatabase, tell: Tell) -> tuple[list[MethodResult], DetectionResult | None]:
+    """Train every method on the reviewed credentials of a network, and measure it on the unreviewed ones.
 
-    Nothing where too few are judged for a detector, or where the rest are all bots or all people: nobody can be told
-    apart there.
+    Returns nothing where too few are reviewed for a detector, or where all the others are bots or all are people.
     """
-    tell(f"{place.size}, seed {place.seed}: bots")
-    store, options = place.store, place.settings.options.bots
-    review_anew(place, NOW)
-    registry = Registry(store.analytics, place.settings.artifact_keys)
+    tell(f"{bench.size}, seed {bench.seed}: bots")
+    store, options = bench.store, bench.settings.options.bots
+    review_anew(bench, NOW)
+    registry = Registry(store.analytics, bench.settings.artifact_keys)
     report = train_bot_detector.run(store, registry, options, now=NOW)
     detector, _ = registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
     if detector is None:
-        why = report.details.get("skipped", "none is better than a coin")
-        tell(f"{place.size}, seed {place.seed}: no detector, {why}")
+        reason = report.details.get("skipped", "none is better than a coin")
+        tell(f"{bench.size}, seed {bench.seed}: no detector, {reason}")
         return [], None
-    truth = {row["seenCredential"]: row["isBot"] for row in place.truth.truth_credentials.find()}
-    judged = LabelledSet.read(store, options, now=NOW)
+    truth = {row["seenCredential"]: row["isBot"] for row in bench.truth.truth_credentials.find()}
+    labelled = LabelledSet.read(store, options, now=NOW)
     rows = flag_suspects.newest_of_each(store.credential_features.unjudged(FEATURES.names))
     features = flag_suspects.features_of(rows)
-    bot = np.array([truth[one] for one in to_bson(rows["credential"])], bool)
+    bot = np.array([truth[credential] for credential in to_bson(rows["credential"])], bool)
     if bot.all() or not bot.any():
-        tell(f"{place.size}, seed {place.seed}: nobody to tell apart among {len(bot)} unjudged")
+        tell(f"{bench.size}, seed {bench.seed}: nobody to tell apart among {len(bot)} unjudged")
         return [], None
     scores = {OURS: detector.scores(features)} | {
-        name: fit(judged.features, judged.bot)(features) for name, fit in methods(options.explained_ratio).items()
+        name: fit(labelled.features, labelled.bot)(features) for name, fit in methods(options.explained_ratio).items()
     }
-    found = [_told_apart(place.seed, name, score, bot) for name, score in scores.items()]
+    results = [_result(bench.seed, name, score, bot) for name, score in scores.items()]
     above = scores[OURS] >= detector.limit
-    caught = DetectionResult(
-        place.seed,
-        (int(judged.bot.sum()), int((~judged.bot).sum())),
+    detection = DetectionResult(
+        bench.seed,
+        (int(labelled.bot.sum()), int((~labelled.bot).sum())),
         (int(bot.sum()), int((~bot).sum())),
         int(above.sum()),
         float(bot[above].mean()) if above.any() else 0.0,
         float(above[bot].mean()),
     )
-    return found, caught
+    return results, detection
 
 
 def methods(explained: float) -> dict[str, evaluation.Fit]:
-    """What ours is compared with, each learning from the judged rows."""
+    """The methods that ours is compared with, by name; each learns from the reviewed credentials."""
     return {
-        "ours, without what tells the pace": without(PACE, evaluation.one_class(explained)),
-        "ours, of the contract's four features": without(FEATURES.names[FOUR:], evaluation.one_class(explained)),
-        "plain one-class PCA, four features": four(plain_pca),
-        "as the original: PCA(1) unscaled, four features": four(original_pca),
+        "ours, without what tells the pace": without(PACE_FEATURES, evaluation.one_class(explained)),
+        "ours, of the contract's four features": without(
+            FEATURES.names[N_CONTRACT_FEATURES:], evaluation.one_class(explained)
+        ),
+        "plain one-class PCA, four features": with_contract_features(plain_pca),
+        "as the original: PCA(1) unscaled, four features": with_contract_features(original_pca),
         "isolation forest": evaluation.isolation_forest,
         "ECOD": evaluation.ecod,
         "ECOD (pyod)": by_pyod("ecod", "ECOD"),
         "PCA (pyod)": by_pyod("pca", "PCA"),
         "supervised: logistic regression": evaluation.supervised,
         "supervised: random forest": random_forest,
-        "supervised: random forest, four features": four(random_forest),
+        "supervised: random forest, four features": with_contract_features(random_forest),
     }
 
 
-def four(fit: evaluation.Fit) -> evaluation.Fit:
-    """The same with the contract's features alone."""
-    return lambda features, bot: _after(lambda some: some[:, :FOUR], fit(features[:, :FOUR], bot))
+def with_contract_features(fit: evaluation.Fit) -> evaluation.Fit:
+    """The same method with the contract's four features alone."""
+    return lambda features, bot: _after(
+        lambda unseen: unseen[:, :N_CONTRACT_FEATURES], fit(features[:, :N_CONTRACT_FEATURES], bot)
+    )
 
 
 def without(names: Sequence[str], fit: evaluation.Fit) -> evaluation.Fit:
-    """The same with these features hidden: everybody has the bots' median."""
+    """The same method with these features hidden: each is replaced by the bots' median."""
     hidden = [FEATURES.names.index(name) for name in names]
 
     def learn(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-        usual = np.median(features[bot], axis=0)
+        median = np.median(features[bot], axis=0)
 
-        def covered(some: FloatArray) -> FloatArray:
-            shown = some.copy()
-            shown[:, hidden] = usual[hidden]
-            return shown
+        def hide(unseen: FloatArray) -> FloatArray:
+            replaced = unseen.copy()
+            replaced[:, hidden] = median[hidden]
+            return replaced
 
-        return _after(covered, fit(covered(features), bot))
+        return _after(hide, fit(hide(features), bot))
 
     return learn
 
 
 def plain_pca(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-    """Robust scaling, components for 0.95 of the variance, distance of the reconstruction and within the components."""
+    """Robust scaling, then the log-likelihood of a probabilistic PCA with components for 0.95 of the variance."""
     scaler = RobustScaler().fit(features[bot])
     components = PCA(0.95, svd_solver="full").fit(scaler.transform(features[bot]))
-    return lambda some: np.asarray(components.score_samples(scaler.transform(some)))
+    return lambda unseen: np.asarray(components.score_samples(scaler.transform(unseen)))
 
 
 def original_pca(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-    """One component of unscaled features; how far a distance lies from the middle of the bots' distances."""
+    """Reconstruction error with one component of unscaled features; a bot's lies near the middle of the bots' range."""
     components = PCA(1).fit(features[bot])
 
-    def distance(some: FloatArray) -> FloatArray:
-        return np.asarray(np.linalg.norm(some - components.inverse_transform(components.transform(some)), axis=1))
+    def distance(rows: FloatArray) -> FloatArray:
+        return np.asarray(np.linalg.norm(rows - components.inverse_transform(components.transform(rows)), axis=1))
 
     of_bots = distance(features[bot])
     middle = (of_bots.min() + of_bots.max()) / 2
-    return lambda some: -np.abs(distance(some) - middle)
+    return lambda unseen: -np.abs(distance(unseen) - middle)
 
 
 def random_forest(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-    """500 trees, which learn from people too."""
+    """A supervised method, 500 trees: it learns from people too."""
     forest = RandomForestClassifier(500, random_state=0, n_jobs=2).fit(features, bot)
-    return lambda some: np.asarray(forest.predict_proba(some)[:, 1])
+    return lambda unseen: np.asarray(forest.predict_proba(unseen)[:, 1])
 
 
 def by_pyod(module: str, name: str) -> evaluation.Fit:
@@ -164,7 +172,7 @@ def by_pyod(module: str, name: str) -> evaluation.Fit:
 
         model = getattr(import_module(f"pyod.models.{module}"), name)()
         model.fit(features[bot])
-        return lambda some: -np.asarray(model.decision_function(some))
+        return lambda unseen: -np.asarray(model.decision_function(unseen))
 
     logging.getLogger("numba").setLevel(logging.WARNING)
     return fit
@@ -173,12 +181,13 @@ def by_pyod(module: str, name: str) -> evaluation.Fit:
 def _after(
     change: Callable[[FloatArray], FloatArray], score: Callable[[FloatArray], FloatArray]
 ) -> Callable[[FloatArray], FloatArray]:
-    return lambda some: score(change(some))
+    """(n,) scores of (n, n_features) features, which are changed first."""
+    return lambda unseen: score(change(unseen))
 
 
-def _told_apart(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> AuthorSeparation:
+def _result(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> MethodResult:
     precision, recall, _ = precision_recall_curve(bot, scores)
-    return AuthorSeparation(
+    return MethodResult(
         seed,
         method,
         float(roc_auc_score(bot, scores)),
@@ -187,26 +196,27 @@ def _told_apart(seed: int, method: str, scores: FloatArray, bot: BoolArray) -> A
     )
 
 
-def figures(found: Sequence[AuthorSeparation]) -> dict[str, Figure]:
-    """The worst network of the live detector, beside the floors."""
-    ours = [one for one in found if one.method == OURS]
+def figures(results: Sequence[MethodResult]) -> dict[str, Figure]:
+    """The live detector on the network where it is worst, beside the floors."""
+    ours = [result for result in results if result.method == OURS]
     if not ours:
         return {}
     return {
-        "ROC AUC": Figure(min(one.roc_auc for one in ours), "AUC", BOTS["ROC AUC"], at_least=True),
-        "recall": Figure(min(one.recall for one in ours), "recall", BOTS["recall"], at_least=True),
+        "ROC AUC": Figure(min(result.roc_auc for result in ours), "AUC", BOTS["ROC AUC"], at_least=True),
+        "recall": Figure(min(result.recall for result in ours), "recall", BOTS["recall"], at_least=True),
     }
 
 
-def sheets(found: Sequence[AuthorSeparation], caught: Sequence[DetectionResult]) -> list[Sheet]:
-    """Every method, means over the networks with the least and the most; and what the threshold makes of ours."""
-    asked = figures(found)
+def sheets(results: Sequence[MethodResult], detections: Sequence[DetectionResult]) -> list[Sheet]:
+    """Every method, means over the networks with lowest and highest; and what the live threshold flags."""
+    with_floors = figures(results)
     rows = []
-    for method in dict.fromkeys(one.method for one in found):
-        those = [one for one in found if one.method == method]
-        told = [_spread([getattr(one, name) for one in those]) for name in ("roc_auc", "average_precision", "recall")]
-        floors = ", ".join(one.floor_told for one in asked.values()) if method == OURS else ""
-        rows.append((method, *told, floors, told_met(list(asked.values())) if method == OURS else ""))
+    for method in dict.fromkeys(result.method for result in results):
+        by_seed = [result for result in results if result.method == method]
+        measures = ("roc_auc", "average_precision", "recall")
+        means = [_mean_and_range([getattr(result, name) for result in by_seed]) for name in measures]
+        floors = ", ".join(figure.floor_text for figure in with_floors.values()) if method == OURS else ""
+        rows.append((method, *means, floors, yes_or_no(list(with_floors.values())) if method == OURS else ""))
     columns = ("method", "ROC AUC", "average precision", f"recall at precision {PRECISION}", "floor", "met")
     note = (
         "World M, hard bots, on those whom nobody has judged; mean over the seeds (least to most); floors: the worst. "
@@ -216,14 +226,14 @@ def sheets(found: Sequence[AuthorSeparation], caught: Sequence[DetectionResult])
     )
     of_threshold = [
         (
-            str(one.seed),
-            f"{one.judged[0]} / {one.judged[1]}",
-            f"{one.unjudged[0]} / {one.unjudged[1]}",
-            str(one.flagged),
-            f"{one.precision:.3f}",
-            f"{one.recall:.3f}",
+            str(detection.seed),
+            f"{detection.judged[0]} / {detection.judged[1]}",
+            f"{detection.unjudged[0]} / {detection.unjudged[1]}",
+            str(detection.flagged),
+            f"{detection.precision:.3f}",
+            f"{detection.recall:.3f}",
         )
-        for one in caught
+        for detection in detections
     ]
     heads = ("seed", "judged, bots / people", "the rest, bots / people", "above the threshold", "precision", "recall")
     return [
@@ -232,5 +242,5 @@ def sheets(found: Sequence[AuthorSeparation], caught: Sequence[DetectionResult])
     ]
 
 
-def _spread(values: Sequence[float]) -> str:
+def _mean_and_range(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3f} ({min(values):.3f} - {max(values):.3f})"

@@ -3,7 +3,7 @@
     python -m benchmarks.capacity
     python -m benchmarks.capacity --accounts 250000 --assume '{"pages": 10}' --prices '{"http_request": 0}'
 
-Beyond the limits of the last table the work has to be cut up: it is priced as if that were done, at the same cost for
+Beyond the limits of the last table the work has to be divided: it is priced as if that were done, at the same cost for
 each post.
 """
 
@@ -16,8 +16,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import limits
-from benchmarks.estimate import Assumed, Line, Measurements, Network, Prices, TimeSpent
+from benchmarks.cost import limits
+from benchmarks.cost.assumptions import Assumed, Prices
+from benchmarks.cost.measurements import Measurements, TimeSpent
+from benchmarks.cost.network import Line, Network
 from benchmarks.table import Sheet
 from shared import command_line
 
@@ -25,89 +27,96 @@ ACCOUNTS = [1e6, 1e8]
 
 
 def sheets_of(measured: Measurements, assumed: Assumed, prices: Prices, accounts: Sequence[float]) -> list[Sheet]:
-    """What one of everything costs, a day of each network, all of them side by side, and what they meet."""
-    networks = [Network(one, assumed, measured) for one in accounts]
-    days = [one.lines(prices) for one in networks]
-    named = [f"{one:,.0f} accounts" for one in accounts]
+    """Tables: the cost of one of everything, a day of each network, the networks side by side, and the limits."""
+    networks = [Network(number, assumed, measured) for number in accounts]
+    days = [network.lines(prices) for network in networks]
+    names = [f"{number:,.0f} accounts" for number in accounts]
     return [
         _of_each(networks[0]),
-        *(_of_day(name, lines) for name, lines in zip(named, days, strict=True)),
-        _of_sums(networks, named, days),
+        *(_of_day(name, lines) for name, lines in zip(names, days, strict=True)),
+        _of_sums(networks, names, days),
         limits.sheet_of(limits.limits(measured, assumed)),
     ]
 
 
 def _of_each(network: Network) -> Sheet:
+    """What one answer, change, trained account and post cost."""
     rows = [
         (
-            what,
-            f"{one.seconds * 1_000:,.2f} ms",
-            f"{one.gb_s * 1e6:,.0f}",
-            f"{one.read:,.0f}",
-            f"{one.written:,.0f}",
-            f"{one.database_s * 1_000:,.2f} ms",
+            title,
+            f"{spent.seconds * 1_000:,.2f} ms",
+            f"{spent.gb_s * 1e6:,.0f}",
+            f"{spent.read:,.0f}",
+            f"{spent.written:,.0f}",
+            f"{spent.database_s * 1_000:,.2f} ms",
         )
-        for what, one in network.each().items()
+        for title, spent in network.each().items()
     ]
     columns = ("one", "Lambda", "GB s of a million", "documents read", "written", "of the database")
     return Sheet("What one costs", columns, rows)
 
 
 def _of_day(name: str, lines: Sequence[Line]) -> Sheet:
+    """A day of one network, the dearest line first."""
     rows = [
         (
-            one.what,
-            one.number or (f"{one.spent.calls:,.0f} x" if one.spent.calls else ""),
-            *(f"{value:,.0f}" if value else "" for value in (one.spent.seconds, one.spent.gb_s)),
-            *(f"{value:,.0f}" if value else "" for value in (one.spent.read, one.spent.written)),
-            f"{one.dollars:,.2f}",
+            line.title,
+            line.number or (f"{line.spent.calls:,.0f} x" if line.spent.calls else ""),
+            *(f"{value:,.0f}" if value else "" for value in (line.spent.seconds, line.spent.gb_s)),
+            *(f"{value:,.0f}" if value else "" for value in (line.spent.read, line.spent.written)),
+            f"{line.dollars:,.2f}",
         )
-        for one in sorted(lines, key=lambda one: -one.dollars)
+        for line in sorted(lines, key=lambda line: -line.dollars)
     ]
     columns = ("a day of", "number", "Lambda, s", "GB s", "documents read", "written", "$")
     return Sheet(f"{name}, a day", columns, rows)
 
 
-def _of_sums(networks: Sequence[Network], named: Sequence[str], days: Sequence[Sequence[Line]]) -> Sheet:
+def _of_sums(networks: Sequence[Network], names: Sequence[str], days: Sequence[Sequence[Line]]) -> Sheet:
+    """The sums of a day, one column per network."""
     sums = [sum((line.spent for line in lines), TimeSpent()) for lines in days]
-    told: dict[str, list[str]] = {
-        "posts that count": [f"{one.posts:,.0f}" for one in networks],
-        "Lambda, calls": [f"{one.calls:,.0f}" for one in sums],
-        "Lambda, GB s": [f"{one.gb_s:,.0f}" for one in sums],
-        "queue, messages": [f"{one.messages:,.0f}" for one in networks],
-        "documents read": [f"{one.read:,.0f}" for one in sums],
-        "documents written": [f"{one.written:,.0f}" for one in sums],
-        "database, cores a node in the busiest minute": [f"{one.cores(one.functions()):,.1f}" for one in networks],
-        "database, disk a node": [f"{one.stored_gb:,.0f} GB" for one in networks],
-        "oplog": [f"{one.oplog_gb():,.1f} GB" for one in networks],
+    cells: dict[str, list[str]] = {
+        "posts that count": [f"{network.posts:,.0f}" for network in networks],
+        "Lambda, calls": [f"{spent.calls:,.0f}" for spent in sums],
+        "Lambda, GB s": [f"{spent.gb_s:,.0f}" for spent in sums],
+        "queue, messages": [f"{network.messages:,.0f}" for network in networks],
+        "documents read": [f"{spent.read:,.0f}" for spent in sums],
+        "documents written": [f"{spent.written:,.0f}" for spent in sums],
+        "database, cores a node in the busiest minute": [
+            f"{network.cores(network.functions()):,.1f}" for network in networks
+        ],
+        "database, disk a node": [f"{network.stored_gb:,.0f} GB" for network in networks],
+        "oplog": [f"{network.oplog_gb():,.1f} GB" for network in networks],
         "$": [f"{sum(line.dollars for line in lines):,.2f}" for lines in days],
         "$ for 1,000 accounts": [
-            f"{sum(line.dollars for line in lines) / one.accounts * 1_000:.3f}"
-            for one, lines in zip(networks, days, strict=True)
+            f"{sum(line.dollars for line in lines) / network.accounts * 1_000:.3f}"
+            for network, lines in zip(networks, days, strict=True)
         ],
     }
-    return Sheet("A day in all", ("", *named), [(what, *values) for what, values in told.items()])
+    return Sheet("A day in all", ("", *names), [(title, *values) for title, values in cells.items()])
 
 
-def changed(known: Any, given: str, option: str) -> Any:
-    """The dataclass with what a JSON object says instead; BadParameter names what it lacks.
+def with_changes(dataclass: Any, text: str, option: str) -> Any:
+    """The dataclass with the fields that a JSON object gives; BadParameter where it is no object of these numbers.
 
-    >>> changed(Prices(), '{"event": 2}', "--prices").event
+    >>> with_changes(Prices(), '{"event": 2}', "--prices").event
     2.0
     """
     try:
-        values = json.loads(given)
+        values = json.loads(text)
     except ValueError:
         raise typer.BadParameter(f"{option} is no JSON") from None
-    names = [one.name for one in fields(known)]
+    names = [field.name for field in fields(dataclass)]
     if not isinstance(values, dict) or values.keys() - set(names):
         raise typer.BadParameter(f"{option} is an object of {', '.join(names)}")
     wrong = [
-        name for name, one in values.items() if type(one) not in (int, float) or not 0 <= one <= sys.float_info.max
+        name
+        for name, value in values.items()
+        if type(value) not in (int, float) or not 0 <= value <= sys.float_info.max
     ]
     if wrong:
         raise typer.BadParameter(f"{option}: {wrong[0]} is not a number from 0 on")
-    return replace(known, **{name: float(one) for name, one in values.items()})
+    return replace(dataclass, **{name: float(value) for name, value in values.items()})
 
 
 def main(
@@ -117,11 +126,12 @@ def main(
     markdown: Annotated[bool, typer.Option(help="as docs/capacity.md has the tables")] = False,
 ) -> None:
     """Estimate and print."""
-    assumed, paid = changed(Assumed(), assume, "--assume"), changed(Prices(), prices, "--prices")
+    assumed = with_changes(Assumed(), assume, "--assume")
+    dollars = with_changes(Prices(), prices, "--prices")
     for name in ("posts", "peak", "busy_ratio"):
         if not getattr(assumed, name):
             raise typer.BadParameter(f"--assume: {name} is not above 0")
-    for sheet in sheets_of(Measurements(), assumed, paid, accounts):
+    for sheet in sheets_of(Measurements(), assumed, dollars, accounts):
         if markdown:
             print(sheet.markdown())
         else:

@@ -1,7 +1,7 @@
-"""What must be reached, and what the original reached.
+"""Floors of the benchmarks, and the published figures of the original system.
 
-The original's code is not here. Its figures are those that were published for it: measured once, on another machine
-with two shared cores and MongoDB 6.0.5, over worlds of the same sizes. Compare ratios with them, not seconds.
+The original's code is not part of this repository. Its figures were measured once, on another machine with two shared
+cores and MongoDB 6.0.5, on worlds of the same sizes: compare ratios with them, not seconds.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ ORIGINAL_NOTE = "* original, published figure on another machine."
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Something measured.
+    """A measured value.
 
-    floor     what it must reach; None where nothing is asked for
-    at_least  whether more is better; else less is
+    floor     bound that it must keep to; None where there is none
+    at_least  whether the floor is a lower bound (higher is better); else it is an upper bound
     """
 
     value: float
@@ -25,7 +25,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """None where nothing is asked for.
+        """Whether the floor is kept to; None without a floor.
 
         >>> Figure(1.9, "s", 2.0).met, Figure(1.1, "x", 1.14, at_least=True).met, Figure(3, "s").met
         (True, False, None)
@@ -35,27 +35,27 @@ class Figure:
         return self.value >= self.floor if self.at_least else self.value <= self.floor
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The value with its unit.
 
-        >>> Figure(1.234, "s").told, Figure(98.7, "MB").told, Figure(3, "").told
+        >>> Figure(1.234, "s").text, Figure(98.7, "MB").text, Figure(3, "").text
         ('1.23 s', '99 MB', '3')
         """
-        return _told(self.value, self.unit)
+        return _with_unit(self.value, self.unit)
 
     @property
-    def floor_told(self) -> str:
+    def floor_text(self) -> str:
         """The floor with its unit and direction; empty where there is none."""
-        return "" if self.floor is None else f"{'≥' if self.at_least else '≤'} {_told(self.floor, self.unit)}"
+        return "" if self.floor is None else f"{'≥' if self.at_least else '≤'} {_with_unit(self.floor, self.unit)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most, on world M.
+    """Upper bounds of a job on world M; None where there is none.
 
-    first_s  of a run that finds nothing of its own  [s]
-    again_s  of a run after a small part of its input changed [s]
-    peak_mb  of memory, in either                    [MB]
+    first_s  time of a run without earlier output               [s]
+    again_s  time of a run after a small part of the input changed [s]
+    peak_mb  peak memory of either run                           [MB]
     """
 
     first_s: float | None = None
@@ -75,7 +75,7 @@ LIMITS = {
     "plan_personal_training": Limits(90.0, 8.0, 600),  # with train_personal, which it feeds
 }
 
-# Answers to accounts on world M, at most.
+# Answers to accounts on world M, upper bounds [ms]; of a cold start [s].
 ANSWERS = {
     "rank_contents, 200 ids, warm, p50": 8.0,
     "rank_contents, 200 ids, warm, p99": 20.0,
@@ -84,7 +84,7 @@ ANSWERS = {
     "recommend_home, 25 of at least 500, warm, p50": 25.0,
     "recommend_home, 25 of at least 500, warm, p99": 60.0,
 }
-# Init and first call of a new process on world M, at most [s].
+# Init and first call of a new process on world M, upper bounds [s].
 FIRST_ANSWER_S = {
     "refresh_content_stats": 0.8,
     "refresh_creator_stats": 0.8,
@@ -93,15 +93,16 @@ FIRST_ANSWER_S = {
     "rank_contents": 1.5,
     "classify_content": 1.5,
 }
-# Of the memory that serverless.yml gives, at most [%].
+# Peak memory over the memory that serverless.yml gives, upper bound [%].
 MEMORY_SHARE = 60.0
-# Of an account's model, in the median [kB].
+# Median size of an account's model, upper bound [kB].
 ARTIFACT_KB = 8.0
-# The ranker's NDCG@10 over that of popularity x decay, at least.
+# NDCG@10 of the country rankers over that of popularity x decay, by world, lower bounds.
 RATIOS = {"S": 1.08, "M": 1.14}
-# Accuracy on the seven topics of sib200, by language, with heads that learnt from English alone.
+# Accuracy on the seven topics of sib200, by language, with heads trained on English alone, lower bounds 0..1.
 TOPICS = {"en": 0.84, "th": 0.80}
-# Changes: seconds and milliseconds at most, changes a second at least, MB at most.
+# Changes: upper bounds of the cold start [s], of the memory [MB] and of the latency p50, p99 [ms]; lower bounds of the
+# throughput [changes/s].
 CHANGES = {
     "cold start": 1.5,
     "relay into nothing": 5_000.0,
@@ -110,20 +111,20 @@ CHANGES = {
     "p50": 100.0,
     "p99": 1_000.0,
 }
-# Members' feeds: NDCG@10 of the personal ranker over others', at least.
+# Members' feeds: NDCG@10 of the personal ranker over that of others, lower bounds.
 PERSONAL = {"over the baseline": 1.40, "of the oracle": 0.85, "Deskdrop, over the baseline": 1.05}
-# Members' feeds on Deskdrop, cut at several moments: over decayed popularity with its own half-life, all cuts together;
-# and the gain at the worst cut [standard errors]. Demo networks by people; countries' rankers by half-life; and both
-# rankers where there is no taste to learn.
+# Members' feeds on Deskdrop, cut at several moments, lower bounds: NDCG@10 of the personal ranker over that of decayed
+# popularity with its own half-life, all cuts together; and the gain at the worst cut [standard errors].
 ROLLING = {"pooled": 1.05, "worst cut": -1.0}
+# The same ratio by people of a demo world; of the country rankers by half-life [h]; of both where nobody has a taste.
 DEMO_PEOPLE = {60: 1.2, 200: 1.5, 600: 1.8}
 HALF_LIVES_H = {8: 1.10, 30: 1.10, 96: 1.10}
 NO_TASTE = 0.99
-# Bots told from people whom nobody has judged, in the worst of three networks, at least; recall at precision 0.9.
+# Bots against people among unreviewed credentials, worst of three networks, lower bounds; recall at precision 0.9.
 BOTS = {"ROC AUC": 0.98, "recall": 0.70}
 BASELINE_RATIO_OF_THE_ORIGINAL = "0.4 - 0.8"
 
-# By job and world: each run of the original computed everything anew.
+# By job and world; each run of the original computed everything anew.
 ORIGINAL_JOBS = {
     ("refresh_content_stats", "S"): "0.62 s, 60 MB",
     ("refresh_content_stats", "M"): "3.4 s, 376 MB",
@@ -167,7 +168,7 @@ ORIGINAL_QUALITY = {
 }
 
 
-def _told(value: float, unit: str) -> str:
+def _with_unit(value: float, unit: str) -> str:
     digits = {"s": 2, "kB": 1, "x": 3, "accuracy": 3, "NDCG": 3, "AUC": 3, "recall": 3, "standard errors": 2}.get(
         unit, 0
     )

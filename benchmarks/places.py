@@ -1,4 +1,4 @@
-"""Demo networks to measure on: databases of their own on one server, gone afterwards."""
+"""Demo networks to measure on, in databases of their own that are dropped afterwards; and the load on the server."""
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
@@ -23,17 +23,17 @@ from shared.store import Store, connect, schema
 Tell = Callable[[str], None]
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)  # every network is drawn around this moment
-# The server ages documents out by its own clock, for which that moment is long past [hours].
+# The server expires documents by its own clock, for which NOW is long past [hours].
 NOTHING_EXPIRES = '{"bots": {"kept": 900000, "superseded": 900000}}'
 KEY = "a signing key of the benchmarks, and of nothing else"
 
 
 @dataclass(frozen=True, slots=True)
 class BenchDatabase:
-    """A network, and how to get at it.
+    """A demo network in databases of its own.
 
-    environment  what a deployment would set, for child processes
-    truth        what people did after NOW; no function may read it
+    environment  variables that a deployment would set, for child processes
+    truth        database of what people do after NOW; no function may read it
     """
 
     size: str
@@ -45,11 +45,11 @@ class BenchDatabase:
     truth: Database[Document]
 
     def settle(self) -> None:
-        """Have the server finish writing what came before, so that it is not on the next one's clock."""
+        """Flush earlier writes to disk, so that the next measurement does not pay for them."""
         self.store.client.admin.command("fsync")
 
     def add_text(self) -> None:
-        """Also leave what a text pipeline would know: topics, and the language and topic of most posts."""
+        """Write what a text pipeline would know, once: topics, and the language and topic of most posts."""
         if self.store.analytics[schema.TOPICS.name].estimated_document_count():
             return
         ids = Identities(self.world)
@@ -59,12 +59,14 @@ class BenchDatabase:
 
 
 @contextmanager
-def open_place(
+def open_bench_database(
     uri: str, size: str, seed: int, tell: Tell, options: WorldOptions | None = None
 ) -> Iterator[BenchDatabase]:
     """Write a network with every index of the schema; its databases are dropped on exit.
 
-    options  of a network whose size has a name of its own
+    size     one of SIZES, or a name for `options`
+    options  of a network that is none of SIZES
+    tell     called with each step
     """
     more = {"TRAINING_QUEUE": HERE, "FEEDKEEPER_OPTIONS": NOTHING_EXPIRES, "OPENBLAS_NUM_THREADS": "1"}
     tell(f"world {size}, seed {seed}: drawing")
@@ -99,24 +101,24 @@ def databases(uri: str, name: str, more: Mapping[str, str]) -> Iterator[tuple[di
         store.client.close()
 
 
-def review_anew(place: BenchDatabase, due: datetime) -> None:
-    """Features of everybody, labelled by the verdicts that the network was drawn with; nothing else of bots."""
-    store, options = place.store, place.settings.options.bots
-    ours = (schema.SUSPECTS, schema.CREDENTIAL_FEATURES, schema.BOT_ARTIFACTS)
-    for collection in ours:
+def review_anew(bench: BenchDatabase, due: datetime) -> None:
+    """Replace everything about bots by the features of all credentials, labelled by the verdicts of the world."""
+    store, options = bench.store, bench.settings.options.bots
+    bot_collections = (schema.SUSPECTS, schema.CREDENTIAL_FEATURES, schema.BOT_ARTIFACTS)
+    for collection in bot_collections:
         database = store.app if collection.database == "app" else store.analytics
         ownership.drop_collection(database[collection.name])
     ownership.delete(store.analytics[schema.ARTIFACT_VERSIONS.name], {"family": "bots"})
     ownership.delete(store.analytics[schema.WATERMARKS.name], {"_id": extract_reading_features.NAME})
     schema.apply(store.app, store.analytics)
-    rows = documents.suspicious_credentials(place.world, Identities(place.world))
+    rows = documents.suspicious_credentials(bench.world, Identities(bench.world))
     store.app[schema.SUSPECTS.name].insert_many(rows)
     extract_reading_features.run(store, options, now=due)
     sweep_verdicts.run(store, options, now=due)
 
 
 def machine(store_uri: str) -> Document:
-    """What the figures were measured on."""
+    """The machine and the versions that the figures are measured on."""
     store = connect(load({"MONGO_URI": store_uri}))
     with store.client:
         version = store.client.server_info()["version"]
@@ -130,12 +132,12 @@ def machine(store_uri: str) -> Document:
 
 
 def load_average() -> float:
-    """Processes that wanted a core in the last minute; what is above our own two or three is disturbance."""
+    """Processes that waited for a core in the last minute; more than our own two or three disturb the measurement."""
     return round(getloadavg()[0], 2)
 
 
 def server_cpu_seconds(store: Store) -> float | None:
-    """Processor time that the server has used since it began; None where it is not a process of this machine."""
+    """Processor time of the server since its start [s]; None where it is not a process of this machine."""
     process = Path(f"/proc/{store.client.admin.command('serverStatus')['pid']}")
     try:
         if not (process / "comm").read_text().startswith("mongod"):
@@ -148,12 +150,12 @@ def server_cpu_seconds(store: Store) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What the database did for somebody; of a whole server, so that nothing else may ask it anything meanwhile.
+    """What the database server did, for all its clients together: nothing else may use it during a measurement.
 
-    commands  that it was sent, of whatever kind
-    read      documents that it returned
-    written   documents that it inserted, updated or deleted; not those that an update or a $merge inserted
-    mb        that went over the network, both ways together [MB]
+    commands  received, of any kind
+    read      documents returned
+    written   documents inserted, updated or deleted, without those that an update or a $merge inserted
+    mb        sent over the network, both directions together [MB]
     """
 
     commands: int
@@ -163,7 +165,7 @@ class Workload:
 
     def __sub__(self, before: "Workload") -> "Workload":
         return Workload(
-            self.commands - before.commands - 1,  # which was the look before
+            self.commands - before.commands - 1,  # the serverStatus before
             self.read - before.read,
             self.written - before.written,
             round(self.mb - before.mb, 2),
@@ -171,22 +173,23 @@ class Workload:
 
 
 def work_so_far(store: Store) -> Workload:
-    """Since the server began."""
+    """What the server did since its start."""
     status = store.client.admin.command("serverStatus")
     documents, network = status["metrics"]["document"], status["network"]
     return Workload(
         int(network["numRequests"]),
         int(documents["returned"]),
-        sum(int(documents[what]) for what in ("inserted", "updated", "deleted")),
+        sum(int(documents[kind]) for kind in ("inserted", "updated", "deleted")),
         (network["bytesIn"] + network["bytesOut"]) / 1e6,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class StorageSize:
-    """What one collection takes of a network's size, in the end.
+    """Storage of one collection after all jobs.
 
-    mb, index_mb  on disk, compressed as MongoDB does it by default [MB]
+    size          of the network
+    mb, index_mb  documents and indexes on disk, compressed as MongoDB does it by default [MB]
     """
 
     size: str
@@ -196,17 +199,17 @@ class StorageSize:
     index_mb: float
 
 
-def stored(place: BenchDatabase) -> list[StorageSize]:
-    """Every collection of the schema that holds something, the largest first."""
-    place.settle()
-    found = []
+def storage_sizes(bench: BenchDatabase) -> list[StorageSize]:
+    """Every collection of the schema that has documents, the largest first."""
+    bench.settle()
+    sizes = []
     for collection in schema.COLLECTIONS:
-        database = place.store.app if collection.database == "app" else place.store.analytics
-        took = database.command("collStats", collection.name)
-        if took["count"]:
-            sizes = (round(took[name] / 1e6, 3) for name in ("storageSize", "totalIndexSize"))
-            found.append(StorageSize(place.size, collection.name, took["count"], *sizes))
-    return sorted(found, key=lambda one: -one.mb - one.index_mb)
+        database = bench.store.app if collection.database == "app" else bench.store.analytics
+        stats = database.command("collStats", collection.name)
+        if stats["count"]:
+            megabytes = (round(stats[name] / 1e6, 3) for name in ("storageSize", "totalIndexSize"))
+            sizes.append(StorageSize(bench.size, collection.name, stats["count"], *megabytes))
+    return sorted(sizes, key=lambda size: -size.mb - size.index_mb)
 
 
 def _processor() -> str:

@@ -1,6 +1,6 @@
 """Build the layers: python -m layers.build --python 3.13
 
-A layer whose requirements, Python and builder did not change is kept as it is.
+A layer is built again only if its requirements, the version of Python or this file have changed.
 """
 
 import argparse
@@ -22,20 +22,20 @@ from shared import command_line
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
 LAYERS = ("base", "numeric", "science", "text", "trees", "learn", "http")
-RUNTIME = "runtime"  # what is there without us: built like a layer to run functions as Lambda does, never deployed
-INFLATED = "text"  # the layer whose weights every cold start reads
+RUNTIME = "runtime"  # packages of Lambda's own runtime: built like a layer to run functions locally, never deployed
+INFLATED = "text"  # the layer with model weights, which are stored uncompressed since every cold start reads them
 FROM_SOURCE = "langdetect"  # pure Python, published without a wheel
-PYTHON = "3.13"  # of the runtime in serverless.yml
-BUDGET_MB = 220  # 1e6 bytes, unzipped, a function with its layers
+PYTHON = "3.13"  # version of the runtime in serverless.yml
+BUDGET_MB = 220  # size of a function with its layers, unzipped [1e6 bytes]
 
-# Lambda's python3.13 runs on glibc 2.34. pip does not know that a newer platform includes the older ones.
+# Lambda's python3.13 has glibc 2.34, so wheels for any older one fit; pip needs each of them named.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-DEAD_WEIGHT = frozenset({".pyi", ".pxd", ".h"})
+DEAD_WEIGHT = frozenset({".pyi", ".pxd", ".h"})  # endings of files that are needed at build time only
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """`folder/python` is what Lambda mounts as /opt/python; `archive` is the same, zipped."""
+    """A layer for one version of Python: `folder/python` becomes /opt/python on Lambda; `archive` is its zip file."""
 
     name: str
     python: str
@@ -61,7 +61,7 @@ class Layer:
         return ROOT / "requirements" / f"{self.name}.txt"
 
     def recipe(self) -> str:
-        """Changes when anything changes that the result depends on."""
+        """A digest of everything that the built layer depends on."""
         facts = hashlib.sha256(self.requirements.read_bytes() + Path(__file__).read_bytes())
         facts.update(f"{self.python} byte code: {interpreter(self.python) is not None}".encode())
         return facts.hexdigest()
@@ -75,11 +75,11 @@ class Layer:
 
 @cache
 def interpreter(version: str) -> Path | None:
-    """An interpreter of that version: this one, one on the PATH, or one of pyenv's."""
+    """An interpreter of that version: the present one, one on the PATH, or one of pyenv; None where there is none."""
     on_path = shutil.which(f"python{version}")
     pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     for candidate in (Path(sys.executable), *([Path(on_path)] if on_path else []), *pyenv):
-        # Asked, not trusted: a pyenv shim exists for versions that are not switched on.
+        # Its version is checked by running it: a pyenv shim exists for versions that are not active, too.
         command = [str(candidate), "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode == 0 and answer.stdout.strip() == version:
@@ -89,7 +89,7 @@ def interpreter(version: str) -> Path | None:
 
 @contextmanager
 def lock(name: str) -> Iterator[None]:
-    """One process at a time: tests run in parallel, and `make package` may run beside them."""
+    """A lock between processes, held inside the `with`: tests run in parallel, maybe beside `make package`."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     with (OUTPUT / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -97,12 +97,14 @@ def lock(name: str) -> Iterator[None]:
 
 
 def build_all(python: str = PYTHON) -> tuple[Layer, ...]:
+    """Build every layer that is not up to date."""
     layers = tuple(built(name, python) for name in LAYERS)
     refuse_duplicates(layers)
     return layers
 
 
 def built(name: str, python: str = PYTHON) -> Layer:
+    """The layer, built if it is not up to date."""
     layer = Layer(name, python)
     with lock("layers"):
         if not layer.is_fresh():
@@ -119,7 +121,7 @@ def build(layer: Layer) -> None:
         inflate(layer.packages)
     add_byte_code(layer)
     pack(layer)
-    layer.stamp.write_text(layer.recipe())  # last: a build that was cut short is not fresh
+    layer.stamp.write_text(layer.recipe())  # last: an interrupted build does not count as fresh
 
 
 def install(layer: Layer) -> None:
@@ -132,15 +134,15 @@ def install(layer: Layer) -> None:
 
 
 def prune(packages: Path) -> None:
-    shutil.rmtree(packages / "bin", ignore_errors=True)  # scripts that name the interpreter of this machine
+    shutil.rmtree(packages / "bin", ignore_errors=True)  # scripts that name this machine's interpreter
     for folder in [path for path in packages.rglob("tests") if path.is_dir()]:
-        shutil.rmtree(folder, ignore_errors=True)  # may have gone with its parent
+        shutil.rmtree(folder, ignore_errors=True)  # ignore_errors: its parent may have been removed before
     for file in [path for path in packages.rglob("*") if path.suffix in DEAD_WEIGHT]:
         file.unlink()
 
 
 def inflate(packages: Path) -> None:
-    """Weights that are compressed within the layer's archive would be unpacked again at every cold start."""
+    """Store the arrays of .npz files uncompressed, so that a cold start need not decompress them."""
     for file in packages.rglob("*.npz"):
         with zipfile.ZipFile(file) as archive:
             arrays = [(entry, archive.read(entry)) for entry in archive.infolist()]
@@ -151,7 +153,8 @@ def inflate(packages: Path) -> None:
 
 
 def add_byte_code(layer: Layer) -> None:
-    """Never checked against the sources: zip files keep no useful times, and /opt cannot change."""
+    """Add byte code that Python does not check against the sources: a zip file has no useful times, and /opt cannot
+    change."""
     python = interpreter(layer.python)
     if python is None:
         return
@@ -159,20 +162,24 @@ def add_byte_code(layer: Layer) -> None:
 
 
 def add_our_byte_code(python: str = PYTHON) -> None:
-    """Beside our sources, where packages are made of them; checked, since they stay here and change."""
-    chosen = interpreter(python)
-    if chosen is not None:
-        compile_all(chosen, "checked-hash", ROOT, "/var/task", ROOT / "functions", ROOT / "shared")
+    """Add byte code beside our sources, from where it is packaged; Python checks it against them, since they change."""
+    executable = interpreter(python)
+    if executable is not None:
+        compile_all(executable, "checked-hash", ROOT, "/var/task", ROOT / "functions", ROOT / "shared")
 
 
-def compile_all(python: Path, validity: str, here: Path, there: str, *folders: Path) -> None:
-    """Byte code for that Python; traces name files as they will lie `there`."""
+def compile_all(python: Path, validity: str, root: Path, deployed_root: str, *folders: Path) -> None:
+    """Compile all sources in `folders` with that interpreter.
+
+    validity       invalidation mode of compileall
+    deployed_root  the path that stack traces show in place of `root`
+    """
     command = [str(python), "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", validity]
-    subprocess.run([*command, "-s", str(here), "-p", there, *map(str, folders)], check=True)
+    subprocess.run([*command, "-s", str(root), "-p", deployed_root, *map(str, folders)], check=True)
 
 
 def pack(layer: Layer) -> None:
-    """The same files give the same bytes, so an unchanged layer is not uploaded again."""
+    """Zip a layer reproducibly: equal files give equal bytes, so an unchanged layer is not uploaded again."""
     with zipfile.ZipFile(layer.archive, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(path for path in layer.packages.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(file.relative_to(layer.folder).as_posix(), (1980, 1, 1, 0, 0, 0))
@@ -182,12 +189,13 @@ def pack(layer: Layer) -> None:
 
 
 def refuse_duplicates(layers: tuple[Layer, ...]) -> None:
-    seen: dict[str, str] = {}
+    """End the program where two layers have a package of the same name."""
+    layer_of: dict[str, str] = {}
     for layer in layers:
         for path in layer.packages.iterdir():
             if path.name == "__pycache__":
-                continue  # of single-file modules; they are themselves compared
-            other = seen.setdefault(path.name, layer.name)
+                continue  # byte code of single-file modules, which are compared by themselves
+            other = layer_of.setdefault(path.name, layer.name)
             if other != layer.name:
                 raise SystemExit(f"{path.name} is in two layers: {other} and {layer.name}")
 

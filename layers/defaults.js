@@ -1,14 +1,14 @@
 'use strict';
 
-// What functions have in common, so that the file of a domain holds only what is its own, and what layers have. A
-// function may say
+// Adds the settings that all functions or all layers have in common, so that the file of a domain holds only what is
+// specific to it. In addition to the settings of osls, a function has
 //
-//   delivery  how its events are retried: a key of `custom.delivery`, whose values it gets unless it has its own
-//   signs     true where it makes or loads artifacts: only then it may read the keys that they are signed with
-//   requires  its layers by name, such as `numeric`
-//   - schedule: cron(…)   in UTC, with the event that a schedule always sent
+//   delivery  how its events are retried: a key of `custom.delivery`, whose values are its defaults
+//   signs     true where it writes or loads artifacts: it may then read the keys that artifacts are signed with
+//   requires  names of its layers, such as `numeric`
 //
-// and gets a dead-letter queue, the files of its own domain and of `shared`, and a role of its own without further rights.
+// and its schedules may be written as `- schedule: cron(…)`, in UTC. Every function gets a dead-letter queue, a package
+// with the files of its own domain and of `shared`, and a role of its own with the rights that it names and no others.
 
 class Defaults {
   constructor(serverless) {
@@ -66,7 +66,7 @@ function layers(descriptions, { runtime, stage }) {
   return Object.fromEntries(entries);
 }
 
-// A function's own domain and what is shared, with byte code for the runtime's Python and for no other.
+// Files of a function's package: its own domain and `shared`, with byte code for the runtime's version of Python only.
 function patterns(domain, byteCode) {
   const compiled = `*${byteCode}.pyc`;
   return [

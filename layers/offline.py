@@ -1,6 +1,6 @@
-"""Just enough of AWS for `osls package` without a network.
+"""A stand-in for CloudFormation, so that `osls package` works without a network.
 
-Packaging layers makes osls ask CloudFormation what is deployed. Here nothing is.
+To package layers, osls asks CloudFormation what is deployed; the stand-in answers that nothing is.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ NO_SUCH_STACK = b"""<ErrorResponse xmlns="http://cloudformation.amazonaws.com/do
 
 
 class NothingDeployed(BaseHTTPRequestHandler):
-    """Answers every call as CloudFormation does for a stack it does not know."""
+    """Answers every call as CloudFormation does for an unknown stack."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -25,12 +25,12 @@ class NothingDeployed(BaseHTTPRequestHandler):
         self.wfile.write(NO_SUCH_STACK)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def cloudformation() -> Iterator[str]:
-    """The address of a CloudFormation where nothing is deployed."""
+    """The address of the stand-in, which runs inside the `with`."""
     with ThreadingHTTPServer(("127.0.0.1", 0), NothingDeployed) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -1,7 +1,7 @@
 """Compile, lint and measure the deployment without a cloud: python -m layers.package --stage prod
 
-Needs Node and the packages of requirements/dev.txt; no credentials, and once npm and pip have done their part, no
-network. The result is in .serverless/.
+Needs Node and the packages of requirements/dev.txt, but no credentials, and no network once npm and pip have installed
+their packages. The result is in .serverless/.
 """
 
 import argparse
@@ -27,7 +27,12 @@ TEMPLATE = "cloudformation-template-update-stack.json"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """One function, unzipped [MB, 1e6 bytes]."""
+    """Size of one function, unzipped [1e6 bytes].
+
+    code    its own zip file
+    layers  names of its layers
+    total   its code and its layers
+    """
 
     function: str
     code: float
@@ -36,7 +41,8 @@ class Size:
 
 
 def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
-    """Leaves template and zips in `RESULT`; hold `lock("package")` for as long as you read them."""
+    """Compile the deployment, template and zip files, into `RESULT`, and return its layers. The caller holds
+    `lock("package")` for as long as it reads them."""
     layers = build_all(python)
     add_our_byte_code(python)
     with cloudformation() as endpoint:
@@ -45,7 +51,11 @@ def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
 
 
 def osls(command: str, stage: str, python: str, endpoint: str) -> None:
-    """Run osls for a runtime of that Python against the AWS at that address."""
+    """Run osls to its end.
+
+    python    version of the functions' runtime
+    endpoint  address of the stand-in for AWS
+    """
     with start_osls(command, stage, python, endpoint) as process:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
@@ -54,27 +64,28 @@ def osls(command: str, stage: str, python: str, endpoint: str) -> None:
 def start_osls(
     command: str, stage: str, python: str, endpoint: str, output: IO[bytes] | None = None
 ) -> "subprocess.Popen[bytes]":
+    """Start osls as `osls` does, and return its process."""
     install_osls()
-    words = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage]
-    words += ["--param", f"runtime=python{python}", "--param", f"byteCode=cpython-{python.replace('.', '')}"]
-    return subprocess.Popen(words, cwd=ROOT, env=offline_environment(endpoint), stdout=output, stderr=output)
+    arguments = ["node", "node_modules/osls/bin/serverless.js", command, "--stage", stage]
+    arguments += ["--param", f"runtime=python{python}", "--param", f"byteCode=cpython-{python.replace('.', '')}"]
+    return subprocess.Popen(arguments, cwd=ROOT, env=offline_environment(endpoint), stdout=output, stderr=output)
 
 
 def install_osls() -> None:
-    """As package-lock.json says; skipped when that was done before."""
+    """Install the packages of package-lock.json, unless that was done before."""
     npm = shutil.which("npm")
     if npm is None:
         raise SystemExit("packaging needs Node 20 or newer, with npm")
-    wanted = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
+    digest = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
     stamp = ROOT / "node_modules" / ".feedkeeper"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if stamp.exists() and stamp.read_text() == digest:
         return
     subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
-    stamp.write_text(wanted)
+    stamp.write_text(digest)
 
 
 def offline_environment(endpoint: str) -> dict[str, str]:
-    """Without this machine's AWS account, whatever it is; the credentials are as unreal as the endpoint."""
+    """Environment variables of osls: no AWS account of this machine, made-up credentials, and the stand-in for AWS."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return environment | {
         "AWS_ACCESS_KEY_ID": "offline",
@@ -86,13 +97,15 @@ def offline_environment(endpoint: str) -> dict[str, str]:
 
 
 def lint(template: Path = RESULT / TEMPLATE) -> None:
-    # W3005: dependencies said twice, by osls and its plugin; harmless.
+    """Check a compiled template with cfn-lint; raises CalledProcessError where it finds something."""
+    # W3005: a dependency that is stated twice, by osls and its plugin; harmless.
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     command = [str(cfn_lint), "--ignore-checks", "W3005", "--template", str(template)]
     subprocess.run(command, check=True)
 
 
 def sizes(layers: tuple[Layer, ...], result: Path = RESULT) -> list[Size]:
+    """The size of every function of the template in `result`."""
     template: dict[str, Any] = json.loads((result / TEMPLATE).read_text())
     megabytes = {layer.name: layer.megabytes() for layer in layers}
     return [
@@ -116,14 +129,15 @@ def layer_name(reference: dict[str, str]) -> str:
 
 
 def report(measured: list[Size], layers: tuple[Layer, ...]) -> None:
+    """Print the sizes; ends the program where a function is above the budget."""
     print(f"\n{'layer':<26}{'MB unzipped':>12}")
     for layer in layers:
         print(f"{layer.name:<26}{layer.megabytes():>12.1f}")
     print(f"\n{'function':<26}{'MB code':>12}{'MB in all':>12}  layers")
-    for one in measured:
-        print(f"{one.function:<26}{one.code:>12.2f}{one.total:>12.1f}  {' '.join(one.layers)}")
-    if heavy := [one.function for one in measured if one.total > BUDGET_MB]:
-        raise SystemExit(f"above the budget of {BUDGET_MB} MB: {', '.join(heavy)}")
+    for row in measured:
+        print(f"{row.function:<26}{row.code:>12.2f}{row.total:>12.1f}  {' '.join(row.layers)}")
+    if too_large := [row.function for row in measured if row.total > BUDGET_MB]:
+        raise SystemExit(f"above the budget of {BUDGET_MB} MB: {', '.join(too_large)}")
 
 
 def main() -> None:

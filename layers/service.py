@@ -13,15 +13,15 @@ _FILE = re.compile(r"\$\{file\((?P<path>[^)]+)\)\}")
 
 
 class _WithoutTags(yaml.SafeLoader):
-    """Reads past CloudFormation's own tags, such as !Ref."""
+    """Loads YAML with CloudFormation's own tags, such as !Ref, as None."""
 
 
 _WithoutTags.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def load_service(file: Path = SERVICE) -> dict[str, Any]:
-    """The document in that file, with `functions` by key: each as its domain's file has it, and with the values of its
-    kind of `delivery`. CloudFormation's tags become None."""
+    """The content of a serverless.yml, with all functions under `functions` by key: each as in the file of its domain,
+    completed by the values of its kind of `delivery`. Values with CloudFormation's tags are None."""
     service: dict[str, Any] = _load(file) or {}
     kinds = service.get("custom", {}).get("delivery", {})
     domains = service.get("functions") or {}
@@ -34,7 +34,7 @@ def load_service(file: Path = SERVICE) -> dict[str, Any]:
 
 
 def _functions(domain: str | Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """Those of a reference to a file, or those that stand here."""
+    """The functions in the file that a reference names, or the given mapping of functions itself."""
     if not isinstance(domain, str):
         return domain
     reference = _FILE.fullmatch(domain)

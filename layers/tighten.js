@@ -1,13 +1,13 @@
 'use strict';
 
-// Closes what osls and serverless-iam-roles-per-function leave open in the compiled template:
+// Restricts permissions that osls and serverless-iam-roles-per-function leave too wide in the compiled template:
 //
-// - schedules would call a function under that function's own role, which may not call it: they get one role that may
-//   call exactly the scheduled functions, a dead-letter queue, and the patience their function has (the default of 24
-//   hours would run old ticks after new ones);
-// - function roles could be assumed by the scheduler, and write to every log group below a prefix: each is for Lambda
-//   alone, and writes to its own group;
-// - the shared default role, which nobody uses any more, is dropped.
+// - Schedules would call a function with that function's own role, which may not call it. They get one role that may
+//   call exactly the scheduled functions, a dead-letter queue, and the maximum event age of their function (with the
+//   default of 24 hours, old ticks could run after new ones).
+// - Roles of functions could be assumed by the scheduler, and could write to every log group below a prefix. Each role is
+//   restricted to Lambda, and to the function's own log group.
+// - The shared default role, which nothing uses any more, is removed.
 
 const ROLE = 'SchedulerRole';
 const FAILED_EVENTS = { 'Fn::GetAtt': ['FailedEvents', 'Arn'] };
@@ -15,7 +15,7 @@ const FAILED_EVENTS = { 'Fn::GetAtt': ['FailedEvents', 'Arn'] };
 class Tighten {
   constructor(serverless) {
     this.serverless = serverless;
-    // Listed after the roles plugin, which works in the same hook.
+    // Has to be listed after the roles plugin, which uses the same hook.
     this.hooks = { 'before:package:finalize': () => this.tighten() };
   }
 
@@ -48,7 +48,7 @@ class Tighten {
 
   ownRole(role, logGroupId) {
     role.AssumeRolePolicyDocument.Statement[0].Principal.Service = ['lambda.amazonaws.com'];
-    // The roles plugin puts its logging statement first. The group itself is made by the stack.
+    // The first statement is the roles plugin's, for logging. The log group itself is created by the stack.
     role.Policies[0].PolicyDocument.Statement[0] = {
       Effect: 'Allow',
       Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -67,7 +67,7 @@ class Tighten {
               Effect: 'Allow',
               Principal: { Service: ['scheduler.amazonaws.com'] },
               Action: ['sts:AssumeRole'],
-              // Against the confused deputy: only for schedules of this account.
+              // Only for schedules of this account (confused deputy problem).
               Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
             },
           ],

@@ -1,7 +1,7 @@
 'use strict';
 
-// What is watched of every function, so that nobody has to remember it for a new one: an alarm when it fails, an alarm
-// when it is throttled, and its place on the dashboard. Alarms on what functions tell are in serverless.yml.
+// Adds monitoring for every function, new ones included: an alarm on errors, an alarm on throttling, and the dashboard.
+// Alarms on the functions' own metrics are in serverless.yml.
 
 const TOPIC = { Ref: 'Alarms' };
 const MINUTES = 60;
@@ -56,16 +56,16 @@ class Watch {
     const lambda = (metric, statistic) =>
       `SEARCH('{AWS/Lambda,FunctionName} FunctionName=feedkeeper-${stage} MetricName="${metric}"', '${statistic}', 300)`;
     const queues = `SEARCH('{AWS/SQS,QueueName} QueueName=feedkeeper-${stage} MetricName="ApproximateNumberOfMessagesVisible"', 'Maximum', 60)`;
-    const told = (metric, statistic) => `SEARCH('{Feedkeeper,function,service} MetricName="${metric}"', '${statistic}', 300)`;
+    const reported = (metric, statistic) => `SEARCH('{Feedkeeper,function,service} MetricName="${metric}"', '${statistic}', 300)`;
     const rows = [
       ['Failures', lambda('Errors', 'Sum')],
       ['Throttles', lambda('Throttles', 'Sum')],
       ['How long functions run, slowest twentieth [ms]', lambda('Duration', 'p95')],
       ['Calls', lambda('Invocations', 'Sum')],
       ['Waiting in queues', queues],
-      ['Documents written', told('written', 'Sum')],
-      ['Models refused', told('refused_models', 'Sum')],
-      ['Suspects waiting', told('waiting', 'Maximum')],
+      ['Documents written', reported('written', 'Sum')],
+      ['Models refused', reported('refused_models', 'Sum')],
+      ['Suspects waiting', reported('waiting', 'Maximum')],
       ['Relay: seconds behind', `SEARCH('{Feedkeeper,collection,service} MetricName="lag"', 'Maximum', 60)`],
     ];
     return rows.map(([title, expression], number) => ({

@@ -1,1 +1,1 @@
-"""The whole service on one machine: an embedded MongoDB, schedules, a demo world, importers, a command line."""
+"""The whole service on one machine: embedded MongoDB, schedules, relay, demo world, importers, command line."""

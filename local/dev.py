@@ -1,4 +1,4 @@
-"""The running service: functions fired by the clock and by changes, until it is told to stop."""
+"""The running service: functions fired by their schedules, by changes and by requests, until it is stopped."""
 
 import threading
 import time
@@ -17,16 +17,16 @@ from local.workspace import fill
 from relay.meter import Meter
 from shared.store import Store, schema
 
-LOOK_EVERY_S = 0.5  # whether the relay is still well
+CHECK_EVERY_S = 0.5  # whether the relay still works
 
 
 def lacks_network(store: Store) -> bool:
-    """Whether nobody is there yet, or the filling of the databases was cut short."""
+    """Whether there are no users yet, or the filling of the databases was interrupted."""
     return not store.app[schema.USERS.name].find_one({}, {"_id": 1}) or ownership.is_unfinished(store.app)
 
 
 def prepare(store: Store, size: str) -> None:
-    """Fill an empty network, and run what it needs first; go on where an earlier start was cut short."""
+    """Fill empty databases with a network and run the functions that it needs; continue an interrupted start."""
     record = store.analytics[FIRST_RUNS]
     if lacks_network(store):
         record.replace_one(PIPELINE_RECORD, {"left": list(PIPELINE)}, upsert=True)
@@ -35,16 +35,16 @@ def prepare(store: Store, size: str) -> None:
 
 
 def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed: str) -> None:
-    """Fire every function when its schedule is due, with the relay and the HTTP API beside; drain the relay at the end.
+    """Fire every function when its schedule is due, and run the relay and the HTTP API; drain the relay at the end.
 
-    What fails, of the kinds that we foresaw, is shown, and the next run comes when it is due. Ctrl-C ends it like
-    `stop`, and cuts short the run that is under way.
+    An expected failure is shown, and the function runs again when it is due. Ctrl-C ends the service like `stop`, and
+    interrupts a run.
 
     typed  how a command on the same data is typed
     """
-    due = {one: next_due(one, datetime.now(UTC)) for one in all_functions().values() if one.cron}
-    with serving(HomeRequest(screen.tell), port) as address, relaying(store, screen.tell) as relay:
-        collections = ", ".join(one.collection for one in relay.meters)
+    due = {function: next_due(function, datetime.now(UTC)) for function in all_functions().values() if function.cron}
+    with serving(ShownRequests(screen.show), port) as address, relaying(store, screen.show) as relay:
+        collections = ", ".join(meter.collection for meter in relay.meters)
         screen.say(
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "
             f"HTTP is at {address}, documented at {address}/swagger; Ctrl-C ends it"
@@ -58,48 +58,48 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed:
         with screen.showing(status):
             while not stop.is_set():
                 relay.check()
-                one = min(due, key=lambda function: due[function])
-                ahead = (due[one] - datetime.now(UTC)).total_seconds()
-                if ahead > 0:
+                following = min(due, key=lambda function: due[function])
+                seconds = (due[following] - datetime.now(UTC)).total_seconds()
+                if seconds > 0:
                     screen.beat(status)
-                    stop.wait(min(ahead, LOOK_EVERY_S))
+                    stop.wait(min(seconds, CHECK_EVERY_S))
                     continue
-                screen.tell(fire(one, due[one]))
-                for queued in deliver():
-                    screen.tell(queued)
-                due[one] = next_due(one, max(due[one], datetime.now(UTC)))  # what came due meanwhile is left out
+                screen.show(fire(following, due[following]))
+                for run in deliver():
+                    screen.show(run)
+                due[following] = next_due(following, max(due[following], datetime.now(UTC)))  # runs missed are skipped
 
 
-class HomeRequest:
-    """The real handler of the HTTP API; each request is told as a run."""
+class ShownRequests:
+    """The real handler of the HTTP API; `show` is called with each request as a run."""
 
-    def __init__(self, tell: Callable[[Run], None]) -> None:
-        self._function, self._tell = function("serve_feed"), tell
+    def __init__(self, show: Callable[[Run], None]) -> None:
+        self._function, self._show = function("serve_feed"), show
 
     def __call__(self, event: Any, context: Any) -> Any:
-        """The answer to one request."""
+        """Answer a request."""
         at, began = datetime.now(UTC), time.perf_counter()
         answer = self._function.handler(event, context)
         http = event["requestContext"]["http"]
-        asked = {"status": answer["statusCode"], "asked": f"{http['method']} {http['path']}"}
-        self._tell(Run(self._function.stem, "request", at, time.perf_counter() - began, asked))
+        result = {"status": answer["statusCode"], "asked": f"{http['method']} {http['path']}"}
+        self._show(Run(self._function.stem, "request", at, time.perf_counter() - began, result))
         return answer
 
 
-def next_due(one: Function, after: datetime) -> datetime:
-    """When the schedule fires next; never without one."""
-    return one.due(after) or datetime.max.replace(tzinfo=UTC)
+def next_due(function: Function, after: datetime) -> datetime:
+    """When the schedule fires next; the end of time for a function without one."""
+    return function.due(after) or datetime.max.replace(tzinfo=UTC)
 
 
 def status_of(meters: Sequence[Meter], due: Mapping[Function, datetime], now: datetime) -> str:
-    """Where the relay stands in each collection, and what the clock fires next."""
+    """One line: what the relay has sent of each collection, its lag, and the next scheduled function."""
     parts = [
-        f"{one.collection}: {one.sent} sent, {one.retried} retried, {one.parked} parked, {_lag_of(one)}"
-        for one in meters
+        f"{meter.collection}: {meter.sent} sent, {meter.retried} retried, {meter.parked} parked, {_lag_of(meter)}"
+        for meter in meters
     ]
     if due:
-        one, at = min(due.items(), key=lambda pair: pair[1])
-        parts.append(f"next {one.stem} at {at:%H:%M}, in {max((at - now).total_seconds(), 0):.0f} s")
+        function, at = min(due.items(), key=lambda pair: pair[1])
+        parts.append(f"next {function.stem} at {at:%H:%M}, in {max((at - now).total_seconds(), 0):.0f} s")
     return "  |  ".join(parts)
 
 

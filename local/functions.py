@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 
 Handler = Callable[[Any, Any], dict[str, Any]]
 
-# What a new network needs, in order: each function reads what those before it wrote.
+# The scheduled functions in the order that a new network needs: each reads what those before it wrote.
 PIPELINE = (
     "refresh_content_stats",
     "refresh_creator_stats",
@@ -42,11 +42,11 @@ PIPELINE = (
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One Lambda of serverless.yml.
+    """One function of serverless.yml.
 
-    stem    as its files are named
+    stem    name of its files
     domain  folder of its files
-    cron    five fields, UTC; None when a change, a queue or a call fires it
+    cron    schedule of five fields, UTC; None where a change, a queue or a call fires it
     """
 
     stem: str
@@ -65,19 +65,19 @@ class Function:
 
     @property
     def handler(self) -> Handler:
-        """The real one, imported when it is first asked for."""
-        found: Handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler
-        return found
+        """The real handler, imported at the first use."""
+        handler: Handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler
+        return handler
 
     def invoke(self, *, at: datetime, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Call the real handler with its sample event or another payload; a scheduled one was due at that moment."""
+        """Call the real handler with its sample event or another payload; a scheduled one is due at that moment."""
         event = payload or json.loads((ROOT / "events" / self.domain / f"{self.stem}.json").read_text())
         if self.cron:
             event = {**event, "time": at.isoformat()}
         return self.handler(event, None)
 
     def due(self, after: datetime) -> datetime | None:
-        """The next moment that the schedule fires; None for a function without one."""
+        """The next moment at which the schedule fires; None for a function without a schedule."""
         return next(CronSim(self.cron, after)) if self.cron else None
 
 
@@ -93,20 +93,22 @@ def declared() -> dict[str, Any]:
 
 
 def function(stem: str) -> Function:
-    """NotFound lists what there is."""
+    """The function of that stem; NotFound lists those that exist."""
     functions = all_functions()
     if stem not in functions:
         raise NotFound(f"no function {stem}; there are {', '.join(sorted(functions))}")
     return functions[stem]
 
 
-def _function(one: Mapping[str, Any]) -> Function:
-    _, domain, _, stem = one["handler"].removesuffix(".handler").split("/")
-    return Function(stem, domain, next(_crons(one.get("events", ())), None))
+def _function(declaration: Mapping[str, Any]) -> Function:
+    _, domain, _, stem = declaration["handler"].removesuffix(".handler").split("/")
+    return Function(stem, domain, next(_crons(declaration.get("events", ())), None))
 
 
 def _crons(events: Any) -> Iterator[str]:
-    """Five fields out of AWS's six: no year, `?` is any day, `a/b` is every b from a on.
+    """The cron schedules of a function's events, AWS's six fields as five.
+
+    There is no year, `?` means any day, and `a/b` every b from a on.
 
     >>> list(_crons([{"schedule": "cron(23/30 * * * ? *)"}]))
     ['23-59/30 * * * *']

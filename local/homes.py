@@ -1,4 +1,4 @@
-"""Home pages of two accounts that like different things, and what makes them differ."""
+"""Home pages of two accounts with different affinities, and the affinities that make them differ."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,23 +9,24 @@ from bson import ObjectId
 
 from functions.feed import recommend_home
 from functions.feed.feed_ranker import FeedRanker, open_feed_ranker
-from functions.feed.recommend_home import HomeRequest, Page
-from shared.columns import id_array, id_keys
+from functions.feed.pages import Page
+from functions.feed.recommend_home import HomeRequest
+from shared.columns import FloatArray, id_array, id_keys
 from shared.config import settings
 from shared.store import Store
 
-LOOKED_AT = 60  # of the most active accounts
-TOPICS_TOLD = 4
-MIN_ACTS = 3  # that a topic is told from
+COMPARED_ACCOUNTS = 60  # of the most active ones
+MAX_LIKES = 4  # topics that are shown of an account
+MIN_ENGAGEMENTS = 3  # with a topic that is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A page of an account.
+    """The first page of an account.
 
     account  its id
-    likes    what it does more than its country, by the name of the topic [times]
-    follows  how many it follows
+    likes    topics by path: the account's share of engagements with the topic over its country's share, largest first
+    follows  authors that it follows  [count]
     """
 
     account: ObjectId
@@ -35,42 +36,45 @@ class Home:
 
 
 def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
-    """Of the most active account, and of the one among the others whose taste is the most unlike."""
+    """The home of the most active account, and that of the active account whose topics differ most; none where fewer
+    than two accounts have models.
+
+    items  posts of each page
+    """
     feed_ranker = open_feed_ranker(store, settings().artifact_keys, settings().options.members)
     feed_ranker.refresh(now)
     rows = store.analytics.mlArtifacts.find({}, {"account": 1}).sort([("metrics.acts", -1), ("account", 1)])
-    accounts = [row["account"] for row in rows.limit(LOOKED_AT)]
+    accounts = [row["account"] for row in rows.limit(COMPARED_ACCOUNTS)]
     if len(accounts) < 2:
         return []
-    tastes = [acts_by_topic(feed_ranker, account) for account in accounts]
-    first = tastes[0]
-    unlike = min(range(1, len(accounts)), key=lambda one: float(first @ tastes[one]))
-    return [home_of(store, feed_ranker, accounts[one], items, now) for one in (0, unlike)]
+    vectors = [topic_vector(feed_ranker, account) for account in accounts]
+    most_different = min(range(1, len(accounts)), key=lambda row: float(vectors[0] @ vectors[row]))
+    return [home_of(store, feed_ranker, accounts[row], items, now) for row in (0, most_different)]
 
 
 def home_of(store: Store, feed_ranker: FeedRanker, account: ObjectId, items: int, now: datetime) -> Home:
-    """The first page, and what the account likes."""
+    """The first page of an account that has a model, with its topics and follows."""
     options = settings().options
     page = recommend_home.run(feed_ranker, options.home, HomeRequest(str(account), items), now=now)
     personal = feed_ranker.viewer(account).personal
     assert personal is not None
     topics: list[dict[str, Any]] = list(store.analytics.topics.find({"path": {"$exists": True}}, {"path": 1}))
     names = dict(zip(id_keys(id_array(row["_id"] for row in topics)).tolist(), topics, strict=True)) if topics else {}
-    often = personal.profile.topics[personal.profile.topics["acts"] >= MIN_ACTS]
-    liked = np.sort(often, order="lift")[::-1]
-    told = {names[row["key"]]["path"]: float(np.exp(row["lift"])) for row in liked if int(row["key"]) in names}
-    return Home(account, dict(list(told.items())[:TOPICS_TOLD]), int(personal.profile.follows), page)
+    frequent = personal.profile.topics[personal.profile.topics["acts"] >= MIN_ENGAGEMENTS]
+    liked = np.sort(frequent, order="lift")[::-1]
+    likes = {names[row["key"]]["path"]: float(np.exp(row["lift"])) for row in liked if int(row["key"]) in names}
+    return Home(account, dict(list(likes.items())[:MAX_LIKES]), int(personal.profile.follows), page)
 
 
-def acts_by_topic(feed_ranker: FeedRanker, account: ObjectId) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(n_topics,) share of each topic of the catalogue in what the account did, of length 1."""
+def topic_vector(feed_ranker: FeedRanker, account: ObjectId) -> FloatArray:
+    """(n_topics,) engagements of the account by topic of the post index, scaled to length 1."""
     post_index, personal = feed_ranker.post_index, feed_ranker.viewer(account).personal
     assert post_index is not None
     assert personal is not None
     order = np.argsort(post_index.topic_keys)
-    acts = np.zeros(len(order))
+    engagements = np.zeros(len(order))
     keys = personal.profile.topics["key"]
     at = np.minimum(np.searchsorted(post_index.topic_keys[order], keys), max(len(order) - 1, 0))
-    same = post_index.topic_keys[order][at] == keys
-    acts[at[same]] = personal.profile.topics["acts"][same]
-    return np.asarray(acts / max(float(np.linalg.norm(acts)), 1e-9))
+    is_indexed = post_index.topic_keys[order][at] == keys
+    engagements[at[is_indexed]] = personal.profile.topics["acts"][is_indexed]
+    return np.asarray(engagements / max(float(np.linalg.norm(engagements)), 1e-9))

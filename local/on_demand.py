@@ -1,4 +1,4 @@
-"""The functions that a call or a request fires, each asked for something that the database holds."""
+"""Payloads for the functions that a call or a request fires, with ids of the database."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,32 +12,32 @@ from shared.config import settings
 from shared.errors import NotFound
 from shared.store import Store, schema
 
-ITEMS = 10
+ITEMS = 10  # of a page or a list
 TOKEN_FOR = timedelta(minutes=5)
 
 
 def requests(store: Store, now: datetime) -> dict[str, Mapping[str, Any]]:
-    """A payload for each function, by stem, in the order in which they can be called; erasing comes last.
+    """A payload for each such function by stem, in an order in which they can be called: erasing comes last.
 
     Raises NotFound where there is no published account or no live topic model.
     """
     from shared.runtime.tokens import token_for
 
-    known = members(store, 2)
+    accounts = members(store, 2)
     model = store.analytics[schema.TOPIC_ARTIFACTS.name].find_one({"family": "topics"}, {"version": 1})
-    if not known or model is None:
+    if not accounts or model is None:
         raise NotFound("there is no published account, or no topic model: python -m local run all")
-    asking, leaving = str(known[0].account), str(known[-1].account)
+    viewer, erased = str(accounts[0].account), str(accounts[-1].account)
     contents: list[ObjectId] = [
         row["_id"] for row in store.app[schema.CONTENTS.name].find({"visibility": "publish"}, {"_id": 1}).limit(ITEMS)
     ]
-    token = token_for(asking, settings().api_keys[0], now=now, valid_for=TOKEN_FOR)
+    token = token_for(viewer, settings().api_keys[0], now=now, valid_for=TOKEN_FOR)
     home = event_of("GET", f"/feed/home?maxResults={ITEMS}", {"authorization": f"Bearer {token}"}, b"")
     return {
-        "rank_contents": {"accountId": asking, "contents": [str(one) for one in contents]},
-        "recommend_home": {"accountId": asking, "maxResults": ITEMS},
-        "recommend_people": {"accountId": asking, "maxResults": ITEMS},
+        "rank_contents": {"accountId": viewer, "contents": [str(content) for content in contents]},
+        "recommend_home": {"accountId": viewer, "maxResults": ITEMS},
+        "recommend_people": {"accountId": viewer, "maxResults": ITEMS},
         "serve_feed": home,
         "promote_artifact": {"family": "topics", "key": "all", "version": model["version"]},
-        "erase_account": {"accountId": leaving},
+        "erase_account": {"accountId": erased},
     }

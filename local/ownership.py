@@ -1,16 +1,16 @@
-"""Which databases may be filled, emptied and dropped here: those that this owner made, and those that the user named.
+"""Which databases commands may fill, empty and drop: those that this owner made, and those that the user named.
 
 A database without documents is claimed by a marker, a document with a random id of its own, its owner's token and the
 name of its database:
 
     app-db.feedkeeperOwner: {_id: ObjectId, owner: "9f0c…", database: "app-db", unfinished: true}
 
-The marker is read again before each destructive act. It proves nothing under another name, as after a restore into
-another database, and nothing to another owner: the token of a process is known to that process alone, that of a data
-folder is used with the folder's own server alone. On the server of somebody else, a data folder's marker proves for a
-day what an interrupted filling left, and is taken away when the filling is done.
+The marker is read again before each destructive operation. It is no proof under another name, as after a restore into
+another database, and none for another owner: the token of a process is known to that process alone, that of a data
+folder is used with the folder's own server alone. On the server of somebody else, a data folder's marker proves for one
+day what an interrupted filling left, and is removed when the filling is done.
 
-Every destructive operation of local and benchmarks is one of this module; tests/contract/test_house_rules.py looks.
+Every destructive operation of local and benchmarks is one of this module; tests/contract/test_house_rules.py checks it.
 """
 
 from collections.abc import Collection as Names
@@ -32,16 +32,16 @@ from shared.store import schema
 
 MARKER: Final = "feedkeeperOwner"
 MAX_FILLING: Final = timedelta(days=1)
-PASSING: Final = (MARKER, schema.LEASES.name)  # collections whose documents do not make a database anybody's
+TRANSIENT: Final = (MARKER, schema.LEASES.name)  # collections that an empty database may have
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """In whose name databases are claimed.
+    """Who claims databases.
 
     token    random, of this process or of a data folder
-    lasting  whether a marker of it proves anything once the filling is done
-    named    databases that the user allowed to be emptied, by their names typed out
+    lasting  whether its marker is a proof after the filling is done
+    named    databases that the user allows to be emptied, by their whole names
     """
 
     token: str
@@ -54,7 +54,7 @@ _owner = Owner(uuid4().hex)
 
 @contextmanager
 def owning(token: str | None, named: Names[str], *, lasting: bool) -> Iterator[None]:
-    """Claim and prove in the name of this owner while the body runs; of this process, where there is no token."""
+    """Claim and prove as this owner while the body runs; as this process, where there is no token."""
     global _owner
     before, _owner = _owner, Owner(token or _owner.token, lasting, frozenset(named))
     try:
@@ -64,13 +64,13 @@ def owning(token: str | None, named: Names[str], *, lasting: bool) -> Iterator[N
 
 
 def is_empty(database: Database[Document]) -> bool:
-    """Whether no collection has a document, but for markers and leases."""
+    """Whether no collection has a document, except markers and leases."""
     names = database.list_collection_names(filter={"type": "collection"})
-    return not any(database[name].find_one({}, {"_id": 1}) for name in names if name not in PASSING)
+    return not any(database[name].find_one({}, {"_id": 1}) for name in names if name not in TRANSIENT)
 
 
 def is_owned(database: Database[Document]) -> bool:
-    """Whether a marker of this owner stands there, under this name."""
+    """Whether the database has a marker of this owner with its own name."""
     proof: Document = {"owner": _owner.token, "database": database.name}
     if not _owner.lasting:
         proof |= {"unfinished": True, "_id": {"$gt": ObjectId.from_datetime(datetime.now(UTC) - MAX_FILLING)}}
@@ -78,7 +78,7 @@ def is_owned(database: Database[Document]) -> bool:
 
 
 def claim(*databases: Database[Document]) -> None:
-    """Mark the empty ones as this owner's; Forbidden, before any is marked, where one may not be changed."""
+    """Mark the empty databases as this owner's; Forbidden, before any is marked, where one may not be changed."""
     require(*(database for database in databases if not is_empty(database)))
     for database in databases:
         if is_empty(database) and not is_owned(database):
@@ -86,19 +86,19 @@ def claim(*databases: Database[Document]) -> None:
 
 
 def require(*databases: Database[Document]) -> None:
-    """Forbidden where one of them is neither this owner's nor named by the user."""
-    theirs = [one.name for one in databases if one.name not in _owner.named and not is_owned(one)]
-    if theirs:
-        typed = " ".join(f"--yes-empty {name}" for name in theirs)
+    """Forbidden where one of the databases is neither this owner's nor named by the user."""
+    foreign = [database.name for database in databases if database.name not in _owner.named and not is_owned(database)]
+    if foreign:
+        typed = " ".join(f"--yes-empty {name}" for name in foreign)
         raise Forbidden(
-            f"there are documents in {', '.join(theirs)}, and nothing proves that they may be changed from here; who "
+            f"there are documents in {', '.join(foreign)}, and nothing proves that they may be changed from here; who "
             f"knows it types the names: {typed}"
         )
 
 
 @contextmanager
 def filling(*databases: Database[Document]) -> Iterator[None]:
-    """Claim databases and fill them in the body; until it has come to its end they are known as unfinished.
+    """Claim databases and fill them in the body; until it ends without an error they are marked as unfinished.
 
     Raises Forbidden, before anything is changed, where one of them may not be.
     """
@@ -118,7 +118,7 @@ def filling(*databases: Database[Document]) -> Iterator[None]:
 
 
 def is_unfinished(database: Database[Document]) -> bool:
-    """Whether this owner began to fill the database and did not come to the end."""
+    """Whether this owner began to fill the database and did not finish."""
     return is_owned(database) and _markers(database).find_one({"owner": _owner.token, "unfinished": True}) is not None
 
 
@@ -141,13 +141,13 @@ def delete(collection: Collection[Document], query: Document) -> None:
 
 
 def free_leases(analytics: Database[Document]) -> None:
-    """Give back every lease, on the server of a data folder that has just started: who held one worked with the server
-    before, and ended with it."""
+    """Delete every lease on the server of a data folder that has just started: their holders ended with the server
+    before."""
     analytics[schema.LEASES.name].delete_many({})
 
 
 def _release(database: Database[Document]) -> None:
-    """Take the marker away where it is on the server of somebody else."""
+    """Remove the marker on the server of somebody else."""
     if not _owner.lasting:
         _markers(database).delete_many({"owner": _owner.token})
 

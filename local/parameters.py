@@ -1,8 +1,9 @@
-"""Types of command-line parameters: what is out of range is refused by its name, before a command begins."""
+"""Types of command-line parameters; BadParameter for what is out of range, before a command begins."""
 
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from bson import ObjectId
@@ -31,7 +32,7 @@ def number(low: float, high: float) -> Callable[[str | float], float]:
 
 
 def one_of(names: tuple[str, ...]) -> Callable[[str], str]:
-    """A parser of one of these words."""
+    """A parser that accepts one of these words."""
 
     def parse(text: str) -> str:
         if text not in names:
@@ -45,7 +46,7 @@ world_size = one_of(tuple(SIZES))
 
 
 def several(each: Callable[[str], object]) -> Callable[[str], str]:
-    """A parser of a list apart by commas, of which each part is parsed.
+    """A parser of a list separated by commas, each part of which another parser checks.
 
     >>> several(number(0, 9))("7,8")
     '7,8'
@@ -63,7 +64,7 @@ def several(each: Callable[[str], object]) -> Callable[[str], str]:
 
 
 def seed_number(text: str | int) -> int:
-    """A seed of a random generator, 0 to 2^63 - 1."""
+    """Parse the seed of a random generator, 0 to 2^63 - 1."""
     text = str(text)
     if not (text.isascii() and text.isdigit() and int(text) < 2**63):
         raise typer.BadParameter(f"{text!r} is not a whole number from 0 to 2^63 - 1")
@@ -71,21 +72,21 @@ def seed_number(text: str | int) -> int:
 
 
 def object_id(text: str) -> str:
-    """An id of 24 hexadecimal digits."""
+    """Parse an id of 24 hexadecimal digits."""
     if len(text) != 24 or not ObjectId.is_valid(text):
         raise typer.BadParameter(f"{text!r} is not an id of 24 hexadecimal digits; `local accounts` lists some")
     return text.lower()
 
 
 def partition(text: str) -> str:
-    """A country of the guest feed, or the list for those of no known country."""
+    """Parse a country of the guest feed, or the partition for viewers of no known country."""
     if country_of(text) is None and text != GLOBAL_PARTITION:
         raise typer.BadParameter(f"{text!r} is no country code of two letters, nor {GLOBAL_PARTITION!r}")
     return country_of(text) or text
 
 
 def unicode_text(text: str) -> str:
-    """Text that MongoDB can hold: a terminal may hand over bytes that are not UTF-8."""
+    """Parse text that MongoDB can store: a terminal may pass on bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -96,7 +97,7 @@ def unicode_text(text: str) -> str:
 
 
 def readable_file(text: str | Path) -> Path:
-    """A file that can be opened."""
+    """Parse the path of a file that can be opened."""
     path = Path(text)
     try:
         if path.is_dir():
@@ -105,3 +106,9 @@ def readable_file(text: str | Path) -> Path:
             return path
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
+
+
+YesEmpty = Annotated[
+    list[str] | None,
+    typer.Option(help="a database of the server of MONGO_URI that may be written over although others filled it"),
+]

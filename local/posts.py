@@ -1,4 +1,4 @@
-"""Posts, written as the application writes them, and what becomes known of them."""
+"""Posts, written as the application writes them, and their annotations, language and topics, as they come back."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,15 +15,15 @@ from shared.text.hashtags import hashtags
 
 KINDS = ("like", "comment", "recast", "quote")
 WITHIN_S = 20.0
-LOOK_EVERY_S = 0.005
+POLL_EVERY_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became known of a post after it was written, edited or withdrawn.
+    """The annotations of a post after it was written, edited or withdrawn.
 
-    seconds  from the write until it stood in contentinfo
-    info     the document of contentinfo; None where it did not come in time
+    seconds  from the write until they were in contentinfo, or until the wait ended [s]
+    info     document of contentinfo; None where it did not come in time
     """
 
     post: ObjectId
@@ -33,7 +33,7 @@ class Answer:
 
     @property
     def language(self) -> str:
-        """ISO 639-1 or n/a; empty where nothing is known."""
+        """ISO 639-1 or n/a; empty without a document."""
         return str((self.info or {}).get("language", ""))
 
     @property
@@ -43,13 +43,14 @@ class Answer:
 
     @property
     def topics(self) -> dict[str, float]:
-        """Paths with confidences 0..1, the surest first, without those that one of them is below."""
-        found = {one["path"]: one["confidence"] for one in (self.info or {}).get("topicScores", ())}
-        return {path: sure for path, sure in found.items() if not any(one.startswith(f"{path}/") for one in found)}
+        """Confidences 0..1 by path, as they are stored, highest first; the lowest topic of each branch alone."""
+        scores = {score["path"]: score["confidence"] for score in (self.info or {}).get("topicScores", ())}
+        parents = {path for path in scores if any(other.startswith(f"{path}/") for other in scores)}
+        return {path: confidence for path, confidence in scores.items() if path not in parents}
 
     @property
     def remark(self) -> str:
-        """Why there are no topics, or nothing at all; empty where there are some."""
+        """Why there are no topics, or no annotations at all; empty where there are topics."""
         if self.info is None:
             return f"nothing came within {self.seconds:.0f} s"
         if "removedAt" in self.info:
@@ -67,9 +68,9 @@ _REMARKS = {
 
 
 class Author:
-    """Someone who writes posts and waits for what becomes known of them.
+    """Writes posts as a user of the application, and waits for their annotations.
 
-    check  called while waiting; what it raises ends the wait
+    check  called while waiting; an error that it raises ends the wait
     """
 
     def __init__(self, store: Store, check: Callable[[], None]) -> None:
@@ -81,7 +82,7 @@ class Author:
         self._signature = {"id": user.get("_id", ObjectId()), "type": "people", "castcleId": name, "displayName": name}
 
     def publish(self, text: str, within_s: float = WITHIN_S) -> Answer:
-        """Write a post."""
+        """Write a post, and wait for its annotations [s]."""
         post, at = ObjectId(), _now()
         document: Document = {
             "_id": post,
@@ -101,30 +102,34 @@ class Author:
         return self._answer(post, text, at, began, within_s)
 
     def edit(self, post: ObjectId, text: str, within_s: float = WITHIN_S) -> Answer:
-        """Give a post another text."""
+        """Change the text of a post, and wait for its annotations [s]."""
         at, began = _now(), time.monotonic()
         update = {"$set": {"payload.message": text, "updatedAt": at}, "$inc": {"revisionCount": 1}}
         self._contents.update_one({"_id": post}, update)
         return self._answer(post, text, at, began, within_s)
 
     def withdraw(self, post: ObjectId, text: str, within_s: float = WITHIN_S) -> Answer:
-        """Unpublish a post."""
+        """Unpublish a post, and wait until its annotations are removed [s]."""
         at, began = _now(), time.monotonic()
         self._contents.update_one({"_id": post}, {"$set": {"visibility": "deleted", "updatedAt": at}})
         return self._answer(post, text, at, began, within_s)
 
     def _answer(self, post: ObjectId, text: str, at: datetime, began: float, within_s: float) -> Answer:
-        """What is known of that state of the post, or of a later one, as soon as it is."""
+        """Wait for the annotations of this state of the post, or of a later one.
+
+        at     moment of the change, as it is stored
+        began  moment of the write [s of time.monotonic]
+        """
         query = {"contentId": post, "contentUpdatedAt": {"$gte": at}}
         while True:
             info, seconds = self._info.find_one(query, {"vector": 0}), time.monotonic() - began
             if info is not None or is_late(began, within_s):
                 return Answer(post, text, seconds, info)
             self._check()
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_EVERY_S)
 
 
 def _now() -> datetime:
-    """As exact as MongoDB keeps it."""
+    """Now, in milliseconds as MongoDB stores it."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,8 +1,8 @@
 """One function as Lambda runs it: its unzipped package, its layers, Lambda's own client, and nothing else of ours.
 
-A `Sandbox` is one execution environment: a process under awslambdaric, which fetches its events from a Runtime API that
-this module serves, one at a time. A call that outlives the function's time-out is killed with the process, and the next
-one starts another, as Lambda does.
+A `Sandbox` is one execution environment: a process under awslambdaric, which fetches its events one at a time from a
+Runtime API that this module serves. A call that exceeds the function's time-out is killed with the process, and the
+next call starts another, as on Lambda.
 """
 
 import json
@@ -25,24 +25,25 @@ from layers.build import PYTHON, RUNTIME, Layer, built, interpreter
 from layers.package import TEMPLATE, layer_name
 from shared.errors import BadConfig
 
-INIT_S = 10.0  # Lambda's own limit of an init
-TIMED_OUT, EXITED = "Sandbox.Timedout", "Runtime.ExitError"  # as Lambda names them
+INIT_S = 10.0  # Lambda's time limit of an init
+TIMED_OUT, EXITED = "Sandbox.Timedout", "Runtime.ExitError"  # kinds of failures, as Lambda names them
 
 READY, DONE, FAILED, SILENT, GONE = "ready", "done", "failed", "silent", "gone"
-Told = tuple[str, Any]  # what a process did, and what it said
+ProcessEvent = tuple[str, Any]  # what a process did, and the answer or failure that it sent
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """A function as it is deployed.
 
+    name          key in serverless.yml
     handler       path.to.module.name
     code          folder of its unzipped package
     paths         folders of its layers' and of the runtime's packages, in the order of import
     python        interpreter
     timeout       of a call [s]
     init_timeout  of the start of a process [s]
-    memory        that it is given [MB]; told to the function, not enforced
+    memory        of the function [MB]; passed to the function, not enforced
     """
 
     name: str
@@ -58,12 +59,12 @@ class Shipped:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call.
+    """The result of a call.
 
     answer    of the function; None where it failed
     error     kind of the failure, as Lambda names it; empty where there was none
-    init_s    start of the process until it asks for its first event; None for a warm call
-    seconds   of the call itself
+    init_s    from the start of the process until it asks for its first event [s]; None for a warm call
+    seconds   of the call itself [s]
     peak_mb   largest resident memory of the process so far [1e6 bytes]; 0 where it was killed
     """
 
@@ -75,23 +76,24 @@ class Outcome:
 
     @property
     def first_s(self) -> float:
-        """What the caller waits for."""
+        """Time that the caller waits [s]."""
         return (self.init_s or 0.0) + self.seconds
 
 
 def python_of_the_runtime() -> str:
-    """The version that functions run under here: the runtime's where this machine has it, else our own."""
+    """The Python version that functions run under here: Lambda's if this machine has it, else that of this process."""
     return PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def unpack(
-    key: str, result: Path, folder: Path, layers: Sequence[Layer], given: Mapping[str, str], *, slowness: float
+    key: str, result: Path, folder: Path, layers: Sequence[Layer], environment: Mapping[str, str], *, slowness: float
 ) -> Shipped:
-    """The function of that key in serverless.yml, out of what was packaged into `result`, unzipped into `folder`.
+    """Unzip the packaged function of that key in serverless.yml into `folder`.
 
-    layers    all of them, for one Python
-    given     environment variables in place of what a cloud would fill in, such as secrets
-    slowness  how many times longer than Lambda's the limits of time are, at least 1
+    result       folder of the package
+    layers       all of them, for one Python
+    environment  variables instead of those that a cloud would fill in, such as secrets
+    slowness     factor of Lambda's time limits, at least 1
     """
     template: dict[str, Any] = json.loads((result / TEMPLATE).read_text())["Resources"]
     function = template[f"{key[0].upper()}{key[1:]}LambdaFunction"]["Properties"]
@@ -101,8 +103,8 @@ def unpack(
     packages = {layer.name: layer.packages for layer in layers}
     named = [layer_name(reference) for reference in reversed(function["Layers"])]  # a later layer lies over an earlier
     python = layers[0].python
-    told = function["Environment"]["Variables"].items()
-    known = {name: value for name, value in told if isinstance(value, str) and not name.endswith("_PARAMETER")}
+    declared = function["Environment"]["Variables"].items()
+    variables = {name: value for name, value in declared if isinstance(value, str) and not name.endswith("_PARAMETER")}
     return Shipped(
         name=key,
         handler=function["Handler"],
@@ -112,22 +114,22 @@ def unpack(
         timeout=function["Timeout"] * slowness,
         init_timeout=INIT_S * slowness,
         memory=function["MemorySize"],
-        environment={**known, **given},
+        environment={**variables, **environment},
     )
 
 
 def _interpreter(version: str) -> Path:
-    found = interpreter(version)
-    if found is None:
+    python = interpreter(version)
+    if python is None:
         raise BadConfig(f"no Python {version} on this machine")
-    return found
+    return python
 
 
 class Sandbox:
     """One execution environment of a function; used in a `with`, which ends its process."""
 
     def __init__(self, function: Shipped, log: Path) -> None:
-        """log  file that gets what the function prints"""
+        """log  file for the output of the function"""
         self.function, self._log = function, log
         self._process: subprocess.Popen[bytes] | None = None
         self._api = _RuntimeApi()
@@ -135,34 +137,34 @@ class Sandbox:
     def __enter__(self) -> "Sandbox":
         return self
 
-    def __exit__(self, *what: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.kill()
         self._api.shutdown()
         self._api.server_close()
 
     def invoke(self, event: Any) -> Outcome:
-        """Call the function; a failure is an outcome too."""
+        """Call the function; a failure is in the result."""
         init_s, began = None, time.perf_counter()
         cold = self._process is None
         if cold:
             self._start()
-        kind, told = self._api.told_within(self.function.init_timeout)
+        kind, message = self._api.next_within(self.function.init_timeout)
         if cold:
             init_s = time.perf_counter() - began
         if kind == READY:
             began = time.perf_counter()
             self._api.send(event, self.function.timeout)
-            kind, told = self._api.told_within(self.function.timeout)
+            kind, message = self._api.next_within(self.function.timeout)
         took = time.perf_counter() - began
         if kind == DONE:
-            return Outcome(told, "", init_s, took, self._peak_mb())
+            return Outcome(message, "", init_s, took, self._peak_mb())
         peak = self._peak_mb() if kind == FAILED else 0.0
         if kind != FAILED or peak == 0.0:
             self.kill()
-        return Outcome(None, str(told["errorType"]), init_s, took, peak)
+        return Outcome(None, str(message["errorType"]), init_s, took, peak)
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process if there is one."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -175,7 +177,7 @@ class Sandbox:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
-            "PYTHONDONTWRITEBYTECODE": "1",  # the file system is read-only there
+            "PYTHONDONTWRITEBYTECODE": "1",  # on Lambda the file system is read-only
             "LAMBDA_TASK_ROOT": str(self.function.code),
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._api.server_port}",
             "AWS_LAMBDA_FUNCTION_NAME": self.function.name,
@@ -183,7 +185,7 @@ class Sandbox:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.function.memory),
             **self.function.environment,
         }
-        # -S, -P: neither site-packages nor the working folder, only what the function ships.
+        # -S, -P: import neither from site-packages nor from the working folder, only what the function ships.
         command = [str(self.function.python), "-S", "-P", "-m", "awslambdaric", self.function.handler]
         answers = self._api.begin()
         with self._log.open("ab") as log:
@@ -197,10 +199,10 @@ class Sandbox:
         Thread(target=watch, daemon=True).start()
 
     def _peak_mb(self) -> float:
-        """Of the program that runs now; the usage that the kernel tells at the end counts its starter's too."""
+        """Peak memory of the process; the usage that the kernel reports at its end includes that of its parent."""
         assert self._process is not None
         _, _, peak = Path(f"/proc/{self._process.pid}/status").read_text().partition("VmHWM:")
-        return int(peak.split()[0]) * 1024 / 1e6 if peak else 0.0  # none where it is ending
+        return int(peak.split()[0]) * 1024 / 1e6 if peak else 0.0  # empty while the process ends
 
 
 class _RuntimeApi(ThreadingHTTPServer):
@@ -211,18 +213,18 @@ class _RuntimeApi(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Call)
         self.events: SimpleQueue[tuple[bytes, float]] = SimpleQueue()
-        self.answers: SimpleQueue[Told] = SimpleQueue()
+        self.answers: SimpleQueue[ProcessEvent] = SimpleQueue()
         Thread(target=self.serve_forever, daemon=True).start()
 
-    def begin(self) -> "SimpleQueue[Told]":
-        """Forget the process before; what this one tells comes by the queue."""
+    def begin(self) -> "SimpleQueue[ProcessEvent]":
+        """Forget the process before; the events of the new one come by the returned queue."""
         self.events, self.answers = SimpleQueue(), SimpleQueue()
         return self.answers
 
     def send(self, event: Any, timeout: float) -> None:
         self.events.put((json.dumps(event).encode(), time.time() + timeout))
 
-    def told_within(self, seconds: float) -> "Told":
+    def next_within(self, seconds: float) -> "ProcessEvent":
         try:
             return self.answers.get(timeout=seconds)
         except Empty:
@@ -251,9 +253,9 @@ class _Call(BaseHTTPRequestHandler):
         self._end(event)
 
     def do_POST(self) -> None:
-        said = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         kind = DONE if self.path.endswith("/response") else FAILED
-        self.server.answers.put((kind, json.loads(said)))
+        self.server.answers.put((kind, json.loads(body)))
         self.send_response(202)
         self._end(b"{}")
 

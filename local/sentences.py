@@ -1,11 +1,11 @@
-"""Labelled sentences: what `train_topics` learns from beside the phrases of the taxonomy.
+"""Labelled sentences, which `train_topics` learns from beside the prototypes of the taxonomy.
 
-The file is UTF-8, its fields apart by tabs, with a header: `topic` and `text`, and `language` if it is known.
+The file is UTF-8 with fields separated by tabs and a header: `topic` and `text`, and `language` if it is known.
 
     topic              language  text
     sports/badminton   en        Lost the third set by two points
 
-A sentence that is about several topics stands there once for each; one of small talk has an empty topic.
+A sentence about several topics has a line for each; small talk has an empty topic.
 """
 
 import re
@@ -25,17 +25,17 @@ from shared.documents import Document
 from shared.store import schema
 
 NEEDED = ("topic", "text")
-BATCH = 1000
+BATCH = 1000  # documents of a bulk write
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class SentencesReport:
-    """What an import found and did; a second one of the same file has `changed` 0.
+    """Result of an import; importing the same file again has `changed` 0.
 
-    tally    what became of the lines
-    texts    different sentences
-    changed  documents inserted or altered
+    tally    lines read, kept and skipped
+    texts    distinct sentences [count]
+    changed  documents inserted or altered [count]
     """
 
     tally: Tally
@@ -46,7 +46,7 @@ class SentencesReport:
 @dataclass(slots=True)
 class _Sentence:
     text: str
-    topics: dict[str, None] = field(default_factory=dict)  # a set that keeps its order; with "" where a line had none
+    topics: dict[str, None] = field(default_factory=dict)  # in order; "" where a line had none
     language: str | None = None
 
     def as_document(self, now: datetime) -> Document:
@@ -64,43 +64,45 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
     sentences: dict[str, _Sentence] = {}
     tally = Tally()
     for line, row in rows(file, tally, needed=NEEDED, tabs=True):
-        wrong = _fault_of(row, sentences)
-        if wrong:
-            tally.skip(line, wrong)
+        fault = _fault_of(row, sentences)
+        if fault:
+            tally.skip(line, fault)
             continue
         tally.kept += 1
         sentence = sentences.setdefault(row["text"], _Sentence(row["text"]))
         sentence.topics |= {row["topic"]: None}
         sentence.language = row.get("language") or sentence.language
-    changed = _put([one.as_document(now) for one in sentences.values()], analytics)
+    changed = _put([sentence.as_document(now) for sentence in sentences.values()], analytics)
     return SentencesReport(tally, len(sentences), changed)
 
 
 def _fault_of(row: Row, sentences: dict[str, _Sentence]) -> str:
+    """Why a line cannot be used; empty where it can."""
     language = row.get("language", "")
-    known = sentences.get(row["text"])
+    earlier = sentences.get(row["text"])
     if not row["text"]:
         return "no text"
     if row["topic"] and row["topic"] not in taxonomy().paths:
         return f"no topic {row['topic']!r}"
     if language and not _LANGUAGE.fullmatch(language):
         return f"no language {language!r}: two small letters are needed"
-    if known and row["topic"] in known.topics and language in ("", known.language):
+    if earlier and row["topic"] in earlier.topics and language in ("", earlier.language):
         return "repeated line"
-    if known and language and known.language and known.language != language:
-        return f"language {language!r}, but {known.language!r} in a line before"
+    if earlier and language and earlier.language and earlier.language != language:
+        return f"language {language!r}, but {earlier.language!r} in a line before"
     return ""
 
 
 def _put(documents: list[Document], analytics: Database[Document]) -> int:
-    """Write those that differ from what is there, and return how many."""
-    texts, waiting, changed = analytics[schema.LABELLED_TEXTS.name], iter(documents), 0
-    while batch := list(islice(waiting, BATCH)):
-        there = {row["_id"]: row for row in texts.find({"_id": {"$in": [one["_id"] for one in batch]}})}
+    """Insert or replace the documents that differ from the stored ones, and return their number."""
+    texts, remaining, changed = analytics[schema.LABELLED_TEXTS.name], iter(documents), 0
+    while batch := list(islice(remaining, BATCH)):
+        ids = [document["_id"] for document in batch]
+        stored = {document["_id"]: document for document in texts.find({"_id": {"$in": ids}})}
         writes = [
-            ReplaceOne({"_id": one["_id"]}, one, upsert=True)
-            for one in batch
-            if _said(one) != _said(there.get(one["_id"], {}))
+            ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+            for document in batch
+            if _content_of(document) != _content_of(stored.get(document["_id"], {}))
         ]
         if writes:
             texts.bulk_write(writes, ordered=False)
@@ -108,5 +110,6 @@ def _put(documents: list[Document], analytics: Database[Document]) -> int:
     return changed
 
 
-def _said(document: Document) -> Document:
+def _content_of(document: Document) -> Document:
+    """The document without the moment of its import."""
     return {name: value for name, value in document.items() if name != "updatedAt"}

@@ -1,4 +1,4 @@
-"""What came out, for people to read."""
+"""Results of the functions as tables for people: feeds, homes, suspects, detectors and annotated posts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,55 +9,55 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from functions.feed.recommend_home import REASONS
+from functions.feed.pages import REASONS
 from local.homes import Home
 from local.posts import Answer
 from shared.countries import country_of
 from shared.store import Store
 from shared.store.suspects import Suspect
 
-MAX_TEXT_LENGTH = 24
-BESIDE = 26  # columns of a table of answers that its topics and posts do not get
+MAX_TEXT_LENGTH = 24  # characters of a post
+OTHER_COLUMNS = 26  # characters of a table of answers that neither topics nor posts take
 
 
 def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: datetime) -> int:
-    """Print the head of a country's feed, where there is one, and return how many rows there are."""
+    """Print the first rows of a country's feed, if it has one, and return the number of all its rows."""
     partition = country_of(country) or country
     query = {"countryCode": partition}
-    found = list(store.app.guestfeeditems.find(query).sort("_id", 1).limit(rows))
+    items = list(store.app.guestfeeditems.find(query).sort("_id", 1).limit(rows))
     total = store.app.guestfeeditems.count_documents(query)
-    if not found:
+    if not items:
         return 0
-    ids = {"$in": [row["content"] for row in found]}
+    ids = {"$in": [item["content"] for item in items]}
     posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
     languages = {row["contentId"]: row["language"] for row in _known_languages(store, ids)}
-    title = f"guest feed of {partition}: {total} rows, the first {len(found)}"
+    title = f"guest feed of {partition}: {total} rows, the first {len(items)}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name, width in (("#", 3), ("score", 6), ("age", 5), ("likes", 5)):
         table.add_column(name, justify="right", no_wrap=True, width=width)
     for name, width in (("language", 8), ("author", 10), ("post", MAX_TEXT_LENGTH)):
         table.add_column(name, no_wrap=True, width=width)
-    for rank, row in enumerate(found, 1):
-        post = posts.get(row["content"], {})
+    for rank, item in enumerate(items, 1):
+        post = posts.get(item["content"], {})
         table.add_row(
             str(rank),
-            f"{row['score']:.4g}",
+            f"{item['score']:.4g}",
             _age(post, now),
-            str(_under(post, "engagements", "like", "count") or 0),
-            languages.get(row["content"], "?"),
-            Text(str(_under(post, "author", "castcleId") or row.get("author", "?"))),
+            str(_at(post, "engagements", "like", "count") or 0),
+            languages.get(item["content"], "?"),
+            Text(str(_at(post, "author", "castcleId") or item.get("author", "?"))),
             Text(_first_words(post)),
         )
     console.print(table)
     return total
 
 
-def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetime) -> None:
-    """Print home pages of accounts, what each likes, and how much the pages have in common."""
-    for one in found:
-        likes = ", ".join(f"{name} ×{times:.1f}" for name, times in one.likes.items()) or "nothing in particular"
-        title = f"home of {one.account}: follows {one.follows}, likes more than its country {likes}"
-        ids = {"$in": [item.content for item in one.page.items]}
+def homes(console: Console, store: Store, pages: Sequence[Home], *, now: datetime) -> None:
+    """Print home pages of accounts, the topics that each likes, and the number of posts that the pages share."""
+    for home in pages:
+        likes = ", ".join(f"{name} ×{times:.1f}" for name, times in home.likes.items()) or "nothing in particular"
+        title = f"home of {home.account}: follows {home.follows}, likes more than its country {likes}"
+        ids = {"$in": [item.content for item in home.page.items]}
         posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
         topics = _topic_names(store, ids)
         table = Table(title=title, title_justify="left", box=box.SIMPLE)
@@ -65,58 +65,60 @@ def homes(console: Console, store: Store, found: Sequence[Home], *, now: datetim
             table.add_column(name, justify="right", no_wrap=True, width=width)
         for name, width in (("from", 10), ("topic", 17), ("post", MAX_TEXT_LENGTH)):
             table.add_column(name, no_wrap=True, width=width)
-        for rank, item in enumerate(one.page.items, 1):
-            post, about = posts.get(item.content, {}), topics.get(item.content, "")
-            table.add_row(str(rank), f"{item.score:.3g}", _age(post, now), item.source, about, Text(_first_words(post)))
+        for rank, item in enumerate(home.page.items, 1):
+            post, topic = posts.get(item.content, {}), topics.get(item.content, "")
+            table.add_row(str(rank), f"{item.score:.3g}", _age(post, now), item.source, topic, Text(_first_words(post)))
         console.print(table)
-    sources = dict.fromkeys(item.source for one in found for item in one.page.items)
+    sources = dict.fromkeys(item.source for home in pages for item in home.page.items)
     for source in sources:
         console.print(f"  {source:<10} {REASONS[source]}")
-    pages = [{item.content for item in one.page.items} for one in found]
-    if len(pages) > 1:
-        console.print(f"the two pages have {len(set.intersection(*pages))} of {len(pages[0])} posts in common\n")
+    contents = [{item.content for item in home.page.items} for home in pages]
+    if len(contents) > 1:
+        console.print(f"the two pages have {len(set.intersection(*contents))} of {len(contents[0])} posts in common\n")
 
 
 def _topic_names(store: Store, contents: dict[str, Any]) -> dict[Any, str]:
-    """The lowest topic of each post that has one."""
+    """Path of the lowest topic of each post that has topics, by id of the post."""
     names = {row["_id"]: str(row["path"]) for row in store.analytics.topics.find({"path": {"$exists": True}})}
-    found = store.app.contentinfo.find({"contentId": contents, "topics.0": {"$exists": True}})
-    paths = {row["contentId"]: [names[one] for one in row["topics"] if one in names] for row in found}
-    return {content: max(known, key=lambda path: path.count("/")) for content, known in paths.items() if known}
+    infos = store.app.contentinfo.find({"contentId": contents, "topics.0": {"$exists": True}})
+    paths = {info["contentId"]: [names[topic] for topic in info["topics"] if topic in names] for info in infos}
+    return {content: max(of_post, key=lambda path: path.count("/")) for content, of_post in paths.items() if of_post}
 
 
 def suspects(console: Console, title: str, rows: Sequence[Suspect]) -> None:
-    """Print suspects, each with what speaks for a bot."""
+    """Print suspects, each with the reasons why it may be a bot."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name, width in (("#", 3), ("score", 6)):
         table.add_column(name, justify="right", no_wrap=True, width=width)
     table.add_column("credential", no_wrap=True)
     table.add_column("why", overflow="fold")
-    for rank, one in enumerate(rows, 1):
-        table.add_row(str(rank), f"{one.score:.3f}", str(one.credential), Text("\n".join(reasons_of(one))))
+    for rank, suspect in enumerate(rows, 1):
+        reasons = Text("\n".join(reasons_of(suspect)))
+        table.add_row(str(rank), f"{suspect.score:.3f}", str(suspect.credential), reasons)
     console.print(table)
 
 
-def reasons_of(one: Suspect) -> list[str]:
-    """A line for each reason, with the value and what people's values are like."""
-    lines = [
-        f"{why['says']}: {why['value']:g}, people {why['people'][0]:g} to {why['people'][1]:g}" for why in one.reasons
-    ]
-    drawn = ["drawn by lot, below the threshold"] if one.sampled else []
-    return [*drawn, *lines] or ["nothing that a person's readings could not be"]
+def reasons_of(suspect: Suspect) -> list[str]:
+    """A line for each reason, with the value and the usual range of people's values."""
+    lines = []
+    for reason in suspect.reasons:
+        low, high = reason["people"]
+        lines.append(f"{reason['says']}: {reason['value']:g}, people {low:g} to {high:g}")
+    sampled = ["drawn by lot, below the threshold"] if suspect.sampled else []
+    return [*sampled, *lines] or ["nothing that a person's readings could not be"]
 
 
 def detector_report(console: Console, detectors: Sequence[Mapping[str, Any]]) -> None:
-    """Print how well the newest detector, the one before and others do on verdicts that they have not learnt from."""
+    """Print how well the newest detector, the one before and other methods do on verdicts unseen by them."""
     table = Table(title="detectors of bots, on verdicts unseen by them", title_justify="left", box=box.SIMPLE)
     table.add_column("", no_wrap=True)
-    columns = [(name, told_of(one)) for name, one in zip(("now", "before"), detectors, strict=False)]
+    columns = [(name, measures_of(detector)) for name, detector in zip(("now", "before"), detectors, strict=False)]
     if detectors:
-        columns += [(name, judged) for name, judged in detectors[0]["metrics"]["others"].items()]
+        columns += [(name, measures) for name, measures in detectors[0]["metrics"]["others"].items()]
     for name, _ in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for name, key in _MEASURES.items():
-        table.add_row(name, *(f"{judged[key]:.3g}" if key in judged else "" for _, judged in columns))
+        table.add_row(name, *(f"{measures[key]:.3g}" if key in measures else "" for _, measures in columns))
     console.print(table)
 
 
@@ -132,38 +134,39 @@ _MEASURES = {
 }
 
 
-def told_of(detector: Mapping[str, Any]) -> dict[str, float]:
-    """What a detector's artifact says of it, by measure."""
+def measures_of(detector: Mapping[str, Any]) -> dict[str, float]:
+    """The measures of a detector that its artifact holds, by name."""
     metrics = detector["metrics"]
     return {"bots": metrics["bots"], "people": metrics["people"], **metrics["ours"], **detector["evaluationReport"]}
 
 
 def answers(console: Console, title: str, rows: Sequence[Answer]) -> None:
-    """Print what became known of posts, and how soon; of topics the lowest of each branch."""
-    said = [[f"{path} {sure:.2f}" for path, sure in row.topics.items()] or [row.remark] for row in rows]
-    widest = min(max(len(line) for lines in said for line in lines), console.width // 2)
+    """Print posts with their annotations, and how soon these came; of topics the lowest of each branch."""
+    topics = [[f"{path} {confidence:.2f}" for path, confidence in row.topics.items()] or [row.remark] for row in rows]
+    width = min(max(len(line) for lines in topics for line in lines), console.width // 2)
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     table.add_column("ms", justify="right", no_wrap=True, width=5)
     table.add_column("language", no_wrap=True, width=8)
-    table.add_column("topics", overflow="fold", width=widest)
-    table.add_column("post", no_wrap=True, width=max(console.width - BESIDE - widest, 10))
-    for row, lines in zip(rows, said, strict=True):
+    table.add_column("topics", overflow="fold", width=width)
+    table.add_column("post", no_wrap=True, width=max(console.width - OTHER_COLUMNS - width, 10))
+    for row, lines in zip(rows, topics, strict=True):
         language = f"{row.language}  {row.confidence:.2f}" if row.language else ""
         table.add_row(f"{row.seconds * 1000:.0f}", language, Text("\n".join(lines)), Text(row.text))
     console.print(table)
 
 
 def _known_languages(store: Store, ids: dict[str, Any]) -> list[dict[str, Any]]:
+    """Documents with a post's language, first those of the content filter, then those of contentinfo, which count."""
     query = {"contentId": ids, "language": {"$type": "string"}}
     return [*store.analytics.contentfiltering.find(query), *store.app.contentinfo.find(query)]
 
 
-def _under(document: Mapping[str, Any], *names: str) -> Any:
-    """What stands below these names; None where nothing does, as in what another program wrote."""
-    found: Any = document
+def _at(document: Mapping[str, Any], *names: str) -> Any:
+    """The value at this path; None where there is none, as in documents of other programs."""
+    value: Any = document
     for name in names:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _age(post: Mapping[str, Any], now: datetime) -> str:
@@ -174,5 +177,5 @@ def _age(post: Mapping[str, Any], now: datetime) -> str:
 def _first_words(post: Mapping[str, Any]) -> str:
     if not post:
         return "(deleted since)"
-    text = " ".join(str(_under(post, "payload", "message") or f"({post.get('type')} without text)").split())
+    text = " ".join(str(_at(post, "payload", "message") or f"({post.get('type')} without text)").split())
     return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"

@@ -1,7 +1,7 @@
-"""Tables out of files, line by line: every line of a file is kept, skipped with a reason, or the file is refused.
+"""Tables in files, line by line: every line is kept or skipped with a reason, or the whole file is refused.
 
-A record is one line. So a quotation mark that is never closed costs its own line, and not those behind it; lines of a
-field with a line break in it are skipped too, and counted.
+A record is one line: an unclosed quotation mark costs its own line alone. The lines of a field that contains a line
+break are skipped too, and counted.
 """
 
 import csv
@@ -20,20 +20,20 @@ from shared.errors import BadEvent, NotFound
 
 MAX_LINE_LENGTH: Final = 131_072  # characters
 MAX_ID_LENGTH: Final = 64  # characters
-EXAMPLES: Final = 3  # lines that are named of each reason
+EXAMPLES: Final = 3  # line numbers that are shown of each reason
 
 Row = dict[str, str]
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the lines of a file below its header.
+    """Counts of the lines of a file below its header.
 
     read     lines, blank ones included
     kept     lines that are in what was written
     skipped  lines that were left out, by reason; `read` is the sum of both
-    lines    the first lines of each reason; the header is line 1
-    cut      whether the file ends without a line break, so that its last line may have lost something
+    lines    numbers of the first lines of each reason; the header is line 1
+    cut      whether the file ends without a line break, so that its last line may be incomplete
     """
 
     read: int = 0
@@ -48,20 +48,20 @@ class Tally:
         if self.skipped[reason] <= EXAMPLES:
             self.lines.setdefault(reason, []).append(line)
 
-    def told(self) -> list[str]:
-        """The sum, and a line for each reason."""
-        told = [f"{self.read} lines read = {self.kept} kept + {self.skipped.total()} skipped"]
+    def summary(self) -> list[str]:
+        """The sums as text, and a line for each reason."""
+        lines = [f"{self.read} lines read = {self.kept} kept + {self.skipped.total()} skipped"]
         for reason, number in sorted(self.skipped.items()):
-            lines = ", ".join(map(str, self.lines[reason]))
-            told.append(f"  skipped {number}: {reason} (line {lines}{', …' if number > EXAMPLES else ''})")
-        return [*told, *(["  the last line has no line break: it may have been cut short"] if self.cut else ())]
+            examples = ", ".join(map(str, self.lines[reason]))
+            lines.append(f"  skipped {number}: {reason} (line {examples}{', …' if number > EXAMPLES else ''})")
+        return [*lines, *(["  the last line has no line break: it may have been cut short"] if self.cut else ())]
 
 
 def rows(file: Path, tally: Tally, *, needed: Sequence[str], tabs: bool = False) -> Iterator[tuple[int, Row]]:
-    """The number and the fields, stripped, of each line that has as many fields as the header; `tally` counts all.
+    """(number, stripped fields by column) of each line that has as many fields as the header; `tally` counts all lines.
 
     needed  columns that the header must name
-    tabs    fields are apart by tabs and never quoted; by commas and perhaps quoted otherwise
+    tabs    whether fields are separated by tabs and never quoted; else by commas and perhaps quoted
     Raises NotFound without the file, BadEvent where it is no such table: empty, another encoding than UTF-8, damaged or
     truncated gzip, a header that lacks a column or names one twice, a line longer than MAX_LINE_LENGTH.
     """
@@ -98,7 +98,7 @@ def _header(file: Path, line: str, needed: Sequence[str], *, tabs: bool) -> list
 
 
 def _fields(line: str, *, tabs: bool) -> list[str] | str:
-    """The fields of a line, or why it has none."""
+    """The fields of a line, or the reason why it has none."""
     if not line.strip():
         return "blank line"
     if "\0" in line:
@@ -113,8 +113,10 @@ def _fields(line: str, *, tabs: bool) -> list[str] | str:
 
 @contextmanager
 def opened(file: Path) -> Iterator[TextIO]:
-    """The file as text, unzipped when it is gzip, with line breaks of any system; what goes wrong while the body reads
-    it becomes a BadEvent."""
+    """The file as text, decompressed if it is gzip, with line breaks of any system.
+
+    Raises NotFound without the file, BadEvent for a damaged one, also while the body reads it.
+    """
     try:
         with file.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
@@ -135,8 +137,8 @@ def opened(file: Path) -> Iterator[TextIO]:
         raise BadEvent(f"{file} is not UTF-8: byte {error.object[error.start]:#04x}") from error
 
 
-EXACT: Final = 2**53  # up to here a floating-point number holds every whole number
-ZEROS: Final = "0" * 8  # at the end of a longer one: of random numbers, one in a hundred million
+EXACT: Final = 2**53  # up to here floating-point numbers represent every whole number
+ZEROS: Final = "0" * 8  # one in a hundred million random numbers ends with them
 _NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
 _WORD = re.compile(rf"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_:-]{{0,{MAX_ID_LENGTH - 1}}}", re.ASCII)
@@ -145,7 +147,7 @@ _NO_VALUE = frozenset({"nan", "na", "n-a", "nil", "null", "none", "undefined", "
 
 
 def fault_of_id(text: str) -> str:
-    """Why a text cannot be an id; empty where it can: a whole number, or a word of letters, digits, `_`, `:` and `-`.
+    """Why a text is no id; empty where it is one: a whole number, or a word of letters, digits, `_`, `:` and `-`.
 
     >>> fault_of_id("-3141592653589793238"), fault_of_id("-3.14159E+18"), fault_of_id("123.0"), fault_of_id("")
     ('', 'an id that is a floating-point number', 'an id that is a floating-point number', 'missing id')
@@ -161,13 +163,15 @@ def fault_of_id(text: str) -> str:
     return "an id that is none" if text.lower() in _NO_VALUE or not _WORD.fullmatch(text) else ""
 
 
-MIN_LONG: Final = 3  # ids that a judgement on digits lost in the others needs
-DIGITS: Final = 16  # significant decimal digits of what a floating-point number holds beyond
+MIN_LONG: Final = 3  # long ids, with fewer of which nothing is said about lost digits
+DIGITS: Final = 16  # significant decimal digits of a long number that went through a floating-point number
 
 
 def lost_digits(ids: Iterable[str]) -> bool:
-    """Whether most long numbers among different ids are such as a floating-point number can hold, so that several ids
-    have become one: a random number of 19 digits is such a one in three of a thousand cases."""
-    long = [int(one) for one in ids if _WHOLE.fullmatch(one) and abs(int(one)) > EXACT]
-    rounded = sum(int(float(one)) == one or len(str(abs(one)).rstrip("0")) <= DIGITS for one in long)
+    """Whether most long numbers among distinct ids look as if they went through floating-point numbers.
+
+    Several ids have then become one. Of random numbers with 19 digits, 0.3 % look so.
+    """
+    long = [int(text) for text in ids if _WHOLE.fullmatch(text) and abs(int(text)) > EXACT]
+    rounded = sum(int(float(number)) == number or len(str(abs(number)).rstrip("0")) <= DIGITS for number in long)
     return len(long) >= MIN_LONG and 2 * rounded > len(long)

@@ -7,19 +7,19 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-Step = Callable[[str, int, int], None]
+Step = Callable[[str, int, int], None]  # called with (step, done, total)
 
 console = Console()
 
 
-def say(what: str, seconds: float, told: str = "") -> None:
-    """One line: what was done, how long it took, what came of it."""
-    console.print(f"{what:<26}{seconds:>7.1f} s  {told}", highlight=False, markup=False, soft_wrap=True)
+def say(step: str, seconds: float, result: str = "") -> None:
+    """Print one line: the step, its time [s] and its result."""
+    console.print(f"{step:<26}{seconds:>7.1f} s  {result}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def progress_bars() -> Iterator[Step]:
-    """One bar per step, gone when all is done."""
+    """Show one progress bar per step; they disappear at the end."""
     columns = TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, Any] = {}

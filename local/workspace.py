@@ -1,4 +1,4 @@
-"""What commands work on: a server, settings for the handlers, and a store with every index."""
+"""What commands work on: a server, settings for the handlers, and a store."""
 
 import fcntl
 import os
@@ -39,28 +39,30 @@ def workspace(
     fills: Callable[[Store], Sequence[Database[Document]]] = lambda store: (),
     named: Sequence[str] = (),
 ) -> Iterator[Store]:
-    """Give the store of a folder, or of databases that are gone afterwards; handlers of this process use the same.
+    """The store of a data folder, or without a folder of databases that are dropped afterwards.
+
+    The handlers of this process use the same databases.
 
     prefix   of the databases' names
-    started  moment that the time until now is told from
-    needs    settings of the deployment, such as ARTIFACT_KEYS, that have to be given with the server of somebody else
-    fills    databases that the body fills
-    named    databases that the user allowed to be emptied, by their names
-    Raises before anything is written BadConfig, and Forbidden where `fills` gives a database that is somebody else's.
+    started  moment from which the shown start-up time counts [s of time.perf_counter]
+    needs    settings such as ARTIFACT_KEYS that have to be set for the server of somebody else
+    fills    returns the databases that the body fills
+    named    databases that the user allows to be emptied, by their names
+    Raises before anything is written BadConfig, and Forbidden where `fills` returns a database of somebody else.
     """
     began = started or time.perf_counter()
-    theirs = own_server() is not None
+    is_foreign = own_server() is not None
 
     def free_leases(uri: str) -> None:
-        name = load(os.environ | _environment(home, uri, prefix, theirs=False)).analytics_db
+        name = load(os.environ | _environment(home, uri, prefix, is_foreign=False)).analytics_db
         with MongoClient[Document](uri, w="majority") as client:
             ownership.free_leases(client[name])
 
     with (
         mongo_server(home and home / "mongodb", on_start=free_leases) as uri,
-        presetting(_environment(home, uri, prefix, theirs=theirs)),
+        presetting(_environment(home, uri, prefix, is_foreign=is_foreign)),
     ):
-        from shared.runtime.secrets import fetch_secret  # not before the settings are: loggers look at once
+        from shared.runtime.secrets import fetch_secret  # not before the settings are made: loggers read them
 
         try:
             require(needs, settings(fetch_secret).artifact_keys, settings().api_keys)
@@ -68,14 +70,14 @@ def workspace(
             require_replica_set(store.client)
             token = random_text(home, "owner") if home else None
             with (
-                ownership.owning(token, named, lasting=home is None or not theirs),
-                _dropped(store) if home is None and theirs else nullcontext(),
+                ownership.owning(token, named, lasting=home is None or not is_foreign),
+                _dropped(store) if home is None and is_foreign else nullcontext(),
             ):
-                if home is None or not theirs:
+                if home is None or not is_foreign:
                     ownership.claim(*filter(ownership.is_empty, (store.app, store.analytics)))
                 filled = fills(store)
                 with ownership.filling(*filled):
-                    if filled or home is None or not theirs:  # else `schema apply` is for the deployment to type
+                    if filled or home is None or not is_foreign:  # else the deployment applies the schema
                         schema.apply(store.app, store.analytics)
                     say("MongoDB", time.perf_counter() - began)
                     yield store
@@ -84,41 +86,40 @@ def workspace(
 
 
 def typed(home: Path) -> str:
-    """How a command on the same data is typed."""
+    """The words that begin a command on the same data."""
     return "python -m local" + ("" if home == HOME else f" --data {quote(str(home))}")
 
 
 def require(needs: Sequence[str], artifact_keys: Sequence[bytes], api_keys: Sequence[bytes]) -> None:
-    """BadConfig where a deployment's keys are needed and not given: what others sign, or trust, is not ours to sign."""
-    given = {"ARTIFACT_KEYS": artifact_keys, "API_KEYS": api_keys}
+    """BadConfig where a deployment's keys are needed and missing: no other key may sign for it."""
+    keys = {"ARTIFACT_KEYS": artifact_keys, "API_KEYS": api_keys}
     for name in needs:
-        if not given[name]:
+        if not keys[name]:
             raise BadConfig(f"{name} is missing: with MONGO_URI set, give the keys of the deployment on that server")
 
 
-def _environment(home: Path | None, uri: str, prefix: str, *, theirs: bool) -> dict[str, str]:
-    """Of the handlers. On a data folder's database the folder's keys sign, on somebody else's the deployment's."""
-    chosen = {"MONGO_URI": uri, "TRAINING_QUEUE": HERE}
-    if home is None or not theirs:
-        chosen |= {name: random_text(home, file) for name, file in KEYS.items()}
-    if prefix or not theirs:
-        chosen |= {"DB_PREFIX": prefix}
-    return chosen
+def _environment(home: Path | None, uri: str, prefix: str, *, is_foreign: bool) -> dict[str, str]:
+    """Variables for the handlers. On a folder's own server the folder's keys sign, on another the deployment's."""
+    environment = {"MONGO_URI": uri, "TRAINING_QUEUE": HERE}
+    if home is None or not is_foreign:
+        environment |= {name: random_text(home, file) for name, file in KEYS.items()}
+    if prefix or not is_foreign:
+        environment |= {"DB_PREFIX": prefix}
+    return environment
 
 
 def random_text(home: Path | None, name: str) -> str:
-    """A random text of this data folder's own, such as a key, made at the first use; without a folder one of no other
-    use."""
+    """A random text that a file of the data folder keeps, such as a key; without a folder a new one at each call."""
     if home is None:
         return random.token_hex(32)
     file = home / name
     if not file.exists():
         home.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=home) as made:  # which others may not read
-            made.write(random.token_hex(32))
-            made.flush()
+        with NamedTemporaryFile("w", dir=home) as temporary:  # which others may not read
+            temporary.write(random.token_hex(32))
+            temporary.flush()
             with suppress(FileExistsError):  # another command was first
-                os.link(made.name, file)
+                os.link(temporary.name, file)
     text = file.read_text()
     if not text:
         raise BadConfig(f"{file} is empty; delete it, and another is made")
@@ -126,19 +127,19 @@ def random_text(home: Path | None, name: str) -> str:
 
 
 def api_key(home: Path) -> bytes:
-    """The key that signs tokens for `dev`: the first of API_KEYS with the server of somebody else, or the folder's."""
+    """The key that signs tokens for `dev`: the folder's, or with the server of somebody else the first of API_KEYS."""
     if own_server() is None:
         return random_text(home, KEYS["API_KEYS"]).encode()
     from shared.runtime.secrets import fetch_secret
 
-    chosen = settings(fetch_secret)
-    require(["API_KEYS"], (), chosen.api_keys)
-    return chosen.api_keys[0]
+    keys = settings(fetch_secret).api_keys
+    require(["API_KEYS"], (), keys)
+    return keys[0]
 
 
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
-    """Run the body as the only command of the folder that fills databases; Conflict while another one does."""
+    """Run the body as the only command that fills the folder's databases; Conflict while another one does."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "filling.lock").open("w") as lock:
         try:
@@ -149,7 +150,7 @@ def alone(home: Path) -> Iterator[None]:
 
 
 def fill(store: Store, size: str, *, now: datetime, seed: int = 7, with_text: bool = False) -> None:
-    """Write a demo network over what the databases hold."""
+    """Replace the data by a demo network, and print how many documents it has."""
     from local.world import SIZES, build_world, write_world
 
     if size not in SIZES:
@@ -159,24 +160,24 @@ def fill(store: Store, size: str, *, now: datetime, seed: int = 7, with_text: bo
     with progress_bars() as step:
         counts = write_world(build_world(options, now=now), store.app, store.analytics, truth_of(store), progress=step)
     schema.apply(store.app, store.analytics)
-    made = f"{counts.users} users, {counts.contents} contents, "
-    made += f"{counts.engagements} engagements, {counts.feeditems} views"
-    say(f"demo network {size}", time.perf_counter() - began, made)
+    summary = f"{counts.users} users, {counts.contents} contents, "
+    summary += f"{counts.engagements} engagements, {counts.feeditems} views"
+    say(f"demo network {size}", time.perf_counter() - began, summary)
 
 
 def whole(store: Store) -> tuple[Database[Document], ...]:
-    """All that a demo network is written into."""
+    """The three databases that a demo network is written into."""
     return store.app, store.analytics, truth_of(store)
 
 
 def truth_of(store: Store) -> Database[Document]:
-    """The database of what a demo network knows of itself."""
+    """The database with the truth of a demo network."""
     return store.client[store.app.name.removesuffix("app-db") + "eval-db"]
 
 
 @contextmanager
 def _dropped(store: Store) -> Iterator[None]:
-    """Leave nothing of what the body claims, however early it ends."""
+    """Drop at the end what the body has claimed, also after an error."""
     try:
         yield
     finally:
@@ -184,7 +185,7 @@ def _dropped(store: Store) -> Iterator[None]:
 
 
 def drop(store: Store) -> None:
-    """Leave nothing of the databases that this command made."""
+    """Drop the databases that this command made."""
     for database in whole(store):
         if ownership.is_owned(database):
             ownership.drop_database(database)

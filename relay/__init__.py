@@ -1,5 +1,5 @@
-"""The relay: changes of MongoDB sent to functions, for those who have neither Atlas triggers nor DocumentDB.
+"""The relay: sends changes of MongoDB to functions, for deployments with neither Atlas triggers nor DocumentDB.
 
-Lives here: a long-running process that watches collections, sends what changes, and remembers where it stands.
-Does not live here: what a change means (shared/runtime), what is done about it (functions).
+Lives here: a long-running process that watches collections, sends their changes, and saves its position.
+Does not live here: decoding a change (shared/runtime), acting on it (functions).
 """

@@ -1,8 +1,8 @@
 """python -m relay: send the changes of MongoDB to functions.
 
 `run` follows every collection under custom.changes of serverless.yml until it is told to stop (SIGTERM, SIGHUP or
-Ctrl-C), and may run beside a copy of itself. `replay` sends again what was parked. Settings come from the environment,
-as for the functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OPTIONS; those of AWS as boto3
+Ctrl-C); several copies may run at once. `replay` sends parked changes again. Settings come from the environment, as for
+the functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OPTIONS; those of AWS as boto3
 reads them.
 """
 
@@ -45,42 +45,47 @@ Only = Annotated[
 def run(to: Target, only: Only = None) -> None:
     """Follow every declared collection, or only some, until told to stop."""
     declared = watched()
-    if unknown := set(only or ()) - {one.collection for one in declared}:
+    if unknown := set(only or ()) - {collection.collection for collection in declared}:
         raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
-    chosen, stop = configured(to), threading.Event()
-    followed = [(one, sink(to, one)) for one in declared if one.collection in (only or (one.collection,))]
-    store = connect(chosen)  # its own: that of handlers in this process is made anew when a secret is rotated
+    config, stop = configured(to), threading.Event()
+    selected = [collection for collection in declared if not only or collection.collection in only]
+    sinks = [sink(to, collection) for collection in selected]
+    store = connect(config)  # its own: handlers in this process replace theirs when a secret is rotated
     require_replica_set(store.client)
     command_line.on_ending(lambda *_: stop.set())
-    serve([Follower(store, one, to_sink, chosen.options.relay, stop) for one, to_sink in followed], stop)
+    followers = [
+        Follower(store, collection, receiver, config.options.relay, stop)
+        for collection, receiver in zip(selected, sinks, strict=True)
+    ]
+    serve(followers, stop)
 
 
 @app.command()
 def replay(to: Target) -> None:
-    """Send again what was parked."""
-    chosen = configured(to)
-    sinks = {(stem, one.collection): sink(to, one) for one in watched() for stem in one.stems}
-    store, count = connect(chosen), 0
+    """Send parked changes again."""
+    config = configured(to)
+    sinks = {(stem, item.collection): sink(to, item) for item in watched() for stem in item.stems}
+    store, count = connect(config), 0
     require_replica_set(store.client)
     with collecting() as malformed:
-        for parked, what in replayed(store, sinks, chosen.options.relay.most_bytes):
+        for parked, outcome in replayed(store, sinks, config.options.relay.most_bytes):
             count += 1
-            typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {what}")
+            typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {outcome}")
     typer.echo(f"{count} were parked")
-    for one in malformed.ids:
-        typer.echo(f"left where it is, since it is malformed: {one!r}")
+    for key in malformed.ids:
+        typer.echo(f"left where it is, since it is malformed: {key!r}")
 
 
 def configured(to: str) -> Settings:
-    """The settings; BadConfig where functions in this process would lack one."""
-    chosen = settings(fetch_secret)
-    if to == "here" and not chosen.artifact_keys:
+    """The settings; BadConfig where handlers in this process would lack a key."""
+    config = settings(fetch_secret)
+    if to == "here" and not config.artifact_keys:
         raise BadConfig("ARTIFACT_KEYS is missing: functions in this process load models that it signs")
-    return chosen
+    return config
 
 
 def main() -> None:
-    """What was foreseen is one sentence, without a trace."""
+    """Run the program; an expected failure is one sentence, without a stack trace."""
     command_line.run(app)
 
 

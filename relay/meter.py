@@ -1,4 +1,4 @@
-"""What the relay tells of itself: log lines as JSON, metrics in CloudWatch's embedded format."""
+"""Log lines of the relay as JSON, and its metrics in CloudWatch's embedded format."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,10 @@ logger = Logger(service="feedkeeper-relay")
 class Meter:
     """Counts of one collection since the last report, and how far the relay is behind.
 
-    up_to  everything before this moment has been sent; None while another copy follows the collection
+    sent     changes that the receiver took
+    retried  changes that have to be sent again
+    parked   changes that the receiver refused for good
+    up_to    everything before this moment has been sent; None while another copy follows the collection
     """
 
     collection: str
@@ -24,11 +27,11 @@ class Meter:
 
     @property
     def lag_s(self) -> float | None:
-        """How long ago that moment was, whether anything can be sent or not [s]."""
+        """How long ago `up_to` was [s]; it grows while changes cannot be sent."""
         return None if self.up_to is None else max((datetime.now(UTC) - self.up_to).total_seconds(), 0.0)
 
     def report(self) -> None:
-        """Write the metrics, and count anew."""
+        """Write the metrics, and reset the counts."""
         metrics = EphemeralMetrics(namespace="Feedkeeper", service="feedkeeper-relay")
         metrics.add_dimension(name="collection", value=self.collection)
         for name, count in (("sent", self.sent), ("retried", self.retried), ("parked", self.parked)):

@@ -1,4 +1,4 @@
-"""Reading ahead of who takes."""
+"""Reading an iterator ahead of its consumer, in a thread."""
 
 import threading
 from collections import deque
@@ -10,14 +10,17 @@ Item = TypeVar("Item")
 
 
 class Prefetch(Generic[Item]):
-    """Runs an iterator in a thread, at most `size` items ahead, and no further than those that it holds weigh `most`:
-    then it waits, and so does what it reads from.
+    """A buffer that a thread fills from `source`.
 
-    weigh  what an item weighs
+    limit       items that it holds at most
+    max_weight  it reads no further while its items weigh that much
+    weigh       the weight of an item
+
+    While the buffer is full, the source is not advanced.
     """
 
-    def __init__(self, source: Iterator[Item], size: int, most: int, weigh: Callable[[Item], int]) -> None:
-        self._size, self._most, self._weigh = size, most, weigh
+    def __init__(self, source: Iterator[Item], limit: int, max_weight: int, weigh: Callable[[Item], int]) -> None:
+        self._limit, self._max_weight, self._weigh = limit, max_weight, weigh
         self._items: deque[Item] = deque()
         self._weight = 0
         self._closed = self._ended = False
@@ -25,14 +28,14 @@ class Prefetch(Generic[Item]):
         self._thread = ThreadPoolExecutor(1)
         self._reading = self._thread.submit(self._read, source)
 
-    def take(self, most: int, within_s: float) -> list[Item] | None:
-        """What is there, up to `most` items, in order; empty where nothing comes within that time.
+    def take(self, limit: int, within_s: float) -> list[Item] | None:
+        """Remove and return the first items of the buffer, up to `limit`; empty where none comes within that time.
 
-        Once all is taken: None where the iterator has ended, else it raises what the iterator has raised.
+        Once the source has ended and all items are taken, returns None, or raises the error that the source has raised.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended, within_s)
-            taken = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            taken = [self._items.popleft() for _ in range(min(limit, len(self._items)))]
             self._weight -= sum(map(self._weigh, taken))
             self._changed.notify_all()
             if taken or not self._ended:
@@ -40,7 +43,7 @@ class Prefetch(Generic[Item]):
         return self._reading.result()
 
     def close(self) -> None:
-        """End the reading, also where it waits."""
+        """End the thread, also while it waits."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -57,9 +60,9 @@ class Prefetch(Generic[Item]):
                 self._changed.notify_all()
 
     def _put(self, item: Item) -> bool:
-        """Wait for room; False where nobody takes any more."""
+        """Append an item once the buffer is not full; False where the buffer is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._has_room())
+            self._changed.wait_for(lambda: self._closed or not self._is_full())
             if self._closed:
                 return False
             self._items.append(item)
@@ -67,5 +70,5 @@ class Prefetch(Generic[Item]):
             self._changed.notify_all()
         return True
 
-    def _has_room(self) -> bool:
-        return len(self._items) < self._size and self._weight < self._most
+    def _is_full(self) -> bool:
+        return len(self._items) >= self._limit or self._weight >= self._max_weight

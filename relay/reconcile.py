@@ -1,4 +1,4 @@
-"""Catching up from the documents themselves, where the history of their changes is lost."""
+"""Catching up from the documents themselves where the history of their changes is lost."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,8 @@ Deliver = Callable[[Sequence[Event]], None]
 
 
 def gap(since: datetime, start: Timestamp, reason: str) -> Document:
-    """What has to be noted before anything is sent again: documents touched since a moment, read after `start`."""
+    """The record of a gap, to be saved before anything of it is sent: documents changed since a moment have to be read
+    after the cluster time `start`, and sent."""
     return {"from": since, "start": start, "after": None, "covered": 0, "reason": reason}
 
 
@@ -30,27 +31,30 @@ def reconcile(
     missed: Document,
     deliver: Deliver,
 ) -> None:
-    """Send the documents of a gap as if they had just been replaced, in order of their last change, and say what that
-    covered. It goes on where an earlier copy ended, and ends after `reconcile_most` documents.
+    """Send the documents of a gap as if they had just been replaced, in order of `updatedAt`, and log what was covered.
 
-    A change that comes meanwhile is newer than the moment before the reading, and so wins over what was read. What was
-    deleted in the gap is not found here: reclassify_contents sweeps it.
+    missed   the record of the gap
+    deliver  sends a batch
+
+    Goes on where an earlier copy of the relay has stopped, and ends after `reconcile_most` documents. A change that
+    comes meanwhile has a later cluster time than `start`, which the documents are sent with, and so supersedes them.
+    Documents that were deleted in the gap are not found here: reclassify_contents removes what was derived from them.
     """
     last, covered = missed["after"] or missed["from"], int(missed["covered"])
-    earlier = covered  # of them, those before `last`: the others of that date are sent again where a copy goes on
+    earlier = covered  # documents before `last`; those of that date are sent again where another copy goes on
     batch: list[Event] = []
-    found = database[watched.collection].find({"updatedAt": {"$gte": last}}, watched.projection | {"updatedAt": 1})
-    for document in found.sort("updatedAt", 1).limit(max(options.reconcile_most - covered, 1)):
+    documents = database[watched.collection].find({"updatedAt": {"$gte": last}}, watched.projection | {"updatedAt": 1})
+    for document in documents.sort("updatedAt", 1).limit(max(options.reconcile_most - covered, 1)):
         if document["updatedAt"] != last:
             last, earlier = document["updatedAt"], covered
-        batch.append(event_of(replaced(database.name, watched, document, missed["start"]), options.most_bytes))
+        batch.append(event_of(replacement(database.name, watched, document, missed["start"]), options.most_bytes))
         covered += 1
         if len(batch) == options.batch:
             deliver(batch)
             position.save({"reconciling.after": last, "reconciling.covered": earlier}, sent=len(batch))
             batch = []
     deliver(batch)
-    # From here on the stream answers for what changed since the reading began, also where this history is lost again.
+    # The stream, opened at `start`, covers what has changed since, so `at` is where a next gap would begin.
     position.save({"reconciling": None, "at": missed["start"].as_datetime()}, sent=len(batch))
     logger.warning(
         "reconciled",
@@ -63,8 +67,8 @@ def reconcile(
     )
 
 
-def replaced(database: str, watched: Watched, document: Document, at: Timestamp) -> Document:
-    """The event of a change stream that would bring this document."""
+def replacement(database: str, watched: Watched, document: Document, at: Timestamp) -> Document:
+    """The event of a change stream that a replacement by this document would cause at that cluster time."""
     return {
         "operationType": "replace",
         "clusterTime": at,
@@ -74,6 +78,6 @@ def replaced(database: str, watched: Watched, document: Document, at: Timestamp)
     }
 
 
-def clamped(since: datetime, overlap: timedelta) -> datetime:
-    """That long before, but not before 1970."""
+def with_overlap(since: datetime, overlap: timedelta) -> datetime:
+    """The moment that lies `overlap` before another, but not before 1970."""
     return max(since - overlap, EPOCH) if since > EPOCH else EPOCH

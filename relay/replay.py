@@ -14,14 +14,16 @@ from shared.store import Store
 from shared.store.extended_json import decoded
 
 
-def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], most_bytes: int) -> Iterator[tuple[Document, str]]:
-    """Send every change that waits, by its key alone, so that the document is read as it is now; yields each with what
-    became of it: "sent", "names no document", or why it was not taken.
+def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], max_bytes: int) -> Iterator[tuple[Document, str]]:
+    """Send every parked change again by its key alone, so that the receiver reads the document as it is now.
 
-    sinks  where the changes go that a function takes of a collection
+    sinks      by function and collection
+    max_bytes  of an event
+
+    Yields each parked change with its outcome: "sent", "names no document", or why the receiver did not take it.
     """
     for parked in store.parked_changes.waiting():
-        event = _event(parked, most_bytes)
+        event = _event(parked, max_bytes)
         target = sinks.get((parked["function"], event.collection.partition(".")[2])) if event else None
         if event is None or target is None:
             yield parked, "names no document"
@@ -35,14 +37,17 @@ def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], most_bytes: int)
         yield parked, "sent"
 
 
-def _event(parked: Document, most_bytes: int) -> Event | None:
-    """Without the time of the change: what is read now is as new as can be."""
+def _event(parked: Document, max_bytes: int) -> Event | None:
+    """An update without a cluster time, since the receiver reads the document as it is then; None where the parked
+    change does not name a document."""
     try:
         kept = json.loads(parked.get("event") or "{}")
-        space, key = kept["ns"], decoded(kept["documentKey"])["_id"]  # the time may be what was wrong with it
-        named = {"db": str(space["db"]), "coll": str(space["coll"])}
+        namespace = kept["ns"]
+        key = decoded(kept["documentKey"])["_id"]  # only the key is decoded: the cluster time may be malformed
+        database, collection = str(namespace["db"]), str(namespace["coll"])
     except (BadEvent, KeyError, TypeError, ValueError):
         return None
     if isinstance(key, bool) or not isinstance(key, ObjectId | str | int):
         return None
-    return event_of({"operationType": "update", "ns": named, "documentKey": {"_id": key}}, most_bytes)
+    update = {"operationType": "update", "ns": {"db": database, "coll": collection}, "documentKey": {"_id": key}}
+    return event_of(update, max_bytes)

@@ -1,4 +1,4 @@
-"""Followers side by side, and what they tell."""
+"""Running followers side by side, and reporting their metrics."""
 
 import threading
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ REPORT_EVERY_S = 60.0
 
 
 def serve(followers: Sequence[Follower], stop: threading.Event) -> None:
-    """Run all until told to stop, each in a thread; metrics every minute and at the end.
+    """Run every follower in a thread until told to stop, and report metrics every minute and at the end.
 
-    Where one fails for good, the others are drained, and its failure is raised.
+    Where one fails for good, the others are told to stop, and its error is raised once they have ended.
     """
-    logger.info("relay", collections=[one.meter.collection for one in followers])
+    logger.info("relay", collections=[follower.meter.collection for follower in followers])
     with ThreadPoolExecutor(len(followers)) as threads:
-        runs = [threads.submit(one.run) for one in followers]
+        runs = [threads.submit(follower.run) for follower in followers]
         running = set(runs)
         while running:
             done, running = wait(running, REPORT_EVERY_S, FIRST_EXCEPTION)

@@ -1,4 +1,4 @@
-"""Where changes are sent: an EventBridge bus, an SQS queue, a Lambda function, or a handler in this process."""
+"""Receivers of changes: an EventBridge bus, an SQS queue, a Lambda function, or a handler in this process."""
 
 import hashlib
 import time
@@ -9,49 +9,48 @@ from importlib import import_module
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
-from relay.events import SOURCE, Event, payload, requests, unpacked
+from relay.events import SOURCE, Event, grouped, payload, unpacked
 from relay.watched import Watched
 from shared.errors import AppError, BadConfig, Unavailable
 
-# EventBridge and SQS take 10 entries a call. All three services take 256 kB a call in every region and version.
-MAX_ENTRIES = 10
-MAX_CALL_BYTES = 262_144
-ENTRY_OVERHEAD = 400  # bytes around an event, and around all of a call: names, ids, attributes
-CALL_WITHIN_S = 5.0
-SEND_WITHIN_S = 5.0  # then the relay looks at its lease before it sends the rest
-TOO_MANY, ITS_OWN_FAULT = 429, 500  # HTTP status
-DETAIL_TYPE = "MongoDB Database Trigger for {}"  # as Atlas names its own, so that one rule serves both
+MAX_ENTRIES = 10  # of a call of EventBridge or SQS
+MAX_CALL_BYTES = 262_144  # that all three services accept, in every region and version
+ENTRY_OVERHEAD = 400  # bytes beside each event, and of the call itself: names, ids, attributes
+CALL_WITHIN_S = 5.0  # time-outs of connecting and of reading
+SEND_WITHIN_S = 5.0  # after which no further call is begun: the relay checks its lease before it sends the rest
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500  # HTTP status
+DETAIL_TYPE = "MongoDB Database Trigger for {}"  # the one of Atlas' own triggers, so that one rule serves both
 
-# What a service answers when it is busy or ill.
+# Codes of errors that pass: the service is overloaded or fails.
 TRANSIENT_CODES = {
     "InternalFailure", "InternalException", "InternalError", "ServiceUnavailable", "ServiceUnavailableException",
     "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestThrottled", "RequestLimitExceeded",
     "ServiceException", "KmsThrottled",
 }  # fmt: skip
-# What EventBridge says of an entry that is wrong by itself; any other code is about who sends or where to.
-ITS_FAULT = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
+# Codes of EventBridge for an entry that is malformed; any other code is about the sender or the bus.
+MALFORMED_ENTRY_CODES = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
 
 
 class SendError(NamedTuple):
-    """Why an event was not taken.
+    """Why an event was not accepted.
 
-    passes  whether it may be taken later
+    is_transient  whether it may be accepted later
     """
 
     code: str
-    passes: bool
+    is_transient: bool
 
 
-Call = Callable[[Sequence[Event]], Sequence[SendError | None]]  # sends a group; what became of each event
+Call = Callable[[Sequence[Event]], Sequence[SendError | None]]  # sends a group; the error of each event, None for none
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
     """What became of a batch.
 
-    refused  events that will never be taken, each with the reason
-    unsent   the rest, in order; all that follow the first fault are among them
-    why      it was not taken, where that needs a pause; empty where there was no time left
+    refused  events that will never be accepted, each with the reason
+    unsent   events that have to be sent again, in order; from the first transient error on, all that follow
+    why      the transient error, after which a pause is needed; empty where the time was up
     """
 
     refused: Sequence[tuple[Event, str]] = ()
@@ -60,82 +59,85 @@ class SendResult:
 
 
 class Sink(Protocol):
-    """Takes changes in order; one may arrive twice."""
+    """A receiver of changes in order; a change may be sent to it twice."""
 
     def send(self, events: Sequence[Event]) -> SendResult:
-        """Send all; BadConfig where nothing ever can be sent."""
+        """Send a batch; raises BadConfig where no event can ever be sent."""
 
 
+@dataclass(frozen=True, slots=True)
 class Bus:
-    """An EventBridge bus: one event a change."""
+    """An EventBridge bus; every change is one event."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        self._client, self._name = client, name
+    client: Any
+    name: str
 
     def send(self, events: Sequence[Event]) -> SendResult:
         return _send(events, MAX_ENTRIES, self._put)
 
     def _put(self, group: Sequence[Event]) -> list[SendError | None]:
-        with faults_of("EventBridge"):
-            answer = self._client.put_events(Entries=[self._entry(event) for event in group])
+        with _aws_errors("EventBridge"):
+            answer = self.client.put_events(Entries=[self._entry(event) for event in group])
         codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
-        for code in set(codes) - {None} - TRANSIENT_CODES - ITS_FAULT:
+        for code in set(codes) - {None} - TRANSIENT_CODES - MALFORMED_ENTRY_CODES:
             raise BadConfig(f"EventBridge takes no event: {code}")
         return [code and SendError(code, code in TRANSIENT_CODES) for code in codes]
 
     def _entry(self, event: Event) -> dict[str, str]:
-        kind = DETAIL_TYPE.format(event.collection)
-        return {"EventBusName": self._name, "Source": SOURCE, "DetailType": kind, "Detail": event.text}
+        detail_type = DETAIL_TYPE.format(event.collection)
+        return {"EventBusName": self.name, "Source": SOURCE, "DetailType": detail_type, "Detail": event.text}
 
 
+@dataclass(frozen=True, slots=True)
 class Queue:
-    """An SQS queue: one message a change; a FIFO queue keeps those of one document in order."""
+    """An SQS queue; every change is one message. A FIFO queue keeps the changes of one document in order."""
 
-    def __init__(self, client: Any, url: str) -> None:
-        self._client, self._url = client, url
+    client: Any
+    url: str
 
     def send(self, events: Sequence[Event]) -> SendResult:
         return _send(events, MAX_ENTRIES, self._put)
 
     def _put(self, group: Sequence[Event]) -> list[SendError | None]:
         entries = [self._entry(str(number), event) for number, event in enumerate(group)]
-        with faults_of("SQS"):
-            answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+        with _aws_errors("SQS"):
+            answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
         failed = {entry["Id"]: SendError(entry["Code"], not entry["SenderFault"]) for entry in answer.get("Failed", ())}
         return [failed.get(str(number)) for number in range(len(group))]
 
     def _entry(self, number: str, event: Event) -> dict[str, str]:
         entry = {"Id": number, "MessageBody": payload([event])}
-        if self._url.endswith(".fifo"):
+        if self.url.endswith(".fifo"):
             entry["MessageGroupId"] = _digest(f"{event.collection} {event.key}")
             entry["MessageDeduplicationId"] = _digest(event.text)
         return entry
 
 
+@dataclass(frozen=True, slots=True)
 class Function:
     """A Lambda function, called asynchronously with a batch."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        self._client, self._name = client, name
+    client: Any
+    name: str
 
     def send(self, events: Sequence[Event]) -> SendResult:
         return _send(events, len(events), self._invoke)
 
     def _invoke(self, group: Sequence[Event]) -> list[SendError | None]:
-        with faults_of("Lambda"):
-            self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload(group).encode())
+        with _aws_errors("Lambda"):
+            self.client.invoke(FunctionName=self.name, InvocationType="Event", Payload=payload(group).encode())
         return [None] * len(group)
 
 
+@dataclass(frozen=True, slots=True)
 class Here:
     """A handler in this process."""
 
-    def __init__(self, handler: Callable[[Any, Any], Any]) -> None:
-        self._handler = handler
+    handler: Callable[[Any, Any], Any]
 
     def send(self, events: Sequence[Event]) -> SendResult:
         try:
-            self._handler(unpacked(payload(events)), None)
+            self.handler(unpacked(payload(events)), None)
         except BadConfig:
             raise
         except AppError as error:
@@ -145,15 +147,15 @@ class Here:
         return SendResult()
 
 
+@dataclass(frozen=True, slots=True)
 class FanOut:
-    """Several sinks, each of which takes everything; what one does not take now is sent to all again."""
+    """Several sinks, each of which gets every batch; a batch that one of them does not accept is sent to all again."""
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
+    sinks: Sequence[Sink]
 
     def send(self, events: Sequence[Event]) -> SendResult:
         refused: list[tuple[Event, str]] = []
-        for sink in self._sinks:
+        for sink in self.sinks:
             outcome = sink.send(events)
             if outcome.unsent:
                 return SendResult(unsent=events, why=outcome.why)
@@ -161,42 +163,42 @@ class FanOut:
         return SendResult(refused or ())
 
 
-def _send(events: Sequence[Event], most: int, call: Call) -> SendResult:
-    """Group after group, up to the first fault that may pass, while there is time; what is larger than a call may be is
-    refused.
+def _send(events: Sequence[Event], limit: int, call: Call) -> SendResult:
+    """Send group after group, up to the first transient error or for `SEND_WITHIN_S`. Events that are larger than a
+    call may be are refused.
 
-    most  events that a call takes
+    limit  events that a call accepts
     """
     until = time.monotonic() + SEND_WITHIN_S
-    largest = MAX_CALL_BYTES - ENTRY_OVERHEAD
-    refused = [(event, f"too large: {event.size} bytes") for event in events if event.size > largest]
-    fitting = [event for event in events if event.size <= largest]
-    ahead = requests(fitting, most, MAX_CALL_BYTES, ENTRY_OVERHEAD)
-    for group in ahead:
+    max_size = MAX_CALL_BYTES - ENTRY_OVERHEAD
+    refused = [(event, f"too large: {event.size} bytes") for event in events if event.size > max_size]
+    fitting = [event for event in events if event.size <= max_size]
+    groups = grouped(fitting, limit, MAX_CALL_BYTES, ENTRY_OVERHEAD)
+    for group in groups:
         try:
-            faults = [(event, fault) for event, fault in zip(group, call(group), strict=True) if fault]
+            errors = [(event, error) for event, error in zip(group, call(group), strict=True) if error]
         except Unavailable as error:
-            return SendResult(refused, [*group, *chain.from_iterable(ahead)], str(error))
-        waiting = [event for event, fault in faults if fault.passes]
-        refused += [(event, fault.code) for event, fault in faults if not fault.passes]
+            return SendResult(refused, [*group, *chain.from_iterable(groups)], str(error))
+        waiting = [event for event, error in errors if error.is_transient]
+        refused += [(event, error.code) for event, error in errors if not error.is_transient]
         if waiting:
-            busy = sorted({fault.code for _, fault in faults if fault.passes})
-            return SendResult(refused, [*waiting, *chain.from_iterable(ahead)], f"busy: {busy}")
+            codes = sorted({error.code for _, error in errors if error.is_transient})
+            return SendResult(refused, [*waiting, *chain.from_iterable(groups)], f"busy: {codes}")
         if time.monotonic() > until:
-            return SendResult(refused, list(chain.from_iterable(ahead)))
+            return SendResult(refused, list(chain.from_iterable(groups)))
     return SendResult(refused)
 
 
 @contextmanager
-def faults_of(service: str) -> Iterator[None]:
-    """Raise the failures of an AWS call as ours: Unavailable where it passes, BadConfig where it does not."""
+def _aws_errors(service: str) -> Iterator[None]:
+    """Inside the `with`, errors of a call to AWS are raised as Unavailable where they pass, as BadConfig otherwise."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
     except ClientError as error:
         code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"].get("HTTPStatusCode", 500)
-        if code in TRANSIENT_CODES or status == TOO_MANY or status >= ITS_OWN_FAULT:
+        if code in TRANSIENT_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
             raise Unavailable(f"{service} does not take it now: {code}") from None
         raise BadConfig(f"{service} refuses every call: {code}") from None
     except BotoCoreError as error:
@@ -208,9 +210,11 @@ def _digest(text: str) -> str:
 
 
 def sink(target: str, watched: Watched) -> Sink:
-    """Where a word says that the changes of a collection go.
+    """The receiver of a collection's changes.
 
-    bus:NAME, queue:URL, function:NAME, or here: to the real handlers in this process
+    target  bus:NAME, queue:URL, function:NAME, or here: the real handlers in this process
+
+    Raises BadConfig for any other target, and where the settings of AWS are wrong.
     """
     kind, _, name = target.partition(":")
     if target == "here":
@@ -226,13 +230,13 @@ def sink(target: str, watched: Watched) -> Sink:
 
 
 def _client(service: str) -> Any:
-    """One that tries a call once: the relay itself tries again, and renews its lease in between."""
+    """A client without retries: the relay itself sends again, and renews its lease in between."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    once = Config(connect_timeout=CALL_WITHIN_S, read_timeout=CALL_WITHIN_S, retries={"total_max_attempts": 1})
+    config = Config(connect_timeout=CALL_WITHIN_S, read_timeout=CALL_WITHIN_S, retries={"total_max_attempts": 1})
     try:
-        return boto3.client(service, config=once)
+        return boto3.client(service, config=config)
     except (BotoCoreError, ValueError) as error:
         raise BadConfig(f"settings of AWS: {error}") from None

@@ -1,4 +1,4 @@
-"""A table of routes: what can be asked over HTTP, by whom, and who answers."""
+"""Routes of the HTTP API: path, request model and function that answers, and who the caller is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from shared.errors import BadEvent, Forbidden
 from shared.report import Detail
 
-MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line is well below what a gateway takes
+MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line stays well below the limit of a gateway
 
 
 class HasDetails(Protocol):
-    """What routes work with."""
+    """What the functions of routes are given: a service that can report details of an answer."""
 
     def details(self) -> Mapping[str, Detail]:
-        """What there is to tell of it beside an answer, in the log and as metrics."""
+        """Details of the last answer, for the log and metrics."""
 
 
 Service = TypeVar("Service", bound=HasDetails)
@@ -23,34 +23,35 @@ Service = TypeVar("Service", bound=HasDetails)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a member, by the id of its account, or a service of ours, which may ask for any account."""
+    """The authenticated caller: a member, by the id of its account, or a service of ours, which names any account."""
 
     account: str
     is_service: bool
 
-    def account_for(self, asked: str | None) -> str:
-        """Whose request it is: the member's own, or the account that a service names. Forbidden where a member names
-        another's, BadEvent where a service names none.
+    def account_for(self, requested: str | None) -> str:
+        """The account that the request is about: the member's own, or the one that a service names.
+
+        Raises Forbidden if a member names another account, BadEvent if a service names none.
 
         >>> Caller("65f0a1b2c3d4e5f60718293a", False).account_for(None)
         '65f0a1b2c3d4e5f60718293a'
         """
         if self.is_service:
-            if asked is None:
+            if requested is None:
                 raise BadEvent("accountId: is missing")
-            return asked
-        if asked is not None and asked.lower() != self.account.lower():
+            return requested
+        if requested is not None and requested.lower() != self.account.lower():
             raise Forbidden("accountId: is another's")
         return self.account
 
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[Service]):
-    """What can be asked.
+    """One route.
 
-    summary  one line for readers of the documentation
-    request  a pydantic model: of the body of a POST, of the query of a GET
-    respond  gives the answer, out of what the function works with, who asks, the request and the moment
+    summary  one line for the API's documentation
+    request  pydantic model of the body of a POST, or of the query of a GET
+    respond  gives the answer to (service, caller, request, now)
     """
 
     method: Literal["GET", "POST"]

@@ -1,4 +1,4 @@
-"""One change of one document, however it travelled."""
+"""A change of a document, in one form whichever way it was delivered."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from typing import Any, Literal, NamedTuple, get_args
 
 Kind = Literal["insert", "update", "replace", "delete"]
 KINDS: tuple[str, ...] = get_args(Kind)
-# Events of a change stream that tell of a collection or a database; after the last one the stream is closed.
+# Events of a change stream about a collection or a database; after the last one the stream is closed.
 ENDINGS = ("drop", "rename", "dropDatabase", "invalidate")
 
 
 def is_of_document(event: Mapping[str, Any]) -> bool:
-    """Whether an event of a change stream tells of one document. Those of a collection, an index, a shard or a database
-    do not: the ones in `ENDINGS`, and whatever newer servers tell of (create, createIndexes, modify, …) without a key,
-    under the `_id` that every event of a stream has.
+    """Whether an event of a change stream is about one document.
+
+    Events about a collection, an index, a shard or a database are not: those of `ENDINGS`, and other kinds of newer
+    servers (create, createIndexes, modify, …), which have the `_id` of every event of a stream, but no document's key.
 
     >>> is_of_document({"operationType": "insert"}), is_of_document({"operationType": "drop"})
     (True, False)
@@ -29,17 +30,17 @@ def is_of_document(event: Mapping[str, Any]) -> bool:
 
 
 class ClusterTime(NamedTuple):
-    """The server's logical clock: seconds since 1970, and a counter within the second."""
+    """A moment of the server's logical clock: seconds since 1970, and a counter within the second."""
 
     seconds: int
     increment: int
 
 
 class Order(NamedTuple):
-    """Which of two states of a document is the newer: by cluster time, within one by `updatedAt`, where both have one.
+    """Which of two states of a document is newer: by cluster time; if that is equal by `updatedAt`, if both have it.
 
-    A state read from the database has the cluster time of the moment before the read. All that one transaction does
-    has one cluster time.
+    A state that was read from the database has the cluster time of the moment before the read. All changes of a
+    transaction have the same cluster time.
     """
 
     cluster_time: ClusterTime
@@ -47,12 +48,12 @@ class Order(NamedTuple):
 
     @classmethod
     def of(cls, cluster_time: ClusterTime, document: Mapping[str, Any] | None) -> "Order":
-        """The order of a document as of that cluster time; an `updatedAt` that is no date counts as unknown."""
+        """The order of a document as of a cluster time; an `updatedAt` that is no date counts as unknown."""
         updated_at = (document or {}).get("updatedAt")
         return cls(cluster_time, updated_at if isinstance(updated_at, datetime) else None)
 
     def is_after(self, other: "Order") -> bool | None:
-        """Whether this state is the newer one; None where nothing tells.
+        """Whether this state is the newer one; None if that is not known.
 
         >>> at, later = ClusterTime(5, 1), ClusterTime(5, 2)
         >>> Order(later, None).is_after(Order(at, None)), Order(at, None).is_after(Order(at, None))
@@ -67,15 +68,15 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a document.
+    """A change of a document.
 
     collection    its name
     key           `_id` as stored
-    kind          what was done
-    document      its fields as they were then or later, maybe only some; None where it has to be read
-    updated       paths that an update set or removed; None where nobody told
-    cluster_time  when it was done, by the server's clock; None where nobody told
-    has_text_key  whether the server holds `_id` as text; False too in plain JSON, which writes an ObjectId as text
+    kind          of the change
+    document      fields as of the change or later, possibly not all of them; None if the document has to be read
+    updated       paths that an update set or removed; None if they are not known
+    cluster_time  when it was changed, by the server's clock; None if it is not known
+    has_text_key  whether the server stores `_id` as text; False also for plain JSON, which writes an ObjectId as text
     """
 
     collection: str
@@ -87,7 +88,7 @@ class Change:
     has_text_key: bool = False
 
     def touches(self, *fields: str) -> bool:
-        """Whether any of these fields, or something in or around them, may have changed.
+        """Whether any of these fields, or a field within or around them, may have changed.
 
         >>> Change("contents", 1, "update", updated=frozenset({"engagements.like.count"})).touches("payload")
         False

@@ -1,23 +1,23 @@
-"""Aware UTC moments, ages and half-life decay."""
+"""Aware UTC moments, spans in hours, and half-life decay."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # so that a function without arrays need not carry numpy
+if TYPE_CHECKING:  # so that a function without arrays is deployed without numpy
     import numpy as np
     from numpy.typing import NDArray
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_MS = 3_600_000
 DAY_HOURS = 24.0
-SKEW = timedelta(minutes=1)  # by which sound clocks may differ; what is dated further ahead has no date to go by
-MAX_AHEAD = timedelta(
-    days=1
-)  # of now, of what we have stored ourselves; beyond it, it would hold back all that follows
+# How far correct clocks may differ; a document that is dated further ahead counts as undated.
+SKEW = timedelta(minutes=1)
+# How far ahead of now a date that we have stored ourselves may be; one further ahead would hold up all later runs.
+MAX_AHEAD = timedelta(days=1)
 
 
 def utc(moment: datetime) -> datetime:
-    """The same moment, aware and in UTC; ValueError for a naive one, whose meaning nobody knows.
+    """The same moment in UTC; ValueError for a naive one, whose time zone is unknown.
 
     >>> utc(datetime.fromisoformat("2026-01-01T07:00:00+07:00")).isoformat()
     '2026-01-01T00:00:00+00:00'
@@ -37,7 +37,7 @@ def hours(span: timedelta) -> float:
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:
-    """The moment so many milliseconds after the beginning of 1970.
+    """The moment of a number of milliseconds since 1970.
 
     >>> from_epoch_ms(1_500).isoformat()
     '1970-01-01T00:00:01.500000+00:00'
@@ -64,14 +64,13 @@ def epoch_hours(moment: datetime) -> float:
 
 
 def decay(age_hours: "NDArray[np.float64]", half_life_hours: float) -> "NDArray[np.float64]":
-    """1 for something new, halved every `half_life_hours`; an age below zero (a clock that runs ahead) counts as zero.
+    """2^(-age / half-life), in the shape of `age_hours`, 1..0: 1 at age 0, halved every `half_life_hours`.
 
-    age_hours  any shape  [hours]
-    returns    same shape, 0..1
+    age_hours  any shape [hours]; below 0, from a clock that runs ahead, counts as 0
 
     >>> import numpy as np
     >>> decay(np.array([-5.0, 0.0, 24.0, 48.0]), 24.0).tolist()
     [1.0, 1.0, 0.5, 0.25]
     """
-    faded: NDArray[np.float64] = 0.5 ** (age_hours.clip(min=0.0) / half_life_hours)
-    return faded
+    factor: NDArray[np.float64] = 0.5 ** (age_hours.clip(min=0.0) / half_life_hours)
+    return factor

@@ -1,7 +1,7 @@
-"""How a command-line program of ours ends: what was foreseen is one sentence at stderr, and never a trace.
+"""How our command-line programs end: an expected failure is one sentence on stderr, never a stack trace.
 
-Exit status: 0 done, 1 failed, 2 used otherwise than it is meant; 128 and the number of the signal that ended it, such
-as 130 for Ctrl-C.
+Exit status: 0 success, 1 failure, 2 wrong usage; 128 plus its number for a signal that ended the program, such as 130
+for Ctrl-C.
 """
 
 import io
@@ -21,11 +21,11 @@ from shared.store.failures import DriverError, as_app_error
 
 FAILED, INTERRUPTED = 1, 130
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # signals that ask a program to end
-AGAIN_AFTER_S = 0.05
+RESEND_AFTER_S = 0.05  # a signal that was swallowed
 
 
 class Ended(SystemExit):
-    """SIGTERM or SIGHUP asked the program to end: it cleans up on its way out, as after Ctrl-C."""
+    """SIGTERM or SIGHUP asked the program to end. Like KeyboardInterrupt, it runs the clean-up on its way out."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -33,24 +33,24 @@ class Ended(SystemExit):
 
 
 def on_ending(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Have `handler` called by each signal that asks a program to end; under `nohup`, SIGHUP stays ignored."""
+    """Install `handler` for the signals in `ENDINGS`; SIGHUP stays ignored where it is, as under `nohup`."""
     for number in ENDINGS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def run(program: Callable[[], object]) -> NoReturn:
-    """Call `program`, whose integer result is the exit status, and end the process.
+    """Call `program` and end the process, with its result as the exit status where that is an integer.
 
-    Foreseen are AppError, failures of the database, of files and of other programs, signals that ask it to end, and a
-    reader of stdout that has gone. Anything else is a mistake of ours and keeps its trace.
+    Expected failures are AppError, those of the database, of files and of other programs, the signals in `ENDINGS`, and
+    a closed stdout. Anything else is a bug of ours and keeps its stack trace.
     """
     share_region()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # such as a file's name that is no UTF-8
+            stream.reconfigure(errors="backslashreplace")  # for text that is no UTF-8, such as the name of a file
     try:
-        with _raising():
+        with _signals_raised():
             try:
                 status = program()
             finally:
@@ -59,7 +59,7 @@ def run(program: Callable[[], object]) -> NoReturn:
         _end("interrupted", INTERRUPTED)
     except Ended as ended:
         _end(f"ended by {ended.number.name}", 128 + ended.number)
-    except BrokenPipeError:  # nobody reads any more, and the interpreter must not try again when it ends
+    except BrokenPipeError:  # stdout is closed: the interpreter must not flush it when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(FAILED) from None
     except (AppError, DriverError, OSError, subprocess.SubprocessError) as error:
@@ -68,24 +68,24 @@ def run(program: Callable[[], object]) -> NoReturn:
 
 
 def sentence(error: Exception) -> str:
-    """What went wrong, on one line.
+    """The failure on one line.
 
     >>> sentence(FileNotFoundError(2, "No such file or directory", "keys.pem"))
     'FileNotFoundError: keys.pem: No such file or directory'
     """
-    known = as_app_error(error) or error
-    text = str(known)
+    failure = as_app_error(error) or error
+    text = str(failure)
     if isinstance(error, OSError) and error.strerror:
         text = ": ".join(str(part) for part in (error.filename, error.strerror) if part is not None)
-    return f"{type(known).__name__}: {' '.join(text.split())}"
+    return f"{type(failure).__name__}: {' '.join(text.split())}"
 
 
 @contextmanager
-def _raising() -> Iterator[None]:
-    """Signals that ask the program to end raise KeyboardInterrupt or Ended in the body."""
+def _signals_raised() -> Iterator[None]:
+    """Inside the `with`, signals that ask the program to end raise KeyboardInterrupt or Ended."""
     before, hook = {number: signal.getsignal(number) for number in ENDINGS}, sys.unraisablehook
     on_ending(_raise)
-    sys.unraisablehook = _raise_again
+    sys.unraisablehook = _resend
     try:
         yield
     finally:
@@ -102,15 +102,15 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise Ended(number)
 
 
-def _raise_again(lost: "sys.UnraisableHookArgs") -> None:
-    """A signal that a destructor or a callback of native code has swallowed comes again, when that is over."""
+def _resend(lost: "sys.UnraisableHookArgs") -> None:
+    """Send the process a signal again whose exception was swallowed by a destructor or a callback of native code."""
     error = lost.exc_value
     if not isinstance(error, KeyboardInterrupt | Ended):
         sys.__unraisablehook__(lost)
         return
     number = error.number if isinstance(error, Ended) else signal.SIGINT
     signal.signal(number, _raise)
-    Timer(AGAIN_AFTER_S, os.kill, (os.getpid(), number)).start()
+    Timer(RESEND_AFTER_S, os.kill, (os.getpid(), number)).start()
 
 
 def _end(text: str, status: int) -> NoReturn:

@@ -1,9 +1,9 @@
-"""The countries of the world, what is read there, and how codes found in data are understood."""
+"""Country codes of the world, the languages that are read in each country, and the spellings of codes in data."""
 
 from typing import Any, Final
 
-# ISO 3166-1 and Kosovo (xk), each with the languages in which its people read: those with official standing, and those
-# that three in ten or more speak, where ISO 639-1 has a code. Source: the territory-language table of Unicode CLDR.
+# Countries of ISO 3166-1 and Kosovo (xk), each with the languages that its people read: official languages, and those
+# that at least 30 % speak, if ISO 639-1 has a code for them. Source: the territory-language table of Unicode CLDR.
 _TABLE = """
     ad:ca,es ae:ar,hi,ur af:fa,ps ag:en ai:en al:sq am:hy ao:pt aq:en ar:es as:sm,en at:de au:en aw:nl ax:sv az:az
     ba:bs,en,hr,sr bb:en bd:bn,en be:nl,fr,de bf:fr bg:bg bh:ar bi:rn,fr,en bj:fr bl:fr bm:en bn:ms bo:es,qu,ay
@@ -29,10 +29,12 @@ LANGUAGES: Final[dict[str, frozenset[str]]] = {
 }
 COUNTRIES: Final[tuple[str, ...]] = tuple(sorted(LANGUAGES))
 
-# The partition of the guest feed for viewers whose country nobody knows, and the language of that list.
+UNKNOWN_COUNTRY: Final = -1  # where an index into COUNTRIES is expected, and the country is not known
+
+# The partition of the guest feed for viewers of unknown country; it is also the language of that list.
 GLOBAL_PARTITION: Final = "en"
 
-# Codes that were withdrawn from ISO 3166-1, or that are used without being in it, and the country that is meant now.
+# Codes that were withdrawn from ISO 3166-1, or that are used without being in it, and the code that replaces each.
 _SUCCESSORS = {
     "an": "cw",
     "bu": "mm",
@@ -60,7 +62,7 @@ SPELLINGS: Final[tuple[str, ...]] = (*COUNTRIES, *_SUCCESSORS)
 
 
 def country_of(code: Any) -> str | None:
-    """The country's lower-case code; None for what is no country: missing, not a text, unknown.
+    """The country's code in lower case; None for a value that is no text or no known code.
 
     >>> country_of("TH"), country_of(" xk "), country_of("UK"), country_of("zz"), country_of(None), country_of(7)
     ('th', 'xk', 'gb', None, None, None)

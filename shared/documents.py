@@ -1,6 +1,6 @@
-"""Documents of MongoDB, and ids as they hold them: an ObjectId, or its 24 hex digits as text. Both name one thing.
+"""Documents of MongoDB, and their ids: an ObjectId, or its 24 hex digits as text. Both forms mean the same id.
 
-In aggregations `expressions.object_id` does the same; arrays of ids (`shared.columns`) are read that way already.
+In aggregations `expressions.object_id` does the same; arrays of ids (`shared.columns`) are read in one form already.
 """
 
 from collections.abc import Iterable
@@ -9,14 +9,13 @@ from typing import Any
 from bson import ObjectId
 
 Document = dict[str, Any]
-Credential = ObjectId | str  # of a device, as the application spells it
+Credential = ObjectId | str  # of a device, in the form that the application stores
 
-NO_ID = ObjectId(b"\0" * 12)  # before every other
+NO_ID = ObjectId(b"\0" * 12)  # sorts before every other id
 
 
 def object_id(value: Any) -> ObjectId | None:
-    """The ObjectId that a stored value names; None for what is neither one nor 24 hex digits, which BSON's code, to
-    the driver a kind of text, is not.
+    """The ObjectId of a stored value; None if it is neither an ObjectId nor a text of 24 hex digits.
 
     >>> object_id("65F0A1B2C3D4E5F60718293A")
     ObjectId('65f0a1b2c3d4e5f60718293a')
@@ -25,7 +24,7 @@ def object_id(value: Any) -> ObjectId | None:
     """
     if isinstance(value, ObjectId):
         return value
-    # BSON's code, which the driver gives as a kind of text, is none.
+    # Not `isinstance`: the driver gives BSON's type "code" as a subclass of str, and it is no id.
     digits = id_bytes(value) if type(value) is str else None
     return ObjectId(digits) if digits else None
 
@@ -39,26 +38,30 @@ def id_bytes(text: str) -> bytes | None:
     if len(text) != 24:
         return None
     try:
-        found = bytes.fromhex(text)  # passes over spaces
+        raw = bytes.fromhex(text)  # which ignores spaces
     except ValueError:
         return None
-    return found if len(found) == 12 else None
+    return raw if len(raw) == 12 else None
 
 
 def credential_forms(credentials: Iterable[Credential]) -> list[Credential]:
-    """The same for credentials, of which some are other texts: a device's UUID stands as it is."""
-    return [form for one in credentials for form in (_forms(one) if isinstance(one, ObjectId) else [one])]
+    """Every form that these credentials are stored in, for an `$in`; a text, such as a device's UUID, has one form."""
+    return [
+        form
+        for credential in credentials
+        for form in (_forms(credential) if isinstance(credential, ObjectId) else [credential])
+    ]
 
 
 def either_form(ids: Iterable[ObjectId]) -> list[Credential]:
-    """Every form that these ids are stored in, for an `$in`: as they are, and as hex digits in lower and upper case.
+    """Every form that these ids are stored in, for an `$in`: ObjectIds, and hex digits in lower and in upper case.
 
     >>> either_form([ObjectId("65f0a1b2c3d4e5f60718293a")])
     [ObjectId('65f0a1b2c3d4e5f60718293a'), '65f0a1b2c3d4e5f60718293a', '65F0A1B2C3D4E5F60718293A']
     """
-    return [form for one in ids for form in _forms(one)]
+    return [form for identity in ids for form in _forms(identity)]
 
 
-def _forms(one: ObjectId) -> list[Credential]:
-    digits = str(one)
-    return [one, digits] if digits.isdecimal() else [one, digits, digits.upper()]
+def _forms(identity: ObjectId) -> list[Credential]:
+    digits = str(identity)
+    return [identity, digits] if digits.isdecimal() else [identity, digits, digits.upper()]

@@ -1,19 +1,19 @@
-"""What can go wrong, and whether trying again helps.
+"""Failures that are foreseen, and whether a retry helps.
 
 AppError
-├── BadConfig      a setting is missing or wrong           do not retry
-├── BadEvent       an input is not what it should be       do not retry
-├── NotFound       what was named does not exist           do not retry
-├── Unauthorized   nobody can tell who asks                do not retry
-├── Forbidden      who asks may not                        do not retry
-├── TooLarge       more than is taken at once              do not retry
-├── UnsupportedMedia  a body in a format that is not read  do not retry
-├── MethodNotAllowed  a path that takes other methods      do not retry
-├── Refused        what was made failed its checks         do not retry
-├── Conflict       someone else is doing or has done it    do not retry
-├── Unforeseen     none of these; the log has its place   do not retry
-├── StaleModel     an artifact may not be used             retry helps, once a newer one is live
-└── Unavailable    a service does not answer or refuses    retry helps
+├── BadConfig      a setting is missing or wrong                  do not retry
+├── BadEvent       an input is not what it should be              do not retry
+├── NotFound       what was named does not exist                  do not retry
+├── Unauthorized   the caller is not authenticated                do not retry
+├── Forbidden      the caller lacks the right                     do not retry
+├── TooLarge       an input is larger than the limit              do not retry
+├── UnsupportedMedia  a body in a format that is not supported    do not retry
+├── MethodNotAllowed  a path that takes other methods             do not retry
+├── Refused        the result of a job failed its checks          do not retry
+├── Conflict       another run is doing or has done it            do not retry
+├── Unforeseen     any other failure; the log has its traceback   do not retry
+├── StaleModel     an artifact may not be used                    retry helps, once a newer one is live
+└── Unavailable    a service does not answer or refuses           retry helps
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from typing import ClassVar
 
 
 class AppError(Exception):
-    """Any failure that we foresaw; its text names the field or the thing at fault."""
+    """Any foreseen failure; its text names the field or the object at fault."""
 
     retry_helps: ClassVar[bool] = False
 
@@ -39,23 +39,23 @@ class NotFound(AppError):
 
 
 class Unauthorized(AppError):
-    """Nobody can tell who asks."""
+    """The caller is not authenticated."""
 
 
 class Forbidden(AppError):
-    """Who asks may not."""
+    """The caller lacks the right."""
 
 
 class TooLarge(AppError):
-    """More than is taken at once."""
+    """An input is larger than the limit."""
 
 
 class UnsupportedMedia(AppError):
-    """A body in a format, or an encoding, that is not read."""
+    """A body has a format, or an encoding, that is not supported."""
 
 
 class MethodNotAllowed(AppError):
-    """A path that is asked for with a method that it does not take; `allowed` are those that it takes."""
+    """A path was requested with a method that it does not take; `allowed` names the methods that it takes."""
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self.allowed = ", ".join(sorted(allowed))
@@ -63,15 +63,15 @@ class MethodNotAllowed(AppError):
 
 
 class Refused(AppError):
-    """What a job made did not pass its checks, so that what was live before stays."""
+    """The result of a job failed its checks; the live one is unchanged."""
 
 
 class Conflict(AppError):
-    """Someone else is doing it now, or has done it."""
+    """Another run is doing it now, or has done it."""
 
 
 class Unforeseen(AppError):
-    """Something failed that nobody foresaw; told by its kind alone, since its text may repeat what a person wrote."""
+    """An unforeseen failure, of which only the class is reported, since its text may quote what a person wrote."""
 
 
 class StaleModel(AppError):

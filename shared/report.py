@@ -1,4 +1,4 @@
-"""What a job did, in one shape for logs, metrics and callers."""
+"""The report of a job, the same for logs, metrics and callers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ Detail = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts of documents.
+    """Counts of documents, and details of the job.
 
-    read       looked at
-    written    inserted or replaced
-    removed    deleted because they no longer belong
-    malformed  ids of those left out, or taken with a neutral value, because a field is not what it should be
-    more_malformed  how many others are malformed, of which the ids are not kept
-    details    what else this job has to tell
+    read       documents read
+    written    documents inserted or replaced
+    removed    documents deleted, because they should no longer exist
+    malformed  ids of documents with a malformed field, which were left out or read with a neutral value
+    more_malformed  malformed documents whose ids are not kept  [count]
+    details    further results of the job by name
     """
 
     read: int = 0
@@ -28,35 +28,35 @@ class Report:
 
     @classmethod
     def late(cls) -> "Report":
-        """Nothing was done, because a run of a later moment already has."""
+        """The report of a run that did nothing, because a run of a later moment is done already."""
         return cls(details={"skipped": "a later run is done"})
 
     @classmethod
     def together(cls, reports: Sequence["Report"]) -> "Report":
-        """The sum of several; of details the numbers are added, of texts the last one stays.
+        """The sum of several reports: counts and numbers of details are added, of texts the last one is kept.
 
         >>> Report.together([Report(1, 1, details={"late": 1}), Report(2, 0, details={"late": 2})]).as_dict()
         {'read': 3, 'written': 1, 'late': 3}
         """
         details: dict[str, Detail] = {}
-        for name, value in (item for one in reports for item in one.details.items()):
+        for name, value in (item for report in reports for item in report.details.items()):
             before = details.get(name, 0)
             details[name] = value if isinstance(value, str) or isinstance(before, str) else before + value
         return cls(
-            sum(one.read for one in reports),
-            sum(one.written for one in reports),
-            sum(one.removed for one in reports),
-            [key for one in reports for key in one.malformed],
+            sum(report.read for report in reports),
+            sum(report.written for report in reports),
+            sum(report.removed for report in reports),
+            [identity for report in reports for identity in report.malformed],
             details,
-            sum(one.more_malformed for one in reports),
+            sum(report.more_malformed for report in reports),
         )
 
     def as_dict(self) -> dict[str, Detail]:
-        """`read` and `written` always, the other counts where they are not zero, then the details.
+        """`read` and `written`, then the other counts that are not 0, then the details.
 
         >>> Report(read=2, written=2).as_dict()
         {'read': 2, 'written': 2}
         """
-        others = {"removed": self.removed, "malformed": len(self.malformed) + self.more_malformed}
+        optional = {"removed": self.removed, "malformed": len(self.malformed) + self.more_malformed}
         counts: dict[str, Detail] = {"read": self.read, "written": self.written}
-        return counts | {name: number for name, number in others.items() if number} | dict(self.details)
+        return counts | {name: number for name, number in optional.items() if number} | dict(self.details)

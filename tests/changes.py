@@ -1,4 +1,4 @@
-"""Changes of posts, as each source sends them."""
+"""Changes of posts in the form in which each source sends them."""
 
 import json
 from collections.abc import Iterable
@@ -10,26 +10,31 @@ from bson import ObjectId, Timestamp, json_util
 from shared.documents import Document
 from tests.factories import an_id
 
-START = 1_600_000_000  # a second of 2020, so that what is read now is newer
+START = 1_600_000_000  # seconds since 1970, in 2020: a document that is read now is newer
 TEXT = "The striker scored twice and our club won the cup final"
 
 
 def moment(second: int) -> datetime:
-    """So many seconds after the start."""
+    """The moment that many seconds after `START`."""
     return datetime.fromtimestamp(START + second, UTC)
 
 
 def state(name: str, message: Any = TEXT, *, second: int = 1, **fields: Any) -> Document:
-    """A post as a change carries it; `message` None leaves the payload empty."""
+    """A post in the form that a change carries; with `message` None its payload is empty."""
     payload = {} if message is None else {"message": message}
     document = {"_id": an_id(name), "visibility": "publish", "payload": payload, "updatedAt": moment(second)}
     return document | fields
 
 
-def told(
+def change_event(
     kind: str, key: Any, document: Document | None = None, *, second: int | None = 1, count: int = 1, **fields: Any
 ) -> Document:
-    """An event of a change stream, in extended JSON; `key` is an id or a post's name, `second` None has no time."""
+    """An event of a change stream in extended JSON.
+
+    key     an id, or the name of a post
+    second  of the cluster time, after `START`; None leaves the cluster time out
+    count   increment of the cluster time
+    """
     event: Document = {
         "_id": {"_data": "82"},
         "operationType": kind,
@@ -40,22 +45,22 @@ def told(
         event["clusterTime"] = Timestamp(START + second, count)
     if document is not None:
         event["fullDocument"] = document
-    found: Document = as_json(event | fields)
-    return found
+    extended_json: Document = as_json(event | fields)
+    return extended_json
 
 
 def inserted(name: str, message: Any = TEXT, *, second: int = 1, **fields: Any) -> Document:
-    return told("insert", name, state(name, message, second=second, **fields), second=second)
+    return change_event("insert", name, state(name, message, second=second, **fields), second=second)
 
 
 def edited(name: str, message: Any = TEXT, *, second: int = 1, **fields: Any) -> Document:
     description = {"updatedFields": {"payload": {"message": message}, "updatedAt": moment(second)}, "removedFields": []}
     document = state(name, message, second=second, **fields)
-    return told("update", name, document, second=second, updateDescription=as_json(description))
+    return change_event("update", name, document, second=second, updateDescription=as_json(description))
 
 
 def deleted(name: str, *, second: int = 1) -> Document:
-    return told("delete", name, second=second)
+    return change_event("delete", name, second=second)
 
 
 def atlas(change: Any) -> Document:
@@ -71,20 +76,20 @@ def relayed(*changes: Any) -> Document:
 
 
 def queued(*bodies: Any) -> Document:
-    """One SQS message around each; what is text already stays."""
+    """An SQS event with one message for each body; a body that is text is not encoded."""
     texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
     records = [{"messageId": f"m{n}", "body": text, "eventSource": "aws:sqs"} for n, text in enumerate(texts)]
     return {"Records": records}
 
 
 def returned(answer: Any) -> list[str]:
-    """Ids of the messages that SQS shall send again."""
+    """Ids of the messages that SQS is told to send again."""
     assert set(answer) == {"batchItemFailures"}
-    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def nested(levels: int) -> Document:
-    """An object in an object, and so on."""
+    """Objects inside one another, that many levels deep."""
     deepest: Document = {}
     for _ in range(levels):
         deepest = {"a": deepest}

@@ -32,14 +32,14 @@ SIGNING_KEY = "a key of the tests, and of nothing else"
 API_KEY = "a key of the tests for tokens and of nothing else"
 _servers = ExitStack()
 _uri: list[str] = []
-_kept: dict[str, str] = {}  # by server, the prefix of the databases that are kept from test to test
-_whole: dict[str, bool] = {}  # by name of the application's database, whether it and its analytics have every index
+_kept: dict[str, str] = {}  # prefix of the databases that are kept from test to test, by server
+_whole: dict[str, bool] = {}  # whether a pair of databases has every index, by name of the application's
 
 
 def _server_uri() -> str:
     if not _uri:
         _uri.append(_servers.enter_context(mongo_server(cache_gb=0.25, checkpoint_s=15)))
-        if not own_server():  # most tests are of a day that for the server is long past; another's stays as it is
+        if not own_server():  # the embedded server: it would delete documents of most tests for their age
             with MongoClient[Document](_uri[0]) as admin:
                 admin.admin.command("setParameter", 1, ttlMonitorEnabled=False)
     return _uri[0]
@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell each worker of a parallel run where the one server is."""
+    """Give each worker of a parallel run the address of the server."""
     node.workerinput["mongo_uri"] = _server_uri()
 
 
@@ -62,7 +62,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """End the run where its server is gone: every test after that would only wait for it in vain."""
+    """End the run where its server is gone: every test after that would only wait for it until a time-out."""
     report = yield
     uri = getattr(item.config, "workerinput", {}).get("mongo_uri") or next(iter(_uri), None)
     if report.failed and uri:
@@ -76,9 +76,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.fixture(scope="session")
 def mongo_uri(request: pytest.FixtureRequest) -> str:
-    """The server of this run; started by the first test that asks when the run is not parallel."""
-    given = getattr(request.config, "workerinput", None)
-    return str(given["mongo_uri"]) if given else _server_uri()
+    """The server of this run; in a run that is not parallel the first test that needs it starts it."""
+    worker_input = getattr(request.config, "workerinput", None)
+    return str(worker_input["mongo_uri"]) if worker_input else _server_uri()
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +101,9 @@ class Databases:
 
 @pytest.fixture
 def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str]:
-    """What a deployment would set, with a prefix that no other test uses at the same time.
+    """The environment variables of a deployment, with a prefix of databases that no other test uses at the same time.
 
-    To make every index takes longer than most tests do. So a test with a `store` gets databases that its worker keeps
+    Creating every index takes longer than most tests do. So a test with a `store` gets databases that its worker keeps
     from test to test, empty and with their indexes; any other test gets a pair of its own.
     """
     prefix = f"t{uuid4().hex[:12]}-"
@@ -119,35 +119,40 @@ def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str
 
 
 @pytest.fixture
-def chosen(environment: dict[str, str]) -> Settings:
+def config(environment: dict[str, str]) -> Settings:
     return load(environment)
 
 
 @pytest.fixture
-def databases(client: MongoClient[Document], chosen: Settings, environment: dict[str, str]) -> Iterator[Databases]:
+def databases(client: MongoClient[Document], config: Settings, environment: dict[str, str]) -> Iterator[Databases]:
     """Empty databases, empty again or dropped afterwards."""
     truth = environment["DB_PREFIX"] + "eval-db"
-    pair = Databases(client[chosen.app_db], client[chosen.analytics_db], client[truth])
+    pair = Databases(client[config.app_db], client[config.analytics_db], client[truth])
     yield pair
     if environment["DB_PREFIX"] in _kept.values():
-        _whole[chosen.app_db] = empty(pair)
+        _whole[config.app_db] = empty(pair)
     else:
-        for name in (chosen.app_db, chosen.analytics_db, truth):
+        for name in (config.app_db, config.analytics_db, truth):
             client.drop_database(name)
 
 
 def empty(databases: Databases) -> bool:
-    """Delete all documents, and every collection that is not as the schema has it; whether each one was and is there.
+    """Delete all documents, and every collection whose indexes are not those of the schema. Returns whether every
+    collection with indexes was there and still is.
 
-    It asks little where a test has left little: most of them touch a few collections out of many.
+    Needs few commands where a test has written little: most tests touch a few collections out of many.
     """
     parts = zip((databases.app, databases.analytics, databases.truth), ("app", "analytics", "truth"), strict=True)
-    whole = [_empty(database, of) for database, of in parts]
+    whole = [_empty(database, kind) for database, kind in parts]
     return all(whole)
 
 
-def _empty(database: Database[Document], of: str) -> bool:
-    indexes = {one.name: len(one.indexes) + 1 for one in schema.COLLECTIONS if one.database == of}
+def _empty(database: Database[Document], kind: str) -> bool:
+    """Empty one database.
+
+    kind  its name in the schema
+    """
+    indexes = {item.name: len(item.indexes) + 1 for item in schema.COLLECTIONS if item.database == kind}
     names, stats = database.list_collection_names(), database.command("dbStats")
     if set(names) <= indexes.keys() and stats["indexes"] == sum(indexes[name] for name in names):
         if stats["objects"]:
@@ -164,20 +169,20 @@ def _empty(database: Database[Document], of: str) -> bool:
 
 
 def _filled(database: Database[Document], names: list[str]) -> list[str]:
-    """Those that have a document."""
+    """The collections that have documents."""
 
     def first(name: str) -> list[Document]:
         return [{"$limit": 1}, {"$project": {"_id": 0, "of": {"$literal": name}}}]
 
-    others = [{"$unionWith": {"coll": name, "pipeline": first(name)}} for name in names[1:]]
-    return [row["of"] for row in database[names[0]].aggregate([*first(names[0]), *others])]
+    unions = [{"$unionWith": {"coll": name, "pipeline": first(name)}} for name in names[1:]]
+    return [row["of"] for row in database[names[0]].aggregate([*first(names[0]), *unions])]
 
 
 @pytest.fixture
-def store(chosen: Settings, databases: Databases) -> Iterator[Store]:
+def store(config: Settings, databases: Databases) -> Iterator[Store]:
     """The store of this test, with every index of the schema."""
-    opened = connect(chosen)
-    if not _whole.get(chosen.app_db):
+    opened = connect(config)
+    if not _whole.get(config.app_db):
         schema.apply(opened.app, opened.analytics)
     yield opened
     opened.client.close()
@@ -190,7 +195,7 @@ def noon() -> datetime:
 
 @pytest.fixture
 def snapshot(databases: Databases) -> Snapshot:
-    """Every document of both databases, but for leases."""
+    """Every document of both databases, except leases."""
 
     def take() -> dict[str, list[Document]]:
         return {
@@ -205,20 +210,20 @@ def snapshot(databases: Databases) -> Snapshot:
 
 @pytest.fixture(scope="session")
 def private_server() -> Iterator[str]:
-    """A server that no other worker uses, so that it may be made to fail; a module asks for it as its `mongo_uri`."""
+    """A server of this worker alone, so that it may be made to fail; a module uses it by a `mongo_uri` of its own."""
     with mongo_server(cache_gb=0.25) as uri:
         yield uri
 
 
 @pytest.fixture
 def failing(private_server: str) -> Iterator[Failing]:
-    """Make the private server refuse these commands of Feedkeeper's clients inside a `with`."""
+    """Makes the private server refuse these commands of Feedkeeper's clients inside a `with`."""
     with MongoClient[Document](private_server) as admin:
 
         @contextmanager
         def refuse(*commands: str, code: int = NOT_PRIMARY) -> Iterator[None]:
-            what = {"failCommands": list(commands), "errorCode": code, "appName": "feedkeeper"}
-            admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": what})
+            data = {"failCommands": list(commands), "errorCode": code, "appName": "feedkeeper"}
+            admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
             try:
                 yield
             finally:
@@ -229,30 +234,34 @@ def failing(private_server: str) -> Iterator[Failing]:
 
 @contextmanager
 def falling_silent(uri: str, *commands: str, after: int = 0, namespace: str | None = None) -> Iterator[None]:
-    """The server at `uri` answers these commands of Feedkeeper's clients no more, after so many of them.
+    """Inside the `with`, the server at `uri` does not answer these commands of Feedkeeper's clients.
 
-    What still waits for an answer in the end is ended, and has done nothing.
+    after      number of commands that it still answers
+    namespace  to which this is restricted
+
+    Commands that still wait for an answer at the end are killed without effect.
     """
-    what: Document = {"failCommands": list(commands), "appName": "feedkeeper"}
-    what |= {"blockConnection": True, "blockTimeMS": 60_000, "errorCode": NOT_PRIMARY}
-    what |= {"namespace": namespace} if namespace else {}
-    waiting = {"appName": "feedkeeper", "active": True, "$or": [{f"command.{one}": {"$exists": 1}} for one in commands]}
+    data: Document = {"failCommands": list(commands), "appName": "feedkeeper"}
+    data |= {"blockConnection": True, "blockTimeMS": 60_000, "errorCode": NOT_PRIMARY}
+    data |= {"namespace": namespace} if namespace else {}
+    is_command = [{f"command.{name}": {"$exists": 1}} for name in commands]
+    waiting = {"appName": "feedkeeper", "active": True, "$or": is_command}
     with MongoClient[Document](uri) as admin:
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": {"skip": after}, "data": what})
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": {"skip": after}, "data": data})
         try:
             yield
         finally:
-            # The server does not turn it off before all that it holds up is done.
-            for one in admin.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]):
-                admin.admin.command("killOp", op=one["opid"])
+            # The server does not turn the fail point off before all blocked commands have ended.
+            for operation in admin.admin.aggregate([{"$currentOp": {}}, {"$match": waiting}]):
+                admin.admin.command("killOp", op=operation["opid"])
             admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
 
 
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Document]]:
-    """What the functions' logger has written since the test began."""
+    """The lines that the functions' logger has written since the test began."""
     written = io.StringIO()
-    monkeypatch.setattr(invocation._logger.registered_handler, "stream", written)
+    monkeypatch.setattr(invocation.logger.registered_handler, "stream", written)
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
@@ -271,11 +280,11 @@ def deployed(environment: dict[str, str], databases: Databases, monkeypatch: pyt
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
-    """Compare with a file of tests/golden, which only `--rewrite-golden` changes."""
+    """Compares a value with a file of tests/golden, which only `--rewrite-golden` changes."""
 
-    def compare(name: str, found: Any) -> None:
+    def compare(name: str, value: Any) -> None:
         file = Path(__file__).parent / "golden" / f"{name}.json"
-        text = json.dumps(found, indent=1, default=str, ensure_ascii=False, sort_keys=True) + "\n"
+        text = json.dumps(value, indent=1, default=str, ensure_ascii=False, sort_keys=True) + "\n"
         if request.config.getoption("--rewrite-golden"):
             file.write_text(text)
         assert json.loads(text) == json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""Documents as the application writes them, with keyword overrides."""
+"""Documents in the form in which the application writes them; keywords override fields."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -16,7 +16,10 @@ def an_id(name: str) -> ObjectId:
 
 
 def post(name: str, *, now: datetime, age_hours: float = 1, author: str = "ann", **fields: Any) -> Document:
-    """A published post; `likes=3` and the like become counters, anything else is set as it is."""
+    """A published post.
+
+    fields  `likes`, `comments`, `recasts` and `quotes` set counters of engagements, any other name sets a field
+    """
     created = now - timedelta(hours=age_hours)
     names = {"likes": "like", "comments": "comment", "recasts": "recast", "quotes": "quote"}
     engagements = {kind: {"count": fields.pop(plural, 0), "refs": []} for plural, kind in names.items()}
@@ -66,13 +69,13 @@ def write_users(app: Database[Document], *names: str, now: datetime) -> None:
     app.accounts.insert_many([account(f"account of {name}", now=now) for name in names])
 
 
-def engagement(who: str, what: str, *, at: datetime, kind: str = "like", **fields: Any) -> Document:
-    """An act of user `who` on post `what`."""
+def engagement(who: str, post_name: str, *, at: datetime, kind: str = "like", **fields: Any) -> Document:
+    """An engagement of user `who` with a post."""
     document: Document = {
-        "_id": an_id(f"{who} {kind} {what} {at.isoformat()}"),
+        "_id": an_id(f"{who} {kind} {post_name} {at.isoformat()}"),
         "user": an_id(who),
         "account": an_id(f"account of {who}"),
-        "targetRef": DBRef("content", an_id(what)),
+        "targetRef": DBRef("content", an_id(post_name)),
         "type": kind,
         "visibility": "publish",
         "createdAt": at,
@@ -81,12 +84,12 @@ def engagement(who: str, what: str, *, at: datetime, kind: str = "like", **field
     return document | fields
 
 
-def exposure(who: str, what: str, *, at: datetime, **fields: Any) -> Document:
-    """Post `what` on the screen of user `who`'s account."""
+def exposure(who: str, post_name: str, *, at: datetime, **fields: Any) -> Document:
+    """A post on the screen of user `who`'s account."""
     document: Document = {
-        "_id": an_id(f"{who} saw {what} {at.isoformat()}"),
+        "_id": an_id(f"{who} saw {post_name} {at.isoformat()}"),
         "viewer": an_id(f"account of {who}"),
-        "content": an_id(what),
+        "content": an_id(post_name),
         "calledAt": at,
         "seenAt": at,
         "createdAt": at,
@@ -103,20 +106,25 @@ def follow(who: str, whom: str, *, at: datetime, **fields: Any) -> Document:
 
 
 def topic(name: str, *parents: str) -> Document:
-    """A topic below others."""
+    """A topic below its parents."""
     above = [{"_id": an_id(f"topic {parent}"), "slug": parent} for parent in parents]
     return {"_id": an_id(f"topic {name}"), "slug": name, "parents": above, "children": []}
 
 
-def topics_of(what: str, *names: str, at: datetime, **fields: Any) -> Document:
-    """What is known about the text of post `what`."""
+def topics_of(post_name: str, *names: str, at: datetime, **fields: Any) -> Document:
+    """The language and the topics of a post."""
     ids = [an_id(f"topic {name}") for name in names]
-    known: Document = {"_id": an_id(f"info of {what}"), "contentId": an_id(what), "language": "en", "topics": ids}
-    return known | {"updatedAt": at} | fields
+    row: Document = {
+        "_id": an_id(f"info of {post_name}"),
+        "contentId": an_id(post_name),
+        "language": "en",
+        "topics": ids,
+    }
+    return row | {"updatedAt": at} | fields
 
 
 def reading(credential: str, *, at: datetime, seconds: float | None, **fields: Any) -> Document:
-    """Somebody, by that credential, has a post on the screen for so long; None where nobody told until when."""
+    """An exposure of a post to a credential that lasts that long; with `seconds` None its end is not recorded."""
     document = exposure(credential, "p", at=at, seenCredential=an_id(credential))
     if seconds is not None:
         document["offScreenAt"] = at + timedelta(seconds=seconds)

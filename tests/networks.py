@@ -20,7 +20,7 @@ from tests.factories import account, engagement, post, user, write_users
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
-# Th, us and jp, of which at least th and one more are better off with a model of their own under these options.
+# Countries th, us and jp. Under these options th and at least one more are ranked better by a model of their own.
 THREE_COUNTRIES = WorldOptions(
     users=200, contents=1_000, engagements=8_000, feed_items=8_000, countries=3, with_text=True, seed=13
 )
@@ -44,7 +44,7 @@ QUICK_MEMBERS = Members(
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Databases with a network in them, open to a job."""
+    """Databases that hold a network, open for a job."""
 
     store: Store
     registry: Registry
@@ -71,29 +71,29 @@ ARTIFACTS = (
 
 
 def index_artifacts(analytics: Database[Document]) -> None:
-    """Make the indexes that promotions rely on; small networks do without the others."""
-    for one in ARTIFACTS:
-        analytics[one.name].create_indexes([index.model() for index in one.indexes])
+    """Create the indexes that promotions rely on; small networks do without the others."""
+    for collection in ARTIFACTS:
+        analytics[collection.name].create_indexes([index.model() for index in collection.indexes])
 
 
 def copy_artifacts(source: Database[Document], target: Database[Document]) -> None:
-    for one in ARTIFACTS:
-        if documents := list(source[one.name].find()):
-            target[one.name].insert_many(documents)
+    for collection in ARTIFACTS:
+        if documents := list(source[collection.name].find()):
+            target[collection.name].insert_many(documents)
 
 
 @contextmanager
 def opened(mongo_uri: str, client: MongoClient[Document]) -> Iterator[Network]:
-    """Empty databases, dropped in the end."""
+    """Empty databases, dropped at the end of the `with`."""
     environment = {"MONGO_URI": mongo_uri, "DB_PREFIX": f"n{uuid4().hex[:12]}-", "ARTIFACT_KEYS": SIGNING_KEY}
-    chosen = load(environment)
-    store = connect(chosen)
+    config = load(environment)
+    store = connect(config)
     index_artifacts(store.analytics)
     try:
-        yield Network(store, Registry(store.analytics, chosen.artifact_keys), environment)
+        yield Network(store, Registry(store.analytics, config.artifact_keys), environment)
     finally:
         store.client.close()
-        for name in (chosen.app_db, chosen.analytics_db, f"{environment['DB_PREFIX']}truth"):
+        for name in (config.app_db, config.analytics_db, f"{environment['DB_PREFIX']}truth"):
             client.drop_database(name)
 
 
@@ -104,7 +104,7 @@ def write_three_countries(network: Network) -> None:
 
 
 def write_village(store: Store, *, posts: int = 30) -> None:
-    """Posts p0, p1, … of ten authors, an hour apart, the newest first, and readers who like each third one."""
+    """Posts p0, p1, … of ten authors, an hour apart, the newest first, and readers who like every third post."""
     names = [f"p{number}" for number in range(posts)]
     store.app.contents.insert_many(
         [post(name, now=NOON, age_hours=1 + n, author=f"author {n % 10}") for n, name in enumerate(names)]

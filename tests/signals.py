@@ -6,7 +6,7 @@ from shared.command_line import ENDINGS
 
 
 def heed_signals() -> None:
-    """For `preexec_fn`: whoever runs the tests may ignore signals, as `nohup` and a shell's background do, and a child
-    would inherit that."""
+    """Reset the signals in `ENDINGS` to their defaults, as `preexec_fn` of a child process: where the tests run under
+    `nohup` or in a shell's background, these signals are ignored, and a child would inherit that."""
     for number in ENDINGS:
         signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Waiting for conditions."""
+"""Waiting until a condition is true."""
 
 import time
 from collections.abc import Callable
@@ -14,9 +14,9 @@ EVERY_S = 0.01
 
 
 def until(condition: Callable[[], T | None], within_s: float = WITHIN_S) -> T:
-    """What the condition gives once it is true; fails where it does not become so in time."""
+    """Wait until the condition gives a true value, and return it; fails where it does not in time."""
     began = time.monotonic()
-    while not (answer := condition()):
+    while not (value := condition()):
         assert not is_late(began, within_s), f"it did not happen in {time.monotonic() - began:.0f} s"
         time.sleep(EVERY_S)
-    return answer
+    return value

@@ -1,1 +1,1 @@
-"""Which model is live: promotion, rollback and pruning."""
+"""Versions of models: promotion, rollback and pruning."""

@@ -1,4 +1,4 @@
-"""Which version of a model is live."""
+"""Promotion of a stored version of a model."""
 
 from datetime import datetime
 
@@ -7,10 +7,10 @@ from shared.report import Report
 
 
 def run(registry: Registry, family: str, key: str, version: str, *, now: datetime) -> Report:
-    """Make that version live in one update, once its bytes, signature and layout are checked; safe to repeat.
+    """Check the bytes, signature and layout of a stored version, and make it live in one update. Safe to repeat.
 
-    Raises NotFound for a version that is not kept, StaleModel for one that fails its checks, Conflict when another one
-    was made live at the same moment.
+    Raises NotFound if the version is not stored, StaleModel if it fails its checks, Conflict if another version
+    became live at the same time.
     """
     live = registry.live_version(family, key)
     registry.promote(family, key, version, instead_of=live, at=now)

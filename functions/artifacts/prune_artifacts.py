@@ -1,4 +1,4 @@
-"""How many versions of a model are kept."""
+"""Deletion of old versions of models."""
 
 from shared.artifacts import Registry
 from shared.config import Artifacts
@@ -9,6 +9,6 @@ NAME = "prune_artifacts"
 
 
 def run(store: Store, registry: Registry, options: Artifacts) -> Report:
-    """Delete all but the newest versions of every model; the live one always stays. Safe to repeat."""
+    """Delete all but the newest `keep` versions of every model; the live one is always kept. Safe to repeat."""
     with store.leases.hold(NAME):
         return Report(removed=registry.prune(options.keep))

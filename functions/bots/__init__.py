@@ -1,5 +1,5 @@
-"""Bots: who reads like a machine, and what people say of them.
+"""Bots: find credentials that read like a machine, and learn from what reviewers say of them.
 
-Lives here: features of reading times, the detector, suspects for review, verdicts back into training.
-Does not live here: what is done with a bot, which is the application's to decide.
+Lives here: features of reading times, the detector, suspects for review, verdicts as labels for training.
+Does not live here: what happens to a bot, which the application decides.
 """

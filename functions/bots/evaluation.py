@@ -1,6 +1,6 @@
-"""How well detectors tell bots from people, on features that none of them has learnt from; and the others beside ours.
+"""Fitting the detector, baselines to compare it with, and metrics on features that a model was not fitted on.
 
-Every one gives (n,) scores, higher is more like a bot. `bot` (n,) says who is one.
+Throughout, `features` is (n, k), `bot` (n,) is true for bots, and `scores` are (n,), higher = more like a bot.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,145 +16,160 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler
 
-from functions.bots.detector import OneClassPca, log_distance, one_sided, scaled_by
+from functions.bots.detector import OneClassPca, log_distance, one_sided, scale_features
 from shared.columns import BoolArray, FloatArray
 
-Fit = Callable[
-    [FloatArray, BoolArray], Callable[[FloatArray], FloatArray]
-]  # learns from features and who is a bot; gives a score
+Score = Callable[[FloatArray], FloatArray]  # (n, k) features to (n,) scores
+Fit = Callable[[FloatArray, BoolArray], Score]  # learns from features and which of them are bots'
 
 BOT_CLASS, HUMAN_CLASS = "bot_class", "human_class"
-SPREAD_OF: Final = (5.0, 95.0)  # percentiles of the bots that make one spread
-MIN_VARIANCE: Final = 0.01  # of the bots in any direction, in squared spreads
+SPREAD_PERCENTILES: Final = (5.0, 95.0)  # of the bots; the distance between them is one spread
+MIN_VARIANCE: Final = 0.01  # added to the bots' variance in every direction [squared bot spreads]
 SEED: Final = 0
 
 
 def one_class_pca(bots: FloatArray, explained: float) -> OneClassPca:
-    """What bots (n, k) look like; of their principal components as many as explain that part of the variance."""
-    scaler = RobustScaler(quantile_range=SPREAD_OF).fit(np.log1p(bots))
+    """Fit the distance from bots.
+
+    bots       (n, k) features of bots
+    explained  part of their variance that the principal components explain, 0..1; it decides how many there are
+    """
+    scaler = RobustScaler(quantile_range=SPREAD_PERCENTILES).fit(np.log1p(bots))
     centre, scale = np.asarray(scaler.center_), np.asarray(scaler.scale_)
-    scaled = one_sided(scaled_by(bots, centre, scale))
-    with np.errstate(invalid="ignore"):  # bots that are all the same vary in no direction, and leave 0 of 0 explained
+    scaled = one_sided(scale_features(bots, centre, scale))
+    with np.errstate(invalid="ignore"):  # equal bots have no variance at all: the explained part is 0 / 0
         components = PCA(min(max(explained, 1e-6), 1 - 1e-6), svd_solver="full").fit(scaled)
-    # A few dozen bots do not know every direction in which bots differ: each gets some room.
+    # A few dozen bots do not show every direction in which bots differ: each direction gets a minimum of variance.
     precision = np.linalg.inv(components.get_covariance() + np.eye(scaled.shape[1]) * MIN_VARIANCE)
     return OneClassPca(centre, scale, np.asarray(components.mean_), np.asarray((precision + precision.T) / 2))
 
 
 def one_class(explained: float) -> Fit:
-    """Ours."""
+    """The detector in use; `explained` as for `one_class_pca`."""
 
-    def fit(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-        learnt = one_class_pca(features[bot], explained)
-        return lambda others: -log_distance(learnt.squared_mahalanobis(others))
+    def fit(features: FloatArray, bot: BoolArray) -> Score:
+        model = one_class_pca(features[bot], explained)
+        return lambda unseen: -log_distance(model.squared_mahalanobis(unseen))
 
     return fit
 
 
-def isolation_forest(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-    """One-class too: how hard it is to set somebody apart from bots by random cuts."""
+def isolation_forest(features: FloatArray, bot: BoolArray) -> Score:
+    """One-class baseline: the number of random cuts that separate a credential from the bots."""
     forest = IsolationForest(n_estimators=50, random_state=SEED).fit(features[bot])
-    return lambda others: np.asarray(forest.score_samples(others))
+    return lambda unseen: np.asarray(forest.score_samples(unseen))
 
 
-def ecod(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-    """One-class too: how far somebody is in the tails of each of the bots' features (Li et al., "ECOD", 2022).
+def ecod(features: FloatArray, bot: BoolArray) -> Score:
+    """One-class baseline: how far a credential lies in the tails of the bots' features (Li et al., "ECOD", 2022).
 
-    Fit on the bots: a value's tail is the part of them that lies as far out; of left, right and the side to which they
-    are skewed, the rarest counts.
+    The tail probability of a value is the part of the bots that lie at least as far out. The score takes the rarest
+    of three sums of log probabilities: left tails, right tails, and per feature the tail to which bots are skewed.
     """
     ordered = np.sort(features[bot], axis=0)
     n = len(ordered)
     skewed_left = _skewness(ordered) < 0
 
-    def score(others: FloatArray) -> FloatArray:
+    def score(unseen: FloatArray) -> FloatArray:
         left = np.stack(
-            [np.searchsorted(ordered[:, k], others[:, k], "right") for k in range(ordered.shape[1])], axis=1
+            [np.searchsorted(ordered[:, k], unseen[:, k], "right") for k in range(ordered.shape[1])], axis=1
         )
         right = np.stack(
-            [n - np.searchsorted(ordered[:, k], others[:, k], "left") for k in range(ordered.shape[1])], axis=1
+            [n - np.searchsorted(ordered[:, k], unseen[:, k], "left") for k in range(ordered.shape[1])], axis=1
         )
-        tails = [-np.log(np.maximum(one, 0.5) / n) for one in (left, right)]
+        tails = [-np.log(np.maximum(count, 0.5) / n) for count in (left, right)]
         skewed = np.where(skewed_left, tails[0], tails[1])
         return np.asarray(-np.maximum.reduce([tails[0].sum(axis=1), tails[1].sum(axis=1), skewed.sum(axis=1)]))
 
     return score
 
 
-def supervised(features: FloatArray, bot: BoolArray) -> Callable[[FloatArray], FloatArray]:
-    """Logistic regression, which learns from people too."""
+def supervised(features: FloatArray, bot: BoolArray) -> Score:
+    """Two-class baseline: logistic regression, which learns from people too."""
     model = make_pipeline(RobustScaler(), LogisticRegression(max_iter=1_000)).fit(np.log1p(features), bot)
-    return lambda others: np.asarray(model.decision_function(np.log1p(others)))
+    return lambda unseen: np.asarray(model.decision_function(np.log1p(unseen)))
 
 
-OTHERS: Final[dict[str, Fit]] = {"isolation forest": isolation_forest, "ECOD": ecod, "supervised": supervised}
+BASELINES: Final[dict[str, Fit]] = {"isolation forest": isolation_forest, "ECOD": ecod, "supervised": supervised}
 
 
 def out_of_fold(fit: Fit, features: FloatArray, bot: BoolArray, splits: int, repeats: int) -> FloatArray:
-    """(n,) scores of everybody by models that learnt from others: the mean over repeated, stratified splits."""
+    """(n,) cross-validated scores: each row is scored by models fitted without it, the mean over all repeats."""
     total, times = np.zeros(len(features)), max(repeats, 1)
-    for learnt, rest in folds(bot, splits, times):
-        total[rest] += fit(features[learnt], bot[learnt])(features[rest])
+    for train, test in folds(bot, splits, times):
+        total[test] += fit(features[train], bot[train])(features[test])
     return total / times
 
 
 def folds(bot: BoolArray, splits: int, repeats: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Rows to learn from and rows to judge by; each row is judged once in every repeat, and no fold lacks a class."""
-    parts = max(min(splits, int(bot.sum()), int((~bot).sum())), 2)
-    drawn = RepeatedStratifiedKFold(n_splits=parts, n_repeats=repeats, random_state=SEED)
-    yield from drawn.split(np.zeros(len(bot)), bot)
+    """Indices of training rows and of test rows, stratified; each row is a test row once in every repeat, and no fold
+    lacks a class. With few of one class there are fewer folds than `splits`, at least two."""
+    n_splits = max(min(splits, int(bot.sum()), int((~bot).sum())), 2)
+    stratified = RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=repeats, random_state=SEED)
+    yield from stratified.split(np.zeros(len(bot)), bot)
 
 
 def metrics(scores: FloatArray, bot: BoolArray, budget: int) -> dict[str, float]:
-    """ROC AUC, average precision, and precision among the first of a budget that is no larger than the bots are."""
-    first = np.argsort(-scores, kind="stable")[: max(min(budget, int(bot.sum())), 1)]
+    """ROC AUC, average precision and precision at `budget`, each 0..1, and the budget that was used: at most as many
+    credentials as there are bots."""
+    top = np.argsort(-scores, kind="stable")[: max(min(budget, int(bot.sum())), 1)]
     return {
         "roc_auc": float(roc_auc_score(bot, scores)),
         "average_precision": float(average_precision_score(bot, scores)),
-        "precision_at_budget": float(bot[first].mean()),
-        "budget": len(first),
+        "precision_at_budget": float(bot[top].mean()),
+        "budget": len(top),
     }
 
 
 def report(flagged: BoolArray, bot: BoolArray) -> dict[str, float]:
-    """The flat map of the original: `bot_class_precision`, `accuracy`, `macro_avg_f1-score` and so on."""
-    found = classification_report(
+    """Precision, recall, F1 and support of each class as the artifact keeps them, in one flat map:
+    `bot_class_precision`, `accuracy`, `macro_avg_f1-score` and so on.
+
+    flagged  (n,) true for credentials that a detector calls bots
+    """
+    by_class = classification_report(
         ~bot, ~flagged, labels=[False, True], target_names=[BOT_CLASS, HUMAN_CLASS], output_dict=True, zero_division=0.0
     )
     flat: dict[str, float] = {}
-    for name, value in found.items():
+    for name, value in by_class.items():
         if isinstance(value, dict):
-            flat |= {f"{name}_{what}".replace(" ", "_"): float(number) for what, number in value.items()}
+            flat |= {f"{name}_{metric}".replace(" ", "_"): float(number) for metric, number in value.items()}
         else:
             flat[name] = float(value)
     return flat
 
 
 def threshold_for(scores: FloatArray, bot: BoolArray, precision: float, recall: float) -> float:
-    """The score from which on somebody is a suspect: the one that finds that part of the bots, or a higher one where
-    among those above it too few would be bots; above all scores where that helps nowhere."""
+    """The score from which on a credential is a suspect: the highest threshold with that recall, or the lowest above
+    it with that precision; above all scores where none has that precision.
+
+    precision, recall  0..1
+    """
     by_recall = float(np.quantile(scores[bot], 1 - recall))
     precisions, _, thresholds = precision_recall_curve(bot, scores)
-    good = thresholds[(precisions[:-1] >= precision) & (thresholds >= by_recall)]
-    return float(good.min()) if len(good) else float(scores.max()) + 1.0
+    precise_enough = thresholds[(precisions[:-1] >= precision) & (thresholds >= by_recall)]
+    return float(precise_enough.min()) if len(precise_enough) else float(scores.max()) + 1.0
 
 
 def calibration(scores: FloatArray, bot: BoolArray) -> tuple[float, float]:
-    """Slope, over the negative score, and offset of a logistic curve through who is a bot (Platt, 1999)."""
+    """Slope and offset of the logistic curve that gives the probability of a bot for a negated score (Platt scaling,
+    1999); the slope is below 0."""
     model = LogisticRegression(C=1e3, max_iter=1_000).fit(-scores[:, None], bot)
     return min(float(model.coef_[0, 0]), -1e-3), float(model.intercept_[0])
 
 
-def auc_difference(one: FloatArray, other: FloatArray, bot: BoolArray) -> tuple[float, float]:
-    """ROC AUC of `one` less that of `other` on the same rows, and its standard error (DeLong et al., 1988)."""
-    placed = [_placements(scores, bot) for scores in (one, other)]
-    of_bots, of_people = placed[0][0] - placed[1][0], placed[0][1] - placed[1][1]
+def auc_difference(challenger: FloatArray, live: FloatArray, bot: BoolArray) -> tuple[float, float]:
+    """ROC AUC of the challenger's scores minus that of the live model's on the same rows, and the standard error of the
+    difference (DeLong et al., 1988)."""
+    placements = [_placements(scores, bot) for scores in (challenger, live)]
+    of_bots, of_people = placements[0][0] - placements[1][0], placements[0][1] - placements[1][1]
     error = np.sqrt(of_bots.var(ddof=1) / len(of_bots) + of_people.var(ddof=1) / len(of_people))
     return float(of_bots.mean()), float(error)
 
 
 def _placements(scores: FloatArray, bot: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Of each bot the part of people below it, of each person the part of bots above; ties count half."""
+    """(n_bots,) part of the people who score below each bot, and (n_people,) part of the bots that score above each
+    person, 0..1; ties count half."""
     bots, people = np.sort(scores[bot]), np.sort(scores[~bot])
 
     def below(values: FloatArray, among: FloatArray) -> FloatArray:
@@ -166,6 +181,7 @@ def _placements(scores: FloatArray, bot: BoolArray) -> tuple[FloatArray, FloatAr
 
 
 def _skewness(features: FloatArray) -> FloatArray:
-    off = features - features.mean(axis=0)
-    spread = np.maximum(off.std(axis=0), 1e-12)
-    return np.asarray(((off / spread) ** 3).mean(axis=0))
+    """(k,) skewness of each column, not corrected for the size of the sample."""
+    deviations = features - features.mean(axis=0)
+    spread = np.maximum(deviations.std(axis=0), 1e-12)
+    return np.asarray(((deviations / spread) ** 3).mean(axis=0))

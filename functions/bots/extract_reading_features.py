@@ -1,4 +1,4 @@
-"""Features of how credentials read, as soon as they have read something new."""
+"""Compute the reading features of every credential with new exposures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,17 +19,18 @@ from shared.store.deadline import DeadlineExecutor
 
 NAME: Final = "extract_reading_features"
 
-# Of a phone; what lies further in the future is left out. Features are made of differences between moments of one
-# clock, so that a phone that is ahead as a whole reads as it is; no age is computed of its moments.
+# How far a phone's clock may be ahead of ours; exposures dated further ahead are left out. Features are made of
+# differences between moments of one clock and never of ages, so a constant error of a phone's clock does not matter.
 CLOCK_AHEAD: Final = timedelta(hours=1)
-AT_ONCE: Final = 500  # credentials whose exposures are read together
+CREDENTIALS_A_READ: Final = 500  # whose exposures are read by one query
 
 
 def run(store: Store, options: Bots, *, now: datetime) -> Report:
-    """Compute the features of every credential that has something new, of all of them once a day, and upsert them.
+    """Compute and upsert the features of every credential with new exposures, and of all credentials once a day.
 
-    Beside it, note of which accounts: an erasure finds the features when the application has deleted the exposures.
-    Safe to repeat, and beside another run: the same exposures give the same window, which is the natural key.
+    Also note which accounts use each credential, so that an erasure finds the features even when the application has
+    deleted the exposures already. Safe to repeat, also while another run is going on: the same exposures give the same
+    window of readings, which is the natural key.
     """
     period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
     if period.late:
@@ -38,63 +39,69 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     reports: list[Report] = []
     with DeadlineExecutor(1) as aside:
         links = [aside.submit(store.account_links.note_users, period.since)]
-        touched = None if period.since is None else store.exposures.touched(period.since)
-        before = store.credential_features.newest(touched or ())
-        used = {credential: viewers for credential, viewers in (touched or {}).items() if credential in before}
+        changed = None if period.since is None else store.exposures.touched(period.since)
+        stored = store.credential_features.newest(changed or ())
+        used = {credential: viewers for credential, viewers in (changed or {}).items() if credential in stored}
         links.append(aside.submit(store.account_links.note_credentials, used))
-        for batches in exposures(store, options, touched, before, now):
+        for batches in exposures(store, options, changed, stored, now):
             for group in windows(batches, options.limit, options.least_readings):
                 credentials = to_bson(group.credential)
-                links.append(aside.submit(link_viewers, store, [one for one in credentials if one not in before]))
-                described = rows_of(group, store.exposures.viewers(credentials))
-                rows = [(window, values) for window, values in described if window.credential not in erased]
+                unlinked = [credential for credential in credentials if credential not in stored]
+                links.append(aside.submit(link_viewers, store, unlinked))
+                computed = rows_of(group, store.exposures.viewers(credentials))
+                rows = [(window, values) for window, values in computed if window.credential not in erased]
                 written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
                 reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
-        for linked in links:
-            linked.result()
+        for link in links:
+            link.result()
     reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES, schema.ACCOUNT_LINKS)))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)
 
 
 def link_viewers(store: Store, credentials: Sequence[Credential]) -> None:
-    """Note every viewer of these credentials, of which nothing was kept until now."""
+    """Note every viewer of these credentials, which have no stored features yet."""
     store.account_links.note_credentials(store.exposures.all_viewers(credentials))
 
 
 def exposures(
     store: Store,
     options: Bots,
-    touched: Iterable[Credential] | None,
-    before: Mapping[Credential, Window],
+    changed: Iterable[Credential] | None,
+    stored: Mapping[Credential, Window],
     now: datetime,
 ) -> Iterator[Iterator[Columns]]:
-    """Batches of the exposures of the credentials that have anything new, or of all where that is None.
+    """The exposures of the changed credentials, or of all credentials where `changed` is None: for each query an
+    iterator of batches.
 
-    Of a credential whose window was full no more is read than that window and what came after it: it only moves on.
-    So work is proportional to what is new. Those whose windows begin at about the same time are read together.
-    before  the newest window of each of these that has one
+    stored  the newest stored window of each changed credential that has one
+    A window that is full only moves forward, so only its own span and what came later is read: the work is proportional
+    to what is new. Credentials whose windows begin at about the same time share one query.
     """
     start, end = now - options.window, now + CLOCK_AHEAD
-    if touched is None:
+    if changed is None:
         yield store.exposures.readings(None, start, end)
         return
-    begins = {one: start if one not in before else _begin(before[one], options.limit, start) for one in touched}
-    latest_first = sorted(begins, key=lambda one: (begins[one], str(one)), reverse=True)
-    for first in range(0, len(latest_first), AT_ONCE):
-        some = latest_first[first : first + AT_ONCE]
-        yield store.exposures.readings(some, begins[some[-1]], end)
+    begins = {
+        credential: _begin(stored[credential], options.limit, start) if credential in stored else start
+        for credential in changed
+    }
+    latest_first = sorted(begins, key=lambda credential: (begins[credential], str(credential)), reverse=True)
+    for first in range(0, len(latest_first), CREDENTIALS_A_READ):
+        batch = latest_first[first : first + CREDENTIALS_A_READ]
+        yield store.exposures.readings(batch, begins[batch[-1]], end)
 
 
 def _begin(window: Window, limit: int, start: datetime) -> datetime:
-    """From which moment on a credential's exposures may still count."""
+    """The moment from which on exposures can belong to the next window of a credential, given its newest one."""
     return max(window.preceded_at, start) if window.count >= limit else start
 
 
 def rows_of(group: Windows, viewers: Mapping[Credential, ObjectId]) -> list[tuple[Window, Mapping[str, float]]]:
-    """Each window with its features by name."""
-    values = FEATURES.matrix(Rhythm(group)).tolist()
-    first, last, before = (map(from_epoch_ms, one.tolist()) for one in (group.first, group.last, group.preceded_at))
+    """The window of each credential of the group with its features by name."""
+    matrix = FEATURES.matrix(Rhythm(group)).tolist()
+    moments = (group.first, group.last, group.preceded_at)
+    first, last, preceded_at = (map(from_epoch_ms, column.tolist()) for column in moments)
     credentials = to_bson(group.credential)
-    found = map(Window, credentials, first, last, before, group.count.tolist(), map(viewers.get, credentials))
-    return [(window, dict(zip(FEATURES.names, row, strict=True))) for window, row in zip(found, values, strict=True)]
+    keys = map(Window, credentials, first, last, preceded_at, group.count.tolist(), map(viewers.get, credentials))
+    return [(window, dict(zip(FEATURES.names, row, strict=True))) for window, row in zip(keys, matrix, strict=True)]

@@ -1,7 +1,7 @@
-"""Whom a person should look at."""
+"""Choose the credentials that a reviewer should look at."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,9 +10,9 @@ import numpy as np
 
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.reading_features import FEATURES
-from shared.artifacts import Registry
+from shared.artifacts import Artifact, Registry
 from shared.clock import from_epoch_ms
-from shared.columns import Columns, FloatArray, IntArray, to_bson
+from shared.columns import BoolArray, Columns, FloatArray, IntArray, to_bson
 from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
@@ -23,75 +23,99 @@ NAME: Final = "flag_suspects"
 
 
 def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Report:
-    """Put suspects before the reviewers: the most suspicious first, as many as the day allows, and a few by lot.
+    """Put suspects before the reviewers: the most suspicious ones within the daily budget, and a few sampled at random.
 
-    A credential comes once, and its finding is kept up to date until it is judged; then it is left alone for
-    `cool_down`. Those that are drawn by lot lie below the threshold: without them nobody would know whom it misses.
-    Safe to repeat. Days are UTC; what the budget does not allow today is weighed again tomorrow.
+    A credential is put there once. Its score and reasons are kept up to date until it is judged; after that it is not
+    flagged again for `cool_down`. The sampled ones lie below the threshold: only their verdicts show which bots the
+    threshold misses. Safe to repeat. Days are UTC; what the budget of today leaves out is considered again tomorrow.
     """
     with store.leases.hold(NAME):
-        found, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (Detector.read(one), one))
-        if found is None:
+        loaded, refused = registry.load(FAMILY, KEY, FINGERPRINT, _with_version)
+        if loaded is None:
             return Report(details={"skipped": "there is no detector yet", "refused": len(refused)})
-        detector, artifact = found
+        detector, version = loaded
         rows = newest_of_each(store.credential_features.unjudged(FEATURES.names))
-        people = UnreviewedCredentials(to_bson(rows["credential"]), rows, detector.scores(features_of(rows)))
-        waiting = {one.credential: one for one in store.suspects.waiting()}
-        left_alone = store.credential_features.judged_since(now - options.cool_down, now=now) | store.suspects.judged()
-        left_alone |= store.erasures.credentials()
-        free = np.array([one not in waiting and one not in left_alone for one in people.credential], bool)
-        above = people.score >= detector.limit
+        unreviewed = UnreviewedCredentials(to_bson(rows["credential"]), rows, detector.scores(features_of(rows)))
+        waiting = {suspect.credential: suspect for suspect in store.suspects.waiting()}
+        eligible = find_eligible(store, options, unreviewed, waiting, now)
+        above = unreviewed.score >= detector.limit
 
-        today = day_of(now)
-        by_score = np.argsort(-people.score, kind="stable")
-        flagged = by_score[(free & above)[by_score]][: remaining_budget(store, options.daily_budget, now)].tolist()
-        drawn = random_sample(people, np.flatnonzero(free & ~above), today)
-        drawn = drawn[: remaining_budget(store, options.daily_sample, now, sampled=True)]
-        version = artifact.manifest.version
-        here = [people.suspect(row, detector, version) for row, one in enumerate(people.credential) if one in waiting]
-        refreshed = [one for one in here if one.finding != waiting[one.credential].finding]
-        new = [people.suspect(row, detector, version) for row in flagged]
-        new += [people.suspect(row, detector, version, sampled=True) for row in drawn]
+        flagged = most_suspicious(unreviewed, eligible & above)[: remaining_budget(store, options.daily_budget, now)]
+        sampled = random_sample(unreviewed, np.flatnonzero(eligible & ~above), day_of(now))
+        sampled = sampled[: remaining_budget(store, options.daily_sample, now, sampled=True)]
+        current = [
+            unreviewed.suspect(row, detector, version)
+            for row, credential in enumerate(unreviewed.credential)
+            if credential in waiting
+        ]
+        refreshed = [suspect for suspect in current if suspect.finding != waiting[suspect.credential].finding]
+        new = [unreviewed.suspect(row, detector, version) for row in flagged]
+        new += [unreviewed.suspect(row, detector, version, sampled=True) for row in sampled]
         written = store.suspects.put([*new, *refreshed], now=now)
         removed = store.erasures.sweep(schema.SUSPECTS)
     details = {
-        "above": int((free & above).sum()),
+        "above": int((eligible & above).sum()),
         "flagged": len(new),
         "refreshed": len(refreshed),
         "waiting": len(waiting) + len(new),
         "refused": len(refused),
     }
-    return Report(len(people.credential), written, removed, details=details)
+    return Report(len(unreviewed.credential), written, removed, details=details)
+
+
+def _with_version(artifact: Artifact) -> tuple[Detector, str]:
+    return Detector.read(artifact), artifact.manifest.version
 
 
 @dataclass(frozen=True, slots=True)
 class UnreviewedCredentials:
-    """Those whom nobody has judged: one row a credential, its newest window, and its score (n,)."""
+    """The credentials without a verdict, one row each.
+
+    credential  (n,)
+    rows        columns of each credential's newest window: first, last [ms since 1970] and the features
+    score       (n,) 0..1, higher = more like a bot
+    """
 
     credential: Sequence[Credential]
     rows: Columns
     score: FloatArray
 
     def suspect(self, row: int, detector: Detector, model: str, *, sampled: bool = False) -> Suspect:
-        """One of them, as the reviewers get it."""
+        """The credential of that row as the reviewers get it.
+
+        model    version of the detector
+        sampled  whether it was drawn at random, below the threshold
+        """
         first, last = (from_epoch_ms(int(self.rows[name][row])) for name in ("first", "last"))
-        own = np.array([self.rows[name][row] for name in FEATURES.names])
+        features = np.array([self.rows[name][row] for name in FEATURES.names])
         score = round(float(self.score[row]), 4)
-        return Suspect(self.credential[row], first, last, score, detector.reasons(own), model, sampled)
+        return Suspect(self.credential[row], first, last, score, detector.reasons(features), model, sampled)
 
 
 def newest_of_each(rows: Columns) -> Columns:
-    """One row a credential: two runs that were cut short may have left more."""
+    """The newest window of each credential with finite features: runs that were cut short may have left several."""
     order = np.lexsort((-rows["last"], rows["credential"]))
     credential = rows["credential"][order]
-    first = order[np.unique(credential, return_index=True)[1]] if len(order) else order
-    sound = first[(rows["credential"][first] != b"") & np.isfinite(features_of(rows)[first]).all(axis=1)]
-    return {name: column[sound] for name, column in rows.items()}
+    newest = order[np.unique(credential, return_index=True)[1]] if len(order) else order
+    has_key, is_finite = rows["credential"][newest] != b"", np.isfinite(features_of(rows)[newest]).all(axis=1)
+    usable = newest[has_key & is_finite]
+    return {name: column[usable] for name, column in rows.items()}
 
 
 def features_of(rows: Columns) -> FloatArray:
-    """(n, k) in the order that a detector expects."""
+    """(n, k) features in the order that a detector expects."""
     return np.stack([rows[name] for name in FEATURES.names], axis=1)
+
+
+def find_eligible(
+    store: Store, options: Bots, unreviewed: UnreviewedCredentials, waiting: Collection[Credential], now: datetime
+) -> BoolArray:
+    """(n,) whether each credential may be flagged: it is not waiting for a verdict, had none within `cool_down`, and is
+    not of an erased account."""
+    excluded = store.credential_features.judged_since(now - options.cool_down, now=now) | store.suspects.judged()
+    excluded |= store.erasures.credentials()
+    allowed = [credential not in waiting and credential not in excluded for credential in unreviewed.credential]
+    return np.array(allowed, bool)
 
 
 def day_of(now: datetime) -> datetime:
@@ -100,16 +124,26 @@ def day_of(now: datetime) -> datetime:
 
 
 def remaining_budget(store: Store, budget: int, now: datetime, *, sampled: bool = False) -> int:
-    """How many may be flagged yet, of those that a day allows; what is judged by now counts too."""
-    here = store.suspects.flagged(day_of(now), sampled=sampled, now=now)
+    """How many more credentials may be flagged today; those flagged today count whether they are judged yet or not.
+
+    budget   credentials a day
+    sampled  whether of the sampled ones or of those above the threshold
+    """
+    waiting = store.suspects.flagged(day_of(now), sampled=sampled, now=now)
     judged = store.credential_features.flagged_and_judged(day_of(now), sampled=sampled, now=now)
-    return max(budget - here - judged, 0)
+    return max(budget - waiting - judged, 0)
 
 
-def random_sample(people: UnreviewedCredentials, rows: IntArray, today: datetime) -> list[int]:
-    """These rows in the order of the day's lot, which is the same whenever it is drawn."""
+def most_suspicious(unreviewed: UnreviewedCredentials, selected: BoolArray) -> list[int]:
+    """The selected rows, the highest score first; those of equal scores in the order of the rows."""
+    by_score = np.argsort(-unreviewed.score, kind="stable")
+    return [int(row) for row in by_score[selected[by_score]]]
 
-    def lot(row: int) -> bytes:
-        return hashlib.sha256(f"{today:%Y-%m-%d} {people.credential[row]}".encode()).digest()
 
-    return sorted(rows.tolist(), key=lot)
+def random_sample(unreviewed: UnreviewedCredentials, rows: IntArray, today: datetime) -> list[int]:
+    """The rows in a random order that depends on the day and the credentials alone, so that runs of one day agree."""
+
+    def draw(row: int) -> bytes:
+        return hashlib.sha256(f"{today:%Y-%m-%d} {unreviewed.credential[row]}".encode()).digest()
+
+    return sorted(rows.tolist(), key=draw)

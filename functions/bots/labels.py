@@ -1,9 +1,8 @@
-"""What people have judged, as the detector learns from it."""
+"""The labelled set that the detector is trained on: features of credentials with a reviewer's verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from bson import ObjectId
@@ -17,11 +16,11 @@ from shared.store import Store
 
 @dataclass(frozen=True, slots=True)
 class LabelledSet:
-    """One row a credential: its latest verdict, so that none counts more than another.
+    """One row a credential, by its latest verdict, so that no credential counts more than another.
 
-    ids       of the features
+    ids       (n,) `_id`s of the stored features
     features  (n, k)
-    bot       (n,)
+    bot       (n,) whether the verdict says bot
     at        (n,) when the verdict was given [ms since 1970]
     """
 
@@ -32,13 +31,13 @@ class LabelledSet:
 
     @classmethod
     def read(cls, store: Store, options: Bots, *, now: datetime) -> "LabelledSet":
-        """The latest; without those that have a label and lack a feature."""
+        """The latest verdicts, at most `labelled_most` labels; without credentials that lack a feature."""
         ids, verdicts, columns = store.credential_features.judged(FEATURES.names, options.labelled_most, now=now)
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
         latest = np.zeros(len(ids), bool)
-        latest[np.unique(columns["credential"], return_index=True)[1]] = True  # the first, of the latest verdict
-        sound = np.flatnonzero(latest & np.isfinite(features).all(axis=1) & (columns["credential"] != b""))
-        rows = sound[np.argsort(columns["credential"][sound])]  # in whatever order they were judged
+        latest[np.unique(columns["credential"], return_index=True)[1]] = True  # labels come with the latest first
+        usable = np.flatnonzero(latest & np.isfinite(features).all(axis=1) & (columns["credential"] != b""))
+        rows = usable[np.argsort(columns["credential"][usable])]  # an order that does not depend on the verdicts
         bot = np.array(verdicts, bool) == options.verdict(bot=True)
         return cls([ids[row] for row in rows.tolist()], features[rows], bot[rows], columns["at"][rows])
 
@@ -47,19 +46,21 @@ class LabelledSet:
 
     @property
     def span(self) -> tuple[datetime, datetime]:
-        """From the first verdict to the last."""
+        """The moments of the first and of the last verdict."""
         return from_epoch_ms(int(self.at.min())), from_epoch_ms(int(self.at.max()))
 
     def counts(self) -> dict[str, int]:
-        """How many of either kind."""
+        """The number of bots and of people."""
         return {"bots": int(self.bot.sum()), "people": int((~self.bot).sum())}
 
 
-def missing(judged: LabelledSet, options: Bots) -> str:
-    """Why there is too little to learn from; empty where there is enough."""
-    found = judged.counts()
-    wanted: dict[str, Any] = {"bots": max(options.least_bots, 2), "people": max(options.least_people, 2)}
-    lacking = [
-        f"{found[kind]} {kind} are judged, {wanted[kind]} are needed" for kind in wanted if found[kind] < wanted[kind]
+def insufficient_labels(labelled: LabelledSet, options: Bots) -> str:
+    """Why there are too few labels to learn from; empty where there are enough."""
+    counts = labelled.counts()
+    needed = {"bots": max(options.least_bots, 2), "people": max(options.least_people, 2)}
+    reasons = [
+        f"{counts[kind]} {kind} are judged, {minimum} are needed"
+        for kind, minimum in needed.items()
+        if counts[kind] < minimum
     ]
-    return " and ".join(lacking)
+    return " and ".join(reasons)

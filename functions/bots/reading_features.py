@@ -1,7 +1,9 @@
-"""How a credential reads, as numbers.
+"""The features of a credential: how it reads, as numbers.
 
-Every feature is finite and not negative. Where a formula has no value, as for somebody who reads every post for exactly
-as long as the one before, it is 0: no spread at all, which is what a machine's readings look like.
+Every feature is finite and not negative. Where a formula has no value, as for a credential that reads every post for
+exactly as long as the one before, the feature is 0: no spread at all, which is what a machine's readings look like.
+
+In shapes, n is the number of credentials and `widest` the most readings that any of them has; shorter rows end in nan.
 """
 
 from dataclasses import dataclass
@@ -14,16 +16,21 @@ from functions.bots.windows import SECOND_MS, Windows
 from shared.columns import FloatArray
 from shared.ml.features import Feature, FeatureSet
 
-KEPT_RATIO: Final = 0.95  # of the values of a series; the longest ones, left on a table, say little
-MIN_S: Final = 0.001  # a clock tells no less
-PAUSE_S: Final = 1_800.0
+KEPT_RATIO: Final = 0.95  # of a series; the longest values, of a phone that was put down, say little
+MIN_S: Final = 0.001  # shorter times count as this, the resolution of the clocks [s]
+PAUSE_S: Final = 1_800.0  # a gap from which on it is a pause [s]
 HOUR_S: Final = 3_600.0
-HOURS: Final = 24
+HOURS: Final = 24  # of a day
 
 
 @dataclass(frozen=True, slots=True)
 class CentralMoments:
-    """Of a series without its longest values: count, mean, and central moments, all (n,)."""
+    """Count, mean and central moments of each credential's series without its longest values, all (n,).
+
+    count                  values that were kept
+    mean                   [unit of the series]
+    second, third, fourth  central moments of the sample [unit of the series to that power]
+    """
 
     count: FloatArray
     mean: FloatArray
@@ -33,20 +40,23 @@ class CentralMoments:
 
     @classmethod
     def of(cls, series: FloatArray) -> "CentralMoments":
-        """Of each row (n, widest), nan where there is no value: of what is not above its 0.95 quantile."""
+        """The moments of the values up to the 0.95 quantile of each row.
+
+        series  (n, widest), nan where there is no value
+        """
         kept = np.where(series <= quantile(series, KEPT_RATIO)[:, None], series, np.nan)
-        there = ~np.isnan(kept)
-        count = there.sum(axis=1).astype(np.float64)
-        mean = np.where(there, kept, 0.0).sum(axis=1) / np.maximum(count, 1)
-        off = np.where(there, kept - mean[:, None], 0.0)
-        # Of equal values the mean may be a rounding error away.
-        off[np.abs(off) <= 1e-12 * np.maximum(np.abs(mean), 1e-300)[:, None]] = 0.0
-        second, third, fourth = ((off**power).sum(axis=1) / np.maximum(count, 1) for power in (2, 3, 4))
+        is_value = ~np.isnan(kept)
+        count = is_value.sum(axis=1).astype(np.float64)
+        mean = np.where(is_value, kept, 0.0).sum(axis=1) / np.maximum(count, 1)
+        deviations = np.where(is_value, kept - mean[:, None], 0.0)
+        # The mean of equal values may be a rounding error away from them.
+        deviations[np.abs(deviations) <= 1e-12 * np.maximum(np.abs(mean), 1e-300)[:, None]] = 0.0
+        second, third, fourth = ((deviations**power).sum(axis=1) / np.maximum(count, 1) for power in (2, 3, 4))
         return cls(count, mean, second, third, fourth)
 
     @property
     def relative_spread(self) -> FloatArray:
-        """(n,) sample standard deviation by the mean."""
+        """(n,) sample standard deviation divided by the mean."""
         sample = self.second * self.count / np.maximum(self.count - 1, 1)
         return _or_zero(np.sqrt(sample), self.mean)
 
@@ -58,7 +68,7 @@ class CentralMoments:
 
     @property
     def absolute_kurtosis(self) -> FloatArray:
-        """(n,) |G2|, the excess over a normal distribution's, corrected for the size of the sample (ibidem)."""
+        """(n,) |G2|, the excess kurtosis, corrected for the size of the sample (Joanes & Gill, 1998)."""
         n = self.count
         ratio = _or_zero(self.fourth, self.second**2)
         corrected = _or_zero((n * n - 1) * ratio - 3 * (n - 1) ** 2, (n - 2) * (n - 3))
@@ -66,7 +76,12 @@ class CentralMoments:
 
 
 def quantile(series: FloatArray, ratio: float) -> FloatArray:
-    """(n,) of each row (n, widest), linear between two values; nan where a row has none.
+    """(n,) quantile of each row, interpolated linearly between two values; nan for a row without values.
+
+    series  (n, widest), nan where there is no value
+    ratio   which quantile, 0..1
+    The same as `np.nanquantile(series, ratio, axis=1)`, which calls a Python function for every row and takes about
+    15 times as long; this sorts all rows at once.
 
     >>> quantile(np.array([[3.0, 1.0, np.nan], [5.0, 5.0, 6.0]]), 0.5).tolist()
     [2.0, 5.0]
@@ -80,62 +95,62 @@ def quantile(series: FloatArray, ratio: float) -> FloatArray:
 
 
 def _or_zero(value: FloatArray, by: FloatArray) -> FloatArray:
-    """(n,) the ratio, 0 where it has no value."""
+    """(n,) value / by, 0 where `by` is not above 0."""
     return np.asarray(np.divide(value, by, out=np.zeros(len(value)), where=by > 0))
 
 
 class Rhythm:
-    """Windows, with what several features are made of."""
+    """The windows of n credentials, and the intermediate results that several features share."""
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
 
     @cached_property
     def readings(self) -> CentralMoments:
-        """Of the times on a screen."""
+        """Of the reading times [s]."""
         return CentralMoments.of(self.windows.reading)
 
     @cached_property
     def gaps(self) -> CentralMoments:
-        """Of the times from one exposure to the next."""
+        """Of the times from one exposure to the next [s]."""
         return CentralMoments.of(self.windows.gap)
 
     @cached_property
     def log_readings(self) -> FloatArray:
-        """(n, widest) logarithms of the times on a screen, of a millisecond at least."""
+        """(n, widest) natural logarithms of the reading times [ln s], each of a millisecond at least."""
         return np.log(np.maximum(self.windows.reading, MIN_S))
 
 
 def log_spread(logs: FloatArray) -> FloatArray:
-    """(n,) standard deviation of logarithms of durations."""
+    """(n,) standard deviation of each row of `logs` (n, widest) [ln s]."""
     return np.asarray(np.nanstd(logs, axis=1))
 
 
 def gap_log_spread(rhythm: Rhythm) -> FloatArray:
-    """(n,) the same of the times from one exposure to the next."""
+    """(n,) standard deviation of the logarithms of the times from one exposure to the next [ln s]."""
     return log_spread(np.log(np.maximum(rhythm.windows.gap, MIN_S)))
 
 
 def tail(rhythm: Rhythm) -> FloatArray:
-    """(n,) how much longer the long readings are than the usual ones: logarithm of the 0.95 quantile by the median."""
+    """(n,) log of the ratio of the 0.95 quantile of the reading times to their median; 0 or more."""
     return np.asarray(quantile(rhythm.log_readings, KEPT_RATIO) - quantile(rhythm.log_readings, 0.5))
 
 
 def burstiness(rhythm: Rhythm) -> FloatArray:
-    """(n,) 0 for gaps that are all alike, 1/2 for random ones, near 1 for bursts and long pauses: half of 1 + B of
-    Goh & Barabasi (2008)."""
+    """(n,) 0 for equal gaps, 1/2 for gaps of a Poisson process, near 1 for bursts and long pauses: (1 + B) / 2 with the
+    burstiness B of Goh & Barabasi (2008)."""
     gap = rhythm.windows.gap
     mean, spread = np.nanmean(gap, axis=1), np.nanstd(gap, axis=1)
     return _or_zero(spread, spread + mean)
 
 
 def pause_ratio(rhythm: Rhythm) -> FloatArray:
-    """(n,) part of the gaps that last half an hour or more, 0..1."""
+    """(n,) part of the gaps of half an hour or more, 0..1."""
     return np.asarray((rhythm.windows.gap >= PAUSE_S).sum(axis=1) / rhythm.windows.count)
 
 
 def views_per_hour(rhythm: Rhythm) -> FloatArray:
-    """(n,) readings an hour over the whole window, pauses included; of a window below a second as if it were one."""
+    """(n,) readings an hour over the whole window, pauses included [1 / h]; a window lasts at least one second."""
     hours = np.maximum((rhythm.windows.last - rhythm.windows.first) / SECOND_MS, 1.0) / HOUR_S
     return np.asarray((rhythm.windows.count - 1) / hours)
 
@@ -149,16 +164,16 @@ def repeated_ratio(rhythm: Rhythm) -> FloatArray:
 
 
 def hour_spread(rhythm: Rhythm) -> FloatArray:
-    """(n,) how evenly the readings fall on the hours of the day (UTC): 0 for all in one, 1 for every hour alike;
-    entropy by that of 24 equal parts."""
+    """(n,) how evenly the readings spread over the hours of the day (UTC), 0..1: 0 for all in one hour, 1 for equally
+    many in each; the entropy divided by that of 24 equal parts."""
     at = rhythm.windows.at
     hour = np.where(np.isnan(at), -1, np.floor(np.nan_to_num(at) / HOUR_S) % HOURS)
-    part = np.stack([(hour == one).sum(axis=1) for one in range(HOURS)], axis=1) / rhythm.windows.count[:, None]
+    part = np.stack([(hour == h).sum(axis=1) for h in range(HOURS)], axis=1) / rhythm.windows.count[:, None]
     logs = np.log(part, out=np.zeros(part.shape), where=part > 0)
     return np.asarray(np.maximum(-(part * logs).sum(axis=1), 0.0) / np.log(HOURS))
 
 
-# `monotone_sign` is -1 where a machine has less of it, 1 where it has more, 0 where either may be.
+# `monotone_sign` is -1 where machines have lower values than people, 1 where they have higher ones, 0 where both occur.
 FEATURES: Final[FeatureSet[Rhythm]] = FeatureSet(
     (
         Feature("postReadingTimeAbsSkew", "ratio", lambda r: r.readings.absolute_skewness, -1),

@@ -1,4 +1,4 @@
-"""Verdicts that no change told of, and what nobody can take over."""
+"""Apply the verdicts whose change event was missed, and report those that cannot be applied."""
 
 from datetime import datetime
 
@@ -9,11 +9,11 @@ from shared.store import Store
 
 
 def run(store: Store, options: Bots, *, now: datetime) -> Report:
-    """Take over every verdict there is, and report those that are half a verdict, and labels without features.
+    """Turn every verdict into a label; report incomplete verdicts, and labels whose features are missing.
 
-    Safe to repeat, and beside changes.
+    Safe to repeat, also while changes are applied.
     """
-    done = take_over(store, options, None, now=now)
+    applied = take_over(store, options, None, now=now)
     incomplete = store.verdicts.incomplete()
-    details = {**done.details, "incomplete": len(incomplete), "without_features": store.verdicts.without_features()}
-    return Report(done.read, done.written, done.removed, malformed=incomplete, details=details)
+    details = {**applied.details, "incomplete": len(incomplete), "without_features": store.verdicts.without_features()}
+    return Report(applied.read, applied.written, applied.removed, malformed=incomplete, details=details)

@@ -1,4 +1,4 @@
-"""A detector of bots, from what people have judged."""
+"""Train the bot detector on the credentials that reviewers have labelled."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import sklearn
 
 from functions.bots import evaluation
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector, probability
-from functions.bots.labels import LabelledSet, missing
+from functions.bots.labels import LabelledSet, insufficient_labels
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.columns import FloatArray
@@ -21,50 +21,55 @@ from shared.store.decoding import as_document
 
 NAME: Final = "train_bot_detector"
 
-CHANCE_AUC: Final = 0.5  # ROC AUC of what tells nobody apart
+CHANCE_AUC: Final = 0.5  # ROC AUC of scores that do not depend on who is a bot
 
 Metrics = Mapping[str, Any]
 
 
 def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Report:
-    """Train when a label, an option or the features changed, and make live what tells bots from people, no worse
-    than what is live.
+    """Train when a label, an option or the features changed; promote the detector if it separates bots from people
+    better than chance and no worse than the live one.
 
-    Safe to repeat: the same labels give the same detector. With too few bots or people among them nothing is trained,
-    and the report says what is missing.
+    Safe to repeat: the same labels give the same detector. With too few labelled bots or people nothing is trained, and
+    the report says how many are missing.
     """
     with store.leases.hold(NAME):
         trained_on = training_signature(store, options, now)
         instead_of = registry.live_version(FAMILY, KEY)
-        live, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (Detector.read(one), one.manifest))
+        live, refused = registry.load(FAMILY, KEY, FINGERPRINT, _with_manifest)
         if live and not refused and store.watermarks.cursor(NAME, as_document) == trained_on:
             return Report(details={"skipped": "no label changed"})
-        judged = LabelledSet.read(store, options, now=now)
-        if lacking := missing(judged, options):
-            return Report(len(judged), details={"skipped": lacking, **judged.counts()})
+        labelled = LabelledSet.read(store, options, now=now)
+        if reason := insufficient_labels(labelled, options):
+            return Report(len(labelled), details={"skipped": reason, **labelled.counts()})
 
-        detector, metrics, unseen = learn(judged, options)
-        beside = compare_with_live(live, detector, unseen, judged) if live else {}
-        better = metrics["ours"]["roc_auc"] > CHANCE_AUC and (
-            beside.get("auc_difference", 0.0) >= -options.margin * beside.get("auc_error", 0.0)
+        detector, metrics, unseen = train(labelled, options)
+        comparison = compare_with_live(live, detector, unseen, labelled) if live else {}
+        promoted = metrics["ours"]["roc_auc"] > CHANCE_AUC and (
+            comparison.get("auc_difference", 0.0) >= -options.margin * comparison.get("auc_error", 0.0)
         )
-        if better:
+        if promoted:
             also = {
-                "dataset": judged.ids,
+                "dataset": labelled.ids,
                 "model_classes": [[0, evaluation.BOT_CLASS], [1, evaluation.HUMAN_CLASS]],
-                "evaluationReport": evaluation.report(unseen >= detector.limit, judged.bot),
+                "evaluationReport": evaluation.report(unseen >= detector.limit, labelled.bot),
             }
-            manifest = manifest_of(judged, {**metrics, **beside}, also, now)
+            manifest = manifest_of(labelled, {**metrics, **comparison}, also, now)
             registry.add(Artifact(manifest, detector.to_bytes()))
             registry.promote(FAMILY, KEY, manifest.version, instead_of=instead_of, at=now)
-        store.watermarks.move(NAME, trained_on, now=now)  # a candidate that was refused need not be made again either
+        # Also when the detector was not promoted: the same labels would only give the same one again.
+        store.watermarks.move(NAME, trained_on, now=now)
     ours = {name: round(float(value), 4) for name, value in metrics["ours"].items()}
-    details = {**judged.counts(), **ours, "threshold": round(detector.limit, 4), "promoted": int(better)}
-    return Report(len(judged), int(better), details={**details, "refused": len(refused)})
+    details = {**labelled.counts(), **ours, "threshold": round(detector.limit, 4), "promoted": int(promoted)}
+    return Report(len(labelled), int(promoted), details={**details, "refused": len(refused)})
+
+
+def _with_manifest(artifact: Artifact) -> tuple[Detector, Manifest]:
+    return Detector.read(artifact), artifact.manifest
 
 
 def training_signature(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
-    """What a detector depends on: where that is the same, a run makes the same again."""
+    """Everything that a detector depends on: training again with the same signature gives the same detector."""
     labels = store.credential_features.labels(FEATURES.names, now=now)
     return {
         "labels": labels.count,
@@ -75,9 +80,9 @@ def training_signature(store: Store, options: Bots, now: datetime) -> dict[str, 
     }
 
 
-def learn(judged: LabelledSet, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
-    """A detector, how well it and others do on what they have not seen, and (n,) its scores as if unseen."""
-    features, bot = judged.features, judged.bot
+def train(labelled: LabelledSet, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
+    """A detector, cross-validated metrics of it and of the baselines, and (n,) its cross-validated scores 0..1."""
+    features, bot = labelled.features, labelled.bot
     ours = evaluation.out_of_fold(
         evaluation.one_class(options.explained_ratio), features, bot, options.splits, options.repeats
     )
@@ -91,47 +96,48 @@ def learn(judged: LabelledSet, options: Bots) -> tuple[Detector, Metrics, FloatA
         people=np.quantile(features[~bot], [0.1, 0.5, 0.9], axis=0),
         bots=np.median(features[bot], axis=0),
     )
-    others = {}
-    for name, fit in evaluation.OTHERS.items():
+    baselines = {}
+    for name, fit in evaluation.BASELINES.items():
         scores = evaluation.out_of_fold(fit, features, bot, options.splits, 1)
-        limit = evaluation.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
-        others[name] = {
+        threshold = evaluation.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
+        baselines[name] = {
             **evaluation.metrics(scores, bot, options.daily_budget),
-            **evaluation.report(scores >= limit, bot),
+            **evaluation.report(scores >= threshold, bot),
         }
     metrics = {
         "ours": evaluation.metrics(ours, bot, options.daily_budget),
-        "others": others,
+        "others": baselines,
         "threshold": detector.limit,
-        **judged.counts(),
+        **labelled.counts(),
     }
     return detector, metrics, unseen
 
 
 def compare_with_live(
-    live: tuple[Detector, Manifest], candidate: Detector, unseen: FloatArray, judged: LabelledSet
+    live: tuple[Detector, Manifest], candidate: Detector, unseen: FloatArray, labelled: LabelledSet
 ) -> dict[str, float]:
-    """By how much the candidate's ROC AUC is above the live detector's on the same rows, and the standard error.
+    """ROC AUC of the candidate minus that of the live detector on the same rows, and the standard error of that.
 
-    unseen  (n,) the candidate's scores as if it had not seen the row
-    What the live one has learnt from, both have seen; of the rest, neither has. So the comparison favours nobody.
+    unseen  (n,) the candidate's cross-validated scores 0..1
+    On rows that the live detector was trained on, the candidate is scored as trained on them too; on all other rows
+    both are scored as if they had not seen them. So neither has an advantage.
     """
     detector, manifest = live
-    learnt = set(manifest.also["dataset"])
-    seen_by_both = np.array([one in learnt for one in judged.ids], bool)
-    scores = np.where(seen_by_both, candidate.scores(judged.features), unseen)
-    difference, error = evaluation.auc_difference(scores, detector.scores(judged.features), judged.bot)
+    trained_on = set(manifest.also["dataset"])
+    in_both = np.array([label in trained_on for label in labelled.ids], bool)
+    scores = np.where(in_both, candidate.scores(labelled.features), unseen)
+    difference, error = evaluation.auc_difference(scores, detector.scores(labelled.features), labelled.bot)
     return {"auc_difference": difference, "auc_error": error}
 
 
-def manifest_of(judged: LabelledSet, metrics: Metrics, also: Mapping[str, Any], now: datetime) -> Manifest:
-    """Of the detector that this run made."""
+def manifest_of(labelled: LabelledSet, metrics: Metrics, also: Mapping[str, Any], now: datetime) -> Manifest:
+    """The manifest of the detector that this run trained."""
     return Manifest(
         family=FAMILY,
         key=KEY,
         version=f"{now:%Y%m%dT%H%M%SZ}",
         trained_at=now,
-        window=judged.span,
+        window=labelled.span,
         features=FEATURES.names,
         fingerprint=FINGERPRINT,
         metrics=metrics,

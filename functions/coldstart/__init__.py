@@ -1,1 +1,1 @@
-"""What a guest sees: a ranker for every country, and the feed that it publishes."""
+"""The ranker of every country for guests, and the guest feed that it ranks."""

@@ -1,22 +1,21 @@
-"""The feed that guests see: the best posts for every country, published without a gap."""
+"""The guest feed: the best posts for every country, published in one step."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
-from functions.coldstart.candidates import Candidates, choose, language_factor, spread
+from functions.coldstart.candidates import Candidates, language_factor, select_candidates, spread
 from shared.artifacts import Registry
-from shared.columns import FloatArray
+from shared.columns import FloatArray, IntArray
 from shared.config import Coldstart, GuestFeed
-from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES
+from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES, UNKNOWN_COUNTRY
 from shared.errors import Refused
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers, scores_from_logits
 from shared.ranking.country_scores import CountryScores
-from shared.ranking.history import UNKNOWN_COUNTRY, read_history
+from shared.ranking.history import read_history
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.guest_feed import Staging, least_rows
@@ -24,15 +23,15 @@ from shared.store.guest_feed import Staging, least_rows
 NAME = "build_guest_feed"
 NOTHING_TO_SHOW = "no post of the window may be shown"
 
-Best = tuple[NDArray[np.int64], FloatArray]  # places among the candidates and their scores, best first
+RankedList = tuple[IntArray, FloatArray]  # (n_rows,) positions among the candidates and their scores, best first
 
 
 def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldstart, *, now: datetime) -> Report:
-    """Rank the published posts for every country, and put the lists live in one step if they pass their checks.
+    """Rank the published posts for every country, and publish all lists in one step if they pass their checks.
 
-    Refused says which check failed; the live feed then stays as it is, but for what may no longer be shown, which is
-    removed from it by every run. Where no post of the window may be shown, that is all that a run does. The partition
-    `en` holds the list for viewers of no known country. The same data and `now` give the same rows.
+    Every run removes from the live feed what may no longer be shown, even if it publishes nothing. Where no post of the
+    window may be shown, it does only that. The partition `en` holds the list for viewers of unknown country. The same
+    data and `now` give the same rows. Raises Refused with the check that failed; the live feed then stays.
     """
     with store.leases.hold(NAME) as lease, store.guest_feed.stage(now, lease.holder) as staging:
         live_since = store.guest_feed.generation(now=now)
@@ -58,10 +57,10 @@ def write_lists(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write the list of every partition; returns its length by partition, and counts for the report.
 
-    What the lists are made of is given back before they are indexed and checked.
+    A function of its own, so that the memory of the history is free before the lists are indexed and checked.
     """
     history = read_history(store, coldstart, now=now)
-    candidates = choose(store, history.posts)
+    candidates = select_candidates(store, history.posts)
     builder = GuestFeedBuilder(
         CountryScores(history, Counters(history), candidates.post, rankers, coldstart), candidates, options
     )
@@ -72,31 +71,37 @@ def write_lists(
 
 @dataclass(frozen=True, slots=True)
 class GuestFeedBuilder:
-    """Where the lists are made; what two countries share is computed once."""
+    """Ranks the candidates for every country; a list that several countries share is ranked once.
 
-    logits: CountryScores
+    lists  by ranker, profile country and languages that are read
+    """
+
+    country_scores: CountryScores
     candidates: Candidates
     options: GuestFeed
-    lists: dict[Hashable, Best] = field(default_factory=dict)
+    lists: dict[Hashable, RankedList] = field(default_factory=dict)
 
     def write(self, staging: Staging, partition: str) -> int:
-        """Write the list of a country, or of everywhere; returns its length."""
-        places, scores = self.best(UNKNOWN_COUNTRY if partition == GLOBAL_PARTITION else COUNTRIES.index(partition))
-        entries = (self.candidates.entries[place] for place in places.tolist())
+        """Write the list of a country, or of GLOBAL_PARTITION; returns its length."""
+        is_global = partition == GLOBAL_PARTITION
+        positions, scores = self.ranked(UNKNOWN_COUNTRY if is_global else COUNTRIES.index(partition))
+        entries = (self.candidates.entries[position] for position in positions.tolist())
         return staging.put(partition, zip(entries, scores.tolist(), strict=True))
 
-    def best(self, country: int) -> Best:
-        """The list of a country."""
-        ranker, taste = self.logits.ranker_of(country), self.logits.profile_country(country)
-        read = LANGUAGES[COUNTRIES[country]] if country != UNKNOWN_COUNTRY else None
-        key = (ranker.name, taste, read)
+    def ranked(self, country: int) -> RankedList:
+        """The list of a country, given as an index into COUNTRIES or UNKNOWN_COUNTRY."""
+        ranker, profile_country = self.country_scores.ranker_of(country), self.country_scores.profile_country(country)
+        languages = LANGUAGES[COUNTRIES[country]] if country != UNKNOWN_COUNTRY else None
+        key = (ranker.name, profile_country, languages)
         if key not in self.lists:
             self.lists[key] = self._rank(country)
         return self.lists[key]
 
-    def _rank(self, country: int) -> Best:
-        fits = 1.0 if country == UNKNOWN_COUNTRY else language_factor(self.logits.relation_to(country), self.options)
-        scores = scores_from_logits(self.logits.of(country)) * self.candidates.quality * fits
+    def _rank(self, country: int) -> RankedList:
+        relation = self.country_scores.relation_to(country)
+        factor = 1.0 if country == UNKNOWN_COUNTRY else language_factor(relation, self.options)
+        scores = scores_from_logits(self.country_scores.of(country)) * self.candidates.quality * factor
         scores = spread(scores, self.candidates.author, self.options.per_author_ratio)
-        order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country].copy()  # without the rest behind it
+        # A copy, since a view would keep the whole order in memory.
+        order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country].copy()
         return order, scores[order]

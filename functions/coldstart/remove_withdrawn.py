@@ -1,4 +1,4 @@
-"""What may no longer be shown, taken out of the guest feed as soon as it is withdrawn."""
+"""Removal of rows from the live guest feed as soon as they may no longer be shown."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from shared.store.visibility import says_published
 
 NAME = "remove_withdrawn"
 
-# Fields that decide, beside its visibility, whether a document may be shown.
+# Fields that decide, beside the visibility, whether a document may be shown.
 REFERENCES: Mapping[str, Sequence[str]] = {
     schema.CONTENTS.name: ("author", "originalPost", "isRecast"),
     schema.USERS.name: ("ownerAccount",),
@@ -17,26 +17,26 @@ REFERENCES: Mapping[str, Sequence[str]] = {
 
 
 def run(store: Store, changes: Sequence[Change]) -> Report:
-    """Remove every row of the guest feed that may no longer be shown, if any of these changes may have withdrawn one.
+    """Remove every row of the guest feed that may no longer be shown, if one of these changes may have withdrawn it.
 
-    A change only tells that there may be something: what counts is the state of posts, users and accounts, and the
-    whole feed is looked through, since a post may repeat another that is not in it. So changes may come twice, late and
-    in any order, and those that came before a look that is over are met already. Returns how many rows were removed.
+    The changes only trigger the check, which reads the current posts, users and accounts and covers the whole feed,
+    since a row may repeat a post that is not in the feed. So changes may come twice, late and in any order, and changes
+    from before a finished check are skipped. Reports the changes that may withdraw something, and the removed rows.
     """
-    telling = [change for change in changes if may_withdraw(change)]
-    if not telling or are_covered(store, [change.cluster_time for change in telling]):
-        return Report(len(telling))
+    withdrawals = [change for change in changes if may_withdraw(change)]
+    if not withdrawals or are_covered(store, [change.cluster_time for change in withdrawals]):
+        return Report(len(withdrawals))
     with store.watermarks.covering(NAME):
         removed = store.guest_feed.remove_withdrawn()
-    return Report(len(telling), removed=removed)
+    return Report(len(withdrawals), removed=removed)
 
 
 def may_withdraw(change: Change) -> bool:
-    """Whether something can be shown before a change and not after it: not where it is published and refers to the
-    author, post or account that it referred to.
+    """Whether a change may have withdrawn something that was shown before it: False if the document is published and
+    refers to the same author, post or account as before.
 
-    What is new can be a second document under an id that is shown already. It withdraws that one if it is not
-    published; if it is, only under hex digits, which is then the document whose references count.
+    An inserted document may be a second one under the id of a document that is shown. It withdraws that one if it is
+    not published; if it is, only if its id is text, since then its references replace those of the other.
     """
     if change.kind == "delete" or change.document is None or not says_published(change.collection, change.document):
         return True
@@ -47,6 +47,6 @@ def may_withdraw(change: Change) -> bool:
 
 
 def are_covered(store: Store, times: Sequence[ClusterTime | None]) -> bool:
-    """Whether all of these changes came before a look that is over; not known where one has no time."""
-    known = [time for time in times if time is not None]
-    return len(known) == len(times) and store.watermarks.covers(NAME, max(known))
+    """Whether all changes of these times came before a finished check; False if the time of one is not known."""
+    known_times = [time for time in times if time is not None]
+    return len(known_times) == len(times) and store.watermarks.covers(NAME, max(known_times))

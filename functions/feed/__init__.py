@@ -1,1 +1,1 @@
-"""What a member sees: a small model for every account, feeds ranked on demand, a home page, people to follow."""
+"""Feeds of accounts: a personal model for each, ranking on demand, a home page, and people to follow."""

@@ -1,4 +1,5 @@
-"""The ranker of all members, ready to score."""
+"""The global personal ranker: one model for all accounts, which adds to the country's logit what an account's features
+say about a post."""
 
 from typing import Final
 
@@ -11,17 +12,18 @@ from shared.errors import StaleModel
 from shared.ml.trees import Trees
 from shared.ranking.country_ranker import WEIGHT
 
-MEMBERS: Final = "members"
-GLOBAL_PERSONAL_KEY: Final = "all"  # its key
+MEMBERS: Final = "members"  # the family of its artifacts
+GLOBAL_PERSONAL_KEY: Final = "all"  # its key in the family
 
 
 class GlobalPersonalRanker:
-    """Trees over what is known of an account before a post, that add to what the country's ranker says.
+    """Trees over candidate features, whose logits are added to the country's.
 
-    weight  what they count for by the evidence for them, 0..1
+    weight  factor on the logits of the trees, 0..1, by the evidence that they improve the order
     """
 
     def __init__(self, version: str, model: bytes, weight: float) -> None:
+        """`model` is XGBoost's UBJSON; StaleModel where it cannot be read."""
         self.version = version
         self.model = model
         self.weight = weight
@@ -29,23 +31,27 @@ class GlobalPersonalRanker:
 
     @classmethod
     def of(cls, artifact: Artifact) -> "GlobalPersonalRanker":
-        """StaleModel where the bytes are no trees, or the manifest does not say what they count for."""
+        """The ranker in an artifact; StaleModel where its bytes are no trees, or its manifest has no weight of 0..1."""
         weight = artifact.manifest.metrics.get(WEIGHT)
         if not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise StaleModel("the ranker of all members does not say what it counts for")
         return cls(artifact.manifest.version, artifact.model, float(weight))
 
-    def logits(self, met: CandidateFeatures) -> FloatArray:
-        """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
-        return met.country_logit + self.weight * self._trees.logits(FEATURES.matrix(met))
+    def logits(self, features: CandidateFeatures) -> FloatArray:
+        """(n,) log odds of an engagement against a post drawn at random, up to a constant."""
+        return features.country_logit + self.weight * self._trees.logits(FEATURES.matrix(features))
 
 
-def shrink_to_country(own: FloatArray, met: CandidateFeatures, half_weight_acts: float) -> FloatArray:
-    """(n,) what is said of an account, drawn towards what its country says, the less the more it did."""
-    known = met.engagements / np.maximum(met.engagements + half_weight_acts, 1e-9)
-    return np.asarray(met.country_logit + known * (own - met.country_logit))
+def shrink_to_country(own: FloatArray, features: CandidateFeatures, half_weight_acts: float) -> FloatArray:
+    """(n,) logits of an account, shrunk towards its country's, the less the more engagements the account has.
+
+    own               (n,) logits of the personal rankers
+    half_weight_acts  engagements at which the two count alike  [count]
+    """
+    weight = features.engagements / np.maximum(features.engagements + half_weight_acts, 1e-9)
+    return np.asarray(features.country_logit + weight * (own - features.country_logit))
 
 
 def load_global_personal_ranker(registry: Registry) -> tuple[GlobalPersonalRanker | None, list[str]]:
-    """The live ranker, None where none may be used, and why others were refused."""
+    """The live ranker, None where there is none that may be used, and why versions were refused."""
     return registry.load(MEMBERS, GLOBAL_PERSONAL_KEY, FEATURES.fingerprint, GlobalPersonalRanker.of)

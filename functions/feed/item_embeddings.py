@@ -1,8 +1,8 @@
-"""Which posts are liked by the same people, as directions: two posts that share their public point the same way.
+"""Embeddings of posts by co-engagement: a truncated SVD in which posts that the same accounts engage with are close.
 
-The strongest singular vectors of the matrix of accounts and posts, each side scaled by the root of its count, so that
-neither the busy nor the popular outweigh the others. An account points where the posts point that it engaged with or
-read.
+The item factors are the strongest singular vectors of the matrix of accounts and posts. Each side is scaled by the root
+of its count, so that neither active accounts nor popular posts dominate. The vector of an account is the sum of the
+item factors of the posts that it engaged with or read.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,114 +16,125 @@ from scipy.sparse.linalg import svds
 from shared.columns import Float32Array, FloatArray, IntArray
 from shared.ranking.history import READ, Events, History
 
-EMBEDDING_SIZE = 32
-AT_ONCE = 2  # directions that are made: much of it lets others run
-_NOISE = 1e-4  # of the arithmetic, which is another each time
-_MIN_SHARED = 2  # accounts, or posts, without which nothing is shared
+N_FACTORS = 32
+THREADS = 2  # decompositions at once: most of their work is done without the lock of the interpreter
+_NOISE = 1e-4  # numerical noise, which differs from run to run: smaller values become 0
+_MIN_RANK = 2  # factors without which accounts and posts have nothing in common
 
 
 class ItemEmbeddings:
-    """How alike a post is to what an account did before, as of any moment."""
+    """Similarity of posts to what accounts engaged with before, as of any moment."""
 
     def __init__(self, history: History, recent: int, step_hours: float) -> None:
-        """recent      events of an account that count, its latest
-        step_hours  directions are made anew each such time, and hold until the next
+        """Nothing is computed until it is needed.
+
+        recent      the latest events of an account that its vector is made of  [count]
+        step_hours  the factors are computed anew at the beginning of each step, and are used until the next  [hours]
         """
-        self._events = both(history)
+        self._events = engagements_and_reads(history)
         self._shape = (len(history.accounts.ids), len(history.posts))
-        self._recent, self._step = recent, step_hours
-        self._at = cache(self._made)
+        self._recent, self._step_hours = recent, step_hours
+        self._factors = cache(self._compute)
 
     def scores(self, account: IntArray, post: IntArray, at: FloatArray) -> FloatArray:
-        """(n,) cosine, -1..1; nan where there is nothing to tell by."""
-        found = np.full(len(post), np.nan)
-        steps = np.floor(at / self._step).astype(np.int64)
-        all_steps = np.unique(steps).tolist()
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            for step, (posts, accounts) in zip(all_steps, threads.map(self._at, all_steps), strict=True):
-                rows = np.flatnonzero(steps == step)
-                found[rows] = cosines(accounts[account[rows]], posts[post[rows]])
-        return found
+        """(n,) cosine of each account and post at each moment, -1..1; nan where one of them has no vector.
 
-    def posts_now(self) -> Float32Array:
-        """(n_posts, DIMENSIONS) directions as of now."""
-        return self._at(0)[0]
+        account, post  (n,) numbers in the history
+        at             (n,) [hours, 0 is the moment of the history]
+        """
+        similarity = np.full(len(post), np.nan)
+        steps = np.floor(at / self._step_hours).astype(np.int64)
+        distinct_steps = np.unique(steps).tolist()
+        with ThreadPoolExecutor(THREADS) as threads:
+            factors = zip(distinct_steps, threads.map(self._factors, distinct_steps), strict=True)
+            for step, (items, users) in factors:
+                rows = np.flatnonzero(steps == step)
+                similarity[rows] = cosines(users[account[rows]], items[post[rows]])
+        return similarity
+
+    def item_factors_now(self) -> Float32Array:
+        """(n_posts, N_FACTORS) item factors as of the moment of the history, rows of length 1 or 0."""
+        return self._factors(0)[0]
 
     @cached_property
     def recent(self) -> Events:
-        """The last events of each account as of now, account by account, the oldest first."""
-        own = latest(self._events, self._recent)
-        return own.where(np.argsort(own.account, kind="stable"))
+        """The latest events of each account as of the moment of the history, by account, the oldest first."""
+        events = latest_events(self._events, self._recent)
+        return events.where(np.argsort(events.account, kind="stable"))
 
-    def _made(self, step: int) -> tuple[Float32Array, Float32Array]:
-        """Of every post and every account, as of the beginning of a step."""
-        events = self._events.where(self._events.at < step * self._step)
-        posts = item_factors(events, self._shape)
-        own = latest(events, self._recent)
-        sums = _matrix(own.account, own.post, self._shape) @ posts
-        return posts, unit(np.asarray(sums))
+    def _compute(self, step: int) -> tuple[Float32Array, Float32Array]:
+        """Item factors (n_posts, N_FACTORS) and vectors of accounts (n_accounts, N_FACTORS), from the events before the
+        beginning of a step; rows of length 1 or 0."""
+        events = self._events.where(self._events.at < step * self._step_hours)
+        items = item_factors(events, self._shape)
+        recent = latest_events(events, self._recent)
+        sums = _matrix(recent.account, recent.post, self._shape) @ items
+        return items, unit(np.asarray(sums))
 
 
-def both(history: History) -> Events:
+def engagements_and_reads(history: History) -> Events:
     """What known accounts engaged with, and what they read, in the order of time."""
-    read = history.seen.where(history.seen.kind == READ)
-    parts = [events.where(events.account >= 0) for events in (history.engagements, read)]
+    reads = history.impressions.where(history.impressions.kind == READ)
+    parts = [events.where(events.account >= 0) for events in (history.engagements, reads)]
     joined = Events(
         *(
-            np.concatenate([getattr(one, name) for one in parts])
+            np.concatenate([getattr(part, name) for part in parts])
             for name in ("post", "account", "country", "at", "kind")
         )
     )
     return joined.where(np.argsort(joined.at, kind="stable"))
 
 
-def latest(events: Events, number: int) -> Events:
-    """The last events of each account, at most so many."""
+def latest_events(events: Events, limit: int) -> Events:
+    """At most `limit` events of each account, its latest, in the order of `events`."""
     newest_first = np.lexsort((-events.at, events.account))
     account = events.account[newest_first]
     rank = np.arange(len(account)) - np.searchsorted(account, account)
-    return events.where(np.sort(newest_first[rank < number]))
+    return events.where(np.sort(newest_first[rank < limit]))
 
 
 def item_factors(events: Events, shape: tuple[int, int]) -> Float32Array:
-    """(n_posts, DIMENSIONS) rows of length 1, of length 0 for posts that nobody touched."""
+    """(n_posts, N_FACTORS) item factors: rows of length 1, or of length 0 for posts without events.
+
+    shape  (n_accounts, n_posts)
+    """
     matrix = _matrix(events.account, events.post, shape)
     by_account, by_post = (np.asarray(matrix.sum(axis)).ravel() for axis in (1, 0))
-    most = min(EMBEDDING_SIZE, int((by_account > 0).sum()) - 1, int((by_post > 0).sum()) - 1)
-    found = np.zeros((shape[1], EMBEDDING_SIZE), np.float32)
-    if most < _MIN_SHARED:
-        return found
+    rank = min(N_FACTORS, int((by_account > 0).sum()) - 1, int((by_post > 0).sum()) - 1)
+    factors = np.zeros((shape[1], N_FACTORS), np.float32)
+    if rank < _MIN_RANK:
+        return factors
     scaled = sparse.diags(1 / np.sqrt(by_account + 1)) @ matrix @ sparse.diags(1 / np.sqrt(by_post + 1))
-    _, strength, across = svds(scaled.astype(np.float32), k=most, random_state=0)
-    weighed = (across * strength[:, None]).T
-    largest = np.take_along_axis(weighed, np.abs(weighed).argmax(0)[None], 0)
-    found[:, :most] = weighed * np.sign(largest)  # either sign would do: the same one each time
-    found[by_post == 0] = 0
-    found = unit(found)
-    found[np.abs(found) < _NOISE] = 0
-    return found
+    _, singular_values, right_vectors = svds(scaled.astype(np.float32), k=rank, random_state=0)
+    weighted = (right_vectors * singular_values[:, None]).T
+    largest = np.take_along_axis(weighted, np.abs(weighted).argmax(0)[None], 0)
+    factors[:, :rank] = weighted * np.sign(largest)  # the sign of a singular vector is arbitrary: fix it
+    factors[by_post == 0] = 0
+    factors = unit(factors)
+    factors[np.abs(factors) < _NOISE] = 0
+    return factors
 
 
 def unit(vectors: NDArray[np.floating]) -> Float32Array:
-    """(n, d) rows of length 1; those of next to no length become 0."""
+    """(n, d) the vectors scaled to length 1; those shorter than 1e-6 become 0."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: Float32Array = np.zeros(vectors.shape, np.float32)
-    np.divide(vectors, length, out=found, where=length > 1e-6)
-    return found
+    scaled: Float32Array = np.zeros(vectors.shape, np.float32)
+    np.divide(vectors, length, out=scaled, where=length > 1e-6)
+    return scaled
 
 
-def cosines(one: NDArray[np.floating], other: NDArray[np.floating]) -> FloatArray:
-    """(n,) of rows of length 1; nan where either has length 0.
+def cosines(left: NDArray[np.floating], right: NDArray[np.floating]) -> FloatArray:
+    """(n,) cosine, -1..1, of each two rows of two (n, d) arrays of rows of length 1 or 0; nan where either is 0.
 
     >>> cosines(np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 0.0]])).tolist()
     [1.0, nan]
     """
-    found = np.einsum("nd,nd->n", one, other, dtype=np.float64)
-    return np.where(one.any(1) & other.any(1), found, np.nan)
+    products = np.einsum("nd,nd->n", left, right, dtype=np.float64)
+    return np.where(left.any(1) & right.any(1), products, np.nan)
 
 
 def _matrix(account: IntArray, post: IntArray, shape: tuple[int, int]) -> "sparse.csr_matrix":
-    """1 where an account touched a post, however often."""
+    """(n_accounts, n_posts) sparse, 1 where an account has an event with a post, however many."""
     pairs = np.sort(account * shape[1] + post)
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     ones = np.ones(len(pairs), np.float32)

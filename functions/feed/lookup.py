@@ -1,25 +1,26 @@
-"""A few keys among many that stay where they are."""
+"""A search index over a fixed table of keys."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.columns import IntArray, KeyArray
 from shared.ranking.counters import all_of
 
 
 class Lookup:
-    """Finds a few keys in a table that stays, without looking at all of it."""
+    """Finds the rows of a few keys in a table that does not change, by binary search."""
 
-    def __init__(self, table: NDArray[np.uint64]) -> None:
+    def __init__(self, table: KeyArray) -> None:
+        """Sort the table once; (n,), keys may repeat."""
         self._order = np.argsort(table, kind="stable")
         self._keys, first = np.unique(table[self._order], return_index=True)
         self._start = np.append(first, len(table))
 
-    def __call__(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """(n_found,) where any of these keys, each once, stands in the table.
+    def __call__(self, keys: KeyArray) -> IntArray:
+        """(n_found,) rows of the table that hold any of these keys, which are distinct; in the order of the keys.
 
         >>> Lookup(np.array([5, 7, 5], "u8"))(np.array([9, 5], "u8")).tolist()
         [0, 2]
         """
         first = np.searchsorted(self._keys, keys, "left")
-        there = first[first < np.searchsorted(self._keys, keys, "right")]
-        return all_of(self._start, self._order, there)[1]
+        in_table = first[first < np.searchsorted(self._keys, keys, "right")]
+        return all_of(self._start, self._order, in_table)[1]

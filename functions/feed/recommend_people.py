@@ -1,4 +1,4 @@
-"""People to follow: whom those follow whom one follows, and who is popular in one's country."""
+"""Suggests users to follow: friends of friends, and users who are popular in the account's country."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -15,16 +15,17 @@ from shared.store import Store
 
 MAX_SUGGESTIONS = 100
 
+# Returns those of some users that may be suggested.
 Eligible = Callable[[Sequence[ObjectId]], set[ObjectId]]
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Somebody to follow.
+    """A user to follow.
 
     score        0..1, higher is better
-    engagements  with the recent posts of that user
-    through      some of those whom one follows and who follow that user; empty where popularity alone speaks
+    engagements  with the recent posts of the user  [count]
+    through      up to three users that the account follows and that follow this user; empty without any
     """
 
     user: ObjectId
@@ -33,9 +34,11 @@ class Suggestion:
     through: Sequence[ObjectId]
 
 
-def run(store: Store, options: People, account: str, *, most: int) -> list[Suggestion]:
-    """At most so many users who may be shown, the best first, in an order that stays: none of the account's own, none
-    that it follows, none that it blocks or is blocked by. NotFound where there is no such account."""
+def run(store: Store, options: People, account: str, *, limit: int) -> list[Suggestion]:
+    """At most `limit` users who may be shown, the best first, in the same order each time.
+
+    None of them is a user of the account, is followed by it, or has a block with it. NotFound for an unknown account.
+    """
     member = store.accounts.member(ObjectId(account))
     if member is None:
         raise NotFound(f"accountId: there is no account {account}")
@@ -43,105 +46,112 @@ def run(store: Store, options: People, account: str, *, most: int) -> list[Sugge
     excluded = {*member.users, *follows_and_blocks.followed, *follows_and_blocks.blocked}
 
     def eligible(users: Sequence[ObjectId]) -> set[ObjectId]:
-        """Those who may be suggested: shown, and not followed since long ago."""
+        """Those of these users that may be shown, and are not among the older follows, which `excluded` lacks."""
         return store.visibility.users(users) - store.relationships.followed_among(users, member.users)
 
-    hops = friends_of_friends(store, follows_and_blocks.followed, excluded, eligible, options)
-    social_proof = {user: number / len(follows_and_blocks.followed) for user, number, _ in hops}
-    people = (one for one in popular(store, country_of(member.country_code), options.candidates) if one not in excluded)
-    scores = blended(social_proof, position_scores(first_eligible(people, eligible, options.candidates)), options)
-    best = list(scores)[:most]
+    friends = friends_of_friends(store, follows_and_blocks.followed, excluded, eligible, options)
+    social_proof = {user: count / len(follows_and_blocks.followed) for user, count, _ in friends}
+    ranked = popular(store, country_of(member.country_code), options.candidates)
+    candidates = (user for user in ranked if user not in excluded)
+    scores = blended(social_proof, position_scores(first_eligible(candidates, eligible, options.candidates)), options)
+    best = list(scores)[:limit]
     creators = store.popular_creators.among(best)
     engagements = {user: creator.engagements for user, creator in creators.items()}
-    through = {user: some for user, _, some in hops}
+    through = {user: followed for user, _, followed in friends}
     return [Suggestion(user, scores[user], engagements.get(user, 0), through.get(user, ())) for user in best]
 
 
 def friends_of_friends(
     store: Store, followed: Collection[ObjectId], excluded: Set[ObjectId], eligible: Eligible, options: People
 ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
-    """Whom most of those follow whom the account follows: who, through how many of them, and some of these. Who may not
-    be shown leads nowhere."""
-    leading = sorted(store.visibility.users(followed))
+    """Eligible users that most of the followed users follow: the user, through how many of them, and up to three of
+    these. Followed users that may not be shown do not count."""
+    visible = sorted(store.visibility.users(followed))
     while True:
-        hops = store.relationships.friends_of_friends(leading, excluded, options.follows_each, options.candidates)
-        sound = eligible([user for user, _, _ in hops])
-        if len(sound) == len(hops) or len(hops) < options.candidates:
-            return [hop for hop in hops if hop[0] in sound]
-        excluded = excluded | {user for user, _, _ in hops if user not in sound}
+        friends = store.relationships.friends_of_friends(visible, excluded, options.follows_each, options.candidates)
+        suggestible = eligible([user for user, _, _ in friends])
+        if len(suggestible) == len(friends) or len(friends) < options.candidates:
+            return [friend for friend in friends if friend[0] in suggestible]
+        excluded = excluded | {user for user, _, _ in friends if user not in suggestible}
 
 
-def first_eligible(people: Iterator[ObjectId], eligible: Eligible, most: int) -> list[ObjectId]:
-    """The first of these, at most so many, who may be suggested."""
-    found: list[ObjectId] = []
-    ahead = most
-    while len(found) < most and (some := list(islice(people, ahead))):
-        sound = eligible(some)
-        found += [user for user in some if user in sound]
-        ahead *= 2  # where few are sound, more are asked about at once
-    return found[:most]
+def first_eligible(users: Iterator[ObjectId], eligible: Eligible, limit: int) -> list[ObjectId]:
+    """The first users that may be suggested, at most `limit`, in their order."""
+    selected: list[ObjectId] = []
+    ahead = limit
+    while len(selected) < limit and (batch := list(islice(users, ahead))):
+        suggestible = eligible(batch)
+        selected += [user for user in batch if user in suggestible]
+        ahead *= 2  # fewer queries where few are eligible
+    return selected[:limit]
 
 
 def popular(store: Store, country: str | None, batch: int) -> Iterator[ObjectId]:
-    """The popular of a country, then those of all, each once; of all where the country is not known."""
-    spelt = [code for code in SPELLINGS if country and country_of(code) == country]
-    met: set[ObjectId] = set()
-    for countries in ([*spelt, *map(str.upper, spelt)], None) if spelt else (None,):
-        for one in store.popular_creators.ranked(countries, batch):
-            if one.user not in met:
-                met.add(one.user)
-                yield one.user
+    """Popular users of a country, then those of all countries, each once, the most popular first; only the latter for
+    an unknown country.
+
+    batch  users that are read at once
+    """
+    spellings = [code for code in SPELLINGS if country and country_of(code) == country]
+    yielded: set[ObjectId] = set()
+    for countries in ([*spellings, *map(str.upper, spellings)], None) if spellings else (None,):
+        for creator in store.popular_creators.ranked(countries, batch):
+            if creator.user not in yielded:
+                yielded.add(creator.user)
+                yield creator.user
 
 
 def position_scores(users: Sequence[ObjectId]) -> dict[ObjectId, float]:
-    """1 for the first, evenly down to almost 0 for the last, so that one star does not dwarf all others.
+    """Scores of n users by position: 1 for the first, down in equal steps to 1 / n for the last, so that a very popular
+    user does not dominate.
 
     >>> list(position_scores([ObjectId("a" * 24), ObjectId("b" * 24)]).values())
     [1.0, 0.5]
     """
-    return {user: 1 - place / len(users) for place, user in enumerate(users)}
+    return {user: 1 - position / len(users) for position, user in enumerate(users)}
 
 
 def blended(
     social_proof: Mapping[ObjectId, float], popular: Mapping[ObjectId, float], options: People
 ) -> dict[ObjectId, float]:
-    """The score of everybody in either, the best first; equal ones in the order of their ids.
+    """Score of every user of either, 0..1, the best first; equal ones in the order of their ids.
 
-    social_proof  part of those whom one follows who follow that user, 0..1
-    popular  1 for the most popular, 0..1
-    returns  r · popular + (1 - r) · near, where r is the `popularity_ratio`
+    social_proof  part of the followed users that follow the user, 0..1
+    popular       1 for the most popular, 0..1
+    returns       r · popular + (1 - r) · social_proof, where r is the option `popularity_ratio`
     """
-    share = options.popularity_ratio
+    ratio = options.popularity_ratio
     scores = {
-        user: share * popular.get(user, 0) + (1 - share) * social_proof.get(user, 0)
+        user: ratio * popular.get(user, 0) + (1 - ratio) * social_proof.get(user, 0)
         for user in {*social_proof, *popular}
     }
-    return dict(sorted(scores.items(), key=lambda one: (-one[1], one[0])))
+    return dict(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def follow_scores(found: Sequence[Suggestion], *, now: datetime) -> dict[str, Any]:
-    """As callers of /ds_service/suggest_follow_score read it."""
+def follow_scores(suggested: Sequence[Suggestion], *, now: datetime) -> dict[str, Any]:
+    """The answer of /ds_service/suggest_follow_score, and of a direct call."""
     result = [
-        {"userId": str(one.user), "engagements": one.engagements, "index": index} for index, one in enumerate(found)
+        {"userId": str(suggestion.user), "engagements": suggestion.engagements, "index": index}
+        for index, suggestion in enumerate(suggested)
     ]
     return {"code": 200, "statusCode": 200, "predicted_at": str(now), "result": result, "remark": "OK"}
 
 
-def suggestions(found: Sequence[Suggestion]) -> dict[str, Any]:
-    """As callers of /v2/data-services/suggest/users read it."""
-    return {"payload": [_suggestion(one) for one in found]}
+def suggestions(suggested: Sequence[Suggestion]) -> dict[str, Any]:
+    """The answer of /v2/data-services/suggest/users."""
+    return {"payload": [_suggestion(suggestion) for suggestion in suggested]}
 
 
 def error_response(payload: Any, reason: str) -> dict[str, Any]:
-    """What callers expect where nothing can be said, and why."""
+    """The answer of a direct call that failed: nobody, and the reason."""
     remark = "Sorry, nobody can be suggested"
     return {"code": 1001, "statusCode": 1001, "result": [], "remark": remark, "reason": reason}
 
 
-def _suggestion(one: Suggestion) -> dict[str, Any]:
-    social_proof = {"name": "following", "user": [str(user) for user in one.through]}
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    following = {"name": "following", "user": [str(user) for user in suggestion.through]}
     return {
-        "user": str(one.user),
-        "score": one.score,
-        "aggregator": social_proof if one.through else {"name": "trending"},
+        "user": str(suggestion.user),
+        "score": suggestion.score,
+        "aggregator": following if suggestion.through else {"name": "trending"},
     }

@@ -1,13 +1,14 @@
-"""What a few trees learn of one account beyond the ranker of all members; they are kept where that is something."""
+"""The residual model of one account: a few trees on what the global personal ranker leaves unexplained, kept only where
+they improve the order of later engagements."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from functions.feed.candidate_features import FEATURES, AffinityCounters
+from functions.feed.affinity_counters import AffinityCounters
+from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker
-from shared.columns import FloatArray, IntArray
+from shared.columns import Float32Array, FloatArray, IntArray
 from shared.config import Coldstart, Members
 from shared.ml import trees
 from shared.ml.trees import Trees
@@ -15,19 +16,19 @@ from shared.ranking.country_scores import CountryScores
 from shared.ranking.examples import positive_examples, sample_negatives
 from shared.ranking.history import COUNTED
 
-NEGATIVES = 5
+NEGATIVES = 5  # for each engagement
 _PARAMETERS = {"objective": "reg:logistic", "min_child_weight": 2.0, "reg_lambda": 4.0, "max_bin": 32}
 
 
 @dataclass(frozen=True, slots=True)
 class ResidualExamples:
-    """Engagements of one account and what stood against each, the oldest first.
+    """The n engagements of one account, the oldest first, each with its negatives; the engagement is column 0.
 
-    matrix  (n, 1 + NEGATIVES, n_features) the engagement first
-    base    (n, 1 + NEGATIVES) what the ranker of all members says
+    matrix  (n, 1 + NEGATIVES, n_features)
+    base    (n, 1 + NEGATIVES) logits of the global personal ranker
     """
 
-    matrix: NDArray[np.float32]
+    matrix: Float32Array
     base: FloatArray
 
     def __len__(self) -> int:
@@ -42,32 +43,37 @@ def examples_of(
     coldstart: Coldstart,
     options: Members,
 ) -> dict[int, ResidualExamples]:
-    """By account; engagements of posts that were not there some hours before are left out."""
+    """Examples of each of these accounts, (n,) numbers, from its latest engagements, by account.
+
+    An engagement is described at a moment before it; those with posts that did not exist at that moment are left out.
+    """
     history = affinities.history
-    own = np.flatnonzero(np.isin(history.engagements.account, accounts))
-    own = own[np.lexsort((-history.engagements.at[own], history.engagements.account[own]))]
-    first = np.searchsorted(history.engagements.account[own], history.engagements.account[own])
-    own = np.sort(own[np.arange(len(own)) - first < options.trees_most_acts])
+    rows = np.flatnonzero(np.isin(history.engagements.account, accounts))
+    rows = rows[np.lexsort((-history.engagements.at[rows], history.engagements.account[rows]))]
+    first = np.searchsorted(history.engagements.account[rows], history.engagements.account[rows])
+    rows = np.sort(rows[np.arange(len(rows)) - first < options.trees_most_acts])
     rng = np.random.default_rng(0)
-    engaged = positive_examples(history, history.engagements.where(own), np.ones(len(COUNTED)), coldstart, rng)
-    against = sample_negatives(history, engaged, replace(coldstart, negatives=NEGATIVES), rng)
-    shape = (len(engaged), NEGATIVES)
-    post = np.column_stack([engaged.post, against.post.reshape(shape)])
-    account = np.repeat(engaged.account, 1 + NEGATIVES)
-    at, country = np.repeat(engaged.at, 1 + NEGATIVES), np.repeat(engaged.country, 1 + NEGATIVES)
-    met = affinities.candidate_features(account, post.ravel(), at, logits.at(post.ravel(), country, at))
-    matrix = FEATURES.matrix(met).reshape(*post.shape, -1)
-    base = ranker.logits(met).reshape(post.shape)
-    return {
-        one: ResidualExamples(matrix[engaged.account == one], base[engaged.account == one]) for one in accounts.tolist()
-    }
+    positives = positive_examples(history, history.engagements.where(rows), np.ones(len(COUNTED)), coldstart, rng)
+    negatives = sample_negatives(history, positives, replace(coldstart, negatives=NEGATIVES), rng)
+    post = np.column_stack([positives.post, negatives.post.reshape(len(positives), NEGATIVES)])
+    account = np.repeat(positives.account, 1 + NEGATIVES)
+    at, country = np.repeat(positives.at, 1 + NEGATIVES), np.repeat(positives.country, 1 + NEGATIVES)
+    country_logit = logits.at(post.ravel(), country, at)
+    features = affinities.candidate_features(account, post.ravel(), at, country_logit)
+    matrix = FEATURES.matrix(features).reshape(*post.shape, -1)
+    base = ranker.logits(features).reshape(post.shape)
+    examples: dict[int, ResidualExamples] = {}
+    for number in accounts.tolist():
+        is_own = positives.account == number
+        examples[number] = ResidualExamples(matrix[is_own], base[is_own])
+    return examples
 
 
 def fit(examples: ResidualExamples, options: Members) -> bytes:
-    """Trees on what the ranker of all members leaves unexplained; empty where they are no better on what came later.
+    """The trees as XGBoost's UBJSON; empty where there are too few examples, or the trees do not improve the order.
 
-    They learn from the earlier engagements, and have to put the later ones before what stood against them more often
-    than the ranker alone, by `trees_margin` standard errors.
+    They are fitted on the earlier engagements. On the later ones the pairwise win rate has to grow, over that of the
+    global personal ranker alone, by more than `trees_margin` standard errors.
     """
     later = max(int(len(examples) * options.trees_later_ratio), 2)
     earlier = len(examples) - later
@@ -86,18 +92,18 @@ def fit(examples: ResidualExamples, options: Members) -> bytes:
         monotone_sign=FEATURES.monotone_sign,
         base=base.ravel(),
     )
-    unseen, base = examples.matrix[earlier:], examples.base[earlier:]
-    own = Trees(model).logits(unseen.reshape(base.size, -1)).reshape(base.shape)
-    gain = pairwise_win_rate(base + own) - pairwise_win_rate(base)
-    better = gain.mean() > options.trees_margin * gain.std(ddof=1) / np.sqrt(len(gain))
-    return model if better else b""
+    later_matrix, later_base = examples.matrix[earlier:], examples.base[earlier:]
+    residual = Trees(model).logits(later_matrix.reshape(later_base.size, -1)).reshape(later_base.shape)
+    gain = pairwise_win_rate(later_base + residual) - pairwise_win_rate(later_base)
+    is_better = gain.mean() > options.trees_margin * gain.std(ddof=1) / np.sqrt(len(gain))
+    return model if is_better else b""
 
 
 def pairwise_win_rate(scores: FloatArray) -> FloatArray:
-    """(n,) how many of the others the first of each row stands before, 0..1; half for a tie.
+    """(n,) part, 0..1, of the other columns that column 0 scores above, of (n, m) scores; a tie counts half.
 
     >>> pairwise_win_rate(np.array([[2.0, 1.0, 2.0], [0.0, 1.0, 2.0]])).tolist()
     [0.75, 0.0]
     """
-    first, others = scores[:, :1], scores[:, 1:]
-    return np.asarray(((first > others) + 0.5 * (first == others)).mean(1))
+    positive, negatives = scores[:, :1], scores[:, 1:]
+    return np.asarray(((positive > negatives) + 0.5 * (positive == negatives)).mean(1))

@@ -1,4 +1,4 @@
-"""Members' feeds over HTTP: what the application calls, and a home page to page through."""
+"""Accounts' feeds over HTTP: the routes that the application calls, and a home page with a cursor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from functions.feed import rank_contents, recommend_home, recommend_people
+from functions.feed import pages, rank_contents, recommend_home, recommend_people
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.recommend_home import HomeRequest
 from shared.api import MAX_CURSOR_LENGTH, Caller, Route
@@ -17,18 +17,18 @@ from shared.errors import AppError
 from shared.report import Detail
 
 Id = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{24}$")]
-Short = Annotated[str, StringConstraints(max_length=128)]
+ShortText = Annotated[str, StringConstraints(max_length=128)]
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What the routes work with."""
+    """The service that the routes answer from."""
 
     feed_ranker: FeedRanker
     options: Options
 
     def details(self) -> dict[str, Detail]:
-        """What there is to tell beside an answer."""
+        """For the report of an answer."""
         return self.feed_ranker.details()
 
 
@@ -42,7 +42,7 @@ class RankRequest(Request):
     """Posts to rank for an account, the caller's own where none is named."""
 
     account_id: Id | None = None
-    contents: list[Short] = Field(max_length=rank_contents.MAX_CONTENTS)
+    contents: list[ShortText] = Field(max_length=rank_contents.MAX_CONTENTS)
 
 
 class FollowRequest(Request):
@@ -69,7 +69,7 @@ class HomeQuery(Request):
 
 
 def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Mapping[str, Any]:
-    """A score for every id; zeros and the reason where nothing can be ranked, since these callers take no errors."""
+    """A score for every id; on failure zeros and the reason with status 200, since these callers expect no errors."""
     account = caller.account_for(request.account_id)
     try:
         return rank_contents.answer(rank_contents.run(feed.feed_ranker, account, request.contents, now=now))
@@ -78,36 +78,37 @@ def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Map
 
 
 def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datetime) -> Mapping[str, Any]:
-    """People to follow, in order."""
+    """People to follow, the best first."""
     account = caller.account_for(request.account_id or request.user_id)
-    found = recommend_people.run(
-        feed.feed_ranker.store, feed.options.people, account, most=recommend_people.MAX_SUGGESTIONS
-    )
-    return recommend_people.follow_scores(found, now=now)
+    limit = recommend_people.MAX_SUGGESTIONS
+    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.people, account, limit=limit)
+    return recommend_people.follow_scores(suggested, now=now)
 
 
 def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
-    """People to follow, with where each comes from."""
+    """People to follow, with the source of each."""
     account = caller.account_for(request.account_id)
-    found = recommend_people.run(feed.feed_ranker.store, feed.options.people, account, most=request.max_results)
-    return recommend_people.suggestions(found)
+    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.people, account, limit=request.max_results)
+    return recommend_people.suggestions(suggested)
 
 
 def suggest_contents(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
-    """Posts of the home page, with where each comes from."""
-    asked = HomeRequest(caller.account_for(request.account_id), request.max_results, request.exclude, paged=False)
-    return recommend_home.suggestions(page(feed, asked, now))
+    """Posts of the home page, with the source of each."""
+    account = caller.account_for(request.account_id)
+    home_request = HomeRequest(account, request.max_results, request.exclude, paged=False)
+    return pages.suggestions(home_page(feed, home_request, now))
 
 
 def home(feed: Feed, caller: Caller, request: HomeQuery, now: datetime) -> Mapping[str, Any]:
     """A page of the home, with the reason of each item and the cursor of the next page."""
-    asked = HomeRequest(caller.account_for(request.account_id), request.max_results, cursor=request.cursor)
-    return recommend_home.home(page(feed, asked, now))
+    account = caller.account_for(request.account_id)
+    home_request = HomeRequest(account, request.max_results, cursor=request.cursor)
+    return pages.home(home_page(feed, home_request, now))
 
 
-def page(feed: Feed, asked: HomeRequest, now: datetime) -> recommend_home.Page:
-    """The page that is asked for."""
-    return recommend_home.run(feed.feed_ranker, feed.options.home, asked, now=now)
+def home_page(feed: Feed, home_request: HomeRequest, now: datetime) -> pages.Page:
+    """The requested page."""
+    return recommend_home.run(feed.feed_ranker, feed.options.home, home_request, now=now)
 
 
 ROUTES: tuple[Route[Feed], ...] = (

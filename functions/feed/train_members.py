@@ -1,4 +1,4 @@
-"""How much what is known of an account counts when posts are ranked for it: one ranker for all members."""
+"""Trains the global personal ranker, and promotes it if it orders later engagements better than the live one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from functions.feed.candidate_features import FEATURES, AffinityCounters, CandidateFeatures, follow_pairs, read_follows
+from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
+from functions.feed.candidate_features import FEATURES, CandidateFeatures
 from functions.feed.global_personal_ranker import (
     GLOBAL_PERSONAL_KEY,
     MEMBERS,
@@ -24,15 +25,15 @@ from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, DecayedPopularity, Rankers, SingleModelRankers
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.country_training import CountryTrainer
-from shared.ranking.evidence import Evidence
+from shared.ranking.evaluation_queries import EvaluationQueries
 from shared.ranking.examples import draw_examples
+from shared.ranking.gain_estimate import GainEstimate
 from shared.ranking.history import read_history
-from shared.ranking.holdout import Cut, EvaluationQueries, rolling_cuts, why_skipped
+from shared.ranking.holdout import Cut, rolling_cuts, why_skipped
 from shared.report import Report
 from shared.store import Store
 
 NAME = "train_members"
-
 
 _PARAMETERS = {
     "objective": "binary:logistic",
@@ -45,10 +46,10 @@ _PARAMETERS = {
 
 
 def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Report:
-    """Train the ranker of all members, and make it live if it orders the latest holdout better than the live one.
+    """Train the global personal ranker, and make it live if its NDCG on the latest holdout is above the live one's.
 
-    It counts by the evidence that it gains over the countries' rankers; where none is live, it has to count for
-    anything. A run with nothing to learn from, or nobody to judge by, says so and changes nothing.
+    Its weight follows from the evidence that it improves on the countries' rankers. Where none is live, a weight above
+    0 suffices. Without engagements to learn from, or people to evaluate on, nothing changes and the report says so.
     """
     with store.leases.hold(NAME):
         history = read_history(store, coldstart, now=now, with_exposures=True)
@@ -68,22 +69,22 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         version = f"{now:%Y%m%dT%H%M%SZ}"
         evidence = training.evidence_for(GlobalPersonalRanker(version, model, 1.0))
         challenger = GlobalPersonalRanker(version, model, evidence.weight)
-        metrics = training.measured({"model": challenger, "live": live})
-        better = evidence.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
+        metrics = training.ndcg_of_models({"model": challenger, "live": live})
+        is_better = evidence.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
         used = evidence.metrics() | {"engagements": float(read), "half_life_hours": logits.decay.half_life_hours}
-        if better:
+        if is_better:
             promote(registry, challenger, metrics | used, cuts[0].options, now)
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
-    told = {name: round(value, 4) for name, value in used.items()}
-    return Report(read, int(better), details={**ndcg, **told, "refused": len(refused)})
+    rounded = {name: round(value, 4) for name, value in used.items()}
+    return Report(read, int(is_better), details={**ndcg, **rounded, "refused": len(refused)})
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What one run works with.
+    """The data and options of one training.
 
-    logits   of the countries' rankers that are live
-    cuts     the latest first
+    logits  by the live rankers of the countries
+    cuts    moments that models are trained until and evaluated after, the latest first
     """
 
     affinities: AffinityCounters
@@ -93,16 +94,21 @@ class Training:
     options: Members
 
     def fit(self, cut: Cut, logits: CountryScores) -> bytes:
-        """The trees of what was before a cut, as XGBoost's UBJSON; empty where nobody known engaged with anything."""
+        """Trees fitted on the engagements before a cut, as XGBoost's UBJSON; empty without positives or negatives.
+
+        logits  by the rankers of the countries, which the trees add to
+        """
         options, rng = self.options, np.random.default_rng(0)
-        drawn = replace(cut.options, negatives=options.negatives)
-        examples = draw_examples(self.affinities.history, cut.touched, drawn, rng, most=options.max_positives)
-        whose = np.flatnonzero(examples.account >= 0)
-        label, weight = examples.label[whose], examples.weight[whose]
+        example_options = replace(cut.options, negatives=options.negatives)
+        examples = draw_examples(
+            self.affinities.history, cut.interacted_pairs, example_options, rng, max_positives=options.max_positives
+        )
+        rows = np.flatnonzero(examples.account >= 0)
+        label, weight = examples.label[rows], examples.weight[rows]
         if not label.any() or label.all():
             return b""
-        account, post, at = examples.account[whose], examples.post[whose], examples.at[whose]
-        country_logit = logits.at(post, examples.country[whose], at)
+        account, post, at = examples.account[rows], examples.post[rows], examples.at[rows]
+        country_logit = logits.at(post, examples.country[rows], at)
         return trees.fit(
             FEATURES.matrix(self.affinities.candidate_features(account, post, at, country_logit)),
             label,
@@ -113,29 +119,32 @@ class Training:
             base=country_logit - np.average(country_logit, weights=weight),
         )
 
-    def evidence_for(self, model: GlobalPersonalRanker) -> Evidence:
-        """What the trees gain over the countries' rankers, at every cut with trees of what was before it."""
-        person, gain, cuts = [np.empty(0, np.int64)], [np.empty(0)], 0
+    def evidence_for(self, model: GlobalPersonalRanker) -> GainEstimate:
+        """The gain in NDCG of the trees over the countries' rankers, at every cut that has evaluation queries.
+
+        At earlier cuts the trees are fitted anew, on the engagements before the cut; `model` is that of the latest.
+        """
+        people, gains, cuts = [np.empty(0, np.int64)], [np.empty(0)], 0
         for cut in filter(len, self.cuts):
-            logits, of_cut = self.logits, model
+            logits, ranker = self.logits, model
             if cut is not self.cuts[0]:
-                logits = self.margins_at(cut)
-                fitted = self.fit(cut, logits)
-                if not fitted:
+                logits = self.logits_at(cut)
+                trees_at_cut = self.fit(cut, logits)
+                if not trees_at_cut:
                     continue
-                of_cut = GlobalPersonalRanker(model.version, fitted, 1.0)
+                ranker = GlobalPersonalRanker(model.version, trees_at_cut, 1.0)
             cuts += 1
             for queries in cut.queries:
-                country, met = self.candidate_features(cut, queries, logits)
-                person.append(queries.person)
-                gain.append(self.ndcg(queries, met, of_cut) - queries.ndcg_of(country))
-        return Evidence.of(np.concatenate(person), np.concatenate(gain), cuts)
+                country_logits, features = self.candidate_features(cut, queries, logits)
+                people.append(queries.person)
+                gains.append(self.ndcg(queries, features, ranker) - queries.ndcg_of(country_logits))
+        return GainEstimate.of(np.concatenate(people), np.concatenate(gains), cuts)
 
-    def margins_at(self, cut: Cut) -> CountryScores:
-        """Of a model of all countries of what was before a cut, which counts for what the live one does."""
+    def logits_at(self, cut: Cut) -> CountryScores:
+        """Logits by a global country model, fitted on what was before a cut, with the weight of the live one."""
         live = self.logits.rankers.own(GLOBAL, GLOBAL_KEY)
         learner = CountryTrainer(self.affinities.history, self.affinities.counters, self.logits.decay)
-        model = learner.everyone(cut, live.version, live.weight) if live else None
+        model = learner.train_global(cut, live.version, live.weight) if live else None
         return CountryScores(
             self.affinities.history,
             self.affinities.counters,
@@ -147,31 +156,35 @@ class Training:
     def candidate_features(
         self, cut: Cut, queries: EvaluationQueries, logits: CountryScores
     ) -> tuple[FloatArray, CandidateFeatures]:
-        """(n_lists, n_candidates) what the country's ranker says, and each account before each of its candidates."""
-        country = queries.logits(logits.ranker_of(queries.country))
+        """(n_queries, n_candidates) logits of the country's ranker, and the features of all candidates, query by query,
+        (n_queries · n_candidates,) each."""
+        country_logits = queries.logits(logits.ranker_of(queries.country))
         post = queries.described[queries.posts]
         account = np.repeat(queries.person, post.shape[1])
-        return country, self.affinities.candidate_features(
-            account, post.ravel(), np.full(post.size, cut.at), country.ravel()
+        return country_logits, self.affinities.candidate_features(
+            account, post.ravel(), np.full(post.size, cut.at), country_logits.ravel()
         )
 
-    def ndcg(self, queries: EvaluationQueries, met: CandidateFeatures, model: GlobalPersonalRanker) -> FloatArray:
-        """(n_lists,) NDCG@10 of what accounts would be answered."""
-        scores = shrink_to_country(model.logits(met), met, self.options.half_weight_acts)
+    def ndcg(self, queries: EvaluationQueries, features: CandidateFeatures, model: GlobalPersonalRanker) -> FloatArray:
+        """(n_queries,) NDCG@10, 0..1, of the order by the scores that accounts would get from this model.
+
+        features  of the candidates, as `candidate_features` gives them
+        """
+        scores = shrink_to_country(model.logits(features), features, self.options.half_weight_acts)
         return queries.ndcg_of(scores.reshape(queries.posts.shape))
 
-    def measured(self, models: Mapping[str, GlobalPersonalRanker | None]) -> dict[str, float]:
-        """Mean NDCG@10 over the lists of the latest cut of these models and of what needs none, 0..1; nothing without
-        lists."""
-        cut, found = self.cuts[0], dict[str, list[FloatArray]]()
+    def ndcg_of_models(self, models: Mapping[str, GlobalPersonalRanker | None]) -> dict[str, float]:
+        """Mean NDCG@10, 0..1, over the queries of the latest cut, of these models, of decayed popularity and of the
+        countries' rankers, and the number of queries; empty without queries."""
+        cut, by_name = self.cuts[0], dict[str, list[FloatArray]]()
         popularity = DecayedPopularity(self.logits.decay)
         for queries in cut.queries:
-            country, met = self.candidate_features(cut, queries, self.logits)
-            values = {"decayed_popularity": queries.ndcg(popularity), "country": queries.ndcg_of(country)}
-            values |= {name: self.ndcg(queries, met, model) for name, model in models.items() if model is not None}
-            for name, value in values.items():
-                found.setdefault(name, []).append(value)
-        means = {name: float(np.concatenate(values).mean()) for name, values in found.items()}
+            country_logits, features = self.candidate_features(cut, queries, self.logits)
+            ndcg = {"decayed_popularity": queries.ndcg(popularity), "country": queries.ndcg_of(country_logits)}
+            ndcg |= {name: self.ndcg(queries, features, model) for name, model in models.items() if model is not None}
+            for name, values in ndcg.items():
+                by_name.setdefault(name, []).append(values)
+        means = {name: float(np.concatenate(values).mean()) for name, values in by_name.items()}
         return means | {"lists": float(len(cut))} if means else {}
 
 
@@ -182,7 +195,7 @@ def promote(
     coldstart: Coldstart,
     now: datetime,
 ) -> None:
-    """Keep the ranker and make it live."""
+    """Add the ranker to the registry and make it live in place of the one that is."""
     manifest = Manifest(
         family=MEMBERS,
         key=GLOBAL_PERSONAL_KEY,

@@ -1,6 +1,6 @@
-"""A small model for every account: what makes it different from its country."""
+"""Trains the personal model of each account: its user profile, and a residual model where that helps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,13 +8,15 @@ import numpy as np
 from bson import ObjectId
 
 from functions.feed import residual_model
-from functions.feed.candidate_features import FEATURES, AffinityCounters, follow_pairs, read_follows
+from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
+from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker
 from functions.feed.inputs import INPUTS, Inputs
 from functions.feed.item_embeddings import ItemEmbeddings
-from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of, profiles_now, with_trees
+from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of, with_trees
+from functions.feed.user_profile_builder import profiles_now
 from shared.artifacts import Artifact, Manifest, Registry
-from shared.columns import id_array
+from shared.columns import IntArray, id_array, object_ids
 from shared.config import Coldstart, Members
 from shared.errors import StaleModel
 from shared.ml import trees
@@ -29,14 +31,15 @@ from shared.store.tombstones import ErasureState
 from shared.text import PREPARATION
 
 MAX_ACCOUNTS = 2_000  # accounts of one message
-ALIKE_HOURS = 120.0  # how long directions hold, among examples of a month
+FACTORS_STEP_HOURS = 120.0  # how long item factors are used for, among examples of a month
+REFIT_RATIO = 1.2  # growth of an account's engagements after which its trees are fitted again
 
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """What a container trains from: the network as it was at one moment, and who was erased by then."""
+    """What a container trains from: the network as of one moment, and the erasures until then."""
 
-    profiles: AffinityCounters
+    affinities: AffinityCounters
     inputs: Inputs
     logits: CountryScores
     ranker: GlobalPersonalRanker | None
@@ -44,30 +47,31 @@ class Trainer:
 
     @property
     def read_at(self) -> datetime:
-        return self.profiles.history.now
+        """The moment that the network was read as of."""
+        return self.affinities.history.now
 
 
-_open: list[Trainer] = []
+_cached: list[Trainer] = []
 
 
 def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Trainer:
-    """The network as of that moment, read once for all messages of one plan."""
-    if not _open or _open[0].read_at != now or _open[0].erased != store.tombstones.state():
+    """The trainer as of that moment, built once for all messages of one plan, and anew after an erasure."""
+    if not _cached or _cached[0].read_at != now or _cached[0].erased != store.tombstones.state():
         erased = store.tombstones.state()
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
-        item_embeddings = ItemEmbeddings(history, options.recent_posts, ALIKE_HOURS)
+        item_embeddings = ItemEmbeddings(history, options.recent_posts, FACTORS_STEP_HOURS)
         follows = read_follows(store, history)
-        profiles = AffinityCounters(history, counters, follow_pairs(history, follows), item_embeddings)
+        affinities = AffinityCounters(history, counters, follow_pairs(history, follows), item_embeddings)
         logits = CountryScores(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
         inputs = Inputs.of(history, follows, item_embeddings.recent)
-        _open[:] = [Trainer(profiles, inputs, logits, load_global_personal_ranker(registry)[0], erased)]
-    return _open[0]
+        _cached[:] = [Trainer(affinities, inputs, logits, load_global_personal_ranker(registry)[0], erased)]
+    return _cached[0]
 
 
 def forget() -> None:
-    """Read the network again at the next call."""
-    _open.clear()
+    """Drop the cached trainer, so that the next call reads the network again."""
+    _cached.clear()
 
 
 def run(
@@ -82,59 +86,71 @@ def run(
 ) -> Report:
     """Train the model of each of these accounts and make it live, unless a later one is. Safe to repeat.
 
-    Accounts that there are no more, or that were erased, are left without one. What was done after the trainer read the
-    network is left to the next run, which is why each model says until when it has learnt.
+    Accounts that do not exist any more, or are erased, lose their model. Engagements after the trainer read the network
+    are left to the next plan: each model says until when it has learnt.
     """
-    history = trainer.profiles.history
+    history = trainer.affinities.history
     erased = store.tombstones.among(map(ObjectId, accounts))
-    number, _ = history.accounts.of(id_array(one for one in map(ObjectId, accounts) if one not in erased))
-    chosen = np.unique(number[number >= 0])
-    keys = [str(ObjectId(history.accounts.ids[one].tobytes())) for one in chosen.tolist()]
-    profiles = list(profiles_now(trainer.profiles, chosen))
-    before = registry.current(PERSONAL, keys, PROFILE_FINGERPRINT)
+    numbers, _ = history.accounts.of(id_array(account for account in map(ObjectId, accounts) if account not in erased))
+    trained = np.unique(numbers[numbers >= 0])
+    keys = [str(account) for account in object_ids(history.accounts.ids[trained])]
+    live = registry.current(PERSONAL, keys, PROFILE_FINGERPRINT)
     fitted_with = {"options": options_of(coldstart, options), "preparation": str(PREPARATION)}
-    profiles = [
-        kept(profile, before.get(key), trainer.ranker, fitted_with) for profile, key in zip(profiles, keys, strict=True)
-    ]
-    due = {one for one, profile in zip(chosen.tolist(), profiles, strict=True) if wants_trees(profile, options)}
-    fitted = 0
-    if due and trainer.ranker:
-        found = residual_model.examples_of(
-            np.array(sorted(due)), trainer.profiles, trainer.logits, trainer.ranker, coldstart, options
-        )
-        for place, one in enumerate(chosen.tolist()):
-            if one in found:
-                profiles[place] = with_trees(
-                    profiles[place], residual_model.fit(found[one], options), trainer.ranker.version
-                )
-        fitted = sum(bool(profiles[place].trees) for place, one in enumerate(chosen.tolist()) if one in found)
+    profiles = {
+        number: with_live_trees(profile, live.get(key), trainer.ranker, fitted_with)
+        for number, key, profile in zip(trained.tolist(), keys, profiles_now(trainer.affinities, trained), strict=True)
+    }
+    due = np.array([number for number, profile in profiles.items() if needs_trees(profile, options)], np.int64)
+    fitted = fit_trees(trainer, due, profiles, coldstart, options)
+    profiles |= fitted
     artifacts = [
-        artifact(key, profile, trainer.inputs.text(one), trainer, coldstart, fitted_with)
-        for one, key, profile in zip(chosen.tolist(), keys, profiles, strict=True)
+        make_artifact(key, profile, trainer.inputs.text(number), trainer, coldstart, fitted_with)
+        for key, (number, profile) in zip(keys, profiles.items(), strict=True)
     ]
     written = registry.replace(artifacts, at=now) if artifacts else 0
-    unknown = {one.lower() for one in accounts} - set(keys)
+    unknown = {account.lower() for account in accounts} - set(keys)
     removed = registry.remove(PERSONAL, unknown, f"{trainer.read_at:%Y%m%dT%H%M%SZ}")
-    if store.tombstones.state() != trainer.erased:  # somebody was erased who is in what was read
+    if store.tombstones.state() != trainer.erased:  # an account or a post in the history was erased since it was read
         removed += store.erasures.sweep(schema.ACCOUNT_ARTIFACTS)
         store.erasures.outdate(map(ObjectId, keys))
-    left_out = {"unknown": int((number < 0).sum()), "erased": len(erased)}
-    details = {"tried": len(due), "trees": fitted, **left_out}
-    return Report(len(accounts), written, removed, details={name: value for name, value in details.items() if value})
+    details = {
+        "tried": len(due),
+        "trees": sum(bool(profile.trees) for profile in fitted.values()),
+        "unknown": int((numbers < 0).sum()),
+        "erased": len(erased),
+    }
+    return Report(len(accounts), written, removed, details={name: count for name, count in details.items() if count})
 
 
-def kept(
-    profile: UserProfile, before: Artifact | None, ranker: GlobalPersonalRanker | None, fitted_with: MadeFrom
+def fit_trees(
+    trainer: Trainer, accounts: IntArray, profiles: Mapping[int, UserProfile], coldstart: Coldstart, options: Members
+) -> dict[int, UserProfile]:
+    """The profiles of these accounts, (n,) numbers, with newly fitted trees, empty where those do not help; by account.
+
+    Nothing without a global personal ranker, which the trees add to.
+    """
+    ranker = trainer.ranker
+    if not len(accounts) or ranker is None:
+        return {}
+    examples = residual_model.examples_of(accounts, trainer.affinities, trainer.logits, ranker, coldstart, options)
+    return {
+        number: with_trees(profiles[number], residual_model.fit(own, options), ranker.version)
+        for number, own in examples.items()
+    }
+
+
+def with_live_trees(
+    profile: UserProfile, live: Artifact | None, ranker: GlobalPersonalRanker | None, fitted_with: MadeFrom
 ) -> UserProfile:
-    """The taste with the trees that the account had, as long as what they add to is live, and what they were fitted
-    with is the same: options, preparation of texts, and the country."""
-    if before is None or ranker is None:
+    """The profile with the trees of the live model, if the ranker that they add to is still live, and the options, the
+    preparation of texts and the country that they were fitted with are the same."""
+    if live is None or ranker is None:
         return profile
-    told = before.manifest.made_from
-    if any(told.get(name) != value for name, value in {**fitted_with, "country": profile.country}.items()):
+    made_from = live.manifest.made_from
+    if any(made_from.get(name) != value for name, value in {**fitted_with, "country": profile.country}.items()):
         return profile
     try:
-        old = UserProfile.unpack(before.model)
+        old = UserProfile.unpack(live.model)
     except StaleModel:
         return profile
     if old.trees and old.base != ranker.version:
@@ -142,15 +158,15 @@ def kept(
     return replace(profile, trees=old.trees, base=old.base, tried_at=old.tried_at)
 
 
-def wants_trees(profile: UserProfile, options: Members) -> bool:
-    """Whether there is enough to fit trees on, and a fifth more than when that was last tried."""
-    return profile.acts >= max(options.trees_least_acts, profile.tried_at * 1.2)
+def needs_trees(profile: UserProfile, options: Members) -> bool:
+    """Whether there are enough engagements to fit trees, and enough more than when that was last tried."""
+    return profile.acts >= max(options.trees_least_acts, profile.tried_at * REFIT_RATIO)
 
 
-def artifact(
+def make_artifact(
     key: str, profile: UserProfile, inputs: str, trainer: Trainer, coldstart: Coldstart, fitted_with: MadeFrom
 ) -> Artifact:
-    """The taste, as it is kept."""
+    """The artifact of a profile; `inputs` is the digest of what the profile was made from."""
     at = trainer.read_at
     made_from = {**fitted_with, "ranker": profile.base, "country": profile.country}
     manifest = Manifest(

@@ -1,6 +1,5 @@
-"""What makes an account different from its country, small enough for a document of its own."""
+"""The profile of an account: its affinities against its country, small enough for one document per account."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ from functions.feed.candidate_features import (
     FEATURES,
     LANGUAGE_PRIOR,
     TOPIC_PRIOR,
-    AffinityCounters,
     CandidateFeatures,
     follow_slot_probability,
     language_keys,
@@ -21,36 +19,39 @@ from functions.feed.candidate_features import (
 from functions.feed.item_embeddings import cosines, unit
 from functions.feed.post_index import PostIndex
 from shared.artifacts.snapshots import packed, unpacked
-from shared.clock import epoch_hours
-from shared.columns import FloatArray, IntArray, id_keys
+from shared.columns import BoolArray, Float32Array, FloatArray, IntArray, KeyArray, id_keys
 from shared.config import Coldstart, Members
-from shared.countries import COUNTRIES
+from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.errors import StaleModel
 from shared.provenance import digest
-from shared.ranking.history import LANGUAGE_CODES, UNKNOWN_COUNTRY
+from shared.ranking.history import LANGUAGE_CODES
 from shared.store.posts import UNKNOWN_LANGUAGE
 
-PERSONAL = "personal"  # the family of artifacts that keep these
+PERSONAL = "personal"  # the family of artifacts that hold profiles
 
-
-_TOPIC = np.dtype([("key", "<u8"), ("lift", "<f4"), ("acts", "<f4")])
-_AUTHOR = np.dtype([("key", "<u8"), ("acts", "<f4"), ("last", "<f8"), ("followed", "?")])
-_LANGUAGE = np.dtype([("key", "<i2"), ("lift", "<f4")])
+TOPIC_ROW = np.dtype([("key", "<u8"), ("lift", "<f4"), ("acts", "<f4")])
+AUTHOR_ROW = np.dtype([("key", "<u8"), ("acts", "<f4"), ("last", "<f8"), ("followed", "?")])
+LANGUAGE_ROW = np.dtype([("key", "<i2"), ("lift", "<f4")])
 
 
 @dataclass(frozen=True, slots=True)
 class UserProfile:
-    """Affinities of one account, as of the moment that it was trained.
+    """Affinities of one account, as of the moment that it was trained at. The names of the fields are stored.
 
-    country    its code; empty where it is not known
-    acts, topic_acts, follows  what it did, of that with how many topics, and how many authors it follows  [count]
-    topics     (n_topics,)     key, lift against the country, acts; each in the order of its keys
-    languages  (n_languages,)  key, lift against the country
-    authors    (n_authors,)    key, acts, when the last was [hours since 1970], whether it is followed
-    posts      (n_posts,)      ids of those that it engaged with or read last, the newest first
-    trees      XGBoost's UBJSON of what the account adds to the ranker of all members; empty where that is nothing
-    base       version of the ranker that the trees add to
-    tried_at   acts when trees were last fitted, kept or not  [count]
+    country     code of its country; empty where it is not known
+    acts        engagements of the account                                     [count]
+    topic_acts  the same, once for each topic of the post                      [count]
+    follows     authors that it follows                                        [count]
+    topics      (n_topics,) rows of key, log lift and engagements              [log ratio; count]
+    languages   (n_languages,) rows of key and log lift                        [log ratio]
+    authors     (n_authors,) rows of key, engagements, time of the last one, and whether the account follows the author
+                                                                               [count; hours since 1970]
+    posts       (n_posts,) ids of those that it engaged with or read last, the newest first
+    trees       XGBoost's UBJSON of the account's residual model, which adds to the global personal ranker; may be empty
+    base        version of the ranker that the trees add to; empty without trees
+    tried_at    engagements of the account when trees were last fitted, kept or not  [count]
+
+    Rows of topics, languages and authors are in the order of their keys.
     """
 
     country: str
@@ -66,8 +67,8 @@ class UserProfile:
     tried_at: float = 0.0
 
     def pack(self) -> bytes:
-        """As an artifact keeps it."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        """The bytes that an artifact stores."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         numbers = np.array([values.pop(name) for name in _NUMBERS])
         texts = np.array([values.pop("country"), values.pop("base")])
         trees = np.frombuffer(values.pop("trees"), np.uint8)
@@ -75,51 +76,53 @@ class UserProfile:
 
     @classmethod
     def unpack(cls, model: bytes) -> "UserProfile":
-        """The same again; StaleModel where the bytes are no taste."""
-        found = unpacked(model)
+        """The profile in the bytes that `pack` made; StaleModel for other bytes."""
+        arrays = unpacked(model)
         try:
-            numbers, texts, trees = (found.pop(name) for name in ("numbers", "texts", "trees"))
-            named: dict[str, Any] = dict(zip(_NUMBERS, numbers.tolist(), strict=True))
+            numbers, texts, trees = (arrays.pop(name) for name in ("numbers", "texts", "trees"))
+            by_name: dict[str, Any] = dict(zip(_NUMBERS, numbers.tolist(), strict=True))
             country, base = texts.tolist()
-            return cls(**found, **named, country=country, base=base, trees=trees.tobytes())  # type: ignore[arg-type]
+            return cls(**arrays, **by_name, country=country, base=base, trees=trees.tobytes())  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
             raise StaleModel("the taste of an artifact is not whole") from None
 
-    def is_of(self, posts: NDArray[np.uint64], authors: NDArray[np.uint64]) -> bool:
-        """Whether all the posts and authors that it is made of are among those with these keys."""
+    def is_made_of(self, posts: KeyArray, authors: KeyArray) -> bool:
+        """Whether every post and every author of the profile is among those with these keys, (n,) and (m,)."""
         return bool(np.isin(id_keys(self.posts), posts).all() and np.isin(self.authors["key"], authors).all())
 
     @property
-    def place(self) -> int:
-        """The country as the history has it."""
+    def country_index(self) -> int:
+        """Of the country: index into COUNTRIES, or UNKNOWN_COUNTRY."""
         return COUNTRIES.index(self.country) if self.country in COUNTRIES else UNKNOWN_COUNTRY
 
     def candidate_features(
         self, post_index: PostIndex, post: IntArray, country_logit: FloatArray, country: int, hour: float
     ) -> CandidateFeatures:
-        """The account before posts of the catalogue, (n,) both; `country_logit` is what the country's ranker says.
+        """Features of the account before n posts.
 
-        country  where the account is now, which may not be where it was when this was trained
-        hour     the moment [hours since 1970]
+        post           (n,) positions in the post index
+        country_logit  (n,) scores by the ranker of the country [log odds]
+        country        where the account is now, which may differ from where it was when this was trained
+        hour           the moment [hours since 1970]
         """
         row, topic = post_index.topics_of(post)
-        of_topic, has_topic = _found(self.topics, post_index.topic_keys[topic])
-        lift = np.where(has_topic, of_topic["lift"], _unseen(self.topic_acts, TOPIC_PRIOR))
+        by_topic, has_topic = _lookup_rows(self.topics, post_index.topic_keys[topic])
+        topic_log_lift = np.where(has_topic, by_topic["lift"], _absent_log_lift(self.topic_acts, TOPIC_PRIOR))
         author = post_index.author[post]
-        of_author, has_author = _found(self.authors, post_index.author_keys[author])
-        followed = np.where(has_author & of_author["followed"], 1.0, 0.0)
-        acted = has_author & (of_author["acts"] > 0)
+        by_author, has_author = _lookup_rows(self.authors, post_index.author_keys[author])
+        followed = np.where(has_author & by_author["followed"], 1.0, 0.0)
+        has_engaged = has_author & (by_author["acts"] > 0)
         language = post_index.language[post].astype(np.int64)
-        of_language, has_language = _found(self.languages, language_keys(language))
-        language_log_lift = np.where(has_language, of_language["lift"], _unseen(self.acts, LANGUAGE_PRIOR))
+        by_language, has_language = _lookup_rows(self.languages, language_keys(language))
+        language_log_lift = np.where(has_language, by_language["lift"], _absent_log_lift(self.acts, LANGUAGE_PRIOR))
         newer_posts_by_author = post_index.newer_posts_by_author[post]
         user_vector = self.user_vector(post_index)
         return CandidateFeatures(
             country_logit=country_logit,
-            topic_log_lift=mean_by(row, lift, len(post)),
-            topic_engagements=mean_by(row, np.where(has_topic, of_topic["acts"], 0.0), len(post)),
-            author_engagements=np.where(acted, of_author["acts"], 0.0),
-            author_last=np.where(acted, hour - of_author["last"], np.nan),
+            topic_log_lift=mean_by(row, topic_log_lift, len(post)),
+            topic_engagements=mean_by(row, np.where(has_topic, by_topic["acts"], 0.0), len(post)),
+            author_engagements=np.where(has_engaged, by_author["acts"], 0.0),
+            author_last=np.where(has_engaged, hour - by_author["last"], np.nan),
             followed=followed,
             follow_slot=follow_slot_probability(followed, np.full(len(post), self.follows), newer_posts_by_author),
             newer_posts_by_author=newer_posts_by_author,
@@ -135,104 +138,49 @@ class UserProfile:
             ),
         )
 
-    def user_vector(self, post_index: PostIndex) -> NDArray[np.float32]:
-        """(d,) where the posts point that it engaged with or read; zeros where the catalogue has none of them."""
-        place = post_index.positions(self.posts)
-        towards: NDArray[np.float32] = post_index.item_factors[place[place >= 0]].sum(0, dtype=np.float32)
-        return np.asarray(unit(towards[None])[0])
+    def user_vector(self, post_index: PostIndex) -> Float32Array:
+        """(d,) sum of the item factors of the posts that it engaged with or read, of length 1; zeros where the index
+        has none of them."""
+        positions = post_index.positions(self.posts)
+        total: Float32Array = post_index.item_factors[positions[positions >= 0]].sum(0, dtype=np.float32)
+        return np.asarray(unit(total[None])[0])
 
 
 _NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
 
-# Of the features that a taste serves, and of everything that its bytes are laid out by.
+# Changes with the features that a profile serves, and with the layout of its bytes.
 PROFILE_FINGERPRINT: Final = digest(
     FEATURES.fingerprint,
-    tuple(one.name for one in fields(UserProfile)),
+    tuple(field.name for field in fields(UserProfile)),
     _NUMBERS,
-    tuple(tuple(table.descr) for table in (_TOPIC, _AUTHOR, _LANGUAGE)),
+    tuple(tuple(table.descr) for table in (TOPIC_ROW, AUTHOR_ROW, LANGUAGE_ROW)),
     LANGUAGE_CODES,
 )
 
 
 def options_of(coldstart: Coldstart, options: Members) -> str:
-    """A digest of the options and constants that make the same history another taste."""
-    read = (coldstart.window, coldstart.age_from, coldstart.hashtag_uses, options.recent_posts)
-    trees = {one.name: getattr(options, one.name) for one in fields(options) if one.name.startswith("trees_")}
-    return digest(read, trees, TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
-
-
-def profiles_now(affinities: AffinityCounters, accounts: IntArray) -> Iterator[UserProfile]:
-    """The taste of each of these accounts as of now."""
-    history = affinities.history
-    posts, engagements = history.posts, history.engagements
-    here = epoch_hours(history.now)
-    author_keys = id_keys(posts.author_ids)[np.unique(posts.author, return_index=True)[1]]
-    order = np.argsort(engagements.account, kind="stable")  # within an account in the order of time
-    start = np.searchsorted(engagements.account[order], [accounts, accounts + 1])
-    events = affinities.item_embeddings.recent
-    touched = np.searchsorted(events.account, [accounts, accounts + 1])
-    followed = np.searchsorted(affinities.follows, [accounts * affinities.authors, (accounts + 1) * affinities.authors])
-    posts_of = [engagements.post[order[first:end]] for first, end in start.T.tolist()]
-    counted = [np.unique(affinities.counters.topics_of(post)[1], return_counts=True) for post in posts_of]
-    languages = [np.unique(posts.language[post]) for post in posts_of]
-    topic_lifts = _of_all(affinities.topic_log_lift, accounts, [topics for topics, _ in counted])
-    language_lifts = _of_all(affinities.language_log_lift, accounts, languages)
-    for number, account in enumerate(accounts.tolist()):
-        post, (topics, topic_acts) = posts_of[number], counted[number]
-        follows = affinities.follows[followed[0, number] : followed[1, number]] - account * affinities.authors
-        authors, author_acts = np.unique(np.concatenate([posts.author[post], follows]), return_counts=True)
-        follower = np.isin(authors, follows)
-        last = np.full(len(authors), -np.inf)
-        at = engagements.at[order[start[0, number] : start[1, number]]]
-        np.maximum.at(last, np.searchsorted(authors, posts.author[post]), at)
-        country = history.accounts.country[account]
-        newest_first = events.post[touched[0, number] : touched[1, number]][::-1]
-        kept = newest_first[np.sort(np.unique(newest_first, return_index=True)[1])]
-        yield UserProfile(
-            country="" if country == UNKNOWN_COUNTRY else COUNTRIES[country],
-            acts=float(len(post)),
-            topic_acts=float(topic_acts.sum()),
-            follows=float(len(follows)),
-            topics=_table(_TOPIC, posts.topic_keys[topics], lift=topic_lifts[number], acts=topic_acts),
-            languages=_table(_LANGUAGE, language_keys(languages[number]), lift=language_lifts[number]),
-            authors=_table(
-                _AUTHOR, author_keys[authors], acts=author_acts - follower, last=last + here, followed=follower
-            ),
-            posts=posts.ids[kept],
-        )
+    """A digest of the options and constants that decide which profile a history gives."""
+    history = (coldstart.window, coldstart.age_from, coldstart.hashtag_uses, options.recent_posts)
+    trees = {field.name: getattr(options, field.name) for field in fields(options) if field.name.startswith("trees_")}
+    return digest(history, trees, TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
 
 
 def with_trees(profile: UserProfile, trees: bytes, base: str) -> UserProfile:
-    """The same, with what was fitted on what it did so far."""
+    """The profile with trees, empty or not, that were just fitted on all engagements of the account.
+
+    base  version of the ranker that they add to
+    """
     return replace(profile, trees=trees, base=base if trees else "", tried_at=profile.acts)
 
 
-def _of_all(compute: Any, accounts: IntArray, things: Sequence[IntArray]) -> list[FloatArray]:
-    """What is computed of each account and each of its things, as of now: for all accounts at once."""
-    numbers = [len(one) for one in things]
-    every = np.concatenate(things) if things else np.empty(0, np.int64)
-    found: FloatArray = compute(np.repeat(accounts, numbers), every, np.zeros(len(every)))
-    return np.split(found, np.cumsum(numbers)[:-1])
-
-
-def _table(layout: np.dtype[np.void], keys: NDArray[Any], **columns: NDArray[Any]) -> NDArray[np.void]:
-    """A row a key, in their order."""
-    order = np.argsort(keys, kind="stable")
-    table = np.zeros(len(keys), layout)
-    table["key"] = keys[order]
-    for name, values in columns.items():
-        table[name] = values[order]
-    return table
-
-
-def _found(table: NDArray[np.void], keys: NDArray[Any]) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
-    """The row of each key, and whether there is one."""
+def _lookup_rows(table: NDArray[np.void], keys: NDArray[Any]) -> tuple[NDArray[np.void], BoolArray]:
+    """(n,) the row of each key, any row where the table has none, and (n,) whether it has one."""
     if not len(table):
         return np.zeros(len(keys), table.dtype), np.zeros(len(keys), bool)
     at = np.minimum(np.searchsorted(table["key"], keys), len(table) - 1)
     return table[at], table["key"][at] == keys
 
 
-def _unseen(acts: float, prior: float) -> float:
-    """The lift of what the account never did."""
-    return float(np.log(prior / (acts + prior)))
+def _absent_log_lift(total: float, prior: float) -> float:
+    """The log lift of a topic or language that an account with so many engagements [count] never engaged with."""
+    return float(np.log(prior / (total + prior)))

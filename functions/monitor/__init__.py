@@ -1,1 +1,1 @@
-"""How well the feeds serve: what was shown, and what came of it."""
+"""How well the feeds serve: which impressions were followed by engagements."""

@@ -1,4 +1,4 @@
-"""Of what was shown and really seen, how much was engaged with afterwards."""
+"""How many impressions were followed by an engagement, day by day."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from shared.clock import HOUR_MS, hours
-from shared.columns import BoolArray, FloatArray, IntArray, id_keys, is_valid
+from shared.columns import BoolArray, Columns, FloatArray, IntArray, id_keys, is_valid
 from shared.config import MeasureFeed
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
-from shared.ranking.history import COUNTED, Accounts
+from shared.ranking.accounts import Accounts
+from shared.ranking.history import COUNTED
 from shared.report import Report
 from shared.store import Store
 
@@ -22,12 +23,12 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Impressions:
-    """What was really seen, each post once for each viewer, at its first time.
+    """The first impression of each post for each viewer.
 
     pair    (n,) one number for each viewer and post
-    at      (n,) when it came on the screen [hours]
-    source  (n,) index into SOURCES, -1 for none of them
-    model   (n,) index into the names of models, -1 where it is not known
+    at      (n,) when it came on the screen [hours since 1970]
+    source  (n,) index into SOURCES, -1 for any other
+    model   (n,) index into the names of models, -1 if unknown
     """
 
     pair: IntArray
@@ -36,10 +37,26 @@ class Impressions:
     model: IntArray
 
 
-def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
-    """Measure the latest day whose engagements have all come, and keep it. Safe to repeat.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The impressions of a day, and what came of them.
 
-    A day counts the posts that came on a screen in it, and what the same account did with them within `attribution`.
+    engaged   (n,) whether the viewer engaged with the post within the attribution time
+    left_out  exposures that do not count, by reason  [count]
+    read      exposures that were read  [count]
+    """
+
+    impressions: Impressions
+    engaged: BoolArray
+    left_out: dict[str, int]
+    read: int
+
+
+def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
+    """Measure the latest day of which all attributed engagements are known, and store it. Safe to repeat.
+
+    A day counts the posts that came on a screen in it, and the engagements of the same accounts with them within
+    `attribution`.
     """
     end = now - options.attribution
     start = end - options.day
@@ -47,69 +64,84 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     accounts = Accounts.read(store)
     exposures = accounts.exposures(store.exposures.shown(start, end, SOURCES, models))
     engagements = accounts.engagements(store.engagements.acts(start, now))
-    viewer, actor = exposures["account"], engagements["account"]
-    posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(engagements["content"])]))
-    lasted = (exposures["until"] - exposures["at"]) / 1_000
-    glimpsed = (lasted >= 0) & (lasted < options.least_seconds)
-    sound = (viewer >= 0) & is_valid(exposures["content"]) & ~glimpsed
-    pair = viewer * len(posts) + np.searchsorted(posts, id_keys(exposures["content"]))
-    shown = first_of_each(pair[sound], *(exposures[name][sound] for name in ("at", "source", "model")))
-    did = (actor >= 0) & (engagements["kind"] >= 0) & (engagements["kind"] < len(COUNTED))
-    done = actor * len(posts) + np.searchsorted(posts, id_keys(engagements["content"]))
-    engaged = engaged_with(shown, done[did], engagements["at"][did] / HOUR_MS, hours(options.attribution))
-    left_out = {
-        "tooShort": int(glimpsed.sum()),
-        "unknownViewer": int(((viewer < 0) & ~glimpsed).sum()),
-        "repeated": int(sound.sum()) - len(shown.pair),
-    }
+    measured = attribute(exposures, engagements, options)
+    impressions, engaged = measured.impressions, measured.engaged
     store.feed_performances.put(
-        scores(shown, engaged)
+        scores(impressions, engaged)
         | {
             "calculatedAt": now,
             "windowFrom": start,
             "windowTo": end,
             "attributionHours": hours(options.attribution),
-            "overall": told(np.ones(len(engaged), bool), engaged),
-            "sources": list(by_name(SOURCES, shown.source, engaged)),
-            "models": list(by_name(models, shown.model, engaged)),
-            "leftOut": left_out,
+            "overall": counts_of(np.ones(len(engaged), bool), engaged),
+            "sources": list(by_name(SOURCES, impressions.source, engaged)),
+            "models": list(by_name(models, impressions.model, engaged)),
+            "leftOut": measured.left_out,
         }
     )
-    return Report(len(viewer), 1, details={"seen": len(engaged), "engaged": int(engaged.sum())})
+    return Report(measured.read, 1, details={"seen": len(engaged), "engaged": int(engaged.sum())})
+
+
+def attribute(exposures: Columns, engagements: Columns, options: MeasureFeed) -> Measured:
+    """The impressions among the exposures, and whether an engagement of the viewer followed each.
+
+    An exposure is an impression if its viewer and post are known and it lasted at least `least_seconds`, or for an
+    unknown or negative time.
+
+    exposures, engagements  as `Accounts.exposures` and `Accounts.engagements` give them
+    """
+    viewer, actor = exposures["account"], engagements["account"]
+    posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(engagements["content"])]))
+    shown_s = (exposures["until"] - exposures["at"]) / 1_000
+    too_short = (shown_s >= 0) & (shown_s < options.least_seconds)
+    is_impression = (viewer >= 0) & is_valid(exposures["content"]) & ~too_short
+    shown_pair = viewer * len(posts) + np.searchsorted(posts, id_keys(exposures["content"]))
+    columns = (exposures[name][is_impression] for name in ("at", "source", "model"))
+    impressions = first_of_each(shown_pair[is_impression], *columns)
+    is_engagement = (actor >= 0) & (engagements["kind"] >= 0) & (engagements["kind"] < len(COUNTED))
+    engaged_pair = actor * len(posts) + np.searchsorted(posts, id_keys(engagements["content"]))
+    engaged_at = engagements["at"][is_engagement] / HOUR_MS
+    engaged = engaged_with(impressions, engaged_pair[is_engagement], engaged_at, hours(options.attribution))
+    left_out = {
+        "tooShort": int(too_short.sum()),
+        "unknownViewer": int(((viewer < 0) & ~too_short).sum()),
+        "repeated": int(is_impression.sum()) - len(impressions.pair),
+    }
+    return Measured(impressions, engaged, left_out, len(viewer))
 
 
 def first_of_each(pair: IntArray, at_ms: IntArray, source: IntArray, model: IntArray) -> Impressions:
-    """The first exposure of each pair; `at_ms` in milliseconds since 1970."""
+    """The first impression of each pair, out of (n,) each; `at_ms` in milliseconds since 1970."""
     order = np.lexsort((at_ms, pair))
     first = order[np.unique(pair[order], return_index=True)[1]]
     return Impressions(pair[first], at_ms[first] / HOUR_MS, source[first], model[first])
 
 
-def engaged_with(shown: Impressions, done: IntArray, at: FloatArray, within: float) -> BoolArray:
-    """(n,) whether an act followed each exposure within so many hours.
+def engaged_with(impressions: Impressions, pair: IntArray, at: FloatArray, within: float) -> BoolArray:
+    """(n,) whether an engagement followed each impression within so many hours.
 
-    done, at  (n_acts,) pair and moment of each act [hours]
+    pair, at  (n_engagements,) pair and moment of each engagement [hours since 1970]
     """
-    pairs, place = np.unique(np.concatenate([shown.pair, done]), return_inverse=True)
-    origin = float(np.concatenate([shown.at, at]).min()) if len(pairs) else 0.0
-    acts = AsOf(place[len(shown.pair) :], at, origin)
-    own = place[: len(shown.pair)]
-    found: BoolArray = acts.count(own, shown.at + within) > acts.count(own, shown.at)
-    return found
+    pairs, number = np.unique(np.concatenate([impressions.pair, pair]), return_inverse=True)
+    origin = float(np.concatenate([impressions.at, at]).min()) if len(pairs) else 0.0
+    engagements = AsOf(number[len(impressions.pair) :], at, origin)
+    keys = number[: len(impressions.pair)]
+    is_later: BoolArray = engagements.count(keys, impressions.at + within) > engagements.count(keys, impressions.at)
+    return is_later
 
 
-def scores(shown: Impressions, engaged: BoolArray) -> dict[str, float]:
-    """Percent of what was seen that was engaged with, in the fields that the application reads; 0 where nothing was."""
-    personal, anyone = (shown.source == number for number in range(len(SOURCES)))
+def scores(impressions: Impressions, engaged: BoolArray) -> dict[str, float]:
+    """Percent of the impressions that were engaged with, in the fields that the application reads; 0 without any."""
+    is_personal, is_global = (impressions.source == number for number in range(len(SOURCES)))
     return {
-        "personalize_content_feed_score_in_percent": percent(engaged[personal]),
-        "coldstart_feed_score_in_percent": percent(engaged[anyone]),
+        "personalize_content_feed_score_in_percent": percent(engaged[is_personal]),
+        "coldstart_feed_score_in_percent": percent(engaged[is_global]),
         "overall_feed_score_in_percent": percent(engaged),
     }
 
 
 def percent(engaged: BoolArray) -> float:
-    """With two decimals.
+    """Mean in percent, 0..100, rounded to two decimals.
 
     >>> percent(np.array([True, False, False])), percent(np.empty(0, bool))
     (33.33, 0.0)
@@ -117,16 +149,26 @@ def percent(engaged: BoolArray) -> float:
     return round(float(engaged.mean()) * 100, 2) if len(engaged) else 0.0
 
 
-def told(chosen: BoolArray, engaged: BoolArray) -> dict[str, Any]:
-    """Counts of some exposures, the part that was engaged with, and its 95 % interval."""
-    seen, successes = int(chosen.sum()), int(engaged[chosen].sum())
-    low, high = wilson(successes, seen)
-    return {"seen": seen, "engaged": successes, "part": successes / seen if seen else 0.0, "from": low, "to": high}
+def counts_of(rows: BoolArray, engaged: BoolArray) -> dict[str, Any]:
+    """Of the impressions of a mask: how many there are, how many were engaged with, the share of these, 0..1, and its
+    95 % confidence interval."""
+    impressions, successes = int(rows.sum()), int(engaged[rows].sum())
+    low, high = wilson(successes, impressions)
+    return {
+        "seen": impressions,
+        "engaged": successes,
+        "part": successes / impressions if impressions else 0.0,
+        "from": low,
+        "to": high,
+    }
 
 
 def by_name(names: Sequence[str], number: IntArray, engaged: BoolArray) -> Iterator[dict[str, Any]]:
-    """The same for each name, and for what has none."""
-    for place, name in enumerate(names):
-        yield {"name": name, **told(number == place, engaged)}
+    """The counts of each name, then of UNKNOWN if there are impressions without a name.
+
+    number  (n,) index into the names, -1 for none of them
+    """
+    for index, name in enumerate(names):
+        yield {"name": name, **counts_of(number == index, engaged)}
     if (number < 0).any():
-        yield {"name": UNKNOWN, **told(number < 0, engaged)}
+        yield {"name": UNKNOWN, **counts_of(number < 0, engaged)}

@@ -1,1 +1,1 @@
-"""What people may ask of what is known about them."""
+"""The right to erasure of accounts."""

@@ -1,4 +1,4 @@
-"""Forgetting an account: its model, its statistics, how it reads, and its posts in feeds."""
+"""Erasure of an account: its model, its statistics, its reading features, and its posts in feeds."""
 
 from datetime import datetime
 
@@ -9,10 +9,11 @@ from shared.store import Store
 
 
 def run(store: Store, account: str, *, now: datetime) -> Report:
-    """Delete what was derived of an account and of its users' posts, and derive nothing of it again.
+    """Delete everything that was derived from an account and from the posts of its users, and keep a tombstone, so that
+    no job derives it again.
 
-    Safe to repeat, beside any other job, and whatever the application has deleted of it already. The tombstone comes
-    first: a run that is killed behind it is completed by the next one, and by every job that writes.
+    Safe to repeat, beside any other job, and whatever the application has already deleted. The tombstone is written
+    first: if the run is killed after that, the next one, and every job that writes, complete the erasure.
     """
     removed = store.erasures.remove(store.erasures.note(ObjectId(account), now=now))
     return Report(removed=sum(removed.values()), details=removed)

@@ -1,4 +1,4 @@
-"""Engagement score of every post young enough to still matter."""
+"""Keep the engagement score of every post of the window."""
 
 from datetime import datetime
 
@@ -13,7 +13,8 @@ NAME = "refresh_content_stats"
 
 
 def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
-    """Score the posts that changed since the last run, let time pass for the others, drop those that left.
+    """Score the posts that changed since the last run, apply the decay to the others, and remove the rows of posts that
+    have left the window or are no longer published.
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """

@@ -1,4 +1,4 @@
-"""What the posts of every creator of the window earn."""
+"""Keep the total engagement with the posts of every creator with a post in the window."""
 
 from datetime import datetime
 
@@ -13,14 +13,16 @@ from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_creator_stats"
 
-REPEATED_A_RUN = 500  # posts; so the time that it takes does not grow with the network
+REPEATED_A_RUN = 500  # posts whose creators are totalled again; a constant, whatever the size of the network
 
 
 def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
-    """Total the creators whose posts, user or account changed, let time pass for the others, drop those that left.
+    """Total the creators whose posts, user or account changed, apply the decay to the others, and remove the rows of
+    creators without a post in the window.
 
-    Those whose user or account went or changed without a date that tells of it are met in turn, some in each run.
-    Safe to repeat: the same posts and the same `now` give the same rows.
+    A user or an account that was removed, or changed without a new date, is noticed because each run also totals the
+    creators of `REPEATED_A_RUN` posts again, all in turn. Safe to repeat: the same posts and the same `now` give the
+    same rows.
     """
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
@@ -49,5 +51,5 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
 
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
-    """Posts and users with a field that is not what it should be."""
+    """`_id`s of posts and users with a field of the wrong type or range."""
     return [*store.contents.malformed(since, now=now), *store.creator_stats.malformed(since, now=now)]

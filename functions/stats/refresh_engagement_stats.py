@@ -1,15 +1,14 @@
-"""Which topics each user engages with, and how."""
+"""Keep the counts of each user's engagements by topic and kind."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
 from bson import ObjectId
-from numpy.typing import NDArray
 
 from functions.stats.leaf_topics import LeafTopics, Parents
 from shared.clock import epoch_ms
-from shared.columns import Columns, deduplicate, id_array, id_keys, lookup, object_ids, unique_ids
+from shared.columns import BoolArray, Columns, deduplicate, id_array, id_keys, lookup, object_ids, unique_ids
 from shared.config import EngagementStats
 from shared.documents import NO_ID
 from shared.provenance import digest
@@ -21,17 +20,18 @@ from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
 
-COMPARED_A_RUN = 500  # acts; so the time that it takes does not grow with the network
+COMPARED_A_RUN = 500  # engagements that a run recounts; a constant, whatever the size of the network
 
-UserCounts = dict[ObjectId, Counts]
+UserCounts = dict[ObjectId, Counts]  # by user
 
 
 def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
-    """Count the engagements of the users who did something, or took it back, since the last run; drop who has none.
+    """Update the counts of the users with new or withdrawn engagements since the last run; remove rows without counts.
 
-    A full run counts everything and settles it. A run in between adds what came since to what is settled, settles a
-    user anew only where something older changed, and compares the rows of the next users with what they did. Safe to
-    repeat: the same data and `now` give the same rows.
+    A full run counts all engagements, which become the base counts. A run in between adds the newer engagements to the
+    base counts as delta counts, recounts a user from the beginning only where an older engagement changed, and compares
+    the rows of some users, all in turn, with their engagements. Safe to repeat: the same data and `now` give the same
+    rows.
     """
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         parents = store.content_topics.parents()
@@ -54,107 +54,119 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
 
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
-    """Acts, and topics of posts, with a field that is not what it should be."""
+    """`_id`s of engagements, and of topics of posts, with a field of the wrong type or range."""
     return [*store.engagements.malformed(since, now=now), *store.content_topics.malformed(since)]
 
 
 def count_everything(store: Store, parents: Parents, *, now: datetime) -> tuple[int, int, int]:
-    """Count and settle all users; returns how many acts were read, rows written and rows removed."""
-    acts = store.engagements.on_contents(now=now)
+    """Count the engagements of all users; returns how many engagements were read, rows written and rows removed."""
+    engagements = store.engagements.on_contents(now=now)
     topics = LeafTopics.of(store.content_topics.pairs(), parents)
-    settled, fresh = split(acts, topics, now)
-    written = store.engagement_stats.put(rows(settled, fresh), now=now)
-    return len(acts["at"]), written, store.engagement_stats.prune(now=now)
+    base, delta = split(engagements, topics, now)
+    written = store.engagement_stats.put(rows(base, delta), now=now)
+    return len(engagements["at"]), written, store.engagement_stats.prune(now=now)
 
 
 def count_changes(
-    store: Store, parents: Parents, since: datetime, settled_at: datetime, *, now: datetime
+    store: Store, parents: Parents, since: datetime, full_at: datetime, *, now: datetime
 ) -> tuple[int, int, int]:
-    """Count the users that something happened to since then; returns as `count_everything`."""
-    acts = store.engagements.on_contents(now=now, updated_since=min(since, settled_at))
+    """Update the counts of the users with a changed engagement, or an engagement with a post of changed topics, since
+    the last run; returns the same as `count_everything`.
+
+    since    from which moment on changes count
+    full_at  moment of the last full run, up to which the base counts reach
+    """
+    engagements = store.engagements.on_contents(now=now, updated_since=min(since, full_at))
     retopiced = store.content_topics.changed_since(since)
-    new = acts["touched"] >= epoch_ms(since)
-    older = new & (acts["at"] < epoch_ms(settled_at))
-    unsettled = ids_of(acts, older) | store.engagements.users_of(retopiced, before=settled_at, now=now)
-    others = (ids_of(acts, new) | store.engagements.users_of(retopiced, before=now, now=now)) - unsettled
-    recount = store.engagements.on_contents(now=now, users=unsettled)
-    settled, fresh = split(recount, topics_of(store, parents, recount), settled_at)
-    changes = of_users(acts, others)
-    fresh |= split(changes, topics_of(store, parents, changes), settled_at)[1]
-    settled |= dict(store.engagement_stats.settled(others))
-    counted = list(rows(settled, fresh))
+    is_changed = engagements["touched"] >= epoch_ms(since)
+    in_base = is_changed & (engagements["at"] < epoch_ms(full_at))
+    recounted = users_of(engagements, in_base) | store.engagements.users_of(retopiced, before=full_at, now=now)
+    changed_users = users_of(engagements, is_changed) | store.engagements.users_of(retopiced, before=now, now=now)
+    updated = changed_users - recounted
+    recount = store.engagements.on_contents(now=now, users=recounted)
+    base, delta = split(recount, topics_of(store, parents, recount), full_at)
+    newer = by_users(engagements, updated)
+    delta |= split(newer, topics_of(store, parents, newer), full_at)[1]
+    base |= dict(store.engagement_stats.base_counts(updated))
+    counted = list(rows(base, delta))
     written = store.engagement_stats.put(counted, now=now)
-    gone = (unsettled | others) - {user for user, *_ in counted}
-    return len(acts["at"]) + len(recount["at"]), written, store.engagement_stats.remove(gone)
+    gone = (recounted | updated) - {user for user, *_ in counted}
+    return len(engagements["at"]) + len(recount["at"]), written, store.engagement_stats.remove(gone)
 
 
 def reconcile(
-    store: Store, parents: Parents, settled_at: datetime, *, after: ObjectId, now: datetime
+    store: Store, parents: Parents, full_at: datetime, *, after: ObjectId, now: datetime
 ) -> tuple[int, int, ObjectId | None]:
-    """Make the rows of the next users what a full run would, where acts or the topics of posts came, went or changed
-    without a date that tells of it; returns how many rows were written and removed, and where the next run goes on.
+    """Recount the users whose turn it is and correct their rows, for engagements and topics of posts that were added,
+    removed or changed without a new date; returns how many rows were written and removed, and the last user.
 
-    Of these users, with `COMPARED_A_RUN` acts together from the user `after` on, all acts are counted.
+    full_at  moment of the last full run, up to which the base counts reach
+    after    the last user of the run before; from there on users are recounted until they have `COMPARED_A_RUN`
+             engagements together
     """
     users, last = store.engagements.users_in_turn(after, COMPARED_A_RUN)
     users |= store.engagement_stats.users(after, last)
-    acts = store.engagements.on_contents(now=now, users=users)
-    topics = topics_of(store, parents, acts)
-    counted = {user: (total, fresh) for user, total, fresh in rows(*split(acts, topics, settled_at))}
+    engagements = store.engagements.on_contents(now=now, users=users)
+    topics = topics_of(store, parents, engagements)
+    counted = {user: (total, delta) for user, total, delta in rows(*split(engagements, topics, full_at))}
     stored = dict(store.engagement_stats.rows(users))
     differing = [(user, *counts) for user, counts in counted.items() if stored.get(user) != counts]
     written = store.engagement_stats.put(differing, now=now)
     return written, store.engagement_stats.remove(users - counted.keys()), last
 
 
-def topics_of(store: Store, parents: Parents, acts: Columns) -> LeafTopics:
-    """The topics of the posts of these acts."""
-    posts = object_ids(unique_ids(acts["content"]))
+def topics_of(store: Store, parents: Parents, engagements: Columns) -> LeafTopics:
+    """The most specific topics of the posts of these engagements."""
+    posts = object_ids(unique_ids(engagements["content"]))
     return LeafTopics.of(store.content_topics.pairs(posts), parents)
 
 
-def split(acts: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:
-    """What was done before that moment and what since, by user: what still stands, once though it is recorded twice."""
-    standing = {name: column[acts["stands"] == 1] for name, column in acts.items()}
+def split(engagements: Columns, topics: LeafTopics, moment: datetime) -> tuple[UserCounts, UserCounts]:
+    """The counts of the engagements before that moment and of those since; without those that were taken back, and
+    each once though it is recorded twice."""
+    standing = {name: column[engagements["stands"] == 1] for name, column in engagements.items()}
     standing = deduplicate(standing, ("user", "content", "kind", "at"), standing["touched"])
     before = standing["at"] < epoch_ms(moment)
     return count(standing, before, topics), count(standing, ~before, topics)
 
 
-def count(acts: Columns, chosen: NDArray[np.bool_], topics: LeafTopics) -> UserCounts:
-    """How often each user did each kind of thing to each topic, of the chosen acts."""
-    ids = unique_ids(acts["user"][chosen])
-    user = lookup(id_keys(acts["user"][chosen]), id_keys(ids))
-    which, topic = topics.of_posts(id_keys(acts["content"][chosen]))
-    width = max(len(topics.names), 1)
-    cell = (user[which] * len(KINDS) + acts["kind"][chosen][which]) * width + topic
+def count(engagements: Columns, selected: BoolArray, topics: LeafTopics) -> UserCounts:
+    """The number of selected engagements of each user, by kind and topic of the post.
+
+    selected  (n,)
+    """
+    ids = unique_ids(engagements["user"][selected])
+    user = lookup(id_keys(engagements["user"][selected]), id_keys(ids))
+    row, topic = topics.of_posts(id_keys(engagements["content"][selected]))
+    n_topics = max(len(topics.names), 1)
+    cell = (user[row] * len(KINDS) + engagements["kind"][selected][row]) * n_topics + topic
     cells, numbers = np.unique(cell, return_counts=True)
-    people, found = object_ids(ids), UserCounts()
-    for one, number in zip(cells.tolist(), numbers.tolist(), strict=True):
-        head, topic_index = divmod(one, width)
-        person, kind = divmod(head, len(KINDS))
-        counts = found.setdefault(people[person], {})
-        counts.setdefault(FIELDS[KINDS[kind]], {})[topics.names[topic_index]] = number
-    return found
+    users, counts = object_ids(ids), UserCounts()
+    for index, number in zip(cells.tolist(), numbers.tolist(), strict=True):
+        user_and_kind, topic_index = divmod(index, n_topics)
+        user_index, kind = divmod(user_and_kind, len(KINDS))
+        of_user = counts.setdefault(users[user_index], {})
+        of_user.setdefault(FIELDS[KINDS[kind]], {})[topics.names[topic_index]] = number
+    return counts
 
 
 def rows(
-    settled: Mapping[ObjectId, Counts], fresh: Mapping[ObjectId, Counts]
+    base_counts: Mapping[ObjectId, Counts], delta_counts: Mapping[ObjectId, Counts]
 ) -> Iterator[tuple[ObjectId, Counts, Counts]]:
-    """(user, all counts, fresh counts) of every user who has any."""
-    for user in sorted(settled.keys() | fresh.keys()):
-        base, more = settled.get(user, {}), fresh.get(user, {})
-        total = changed(base, more) if more else base
+    """(user, all counts, delta counts) of every user who has any."""
+    for user in sorted(base_counts.keys() | delta_counts.keys()):
+        base, delta = base_counts.get(user, {}), delta_counts.get(user, {})
+        total = changed(base, delta) if delta else base
         if any(total.values()):
-            yield user, total, more
+            yield user, total, delta
 
 
-def ids_of(acts: Columns, chosen: NDArray[np.bool_]) -> set[ObjectId]:
-    """Users of the chosen acts."""
-    return set(object_ids(unique_ids(acts["user"][chosen])))
+def users_of(engagements: Columns, selected: BoolArray) -> set[ObjectId]:
+    """The users of the selected engagements; `selected` is (n,)."""
+    return set(object_ids(unique_ids(engagements["user"][selected])))
 
 
-def of_users(acts: Columns, users: set[ObjectId]) -> Columns:
-    """The acts of these users only."""
-    chosen = np.isin(id_keys(acts["user"]), id_keys(id_array(users)))
-    return {name: column[chosen] for name, column in acts.items()}
+def by_users(engagements: Columns, users: set[ObjectId]) -> Columns:
+    """The engagements of these users only."""
+    selected = np.isin(id_keys(engagements["user"]), id_keys(id_array(users)))
+    return {name: column[selected] for name, column in engagements.items()}

@@ -1,4 +1,4 @@
-"""Which hashtags live, and on how many people's shoulders."""
+"""Keep the hashtags in use: how many posts and accounts use each, and its score."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ NAME = "refresh_hashtag_stats"
 
 
 def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
-    """Total the hashtags of the window, write those with a post that changed, came or went, drop the unused.
+    """Total the hashtags of the posts of the window, write the rows that differ, and remove those of unused hashtags.
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
@@ -26,11 +26,11 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
             return Report.late()
         malformed = aside.submit(store.contents.malformed, period.since, now=now)
         foreign = store.hashtag_stats.remove_foreign()
-        known = store.hashtag_stats.fingerprints()
+        stored = store.hashtag_stats.fingerprints()
         rows = total(store.hashtag_stats.posts(options, now=now), options)
-        outdated = rows if period.since is None else changed(rows, known)
+        outdated = rows if period.since is None else changed(rows, stored)
         written = store.hashtag_stats.put(outdated.values(), options, now=now)
-        removed = foreign + store.hashtag_stats.remove(known.keys() - rows.keys())
+        removed = foreign + store.hashtag_stats.remove(stored.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
         read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)
@@ -39,23 +39,27 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
 
 def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Document]:
     """The row of each hashtag, by name; a post counts once for a hashtag, however often it repeats it."""
-    tagged: dict[str, list[Document]] = {}
+    posts_of: dict[str, list[Document]] = {}
     for post in posts:
         for name in post["names"]:
-            tagged.setdefault(name, []).append(post)
-    return {name: row(name, carriers, options) for name, carriers in tagged.items()}
+            posts_of.setdefault(name, []).append(post)
+    return {name: row(name, tagged, options) for name, tagged in posts_of.items()}
 
 
-def changed(rows: dict[str, Document], known: dict[str, str | None]) -> dict[str, Document]:
-    """The hashtags of which another row is stored, or none."""
-    return {name: row for name, row in rows.items() if known.get(name) != row["contentFingerprint"]}
+def changed(rows: dict[str, Document], stored: dict[str, str | None]) -> dict[str, Document]:
+    """The rows that differ from the stored ones or are not stored, by name.
+
+    stored  fingerprint of each stored row, by name
+    """
+    return {name: row for name, row in rows.items() if stored.get(name) != row["contentFingerprint"]}
 
 
 def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
-    """The document of one hashtag, but for what depends on the time.
+    """The row of one hashtag without the fields that depend on the time.
 
-    hastagDiversityScore  contributors / uses, 0..1, 1 = nobody used it twice
-    engagementScore       points of all posts that carry it
+    posts                 those with the hashtag
+    hastagDiversityScore  contributors / uses, 0..1, 1 = no account used it twice
+    engagementScore       weighted engagements of all its posts
     """
     by_author: dict[ObjectId, list[ObjectId]] = {}
     for post in posts:

@@ -1,1 +1,1 @@
-"""What posts are about: a taxonomy, a classifier over it, and the jobs that keep both."""
+"""Topics of posts: a taxonomy, a classifier over it, and the jobs that annotate posts and train the classifier."""

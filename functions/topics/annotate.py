@@ -1,4 +1,4 @@
-"""What a text says of itself: its language, its topics, and its place among all texts."""
+"""Annotate texts: the language, the topics and the embedding of each."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ from shared.text.vectors import packed
 
 @dataclass(frozen=True, slots=True)
 class TextAnnotator:
-    """Everything that it takes to describe a text.
+    """Everything that is needed to annotate a text.
 
-    identify    names the language
-    classifier  names the topics of a vector
+    identify    names the language of a text
+    classifier  names the topics of an embedding
     topic_ids   id of each path of the taxonomy
     options     of topics
-    version     changes when the same text might be described otherwise
-    refused     why each model was refused before one was found that may be used, or none
+    version     changes whenever the same text might get other annotations
+    refused     the reason for each newer model that was refused before this one was taken
     """
 
     identify: Namer
@@ -43,44 +43,49 @@ class TextAnnotator:
 
     @property
     def warning(self) -> Report:
-        """How many models were refused, to be told with what is done by this one; nothing where none was."""
+        """The number of refused models, to add to the report of a run; empty where none was refused."""
         return Report(details={"refused_models": len(self.refused)} if self.refused else {})
 
-    def describe(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+    def annotate(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """The fields of contentinfo for each text.
 
         language            ISO 639-1, or n/a
         languageConfidence  0..1, higher = surer
-        topicState          named, none (of them fits), short (too few words), excluded (by option), unknown (language),
-                            unsupported (the embedding does not serve the language)
+        topicState          named (there are topics), none (no topic fits), short (too few words), excluded (language
+                            excluded by an option), unknown (language unknown), unsupported (the embedding does not
+                            support the language)
         topics              ids of the topics and of all above them, the surest first
         topicScores         their paths and confidences 0..1
-        vector              of the text, 512 float16; absent where the language is not served
+        vector              embedding of the text, 512 float16; absent where the language is not supported
         """
-        guesses = [self.identify(text) for text in texts]
+        languages = [self.identify(text) for text in texts]
         words = [plain(text) for text in texts]
-        served = [row for row, guess in enumerate(guesses) if guess.code in SUPPORTED]
-        vectors = embed([words[row] for row in served])
-        found = [self._fields(guess, "unknown" if guess.code == UNKNOWN else "unsupported", []) for guess in guesses]
-        matches = self.classifier.classify(vectors, self.options.most)
-        for row, match, vector in zip(served, matches, packed(vectors), strict=True):
-            state = self._state(words[row], guesses[row], match)
-            named = match if state == "named" else []
-            found[row] = self._fields(guesses[row], state, named) | {"vector": vector}
-        return found
+        supported = [row for row, language in enumerate(languages) if language.code in SUPPORTED]
+        vectors = embed([words[row] for row in supported])
+        annotations = [
+            self._fields(language, "unknown" if language.code == UNKNOWN else "unsupported", [])
+            for language in languages
+        ]
+        matches_of = self.classifier.classify(vectors, self.options.most)
+        for row, matches, vector in zip(supported, matches_of, packed(vectors), strict=True):
+            state = self._state(words[row], languages[row], matches)
+            named = matches if state == "named" else []
+            annotations[row] = self._fields(languages[row], state, named) | {"vector": vector}
+        return annotations
 
-    def _state(self, words: str, guess: NamedLanguage, matches: list[Match]) -> str:
-        only = self.options.only_languages.split()
-        if only and guess.code not in only:
+    def _state(self, words: str, language: NamedLanguage, matches: list[Match]) -> str:
+        """The `topicState` of a text in a supported language; `words` is its plain text."""
+        allowed = self.options.only_languages.split()
+        if allowed and language.code not in allowed:
             return "excluded"
         if tokens(words) < self.options.min_tokens:
             return "short"
         return "named" if matches else "none"
 
-    def _fields(self, guess: NamedLanguage, state: str, matches: list[Match]) -> dict[str, Any]:
+    def _fields(self, language: NamedLanguage, state: str, matches: list[Match]) -> dict[str, Any]:
         return {
-            "language": guess.code,
-            "languageConfidence": round(guess.confidence, 4),
+            "language": language.code,
+            "languageConfidence": round(language.confidence, 4),
             "topicState": state,
             "topics": [self.topic_ids[match.path] for match in matches if match.path in self.topic_ids],
             "topicScores": [{"path": match.path, "confidence": round(match.confidence, 4)} for match in matches],
@@ -88,18 +93,18 @@ class TextAnnotator:
 
 
 Sources = tuple[Store, str | None, int, Options]
-_kept: dict[Sources, TextAnnotator] = {}
+_cache: dict[Sources, TextAnnotator] = {}  # one entry at most
 
 
-def open_describer(store: Store, registry: Registry, options: Options, *, now: datetime) -> TextAnnotator:
-    """The describer of the live model and of the topics that there are, made once per process for both; of the taxonomy
-    alone where none is live."""
-    describer = _kept.get(_sources(store, registry, options)) if _kept else None
-    if describer is None:
-        describer = _make(store, registry, options, now)
-        _kept.clear()  # the one before is not asked for again
-        _kept[_sources(store, registry, options)] = describer
-    return describer
+def open_annotator(store: Store, registry: Registry, options: Options, *, now: datetime) -> TextAnnotator:
+    """The annotator with the live model and the stored topics, made anew in a process only when one of them changed;
+    with the prototypes of the taxonomy alone where no model is live."""
+    annotator = _cache.get(_sources(store, registry, options)) if _cache else None
+    if annotator is None:
+        annotator = _make(store, registry, options, now)
+        _cache.clear()
+        _cache[_sources(store, registry, options)] = annotator
+    return annotator
 
 
 def _sources(store: Store, registry: Registry, options: Options) -> Sources:
@@ -107,26 +112,24 @@ def _sources(store: Store, registry: Registry, options: Options) -> Sources:
 
 
 def _make(store: Store, registry: Registry, options: Options, now: datetime) -> TextAnnotator:
-    with (
-        short_switch_interval(),
-        ThreadPoolExecutor(2) as aside,
-    ):  # half of each load is unpacking, while the other can run
+    # Half of each load is unpacking, during which the other can run.
+    with short_switch_interval(), ThreadPoolExecutor(2) as aside:
         embedding = aside.submit(load)
         identify = aside.submit(identifier, options.language)
         classifier, refused = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
-        wanted = {topic.path: {"name": topic.name, "iab": topic.iab or None} for topic in taxonomy().topics}
-        topic_ids = store.topic_tree.resolve(wanted, now=now)
+        topics = {topic.path: {"name": topic.name, "iab": topic.iab or None} for topic in taxonomy().topics}
+        topic_ids = store.topic_tree.resolve(topics, now=now)
         embedding.result()
-    classifier = classifier or Classifier.of_phrases()
+    classifier = classifier or Classifier.of_taxonomy()
     version = version_of(classifier.version, options, topic_ids)
     return TextAnnotator(identify.result(), classifier, topic_ids, options.topics, version, refused)
 
 
 @contextmanager
 def short_switch_interval() -> Iterator[None]:
-    """Let threads take turns a hundred times as often.
+    """Let the interpreter switch between threads a hundred times as often.
 
-    Unpacking gives the interpreter back at every block, and would wait 5 ms each time for the thread that parses.
+    Unpacking releases the interpreter's lock at every block, and would wait 5 ms each time for the thread that parses.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(before / 100)
@@ -137,8 +140,8 @@ def short_switch_interval() -> Iterator[None]:
 
 
 def version_of(model: str, options: Options, topic_ids: Mapping[str, ObjectId]) -> str:
-    """One name for the model, how texts are prepared, every option that a description depends on, and the ids of the
-    topics that it names.
+    """A hash of everything that annotations depend on: the model, the preparation of texts, the options and the ids of
+    the topics.
 
     >>> version_of("a", Options(), {}) == version_of("a", Options(), {}) != version_of("b", Options(), {})
     True

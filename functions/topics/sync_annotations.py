@@ -1,4 +1,4 @@
-"""Bringing what is known of posts up to the state that they are in."""
+"""Bring the stored annotations of posts up to date with the posts' texts."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,11 +17,11 @@ from shared.store.visibility import PUBLISHED
 
 @dataclass(frozen=True, slots=True)
 class PostState:
-    """A post as it was at some moment.
+    """A post at one moment.
 
-    order      which moment
-    text       None where it is gone, not published, or says nothing
-    malformed  whether something else stands where its text should
+    order      the moment, for comparison with other states of the post
+    text       None where the post is gone, not published, or has no text
+    malformed  whether its text is of another type
     """
 
     order: Order
@@ -30,8 +30,8 @@ class PostState:
 
     @classmethod
     def of(cls, order: Order, document: Mapping[str, Any] | None) -> "PostState":
-        """The state that a document, or its absence, shows."""
-        # The application saves a post without a visibility as published.
+        """The state of the post with this document, or None for a post that is gone."""
+        # The application takes a post without a visibility for published.
         if document is None or document.get("visibility", PUBLISHED) != PUBLISHED:
             return cls(order, None)
         payload = document.get("payload")
@@ -42,89 +42,92 @@ class PostState:
 
     @property
     def text_hash(self) -> str:
-        """Of the text as it was written."""
+        """A hash of the text as it was written."""
         return hashlib.sha256((self.text or "").encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def states_now(store: Store, posts: Iterable[ObjectId]) -> dict[ObjectId, PostState]:
-    """The state that each post is in now."""
-    return {post: PostState.of(*seen) for post, seen in store.contents.now(posts).items()}
+    """The present state of each post."""
+    return {post: PostState.of(order, document) for post, (order, document) in store.contents.now(posts).items()}
 
 
 def sync_annotations(
-    store: Store, describer: TextAnnotator, states: Mapping[ObjectId, PostState], size: int, *, now: datetime
+    store: Store, annotator: TextAnnotator, states: Mapping[ObjectId, PostState], size: int, *, now: datetime
 ) -> tuple[int, int]:
-    """Describe the posts whose text is not yet described by this model, forget those without one.
+    """Annotate the posts whose text this model has not annotated yet, and remove the annotations of posts without one.
 
-    size     posts that are embedded and written at once, so that a run which is cut short has done all but the last
-    returns  how many were described, and of how many nothing is kept now
-    A post of which a newer state is on record is left alone; where it cannot be told which of two is newer, the post is
-    read. Of an erased one nothing is kept, not even that it is gone. Safe to repeat, and beside other runs.
+    size     posts that are embedded and written at once; a run that is cut short loses one such batch at most
+    returns  how many posts were annotated, and how many annotations were removed
+    A post with a newer recorded state is left alone; where the order of the two states is unknown, the post is read
+    again. Of an erased post nothing is kept, not even that it is gone. Safe to repeat, also while other runs are going
+    on.
     """
-    described = removed = 0
-    for every in parts(states, size):
-        erased = store.tombstones.posts_among(every)
-        part = {post: state for post, state in every.items() if post not in erased}
-        while part:
-            known = store.content_info.known(part)
-            newer = {post: is_newer(state, known.get(post)) for post, state in part.items()}
-            pending = {post: part[post] for post in part if newer[post]}
+    annotated = removed = 0
+    for batch in batches(states, size):
+        erased = store.tombstones.posts_among(batch)
+        remaining = {post: state for post, state in batch.items() if post not in erased}
+        while remaining:
+            stored = store.content_info.known(remaining)
+            newer = {post: is_newer(state, stored.get(post)) for post, state in remaining.items()}
+            pending = {post: remaining[post] for post in remaining if newer[post]}
             gone = {post: state.order for post, state in pending.items() if state.text is None}
             same = {
                 post: (state.text_hash, state.order)
                 for post, state in pending.items()
-                if post not in gone and is_described(state, known.get(post), describer.version)
+                if post not in gone and is_annotated(state, stored.get(post), annotator.version)
             }
             new = {post: state for post, state in pending.items() if post not in gone and post not in same}
             withdrawn = store.content_info.withdraw(gone, now=now)
-            put = store.content_info.put(rows(describer, new), now=now)
+            put = store.content_info.put(rows(annotator, new), now=now)
             confirmed = store.content_info.confirm(same)
-            removed, described = removed + withdrawn, described + put
-            # Another run may have written meanwhile what is no older: then look again.
-            taken = confirmed and withdrawn == len(gone) and put == len(new)
-            part = ({} if taken else pending) | states_now(store, [post for post in part if newer[post] is None])
-        removed += store.content_info.remove(erased | store.tombstones.posts_among(every))
-    return described, removed
+            removed, annotated = removed + withdrawn, annotated + put
+            # Where another run has written a state in the meantime that is not older, compare again.
+            complete = confirmed and withdrawn == len(gone) and put == len(new)
+            unordered = [post for post in remaining if newer[post] is None]
+            remaining = ({} if complete else pending) | states_now(store, unordered)
+        removed += store.content_info.remove(erased | store.tombstones.posts_among(batch))
+    return annotated, removed
 
 
-def rows(describer: TextAnnotator, states: Mapping[ObjectId, PostState]) -> list[AnnotationRow]:
-    """What to keep of each post, all with a text."""
-    found = describer.describe([state.text or "" for state in states.values()])
+def rows(annotator: TextAnnotator, states: Mapping[ObjectId, PostState]) -> list[AnnotationRow]:
+    """The row to store for each post; every state has a text."""
+    annotations = annotator.annotate([state.text or "" for state in states.values()])
     return [
-        AnnotationRow(post, state.text_hash, describer.version, state.order, fields)
-        for (post, state), fields in zip(states.items(), found, strict=True)
+        AnnotationRow(post, state.text_hash, annotator.version, state.order, fields)
+        for (post, state), fields in zip(states.items(), annotations, strict=True)
     ]
 
 
-def is_described(state: PostState, known: StoredAnnotation | None, version: str) -> bool:
-    """Whether the same text has been described by the same model."""
-    return known is not None and (known.text_hash, known.model) == (state.text_hash, version)
+def is_annotated(state: PostState, stored: StoredAnnotation | None, version: str) -> bool:
+    """Whether the same text has been annotated by the model of that version."""
+    return stored is not None and (stored.text_hash, stored.model) == (state.text_hash, version)
 
 
-def is_settled(state: PostState, known: StoredAnnotation | None, version: str) -> bool:
-    """Whether what is on record is what this state and this model make of the post."""
+def is_up_to_date(state: PostState, stored: StoredAnnotation | None, version: str) -> bool:
+    """Whether the stored annotation is the one that the model of that version gives for this state of the post."""
     if state.text is None:
-        return known is None or known.gone
-    return is_described(state, known, version)
+        return stored is None or stored.gone
+    return is_annotated(state, stored, version)
 
 
-def is_newer(state: PostState, known: StoredAnnotation | None) -> bool | None:
-    """Whether a state is newer than the one on record, as the guard of the write decides it too; None where nothing
-    tells, though they differ: a transaction may change one post twice at one cluster time, and a deletion has no date.
+def is_newer(state: PostState, stored: StoredAnnotation | None) -> bool | None:
+    """Whether a state is newer than the recorded one, by the same comparison as in the guarded write; None where they
+    differ and their order is unknown: a transaction may change one post twice at one cluster time, and a deletion has
+    no date.
 
     >>> from shared.change import ClusterTime
     >>> gone = PostState(Order(ClusterTime(5, 1), None), None)
     >>> is_newer(gone, None), is_newer(gone, StoredAnnotation("a", "m", gone.order))
     (True, None)
     """
-    if known is None:
+    if stored is None:
         return True
-    newer = state.order.is_after(known.order)
-    alike = known.gone if state.text is None else known.text_hash == state.text_hash
-    return False if newer is None and alike else newer
+    newer = state.order.is_after(stored.order)
+    equal = stored.gone if state.text is None else stored.text_hash == state.text_hash
+    return False if newer is None and equal else newer
 
 
-def parts(states: Mapping[ObjectId, PostState], size: int) -> Iterator[dict[ObjectId, PostState]]:
-    """The same in pieces of at most that size."""
+def batches(states: Mapping[ObjectId, PostState], size: int) -> Iterator[dict[ObjectId, PostState]]:
+    """The states in batches of at most `size` posts."""
     items = list(states.items())
     yield from (dict(items[start : start + size]) for start in range(0, len(items), size))

@@ -1,7 +1,7 @@
-"""The topics that a post may have: paths of two or three levels, each with phrases that describe it.
+"""The taxonomy: the topics that a post may have, as paths of one to three levels with phrases that describe each.
 
-They stand in `taxonomy.tsv`, one a line: path, name, id in the IAB Content Taxonomy 3.1 where one matches, phrases. The
-line of the path "-" has phrases of small talk: a post that is nearer to them than to any topic has none.
+`taxonomy.tsv` has one topic a line: path, name, id in the IAB Content Taxonomy 3.1 where a category matches, phrases.
+The line with the path "-" has phrases of small talk: a post that is nearer to them than to any topic has no topic.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from shared.errors import BadConfig
 
 FILE: Final = Path(__file__).with_name("taxonomy.tsv")
 HEAD: Final = "path\tname\tiab\tphrases"
-DEEPEST: Final = 3  # levels
+MAX_LEVELS: Final = 3
 SMALL_TALK: Final = "-"
 
 _PATH = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*")
@@ -24,12 +24,12 @@ _PATH = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One node.
+    """One topic of the taxonomy.
 
-    path     slugs from the top, e.g. "sports/football"
-    name     for people
-    iab      id of the IAB's category of the same meaning; empty where it has none
-    prototypes  what a post about it could say, in English
+    path        slugs from the top, e.g. "sports/football"
+    name        as people read it
+    iab         id of the IAB category with the same meaning; empty where there is none
+    prototypes  phrases in English that a post about the topic could contain
     """
 
     path: str
@@ -49,7 +49,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Topics in order, parents before their children, and phrases of what is no topic."""
+    """Topics in a fixed order, parents before their children, and phrases of small talk, which is no topic."""
 
     topics: tuple[Topic, ...]
     none_class_prototypes: tuple[str, ...]
@@ -60,19 +60,19 @@ class Taxonomy:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with any path or phrase, or their order; a name or an id may change freely."""
+        """A hash of all paths and phrases and their order; names and ids may change freely."""
         rows = [(topic.path, *topic.prototypes) for topic in self.topics] + [(SMALL_TALK, *self.none_class_prototypes)]
         lines = "\n".join("\t".join(row) for row in rows)
         return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
     def leaves(self) -> list[str]:
-        """Paths without children."""
+        """The paths of topics without children."""
         parents = {topic.parent for topic in self.topics}
         return [path for path in self.paths if path not in parents]
 
 
 def ancestors(path: str) -> Iterator[str]:
-    """The paths above, the nearest first.
+    """The paths above a path, the nearest first.
 
     >>> list(ancestors("entertainment/music/k-pop"))
     ['entertainment/music', 'entertainment']
@@ -84,13 +84,13 @@ def ancestors(path: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def taxonomy() -> Taxonomy:
-    """The taxonomy that is shipped."""
+    """The taxonomy of `taxonomy.tsv`."""
     return read(FILE.read_text(encoding="utf-8").splitlines())
 
 
 def read(lines: Iterable[str]) -> Taxonomy:
-    """The topics of these lines; BadConfig names the line that is not as it should be."""
-    found: dict[str, Topic] = {}
+    """The taxonomy of these lines; BadConfig names the first line with a fault."""
+    topics: dict[str, Topic] = {}
     for number, line in enumerate(lines):
         if number == 0:
             if line != HEAD:
@@ -101,25 +101,26 @@ def read(lines: Iterable[str]) -> Taxonomy:
             raise BadConfig(f"taxonomy, line {number + 1}: has {len(fields)} fields instead of 4")
         path, name, iab, prototypes = fields
         topic = Topic(path, name, iab, tuple(phrase.strip() for phrase in prototypes.split("|")))
-        wrong = _fault_of(topic, found)
-        if wrong:
-            raise BadConfig(f"taxonomy, line {number + 1}: {path!r} {wrong}")
-        found[path] = topic
-    none_class_prototypes = found.pop(SMALL_TALK, None)
-    if none_class_prototypes is None:
+        fault = _fault_of(topic, topics)
+        if fault:
+            raise BadConfig(f"taxonomy, line {number + 1}: {path!r} {fault}")
+        topics[path] = topic
+    small_talk = topics.pop(SMALL_TALK, None)
+    if small_talk is None:
         raise BadConfig(f"taxonomy: has no line of small talk, whose path is {SMALL_TALK!r}")
-    return Taxonomy(tuple(found.values()), none_class_prototypes.prototypes)
+    return Taxonomy(tuple(topics.values()), small_talk.prototypes)
 
 
 def _fault_of(topic: Topic, above: dict[str, Topic]) -> str:
+    """What is wrong with a topic, given those of the lines above it; empty where nothing is."""
     if not _PATH.fullmatch(topic.path) and topic.path != SMALL_TALK:
         return "is no path of slugs of a-z, 0-9 and dashes"
     if topic.path in above:
         return "stands there twice"
     if topic.parent and topic.parent not in above:
         return f"comes before its parent {topic.parent!r}"
-    if topic.path.count("/") >= DEEPEST:
-        return f"is deeper than {DEEPEST} levels"
+    if topic.path.count("/") >= MAX_LEVELS:
+        return f"is deeper than {MAX_LEVELS} levels"
     if not topic.name or not all(topic.prototypes):
         return "lacks a name or a phrase"
     return ""

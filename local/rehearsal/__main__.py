@@ -22,7 +22,8 @@ from layers.build import add_our_byte_code, build_all, lock
 from layers.package import RESULT, TEMPLATE, start_osls
 from local.rehearsal.cloud import HOME, STAGE, VERSION, Cloud, cloud
 from local.rehearsal.operator import DEPLOYING, Operator, blocks
-from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE, Disproved, Stage
+from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE
+from local.rehearsal.stage import Disproved, Stage
 from local.terminal import console, say
 from local.waiting import wait_for
 from local.workspace import fill, workspace
@@ -35,79 +36,81 @@ BEFORE = ("aws ssm", ".venv/bin/python -m shared", "make")  # commands of docs/d
 
 
 @dataclass(slots=True)
-class Told:
-    """One row of the table."""
+class ProofResult:
+    """One row of the table: a proof by its title, its time [s], and its result or its error as text."""
 
-    what: str
+    title: str
     seconds: float
-    told: str
+    result: str
     proven: bool
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What was proven so far."""
+    """The proofs so far."""
 
-    told: list[Told] = field(default_factory=list)
+    results: list[ProofResult] = field(default_factory=list)
 
-    def prove(self, what: str, proof: Callable[[], str]) -> None:
-        """One row, said at once; what goes wrong in a way that we foresee is a row too, and the next goes on."""
+    def prove(self, title: str, proof: Callable[[], str]) -> None:
+        """Add a row and print it; an expected error makes a row that is not proven."""
         began = time.perf_counter()
         try:
-            said, proven = proof(), True
+            result, proven = proof(), True
         except (Disproved, AppError, ClientError, PyMongoError, subprocess.SubprocessError) as error:
-            said, proven = f"{type(error).__name__}: {error}", False
+            result, proven = f"{type(error).__name__}: {error}", False
         took = time.perf_counter() - began
-        self.told.append(Told(what, took, said, proven))
-        say(what, took, said if proven else f"NOT PROVEN: {said}")
+        self.results.append(ProofResult(title, took, result, proven))
+        say(title, took, result if proven else f"NOT PROVEN: {result}")
 
     def show(self) -> None:
+        """Print the table."""
         table = Table(title="the rehearsal", title_justify="left")
         for heading in ("what", "proven", "s", "told"):
             table.add_column(heading, justify="right" if heading == "s" else "left")
-        for one in self.told:
-            table.add_row(one.what, "yes" if one.proven else "[red]NO[/]", f"{one.seconds:.1f}", one.told)
+        for row in self.results:
+            table.add_row(row.title, "yes" if row.proven else "[red]NO[/]", f"{row.seconds:.1f}", row.result)
         console.print(table)
 
 
 def rehearse() -> bool:
-    """Whether all was proven."""
+    """Deploy, prove everything, print the table; return whether all was proven."""
     if own_server():
         raise BadConfig("MONGO_URI is set, but a rehearsal fills a server of its own: unset it")
     HOME.mkdir(exist_ok=True)
     began = time.perf_counter()
     rehearsal = Rehearsal()
-    with workspace(None) as store, cloud() as standing:
-        say("the stand-in for AWS", time.perf_counter() - began, standing.endpoint)
+    with workspace(None) as store, cloud() as running_cloud:
+        say("the stand-in for AWS", time.perf_counter() - began, running_cloud.endpoint)
         fill(store, SIZE, now=datetime.now(UTC), with_text=True)
-        operator = Operator(standing, settings().mongo_uri)
+        operator = Operator(running_cloud, settings().mongo_uri)
         rehearsal.prove("secrets, indexes, a package", lambda: prepared(operator))
         build_all(VERSION)
         add_our_byte_code(VERSION)
-        rehearsal.prove("a deployment cut short", lambda: cut_short(standing))
+        rehearsal.prove("a deployment cut short", lambda: cut_short(running_cloud))
         rehearsal.prove("deployed", lambda: deployed(operator))
         template = json.loads((RESULT / TEMPLATE).read_text())["Resources"]
-        stage = Stage(standing, store, operator, standing.resources(), template)
+        stage = Stage(running_cloud, store, operator, running_cloud.resources(), template)
         for proof in FIRST:
-            rehearsal.prove(told_of(proof), partial(proof, stage))
+            rehearsal.prove(title_of(proof), partial(proof, stage))
         with ThreadPoolExecutor() as aside:
-            waited_for = {proof: aside.submit(proof, stage) for proof in ASIDE}
+            futures = {proof: aside.submit(proof, stage) for proof in ASIDE}
             for proof in MEANWHILE:
-                rehearsal.prove(told_of(proof), partial(proof, stage))
-            for proof, answer in waited_for.items():
-                rehearsal.prove(told_of(proof), answer.result)
+                rehearsal.prove(title_of(proof), partial(proof, stage))
+            for proof, future in futures.items():
+                rehearsal.prove(title_of(proof), future.result)
         for proof in LAST:
-            rehearsal.prove(told_of(proof), partial(proof, stage))
+            rehearsal.prove(title_of(proof), partial(proof, stage))
         rehearsal.prove("removed", lambda: removed(operator))
         rehearsal.prove("every command of the page", lambda: all_typed(operator))
     rehearsal.show()
-    return all(one.proven for one in rehearsal.told)
+    return all(row.proven for row in rehearsal.results)
 
 
-def told_of(proof: Callable[[Stage], str]) -> str:
-    """
+def title_of(proof: Callable[[Stage], str]) -> str:
+    """The name of a proof in words.
+
     >>> def a_post_is_described(stage): ...
-    >>> told_of(a_post_is_described)
+    >>> title_of(a_post_is_described)
     'a post is described'
     """
     return proof.__name__.replace("_", " ")
@@ -119,7 +122,7 @@ def commands() -> list[str]:
 
 
 def prepared(operator: Operator) -> str:
-    """What comes before the deployment."""
+    """Type the commands that come before the deployment."""
     before = [line for line in commands() if line.startswith(BEFORE)]
     for line in before:
         operator.shell([line])
@@ -127,39 +130,39 @@ def prepared(operator: Operator) -> str:
 
 
 def deployed(operator: Operator) -> str:
-    """By the commands of docs/deploying.md, the last of which follows the database and is typed when it is time."""
-    *most, _ = (line for line in commands() if not line.startswith(BEFORE))
+    """Deploy by all commands of docs/deploying.md but the last, which follows the database and is typed later."""
+    *before_last, _ = (line for line in commands() if not line.startswith(BEFORE))
     with lock("package"):
-        operator.shell(most)
-    return f"{len(operator.cloud.resources())} resources, by {len(most)} commands of docs/deploying.md"
+        operator.shell(before_last)
+    return f"{len(operator.cloud.resources())} resources, by {len(before_last)} commands of docs/deploying.md"
 
 
-def cut_short(standing: Cloud) -> str:
-    """Killed as soon as there is a stack, as where a connection breaks; what it leaves is deployed over."""
+def cut_short(cloud: Cloud) -> str:
+    """Kill a deployment as soon as there is a stack, as where a connection breaks; the next deployment continues it."""
     with (
         lock("package"),
         (HOME / "osls.log").open("wb") as log,
-        start_osls("deploy", STAGE, VERSION, standing.endpoint, log) as process,
+        start_osls("deploy", STAGE, VERSION, cloud.endpoint, log) as process,
     ):
-        wait_for("the first resource", standing.resources, within_s=120)
+        wait_for("the first resource", cloud.resources, within_s=120)
         process.kill()
-    return f"killed when it had {len(standing.resources())} resources"
+    return f"killed when it had {len(cloud.resources())} resources"
 
 
 def removed(operator: Operator) -> str:
-    """As the page says."""
+    """Remove the stage by the page's commands."""
     with lock("package"):
         operator.types("Several stages")
-    left = operator.cloud.client("lambda").list_functions()["Functions"]
-    if left:
-        raise Disproved(f"{len(left)} functions are left")
+    remaining = operator.cloud.client("lambda").list_functions()["Functions"]
+    if remaining:
+        raise Disproved(f"{len(remaining)} functions are left")
     return "nothing is left"
 
 
 def all_typed(operator: Operator) -> str:
-    """Nothing stands there that was not tried."""
-    if operator.left():
-        raise Disproved(f"not typed: {', '.join(one.heading for one in operator.left())}")
+    """Every block of the page was typed."""
+    if untyped := operator.untyped():
+        raise Disproved(f"not typed: {', '.join(block.heading for block in untyped)}")
     return f"{len(operator.typed)} blocks of docs/operations.md were typed"
 
 

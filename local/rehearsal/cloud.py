@@ -1,4 +1,4 @@
-"""ministack in AWS's place: a process of its own, in an environment of its own, gone with the rehearsal."""
+"""ministack as a stand-in for AWS: a process with a Python environment of its own, ended with the rehearsal."""
 
 import hashlib
 import os
@@ -25,32 +25,32 @@ REQUIREMENTS = ROOT / "requirements" / "rehearsal.txt"
 REGION, STAGE = "ap-southeast-1", "local"
 STACK = f"feedkeeper-{STAGE}"
 
-VERSION = python_of_the_runtime()  # the stand-in runs functions under its own interpreter
+VERSION = python_of_the_runtime()  # of Python: the stand-in runs functions by its own interpreter
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running stand-in, where nothing is deployed at first."""
+    """A running stand-in, empty at first."""
 
     endpoint: str
     log: Path
 
     def client(self, service: str) -> Any:
-        """boto3's client of that service."""
+        """boto3's client of a service."""
         return _client(service, self.endpoint)
 
     def environment(self) -> dict[str, str]:
-        """Of processes that take it for AWS."""
+        """Environment variables of processes that use it as AWS."""
         return offline_environment(self.endpoint) | {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 
     def resources(self) -> dict[str, str]:
-        """What is deployed: physical ids by logical ones; empty where nothing is."""
+        """Physical ids of the deployed resources by logical id; empty where nothing is deployed."""
         try:
             pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK)
-            found = [one for page in pages for one in page["StackResourceSummaries"]]
+            summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
         except ClientError:
             return {}
-        return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+        return {summary["LogicalResourceId"]: summary["PhysicalResourceId"] for summary in summaries}
 
 
 @cache
@@ -67,17 +67,17 @@ def _client(service: str, endpoint: str) -> Any:
 
 @contextmanager
 def cloud() -> Iterator[Cloud]:
-    """A stand-in on a free loopback port."""
-    python = environment_of_its_own()
+    """Run a stand-in on a free loopback port while the body runs."""
+    python = cloud_python()
     port, log = free_port(), HOME / "cloud.log"
-    # None of our own variables: functions would inherit them, and find settings that nobody deployed.
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    unreal = {"AWS_ACCESS_KEY_ID": "offline", "AWS_SECRET_ACCESS_KEY": "offline"}
-    told = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_REGION": REGION, **unreal}
+    # No other variables of this process: functions would inherit them, and so settings that are not deployed.
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    credentials = {"AWS_ACCESS_KEY_ID": "offline", "AWS_SECRET_ACCESS_KEY": "offline"}
+    variables = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_REGION": REGION, **credentials}
     with log.open("wb") as file:
         process = subprocess.Popen(
             [str(python), "-m", "ministack"],
-            cwd=HOME, env=kept | told, stdout=file, stderr=file, start_new_session=True,
+            cwd=HOME, env=inherited | variables, stdout=file, stderr=file, start_new_session=True,
             preexec_fn=dies_with_us(os.getpid()),
         )  # fmt: skip
     started = Cloud(f"http://127.0.0.1:{port}", log)
@@ -96,14 +96,14 @@ def cloud() -> Iterator[Cloud]:
         process.wait(timeout=allowed(20))
 
 
-def environment_of_its_own() -> Path:
-    """The interpreter of an environment with what requirements/rehearsal.txt pins, made when that has changed."""
+def cloud_python() -> Path:
+    """The Python of an environment with the packages of requirements/rehearsal.txt, made anew when the file changes."""
     folder = HOME / f"python{VERSION}"
     python, stamp = folder / "bin" / "python", folder / "stamp"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != digest:
         subprocess.run([str(interpreter(VERSION)), "-m", "venv", "--clear", str(folder)], check=True)
         install = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(REQUIREMENTS)]
         subprocess.run([str(python), "-m", "pip", *install], check=True)
-        stamp.write_text(wanted)
+        stamp.write_text(digest)
     return python

@@ -1,11 +1,11 @@
-"""A social network that never was, with a truth to measure against.
+"""A synthetic social network with a known truth to measure against.
 
-Lives here: the options and sizes of a world, the drawing of its people, posts, acts and exposures, and the writing of
-them into three databases: what the application would hold, what an upstream text pipeline would leave, and the truth
-that no function may read (later engagements, tastes, topics, who is a bot).
-Does not live here: the server (`local.mongod`), imports of real events, indexes of our own (`shared.store.schema`).
+The package draws a world's people, posts, engagements and exposures by its options, and writes them into three
+databases: what the application would hold, what an upstream text pipeline would write, and the truth that no function
+may read (later engagements, tastes, topics, who is a bot). The server is `local.mongod`; indexes of our own are those
+of `shared.store.schema`.
 
-What is planted: tastes by country and by person, language match, followed authors, heavy-tailed quality of posts,
+Planted effects: tastes by country and by person, match of language, followed authors, heavy-tailed quality of posts,
 exponential decay with age, each person's own mix of likes, comments, recasts and quotes. Reading times of people are
 heavy-tailed and grow with interest; bots read and scroll regularly, and in a hard world some of them imitate people.
 

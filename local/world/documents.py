@@ -4,21 +4,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from local.world.acts import Acts
+from local.world.engagements import Engagements
 from local.world.ids import Identities, dates, object_ids
 from local.world.messages import write_messages
 from local.world.posts import IMAGE, KINDS, NO_POST
-from local.world.vocabulary import ACT_KINDS, COUNTRIES, REPORT, languages_of
+from local.world.vocabulary import COUNTRIES, ENGAGEMENT_KINDS, REPORT, languages_of
 from local.world.worlds import World
 from shared.documents import Document
 from shared.text.hashtags import hashtags
 
 DAY = 86_400.0
-CREATING = frozenset({"recast", "quote"})  # acts that make a content of their own
+CREATING = frozenset({"recast", "quote"})  # engagements that create a content of their own
 
 
 def accounts(world: World, ids: Identities) -> Iterator[Document]:
-    """Logins, with a country for most; codes in capitals, as old rows have them."""
+    """Accounts, with a country for most; its code in capitals, as old documents have it."""
     people = world.people
     joined_at = dates(world, people.joined_at)
     for row, account in enumerate(ids.accounts):
@@ -40,7 +40,7 @@ def accounts(world: World, ids: Identities) -> Iterator[Document]:
 
 
 def users(world: World, ids: Identities) -> Iterator[Document]:
-    """Profiles, one an account."""
+    """Users, one per account."""
     joined_at = dates(world, world.people.joined_at)
     followed = world.follows.counts().tolist()
     followers = np.bincount(world.authors.person[world.follows.author], minlength=len(ids.users)).tolist()
@@ -82,7 +82,7 @@ def relationships(world: World, ids: Identities) -> Iterator[Document]:
 
 
 def contents(world: World, ids: Identities) -> Iterator[Document]:
-    """Posts with the counters that the acts before now add up to."""
+    """Posts, with counters of the engagements before now."""
     posts = world.posts
     bodies = _bodies(world, ids)
     counts = world.past.counts_by_post(len(bodies))[:, :REPORT].tolist()
@@ -91,7 +91,7 @@ def contents(world: World, ids: Identities) -> Iterator[Document]:
         document = body | {
             "hashtags": hashtags(body["payload"].get("message", "")),
             "engagements": {
-                kind: {"count": count, "refs": []} for kind, count in zip(ACT_KINDS, counts[row], strict=False)
+                kind: {"count": count, "refs": []} for kind, count in zip(ENGAGEMENT_KINDS, counts[row], strict=False)
             },
             "visibility": "deleted" if posts.deleted[row] else "publish",
             "revisionCount": 1,
@@ -106,7 +106,7 @@ def contents(world: World, ids: Identities) -> Iterator[Document]:
 
 
 def _bodies(world: World, ids: Identities) -> list[Document]:
-    """What a post and the copies of it share."""
+    """What a post and its copies share: id, author, type and payload."""
     posts, languages = world.posts, languages_of(world.options.countries)
     rng = np.random.default_rng([world.options.seed, len(posts.topic)])
     messages = write_messages(rng, posts.topic, [languages[code] for code in posts.language])
@@ -141,42 +141,41 @@ def _payload(row: int, kind: int, photos: int, message: str) -> Document:
     return payload
 
 
-def engagements(world: World, ids: Identities, acts: Acts, purpose: str) -> Iterator[Document]:
-    """Acts as the application stores them; `purpose` keeps the ids of past and held-out acts apart."""
-    at = dates(world, acts.at)
-    made = object_ids(world, f"{purpose} items", acts.at)
-    rows = zip(
-        object_ids(world, purpose, acts.at), acts.person.tolist(), acts.post.tolist(), acts.kind.tolist(), strict=True
-    )
-    for row, (key, person, post, kind) in enumerate(rows):
+def engagements(world: World, ids: Identities, rows: Engagements, purpose: str) -> Iterator[Document]:
+    """Engagements as the application stores them; `purpose` keeps the ids of past and held-out ones apart."""
+    at = dates(world, rows.at)
+    items = object_ids(world, f"{purpose} items", rows.at)
+    keys = object_ids(world, purpose, rows.at)
+    columns = zip(keys, rows.person.tolist(), rows.post.tolist(), rows.kind.tolist(), strict=True)
+    for row, (key, person, post, kind) in enumerate(columns):
         document = {
             "_id": key,
             "user": ids.users[person],
             "account": ids.accounts[person],
             "targetRef": {"$ref": "content", "$id": ids.posts[post]},  # a DBRef on the wire, and faster to encode
-            "type": ACT_KINDS[kind],
+            "type": ENGAGEMENT_KINDS[kind],
             "visibility": "publish",
             "createdAt": at[row],
             "updatedAt": at[row],
         }
-        if ACT_KINDS[kind] in CREATING:
-            document["itemId"] = made[row]
+        if ENGAGEMENT_KINDS[kind] in CREATING:
+            document["itemId"] = items[row]
         yield document
 
 
 def feed_items(world: World, ids: Identities) -> Iterator[Document]:
-    """Exposures; `offScreenAt` is absent where the phone never reported it."""
-    seen = world.exposures
-    called_at, seen_at = dates(world, seen.seen_at - 2.0), dates(world, seen.seen_at)
-    reported = ~np.isnan(seen.off_screen_at)
-    off_screen_at = dates(world, np.where(reported, seen.off_screen_at, 0.0))
+    """Exposures as feed items; `offScreenAt` is absent where the phone did not report it."""
+    exposures = world.exposures
+    called_at, seen_at = dates(world, exposures.seen_at - 2.0), dates(world, exposures.seen_at)
+    reported = ~np.isnan(exposures.off_screen_at)
+    off_screen_at = dates(world, np.where(reported, exposures.off_screen_at, 0.0))
     rows = zip(
-        object_ids(world, "feeditems", seen.seen_at),
-        seen.viewer.tolist(),
-        seen.post.tolist(),
-        world.posts.author[seen.post].tolist(),
-        seen.score.round(5).tolist(),
-        seen.personal.tolist(),
+        object_ids(world, "feeditems", exposures.seen_at),
+        exposures.viewer.tolist(),
+        exposures.post.tolist(),
+        world.posts.author[exposures.post].tolist(),
+        exposures.score.round(5).tolist(),
+        exposures.personal.tolist(),
         reported.tolist(),
         strict=True,
     )
@@ -202,7 +201,7 @@ def feed_items(world: World, ids: Identities) -> Iterator[Document]:
 
 
 def suspicious_credentials(world: World, ids: Identities) -> Iterator[Document]:
-    """Heavy readers whom a person has judged."""
+    """Credentials of heavy readers that a person has reviewed."""
     reviews = world.reviews
     n = len(reviews)
     first, last = dates(world, reviews.first_seen_at), dates(world, reviews.last_seen_at)

@@ -1,4 +1,4 @@
-"""Random draws by the row.
+"""Random draws, row by row.
 
 Moments of a world are seconds counted from its `now`: negative is the past, positive the held-out future.
 """
@@ -12,7 +12,10 @@ DAY = 86_400.0
 
 
 def dirichlet_rows(rng: Generator, alpha: FloatArray) -> FloatArray:
-    """One share vector a row, each row with its own concentrations: (n, k), rows sum to 1."""
+    """(n, k) Dirichlet shares, one vector per row; rows sum to 1.
+
+    alpha  (n, k) concentrations, above 0
+    """
     gamma = rng.standard_gamma(alpha)
     shares: FloatArray = gamma / gamma.sum(axis=1, keepdims=True)
     return shares
@@ -20,8 +23,8 @@ def dirichlet_rows(rng: Generator, alpha: FloatArray) -> FloatArray:
 
 def choose_by_row(rng: Generator, shares: FloatArray) -> IntArray:
     """(n,) column drawn from each row's shares (n, k)."""
-    ladder = shares.cumsum(axis=1)
-    above = (rng.random((len(shares), 1)) > ladder).sum(axis=1)
+    cumulative = shares.cumsum(axis=1)
+    above = (rng.random((len(shares), 1)) > cumulative).sum(axis=1)
     drawn: IntArray = np.minimum(above, shares.shape[1] - 1)  # a row may sum to a hair less than 1
     return drawn
 
@@ -34,5 +37,5 @@ def falling_shares(n: int, power: float) -> FloatArray:
 
 
 def to_milliseconds(at: FloatArray) -> FloatArray:
-    """Moments as precise as MongoDB keeps them, so that before and after mean the same here and there."""
+    """Moments [s] rounded to milliseconds as MongoDB stores them, so that their order is the same in both."""
     return np.round(at, 3)

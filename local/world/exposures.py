@@ -1,12 +1,12 @@
-"""What everybody saw in the feed, when, and for how long."""
+"""Exposures: what everybody saw in the feed, when, and for how long."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from local.world.acts import Acts
 from local.world.draws import DAY, to_milliseconds
+from local.world.engagements import Engagements
 from local.world.people import People
 from local.world.posts import Posts
 from local.world.sizes import WorldOptions
@@ -14,20 +14,20 @@ from local.world.timelines import Timelines
 from local.world.viewers import MANNERS, Viewers
 from shared.columns import BoolArray, FloatArray, IntArray
 
-RECENT_BOT = 3 * DAY  # a bot was last seen within this time
-ENGAGED_RATIO = 0.15  # of the feed items show a post that its viewer did engage with
+RECENT_BOT = 3 * DAY  # within which a bot was last seen [s]
+ENGAGED_RATIO = 0.15  # of the feed items show a post that the viewer engages with
 
 
 @dataclass(frozen=True, slots=True)
 class Exposures:
-    """One row a feed item, viewer by viewer, each viewer's in order of time.
+    """One row per feed item, viewer by viewer, each viewer's in order of time.
 
     viewer         (n,)  index into People
     post           (n,)  index into Posts
     seen_at        (n,)  [s from now]
     off_screen_at  (n,)  [s from now]; nan where the phone never reported it, before seen_at where its clock jumped
-    score          (n,)  what a ranker would have said, above 0, higher is better
-    personal       (n,)  came from the viewer's own sources
+    score          (n,)  of a ranker, above 0, higher is better
+    personal       (n,)  whether the post came from the viewer's own sources
     """
 
     viewer: IntArray
@@ -42,9 +42,9 @@ class Exposures:
 
 
 def draw_exposures(
-    rng: Generator, options: WorldOptions, people: People, posts: Posts, viewers: Viewers, past: Acts
+    rng: Generator, options: WorldOptions, people: People, posts: Posts, viewers: Viewers, past: Engagements
 ) -> Exposures:
-    """Draw the reading of everybody, people and bots, before now."""
+    """Draw what everybody, people and bots, saw before now."""
     viewer = np.repeat(np.arange(options.users), viewers.views)
     reading, gap = _rhythm(rng, viewers, viewer)
     seen_at = to_milliseconds(_moments(rng, float(posts.created_at[0]), viewers, viewer, gap))
@@ -63,7 +63,7 @@ def draw_exposures(
 
 
 def _rhythm(rng: Generator, viewers: Viewers, viewer: IntArray) -> tuple[FloatArray, FloatArray]:
-    """(reading, gap), both (n,) [s]: time on each post, and from the view before it to this one."""
+    """(reading, gap), both (n,) [s]: the time that each post is read, and the time since the view before it."""
     n, manner = len(viewer), viewers.manner[viewer]
     pace, spread, noise = viewers.pace[viewer], viewers.spread[viewer], rng.standard_normal(n)
     even = np.array([m.even for m in MANNERS])[manner]
@@ -80,37 +80,42 @@ def _rhythm(rng: Generator, viewers: Viewers, viewer: IntArray) -> tuple[FloatAr
 
 
 def _moments(rng: Generator, opening: float, viewers: Viewers, viewer: IntArray, gap: FloatArray) -> FloatArray:
-    """(n,) [s from now] when each view began: after `opening`, the first post's moment, and before now."""
+    """(n,) moments when each view began [s from now], between the first post and now.
+
+    opening  moment of the first post [s from now]
+    gap      (n,) time since the view before [s]
+    """
     people, span = len(viewers.views), -opening
     elapsed = gap.cumsum()
     start = np.concatenate([[0.0], elapsed])[viewers.views.cumsum() - viewers.views]
     total = np.bincount(viewer, gap, people)
-    fits = np.minimum(1.0, 0.98 * span / np.maximum(total, 1e-9))  # who takes too long reads that much faster
-    room = np.where(viewers.is_bot, np.minimum(RECENT_BOT, span - total * fits), 0.02 * span)
-    begin = -rng.random(people) * room - total * fits
-    at: FloatArray = begin[viewer] + (elapsed - start[viewer]) * fits[viewer]
+    scale = np.minimum(1.0, 0.98 * span / np.maximum(total, 1e-9))  # shortens the gaps of who would not fit the span
+    slack = np.where(viewers.is_bot, np.minimum(RECENT_BOT, span - total * scale), 0.02 * span)
+    begin = -rng.random(people) * slack - total * scale
+    at: FloatArray = begin[viewer] + (elapsed - start[viewer]) * scale[viewer]
     return np.minimum(at, -1.0)
 
 
 def _seen_posts(
-    rng: Generator, options: WorldOptions, posts: Posts, past: Acts, viewer: IntArray, seen_at: FloatArray
+    rng: Generator, options: WorldOptions, posts: Posts, past: Engagements, viewer: IntArray, seen_at: FloatArray
 ) -> IntArray:
-    """(n,) a recent post, or the one that the viewer engages with next, where it was already out."""
-    out = np.searchsorted(posts.created_at, seen_at)
-    a_day_or_so = max(20.0, options.contents / options.days * 1.2)
-    post: IntArray = np.maximum(0, out - 1 - rng.geometric(1.0 / a_day_or_so, len(viewer)))
+    """(n,) a recent post, or now and then the one that the viewer engages with next, where it was published by then."""
+    published = np.searchsorted(posts.created_at, seen_at)
+    mean_rank = max(20.0, options.contents / options.days * 1.2)  # of the shown post, newest first: some 1.2 days
+    post: IntArray = np.maximum(0, published - 1 - rng.geometric(1.0 / mean_rank, len(viewer)))
     lines = Timelines.of(past.person, past.at, options.users)
-    acts = lines.counts(viewer)
-    echoes = np.flatnonzero((rng.random(len(viewer)) < ENGAGED_RATIO) & (acts > 0))
-    who, when = viewer[echoes], seen_at[echoes]
-    engaged = past.post[lines.at_position(who, np.minimum(lines.earlier(who, when), acts[echoes] - 1))]
-    was_out = posts.created_at[engaged] < when
-    post[echoes[was_out]] = engaged[was_out]
+    engagements = lines.counts(viewer)
+    rows = np.flatnonzero((rng.random(len(viewer)) < ENGAGED_RATIO) & (engagements > 0))
+    person, at = viewer[rows], seen_at[rows]
+    position = np.minimum(lines.earlier(person, at), engagements[rows] - 1)
+    engaged = past.post[lines.at_position(person, position)]
+    is_published = posts.created_at[engaged] < at
+    post[rows[is_published]] = engaged[is_published]
     return post
 
 
 def _reported_ends(rng: Generator, seen_at: FloatArray, reading: FloatArray) -> FloatArray:
-    """(n,) [s from now] as phones report them: one in 25 is missing, one in 250 lies before the view."""
+    """(n,) reported moments when views ended [s from now]: one in 25 is nan, one in 250 lies before its view."""
     lost = rng.random(len(seen_at)) < 0.04
     backwards = rng.random(len(seen_at)) < 0.004
     return np.where(lost, np.nan, seen_at + np.where(backwards, -reading, reading))

@@ -1,4 +1,4 @@
-"""Identifiers and dates of documents, the same for the same world."""
+"""Ids and dates of documents; the same world has the same ones."""
 
 from datetime import datetime
 from zlib import crc32
@@ -11,20 +11,20 @@ from shared.columns import FloatArray
 
 
 def object_ids(world: World, purpose: str, at: FloatArray) -> list[ObjectId]:
-    """(n,) ids that carry their moment [s from now] as real ones do; each purpose has its own random rest."""
+    """(n,) ids with their moments [s from now] in the first bytes, as real ones, and random bytes of each purpose."""
     rng = np.random.default_rng([world.options.seed, crc32(purpose.encode())])
     raw = np.empty((len(at), 12), np.uint8)
     seconds = (int(world.now.timestamp()) + np.floor(at)).astype(">u4")
     raw[:, :4] = seconds.view(np.uint8).reshape(-1, 4)
     raw[:, 4:] = rng.integers(0, 256, (len(at), 8), np.uint8)
-    whole = raw.tobytes()
-    return [ObjectId(whole[i : i + 12]) for i in range(0, len(whole), 12)]
+    encoded = raw.tobytes()
+    return [ObjectId(encoded[i : i + 12]) for i in range(0, len(encoded), 12)]
 
 
 def dates(world: World, at: FloatArray) -> list[datetime]:
-    """(n,) moments [s from now] as BSON keeps them: UTC, to the millisecond, without saying so.
+    """(n,) moments [s from now] as naive dates in UTC, to the millisecond.
 
-    An aware date costs the encoder a call a date; a world has millions.
+    Naive, since the encoder calls a method of each aware date, and a world has millions.
     """
     milliseconds = int(world.now.timestamp()) * 1000 + np.rint(at * 1000).astype(np.int64)
     naive: list[datetime] = milliseconds.astype("datetime64[ms]").tolist()
@@ -32,7 +32,7 @@ def dates(world: World, at: FloatArray) -> list[datetime]:
 
 
 class Identities:
-    """The ids that documents of several collections share, one list a kind, in the order of the world's rows."""
+    """Ids that documents of several collections share, one list per kind, in the order of the world's rows."""
 
     __slots__ = ("accounts", "authors", "credentials", "posts", "topics", "users")
 

@@ -1,4 +1,4 @@
-"""The words of posts: a topic's own among fillers, in the author's language."""
+"""Texts of posts: words of the topic among fillers, in the author's language."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,8 @@ from numpy.random import Generator
 from local.world.vocabulary import FILLERS_ENGLISH, FILLERS_JAPANESE, FILLERS_THAI, TOPICS, Topic
 from shared.columns import IntArray
 
-TELLING_RATIO = 0.45  # of the words belong to the topic
+TOPIC_WORD_RATIO = 0.45  # of the words belong to the topic
+# Of the posts have a hashtag with a word, one with the topic, a link, and emojis:
 TAG_RATIO = 0.6
 SECOND_TAG_RATIO = 0.25
 LINK_RATIO = 0.12
@@ -16,27 +17,31 @@ SMILE_RATIO = 0.15
 
 
 def write_messages(rng: Generator, topic: IntArray, language: Sequence[str]) -> list[str]:
-    """One message a post, (n,) topics and n language codes; 2 to 120 words, tags, links and smiles."""
+    """One message per post, of 2 to 120 words, with hashtags, links and emojis.
+
+    topic     (n,) index into TOPICS
+    language  n codes
+    """
     lengths = np.clip(rng.lognormal(2.4, 0.7, len(topic)), 2, 120).astype(np.int64)
-    words, telling = rng.random(lengths.sum()).tolist(), (rng.random(lengths.sum()) < TELLING_RATIO).tolist()
+    words, of_topic = rng.random(lengths.sum()).tolist(), (rng.random(lengths.sum()) < TOPIC_WORD_RATIO).tolist()
     spaces = (rng.random(lengths.sum()) < 0.2).tolist()
     extras = rng.random((len(topic), 6)).tolist()
     ends = lengths.cumsum()
     vocabularies = {code: [_vocabulary(t, code) for t in TOPICS] for code in set(language)}
     messages = []
-    for row, (code, which, end, length) in enumerate(zip(language, topic.tolist(), ends, lengths, strict=True)):
-        own, fillers = vocabularies[code][which]
-        chosen = [
-            own[int(w * len(own))] if tells else fillers[int(w * len(fillers))]
-            for w, tells in zip(words[end - length : end], telling[end - length : end], strict=True)
+    for row, (code, number, end, length) in enumerate(zip(language, topic.tolist(), ends, lengths, strict=True)):
+        topic_words, fillers = vocabularies[code][number]
+        drawn = [
+            topic_words[int(w * len(topic_words))] if is_of_topic else fillers[int(w * len(fillers))]
+            for w, is_of_topic in zip(words[end - length : end], of_topic[end - length : end], strict=True)
         ]
-        text = _join(chosen, spaces[end - length : end], code)
-        messages.append(text + _extras(TOPICS[which], code, extras[row]))
+        text = _join(drawn, spaces[end - length : end], code)
+        messages.append(text + _extras(TOPICS[number], code, extras[row]))
     return messages
 
 
 def _vocabulary(topic: Topic, language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(telling words, fillers); languages without a list get English words spelt backwards with their code."""
+    """(words of the topic, fillers); for languages without a list English words backwards, with the language's code."""
     if language == "th":
         return topic.thai, FILLERS_THAI
     if language == "ja":
@@ -47,19 +52,22 @@ def _vocabulary(topic: Topic, language: str) -> tuple[tuple[str, ...], tuple[str
 
 
 def _join(words: list[str], spaces: list[bool], language: str) -> str:
-    """Thai has spaces only between phrases, Japanese none."""
+    """The words as a text: Thai has spaces only between phrases, Japanese has none.
+
+    spaces  for each word whether a phrase ends after it
+    """
     if language == "th":
         return "".join(word + " " * space for word, space in zip(words, spaces, strict=True))
     return ("" if language == "ja" else " ").join(words)
 
 
 def _extras(topic: Topic, language: str, draws: list[float]) -> str:
-    """What follows the words; `draws` are six numbers of 0..1."""
-    tag, which, local, link, page, smile = draws
+    """Hashtags, link and emojis after the words; `draws` are six random numbers, 0..1."""
+    tag, word, local, link, page, smile = draws
     text = ""
     if tag < TAG_RATIO:
         words = topic.thai if language == "th" and local >= TAG_RATIO else topic.english
-        text += f" #{words[int(which * len(words))]}"
+        text += f" #{words[int(word * len(words))]}"
     if tag < SECOND_TAG_RATIO:
         text += f" #{topic.slug.capitalize()}"
     if link < LINK_RATIO:

@@ -1,4 +1,4 @@
-"""Who lives in the world: where, with which tastes, how active."""
+"""The people of a world: their country, planted taste, activity and habits."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ LIKING = np.array([[14.0, 2.4, 2.0, 1.0, 0.15]])  # concentrations of like, comm
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """One row a person.
+    """One row per person.
 
     country    (n,)            index into COUNTRIES
-    taste      (n, n_topics)   share of interest, rows sum to 1
-    activity   (n,)            share of everybody's acts, sums to 1
-    habits     (n, n_kinds)    share of each kind of act, rows sum to 1
-    bilingual  (n,)            reads English besides the country's language
-    located    (n,)            the application knows the country
+    taste      (n, n_topics)   planted interest in each topic, rows sum to 1
+    activity   (n,)            share of all engagements, sums to 1
+    habits     (n, n_kinds)    share of each kind of engagement, rows sum to 1
+    bilingual  (n,)            whether the person reads English besides the country's language
+    located    (n,)            whether the application knows the country
     joined_at  (n,)            [s from now]
     """
 
@@ -36,7 +36,7 @@ class People:
 
 
 def draw_people(rng: Generator, options: WorldOptions) -> People:
-    """Draw everybody; each country has somebody, and a taste that its people share in part."""
+    """Draw everybody; each country has at least one person, and a taste that its people share in part."""
     n = options.users
     country = rng.choice(options.countries, n, p=falling_shares(options.countries, 0.9))
     country[: options.countries] = np.arange(options.countries)
@@ -56,8 +56,8 @@ def draw_people(rng: Generator, options: WorldOptions) -> People:
 
 
 def _country_tastes(rng: Generator, countries: int) -> FloatArray:
-    """(countries, n_topics) what the world likes, mixed with what each country likes."""
+    """(countries, n_topics) taste of the whole world mixed with that of each country, rows sum to 1."""
     topics = len(TOPICS)
     everywhere = dirichlet_rows(rng, np.full((1, topics), 0.8))
-    here = dirichlet_rows(rng, np.full((countries, topics), 0.35))
-    return 0.4 * everywhere + 0.6 * here
+    own = dirichlet_rows(rng, np.full((countries, topics), 0.35))
+    return 0.4 * everywhere + 0.6 * own

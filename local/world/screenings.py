@@ -1,4 +1,4 @@
-"""What an upstream text pipeline would have said about each post."""
+"""What an upstream text pipeline knows about each post."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from shared.columns import BoolArray, FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Screenings:
-    """One row a post.
+    """One row per post.
 
-    screened   (n,)  the post went through the content filter
-    worth      (n,)  0..1, higher is less like junk
-    diversity  (n,)  0..1 of the text
-    promotion  (n,)  0, 0.5 or 1
-    described  (n,)  language and topic are known to the application
+    screened   (n,)  whether the post went through the content filter
+    worth      (n,)  0..1, lower is more like junk
+    diversity  (n,)  of the text, 0..1
+    promotion  (n,)  0, 0.5 or 1, higher is more like an advertisement
+    described  (n,)  whether language and topic are known to the application
     """
 
     screened: BoolArray
@@ -26,7 +26,7 @@ class Screenings:
 
 
 def draw_screenings(rng: Generator, posts: int) -> Screenings:
-    """Draw what the pipeline left, with some posts it never saw."""
+    """Draw what the pipeline knows; it never saw some posts."""
     return Screenings(
         screened=rng.random(posts) < 0.95,
         worth=rng.beta(8, 2, posts),

@@ -1,4 +1,4 @@
-"""How large a world is, and what kind."""
+"""Options of a world, and those of the usual sizes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,25 +6,25 @@ from typing import Literal
 from local.world.vocabulary import COUNTRIES
 from shared.errors import BadConfig
 
-MIN_USERS = 20  # ten of them publish
+MIN_USERS = 20  # of whom ten publish
 
 
 @dataclass(frozen=True, slots=True)
 class WorldOptions:
-    """What a world is made of; the same options, seed included, draw the same world.
+    """Options of a world; the same options, seed included, draw the same world.
 
     contents            posts published before now [count]
-    engagements         acts before now, fewer where few people exhaust few posts; held-out ones come on top [count]
+    engagements         before now, fewer where few people exhaust few posts; held-out ones are extra [count]
     feed_items          exposures before now [count]
-    countries           how many of the known countries people come from, largest first [count]
+    countries           that people come from, of COUNTRIES the first so many [count]
     days, holdout_days  length of the past and of the held-out future [days]
     bot_ratio           of the heavy readers, 0..1
-    verified_ratio      of the heavy readers with a full window of views, how many a person has judged, 0..1
-    with_text           also leave what a text pipeline would know: languages and topics
-    verdict_true_means  what `verificationStatus: true` says
+    verified_ratio      of the heavy readers with a full window of views, those that a person has reviewed, 0..1
+    with_text           also write what a text pipeline would know: languages and topics
+    verdict_true_means  meaning of `verificationStatus: true`
     bots                hard: some bots jitter and pause like people, and some people read at a steady pace
-    tastes              none: everybody likes the same, reads every language and comes by nobody whom they follow
-    half_life_hours     after which a post has lost half of its pull [h]; None for the one of `browsing.HALF_LIFE`
+    tastes              none: everybody likes the same topics, reads every language and ignores followed authors
+    half_life_hours     after which a post has lost half of its pull [h]; None for `browsing.HALF_LIFE`
     """
 
     users: int

@@ -1,4 +1,4 @@
-"""Who did what when: the items of many owners, each owner's in order of time."""
+"""Items of many owners, each owner's in order of time, with fast look-up by moment."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,11 +10,13 @@ from shared.columns import FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True)
 class Timelines:
-    """Items sorted by owner, then time, as one array that a single binary search can look through.
+    """Items sorted by owner, then time, as one array for a single binary search.
 
-    items   (n,)           index of each item
-    starts  (n_owners + 1) where each owner's items begin
-    keys    (n,)           owner and time in one number, ascending
+    items   (n,)             index of each item
+    starts  (n_owners + 1,)  where each owner's items begin
+    keys    (n,)             owner x stride + time since `first`, ascending
+    first   before all moments [s]
+    stride  longer than the time from `first` to the last moment [s]
     """
 
     items: IntArray
@@ -25,7 +27,7 @@ class Timelines:
 
     @classmethod
     def of(cls, owner: IntArray, at: FloatArray, owners: int) -> Self:
-        """Arrange items that belong to `owner` and happened `at` (n,)."""
+        """Sort items by their owners (n,) and moments `at` (n,)."""
         first, last = float(at.min(initial=0.0)) - 1.0, float(at.max(initial=0.0)) + 1.0
         stride = last - first + 1.0
         items = np.lexsort((at, owner))
@@ -33,20 +35,20 @@ class Timelines:
         return cls(items, np.searchsorted(owner[items], np.arange(owners + 1)), keys, first, stride)
 
     def earlier(self, owner: IntArray, at: FloatArray) -> IntArray:
-        """(n,) how many items of each owner lie before each moment.
+        """(n,) number of items of each owner before each moment.
 
         >>> lines = Timelines.of(np.array([0, 1, 1]), np.array([5.0, 1.0, 9.0]), 2)
         >>> lines.earlier(np.array([0, 1, 1]), np.array([5.0, 5.0, 99.0])).tolist()
         [0, 1, 2]
         """
-        within = np.clip(at - self.first, 0.0, self.stride - 1.0)
-        return np.searchsorted(self.keys, owner * self.stride + within) - self.starts[owner]
+        since_first = np.clip(at - self.first, 0.0, self.stride - 1.0)
+        return np.searchsorted(self.keys, owner * self.stride + since_first) - self.starts[owner]
 
     def counts(self, owner: IntArray) -> IntArray:
-        """(n,) how many items each owner has."""
+        """(n,) number of items of each owner."""
         return self.starts[owner + 1] - self.starts[owner]
 
     def at_position(self, owner: IntArray, position: IntArray) -> IntArray:
-        """(n,) the item at a position of its owner's line; the position must exist."""
-        found: IntArray = self.items[self.starts[owner] + position]
-        return found
+        """(n,) the item at a position among its owner's, 0 is the earliest; the position must exist."""
+        items: IntArray = self.items[self.starts[owner] + position]
+        return items

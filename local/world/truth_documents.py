@@ -1,4 +1,4 @@
-"""What an upstream text pipeline would have left, and the truth that only a measurement may read."""
+"""What an upstream text pipeline would have written, and the truth that only measurements may read."""
 
 from collections.abc import Iterator
 
@@ -11,18 +11,18 @@ from local.world.worlds import World
 from shared.columns import BoolArray
 from shared.documents import Document
 
-DESCRIBED_AFTER = 30.0  # [s] after a post appears
+DESCRIBED_AFTER = 30.0  # from the publication of a post [s]
 
 
 def topics(world: World, ids: Identities) -> Iterator[Document]:
-    """The names of all topics."""
+    """All topics by name."""
     at = dates(world, np.full(len(TOPICS), -DAY * world.options.days))
     for key, topic, made_at in zip(ids.topics, TOPICS, at, strict=True):
         yield {"_id": key, "slug": topic.slug, "createdAt": made_at, "updatedAt": made_at}
 
 
 def content_info(world: World, ids: Identities) -> Iterator[Document]:
-    """Language and topic of most posts, as they truly are."""
+    """True language and topic of most posts."""
     posts, languages = world.posts, languages_of(world.options.countries)
     for key, row, at in _described(world, "contentinfo", world.screenings.described):
         yield {
@@ -35,30 +35,30 @@ def content_info(world: World, ids: Identities) -> Iterator[Document]:
 
 
 def content_filtering(world: World, ids: Identities) -> Iterator[Document]:
-    """How junk-like, diverse and promotional most posts are."""
-    posts, said, languages = world.posts, world.screenings, languages_of(world.options.countries)
-    for key, row, at in _described(world, "contentfiltering", said.screened):
-        worth = float(said.worth[row])
+    """Junk score, text diversity and promotion of most posts."""
+    posts, screenings, languages = world.posts, world.screenings, languages_of(world.options.countries)
+    for key, row, at in _described(world, "contentfiltering", screenings.screened):
+        worth = float(screenings.worth[row])
         yield {
             "_id": key,
             "contentId": ids.posts[row],
             "junkOutput": {"class": "junk" if worth < 0.4 else "not junk", "score": worth},
-            "textDiversity": float(said.diversity[row]),
-            "prDetect": float(said.promotion[row]),
+            "textDiversity": float(screenings.diversity[row]),
+            "prDetect": float(screenings.promotion[row]),
             "language": languages[posts.language[row]],
             "updatedAt": at,
         }
 
 
-def _described(world: World, purpose: str, chosen: BoolArray) -> Iterator[tuple[object, int, object]]:
-    """(id, row, moment) of each chosen post."""
-    rows = np.flatnonzero(chosen)
+def _described(world: World, purpose: str, mask: BoolArray) -> Iterator[tuple[object, int, object]]:
+    """(id, row, moment) of each post that a mask (n_posts,) selects."""
+    rows = np.flatnonzero(mask)
     at = world.posts.created_at[rows] + DESCRIBED_AFTER
     return zip(object_ids(world, purpose, at), rows.tolist(), dates(world, at), strict=True)
 
 
 def truth_users(world: World, ids: Identities) -> Iterator[Document]:
-    """Tastes and follows of everybody."""
+    """Planted taste and follows of everybody."""
     people = world.people
     tastes = people.taste.round(5).tolist()
     for row, user in enumerate(ids.users):
@@ -90,7 +90,7 @@ def truth_contents(world: World, ids: Identities) -> Iterator[Document]:
 
 
 def truth_credentials(world: World, ids: Identities) -> Iterator[Document]:
-    """Who of those that saw anything is a bot."""
+    """Whether each credential that saw anything is a bot."""
     is_bot = world.viewers.is_bot
     for row in np.flatnonzero(world.viewers.views).tolist():
         yield {

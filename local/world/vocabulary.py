@@ -1,11 +1,11 @@
-"""The countries, languages, topics and words that worlds are made of."""
+"""The countries, languages, topics and words that worlds are drawn from."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """code ISO 3166-1 alpha-2, language ISO 639-1."""
+    """A country by code (ISO 3166-1 alpha-2), its language (ISO 639-1) and continent."""
 
     code: str
     language: str
@@ -14,7 +14,7 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Words that give a post of this topic away."""
+    """A topic and the words that posts about it contain."""
 
     slug: str
     english: tuple[str, ...]
@@ -22,8 +22,8 @@ class Topic:
     japanese: tuple[str, ...]
 
 
-ACT_KINDS = ("like", "comment", "recast", "quote", "report")
-REPORT = ACT_KINDS.index("report")
+ENGAGEMENT_KINDS = ("like", "comment", "recast", "quote", "report")
+REPORT = ENGAGEMENT_KINDS.index("report")
 
 _COUNTRIES = """
 TH th AS, US en NA, JP ja AS, VN vi AS, GB en EU, ID id AS, MY ms AS, SG en AS, PH en AS, IN en AS, KR ko AS, DE de EU,
@@ -77,7 +77,7 @@ business: startup founder sales market brand office profit pitch
 
 
 def _topics(table: str) -> tuple[Topic, ...]:
-    """Entries of `slug: english | thai | japanese`, one after another."""
+    """Parse entries of the form `slug: english | thai | japanese`."""
     lines = table.strip().replace("\n    |", " |").splitlines()
     entries = (line.partition(": ") for line in lines)
     return tuple(Topic(slug, *(tuple(part.split()) for part in words.split("|"))) for slug, _, words in entries)
@@ -94,5 +94,5 @@ FILLERS_ENGLISH, FILLERS_THAI, FILLERS_JAPANESE = (tuple(line.split()) for line 
 
 
 def languages_of(countries: int) -> tuple[str, ...]:
-    """The languages of the first `countries`, and English, sorted."""
+    """Codes of the languages of the first `countries`, and English, sorted."""
     return tuple(sorted({c.language for c in COUNTRIES[:countries]} | {"en"}))

@@ -1,11 +1,11 @@
-"""A whole world, drawn in order: people, what they publish, whom they follow, what they do, what they see."""
+"""A whole world, drawn in order: people, their posts, follows, engagements and exposures, and reviews."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
-from local.world.acts import Acts, draw_acts
+from local.world.engagements import Engagements, draw_engagements
 from local.world.exposures import Exposures, draw_exposures
 from local.world.follows import Follows, draw_follows
 from local.world.people import People, draw_people
@@ -19,7 +19,7 @@ from shared.errors import BadConfig
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything, as arrays; `now` cuts the past from the held-out future, moments count in seconds from it."""
+    """Everything as arrays; `now` separates the past from the held-out future, and moments are in seconds from it."""
 
     options: WorldOptions
     now: datetime
@@ -27,8 +27,8 @@ class World:
     authors: Authors
     posts: Posts
     follows: Follows
-    past: Acts
-    held_out: Acts
+    past: Engagements
+    held_out: Engagements
     viewers: Viewers
     exposures: Exposures
     reviews: Reviews
@@ -36,18 +36,21 @@ class World:
 
 
 def build_world(options: WorldOptions, *, now: datetime) -> World:
-    """Draw a world around `now`, cut to the whole second; another `now` moves the same world in time."""
+    """Draw a world around `now`, cut to the whole second; another `now` moves the same world in time.
+
+    Raises BadConfig where `now` has no time zone.
+    """
     if now.tzinfo is None:
         raise BadConfig("now must say its time zone")
-    # One stream a part: to change how one part is drawn leaves the parts before it as they were.
-    of_people, of_authors, of_posts, of_follows, of_acts, of_viewers, of_exposures, of_reviews, of_screenings = (
+    # A random generator per part: a change in how one part is drawn leaves the parts before it as they are.
+    of_people, of_authors, of_posts, of_follows, of_engagements, of_viewers, of_exposures, of_reviews, of_screenings = (
         np.random.default_rng(options.seed).spawn(9)
     )
     people = draw_people(of_people, options)
     authors = draw_authors(of_authors, people)
     posts = draw_posts(of_posts, options, people, authors)
     follows = draw_follows(of_follows, people, authors)
-    past, held_out = draw_acts(of_acts, options, people, authors, posts, follows)
+    past, held_out = draw_engagements(of_engagements, options, people, authors, posts, follows)
     viewers = draw_viewers(of_viewers, options, people)
     exposures = draw_exposures(of_exposures, options, people, posts, viewers, past)
     return World(

@@ -1,4 +1,4 @@
-"""From arrays to three databases: empty, fill, index."""
+"""Write a world into three databases: empty the collections, fill them, index them."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,7 +36,7 @@ APPLICATION_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {  # what the appl
 
 @dataclass(frozen=True, slots=True)
 class WorldCounts:
-    """How many of each were written; `heavy_credentials` read enough to be judged, `verified` were."""
+    """Numbers of documents written; `heavy_credentials` read enough to be reviewed, and `verified` of them were."""
 
     users: int
     accounts: int
@@ -53,7 +53,7 @@ class WorldCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """One collection to fill."""
+    """A collection to fill, and its documents."""
 
     database: Database[Document]
     name: str
@@ -69,11 +69,11 @@ def write_world(
     *,
     progress: Progress | None = None,
 ) -> WorldCounts:
-    """Replace what the named collections hold by this world; indexes that they had are made again.
+    """Replace the contents of a world's collections by this world; indexes that they had are built again.
 
-    progress  called with (collection, documents done, documents in all) after each batch
-    Raises, before anything is changed, BadConfig when a server is not on this machine, Forbidden when a database holds
-    documents of others (local.ownership).
+    progress  called with (collection, documents written, documents in total) after each batch
+    Raises, before anything is changed, BadConfig where a server is not on this machine, and Forbidden where a database
+    has documents of others (local.ownership).
     """
     for database in (app, analytics, truth):
         _require_loopback(database)
@@ -82,7 +82,7 @@ def write_world(
         for load in _loads(world, app, analytics, truth):
             _fill(load, report)
         counts = _count(world)
-        # The last write waits for the majority, and with it for all those before it.
+        # The last write waits for the majority, and so for all writes before it.
         meta = truth["meta"].with_options(write_concern=WriteConcern("majority"))
         meta.replace_one({}, _meta(world, counts), upsert=True)
     return counts
@@ -91,7 +91,7 @@ def write_world(
 def _loads(
     world: World, app: Database[Document], analytics: Database[Document], truth: Database[Document]
 ) -> Iterator[_Load]:
-    """Every collection of a world; without text, those of the text pipeline are only emptied."""
+    """Every collection of a world; without text, those of the text pipeline get no documents."""
     ids = Identities(world)
     people, posts = len(ids.users), len(ids.posts)
     described = int(world.screenings.described.sum()) if world.options.with_text else 0
@@ -120,29 +120,29 @@ def _topics(world: World, ids: Identities) -> tuple[int, Iterator[Document]]:
 
 
 def _fill(load: _Load, report: Progress) -> None:
-    """Empty one collection and insert its documents; one batch travels while the next is made."""
+    """Empty a collection and insert its documents; a batch is sent while the next one is made."""
     collection, indexes = _emptied(load.database, load.name)
-    # Waiting for the journal at each batch would take longer than the writing.
+    # To wait for the journal at each batch takes longer than to write.
     unjournalled = collection.with_options(write_concern=WriteConcern(1, j=False))
     done = 0
     report(load.name, done, load.total)
-    with ThreadPoolExecutor(max_workers=1) as courier:
+    with ThreadPoolExecutor(max_workers=1) as sender:
         sent: Future[Any] | None = None
         while batch := list(islice(load.documents, BATCH)):
             if sent:
                 sent.result()
-            sent = courier.submit(unjournalled.insert_many, batch, ordered=False)
+            sent = sender.submit(unjournalled.insert_many, batch, ordered=False)
             done += len(batch)
             report(load.name, done, load.total)
         if sent:
             sent.result()
-    # One index after the data is built in a fraction of the time that keeping it up to date takes.
+    # To build an index after the data takes a fraction of the time of keeping it up to date meanwhile.
     if indexes:
         collection.create_indexes(indexes)
 
 
 def _emptied(database: Database[Document], name: str) -> tuple[Collection[Document], list[IndexModel]]:
-    """The collection without documents or indexes, its options kept, and the indexes to make once it is full."""
+    """The collection without documents and indexes, with its options, and the indexes to build once it is full."""
     collection = database[name]
     kept = {tuple(index["key"].items()): index for index in collection.list_indexes() if index["name"] != "_id_"}
     options = collection.options()
@@ -187,7 +187,7 @@ def _count(world: World) -> WorldCounts:
 
 
 def _meta(world: World, counts: WorldCounts) -> Document:
-    """What was drawn; `now` in seconds since 1970."""
+    """Summary of the world; `now` in seconds since 1970."""
     return {"_id": "world", **asdict(counts), "now": world.now.timestamp(), "seed": world.options.seed,
             "days": world.options.days}  # fmt: skip
 

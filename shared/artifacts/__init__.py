@@ -1,7 +1,7 @@
 """Models as data: a manifest, bytes, and which version is live.
 
-Lives here: sealing and checking artifacts, candidate → live → retired, aliases; arrays that are
-published whole.
+Lives here: signing and checking artifacts, candidate → live → retired, aliases; snapshots of arrays
+that are published in one step.
 Does not live here: how a model is trained or used.
 """
 

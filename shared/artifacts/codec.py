@@ -1,10 +1,10 @@
-"""Bytes made small for a document, and whole again within bounds."""
+"""Compression of a model's bytes for a document, and decompression within a bound."""
 
 import zlib
 
 from shared.errors import StaleModel
 
-MAX_UNPACKED_BYTES = 64 * 2**20
+MAX_UNPACKED_BYTES = 64 * 2**20  # of one model
 
 
 def pack(model: bytes) -> bytes:
@@ -13,7 +13,7 @@ def pack(model: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> bytes:
-    """The model again; StaleModel when the bytes are damaged or would grow beyond 64 MiB."""
+    """The decompressed model; StaleModel when the bytes are damaged or would grow beyond 64 MiB."""
     stream = zlib.decompressobj()
     try:
         model = stream.decompress(packed, MAX_UNPACKED_BYTES)

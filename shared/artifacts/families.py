@@ -1,4 +1,4 @@
-"""The families of models; nothing else knows which there are."""
+"""The families of models: the one list of them, and where the live artifacts of each are stored."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,10 +13,10 @@ from shared.store import schema
 class Family:
     """Models of one kind.
 
-    kind         what each of them is, under the name that the contract has for it
-    live         the collection that other programs read, with the live one of each key
-    of_accounts  whether the keys are ids of accounts, stored as such
-    also         further fields that the contract has for its documents
+    kind         the kind of model, as the contract names it in the field `model`
+    live         the collection that other programs read, with the live artifact of each key
+    of_accounts  whether the keys are ids of accounts, stored as ObjectIds; text otherwise
+    also         further fields of the contract in the documents of this family
     """
 
     kind: str
@@ -30,7 +30,7 @@ class Family:
         return "objectId" if self.of_accounts else "string"
 
     def stored(self, key: str) -> str | ObjectId:
-        """The key as it stands in a document; NotFound for one that is no account's."""
+        """The key as documents store it; NotFound for a key that is no account id where one is needed."""
         if not self.of_accounts:
             return key
         if not ObjectId.is_valid(key):
@@ -54,7 +54,7 @@ FAMILIES: Final = {
 
 
 def family_of(name: str) -> Family:
-    """The family of that name; NotFound where there is none.
+    """The family of that name; NotFound for an unknown name.
 
     >>> family_of("topics")
     Family(kind='linear', live='mlArtifacts_topics', of_accounts=False, also=())

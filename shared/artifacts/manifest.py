@@ -1,4 +1,4 @@
-"""What is known of a model, sealed together with its bytes."""
+"""The manifest of a model, and the signed document that holds it together with the model's bytes."""
 
 import hashlib
 import hmac
@@ -17,9 +17,8 @@ from shared.provenance import MadeFrom
 
 Keys = Sequence[bytes]
 
-# What a document may hold beside its bytes, with a margin below MongoDB's 16 MiB.
-MAX_BYTES = 15 * 2**20
-LAYOUT = 1
+MAX_BYTES = 15 * 2**20  # of a packed model; leaves a margin for the other fields below MongoDB's 16 MiB
+LAYOUT = 1  # of the documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +27,15 @@ class Manifest:
 
     family       which kind of model, e.g. "country"
     key          which one of them, e.g. "th"
-    version      sorts by time
+    version      text that sorts by time
     trained_at   the moment of the run that made it
     window       first and last moment of the data it learnt from
-    features     names of its inputs, in order
+    features     names of its features, in order
     fingerprint  of the feature set; a model is only used with the same one
-    metrics      what it reached on a later window, beside the baselines
-    libraries    versions it was made with
-    made_from    what else it depends on, by name: where one of these is another now, it has to be made again
-    also         what the contract of its family has beside these, by field
+    metrics      its metrics on a later window, beside those of the baselines
+    libraries    versions of the libraries that made it
+    made_from    values of its other inputs, by name: when one of these has changed, the model has to be made again
+    also         further fields that the contract has for its family, by field
     """
 
     family: str
@@ -54,17 +53,19 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A manifest with its bytes.
+    """A manifest with the bytes of its model.
 
-    model  as its family keeps it: XGBoost's own UBJSON, or an npz of plain arrays
+    model  in the form that its family keeps: XGBoost's own UBJSON, or an npz of plain arrays
     """
 
     manifest: Manifest
     model: bytes
 
     def seal(self, keys: Keys) -> Document:
-        """The document to store, signed with the first key; Refused when it is too large for one, NotFound for a family
-        that there is not."""
+        """The document to store, signed with the first key.
+
+        Raises Refused when the model is too large for one document, NotFound for an unknown family.
+        """
         packed, family = pack(self.model), family_of(self.manifest.family)
         if len(packed) > MAX_BYTES or len(self.model) > MAX_UNPACKED_BYTES:
             size = f"{len(self.model)} bytes, {len(packed)} packed"
@@ -91,9 +92,10 @@ class Artifact:
 
     @classmethod
     def unseal(cls, document: Document, keys: Keys, fingerprint: str | None = None) -> "Artifact":
-        """The artifact of a stored document: its bytes, signature, layout and, where given, fingerprint are checked.
+        """The artifact of a stored document, whose bytes, signature, layout and, unless it is None, fingerprint are
+        checked first.
 
-        Raises StaleModel naming what does not fit; nothing of a refused document is ever parsed.
+        Raises StaleModel naming the check that failed; nothing of a refused document is ever parsed.
         """
         name = f"artifact {document.get('family')}/{document.get('account')} {document.get('version')}"
         packed = document.get("artifact")
@@ -148,27 +150,27 @@ _SIGNED = (
 
 
 def _signed_fields(document: Document) -> tuple[str, ...]:
-    """Everything that a reader relies on, the digest of the bytes included."""
+    """Names of all fields that a reader relies on, the digest of the bytes included."""
     family = FAMILIES.get(str(document.get("family")))
-    made_from = ("madeFrom",) if "madeFrom" in document else ()  # those of earlier versions were signed without it
+    made_from = ("madeFrom",) if "madeFrom" in document else ()  # earlier versions signed without it
     return (*_SIGNED, *(family.also if family else ()), *made_from)
 
 
 def signature_of(document: Document, names: Sequence[str], key: bytes) -> str:
-    """HMAC-SHA256 over these fields of a document, as hex digits."""
+    """HMAC-SHA256 over these fields of a document, in hex digits."""
     signed = {name: document.get(name) for name in names}
     text = json.dumps(signed, sort_keys=True, separators=(",", ":"), default=_plain)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def is_signed(document: Document, names: Sequence[str], keys: Keys) -> bool:
-    """Whether its signature over these fields is by one of the keys."""
+    """Whether the document's signature over these fields was made with one of the keys."""
     signature = str(document.get("signature")).encode()
     return any(hmac.compare_digest(signature, signature_of(document, names, key).encode()) for key in keys)
 
 
 def _plain(value: Any) -> Any:
-    """Dates as milliseconds, as MongoDB keeps them, and never to be taken for a number."""
+    """A value that JSON has no type for: a date as {"$date": ms since 1970}, as MongoDB keeps it; else its text."""
     if isinstance(value, datetime):
         return {"$date": epoch_ms(value)}
     return str(value)

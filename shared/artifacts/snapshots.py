@@ -1,12 +1,12 @@
-"""Arrays that one job publishes whole and many containers read, in one step: a reader has the old or the new ones.
+"""Snapshots: arrays that one job publishes in one step and many containers read; a reader has all old or all new ones.
 
-{_id: "posts", layout: 1, version: "20260131T120000Z", parts: 1, at: …, digests: ["5b0c…"], signature: "…"} is the head,
-which says which version is live. The parts stand beside it as sealed artifacts, {_id: "posts 20260131T120000Z 0",
-account: "posts", artifact: …, signature: …}. What is too large for one document is cut.
+The head names the live version: {_id: "posts", layout: 1, version: "20260131T120000Z", parts: 1, at: …,
+digests: ["5b0c…"], signature: "…"}. The parts stand beside it as sealed artifacts, {_id: "posts 20260131T120000Z 0",
+account: "posts", artifact: …, signature: …}; arrays that are too large for one document are cut into several.
 
 A head that is damaged, unsigned or dated ahead is refused, and so is a version with a damaged part: the newest version
-whose parts are whole answers in its place. A head of the time before heads were signed is one of these; its parts are
-signed, so that the same version answers until the next one is published.
+whose parts are all good is used instead. Heads were not signed once and are refused too; their parts are signed, so
+that the same version goes on being used until the next one is published.
 """
 
 import io
@@ -31,10 +31,10 @@ from shared.store import schema
 Arrays = Mapping[str, NDArray[Any]]
 
 FAMILY = "snapshot"
-PART_BYTES = 12 * 2**20
-MAX_PARTS = 50
-MAX_TRIED = 16  # versions beside the live one that are looked at before there is none
-MAX_LISTED = 1_000  # parts whose names are read to find versions
+PART_BYTES = 12 * 2**20  # of one part, before packing
+MAX_PARTS = 50  # of one version
+MAX_TRIED = 16  # versions beside the live one that are tried before giving up
+MAX_LISTED = 1_000  # parts whose ids are read to list the versions
 _VERSION = "%Y%m%dT%H%M%SZ"
 _PART = re.compile(r" ([0-9]{8}T[0-9]{6}Z) [0-9]{1,2}")
 _LAYOUT = 1  # of a head
@@ -43,8 +43,11 @@ _SIGNED = ("_id", "layout", "version", "parts", "at", "digests")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A version, in how many parts, and the moment that it describes.
+    """A version of a snapshot.
 
+    version  named after `at`, so that versions sort by time
+    parts    their number
+    at       the moment that the arrays describe
     digests  SHA-256 of each part's packed bytes; empty where no signed head names them
     """
 
@@ -64,17 +67,17 @@ class Snapshots:
         self._keys = keys
 
     def publish(self, name: str, arrays: Arrays, fingerprint: str, *, at: datetime) -> int:
-        """Write all parts, then make them live, unless those of a later moment are; returns the bytes before packing.
+        """Write all parts, then make them live, unless a later version is; returns the number of bytes before packing.
 
         The last good version before stays until the next one, for readers that are about to read it and for those that
         refuse this one. A damaged head is replaced. Raises Refused for more than 50 parts.
         """
-        whole, version = packed(arrays), f"{at:{_VERSION}}"
-        pieces = [whole[first : first + PART_BYTES] for first in range(0, len(whole), PART_BYTES)]
+        content, version = packed(arrays), f"{at:{_VERSION}}"
+        pieces = [content[first : first + PART_BYTES] for first in range(0, len(content), PART_BYTES)]
         if len(pieces) > MAX_PARTS:
-            raise Refused(f"snapshot {name}: {len(whole)} bytes make more than {MAX_PARTS} parts")
+            raise Refused(f"snapshot {name}: {len(content)} bytes make more than {MAX_PARTS} parts")
         candidates = list(self._candidates(name, at, []))
-        before = next((one for one in candidates if one.version < version and self._is_whole(name, one)), None)
+        previous = next((head for head in candidates if head.version < version and self._is_whole(name, head)), None)
         sealed = [
             Artifact(
                 Manifest(
@@ -88,26 +91,27 @@ class Snapshots:
             self._snapshots.replace_one({"_id": _part(name, version, number)}, part, upsert=True)
         head = {"version": version, "parts": len(sealed), "at": at, "digests": [part["sha256"] for part in sealed]}
         self._make_live(name, head, not candidates or not candidates[0].digests)
-        self._prune(name, [Head(version, len(sealed), at), *([before] if before else [])], at)
-        return len(whole)
+        self._prune(name, [Head(version, len(sealed), at), *([previous] if previous else [])], at)
+        return len(content)
 
     def head(self, name: str) -> Head | None:
         """The live version; None where nothing was ever published, StaleModel where its head is refused."""
-        found = self._snapshots.find_one({"_id": name})
-        return None if found is None else self._checked(found)
+        document = self._snapshots.find_one({"_id": name})
+        return None if document is None else self._checked(document)
 
     def live(self, name: str, *, now: datetime) -> tuple[Head | None, list[str]]:
-        """The version that is live, else the newest that is whole, None without any; and why others were refused."""
+        """The live version, else the newest whose parts are all good, None without any; and why others were refused."""
         refused: list[str] = []
         candidates = self._candidates(name, now, refused)
-        return next((one for one in candidates if one.digests or self._is_whole(name, one)), None), refused
+        return next((head for head in candidates if head.digests or self._is_whole(name, head)), None), refused
 
     def newest(
         self, name: str, fingerprint: str, *, now: datetime, known: str = ""
     ) -> tuple[tuple[Head, dict[str, NDArray[Any]]] | None, list[str]]:
-        """The live version with its arrays, else those of the last good one before it, and why others were refused.
+        """The live version with its arrays, else the last good version before it with its arrays, None without any;
+        and why others were refused.
 
-        known  version that the caller has and goes on with where nothing newer is good: then None, as without any
+        known  the version that the caller has already: None too where nothing newer than it is good
         """
         refused: list[str] = []
         for head in self._candidates(name, now, refused):
@@ -120,11 +124,11 @@ class Snapshots:
         return None, refused
 
     def load(self, name: str, head: Head, fingerprint: str) -> dict[str, NDArray[Any]]:
-        """The arrays again; StaleModel where a part is missing, damaged, unsigned or of another fingerprint."""
+        """The arrays of a version; StaleModel where a part is missing, damaged, unsigned or of another fingerprint."""
         return unpacked(b"".join(self._pieces(name, head, fingerprint)))
 
     def _candidates(self, name: str, now: datetime, refused: list[str]) -> Iterator[Head]:
-        """The live version, then others that there are parts of, the newest first; why any was refused is added."""
+        """The live version, then others of which parts exist, the newest first; `refused` gets why the live one is."""
         live, latest = "", now + MAX_AHEAD
         try:
             head = self.head(name)
@@ -139,29 +143,29 @@ class Snapshots:
         yield from past[:MAX_TRIED]
 
     def _versions(self, name: str, latest: datetime) -> list[Head]:
-        """Versions until that moment that there are parts of, the newest first."""
-        ids = _ids_of(name) | {"$lt": f"{name} {latest:{_VERSION}}!"}  # what is named otherwise takes nobody's place
+        """Versions until that moment of which parts exist, the newest first."""
+        ids = _ids_of(name) | {"$lt": f"{name} {latest:{_VERSION}}!"}  # ids of another form do not use up the limit
         rows = self._snapshots.find({"_id": ids}, {"_id": 1}).sort("_id", -1).limit(MAX_LISTED)
-        named = (_PART.fullmatch(row["_id"].removeprefix(name)) for row in rows)
-        parts = Counter(part[1] for part in named if part)
+        matches = (_PART.fullmatch(row["_id"].removeprefix(name)) for row in rows)
+        parts = Counter(match[1] for match in matches if match)
         dated = ((version, _moment_of(version), count) for version, count in parts.items())
         return [Head(version, count, at) for version, at, count in dated if at is not None]
 
     def _pieces(self, name: str, head: Head, fingerprint: str | None = None) -> list[bytes]:
-        """The bytes of each part; StaleModel where one may not be used."""
+        """The bytes of each part, in order; StaleModel where one is missing or refused."""
         if not 0 < head.parts <= MAX_PARTS:
             raise StaleModel(f"snapshot {name} {head.version}: {head.parts} parts, more than there may be")
         pieces = []
         for number in range(head.parts):
-            found = self._snapshots.find_one({"_id": _part(name, head.version, number)})
-            if found is None:
+            document = self._snapshots.find_one({"_id": _part(name, head.version, number)})
+            if document is None:
                 raise StaleModel(f"snapshot {name} {head.version}: a part is missing")
-            part = Artifact.unseal(found, self._keys, fingerprint)
-            place = {"part": number, "parts": head.parts}
-            named = part.manifest.metrics or place  # parts of the time before heads were signed do not tell
+            part = Artifact.unseal(document, self._keys, fingerprint)
+            position = {"part": number, "parts": head.parts}
+            recorded = part.manifest.metrics or position  # parts as old as the unsigned heads do not record it
             if (part.manifest.family, part.manifest.key, part.manifest.version) != (FAMILY, name, head.version):
                 raise StaleModel(f"snapshot {name} {head.version}: a part is another's")
-            if named != place or (head.digests and found["sha256"] != head.digests[number]):
+            if recorded != position or (head.digests and document["sha256"] != head.digests[number]):
                 raise StaleModel(f"snapshot {name} {head.version}: a part is another's")
             pieces.append(part.model)
         return pieces
@@ -182,16 +186,17 @@ class Snapshots:
         return Head(version, parts, document["at"], digests)
 
     def _make_live(self, name: str, head: Document, damaged: bool) -> None:
-        """Point to these parts, unless a good head points to later ones."""
+        """Point the head to these parts, unless a good head points to later ones; a damaged one is replaced."""
         signed = {"_id": name, "layout": _LAYOUT, **head}
         signed["signature"] = signature_of(signed, _SIGNED, self._keys[0])
         older = {} if damaged else {"version": {"$lte": head["version"]}}
         self._snapshots.replace_one({"_id": name} | older, signed, upsert=damaged)
 
     def _prune(self, name: str, kept: Sequence[Head], at: datetime) -> None:
-        """Delete the parts of every other version before the newest of these, and of those dated ahead."""
+        """Delete the parts of all versions before the newest kept one but for those kept, and of versions dated
+        ahead."""
         latest = f"{at + MAX_AHEAD:{_VERSION}}"
-        parts = [_part(name, one.version, number) for one in kept for number in range(one.parts)]
+        parts = [_part(name, head.version, number) for head in kept for number in range(head.parts)]
         other = {"_id": {**_ids_of(name), "$nin": parts}}
         ranges = [{"_id": {"$lt": f"{name} {kept[0].version}!"}}, {"_id": {"$gt": f"{name} {latest}!"}}]
         self._snapshots.delete_many(other | {"$or": ranges})
@@ -209,7 +214,7 @@ def packed(arrays: Arrays) -> bytes:
 
 
 def unpacked(model: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays again; StaleModel where the bytes are no npz of plain arrays.
+    """The arrays of an npz, by name; StaleModel where the bytes are no npz of plain arrays.
 
     >>> unpacked(packed({"a": np.array([1, 2])}))
     {'a': array([1, 2])}
@@ -231,7 +236,7 @@ def _ids_of(name: str) -> Document:
 
 
 def _moment_of(version: str) -> datetime | None:
-    """The moment that a version is named after; None for a name that is no moment."""
+    """The moment in the name of a version; None for a name without a valid one."""
     try:
         return datetime.strptime(version, "%Y%m%dT%H%M%S%z")
     except ValueError:

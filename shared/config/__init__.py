@@ -16,22 +16,16 @@ from shared.config.env import (
     settings,
     share_region,
 )
+from shared.config.feed_options import Coldstart, Exposures, GuestFeed, Home, MeasureFeed, Members, People
 from shared.config.options import (
     Artifacts,
     Bots,
-    Coldstart,
     ContentStats,
     CreatorStats,
     EngagementStats,
-    Exposures,
-    GuestFeed,
     HashtagStats,
-    Home,
     Language,
-    MeasureFeed,
-    Members,
     Options,
-    People,
     Relay,
     Tokens,
     Topics,

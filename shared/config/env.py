@@ -56,8 +56,8 @@ def settings(fetch_secret: FetchSecret | None = None, *, anew: bool = False) -> 
     """
     global _loaded
     if _loaded is None or anew:
-        found = load(os.environ, fetch_secret)
-        _loaded = _loaded if found == _loaded else found
+        current = load(os.environ, fetch_secret)
+        _loaded = _loaded if current == _loaded else current
     assert _loaded is not None
     return _loaded
 

@@ -1,5 +1,5 @@
-"""Numbers in, numbers out: what rankers of every domain share.
+"""Computations on arrays that the models of every domain share.
 
-Lives here: feature sets, counters as of a moment, boosted trees, ranking metrics.
-Does not live here: which features a domain uses, databases, artifacts.
+Lives here: feature sets, counters as of a moment, boosted trees, ridge regression, ranking metrics, intervals of rates.
+Does not live here: the features of a domain, databases, artifacts.
 """

@@ -1,6 +1,6 @@
-"""Counters as they stood at any moment of the past, rebuilt from timestamped events.
+"""Counters as of any moment of the past, rebuilt from timestamped events.
 
-A counter read today already holds what a model is to predict. These give what was known just before.
+The value of a counter today includes the events that a model is to predict; its value as of a moment before does not.
 """
 
 from functools import cached_property
@@ -16,18 +16,20 @@ _INTEGER_BITS = 63
 
 
 class AsOf:
-    """Events by key and moment, answering how many, how fresh and when last, strictly before a moment.
+    """Counts of events by key, and the last one of each key, strictly before a moment.
 
-    keys  (n_events,)  what is counted, from 0 on
-    at    (n_events,)  when it happened, none before `origin`  [hours since any origin, told apart by the millisecond]
+    keys    (n_events,)  0 and above
+    at      (n_events,)  moments of the events, in whole milliseconds, none before `origin`  [hours since any epoch]
+    origin  [hours since the same epoch]
+    half_life_hours  events count 2^(-age / half-life) instead of 1, if given  [hours]
 
-    Keys and moments share one sortable integer; ValueError where the largest of both do not fit together.
+    A key and a moment share one sortable integer; ValueError if the largest key and moment do not fit into it.
     """
 
     def __init__(self, keys: NDArray[Any], at: FloatArray, origin: float, half_life_hours: float | None = None) -> None:
         self._origin = origin
         self._half_life = half_life_hours
-        latest = int((at.max(initial=origin) - origin) * HOUR_MS) + 2  # so that a moment behind all events exists
+        latest = int((at.max(initial=origin) - origin) * HOUR_MS) + 2  # so that there is a moment after all events
         self._bits = latest.bit_length()
         self._unused = int(keys.max(initial=0)) + 1
         if self._unused.bit_length() + self._bits > _INTEGER_BITS:
@@ -36,21 +38,21 @@ class AsOf:
 
     @cached_property
     def _joined(self) -> IntArray:
-        """Sorted when it is first asked for: who needs few of many counters does not wait for the others.
+        """(n_events,) keys with moments, sorted at the first use, so that counters that are not used cost nothing.
 
-        In place, so that the first to ask is one thread.
+        They are sorted in place: the first use must not be in two threads at once.
         """
         joined = self._unsorted
         joined.sort()
         return joined
 
     @cached_property
-    def _faded(self) -> FloatArray:
+    def _decayed(self) -> FloatArray:
         assert self._half_life is not None
-        return _faded(self._joined >> self._bits, self._moment(slice(None)), self._half_life)
+        return _decayed_sums(self._joined >> self._bits, self._moment(slice(None)), self._half_life)
 
     def count(self, keys: NDArray[Any], at: FloatArray) -> NDArray[np.float64]:
-        """(n,) events of each key before each moment; with a half-life each event counts 2^(-its age / half-life).
+        """(n,) number of events of each key, (n,), before each moment, (n,) [hours]; decayed with a half-life.
 
         >>> likes = AsOf(np.array([7, 7, 8]), np.array([1.0, 3.0, 2.0]), origin=0.0)
         >>> likes.count(np.array([7, 7, 7, 8]), np.array([1.0, 2.0, 9.0, 9.0])).tolist()
@@ -63,10 +65,10 @@ class AsOf:
             return np.zeros(len(first))
         last = np.maximum(end - 1, 0)
         since = np.maximum(at - self._moment(last), 0.0)
-        return np.where(end > first, self._faded[last] * np.exp2(-since / self._half_life), 0.0)
+        return np.where(end > first, self._decayed[last] * np.exp2(-since / self._half_life), 0.0)
 
     def last(self, keys: NDArray[Any], at: FloatArray) -> FloatArray:
-        """(n,) moment of the last event of each key before each moment  [hours]; -inf where there was none."""
+        """(n,) moment of the last event of each key, (n,), before each moment, (n,) [hours]; -inf if there is none."""
         first, end = self._range(keys, at)
         if not len(self._joined):
             return np.full(len(first), -np.inf)
@@ -78,7 +80,7 @@ class AsOf:
         return first, np.searchsorted(self._joined, self._join(keys, at))
 
     def _moment(self, event: IntArray | slice) -> FloatArray:
-        """When these events happened, out of what they are sorted by, which keeps no second array of them."""
+        """(n,) moments of these events [hours], decoded from the sorted integers, so that no second array is kept."""
         moment: FloatArray = (self._joined[event] & ((1 << self._bits) - 1)) / HOUR_MS + self._origin
         return moment
 
@@ -88,19 +90,22 @@ class AsOf:
         return joined
 
 
-def _faded(keys: NDArray[Any], at: FloatArray, half_life_hours: float) -> FloatArray:
-    """(n_events,) for events by key and moment: what those of the key up to and with each are worth at its moment.
+def _decayed_sums(keys: NDArray[Any], at: FloatArray, half_life_hours: float) -> FloatArray:
+    """(n_events,) decayed count of the key's events at the moment of each event, itself included.
 
-    Each is the one before, faded, plus 1. Solved for all at once, over ever longer stretches, each within one key:
-    a running sum over all keys would lose the old events of one in the many new ones of another.
+    keys, at  (n_events,) each, sorted by key, then by moment [hours]
+
+    Each sum is that of the event before, decayed, plus 1. All are computed together by recursive doubling, each within
+    its key: one running sum over all keys would lose the old events of a key in the precision of many new ones of
+    another.
     """
-    worth = np.ones(len(keys))
-    fading = np.zeros(len(keys))
-    fading[1:] = np.where(keys[1:] == keys[:-1], np.exp2(-np.diff(at) / half_life_hours), 0.0)
-    behind, active = 1, np.flatnonzero(fading)
+    sums = np.ones(len(keys))
+    factor = np.zeros(len(keys))
+    factor[1:] = np.where(keys[1:] == keys[:-1], np.exp2(-np.diff(at) / half_life_hours), 0.0)
+    step, active = 1, np.flatnonzero(factor)
     while len(active):
-        worth[active] += fading[active] * worth[active - behind]
-        fading[active] *= fading[active - behind]
-        active = active[fading[active] > 0]
-        behind *= 2
-    return worth
+        sums[active] += factor[active] * sums[active - step]
+        factor[active] *= factor[active - step]
+        active = active[factor[active] > 0]
+        step *= 2
+    return sums

@@ -1,4 +1,4 @@
-"""A feature is a name, a unit and one function. A set of them is a matrix."""
+"""Features, each a name, a unit and a function, and sets of features that make the matrix of a model."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,7 +16,7 @@ class Feature(Generic[Source]):
     """One input of a model.
 
     compute        gives (n_rows,) for a source; nan where the value is not known
-    monotone_sign  1 when a model may only score higher as the feature grows, -1 the reverse, 0 for no constraint
+    monotone_sign  1 if a higher value may only raise a score, -1 if it may only lower it, 0 for no constraint
     """
 
     name: str
@@ -27,7 +27,7 @@ class Feature(Generic[Source]):
 
 @dataclass(frozen=True, slots=True)
 class FeatureSet(Generic[Source]):
-    """Features in the order that models learn and score them."""
+    """Features in the order of the columns that models learn from and score."""
 
     features: tuple[Feature[Source], ...]
 
@@ -37,21 +37,20 @@ class FeatureSet(Generic[Source]):
 
     @property
     def monotone_sign(self) -> tuple[int, ...]:
-        """One constraint per feature, in order."""
+        """The constraint of each feature, in order."""
         return tuple(feature.monotone_sign for feature in self.features)
 
     @property
     def fingerprint(self) -> str:
-        """Changes when a name, a unit or the order changes; saved with every model."""
+        """Twelve hex digits that change with a name, a unit or the order; saved with every model."""
         lines = "\n".join(f"{feature.name} [{feature.unit}]" for feature in self.features)
         return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
     def matrix(self, source: Source) -> NDArray[np.float32]:
-        """(n_rows, n_features) float32, columns in declared order; infinite values become nan, which means unknown."""
-        columns = [feature.compute for feature in self.features]
-        first = columns[0](source)
-        matrix = np.empty((len(first), len(columns)), np.float32)
-        for number, compute in enumerate(columns):
-            matrix[:, number] = compute(source) if number else first
+        """(n_rows, n_features) float32, columns in order; infinite values become nan, which means unknown."""
+        first = self.features[0].compute(source)
+        matrix = np.empty((len(first), len(self.features)), np.float32)
+        for column, feature in enumerate(self.features):
+            matrix[:, column] = feature.compute(source) if column else first
         matrix[np.isinf(matrix)] = np.nan
         return matrix

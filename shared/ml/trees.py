@@ -1,4 +1,4 @@
-"""Boosted trees, always on one thread: a second spins against the first and costs thirty times more than it gives."""
+"""Boosted trees, always on one thread: a second one, spinning while it waits, costs thirty times what it saves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,18 +21,18 @@ def fit(
     start: bytes | None = None,
     base: NDArray[np.float64] | None = None,
 ) -> bytes:
-    """Train and return the model as XGBoost's UBJSON.
+    """Train trees; returns XGBoost's UBJSON, the same bytes for the same input.
 
-    matrix   (n_rows, n_features)
-    labels   (n_rows,)
-    weights  (n_rows,)
-    monotone_sign  (n_features,) monotone constraints
-    start    a model that is continued for `rounds` more
-    base     (n_rows,) margins that the model is to add to; its own then begin at 0
-    The same input gives the same bytes.
+    matrix         (n_rows, n_features)
+    labels         (n_rows,) 0..1
+    weights        (n_rows,)
+    rounds         trees to train, beside those of `start`
+    monotone_sign  (n_features,) as in `Feature`
+    start          a model whose training is continued
+    base           (n_rows,) logits that the trees are trained to add to; they then begin at a logit of 0
     """
-    # Not a QuantileDMatrix, which holds the rows once only: it reads them by callbacks into Python, and a signal whose
-    # handler raises there is lost and leaves half a matrix.
+    # Not a QuantileDMatrix, which would save a second copy of the rows: it reads them by callbacks into Python, where
+    # an exception that a signal handler raises is lost and leaves half a matrix.
     data = xgboost.DMatrix(matrix, labels, weight=weights, base_margin=base, nthread=1)
     constraints: dict[str, Any] = {
         "monotone_constraints": tuple(monotone_sign),
@@ -41,7 +41,7 @@ def fit(
         "tree_method": "hist",
     }
     if base is not None:
-        constraints["base_score"] = 0.5  # a margin of 0
+        constraints["base_score"] = 0.5  # a logit of 0
     booster = xgboost.train({**parameters, **constraints}, data, rounds, xgb_model=start and bytearray(start))
     return bytes(booster.save_raw("ubj"))
 
@@ -50,10 +50,10 @@ class Trees:
     """A trained model, ready to score."""
 
     def __init__(self, model: bytes) -> None:
-        """Load UBJSON; StaleModel when it is none.
+        """Load UBJSON; raises StaleModel if it cannot be read.
 
-        The library trusts what it reads and ends the process over bytes that stop short. Such are kept from here by the
-        digest of their artifact; the braces are a last look.
+        XGBoost does not check its input: truncated bytes end the process. The digest of an artifact is checked before
+        its bytes come here; the check of the braces is a last safeguard.
         """
         if not (model.startswith(b"{") and model.endswith(b"}")):
             raise StaleModel("the trees of an artifact cannot be read: they are no whole object")
@@ -63,12 +63,12 @@ class Trees:
             raise StaleModel(f"the trees of an artifact cannot be read: {str(error).splitlines()[0]}") from None
 
     def logits(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n_rows,) the sum of the leaves, any real number, higher = more engagement."""
+        """(n_rows,) sum of the leaves, any real number; matrix (n_rows, n_features). Higher = more probably label 1."""
         if not len(matrix):
             return np.empty(0)
         return np.asarray(self._booster.inplace_predict(matrix, predict_type="margin"), np.float64)
 
 
 def version() -> str:
-    """Of the library."""
+    """The version of XGBoost."""
     return str(xgboost.__version__)

@@ -1,4 +1,4 @@
-"""The model that answers for a country: its own, the one of the country that stands in for it, or that of all."""
+"""The model that ranks for a country: its own, else the base country's, else the model of all countries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from shared.ranking.features import FEATURES, decayed_popularity_of
 COUNTRY: Final = "country"
 GLOBAL: Final = "global"
 GLOBAL_KEY: Final = "all"  # the key of the model of all countries
-HALF_LIFE, FLOOR, WEIGHT = "half_life_hours", "popularity_floor", "weight"  # in the metrics of a manifest
+HALF_LIFE, FLOOR, WEIGHT = "half_life_hours", "popularity_floor", "weight"  # names in the metrics of a manifest
 
-_MAX_MARGIN = 300.0  # beyond it, a score would be no number that a float holds
+_MAX_LOGIT = 300.0  # so that the exponential of it, and of its negative, is a finite positive float
 
 
 class Ranker(Protocol):
-    """Scores posts as FEATURES describe them under its decay."""
+    """Scores posts, out of the matrix of FEATURES that is made with its decay of popularity."""
 
     @property
     def name(self) -> str: ...
@@ -31,14 +31,14 @@ class Ranker(Protocol):
     def decay(self) -> PopularityDecay: ...
 
     def logits(self, matrix: Float32Array) -> FloatArray:
-        """(n,) any real number, higher ranks first."""
+        """(n,) any real number, higher ranks first; matrix (n, n_features)."""
 
 
 class CountryModel:
-    """Trees of one country, or of all, that add to decayed popularity.
+    """Decayed popularity plus trees that were trained on one country, or on all.
 
-    decay   of the popularity that they add to
-    weight  what they count for by the evidence for them, 0..1
+    decay   of the popularity that the trees add to
+    weight  factor of the trees, 0..1; higher the surer it is that they gain anything
     """
 
     def __init__(self, name: str, version: str, model: bytes, decay: PopularityDecay, weight: float) -> None:
@@ -51,7 +51,7 @@ class CountryModel:
 
     @classmethod
     def of(cls, artifact: Artifact) -> "CountryModel":
-        """StaleModel where the bytes are no trees, or the manifest does not say what they add to."""
+        """Load a model; StaleModel if the bytes are no trees, or the metrics lack a valid decay and weight."""
         manifest = artifact.manifest
         try:
             half_life, floor, weight = (float(manifest.metrics[name]) for name in (HALF_LIFE, FLOOR, WEIGHT))
@@ -62,23 +62,23 @@ class CountryModel:
         return cls(manifest.key, manifest.version, artifact.model, PopularityDecay(half_life, floor), weight)
 
     def metrics(self) -> dict[str, float]:
-        """What `of` reads from a manifest."""
+        """The metrics that `of` reads from a manifest."""
         return {HALF_LIFE: self.decay.half_life_hours, FLOOR: self.decay.floor, WEIGHT: self.weight}
 
     def logits(self, matrix: Float32Array) -> FloatArray:
-        """(n,) log odds of an engagement, against a post drawn at random, but for a constant."""
+        """(n,) log odds that a viewer engages with the post rather than with a random one, up to a constant."""
         return decayed_popularity_of(matrix) + self.weight * self._trees.logits(matrix)
 
 
 @dataclass(frozen=True, slots=True)
 class DecayedPopularity:
-    """What ranks where no model may be used."""
+    """The ranker that is used where there is no usable model."""
 
     decay: PopularityDecay
     name: str = "popularity"
 
     def logits(self, matrix: Float32Array) -> FloatArray:
-        """(n,) log of the decayed engagements."""
+        """(n,) log of the engagements, decayed by age."""
         return decayed_popularity_of(matrix)
 
 
@@ -91,7 +91,7 @@ class Rankers:
         self.refused: list[str] = []
 
     def own(self, family: str, key: str) -> CountryModel | None:
-        """The model of exactly that key; None where it has none, or none that may be used (`refused` says why)."""
+        """The model of exactly that key; None if there is none, or it may not be used (`refused` then says why)."""
         if (family, key) not in self._own:
             model, refused = self._registry.load(family, key, FEATURES.fingerprint, CountryModel.of)
             self.refused.extend(refused)
@@ -99,13 +99,16 @@ class Rankers:
         return self._own[family, key]
 
     def of(self, country: str, base: str, decay: Callable[[], PopularityDecay] = PopularityDecay) -> Ranker:
-        """Its own model, else the base country's, else that of all countries, else popularity with that decay."""
-        own = self.own(COUNTRY, country) or self.own(COUNTRY, base)
-        return own or self.own(GLOBAL, GLOBAL_KEY) or DecayedPopularity(decay())
+        """The country's own model, else the base country's, else that of all countries, else decayed popularity.
+
+        decay  of the popularity; called only if no model may be used
+        """
+        model = self.own(COUNTRY, country) or self.own(COUNTRY, base)
+        return model or self.own(GLOBAL, GLOBAL_KEY) or DecayedPopularity(decay())
 
 
 class SingleModelRankers(Rankers):
-    """A model of all countries that is in no registry, and nothing beside it."""
+    """A model of all countries that need not be in a registry, for every country; decayed popularity if it is None."""
 
     def __init__(self, model: CountryModel | None) -> None:
         self._model = model
@@ -116,9 +119,9 @@ class SingleModelRankers(Rankers):
 
 
 def scores_from_logits(logits: FloatArray) -> FloatArray:
-    """(n,) scores out of margins: finite and positive, in the same order.
+    """(n,) finite positive scores, in the order of the logits.
 
     >>> scores_from_logits(np.array([-1e9, 0.0])).round(3).tolist()
     [0.0, 1.0]
     """
-    return np.exp(np.clip(logits, -_MAX_MARGIN, _MAX_MARGIN))
+    return np.exp(np.clip(logits, -_MAX_LOGIT, _MAX_LOGIT))

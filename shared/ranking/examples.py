@@ -1,37 +1,38 @@
-"""What the ranker learns from: posts that people of a country engaged with, and posts that they let pass.
+"""Training examples: posts that accounts of a country engaged with, and posts that they did not engage with.
 
-An engagement is predicted from a moment up to a day before it, because a feed is read that long after it was ranked.
-Against it stand posts drawn from all that were there at the same moment: the feed has to order those, while exposures
-only show what an earlier ranking chose. Exposures that nobody followed up are examples too, with a small weight.
+The features of an engagement are those of a moment up to a day before it, because a feed is read that long after it was
+ranked. Its negatives are drawn from all posts that existed at the same moment: the feed has to order those, while
+exposures show only what an earlier ranking selected. Impressions without an engagement are negatives too, with a small
+weight.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.clock import hours
-from shared.columns import FloatArray, IntArray
+from shared.columns import BoolArray, FloatArray, IntArray
 from shared.config import Coldstart
 from shared.ranking.counters import Counters, relations
 from shared.ranking.decay import PopularityDecay
-from shared.ranking.features import PointInTimeCountryRows, PointInTimePosts
 from shared.ranking.history import COUNTED, Events, History
+from shared.ranking.point_in_time import PointInTimeCountryRows, PointInTimePosts
 
-# Half of the drawn posts come from the newest tenth, where the order matters most, and are weighted back to what feeds
-# choose from: any post, and one in eleven times a new one.
+# Half of the negatives are drawn from the newest tenth of the posts, where the order matters most. They are weighted
+# back to how often feeds show posts: a new one with a probability of 0.09, else any.
 _NEW_PART, _FROM_NEW, _FEEDS_NEW = 0.1, 0.5, 0.09
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Rows to learn from.
+    """Training examples.
 
-    post, country  (n,) as in Moments
-    account        (n,) whose it is: one number per account, -1 where it is not known
-    at             (n,) the moment that the row is described at  [hours, 0 is now]
-    label          (n,) 1 for an engagement, 0 for what was let pass
-    weight         (n,) worth of the row
+    post     (n,) position among the posts of the history
+    country  (n,) index into COUNTRIES, or UNKNOWN_COUNTRY
+    account  (n,) one number per account, -1 if unknown
+    at       (n,) the moment that the features are of  [hours, 0 is now]
+    label    (n,) 1 for an engagement, 0 for none
+    weight   (n,) above 0, higher counts more
     """
 
     post: IntArray
@@ -44,85 +45,91 @@ class Examples:
     def __len__(self) -> int:
         return len(self.post)
 
-    def moments(self, counters: Counters, decay: PopularityDecay) -> PointInTimeCountryRows:
-        """The rows, ready to be described under a decay of popularity."""
+    def point_in_time(self, counters: Counters, decay: PopularityDecay) -> PointInTimeCountryRows:
+        """The rows of the examples, ready for FEATURES, under a decay of popularity."""
         languages = relations(self.country, counters.posts.language[self.post])
         return PointInTimeCountryRows(PointInTimePosts(counters, self.post, self.at, decay), self.country, languages)
 
 
 def draw_examples(
     history: History,
-    touched: IntArray,
+    interacted: IntArray,
     options: Coldstart,
     rng: np.random.Generator,
     *,
-    most: int,
+    max_positives: int,
     country: int | None = None,
 ) -> Examples:
-    """Examples of the training time, of one country or of all, from at most `most` engagements.
+    """Draw examples of the training time, of one country or of all, from at most `max_positives` engagements.
 
-    touched  what `touched_until` gives for the end of the training time
+    interacted  (n_pairs,) what `interacted_pairs` gives for the end of the training time
+    country     index into COUNTRIES
     """
     start, end = -hours(options.examples_span + options.holdout), -hours(options.holdout)
-    worth = inverse_frequency_weights(_between(history.engagements, start, end, None), options.kind_prior)
+    kind_weights = inverse_frequency_weights(_between(history.engagements, start, end, None), options.kind_prior)
     engagements = _between(history.engagements, start, end, country)
-    if len(engagements) > most:
-        engagements = engagements.where(np.sort(rng.choice(len(engagements), most, replace=False)))
-    engaged = positive_examples(history, engagements, worth, options, rng)
-    ignored = sample_negatives(history, engaged, options, rng)
-    seen = _between(history.seen, start, end, country)
-    skipped_impressions = _passed_over(history, seen, touched, int(options.passed_over_ratio * len(engaged)), rng)
-    passed_weight = options.passed_over_weight * engaged.weight.sum() / max(len(skipped_impressions), 1)
+    if len(engagements) > max_positives:
+        engagements = engagements.where(np.sort(rng.choice(len(engagements), max_positives, replace=False)))
+    positives = positive_examples(history, engagements, kind_weights, options, rng)
+    negatives = sample_negatives(history, positives, options, rng)
+    impressions = _between(history.impressions, start, end, country)
+    max_skipped = int(options.passed_over_ratio * len(positives))
+    skipped = _skipped_impressions(history, impressions, interacted, max_skipped, rng)
+    skipped_weight = options.passed_over_weight * positives.weight.sum() / max(len(skipped), 1)
     return Examples(
-        np.concatenate([engaged.post, ignored.post, skipped_impressions.post]),
-        np.concatenate([engaged.country, ignored.country, skipped_impressions.country]),
-        np.concatenate([engaged.account, ignored.account, skipped_impressions.account]),
-        np.concatenate([engaged.at, ignored.at, skipped_impressions.at]),
-        np.concatenate([engaged.label, ignored.label, np.zeros(len(skipped_impressions))]),
-        np.concatenate([engaged.weight, ignored.weight, np.full(len(skipped_impressions), passed_weight)]),
+        np.concatenate([positives.post, negatives.post, skipped.post]),
+        np.concatenate([positives.country, negatives.country, skipped.country]),
+        np.concatenate([positives.account, negatives.account, skipped.account]),
+        np.concatenate([positives.at, negatives.at, skipped.at]),
+        np.concatenate([positives.label, negatives.label, np.zeros(len(skipped))]),
+        np.concatenate([positives.weight, negatives.weight, np.full(len(skipped), skipped_weight)]),
     )
 
 
 def inverse_frequency_weights(engagements: Events, prior: float) -> FloatArray:
-    """(4,) what one act of each kind in COUNTED is worth as an example, 0..1: one minus the kind's part of all acts.
+    """(4,) weight of an example by its kind in COUNTED, 0..1: one minus the kind's share of all engagements.
 
-    `prior` acts of each kind are assumed before counting, so that few acts give nearly equal worth.
+    prior  engagements of each kind that are added to the counts, so that few engagements give nearly equal weights
 
     >>> none = np.empty(0)
     >>> inverse_frequency_weights(Events(none, none, none, none, none), 1.0).tolist()
     [0.75, 0.75, 0.75, 0.75]
     """
     counts = np.bincount(engagements.kind.astype(np.int64), minlength=len(COUNTED)) + prior
-    worth: FloatArray = 1 - counts / counts.sum()
-    return worth
+    weights: FloatArray = 1 - counts / counts.sum()
+    return weights
 
 
 def positive_examples(
-    history: History, engagements: Events, worth: FloatArray, options: Coldstart, rng: np.random.Generator
+    history: History, engagements: Events, kind_weights: FloatArray, options: Coldstart, rng: np.random.Generator
 ) -> Examples:
-    """Each act, described some time before it; acts on posts that were not there yet at that time fall out."""
+    """One example per engagement, of a moment up to `horizon` before it; none if the post did not exist at that moment.
+
+    kind_weights  (4,) weight by kind
+    """
     at = engagements.at - rng.random(len(engagements)) * hours(options.horizon)
-    there = at > history.posts.created[engagements.post]
-    engagements, at = engagements.where(there), at[there]
+    exists = at > history.posts.created[engagements.post]
+    engagements, at = engagements.where(exists), at[exists]
     return Examples(
         engagements.post,
         engagements.country,
         engagements.account,
         at,
         np.ones(len(engagements)),
-        worth[engagements.kind],
+        kind_weights[engagements.kind],
     )
 
 
 def sample_negatives(
-    history: History, engaged: Examples, options: Coldstart, rng: np.random.Generator, new_ratio: float = _FEEDS_NEW
+    history: History, positives: Examples, options: Coldstart, rng: np.random.Generator, new_ratio: float = _FEEDS_NEW
 ) -> Examples:
-    """`negatives` posts for each engagement, in their order, that were there at the same moment; together as heavy.
+    """(n_positives * negatives,) `negatives` posts per positive, in the order of the positives, that existed at its
+    moment. Their weights are in sum those of the positives.
 
-    new_ratio  part of their weight that the newest tenth has beside its part of all posts
+    new_ratio  probability, 0..1, of a post of the newest tenth in a feed, beside that of any post
     """
     created = history.posts.created
-    at = np.repeat(engaged.at, options.negatives)
+    at = np.repeat(positives.at, options.negatives)
     first = np.searchsorted(created, at - hours(options.window))
     end = np.searchsorted(created, at)
     number = np.maximum(end - first, 1)
@@ -131,45 +138,53 @@ def sample_negatives(
     drawn = rng.random(len(at))
     post = np.where(from_new, end - 1 - (drawn * new).astype(np.int64), first + (drawn * number).astype(np.int64))
     is_new = (post >= end - new) / new
-    chance = (1 - _FROM_NEW) / number + _FROM_NEW * is_new
-    wanted = (1 - new_ratio) / number + new_ratio * is_new
-    weight = engaged.weight.mean() / options.negatives * wanted / chance if len(at) else np.empty(0)
-    country, account = (np.repeat(whose, options.negatives) for whose in (engaged.country, engaged.account))
+    sampling_probability = (1 - _FROM_NEW) / number + _FROM_NEW * is_new
+    feed_probability = (1 - new_ratio) / number + new_ratio * is_new
+    weight = (
+        positives.weight.mean() / options.negatives * feed_probability / sampling_probability
+        if len(at)
+        else np.empty(0)
+    )
+    country, account = (np.repeat(values, options.negatives) for values in (positives.country, positives.account))
     return Examples(post, country, account, at, np.zeros(len(at)), weight)
 
 
-def _passed_over(history: History, seen: Events, touched: IntArray, most: int, rng: np.random.Generator) -> Events:
-    """Exposures whose viewer did nothing with the post until the end of the training time."""
-    seen = seen.where((seen.account >= 0) & (seen.at > history.posts.created[seen.post]))
-    if len(seen) > most:
-        seen = seen.where(np.sort(rng.choice(len(seen), most, replace=False)))
-    return seen.where(~among(pairs(seen, history), touched))
+def _skipped_impressions(
+    history: History, impressions: Events, interacted: IntArray, limit: int, rng: np.random.Generator
+) -> Events:
+    """Of at most `limit` impressions, those whose account did not engage with the post by the end of the training."""
+    exists = impressions.at > history.posts.created[impressions.post]
+    impressions = impressions.where((impressions.account >= 0) & exists)
+    if len(impressions) > limit:
+        impressions = impressions.where(np.sort(rng.choice(len(impressions), limit, replace=False)))
+    return impressions.where(~among(account_post_pairs(impressions, history), interacted))
 
 
-def touched_until(history: History, moment: float) -> IntArray:
-    """Every (actor, post) with an act until that moment [hours, 0 is now], ascending."""
-    return np.sort(pairs(history.engagements.where(history.engagements.at <= moment), history))
+def interacted_pairs(history: History, until: float) -> IntArray:
+    """(n_engagements,) pairs of account and post with an engagement up to a moment [hours, 0 is now], ascending."""
+    return np.sort(account_post_pairs(history.engagements.where(history.engagements.at <= until), history))
 
 
-def pairs(events: Events, history: History) -> IntArray:
-    """(n,) one number for each (actor, post)."""
+def account_post_pairs(events: Events, history: History) -> IntArray:
+    """(n,) one number for each pair of account and post."""
     return events.account * len(history.posts) + events.post
 
 
-def among(values: IntArray, ascending: IntArray) -> NDArray[np.bool_]:
-    """(n,) whether each value stands in an ascending array.
+def among(values: IntArray, ascending: IntArray) -> BoolArray:
+    """(n,) whether each value is in an ascending array.
 
     >>> among(np.array([1, 2]), np.array([2, 5])).tolist()
     [False, True]
     """
     if not len(ascending):
         return np.zeros(len(values), bool)
-    found: NDArray[np.bool_] = ascending[np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)] == values
-    return found
+    contained: BoolArray = ascending[np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)] == values
+    return contained
 
 
 def _between(events: Events, start: float, end: float, country: int | None) -> Events:
-    chosen = (events.at > start) & (events.at <= end)
+    """The events after `start` until `end` [hours, 0 is now], of one country or of all."""
+    rows = (events.at > start) & (events.at <= end)
     if country is not None:
-        chosen &= events.country == country
-    return events.where(chosen)
+        rows &= events.country == country
+    return events.where(rows)

@@ -1,4 +1,4 @@
-"""How fast popularity fades in a network, estimated from its engagements."""
+"""Estimation of how fast popularity decays in a network, from its engagements."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -13,52 +13,54 @@ from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import positive_examples, sample_negatives
 from shared.ranking.history import COUNTED, History
 
-# Engagements that the estimate is made of, a random part beyond that, and posts drawn for each that were there.
+# Engagements that the estimate uses, a random sample if there are more, and posts that are drawn against each.
 _SAMPLE, _DRAWN = 1_000, 60
-# What is tried: half-lives [hours], two a doubling at least, and the parts of the popularity that never fade.
+# The grid of the search: half-lives [hours], at least two a doubling, and shares of the popularity that never decay.
 _HALF_LIVES = np.geomspace(2.0, 768.0, 35)
 _FLOORS = np.array([0.0, 0.001, 0.003, 0.01, 0.03])
-# The prior of the half-life: log-normal around a day, two thirds of it within a factor of 2.
+# Standard deviation of the log-normal prior of the half-life around a day [doublings]: 68 % within a factor of 2.
 _PRIOR_DOUBLINGS = 1.0
 
 
 def estimate_decay(history: History, counters: Counters, options: Coldstart) -> PopularityDecay:
-    """The decay under which the engagements of the history are likeliest; a half-life of a day without any.
+    """The decay with the highest posterior probability given the engagements; a half-life of a day if there are none.
 
-    Conditional logit (McFadden 1974): of the posts that were there at a moment, one is engaged with in proportion to
-    (engagements + 1) (2^(-age / half-life) + floor). The posts drawn against each engagement stand for all of them by
-    their weights. The floor keeps the few engagements with old posts from stretching the half-life. The prior draws the
-    half-life towards a day, the more the fewer engagements there are.
+    Conditional logit (McFadden 1974): of the posts that exist at a moment, one is engaged with in proportion to
+    (engagements + 1) (2^(-age / half-life) + floor). The posts drawn against an engagement represent all of them by
+    their weights. The floor keeps a few engagements with old posts from raising the half-life. The prior draws the
+    half-life towards a day, more so the fewer engagements there are.
     """
     rng = np.random.default_rng(0)
     engagements = history.engagements
     if len(engagements) > _SAMPLE:
         engagements = engagements.where(np.sort(rng.choice(len(engagements), _SAMPLE, replace=False)))
-    drawn = replace(options, negatives=_DRAWN, horizon=timedelta(hours=DAY_HOURS))
-    engaged = positive_examples(history, engagements, np.ones(len(COUNTED)), drawn, rng)
-    if not len(engaged):
+    sampling = replace(options, negatives=_DRAWN, horizon=timedelta(hours=DAY_HOURS))
+    positives = positive_examples(history, engagements, np.ones(len(COUNTED)), sampling, rng)
+    if not len(positives):
         return PopularityDecay()
-    against = sample_negatives(history, engaged, drawn, rng, new_ratio=0.0)
-    post = np.column_stack([engaged.post, against.post.reshape(-1, _DRAWN)])
-    at = np.repeat(engaged.at[:, None], 1 + _DRAWN, axis=1)
-    worth = np.log(counters.engagements_of_post(post.ravel(), at.ravel()).reshape(post.shape) + 1)
+    negatives = sample_negatives(history, positives, sampling, rng, new_ratio=0.0)
+    post = np.column_stack([positives.post, negatives.post.reshape(-1, _DRAWN)])
+    at = np.repeat(positives.at[:, None], 1 + _DRAWN, axis=1)
+    log_popularity = np.log(counters.engagements_of_post(post.ravel(), at.ravel()).reshape(post.shape) + 1)
     age = np.maximum(at - history.posts.created[post], 0.0)
-    there = np.diff(np.searchsorted(history.posts.created, [engaged.at - hours(options.window), engaged.at]), axis=0)[0]
-    others = against.weight.reshape(-1, _DRAWN) * np.maximum(there - 1, 1)[:, None]
-    worth[:, 1:] += np.log(others / engaged.weight.mean())
-    tried = [PopularityDecay(half_life, floor) for half_life in _HALF_LIVES.tolist() for floor in _FLOORS.tolist()]
-    return max(tried, key=lambda one: _log_likelihood(worth, age, one) + _log_prior(one))
+    window = [positives.at - hours(options.window), positives.at]
+    existing = np.diff(np.searchsorted(history.posts.created, window), axis=0)[0]
+    represented = negatives.weight.reshape(-1, _DRAWN) * np.maximum(existing - 1, 1)[:, None]
+    log_popularity[:, 1:] += np.log(represented / positives.weight.mean())
+    grid = [PopularityDecay(half_life, floor) for half_life in _HALF_LIVES.tolist() for floor in _FLOORS.tolist()]
+    return max(grid, key=lambda decay: _log_likelihood(log_popularity, age, decay) + _log_prior(decay))
 
 
-def _log_likelihood(worth: FloatArray, age: FloatArray, decay: PopularityDecay) -> float:
-    """Of the first of each row being chosen.
+def _log_likelihood(log_popularity: FloatArray, age: FloatArray, decay: PopularityDecay) -> float:
+    """Log likelihood that in each row the first post is engaged with; higher is better.
 
-    worth  (n, 1 + drawn) log of the engagements, and of how many posts each of those drawn stands for
-    age    (n, 1 + drawn) [hours]
+    log_popularity  (n, 1 + drawn) log of the engagements + 1, plus, for a drawn post, of how many posts it represents
+    age             (n, 1 + drawn) [hours]
     """
-    pull = worth + np.log(np.exp2(-age / decay.half_life_hours) + decay.floor + 1e-300)
-    return float((pull[:, 0] - np.log(np.exp(pull).sum(1))).sum())
+    utility = log_popularity + np.log(np.exp2(-age / decay.half_life_hours) + decay.floor + 1e-300)
+    return float((utility[:, 0] - np.log(np.exp(utility).sum(1))).sum())
 
 
 def _log_prior(decay: PopularityDecay) -> float:
+    """Log density of the half-life's prior, up to a constant."""
     return float(-0.5 * (np.log2(decay.half_life_hours / DAY_HOURS) / _PRIOR_DOUBLINGS) ** 2)

@@ -1,6 +1,6 @@
-"""What stands between a trigger and a job.
+"""The code between a trigger and a job.
 
-Lives here: decoding events, logging, metrics, secrets, the mapping of failures; the only reader of the clock.
+Lives here: decoding events, logging, metrics, secrets, the mapping of failures; the only code that reads the clock.
 Does not live here: anything that knows what a job does.
 """
 

@@ -1,7 +1,7 @@
-"""Functions that answer HTTP requests, out of a table of routes.
+"""Handlers for HTTP requests, from a table of routes.
 
-Every request is checked before a route sees it: who sends it, how large it is, that it is what the route's model says.
-The documentation is made of the same table: a page at /swagger, OpenAPI at /swagger?format=json.
+Every request is checked before a route gets it: its sender, its size, and its parts against the model of the route.
+The documentation is generated from the same table: a page at /swagger, OpenAPI at /swagger?format=json.
 """
 
 import json
@@ -38,8 +38,9 @@ from shared.store.deadline import deadline
 
 DOCUMENTATION = "/swagger"
 RETRY_AFTER_S = 5
-DONE, SERVER_ERROR = 200, 500
+OK, SERVER_ERROR = 200, 500  # HTTP status
 
+# HTTP status of each error; any other is a server error.
 STATUS: dict[type[AppError], int] = {
     BadEvent: 400,
     Unauthorized: 401,
@@ -55,11 +56,13 @@ STATUS: dict[type[AppError], int] = {
 
 
 def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[[], Service]], Handler]:
-    """Make a Lambda handler for requests of an HTTP API, out of a body that gives what the routes work with."""
+    """Make `body`, which returns the service that the routes work with, a Lambda handler for requests of an HTTP API.
+
+    title  of the documentation
+    """
 
     def decorate(body: Callable[[], Service]) -> Handler:
         name = body.__module__.rpartition(".")[2]
-
         methods = _methods(routes)
 
         @cache
@@ -74,8 +77,8 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
                 answer = _answer(app, methods, event, context)
                 answers.append(answer)
                 status = int(answer["statusCode"])
-                told = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == DONE else {}
-                return Report(details={"status": status, **told})
+                details = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == OK else {}
+                return Report(details={"status": status, **details})
 
             invoke(name, event, context, work, answers=True)
             return answers[0] if answers else None
@@ -86,7 +89,7 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
 
 
 def resolver(routes: Sequence[Route[Service]], title: str, service: Callable[[], Service]) -> APIGatewayHttpResolver:
-    """The routes as Powertools serves them, each behind its model, with their documentation."""
+    """The resolver of Powertools that validates requests, calls their routes and serves the documentation."""
     app = APIGatewayHttpResolver(enable_validation=True, json_body_deserializer=parsed)
     app.enable_swagger(
         path=DOCUMENTATION,
@@ -102,14 +105,22 @@ def resolver(routes: Sequence[Route[Service]], title: str, service: Callable[[],
 
 
 def _endpoint(app: APIGatewayHttpResolver, route: Route[Service], service: Callable[[], Service]) -> Callable[..., Any]:
-    def endpoint(request: Any) -> dict[str, Any]:
+    """The function that Powertools calls for a route. From the annotation of its argument Powertools knows what to
+    validate, the query of a GET or the body of a POST, and by which model."""
+    model = route.request
+
+    def respond(request: Any) -> dict[str, Any]:
         caller, now = app.context["caller"], app.context["now"]
         with deadline(ANSWER_WITHIN_S):
             return dict(route.respond(service(), caller, request, now))
 
-    part = Query() if route.method == "GET" else Body()
-    endpoint.__annotations__ = {"request": Annotated[route.request, part], "return": dict[str, Any]}
-    return endpoint
+    def get(request: Annotated[model, Query()]) -> dict[str, Any]:  # type: ignore[valid-type]
+        return respond(request)
+
+    def post(request: Annotated[model, Body()]) -> dict[str, Any]:  # type: ignore[valid-type]
+        return respond(request)
+
+    return get if route.method == "GET" else post
 
 
 def _operation(route: Route[Any]) -> str:
@@ -117,46 +128,46 @@ def _operation(route: Route[Any]) -> str:
 
 
 def _methods(routes: Sequence[Route[Any]]) -> dict[str, set[str]]:
-    """Which methods each path takes."""
-    found: dict[str, set[str]] = {DOCUMENTATION: {"GET"}}
+    """The methods of each path."""
+    methods: dict[str, set[str]] = {DOCUMENTATION: {"GET"}}
     for route in routes:
-        found.setdefault(route.path, set()).add(route.method)
-    return found
+        methods.setdefault(route.path, set()).add(route.method)
+    return methods
 
 
 def _answer(
     app: Callable[[], APIGatewayHttpResolver], methods: Mapping[str, set[str]], event: Any, context: Any
 ) -> Mapping[str, Any]:
-    """What the caller gets, whatever happens."""
+    """The response to a request, in the format of the gateway; failures become responses too."""
     try:
         prepare()
-        chosen, now, request = settings(), datetime.now(UTC), HttpRequest.of(event)
-        is_open = request.path == DOCUMENTATION
-        caller = None if is_open else caller_of(request, chosen.api_keys, chosen.options.tokens, now=now)
+        config, now, request = settings(), datetime.now(UTC), HttpRequest.of(event)
+        is_public = request.path == DOCUMENTATION
+        caller = None if is_public else caller_of(request, config.api_keys, config.options.tokens, now=now)
         if request.path not in methods:
             raise NotFound("path: there is no such route")
         if request.method not in methods[request.path]:
             raise MethodNotAllowed(methods[request.path])
         body = request.text(event) if request.method == "POST" else None
         app().append_context(caller=caller, now=now)  # type: ignore[no-untyped-call]
-        found = app().resolve(request.event(body), context)
-        return {**found, "statusCode": int(found["statusCode"])}
+        response = app().resolve(request.event(body), context)
+        return {**response, "statusCode": int(response["statusCode"])}
     except Exception as error:  # noqa: BLE001 - this is where failures become answers
-        known = to_app_error(error)
-        status = STATUS.get(type(known), SERVER_ERROR)
+        app_error = to_app_error(error)
+        status = STATUS.get(type(app_error), SERVER_ERROR)
         if status >= SERVER_ERROR:
             log_failure(error)
-        return _refusal(status, known)
+        return _error_response(status, app_error)
 
 
-def _refusal(status: int, known: AppError) -> dict[str, Any]:
+def _error_response(status: int, error: AppError) -> dict[str, Any]:
     headers = {"Content-Type": MEDIA_TYPE}
     if status == STATUS[Unauthorized]:
         headers["WWW-Authenticate"] = "Bearer"
     if status == STATUS[Unavailable]:
         headers["Retry-After"] = str(RETRY_AFTER_S)
-    if isinstance(known, MethodNotAllowed):
-        headers["Allow"] = known.allowed
-    reason = type(known).__name__ if status == SERVER_ERROR else str(known)
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = error.allowed
+    reason = type(error).__name__ if status == SERVER_ERROR else str(error)
     body = json.dumps({"statusCode": status, "message": reason})
     return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}

@@ -1,7 +1,7 @@
-"""A request of an HTTP API, read by one parser, so that no two readers of it can differ.
+"""The one parser of requests of an HTTP API, so that no two readers of a request can understand it differently.
 
-The event is the gateway's payload of version 2.0: names of headers are lower case, repeated headers and query keys are
-joined by commas there. What is handed on to the routes has one spelling of each part.
+The event is the gateway's payload of version 2.0, in which names of headers are in lower case and repeated headers and
+query keys are joined by commas. The routes get a normalised event made from the parsed request.
 """
 
 import base64
@@ -28,10 +28,10 @@ MAX_PARAMETERS = 100
 class HttpRequest:
     """One request, its parts checked.
 
-    path        without the stage that the gateway may put in front
-    query       the parameters, each given once
+    path        without the stage that the gateway may put in front of it
+    query       the parameters, each of which occurs once
     headers     by name in lower case
-    authorizer  what the gateway found out about the caller; empty where it asks nobody
+    authorizer  the identity of the caller as the gateway established it; empty where it authenticates nobody
     """
 
     method: str
@@ -42,7 +42,7 @@ class HttpRequest:
 
     @classmethod
     def of(cls, event: Any) -> "HttpRequest":
-        """The request of an event; BadEvent names the part that is not what it should be, TooLarge one too long."""
+        """Parse an event; BadEvent names the part that is malformed, TooLarge the part that is too long."""
         if not isinstance(event, Mapping):
             raise BadEvent(f"event: a request is an object, not {type(event).__name__}")
         context = event.get("requestContext")
@@ -62,7 +62,7 @@ class HttpRequest:
         )
 
     def event(self, body: str | None) -> dict[str, Any]:
-        """The same as an event of version 2.0, for who routes and validates it."""
+        """A normalised event of version 2.0 with this body, for routing and validation."""
         http = {"method": self.method, "path": self.path}
         return {
             "version": "2.0",
@@ -77,8 +77,8 @@ class HttpRequest:
         }
 
     def text(self, event: Mapping[str, Any]) -> str:
-        """The body of the event as text; UnsupportedMedia for what is no JSON in UTF-8 by its headers, BadEvent where
-        it is missing or damaged, TooLarge for more than 256 kB."""
+        """The body of the event as text. Raises UnsupportedMedia where the headers name anything but JSON in UTF-8,
+        BadEvent for a body that is missing or damaged, TooLarge above `MAX_BODY_BYTES`."""
         self._check_media_type()
         body = event.get("body")
         if body is None or body == "":
@@ -96,14 +96,14 @@ class HttpRequest:
     def _check_media_type(self) -> None:
         if self.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise UnsupportedMedia("content-encoding: only identity is read")
-        given = self.headers.get("content-type", "").strip()
-        if not given:
+        content_type = self.headers.get("content-type", "").strip()
+        if not content_type:
             return
         message = Message()
-        message["content-type"] = given
+        message["content-type"] = content_type
         try:
             media_type, charset = message.get_content_type(), message.get_content_charset()
-        except (TypeError, ValueError):  # of parameters in numbered parts that do not fit together (RFC 2231)
+        except (TypeError, ValueError):  # numbered parts of a parameter that do not fit together (RFC 2231)
             raise UnsupportedMedia("content-type: its parameters cannot be read") from None
         if media_type != MEDIA_TYPE:
             raise UnsupportedMedia(f"content-type: needs {MEDIA_TYPE}")
@@ -112,7 +112,7 @@ class HttpRequest:
 
 
 def parsed(text: str) -> Any:
-    """The JSON value, as RFC 8259 has it: no NaN, no number beyond a double, no key twice; BadEvent otherwise.
+    """Parse JSON strictly by RFC 8259; BadEvent also for NaN, a number beyond a double, and a key that occurs twice.
 
     >>> parsed('{"contents": ["a"], "maxResults": 5}')
     {'contents': ['a'], 'maxResults': 5}
@@ -137,25 +137,26 @@ def _query(raw: Any) -> dict[str, str]:
     except ValueError:
         raise BadEvent(f"query: is not UTF-8, or has more than {MAX_PARAMETERS} parameters") from None
     for _, value in pairs:
-        if "," in value:  # who validates takes it for several values, and the first of them
+        if "," in value:  # validation would split it into several values and use the first
             raise BadEvent("query: a value holds a comma")
     return _object(pairs, "query")
 
 
-def _headers(given: Any) -> dict[str, str]:
-    if given is None:
+def _headers(raw: Any) -> dict[str, str]:
+    if raw is None:
         return {}
-    if not isinstance(given, Mapping) or not all(isinstance(value, str) for value in given.values()):
+    if not isinstance(raw, Mapping) or not all(isinstance(value, str) for value in raw.values()):
         raise BadEvent("headers: needs an object of texts")
-    return {str(name).lower(): value for name, value in given.items()}
+    return {str(name).lower(): value for name, value in raw.items()}
 
 
-def _object(pairs: Sequence[tuple[str, Any]], where: str = "body") -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise BadEvent(f"{where}.{twice[:64]}: is given twice")
-    return found
+def _object(pairs: Sequence[tuple[str, Any]], part: str = "body") -> dict[str, Any]:
+    """A dict of the pairs; BadEvent names the key that occurs twice and the part of the request that has it."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise BadEvent(f"{part}.{repeated[:64]}: is given twice")
+    return fields
 
 
 def _constant(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What every trigger shares: warm-ups, one log line per outcome, metrics, failures that look failed."""
+"""What every trigger shares: warm-ups, one log line per outcome, metrics, and failures that the caller sees as such."""
 
 import gc
 import traceback
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Handler = Callable[[Any, Any], Any]
 
 WARM_UP = "serverless-plugin-warmup"
-IDS_LOGGED = 20
+MAX_IDS_LOGGED = 20
 
-_logger = Logger(service="feedkeeper")
+logger = Logger(service="feedkeeper")
 
 
 def invoke(
@@ -30,14 +30,15 @@ def invoke(
 ) -> dict[str, Detail] | None:
     """Run `work` as one invocation of the function `name` and return its report as counts; None for a warm-up.
 
-    answers  whether `work` makes answers of its failures: then it calls `prepare` by itself
+    answers  whether `work` turns its failures into answers; it then has to call `prepare` itself
 
-    Another run being under way is a quiet success that did nothing. Every other failure is logged once and raised, so
-    that the scheduler sees it: in our terms, since Lambda writes what is raised into the log.
+    A Conflict, which another run under way raises, counts as a success that did nothing. Every other failure is logged
+    once and raised, so that the caller sees it: as an AppError, since Lambda writes the text of what is raised into the
+    log.
     """
     if isinstance(event, dict) and event.get("source") == WARM_UP:
         return None
-    _logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
+    logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
     _freeze()
     try:
         if not answers:
@@ -51,39 +52,43 @@ def invoke(
         report = Report(details={"skipped": str(conflict)})
     except Exception as error:
         log_failure(error)
-        known = to_app_error(error)
-        if known is error:
+        app_error = to_app_error(error)
+        if app_error is error:
             raise
-        raise known from None
-    _tell(name, report)
+        raise app_error from None
+    publish_report(name, report)
     return report.as_dict()
 
 
 def prepare() -> None:
-    """Have settings that are known and not too old; raises where there are none."""
-    if old := refresh_settings():
-        _logger.warning("secrets are not read again", reason=old)
+    """Read the settings, or read them again where they are old; raises where there are none.
+
+    Where they cannot be read again, a warning is logged and the present ones stay in use.
+    """
+    if reason := refresh_settings():
+        logger.warning("secrets are not read again", reason=reason)
 
 
 @cache
 def _freeze() -> None:
-    """What was imported by the first invocation stays, so the collector need not walk it at every pass."""
+    """Exempt what the first invocation imported from garbage collection, which would walk it at every pass in vain."""
     gc.freeze()
 
 
 def _with_malformed(report: Report, read: "MalformedDocuments") -> Report:
-    """The report with what its readers met beside what it says itself, each document once."""
-    named = {repr(one) for one in read.ids}
-    others = [one for one in report.malformed if repr(one) not in named]
-    return replace(report, malformed=[*others, *read.ids], more_malformed=report.more_malformed + read.more)
+    """Add the malformed documents that were read to those that the report names, each document once."""
+    read_ids = {repr(key) for key in read.ids}
+    reported = [key for key in report.malformed if repr(key) not in read_ids]
+    return replace(report, malformed=[*reported, *read.ids], more_malformed=report.more_malformed + read.more)
 
 
-def _tell(name: str, report: Report) -> None:
+def publish_report(name: str, report: Report) -> None:
+    """Log what a run of the function `name` did, and write every number of it as a metric."""
     counts = report.as_dict()
     if malformed := counts.get("malformed"):
-        first = [str(one) for one in report.malformed[:IDS_LOGGED]]
-        _logger.warning("malformed documents", count=malformed, first=first)
-    _logger.info("done", report=counts)
+        first = [str(key) for key in report.malformed[:MAX_IDS_LOGGED]]
+        logger.warning("malformed documents", count=malformed, first=first)
+    logger.info("done", report=counts)
     metrics = EphemeralMetrics(namespace="Feedkeeper", service="feedkeeper")  # one process may run several functions
     metrics.add_dimension(name="function", value=name)
     for metric, value in counts.items():
@@ -91,29 +96,32 @@ def _tell(name: str, report: Report) -> None:
             metrics.add_metric(name=metric, unit=MetricUnit.NoUnit, value=value)
     try:
         metrics.flush_metrics()
-    except OSError as error:  # what was done is done, and whoever waits gets the answer
-        _logger.warning("metrics are lost", reason=type(error).__name__)
+    except OSError as error:  # the work is done, and a caller that waits for the answer gets it
+        logger.warning("metrics are lost", reason=type(error).__name__)
 
 
 def to_app_error(error: Exception) -> AppError:
-    """The failure in our terms, those of the database included."""
+    """The error as an AppError: itself, the equivalent of an error of the database, or Unforeseen."""
     if isinstance(error, AppError):
         return error
-    from shared.store import as_app_error  # a failure that came before the database was needed has not loaded it
+    from shared.store import as_app_error  # loaded only where something failed: some functions never need it
 
     return as_app_error(error) or Unforeseen(type(error).__name__)
 
 
 def log_failure(error: Exception, **more: Detail) -> None:
-    """One line in the log; with a trace where the failure did not come from our own checks.
+    """Write one line into the log, with a stack trace where the error is no AppError.
 
-    Of what others raise only the place is told, since its text may repeat what a person wrote.
+    more  further fields of the line
+
+    Of an error that is no AppError neither text nor values are logged: they may repeat what a person wrote. Where a
+    retry helps, the settings are marked as suspect, since an old secret may be the cause.
     """
-    known = to_app_error(error)
-    if known.retry_helps:
+    app_error = to_app_error(error)
+    if app_error.retry_helps:
         mark_suspect()
-    told: dict[str, Any] = {"error": type(known).__name__, "reason": str(known), **more}
-    if known is error:
-        _logger.error("failed", retry_helps=known.retry_helps, **told)
+    fields: dict[str, Any] = {"error": type(app_error).__name__, "reason": str(app_error), **more}
+    if app_error is error:
+        logger.error("failed", retry_helps=app_error.retry_helps, **fields)
     else:
-        _logger.error("failed", exception="".join(traceback.format_tb(error.__traceback__)), **told)
+        logger.error("failed", exception="".join(traceback.format_tb(error.__traceback__)), **fields)

@@ -1,4 +1,4 @@
-"""Functions that a queue feeds, and what is sent to a queue."""
+"""Handlers for messages of a queue, and sending messages to the queue of train_personal."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,29 +11,33 @@ from typing import Any
 from shared.config import HERE, settings
 from shared.errors import BadConfig, BadEvent, Unavailable
 from shared.report import Report
-from shared.runtime.changes import is_queue
+from shared.runtime.change_events import is_queue
 from shared.runtime.invocation import Handler, invoke, log_failure
 from shared.runtime.schedule import moment_of
 
-MAX_ENTRIES = 10  # that SQS takes a call
+MAX_ENTRIES = 10  # messages that SQS accepts in one call
 
-waiting: list[dict[str, Any]] = []
+waiting: list[dict[str, Any]] = []  # messages of a queue that is in this process instead of SQS
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: its body, how often it was received, and the moment it came."""
+    """One message of a queue.
+
+    attempt  how often the message has been received, this time included
+    time     when it was received
+    """
 
     body: Mapping[str, Any]
     attempt: int
     time: datetime
 
-    def ids(self, field: str, most: int) -> list[str]:
-        """The field as a list of at most `most` ids, 24 hexadecimal digits each; BadEvent names it otherwise."""
+    def ids(self, field: str, limit: int) -> list[str]:
+        """The field as a list of at most `limit` ids, 24 hexadecimal digits each; BadEvent names it otherwise."""
         value = self.body.get(field)
-        if not isinstance(value, list) or len(value) > most:
-            raise BadEvent(f"{field}: needs a list of at most {most} ids")
-        wrong = next((one for one in value if not is_id(one)), None)
+        if not isinstance(value, list) or len(value) > limit:
+            raise BadEvent(f"{field}: needs a list of at most {limit} ids")
+        wrong = next((item for item in value if not is_id(item)), None)
         if wrong is not None:
             raise BadEvent(f"{field}: holds what is no id")
         return value
@@ -44,7 +48,7 @@ class Message:
 
 
 def is_id(value: Any) -> bool:
-    """Whether it is the text of an ObjectId.
+    """Whether `value` is the text of an ObjectId: 24 hexadecimal digits.
 
     >>> is_id("65f0a1b2c3d4e5f60718293a"), is_id("zz"), is_id({"$ne": None})
     (True, False, False)
@@ -53,9 +57,10 @@ def is_id(value: Any) -> bool:
 
 
 def on_queue(body: Callable[[Message], Report]) -> Handler:
-    """Make `body` a Lambda handler for the messages of a queue, called once for each.
+    """Make `body` a Lambda handler for the messages of a queue; it is called once for each message.
 
-    SQS is told which messages failed, and sends them again; after the last time they wait in the dead-letter queue.
+    SQS is told which messages failed, and sends them again; after the last attempt it moves them to the dead-letter
+    queue.
     """
     name = body.__module__.rpartition(".")[2]
 
@@ -74,11 +79,11 @@ def on_queue(body: Callable[[Message], Report]) -> Handler:
                     log_failure(error, returned=str(record.get("messageId")))
                     failed.append(str(record.get("messageId")))
             report = Report.together(reports)
-            told = {"returned": len(failed)} if failed else {}
-            return replace(report, details={**report.details, **told})
+            returned = {"returned": len(failed)} if failed else {}
+            return replace(report, details={**report.details, **returned})
 
         answer = invoke(name, event, context, work)
-        return answer and {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+        return answer and {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
     return handler
 
@@ -95,19 +100,19 @@ def _message(record: Mapping[str, Any], now: datetime) -> Message:
 
 
 def send_to_training(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Queue messages for train_personal; Unavailable where SQS does not take them, BadConfig without a queue."""
+    """Queue messages for train_personal; raises Unavailable where SQS refuses them, BadConfig without a queue."""
     url = settings().training_queue
     if not url:
         raise BadConfig("TRAINING_QUEUE is missing")
     if url == HERE:
-        waiting.extend(dict(one) for one in messages)
+        waiting.extend(dict(message) for message in messages)
         return
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client, rest = boto3.client("sqs"), iter(messages)
-    while some := list(islice(rest, MAX_ENTRIES)):
-        entries = [{"Id": str(number), "MessageBody": json.dumps(one)} for number, one in enumerate(some)]
+    client, remaining = boto3.client("sqs"), iter(messages)
+    while batch := list(islice(remaining, MAX_ENTRIES)):
+        entries = [{"Id": str(number), "MessageBody": json.dumps(message)} for number, message in enumerate(batch)]
         try:
             failed = client.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", ())
         except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""Functions that fire on a schedule."""
+"""Handlers for scheduled events."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,27 +11,34 @@ from shared.errors import BadEvent
 from shared.report import Report
 from shared.runtime.invocation import Handler, invoke
 
-# A schedule is never early by more than two clocks may differ.
-MAX_AHEAD = timedelta(minutes=5)
+MAX_AHEAD = timedelta(minutes=5)  # by which a due time may lie in the future of this machine, whose clock may be slow
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The moment that a run was due, so that a retry computes the same thing."""
+    """The moment at which a run was due; a retry has the same, and so computes the same result."""
 
     time: datetime
 
     @classmethod
     def of(cls, event: Any, *, clock: datetime) -> "Tick":
-        """Out of a scheduled event of EventBridge: its `time`, ISO 8601 with a zone; BadEvent names what is wrong."""
+        """From the `time` of a scheduled event of EventBridge, ISO 8601 with a zone; BadEvent names what is wrong.
+
+        clock  the present moment
+        """
         if not isinstance(event, dict):
             raise BadEvent(f"event: a scheduled event is an object, not {type(event).__name__}")
         return cls(moment_of(event.get("time"), "event.time", clock=clock))
 
 
 def moment_of(value: Any, field: str, *, clock: datetime) -> datetime:
-    """A text in ISO 8601 with a zone as the moment that it means; BadEvent names the field where it means none that
-    could have been by `clock`."""
+    """Parse ISO 8601 with a zone into a moment in UTC.
+
+    field  name of the value, for the text of an error
+    clock  the present moment
+
+    Raises BadEvent for anything else, and for a moment before 1970 or later than `clock` by more than `MAX_AHEAD`.
+    """
     if not isinstance(value, str):
         raise BadEvent(f"{field}: the moment that the run was due is missing")
     try:

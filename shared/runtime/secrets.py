@@ -1,19 +1,20 @@
-"""Secrets by name, from the Systems Manager parameter store, and settings that follow when they are changed."""
+"""Secrets from the parameter store of AWS Systems Manager, and renewal of settings when a secret may have changed."""
 
 from time import monotonic
 
 from shared.config import are_known, settings
 from shared.errors import BadConfig, Unavailable
 
-KEPT_S = 300.0
-KEPT_AFTER_FAILURE_S = 5.0  # a secret that was changed shows as a failure; an outage must not become a storm of reads
+KEPT_S = 300.0  # seconds for which settings are used before they are read again
+KEPT_AFTER_FAILURE_S = 5.0  # the same once a call has failed: long enough that an outage causes few reads
 
-_read_at = 0.0
-_doubted = False
+_read_at = 0.0  # of the monotonic clock [s]
+_suspect = False
 
 
 def fetch_secret(name: str) -> str:
-    """The decrypted parameter as it is now; Unavailable when it cannot be had."""
+    """The decrypted parameter, never from a cache; raises Unavailable where it cannot be read, BadConfig where the
+    settings of AWS are wrong."""
     from aws_lambda_powertools.utilities import parameters  # imports boto3: only where a secret is named
     from botocore.exceptions import BotoCoreError
 
@@ -21,30 +22,31 @@ def fetch_secret(name: str) -> str:
         return str(parameters.get_parameter(name, decrypt=True, force_fetch=True))
     except parameters.GetParameterError as error:
         raise Unavailable(f"the parameter {name} cannot be read: {error}") from error
-    except BotoCoreError as error:  # while the client is made: no region, a profile that is not there
+    except BotoCoreError as error:  # raised while the client is made: no region, an unknown profile
         raise BadConfig(f"the parameter {name} cannot be read: settings of AWS: {error}") from None
 
 
 def refresh_settings() -> str:
-    """Have the settings of this process read again where they are old, so that no rotation needs a restart.
+    """Read the settings of this process again where they are old, so that a changed secret needs no restart.
 
-    Returns why they could not be: those that are known go on then. Raises where none are.
+    Returns an empty text, or the reason why they could not be read: the present settings then stay in use. Raises
+    Unavailable or BadConfig where there are none yet.
     """
-    global _read_at, _doubted
-    now, known = monotonic(), are_known()
-    if known and now - _read_at < (KEPT_AFTER_FAILURE_S if _doubted else KEPT_S):
+    global _read_at, _suspect
+    now, have_settings = monotonic(), are_known()
+    if have_settings and now - _read_at < (KEPT_AFTER_FAILURE_S if _suspect else KEPT_S):
         return ""
-    _read_at, _doubted = now, False
+    _read_at, _suspect = now, False
     try:
-        settings(fetch_secret, anew=known)
+        settings(fetch_secret, anew=have_settings)
     except (Unavailable, BadConfig) as error:
-        if not known:
+        if not have_settings:
             raise
         return str(error)
     return ""
 
 
 def mark_suspect() -> None:
-    """A call failed, perhaps since a secret was changed: read them again soon."""
-    global _doubted
-    _doubted = True
+    """Have the settings read again after `KEPT_AFTER_FAILURE_S`: a call failed, perhaps since a secret was changed."""
+    global _suspect
+    _suspect = True

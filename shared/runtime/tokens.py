@@ -1,4 +1,4 @@
-"""Who asks over HTTP: signed tokens of members and services, or a service that AWS itself has recognised.
+"""Authentication of HTTP requests: signed tokens of members and services, and services that AWS has authenticated.
 
 A token is a JWT (RFC 7519), signed with HMAC-SHA256 by a key that the application and we share. Its `sub` is the id of
 an account, or, with the claim `service`, the name of a service.
@@ -16,14 +16,20 @@ from shared.errors import BadConfig, Unauthorized
 from shared.runtime.http_request import HttpRequest
 from shared.runtime.queue import is_id
 
-ALGORITHM = "HS256"  # the only one: a token cannot choose how it is checked
+ALGORITHM = "HS256"  # the only one that is accepted, whatever the header of a token says
 ISSUER, AUDIENCE = "feedkeeper", "feedkeeper-feeds"
-CLAIMS = ["exp", "iss", "aud", "sub"]
-MAX_TOKEN_LENGTH = 4_096
+CLAIMS = ["exp", "iss", "aud", "sub"]  # that every token must have
+MAX_TOKEN_LENGTH = 4_096  # characters
 
 
 def caller_of(request: HttpRequest, keys: Sequence[bytes], options: Tokens, *, now: datetime) -> Caller:
-    """Who sent a request; Unauthorized says why that is not known, BadConfig that no key is set."""
+    """The authenticated sender of a request.
+
+    keys  that may have signed the token; any of them will do
+    now   the present moment
+
+    Raises Unauthorized, with the reason, where the request is not authenticated, BadConfig where there are no keys.
+    """
     if isinstance(request.authorizer.get("iam"), dict):
         return Caller("", is_service=True)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -41,20 +47,26 @@ def caller_of(request: HttpRequest, keys: Sequence[bytes], options: Tokens, *, n
 
 
 def token_for(subject: str, key: bytes, *, service: bool = False, now: datetime, valid_for: timedelta) -> str:
-    """A token for the account, or the service, of that name."""
+    """A signed token.
+
+    subject    id of an account, or with `service` the name of a service
+    valid_for  from `now` on
+    """
     claims: dict[str, Any] = {"sub": subject, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + valid_for}
     return jwt.encode(claims | ({"service": True} if service else {}), key, ALGORITHM)
 
 
 def _claims(token: str, keys: Sequence[bytes], leeway_s: float) -> dict[str, Any]:
-    """What the token says, if one of the keys has signed it and it is valid now, give or take the leeway; `exp` and
-    `iat` are numbers [s since 1970]."""
+    """The claims of a token that one of the keys has signed and that is valid now, give or take the leeway [s].
+
+    `exp` and `iat` are numbers [s since 1970]. Raises Unauthorized for any other token, BadConfig without keys.
+    """
     if not keys:
         raise BadConfig("API_KEYS is missing")
     reason = ""
     for key in keys:
         try:
-            found: dict[str, Any] = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 [ALGORITHM],
@@ -63,13 +75,13 @@ def _claims(token: str, keys: Sequence[bytes], leeway_s: float) -> dict[str, Any
                 leeway=leeway_s,
                 options={"require": CLAIMS},
             )
-            return found | {name: float(found[name]) for name in ("exp", "iat") if name in found}
-        except (jwt.InvalidTokenError, ArithmeticError, TypeError, ValueError) as error:  # a claim of another type, too
+            return claims | {name: float(claims[name]) for name in ("exp", "iat") if name in claims}
+        except (jwt.InvalidTokenError, ArithmeticError, TypeError, ValueError) as error:  # also claims of wrong types
             reason = type(error).__name__
     raise Unauthorized(f"authorization: the token is refused: {reason}")
 
 
 def _life(claims: dict[str, Any], now: datetime) -> float:
-    """How long the token is valid, from the moment that it was issued at; from now where it does not say [s]."""
+    """How long the token is valid from its `iat` on, or from `now` on where it has none [s]."""
     life: float = claims["exp"] - claims.get("iat", now.timestamp())
     return life

@@ -1,4 +1,4 @@
-"""The only road to MongoDB.
+"""All access to MongoDB.
 
 Lives here: the table of collections, the client, one repository per collection, queries and bulk writes.
 Does not live here: decisions about what the data means (jobs), formulas over arrays (ml).

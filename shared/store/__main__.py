@@ -1,7 +1,7 @@
-"""Say which indexes the configured databases lack, or make them.
+"""List the indexes that the configured databases lack, or create them.
 
-python -m shared.store plan     says what is missing
-python -m shared.store apply    makes it; safe to repeat
+python -m shared.store plan     lists the missing indexes
+python -m shared.store apply    creates them; safe to repeat
 """
 
 import sys
@@ -15,7 +15,7 @@ from shared.store.topology import require_replica_set
 
 
 def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
-    """Run `plan` or `apply` on the configured databases; 2 for anything else."""
+    """Run `plan` or `apply` on the configured databases; returns the exit code, 2 for other arguments."""
     if arguments not in (["plan"], ["apply"]):
         write("usage: python -m shared.store plan|apply")
         return 2

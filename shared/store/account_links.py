@@ -1,10 +1,10 @@
-"""Which users an account had, and which credentials that features are kept of, also once the application has deleted
-all that says so.
+"""Links from each account to its users, and to its credentials of which features are kept; they outlive the documents
+of the application that they are derived from.
 
 For example: {_id: "user 5f0c…", account: ObjectId, user: ObjectId} and {_id: "5f0c… 9e1a…", account: ObjectId,
-credential: ObjectId}; `account` is the viewer as it stands where that is neither an account nor a known user.
+credential: ObjectId}; `account` is the id of the viewer itself where that is neither an account nor a known user.
 
-An erasure asks them beside the application, and deletes those of the account.
+An erasure reads them in addition to the application's documents, and deletes those of the account.
 """
 
 from collections.abc import Collection as Names
@@ -39,15 +39,15 @@ class AccountLinks:
         self._tombstones = Tombstones(app, analytics)
 
     def note_users(self, changed: datetime | None) -> None:
-        """Keep which account owns each user that changed since then, all for None, but for those of who is erased."""
+        """Link each user that changed since then, all for None, to the account that owns it, unless that is erased."""
         erased, query = self._tombstones.read(), {} if changed is None else {"updatedAt": changed_from(changed)}
         owned = self._pairs(self._users, query, "$_id", "$ownerAccount", optional={"account"})
         for first in range(0, len(owned["user"]), LINKS_A_BATCH):
-            some = {name: column[first : first + LINKS_A_BATCH] for name, column in owned.items()}
-            users = {"user": {"$in": object_ids(some["user"])}}
+            batch = {name: column[first : first + LINKS_A_BATCH] for name, column in owned.items()}
+            users = {"user": {"$in": object_ids(batch["user"])}}
             kept = self._pairs(self._links, users, "$user", "$account")
-            new = ~np.isin(combine_keys(some["user"], some["account"]), combine_keys(kept["user"], kept["account"]))
-            pairs = zip(object_ids(some["user"][new]), object_ids(some["account"][new]), strict=True)
+            new = ~np.isin(combine_keys(batch["user"], batch["account"]), combine_keys(kept["user"], kept["account"]))
+            pairs = zip(object_ids(batch["user"][new]), object_ids(batch["account"][new]), strict=True)
             self._put(
                 {"_id": f"user {user}", "account": account, "user": user}
                 for user, account in pairs
@@ -55,11 +55,19 @@ class AccountLinks:
             )
 
     def note_credentials(self, used: Mapping[Credential, Iterable[ObjectId]]) -> None:
-        """Keep by which credentials accounts, or users, have seen anything, but for those of who is erased."""
+        """Link credentials to the accounts of their viewers, unless either is erased.
+
+        used  by credential, the accounts or users that have seen anything with it
+        """
         erased = self._tombstones.read()
-        pairs = [(viewer, one) for one, viewers in used.items() if one not in erased.credentials for viewer in viewers]
+        pairs = [
+            (viewer, credential)
+            for credential, viewers in used.items()
+            if credential not in erased.credentials
+            for viewer in viewers
+        ]
         owners = self._owners({viewer for viewer, _ in pairs})
-        linked = {(owners.get(viewer) or viewer, one) for viewer, one in pairs if _stays(viewer, erased)}
+        linked = {(owners.get(viewer) or viewer, credential) for viewer, credential in pairs if _stays(viewer, erased)}
         self._put(
             {"_id": f"{account} {credential}", "account": account, "credential": credential}
             for account, credential in linked
@@ -69,30 +77,30 @@ class AccountLinks:
     def _pairs(
         self, rows: Collection[Document], query: Document, user: str, account: str, optional: Names[str] = ()
     ) -> Columns:
-        """Users and accounts, of the rows that tell both: user (n,) ids; account (n,) ids."""
+        """Users and accounts of the rows that hold both: user (n,) ids; account (n,) ids."""
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", user), "account": ("id", account)}
-        found = read_columns(rows, [{"$match": query}], fields, optional)
-        both = is_valid(found["user"]) & is_valid(found["account"])
-        return {name: column[both] for name, column in found.items()}
+        pairs = read_columns(rows, [{"$match": query}], fields, optional)
+        complete = is_valid(pairs["user"]) & is_valid(pairs["account"])
+        return {name: column[complete] for name, column in pairs.items()}
 
     def _owners(self, users: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
-        """The accounts of those of these that are users."""
-        found: dict[ObjectId, ObjectId | None] = {}
-        for some in in_batches(users):
-            rows = self._users.find({"_id": {"$in": either_form(some)}}, {"ownerAccount": 1})
-            found |= dict(sound(self._users, rows, _owned))
-        return found
+        """The owning accounts, by user, of those of these ids that are users."""
+        owners: dict[ObjectId, ObjectId | None] = {}
+        for batch in in_batches(users):
+            rows = self._users.find({"_id": {"$in": either_form(batch)}}, {"ownerAccount": 1})
+            owners |= dict(sound(self._users, rows, _owned))
+        return owners
 
     def _put(self, links: Iterable[Document]) -> None:
-        """Write those that are not kept yet; no `$merge`, which the driver does not try again while another server
-        becomes the primary."""
+        """Write the links that are not kept yet or differ; not by `$merge`, which the driver does not retry while
+        another server becomes the primary."""
         links = iter(links)
         while batch := list(islice(links, LINKS_A_BATCH)):
             kept = {link["_id"]: link for link in self._links.find({"_id": {"$in": [link["_id"] for link in batch]}})}
             new = [InsertOne(link) for link in batch if link["_id"] not in kept]
-            other = [link for link in batch if link["_id"] in kept and kept[link["_id"]] != link]
-            if new or other:
-                guarded_upsert(self._links, [*new, *(ReplaceOne({"_id": link["_id"]}, link) for link in other)])
+            differing = [link for link in batch if link["_id"] in kept and kept[link["_id"]] != link]
+            if new or differing:
+                guarded_upsert(self._links, [*new, *(ReplaceOne({"_id": link["_id"]}, link) for link in differing)])
 
 
 def _owned(row: Document) -> tuple[ObjectId, ObjectId | None]:

@@ -1,4 +1,4 @@
-"""Accounts and their users, one at a time; read only.
+"""Accounts and their users, one account at a time; read only.
 
 For example: accounts {_id: ObjectId, geolocation: {countryCode: "TH", continentCode: "AS"}, …}
 and users {_id: ObjectId, ownerAccount: ObjectId, type: "people", visibility: "publish", …}
@@ -18,8 +18,11 @@ from shared.store.malformed import name_malformed
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account: its country as the application has it, empty where that is not known, and the users, people and
-    pages alike, that it owns."""
+    """An account.
+
+    country_code  of its location, as the application stores it; empty where it is unknown
+    users         ids of the users that it owns, people and pages alike
+    """
 
     country_code: str
     users: Sequence[ObjectId]
@@ -31,21 +34,21 @@ class Accounts:
         self._users = app[schema.USERS.name]
 
     def member(self, account: ObjectId) -> Member | None:
-        """An account and its users, asked at once; None where there is no such account."""
+        """An account and its users, read by one query; None where there is no such account."""
         forms = {"$in": either_form([account])}
         users = {"coll": self._users.name, "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}]}
-        own: list[Document] = [
+        stages: list[Document] = [
             {"$match": {"_id": forms}},
             {"$project": {"geolocation": 1, "own": "1"}},
         ]
-        rows = list(self._accounts.aggregate([*own, {"$unionWith": users}]))
-        found = next((row for row in rows if "own" in row), None)
+        rows = list(self._accounts.aggregate([*stages, {"$unionWith": users}]))
+        document = next((row for row in rows if "own" in row), None)
         owned = (object_id(row["_id"]) for row in rows if "own" not in row)
-        return Member(self._country_code(found), [user for user in owned if user]) if found else None
+        return Member(self._country_code(document), [user for user in owned if user]) if document else None
 
     def _country_code(self, account: Document) -> str:
-        where = account.get("geolocation")
-        code = where.get("countryCode") if isinstance(where, dict) else where
-        if code not in (None, "") and (as_text(code) is None or not isinstance(where, dict)):
+        location = account.get("geolocation")
+        code = location.get("countryCode") if isinstance(location, dict) else location
+        if code not in (None, "") and (as_text(code) is None or not isinstance(location, dict)):
             name_malformed(self._accounts.name, account["_id"])
-        return as_text(code) or "" if isinstance(where, dict) else ""
+        return as_text(code) or "" if isinstance(location, dict) else ""

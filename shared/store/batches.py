@@ -1,4 +1,4 @@
-"""Ids in lists short enough to stand in one command."""
+"""Ids in lists that are short enough for one command."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -9,7 +9,7 @@ IDS_A_BATCH = 10_000
 
 
 def in_batches(ids: Iterable[Id]) -> Iterator[list[Id]]:
-    """Lists of at most IDS_A_BATCH, in order; none is empty."""
+    """Lists of at most IDS_A_BATCH ids, in order; none is empty."""
     batch: list[Id] = []
     for item in ids:
         batch.append(item)

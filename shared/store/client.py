@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """The two databases, and one repository per collection; those that need numpy or read texts are imported at use."""
+    """The two databases, and one repository per collection; those that need numpy or read texts are imported on first
+    use."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str, names: Names) -> None:
         self.client, self._names = client, names

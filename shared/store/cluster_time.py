@@ -11,9 +11,9 @@ from shared.store.expressions import Expression, has_type
 
 
 def cluster_time(session: ClientSession) -> Timestamp:
-    """The moment of now; what is read in this session afterwards holds everything up to it.
+    """The present cluster time; later reads of this session see every write up to it.
 
-    Raises BadConfig where the server has no such clock, since it is no member of a replica set.
+    Raises BadConfig where the server has no such clock, since it is not a member of a replica set.
     """
     session.client.admin.command("ping", session=session)
     if session.operation_time is None:
@@ -22,6 +22,6 @@ def cluster_time(session: ClientSession) -> Timestamp:
 
 
 def has_passed(path: str) -> Expression:
-    """Whether there is a moment that a server's clock can have come to by now; a later one is damaged."""
+    """Whether the value at `path` is a cluster time that a server can have reached by now; a later one is malformed."""
     latest = {"$add": ["$$NOW", MAX_AHEAD // timedelta(milliseconds=1)]}
     return {"$cond": [has_type(path, "timestamp"), {"$lte": [{"$toDate": path}, latest]}, False]}

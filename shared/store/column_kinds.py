@@ -1,6 +1,7 @@
-"""The kinds of columns: how the server gives each value in one layout, and what is made of values that are none.
+"""The kinds of columns: how the server lays out each value, and what replaces missing and malformed values.
 
-What is missing and what is malformed travel as two values that nothing sound has, and both become the neutral one.
+The server sends a missing and a malformed value as two markers that no sound value equals; both then become the neutral
+value of the kind.
 """
 
 from typing import Any, Literal
@@ -17,12 +18,12 @@ from shared.store.expressions import FIRST_DAY, LAST_DAY, has_type
 
 Kind = Literal["id", "key", "moment", "number", "code"]
 
-KEY_BYTES = 40  # of a key that is a text, at most; a UUID has 36
+KEY_BYTES = 40  # at most, of a key that is a text; a UUID has 36
 DTYPE: dict[Kind, str] = {"id": "V12", "key": f"S{KEY_BYTES + 1}", "moment": "<i8", "number": "<f8", "code": "<i4"}
-BEFORE: dict[Kind, int] = {"key": 4}  # bytes that say how long a text is
-BEHIND: dict[Kind, int] = {"key": 1}  # and the zero behind it
+BEFORE: dict[Kind, int] = {"key": 4}  # bytes before the value: the length of a text
+BEHIND: dict[Kind, int] = {"key": 1}  # bytes behind it: the zero that ends a text
 
-MALFORMED_CODE = -(2**31)  # what an expression gives where it cannot tell
+MALFORMED_CODE = -(2**31)  # the value of an expression where its input is malformed
 _MALFORMED_ID, _MALFORMED_MOMENT, _MALFORMED_KEY = ObjectId(b"\xff" * 12), DatetimeMS(-1), "!"
 _MALFORMED_NUMBER, _MISSING_NUMBER = float("inf"), float(np.finfo(np.float64).min)
 _LAST_MS = epoch_ms(LAST_DAY)
@@ -31,7 +32,7 @@ _NEUTRAL: dict[Kind, Any] = {"id": np.void(NO_ID.binary), "key": b"", "moment": 
 
 
 def fixed(kind: Kind, expression: Any) -> dict[str, Any]:
-    """The expression's value, or what stands for a missing or a malformed one, always of the same BSON type."""
+    """The expression's value, or the marker of a missing or a malformed one, always of the same BSON type."""
     if kind == "moment":
         otherwise = _else(expression, DatetimeMS(0), _MALFORMED_MOMENT)
         return {"$cond": [has_type(expression, "date"), expression, otherwise]}
@@ -54,26 +55,29 @@ def _converted(expression: Any, malformed: Any, missing: Any) -> dict[str, Any]:
 
 
 def _padded(expression: Any) -> dict[str, Any]:
-    """A letter for its type, the key, and zeros up to one length; nothing but zeros for what is no key."""
+    """A letter for the type of the key, the key, and zeros up to KEY_BYTES + 1 bytes; nothing but zeros for no key."""
     length = {"$strLenBytes": {"$cond": [has_type(expression, "string"), expression, ""]}}
-    filling = "\0" * (KEY_BYTES + 1)
-    whole = {"$concat": ["s", expression, filling]}
-    as_text = {"$substrBytes": [whole, 0, KEY_BYTES + 1]}  # ends in the filling, so that no character is cut
+    padding = "\0" * (KEY_BYTES + 1)
+    padded = {"$concat": ["s", expression, padding]}
+    as_text = {"$substrBytes": [padded, 0, KEY_BYTES + 1]}  # ends in the padding, so that no character is cut
     in_digits = {"$ifNull": [_id_as_key(_converted(expression, None, None)), as_text]}
     return {"$switch": {"branches": [
         {"case": has_type(expression, "objectId"), "then": _id_as_key(expression)},
         {"case": {"$eq": [length, _HEX_DIGITS]}, "then": in_digits},
         {"case": {"$and": [{"$gt": [length, 0]}, {"$lte": [length, KEY_BYTES]}]}, "then": as_text},
-    ], "default": _else(expression, filling, _MALFORMED_KEY + filling[1:])}}  # fmt: skip
+    ], "default": _else(expression, padding, _MALFORMED_KEY + padding[1:])}}  # fmt: skip
 
 
 def _id_as_key(expression: Any) -> dict[str, Any]:
-    """The same of an ObjectId, which has one length in digits; null for null."""
+    """The padded key of an ObjectId, whose hex digits have one length; null for null."""
     return {"$concat": ["o", {"$toString": expression}, "\0" * (KEY_BYTES - _HEX_DIGITS)]}
 
 
 def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> BoolArray:
-    """(n,) where a value is not what it should be, or missing where it must not be; it becomes the neutral one."""
+    """Replace malformed and missing values by the neutral one, in place.
+
+    Returns (n,) flags of the values that were malformed, or missing unless `optional`.
+    """
     wrong, missing = _flags(kind, column)
     column[wrong] = _NEUTRAL[kind]
     if kind == "number":
@@ -82,7 +86,7 @@ def neutralise(kind: Kind, column: NDArray[Any], optional: bool) -> BoolArray:
 
 
 def _flags(kind: Kind, column: NDArray[Any]) -> tuple[BoolArray, BoolArray]:
-    """(n,) where a value is malformed, and where it is missing; a code never is."""
+    """(n,) flags of malformed values, and (n,) flags of missing ones; a code is never missing."""
     if kind == "id":
         words = column.view("<u4").reshape(-1, 3)
         return _all_are(words, 2**32 - 1), _all_are(words, 0)
@@ -97,13 +101,16 @@ def _flags(kind: Kind, column: NDArray[Any]) -> tuple[BoolArray, BoolArray]:
 
 
 def _all_are(words: NDArray[np.uint32], value: int) -> BoolArray:
-    """(n,) whether all three words of an id are this one."""
-    found: BoolArray = words[:, 0] == value
-    return found & (words[:, 1] == value) & (words[:, 2] == value) if found.any() else found
+    """(n,) flags of the ids whose three words all equal this one.
+
+    words  (n, 3)
+    """
+    first: BoolArray = words[:, 0] == value
+    return first & (words[:, 1] == value) & (words[:, 2] == value) if first.any() else first
 
 
 def is_wrong(kind: Kind, expression: Any, optional: bool) -> dict[str, Any]:
-    """As `neutralise`, inside the server."""
+    """The flag that `neutralise` returns, computed by the server."""
     value = fixed(kind, expression)
     if kind == "id":
         return {"$in": [value, [_MALFORMED_ID] if optional else [_MALFORMED_ID, NO_ID]]}
@@ -114,5 +121,5 @@ def is_wrong(kind: Kind, expression: Any, optional: bool) -> dict[str, Any]:
         return {"$in": [{"$substrBytes": [value, 0, 1]}, letters]}
     if kind == "code":
         return {"$eq": [value, MALFORMED_CODE]}
-    least = {"$gte" if optional else "$gt": [value, _MISSING_NUMBER]}
-    return {"$not": [{"$and": [least, {"$lt": [value, float("inf")]}]}]}
+    lower_bound = {"$gte" if optional else "$gt": [value, _MISSING_NUMBER]}
+    return {"$not": [{"$and": [lower_bound, {"$lt": [value, float("inf")]}]}]}

@@ -1,11 +1,10 @@
 """Reading many documents as arrays, without making a Python object of each.
 
-The server is asked for documents whose fields have fixed types, so that all have the same length and a batch of them is
-one array. What is missing, or of another type, comes as its kind's neutral value: an id of zeros, 1970, nan, -1. A code
-is a whole number that an expression computes.
+The server projects documents to fields of fixed types, so that all have the same length and a batch of them is one
+array. A value that is missing, or of another type, becomes the neutral value of its kind: an id of zeros, 1970, nan or
+-1. A code is a whole number that an expression computes.
 
-On the way the two are told apart: documents with a value that is not what it should be are named (`malformed`), by one
-more aggregation where there are any.
+Documents with a malformed value are reported by their ids (`malformed`), by one more aggregation where there are any.
 """
 
 from collections.abc import Collection as Container
@@ -32,17 +31,20 @@ def read_columns(
     optional: Container[str] = (),
     documents: tuple[Stages, Fields] | None = None,
 ) -> Columns:
-    """Arrays out of an aggregation: for each name its kind and the expression that gives the value.
+    """The results of an aggregation as one array for each field.
 
+    fields     by name, the kind of the column and the expression that gives the value
+    optional   fields that a sound document may lack
+    documents  where the results of the pipeline are no documents of the collection: a pipeline whose results are, and
+               the fields to check in them
+
+    Kinds:
     id      (n,) twelve bytes each, also of an id stored as 24 hex digits; compare them with `id_keys`, turn them back
             with `object_ids`
-    key     (n,) of an id or a text, whichever it is, empty for anything else; turn them back with `as_stored`
+    key     (n,) of an id or a text, empty for anything else; turn them back with `to_bson`
     moment  (n,) int64    [ms since 1970]
     number  (n,) float64
-    code    (n,) int32; an expression says MALFORMED_CODE where it cannot tell
-
-    optional   fields that a sound document may lack
-    documents  where the pipeline gives no documents of the collection: one that does, and what to look at in them
+    code    (n,) int32; an expression gives MALFORMED_CODE where its input is malformed
     """
     parts = list(read_batches(collection, pipeline, fields, optional, documents))
     return concat(parts) if parts else {name: np.empty(0, _layout(fields)[name]) for name in fields}
@@ -55,7 +57,7 @@ def read_batches(
     optional: Container[str] = (),
     documents: tuple[Stages, Fields] | None = None,
 ) -> Iterator[Columns]:
-    """The same part by part, so that no more than one of them is in memory."""
+    """The columns of `read_columns`, batch by batch, so that only one batch is in memory."""
     layout, malformed = _layout(fields), 0
     shown = {name: fixed(kind, expression) for name, (kind, expression) in fields.items()}
     stages = [*pipeline, {"$project": {"_id": 0} | shown}]
@@ -72,7 +74,7 @@ def read_batches(
 
 
 def _layout(fields: Mapping[str, tuple[Kind, Any]]) -> np.dtype[np.void]:
-    """BSON of one document: its length, then type byte, name and value of each field, then a zero byte."""
+    """The layout of a document in BSON: its length, then type byte, name and value of each field, then a zero byte."""
     names, formats, offsets, at = [], [], [], 4
     for name, (kind, _) in fields.items():
         at += 1 + len(name.encode()) + 1 + BEFORE.get(kind, 0)
@@ -86,8 +88,11 @@ def _layout(fields: Mapping[str, tuple[Kind, Any]]) -> np.dtype[np.void]:
 def _name_malformed(
     collection: Collection[dict[str, Any]], pipeline: Stages, fields: Fields, optional: Container[str], count: int
 ) -> None:
-    """Name the documents with a value that is not what it should be, of which `count` rows were met."""
+    """Report the documents that hold a malformed value.
+
+    count  the malformed rows that were read
+    """
     wrong = [is_wrong(kind, expression, name in optional) for name, (kind, expression) in fields.items()]
     stages = [*pipeline, {"$match": {"$expr": {"$or": wrong}}}, {"$limit": MAX_IDS}, {"$project": {"_id": 1}}]
-    found = [row["_id"] for row in collection.aggregate(stages, allowDiskUse=True)]
-    name_malformed(collection.name, *found, more=max(count - len(found), 0) if len(found) == MAX_IDS else 0)
+    ids = [row["_id"] for row in collection.aggregate(stages, allowDiskUse=True)]
+    name_malformed(collection.name, *ids, more=max(count - len(ids), 0) if len(ids) == MAX_IDS else 0)

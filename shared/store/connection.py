@@ -12,58 +12,58 @@ from shared.errors import BadConfig
 from shared.store.client import Store
 from shared.store.schema import require_names
 
-ANSWER_WITHIN_MS = 5_000
-MAX_ANSWER_MS = 300_000  # of one operation: where a server falls silent in the middle, this ends the wait
+ANSWER_WITHIN_MS = 5_000  # to select a server and to connect to it
+MAX_ANSWER_MS = 300_000  # of one operation: the wait for a server that stops answering in the middle of it
 
-# A process would wait half a second at its end for threads of the driver that end with it in any case. A driver without
-# that function has nothing to unregister, and `print` never was registered.
+# Without this a process waits half a second at its exit for threads of the driver that end with it in any case. In a
+# driver without that function there is nothing to unregister: `print` was never registered.
 atexit.unregister(getattr(monitor, "_shutdown_resources", print))
 
 _open: tuple[Settings, Store] | None = None
 
 
 def open_store() -> Store:
-    """The store of this process, connected at the first operation, and anew where the settings have changed since.
+    """The store of this process; it connects at the first operation, and again after the settings have changed.
 
     BadConfig for a URI that cannot be read.
     """
     global _open
-    chosen = settings()
-    if _open is None or _open[0] is not chosen:
+    configured = settings()
+    if _open is None or _open[0] is not configured:
         close_store()
-        _open = chosen, connect(chosen)
+        _open = configured, connect(configured)
     return _open[1]
 
 
 def close_store() -> None:
-    """End the connection of this process, if there is one; the next `open_store` makes another."""
+    """Close the connection of this process, if there is one; the next `open_store` opens another."""
     global _open
     if _open is not None:
         _open[1].client.close()
         _open = None
 
 
-def connect(chosen: Settings) -> Store:
-    """A store over its own client: majority writes, reads and writes retried by default, aware UTC, a small pool.
+def connect(configured: Settings) -> Store:
+    """A store with its own client: majority writes, reads and writes retried by default, aware UTC, a small pool.
 
     BadConfig for a URI or a name that cannot be used.
     """
-    require_names(chosen.options.exposures)
+    require_names(configured.options.exposures)
     try:
         client = MongoClient[dict[str, Any]](
-            chosen.mongo_uri,
+            configured.mongo_uri,
             appname="feedkeeper",
             w="majority",
             tz_aware=True,
-            datetime_conversion="DATETIME_AUTO",  # a date beyond Python's calendar is a value, not a failed read
-            unicode_decode_error_handler="replace",  # and so is text that is not UTF-8
+            datetime_conversion="DATETIME_AUTO",  # a date beyond Python's calendar does not fail the read
+            unicode_decode_error_handler="replace",  # nor does text that is not UTF-8
             maxPoolSize=5,
             maxIdleTimeMS=60_000,
             serverSelectionTimeoutMS=ANSWER_WITHIN_MS,
             connectTimeoutMS=ANSWER_WITHIN_MS,
             socketTimeoutMS=MAX_ANSWER_MS,
         )
-        return Store(client, chosen.app_db, chosen.analytics_db, chosen.options.exposures)
+        return Store(client, configured.app_db, configured.analytics_db, configured.options.exposures)
     except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
     except OSError as error:  # of a certificate that it names

@@ -1,11 +1,11 @@
-"""What is known of the text of each post, and which state of the post that is.
+"""Annotations of posts: language, topics and embedding of each text, with the state of the post that they describe.
 
 For example: {_id: ObjectId, contentId: ObjectId, language: "th", languageConfidence: 0.98, topics: [ObjectId, …],
 topicScores: [{path: "sports/football", confidence: 0.71}, …], topicState: "named", vector: Binary(1024 bytes, float16),
 textHash: "5b0c…", model: "…", clusterTime: Timestamp(1767225600, 1), contentUpdatedAt: …, updatedAt: …}
 
-A post that is gone, withdrawn or without text leaves {contentId, clusterTime, contentUpdatedAt, removedAt, updatedAt},
-so that an older change which comes late finds out; it ages out.
+Of a post that is gone, withdrawn or without text, {contentId, clusterTime, contentUpdatedAt, removedAt, updatedAt}
+stays until it expires, so that an older change which arrives late is recognised as older.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,13 @@ from shared.store.upserts import upsert_all
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """What was made of a post: of which text, in which state of the post, by which model; or that it is gone."""
+    """The stored annotation of a post, as far as it decides whether the post has to be annotated again.
+
+    text_hash  of the text that was annotated; None where it is missing or malformed
+    model      version of the annotator; None where it is missing or malformed
+    order      the state of the post that was annotated
+    gone       whether the row only says that the post is gone
+    """
 
     text_hash: str | None
     model: str | None
@@ -41,7 +47,7 @@ class StoredAnnotation:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationRow:
-    """A row to write: `fields` are those of the description, beside what identifies the state of the post."""
+    """A row to write: `fields` hold the annotation, the others identify the post and its state."""
 
     content: ObjectId
     text_hash: str
@@ -55,25 +61,27 @@ class ContentInfo:
         self._info = app[schema.CONTENT_INFO.name]
 
     def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, StoredAnnotation]:
-        """What is known of these posts."""
+        """The stored annotations of these posts, by post; none for a post without a row."""
         fields = dict.fromkeys(("contentId", "textHash", "model", "clusterTime", "contentUpdatedAt", "removedAt"), 1)
         shown: Document = fields | {"isPast": has_passed("$clusterTime")}
-        found = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
-        return dict(sound(self._info, found, self._known))
+        rows = (row for ids in in_batches(contents) for row in self._info.find({"contentId": {"$in": ids}}, shown))
+        return dict(sound(self._info, rows, self._annotation))
 
     def put(self, rows: Sequence[AnnotationRow], *, now: datetime) -> int:
-        """Write what was found out, but for posts of which a state is known that is not older; returns how many."""
-        return self._replace([(row.content, row.order, _described(row, now)) for row in rows])
+        """Write these annotations, except where the stored one is of the same or a newer state; returns how many."""
+        return self._replace([(row.content, row.order, _annotated(row, now)) for row in rows])
 
     def withdraw(self, posts: Mapping[ObjectId, Order], *, now: datetime) -> int:
-        """Leave nothing of these posts but that they are gone, unless a state is known that is not older; returns how
-        many."""
+        """Replace the annotations of these posts by a row that only says that they are gone, except where the stored
+        row is of the same or a newer state; returns how many."""
         gone = {"removedAt": now, "updatedAt": now}
         return self._replace([(post, order, gone) for post, order in posts.items()])
 
     def confirm(self, posts: Mapping[ObjectId, tuple[str, Order]]) -> bool:
-        """The text, by its hash, is still the same in this later state of each post; False where one has changed
-        meanwhile, so that it must be looked at again."""
+        """Record a later state of each post in which the text, by its hash, is still the same.
+
+        Returns False where a stored text has changed meanwhile, so that the posts have to be annotated again.
+        """
         writes = [
             UpdateOne({"contentId": post, "textHash": text_hash}, [{"$replaceWith": _if_newer(order, "$$ROOT", {})}])
             for post, (text_hash, order) in posts.items()
@@ -81,44 +89,49 @@ class ContentInfo:
         return not writes or self._info.bulk_write(writes, ordered=False).matched_count == len(writes)
 
     def remove(self, posts: Iterable[ObjectId]) -> int:
-        """Keep nothing of these posts, not even that they are gone; returns how many rows there were."""
+        """Delete all rows of these posts, also those that only say that a post is gone; returns how many."""
         rows = (self._info.delete_many({"contentId": {"$in": either_form(ids)}}) for ids in in_batches(posts))
         return sum(deleted.deleted_count for deleted in rows)
 
     def kept(self, size: int, before: ObjectId | None) -> list[ObjectId]:
-        """The next posts of which something is kept, in order of their ids, the newest first."""
+        """The next posts with an annotation, in descending order of their ids.
+
+        size    posts at most
+        before  ids below this one only; None to begin with the newest
+        """
         query: Document = {"contentId": ({"$lt": before} if before else {"$type": "objectId"}) | NO_ARRAY}
         query |= {"removedAt": {"$exists": False}}
-        found = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
-        return list(sound(self._info, found, _content))
+        rows = self._info.find(query, {"contentId": 1, "_id": 0}).sort("contentId", -1).limit(size)
+        return list(sound(self._info, rows, _content))
 
     def under_text(self, size: int) -> list[ObjectId]:
-        """Posts of which another program keeps something under their ids as text; at most so many."""
-        found = self._info.find({"contentId": {"$type": "string"}}, {"contentId": 1})
-        ids = (object_id(row["contentId"]) for row in found)
-        return list(islice((one for one in ids if one is not None), size))
+        """At most `size` posts of which another program has written rows under their ids as text."""
+        rows = self._info.find({"contentId": {"$type": "string"}}, {"contentId": 1})
+        ids = (object_id(row["contentId"]) for row in rows)
+        return list(islice((post for post in ids if post is not None), size))
 
     def remove_under_text(self, posts: Iterable[ObjectId]) -> int:
-        """Keep nothing of these posts under their ids as text; returns how many rows there were."""
-        forms = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
-        return sum(self._info.delete_many({"contentId": {"$in": some}}).deleted_count for some in forms)
+        """Delete the rows of these posts under their ids as text; returns how many."""
+        batches = ([form for form in either_form(ids) if isinstance(form, str)] for ids in in_batches(posts))
+        return sum(self._info.delete_many({"contentId": {"$in": forms}}).deleted_count for forms in batches)
 
-    def _known(self, row: Document) -> tuple[ObjectId, StoredAnnotation]:
-        """What is not what it should be counts as unknown, so that the post is described anew."""
+    def _annotation(self, row: Document) -> tuple[ObjectId, StoredAnnotation]:
+        """The post and its annotation; a malformed field becomes None, so that the post is annotated again."""
         time, updated_at = row.get("clusterTime"), as_moment(row.get("contentUpdatedAt"))
         at = ClusterTime(time.time, time.inc) if isinstance(time, Timestamp) and row["isPast"] else None
         text_hash, model = as_text(row.get("textHash")), as_text(row.get("model"))
-        said = {"clusterTime": at, "contentUpdatedAt": updated_at, "textHash": text_hash, "model": model}
-        if any(value is None and row.get(name) is not None for name, value in said.items()):
+        decoded = {"clusterTime": at, "contentUpdatedAt": updated_at, "textHash": text_hash, "model": model}
+        if any(value is None and row.get(name) is not None for name, value in decoded.items()):
             name_malformed(self._info.name, row["_id"])
         return _content(row), StoredAnnotation(
             text_hash, model, Order(at or ClusterTime(0, 0), updated_at), "removedAt" in row
         )
 
     def _replace(self, rows: list[tuple[ObjectId, Order, Document]]) -> int:
-        """One guarded upsert each, decided and done inside the server: it may run twice, late and beside others.
+        """Upsert each row by one guarded update inside the server, which may run twice, late and beside others.
 
-        What another program wrote of these posts, under their ids as text, goes.
+        Rows that another program wrote of these posts, under their ids as text, are deleted. Returns how many rows
+        changed.
         """
         writes = [
             UpdateOne(
@@ -138,21 +151,21 @@ def _content(row: Document) -> ObjectId:
     return needed(object_id(row.get("contentId")))
 
 
-def _described(row: AnnotationRow, now: datetime) -> Document:
+def _annotated(row: AnnotationRow, now: datetime) -> Document:
     return {**row.fields, "textHash": row.text_hash, "model": row.model, "updatedAt": now}
 
 
 def _if_newer(order: Order, base: Any, fields: Document) -> Document:
-    """These fields of this state over `base`, or the row as it is."""
+    """`base` with these fields and this state where the state is newer than the stored one, else the stored row."""
     state = {"clusterTime": Timestamp(*order.cluster_time), "contentUpdatedAt": order.updated_at}
     new = {"$mergeObjects": [base, {"$literal": fields | state}]}
     return {"$cond": [_is_newer(order), new, "$$ROOT"]}
 
 
 def _is_newer(order: Order) -> Document:
-    """`Order.is_after` inside the server: whether this state is surely newer than the one that is kept, or than one
-    whose time is damaged."""
-    at, kept = Timestamp(*order.cluster_time), "$contentUpdatedAt"
-    dated = [has_type(kept, "date"), {"$gt": [order.updated_at, kept]}]
+    """`Order.is_after` inside the server: whether this state is surely newer than the stored one; true where the stored
+    cluster time is malformed."""
+    at, stored = Timestamp(*order.cluster_time), "$contentUpdatedAt"
+    dated = [has_type(stored, "date"), {"$gt": [order.updated_at, stored]}]
     same = {"$and": [{"$eq": [at, "$clusterTime"]}, *dated]}
     return {"$or": [{"$not": [has_passed("$clusterTime")]}, {"$gt": [at, "$clusterTime"]}, same]}

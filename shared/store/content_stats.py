@@ -1,5 +1,5 @@
-"""Engagement of every published post of the window, whoever wrote it: counters, shown to nobody. Whether a post may be
-shown is asked of `visibility` by whoever shows it.
+"""Engagement counts and scores of every published post of the window, whoever its author is. Readers that show a post
+ask `visibility` whether they may.
 
 For example: {_id: ObjectId, contentId: ObjectId, authorId: ObjectId, createdAt: …, updatedAt: …, likeCount: 3,
 commentCount: 1, recastCount: 0, quoteCount: 0, photoCount: 2, characterLength: 80,
@@ -27,9 +27,9 @@ from shared.store.expressions import age_score, count, fingerprint, moments, obj
 from shared.store.stored_totals import OF_CONTENTS
 from shared.store.tombstones import Tombstones
 
-LAYOUT: Final = "1"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+LAYOUT: Final = "1"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
-COMPARED_A_RUN = 1_000  # posts; so the time that it takes does not grow with the network
+COMPARED_A_RUN = 1_000  # posts; so that the time of a run does not grow with the network
 
 COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCount", "quote": "$quoteCount"}
 
@@ -42,46 +42,46 @@ class ContentStatistics:
         self._tombstones = Tombstones(app, analytics)
 
     def rebuild(self, options: ContentStats, *, now: datetime) -> int:
-        """Compute every post of the window and replace the collection in one step; its indexes stay.
+        """Compute the rows of all posts of the window and replace the collection in one step; its indexes stay.
 
-        Returns how many posts the collection holds now. A reader sees the old or the new collection, never a part.
+        Returns how many posts the collection holds now. A reader sees the old or the new collection, never a mixture.
         """
         query = in_window(now - options.window, options.age_from, now)
-        known = {"$match": query | self._tombstones.authors("author.id")}
-        self._contents.aggregate([known, *_statistics(options, now), {"$out": self._target}])
+        not_erased = {"$match": query | self._tombstones.authors("author.id")}
+        self._contents.aggregate([not_erased, *_statistics(options, now), {"$out": self._target}])
         return self._stats.estimated_document_count()
 
     def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
-        """Compute the posts that changed since then."""
+        """Compute the rows of the posts of the window that changed since then."""
         self._merge(in_window(now - options.window, options.age_from, now, since), options, now)
 
     def apply_decay(self, options: ContentStats, *, now: datetime) -> int:
-        """Let time pass for the posts that nothing else touched: all whose score lags more than it may.
+        """Score again, at `now`, the rows whose score may lag behind its decay by more than `lag_ratio`.
 
-        Returns how many those were. Scores too small to matter wait for the next full run.
+        Returns how many those were. Scores below `negligible` wait for the next full run.
         """
-        least = max(1 - options.lag_ratio, 1e-9)
-        allowed = timedelta(hours=-options.half_life_hours * math.log2(least))
+        min_ratio = max(1 - options.lag_ratio, 1e-9)
+        allowed = timedelta(hours=-options.half_life_hours * math.log2(min_ratio))
         lagging = {"score": {"$gte": options.negligible}, "scoredAt": {"$lt": now - allowed}}
         return self._stats.update_many(lagging | OF_CONTENTS, [_scored(options, now)]).modified_count
 
     def remove(self, batches: Iterable[list[ObjectId]]) -> int:
-        """Delete the rows of these posts and return how many there were."""
+        """Delete the rows of these posts; returns how many there were."""
         return sum(self._stats.delete_many({"_id": {"$in": ids}}).deleted_count for ids in batches)
 
     def reconcile(
         self, options: ContentStats, *, before: datetime | None, now: datetime
     ) -> tuple[int, datetime | None]:
-        """Make the rows exactly those of the published posts of the window; returns how many were deleted, and where
-        the next run goes on.
+        """Make the rows exactly those of the published posts of the window; returns how many were deleted, and the
+        `before` of the next run.
 
-        Rows that grew too old, or are dated ahead of now, go first. Where the two counts then differ, posts were
-        deleted, hidden or added without `updatedAt` telling: both sides are walked once in the order of `_id`. Equal
-        counts may be of different posts: of these the ids of the next `COMPARED_A_RUN`, from the moment `before`
-        downwards, are compared by their fingerprint.
+        Rows that are too old, or dated ahead of now, are deleted first. Where the numbers of posts and rows then
+        differ, posts were deleted, hidden or added without a new `updatedAt`: both collections are merged once in the
+        order of `_id`. Equal numbers may be of different posts: the ids of the next `COMPARED_A_RUN` posts, from the
+        moment `before` downwards, are compared by their fingerprint.
         """
         start, clock = now - options.window, options.age_from
-        outside = [{clock: {"$not": {"$gte": start}}}, {clock: {"$gt": now + SKEW}}]  # each a part of an index
+        outside = [{clock: {"$not": {"$gte": start}}}, {clock: {"$gt": now + SKEW}}]  # each a range of an index
         removed = self._stats.delete_many({"$or": outside}).deleted_count
         published = in_window(start, clock, now) | self._tombstones.authors("author.id")
         if self._count(published) != self._stats.estimated_document_count():
@@ -101,14 +101,14 @@ class ContentStatistics:
         return removed, last[clock] if last else None
 
     def _count(self, published: Document) -> int:
-        """How many of these posts there are, most of it out of the index of dates, which does not have their ids."""
+        """How many of these posts there are, counted in the index of dates, less those whose `_id` is no ObjectId."""
         dated = {name: value for name, value in published.items() if name != "_id"}
         other_ids: Document = {"_id": {"$type": [*other_types("objectId")["$type"], "null"]}}
-        others = self._contents.count_documents(dated | other_ids, hint=[("_id", 1)])
-        return self._contents.count_documents(dated) - others
+        with_other_ids = self._contents.count_documents(dated | other_ids, hint=[("_id", 1)])
+        return self._contents.count_documents(dated) - with_other_ids
 
     def _replace_differing(self, posts: Document, rows: Document, options: ContentStats, now: datetime) -> int:
-        """Compute the posts that have no row, delete the rows that have no post; returns how many were deleted."""
+        """Compute the rows of posts that have none, delete the rows without a post; returns how many were deleted."""
         surplus, lacking = _difference(_ids(self._stats, rows), _ids(self._contents, posts))
         for ids in in_batches(lacking):
             self._merge({"$and": [posts, {"_id": {"$in": ids}}]}, options, now)
@@ -116,8 +116,8 @@ class ContentStatistics:
 
     def _merge(self, query: Document, options: ContentStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        known = {"$match": query | self._tombstones.authors("author.id")}
-        self._contents.aggregate([known, *_statistics(options, now), {"$merge": into}])
+        not_erased = {"$match": query | self._tombstones.authors("author.id")}
+        self._contents.aggregate([not_erased, *_statistics(options, now), {"$merge": into}])
 
 
 def _statistics(options: ContentStats, now: datetime) -> list[Document]:
@@ -139,7 +139,7 @@ def _statistics(options: ContentStats, now: datetime) -> list[Document]:
 
 
 def _scored(options: ContentStats, now: datetime) -> Document:
-    """score = (engagementScore + bias) · ageScore, at `now`."""
+    """The stage that scores a row at `now`: score = (engagementScore + bias) · ageScore."""
     age = age_score(f"${options.age_from}", now, options.half_life_hours)
     points = weighted(options.weights, COUNTS)
     return {
@@ -152,18 +152,20 @@ def _scored(options: ContentStats, now: datetime) -> Document:
 
 
 def _fingerprint(collection: Collection[Document], query: Document) -> int:
-    """Of the documents of a query by their `_id`, whatever their order."""
+    """A fingerprint of the ids of the documents of a query, whatever their order."""
     summed: Document = {"$group": {"_id": None, "sum": {"$sum": fingerprint("$_id")}}}
     return next((int(group["sum"]) for group in collection.aggregate([{"$match": query}, summed])), 0)
 
 
 def _ids(collection: Collection[Document], query: Document) -> Iterator[ObjectId]:
-    query = query | {"_id": {"$type": "objectId"}}  # ids of other types have another order here than there
+    query = query | {"_id": {"$type": "objectId"}}  # ids of other types are in another order in Python
     return (document["_id"] for document in collection.find(query, {"_id": 1}).sort("_id", 1))
 
 
 def _difference(left: Iterator[ObjectId], right: Iterator[ObjectId]) -> tuple[list[ObjectId], list[ObjectId]]:
-    """What only the left and what only the right has, both ascending.
+    """The ids that only the left and those that only the right has.
+
+    left, right  in ascending order
 
     >>> a, b, c = (ObjectId(f"{n:024x}") for n in (1, 2, 3))
     >>> _difference(iter([a, b]), iter([b, c])) == ([a], [c])

@@ -1,4 +1,4 @@
-"""Topics of posts: `contentinfo` of the application's database, `topics` of ours; read only here.
+"""Topics of posts, read from `contentinfo` of the application's database and `topics` of ours.
 
 For example: contentinfo {contentId: ObjectId, language: "th", topics: [ObjectId, …], updatedAt: …}
 and topics {_id: ObjectId, slug: "football", parents: [{_id: ObjectId, slug: "sports"}], children: []}
@@ -26,20 +26,21 @@ from shared.store.expressions import changed_at, changed_from, has_type, is_id, 
 _POST = {"contentId": 1, "_id": 0}
 
 
+# A column: 1 for a row under an id stored as text, else 0.
 AS_TEXT: Final[tuple[Kind, Any]] = ("code", {"$cond": [has_type("$contentId", "string"), 1, 0]})
 
 
 def rows_that_count(info: Collection[Document], rows: Columns) -> Columns:
-    """Rows of `contentinfo` but for those under an id as text beside which there is one under the id itself.
+    """Rows of `contentinfo` without those under an id as text where there is a row under the ObjectId too.
 
-    rows  with content (n,) ids, and as_text (n,) what `AS_TEXT` gives, which is left out
+    rows  columns with content (n,) ids, and as_text (n,) values of `AS_TEXT`, which the result does not have
     """
     as_text = rows.pop("as_text") == 1
     if not as_text.any():
         return rows
     written = object_ids(unique_ids(rows["content"][as_text]))
-    found = (row["contentId"] for ids in in_batches(written) for row in info.find({"contentId": {"$in": ids}}, _POST))
-    stays = ~(as_text & np.isin(id_keys(rows["content"]), id_keys(id_array(found))))
+    posts = (row["contentId"] for ids in in_batches(written) for row in info.find({"contentId": {"$in": ids}}, _POST))
+    stays = ~(as_text & np.isin(id_keys(rows["content"]), id_keys(id_array(posts))))
     return {name: column[stays] for name, column in rows.items()}
 
 
@@ -49,9 +50,9 @@ class ContentTopics:
         self._topics = analytics[schema.TOPICS.name]
 
     def pairs(self, contents: Iterable[ObjectId] | None = None) -> Columns:
-        """Every topic of these posts, or of all: content (n,) ids, topic (n,) ids, all levels of the hierarchy.
+        """The topics of these posts, or of all, at all levels of the hierarchy: content (n,) ids, topic (n,) ids.
 
-        What is no id is left out, and what is named twice counts once.
+        Values that are no ids are left out, and each pair is there once.
         """
         if contents is None:
             return self._pairs({"topics.0": {"$exists": True}})
@@ -72,33 +73,34 @@ class ContentTopics:
         return deduplicate(pairs, ("content", "topic"), np.zeros(len(pairs["topic"])))
 
     def parents(self) -> dict[ObjectId, list[ObjectId]]:
-        """The topics directly above each topic."""
-        found = self._topics.find({"parents": {"$nin": [None, []]}}, {"parents": 1})
-        return dict(sound(self._topics, found, _parents))
+        """The parents of each topic that has any."""
+        topics = self._topics.find({"parents": {"$nin": [None, []]}}, {"parents": 1})
+        return dict(sound(self._topics, topics, _parents))
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
-        """Posts whose description was set, replaced or withdrawn since then, ever for None: content (n,) ids; at (n,)
-        when it last was [ms since 1970]; ever, that is now where a row is dated ahead."""
+        """Posts whose annotation was set, replaced or withdrawn since then, at any time for None: content (n,) ids;
+        at (n,) when it last was [ms since 1970]. A row that is dated ahead is read for None only, as changed now."""
         query: Document = {"updatedAt": changed_from(EPOCH) if since is None else period(since, now)}
         fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "at": ("moment", changed_at(now))}
-        found = read_columns(self._info, [{"$match": query}], fields)
-        sound = is_valid(found["content"])
-        return {name: column[sound] for name, column in found.items()}
+        rows = read_columns(self._info, [{"$match": query}], fields)
+        sound = is_valid(rows["content"])
+        return {name: column[sound] for name, column in rows.items()}
 
     def changed_since(self, moment: datetime) -> list[ObjectId]:
         """Posts whose topics were set or replaced since then."""
-        found = self._info.find({"updatedAt": changed_from(moment)}, {"contentId": 1})
-        return list(sound(self._info, found, lambda row: needed(object_id(row.get("contentId")))))
+        rows = self._info.find({"updatedAt": changed_from(moment)}, {"contentId": 1})
+        return list(sound(self._info, rows, lambda row: needed(object_id(row.get("contentId")))))
 
     def malformed(self, changed_since: datetime | None) -> list[Any]:
-        """Records without a post, or whose topics are no list of ids."""
+        """Ids of rows without a post, or whose topics are no list of ids."""
         each = {"$map": {"input": "$topics", "in": is_id("$$this")}}
         listed = {"$cond": [{"$isArray": "$topics"}, {"$allElementsTrue": [each]}, False]}
-        wanted = {"$and": [is_id("$contentId"), optional("$topics", listed)]}
+        is_sound = {"$and": [is_id("$contentId"), optional("$topics", listed)]}
         changed = {} if changed_since is None else {"updatedAt": changed_from(changed_since)}
-        return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [wanted]}}, {"_id": 1})]
+        return [row["_id"] for row in self._info.find(changed | {"$expr": {"$not": [is_sound]}}, {"_id": 1})]
 
 
 def _parents(topic: Document) -> tuple[ObjectId, list[ObjectId]]:
-    above = [object_id(one.get("_id")) if isinstance(one, dict) else None for one in needed(as_list(topic["parents"]))]
-    return needed(object_id(topic["_id"])), [needed(one) for one in above]
+    parents = needed(as_list(topic["parents"]))
+    ids = [object_id(parent.get("_id")) if isinstance(parent, dict) else None for parent in parents]
+    return needed(object_id(topic["_id"])), [needed(parent) for parent in ids]

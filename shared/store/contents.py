@@ -61,16 +61,16 @@ class Contents:
         self._tombstones = Tombstones(app, analytics)
 
     def published(self, start: datetime, clock: str, *, now: datetime, changed_since: datetime | None = None) -> int:
-        """How many published posts a window from `start` until now holds; `clock` is the date field that counts."""
+        """How many published posts a window from `start` until now holds, by the date field `clock`."""
         return self._contents.count_documents(in_window(start, clock, now, changed_since))
 
     def are_none(self) -> bool:
-        """Whether there is no post at all."""
+        """Whether the collection is empty."""
         return self._contents.find_one({}, {"_id": 1}) is None
 
     def malformed(self, changed_since: datetime | None, *, now: datetime) -> list[Any]:
-        """Published posts with a field of the wrong type, an impossible count or a date ahead of now, and posts
-        of which nothing says whether they are published."""
+        """Ids of published posts with a field of the wrong type, an impossible count or a date ahead of now, and of
+        posts without a valid visibility."""
         sound = [*_SOUND, is_moment("$createdAt", now), is_moment("$updatedAt", now)]
         published = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}}
         query: Document = {"$or": [published, {"visibility": other_types("string")}]}
@@ -79,66 +79,73 @@ class Contents:
         return [post["_id"] for post in self._contents.find(query, {"_id": 1})]
 
     def withdrawn_since(self, moment: datetime) -> Iterator[list[ObjectId]]:
-        """Posts touched since then that are not published, in batches."""
+        """Posts that changed since then and are not published, in batches."""
         query = {"updatedAt": changed_from(moment), "visibility": {"$ne": PUBLISHED}}
         return in_batches(post["_id"] for post in self._contents.find(query, {"_id": 1}))
 
     def now(self, posts: Iterable[ObjectId]) -> dict[ObjectId, tuple[Order, Document | None]]:
-        """Each post as it is: in which state, and its visibility, message and date; None where there is no such post.
+        """The present state of each post, and its visibility, message and date, None where there is no such post.
 
         The state has the cluster time of the moment before the read, so that no later change is taken for an older one.
-        A date that is none is left out of the state; what stands in place of a message stays, as a change tells it.
+        A malformed date is left out; a malformed message stays, as an event of a change has it too.
         """
-        found: dict[ObjectId, tuple[Order, Document | None]] = {}
+        states: dict[ObjectId, tuple[Order, Document | None]] = {}
         for ids in in_batches(posts):
             with self._contents.database.client.start_session() as session:
                 before = cluster_time(session)
                 at = ClusterTime(before.time, before.inc)
-                read = self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)
-                rows = {row["_id"]: self._dated(row) for row in read}
-            found |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
-        return found
+                documents = self._contents.find({"_id": {"$in": ids}}, _STATE, session=session)
+                rows = {row["_id"]: self._dated(row) for row in documents}
+            states |= {post: (Order.of(at, rows.get(post)), rows.get(post)) for post in ids}
+        return states
 
     def popularity(self, ids: Iterable[ObjectId], *, now: datetime) -> dict[ObjectId, tuple[datetime, float]]:
-        """When each of these posts was made, 1970 where that is not known, and how many engagements it has; of
-        published ones only."""
+        """When each of the published ones among these posts was created, 1970 where that is unknown, and the number of
+        its engagements, without reports."""
         counts = {"$add": [count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS]}
         dated = {"$ifNull": [moments(now)["createdAt"], EPOCH]}
         shown = {"createdAt": dated, "acts": counts, "sound": {"$and": [*_COUNTS_SOUND, is_moment("$createdAt", now)]}}
-        found: dict[ObjectId, tuple[datetime, float]] = {}
-        for some in in_batches(ids):
-            rows = self._contents.find({"_id": {"$in": some}, "visibility": PUBLISHED}, shown)
-            found |= dict(sound(self._contents, rows, self._popularity))
-        return found
+        popularity: dict[ObjectId, tuple[datetime, float]] = {}
+        for batch in in_batches(ids):
+            rows = self._contents.find({"_id": {"$in": batch}, "visibility": PUBLISHED}, shown)
+            popularity |= dict(sound(self._contents, rows, self._popularity))
+        return popularity
 
     def with_text(self, size: int, before: ObjectId | None) -> list[ObjectId]:
-        """The next published posts that have a message, the newest first, but for those of who is erased."""
+        """The next published posts that have a message, in descending order of their ids, without erased authors.
+
+        size    posts at most
+        before  ids below this one only; None to begin with the newest
+        """
         query: Document = {"_id": {"$lt": before} if before else {"$type": "objectId"}}
         query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}} | self._tombstones.authors("author.id")
         return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
     def authors_touched(self, since: datetime) -> set[ObjectId]:
-        """Authors of posts that changed since then."""
+        """Authors of the posts that changed since then."""
         authors = {"$group": {"_id": object_id("$author.id")}}  # a cursor; `distinct` answers in one document of 16 MB
-        found = self._contents.aggregate([{"$match": {"updatedAt": changed_from(since)}}, authors])
-        return {group["_id"] for group in found} - {None}
+        groups = self._contents.aggregate([{"$match": {"updatedAt": changed_from(since)}}, authors])
+        return {group["_id"] for group in groups} - {None}
 
     def _popularity(self, row: Document) -> tuple[ObjectId, tuple[datetime, float]]:
-        if not row["sound"]:  # a count that is none counts as 0, and a date that is none as 1970
+        if not row["sound"]:  # a malformed count is read as 0, a malformed date as 1970
             name_malformed(self._contents.name, row["_id"])
         return row["_id"], (row["createdAt"], float(row["acts"]))
 
     def _dated(self, row: Document) -> Document:
         payload, updated_at = row.get("payload"), row.get("updatedAt")
         message = payload.get("message") if isinstance(payload, dict) else payload
-        dated = updated_at is None or as_moment(updated_at) is not None
-        if not dated or not isinstance(message, str | None):
+        is_dated = updated_at is None or as_moment(updated_at) is not None
+        if not is_dated or not isinstance(message, str | None):
             name_malformed(self._contents.name, row["_id"])
-        return row if dated else {name: value for name, value in row.items() if name != "updatedAt"}
+        return row if is_dated else {name: value for name, value in row.items() if name != "updatedAt"}
 
 
 def in_window(start: datetime, clock: str, now: datetime, changed_since: datetime | None = None) -> Document:
-    """The query for published posts of a window that ends now, and of those only what changed; without documents under
-    ids of another type, which are none."""
+    """The query for the published posts of a window that ends now, by the date field `clock`.
+
+    changed_since  only posts that changed from then on
+    Documents whose `_id` is no ObjectId are no posts.
+    """
     window: Document = {"visibility": PUBLISHED, clock: period(start, now), "_id": {"$type": "objectId"}}
     return window if changed_since is None else window | {"$and": [{"updatedAt": changed_from(changed_since)}]}

@@ -1,4 +1,4 @@
-"""Stages of the aggregation that makes a row of `creatorStats` out of a creator's posts.
+"""Stages of the aggregation that computes a row of `creatorStats` from a creator's posts.
 
 In order: `totals`, `profile`, `scored`; the last one also scores a stored row again.
 """
@@ -34,7 +34,7 @@ _LAST = {"createdAt": "lastContentCreatedAt", "updatedAt": "lastContentUpdatedAt
 
 
 def totals(options: CreatorStats, now: datetime) -> list[Document]:
-    """One document a creator: totals over the window, and the same by type of post."""
+    """One document for each creator: totals over the posts, and the same by type of post."""
     kinds = tuple(TOTALS)
     last = {name: {"$max": f"${clock}"} for clock, name in _LAST.items()}
     return [
@@ -68,8 +68,10 @@ def totals(options: CreatorStats, now: datetime) -> list[Document]:
 
 
 def profile(now: datetime) -> list[Document]:
-    """A creator counts while its user may be shown, by the rule of `visibility`; the joins find documents under an
-    ObjectId alone."""
+    """Add the creator's user and account; drop creators whose user may not be shown, by the rule of `visibility`.
+
+    The joins only find documents under an ObjectId.
+    """
     owner = "$user.ownerAccount"
     owned = [is_published_account("account.visibility"), {"account": {"$exists": True}}]
     return [
@@ -102,11 +104,11 @@ def profile(now: datetime) -> list[Document]:
 
 
 def scored(options: CreatorStats, now: datetime) -> list[Document]:
-    """Scores at `now`, out of the stored totals alone.
+    """Scores at `now`, from the totals alone.
 
-    ageScore = the youngest type's; followedScore = follower_weight · followers
+    ageScore = that of the newest post; followedScore = follower_weight · followers
     score = ageScore · engagementScore / contentCount + followedScore + bias
-    summary.score = typeWeight · ageScore of the type · its part of the engagement + followedScore
+    summary.score = typeWeight · ageScore of the type · its share of the engagement + followedScore
     """
     clock = _LAST[options.age_from]
     followed = {"$multiply": ["$followerCount", options.follower_weight]}
@@ -129,10 +131,10 @@ def scored(options: CreatorStats, now: datetime) -> list[Document]:
 def _type_scored(options: CreatorStats, clock: str, followed: Expression, now: datetime) -> Expression:
     weight = {"$divide": ["$$type.typeCount", "$contentCount"]}
     age = age_score(f"$$type.{clock}", now, options.half_life_hours)
-    part = {"$cond": [{"$gt": ["$points", 0]}, {"$divide": ["$$type.points", {"$max": ["$points", 1e-9]}]}, 0]}
+    share = {"$cond": [{"$gt": ["$points", 0]}, {"$divide": ["$$type.points", {"$max": ["$points", 1e-9]}]}, 0]}
     scores = {
         "typeWeight": weight,
         "aggregator": {"ageScore": age, "engagementScore": "$$type.points", "followedScore": followed},
-        "score": {"$add": [{"$multiply": [weight, age, part]}, followed]},
+        "score": {"$add": [{"$multiply": [weight, age, share]}, followed]},
     }
     return {"$mergeObjects": ["$$type", scores]}

@@ -1,4 +1,4 @@
-"""Engagement of every creator with a published post in the window.
+"""Engagement counts and scores of every creator with a published post in the window.
 
 For example: {_id: ObjectId, creatorId: ObjectId, ownerAccount: ObjectId, displayId: "ann", userCreatedAt: …,
 geolocation: {countryCode: "th", continentCode: "AS"}, followerCount: 9, followedCount: 4, contentCount: 2,
@@ -36,7 +36,7 @@ from shared.store.stored_totals import OF_CREATORS
 from shared.store.tombstones import Tombstones
 from shared.store.visibility import PUBLISHED, Visibility
 
-LAYOUT: Final = "3"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+LAYOUT: Final = "3"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
 
 class CreatorStatistics:
@@ -48,79 +48,82 @@ class CreatorStatistics:
         self._tombstones = Tombstones(app, analytics)
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
-        """Compute these creators, or all."""
+        """Compute the rows of these creators, or of all for None."""
         query = in_window(now - options.window, options.age_from, now)
         if creators is None:
             self._merge(query, options, now)
             return
-        for some in in_batches(creators):
-            self._merge(query | {"author.id": {"$in": either_form(some)}}, options, now)
+        for batch in in_batches(creators):
+            self._merge(query | {"author.id": {"$in": either_form(batch)}}, options, now)
 
     def apply_decay(self, options: CreatorStats, *, now: datetime) -> int:
-        """Let time pass for every creator that this run did not compute; returns how many those were."""
+        """Score again, at `now`, every row that this run did not compute; returns how many those were."""
         return self._stats.update_many({"scoredAt": {"$lt": now}} | OF_CREATORS, scored(options, now)).modified_count
 
     def prune(self, creators: Iterable[ObjectId] | None, *, now: datetime) -> int:
-        """Delete those of `creators` (None: of all) that this run did not compute again; returns how many."""
+        """Delete the rows of these creators, or of all for None, that this run did not compute; returns how many."""
         stale: Document = {"scoredAt": {"$ne": now}}
         if creators is None:
             return self._stats.delete_many(stale).deleted_count
         batches = in_batches(creators)
-        return sum(self._stats.delete_many(stale | {"_id": {"$in": some}}).deleted_count for some in batches)
+        return sum(self._stats.delete_many(stale | {"_id": {"$in": batch}}).deleted_count for batch in batches)
 
     def outdated(self, options: CreatorStats, *, now: datetime) -> set[ObjectId]:
-        """Creators with other posts in the window than their row is made of, however many, or with posts and no row."""
+        """Creators whose row was made from other posts than the window has now, or who have posts and no row."""
         query = in_window(now - options.window, options.age_from, now)
         window = {"$match": query | self._tombstones.authors("author.id")}
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
-        posts = {found["_id"]: found["posts"] for found in self._contents.aggregate([window, by_author])}
+        posts = {group["_id"]: group["posts"] for group in self._contents.aggregate([window, by_author])}
         stored = self._stats.find({}, {"contentFingerprint": 1})
         rows = dict(sound(self._stats, stored, lambda row: (own_id(row), row.get("contentFingerprint"))))
         shown = self._visibility.users(posts.keys() - rows.keys() - {None})
         return shown | {creator for creator, made_of in rows.items() if made_of != posts.get(creator)}
 
     def in_turn(self, after: ObjectId, posts: int) -> tuple[set[ObjectId], ObjectId | None]:
-        """The next creators with a row in the order of their ids, with about so many posts, at least one creator; and
-        the last of them, None where nobody is left."""
+        """The next creators with a row, in the order of their ids, and the last of them, None where no more are left.
+
+        after  creators behind this id
+        posts  about how many posts they have together; there is at least one creator
+        """
         rows = self._stats.find({"_id": {"$gt": after}}, {"contentCount": 1}).sort("_id", 1).limit(posts)
-        creators, counted = set[ObjectId](), 0
+        creators, n_posts = set[ObjectId](), 0
         for row in rows:
             creators.add(row["_id"])
-            counted += max(as_count(row.get("contentCount")) or 0, 1)
-            if counted >= posts:
+            n_posts += max(as_count(row.get("contentCount")) or 0, 1)
+            if n_posts >= posts:
                 return creators, row["_id"]
         return creators, None
 
     def touched(self, since: datetime) -> set[ObjectId]:
-        """Users whose own document, or whose account's, changed since then."""
+        """Users whose own document, or that of their account, changed since then."""
         changed = {"updatedAt": changed_from(since)}
         accounts = sound(self._accounts, self._accounts.find(changed, {"_id": 1}), own_id)
-        queries = [changed, *({"ownerAccount": {"$in": either_form(some)}} for some in in_batches(accounts))]
-        users = (self._users.find(query, {"_id": 1}) for query in queries)
-        return {user for some in users for user in sound(self._users, some, own_id)}
+        queries = [changed, *({"ownerAccount": {"$in": either_form(batch)}} for batch in in_batches(accounts))]
+        cursors = (self._users.find(query, {"_id": 1}) for query in queries)
+        return {user for rows in cursors for user in sound(self._users, rows, own_id)}
 
     def malformed(self, since: datetime | None, *, now: datetime) -> list[Any]:
-        """Published users with an impossible number of followers, or an account, a date or a name that is none; users
-        and accounts of which nothing says whether they are published, and accounts with a place that is none."""
+        """Ids of published users with an impossible number of followers, or a malformed account, date or name; of users
+        and accounts with a malformed visibility, and of accounts with a malformed location."""
         changed = {} if since is None else {"updatedAt": changed_from(since)}
-        wanted = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
-        wanted.append(optional("$ownerAccount", is_id("$ownerAccount")))
-        wanted.append(optional("$createdAt", is_moment("$createdAt", now)))
-        wanted.append(optional_type("$displayId", "string"))
+        checks = [optional(number, is_count(number)) for number in ("$followerCount", "$followedCount")]
+        checks.append(optional("$ownerAccount", is_id("$ownerAccount")))
+        checks.append(optional("$createdAt", is_moment("$createdAt", now)))
+        checks.append(optional_type("$displayId", "string"))
         visible = optional_type("$visibility", "string")
-        published = {"$and": [visible, {"$or": [{"$ne": ["$visibility", PUBLISHED]}, {"$and": wanted}]}]}
-        place, code = "$geolocation", "$geolocation.countryCode"
-        placed = [optional_type(place, "object"), optional_type(code, "string")]
-        sound_ones = ((self._users, published), (self._accounts, {"$and": [visible, *placed]}))
-        found = (rows.find({"$expr": {"$not": [sound]}} | changed, {"_id": 1}) for rows, sound in sound_ones)
-        return [row["_id"] for rows in found for row in rows]
+        published = {"$and": [visible, {"$or": [{"$ne": ["$visibility", PUBLISHED]}, {"$and": checks}]}]}
+        location, code = "$geolocation", "$geolocation.countryCode"
+        located = [optional_type(location, "object"), optional_type(code, "string")]
+        conditions = ((self._users, published), (self._accounts, {"$and": [visible, *located]}))
+        cursors = (rows.find({"$expr": {"$not": [is_sound]}} | changed, {"_id": 1}) for rows, is_sound in conditions)
+        return [row["_id"] for rows in cursors for row in rows]
 
     def written(self, now: datetime) -> int:
-        """How many rows the run of that moment computed or redated."""
+        """How many rows the run of that moment computed or scored again."""
         return self._stats.count_documents({"scoredAt": now})
 
     def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
-        known = {"$match": query | self._tombstones.authors("author.id")}
-        stages = [known, *totals(options, now), *profile(now), *scored(options, now), {"$merge": into}]
+        not_erased = {"$match": query | self._tombstones.authors("author.id")}
+        stages = [not_erased, *totals(options, now), *profile(now), *scored(options, now), {"$merge": into}]
         self._contents.aggregate(stages, allowDiskUse=True)

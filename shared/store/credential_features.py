@@ -1,12 +1,12 @@
-"""How a credential reads, as numbers, once for each window of its readings; and what a person said of it.
+"""Features of how a credential reads, one row for each window of its readings, and the label of a labelled window.
 
 For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, count: 500,
 postReadingTimeAbsSkew: 1.9, …, precededAt: …, viewer: ObjectId, current: true, createdAt: …, updatedAt: …,
-expiresAt: …}; once it is judged, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …,
+expiresAt: …}; once it is labelled, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …,
 sampled: false} and without current and expiresAt.
 
-`current` marks the newest window of a credential until it is judged, `precededAt` is when the exposure before the first
-one began.
+`current` marks the newest window of a credential until it is labelled; `precededAt` is when the exposure before the
+first one of the window began.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,14 +30,17 @@ from shared.store.decoding import optional as optionally
 from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own, period
 from shared.store.upserts import upsert_all
 
-LAYOUT: Final = "2"  # of the rows: raised with what a window is of, so that all are made anew
+LAYOUT: Final = "2"  # of the rows; raise it when the readings of a window change, so that all are computed anew
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which readings features are of: of whom, from the first to the last, after which, and how many.
+    """A window of readings of one credential.
 
-    viewer  the account or user that the credential was first used by; None where that is not known
+    first_seen_at, last_seen_at  when its first and its last exposure began
+    preceded_at                  when the exposure before the first one began; `first_seen_at` where there is none
+    count                        exposures in it
+    viewer                       the account or user that first used the credential; None where that is unknown
     """
 
     credential: Credential
@@ -49,7 +52,7 @@ class Window:
 
     @property
     def key(self) -> Document:
-        """The natural key of its features."""
+        """The natural key of the row of its features."""
         return {
             "seenCredential": self.credential,
             "firstSeenAt": self.first_seen_at,
@@ -58,15 +61,16 @@ class Window:
 
     @property
     def earlier(self) -> Document:
-        """Finds another window of that credential that was the newest until now."""
-        other = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
+        """The query for an earlier window of that credential that was the newest one until now."""
+        differs = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
         until_now = {"lastSeenAt": {"$lte": self.last_seen_at}, "current": True}
-        return {"seenCredential": {"$in": credential_forms([self.credential])}, **until_now, "$or": other}
+        return {"seenCredential": {"$in": credential_forms([self.credential])}, **until_now, "$or": differs}
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How many features are judged, when that last changed, and a fingerprint of which they are and what was said."""
+    """How many windows are labelled, when a label was last written, None without any, and a fingerprint of the labelled
+    windows, their labels and their features."""
 
     count: int
     until: datetime | None
@@ -78,21 +82,21 @@ class CredentialFeatures:
         self._features = analytics[schema.CREDENTIAL_FEATURES.name]
 
     def newest(self, credentials: Iterable[Credential]) -> dict[Credential, Window]:
-        """The newest window of each of these that has one, judged or not; a label without features is none."""
-        found: dict[Credential, Window] = {}
-        for some in in_batches(credentials):
+        """The newest window of each of these credentials, labelled or not; none where there are no features."""
+        newest: dict[Credential, Window] = {}
+        for batch in in_batches(credentials):
             stages: list[Document] = [
-                {"$match": {"seenCredential": {"$in": credential_forms(some)}, "count": {"$exists": True}}},
+                {"$match": {"seenCredential": {"$in": credential_forms(batch)}, "count": {"$exists": True}}},
                 {"$match": {"lastSeenAt": _IN_CALENDAR}},
                 {"$sort": {"seenCredential": 1, "lastSeenAt": -1}},
                 {"$group": {"_id": "$seenCredential", "row": {"$first": _WINDOW}}},
                 {"$replaceWith": "$row"},
             ]
             for window in sound(self._features, self._features.aggregate(stages), _window):
-                other = found.get(window.credential)
+                other = newest.get(window.credential)
                 if other is None or other.last_seen_at < window.last_seen_at:
-                    found[window.credential] = window
-        return found
+                    newest[window.credential] = window
+        return newest
 
     def put(
         self,
@@ -102,68 +106,69 @@ class CredentialFeatures:
         superseded: timedelta,
         now: datetime,
     ) -> int:
-        """Upsert the features of windows; earlier ones of those credentials age out soon. Returns how many changed.
+        """Upsert the features of windows; returns how many rows changed. A labelled row keeps its label, and stays.
 
-        What is judged keeps its label, and stays.
+        kept        how long the row of a window without a label stays
+        superseded  how long it stays once there is a newer window of its credential
         """
         writes: list[UpdateOne] = []
         ends = {"$set": {"expiresAt": now + superseded}, "$unset": {"current": ""}}
         for window, values in rows:
             writes.append(UpdateOne(window.key, _features(window, values, now, now + kept), upsert=True))
-            writes.append(UpdateOne(window.earlier, ends))  # one: the driver may send it again
+            writes.append(UpdateOne(window.earlier, ends))  # not UpdateMany: the driver retries only updates of one
         return upsert_all(self._features, writes)
 
     def unjudged(self, features: Sequence[str]) -> Columns:
-        """The newest window of every credential that nobody has judged yet: credential (n,) keys, first and last (n,)
-        [ms since 1970], and a column for each of the features, nan where it is not known."""
+        """The newest window of every credential, where it has no label: credential (n,) keys, first and last (n,) [ms
+        since 1970], and (n,) values of each of the features, nan where they are unknown."""
         fields: dict[str, tuple[Kind, Any]] = {
             "credential": ("key", "$seenCredential"),
             "first": ("moment", "$firstSeenAt"),
             "last": ("moment", "$lastSeenAt"),
         }
         query = {"current": True, "verificationStatus": {"$exists": False}}
-        found = read_columns(self._features, [{"$match": query}], fields | _numbers(features))
-        sound_rows = (found["credential"] != b"") & (found["first"] > 0) & (found["last"] > 0)
-        return {name: column[sound_rows] for name, column in found.items()}
+        rows = read_columns(self._features, [{"$match": query}], fields | _numbers(features))
+        is_sound = (rows["credential"] != b"") & (rows["first"] > 0) & (rows["last"] > 0)
+        return {name: column[is_sound] for name, column in rows.items()}
 
     def labels(self, features: Sequence[str], *, now: datetime) -> Labels:
-        """Of all judged features, of which these are learnt from."""
+        """The state of the labels of all windows; the fingerprint covers these features."""
         query = {"verifiedAt": _IN_CALENDAR}
         last = self._features.find_one(query | {"labelledAt": period(EPOCH, now)}, sort=[("labelledAt", -1)])
-        said = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
-        said |= {name: f"${name}" for name in features}  # a label may come before its features
-        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(said)}}
-        found = next(iter(self._features.aggregate([{"$match": query}, {"$group": total}])), {})
-        return Labels(found.get("count", 0), last["labelledAt"] if last else None, found.get("fingerprint", 0))
+        values = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
+        values |= {name: f"${name}" for name in features}  # a label may come before its features
+        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(values)}}
+        group = next(iter(self._features.aggregate([{"$match": query}, {"$group": total}])), {})
+        return Labels(group.get("count", 0), last["labelledAt"] if last else None, group.get("fingerprint", 0))
 
     def judged(
-        self, features: Sequence[str], most: int, *, now: datetime
+        self, features: Sequence[str], limit: int, *, now: datetime
     ) -> tuple[list[ObjectId], list[bool], Columns]:
-        """Ids, verdicts as they were given, and the features of judged windows, the latest verdicts first, at most so
-        many; with credential (n,) keys and at (n,) when the verdict was given [ms since 1970]."""
+        """At most `limit` labelled windows, the latest verdicts first: their ids, their verdicts as they were given,
+        and columns credential (n,) keys, at (n,) of the verdict [ms since 1970], and (n,) of each of the features."""
         name_undated(self._features, "verifiedAt")
         query = {"verifiedAt": period(EPOCH, now), "verificationStatus": {"$type": "bool"}}
-        stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(most, 1)}]
+        stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(limit, 1)}]
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
             "verdict": ("code", {"$cond": ["$verificationStatus", 1, 0]}),
             "credential": ("key", "$seenCredential"),
             "at": ("moment", "$verifiedAt"),
         }
-        found = read_columns(self._features, stages, fields | _numbers(features), optional=features)
-        sound_rows = is_valid(found["id"]) & (found["at"] > 0)
-        found = {name: column[sound_rows] for name, column in found.items()}
-        return object_ids(found["id"]), [bool(one) for one in found["verdict"]], found
+        rows = read_columns(self._features, stages, fields | _numbers(features), optional=features)
+        is_sound = is_valid(rows["id"]) & (rows["at"] > 0)
+        rows = {name: column[is_sound] for name, column in rows.items()}
+        return object_ids(rows["id"]), [bool(verdict) for verdict in rows["verdict"]], rows
 
     def judged_since(self, moment: datetime, *, now: datetime) -> set[Credential]:
-        """Credentials of which a verdict was given from that moment on."""
-        found = self._features.aggregate(
+        """Credentials with a verdict that was given from that moment on."""
+        groups = self._features.aggregate(
             [{"$match": {"verifiedAt": period(moment, now)}}, {"$group": {"_id": "$seenCredential"}}]
         )
-        return {one for row in found if (one := as_credential(row["_id"])) is not None}
+        return {credential for group in groups if (credential := as_credential(group["_id"])) is not None}
 
     def flagged_and_judged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
-        """How many were flagged from that moment on and are judged by now."""
+        """How many windows were flagged from that moment on, at random where `sampled`, and are labelled by now."""
         query = {"verifiedAt": {"$type": "date"}, "flaggedAt": period(since, now), "sampled": sampled}
         return self._features.count_documents(query)
 
@@ -187,7 +192,7 @@ def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
 
 
 def _features(window: Window, values: Mapping[str, float], now: datetime, expires_at: datetime) -> list[Document]:
-    """What makes a window's features of whatever is there: nothing, the same, or a label that waited for them."""
+    """The update that writes a window's features into an upserted row, one with features, or one with a label alone."""
     is_judged = {"$eq": [{"$type": "$verifiedAt"}, "date"]}
     return [
         {

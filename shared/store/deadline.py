@@ -1,4 +1,4 @@
-"""A time by which everything that is asked of the database has to be answered."""
+"""Deadlines for everything that a piece of work asks of the database, in all its threads."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,22 +11,22 @@ import pymongo
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LAST_S = 3.0  # of a function's time, for giving back what it holds and telling what became of it
+LAST_S = 3.0  # at the end of an invocation, left for releasing leases and reporting the outcome
 
 
 def deadline(seconds: float) -> AbstractContextManager[None]:
-    """Inside the `with`, what takes longer in all fails as a time-out of the database, wherever it waits."""
+    """Inside the `with`, operations on the database fail with a time-out once so many seconds have passed in all."""
     return pymongo.timeout(seconds)
 
 
 def invocation_deadline(context: Any) -> AbstractContextManager[None]:
-    """Within the time that Lambda leaves this invocation, less what it takes to fail in order; no limit elsewhere."""
-    left = getattr(context, "get_remaining_time_in_millis", None)
-    return deadline(max(left() / 1_000 - LAST_S, 0.1)) if left else nullcontext()
+    """The deadline of this Lambda invocation, LAST_S before its end; none for another context."""
+    remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
+    return deadline(max(remaining_ms() / 1_000 - LAST_S, 0.1)) if remaining_ms else nullcontext()
 
 
 def with_fresh_deadline(seconds: float, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call it with so much time of its own, though that of the work may have passed."""
+    """Call a function with a deadline of its own, also when that of the surrounding work has passed."""
 
     def timed() -> T:
         with deadline(seconds):
@@ -36,22 +36,22 @@ def with_fresh_deadline(seconds: float, call: Callable[P, T], *args: P.args, **k
 
 
 class DeadlineExecutor(ThreadPoolExecutor):
-    """Threads whose work has to end when that of who began it has to."""
+    """Threads that work under the deadline, and the other context variables, of the caller of `submit`."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As its parent does."""
+        """Run a call on a thread, in a copy of the caller's context."""
         context = copy_context()
         return super().submit(lambda: context.run(fn, *args, **kwargs))
 
 
 class TaskGroup(AbstractContextManager["TaskGroup"]):
-    """Inside the `with`, tasks run on threads that stay; it ends when all of them have ended."""
+    """Inside the `with`, tasks run on threads that outlive it; the `with` ends when all tasks have ended."""
 
     def __init__(self, threads: DeadlineExecutor) -> None:
         self._threads, self._tasks = threads, list[Future[Any]]()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Begin a task, as soon as a thread is free."""
+        """Run a task as soon as a thread is free."""
         task = self._threads.submit(fn, *args, **kwargs)
         self._tasks.append(task)
         return task

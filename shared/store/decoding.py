@@ -1,7 +1,6 @@
-"""Stored values as what they should be; None for what they are not.
+"""Decoding of stored values: each function returns the value as its type, None for a malformed one.
 
-Beyond the repositories nothing is of a wrong type, no number is infinite or nan, and no date lies before 1970 or after
-9998.
+Repositories return decoded values only: of the right type, numbers finite, and dates from 1970 to 9998.
 """
 
 import math
@@ -27,7 +26,7 @@ class Malformed(Exception):
 def sound(
     collection: Collection[Document], documents: Iterable[Document], decode: Callable[[Document], T]
 ) -> Iterator[T]:
-    """What `decode` makes of each document; where it raises Malformed, the document is named and left out."""
+    """The decoded documents; one for which `decode` raises Malformed is reported by its id and left out."""
     for document in documents:
         try:
             decoded = decode(document)
@@ -38,10 +37,10 @@ def sound(
 
 
 def name_undated(collection: Collection[Document], field: str, query: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Name the documents that no query for a time finds, since an indexed field holds something else than a date of the
-    calendar. Those that lack the field are not among them."""
-    others = [{field: {"$lt": FIRST_DAY}}, {field: {"$gte": LAST_DAY}}]
-    name_other_types(collection, field, ("date",), query, others)
+    """Report the documents that no query for a time finds, since an indexed field holds something else than a date from
+    1970 to 9998. A document without the field is not reported."""
+    beyond = [{field: {"$lt": FIRST_DAY}}, {field: {"$gte": LAST_DAY}}]
+    name_other_types(collection, field, ("date",), query, beyond)
 
 
 def name_other_types(
@@ -49,17 +48,17 @@ def name_other_types(
     field: str,
     types: Sequence[str],
     query: Mapping[str, Any] = MappingProxyType({}),
-    others: Sequence[Document] = (),
+    alternatives: Sequence[Document] = (),
 ) -> None:
-    """Name the documents of a query whose field is there and of none of these BSON types, or that `others` find: no
-    more than a look at the edges of an index of that field. An array is taken for its elements."""
-    found = collection.find({**query, "$or": [{field: other_types(*types)}, *others]}, {"_id": 1}).limit(MAX_IDS)
-    name_malformed(collection.name, *(row["_id"] for row in found))
+    """Report the documents of a query whose field is there and of none of these BSON types, or that one of the
+    alternative queries finds; reads only the edges of an index of that field. Of an array its elements are tested."""
+    rows = collection.find({**query, "$or": [{field: other_types(*types)}, *alternatives]}, {"_id": 1}).limit(MAX_IDS)
+    name_malformed(collection.name, *(row["_id"] for row in rows))
 
 
 def other_types(*types: str) -> Document:
-    """The condition for a value that is there and of none of these BSON types; an array is taken for its elements."""
-    return {"$type": [one for one in _TYPES if one not in types]}
+    """The condition for a value that is there and of none of these BSON types; of an array its elements are tested."""
+    return {"$type": [name for name in _TYPES if name not in types]}
 
 
 _TYPES = (
@@ -76,7 +75,7 @@ def needed(value: T | None) -> T:
 
 
 def optional(value: Any, decode: Callable[[Any], T | None]) -> T | None:
-    """None for what is missing or null, else the decoded value; Malformed for what is there and wrong."""
+    """None for a missing or null value, else the decoded one; Malformed where it cannot be decoded."""
     return None if value is None else needed(decode(value))
 
 
@@ -88,18 +87,18 @@ def own_id(document: Document) -> ObjectId:
 def elements(
     collection: Collection[Document], row: Document, field: str, decode: Callable[[Any], T | None]
 ) -> frozenset[T]:
-    """Those elements of a list that are what they should be; where others are among them, or there is no list, the
-    document is named. Nothing for a field that is missing or null."""
+    """The decoded elements of a list, none for a field that is missing or null; the document is reported where an
+    element is malformed, or the field holds no list."""
     stored = row.get(field)
     values = as_list(stored) or []
-    found = [one for value in values if (one := decode(value)) is not None]
-    if stored is not None and (len(found) < len(values) or not isinstance(stored, list)):
+    decoded = [element for value in values if (element := decode(value)) is not None]
+    if stored is not None and (len(decoded) < len(values) or not isinstance(stored, list)):
         name_malformed(collection.name, row["_id"])
-    return frozenset(found)
+    return frozenset(decoded)
 
 
 def as_moment(value: Any) -> datetime | None:
-    """A date that a calendar can show, in UTC.
+    """A date from 1970 to 9998, in UTC.
 
     >>> as_moment("2026-01-01") is None
     True
@@ -115,14 +114,14 @@ def as_number(value: Any) -> float | None:
     """
     if isinstance(value, Decimal128):
         exact = value.to_decimal()
-        value = math.nan if exact.is_nan() else float(exact)  # a signalling one has no double
+        value = math.nan if exact.is_nan() else float(exact)  # a signalling nan cannot be converted
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
 
 
 def as_count(value: Any) -> int | None:
-    """A whole number that can be a count, as `expressions.count` reads it.
+    """A count: a number from 0 to 10¹⁵, without its fraction, as `expressions.count` reads it.
 
     >>> as_count(3.0), as_count(-1), as_count(2**62)
     (3, None, None)
@@ -132,30 +131,30 @@ def as_count(value: Any) -> int | None:
 
 
 def as_counts(values: Mapping[str, Any]) -> dict[str, int] | None:
-    """The values as counts; None where one of them can be none.
+    """The values as counts; None where one of them is malformed.
 
     >>> as_counts({"a": 3.0, "b": 1}), as_counts({"a": True})
     ({'a': 3, 'b': 1}, None)
     """
     numbers = values.values()
     if set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) < MAX_COUNTED:
-        return dict(values)  # nearly all are so, and there are many
+        return dict(values)  # the fast path of nearly all documents
     counts = {name: count for name, value in values.items() if (count := as_count(value)) is not None}
     return counts if len(counts) == len(values) else None
 
 
 def as_text(value: Any) -> str | None:
-    """A text that is not empty; BSON's code, which the driver gives as a kind of text, is none."""
+    """A text that is not empty; BSON's code, which the driver returns as a subclass of text, is malformed."""
     return value if type(value) is str and value else None
 
 
 def as_credential(value: Any) -> ObjectId | str | None:
-    """By which somebody reads: an id in either form, or another text."""
-    return as_text(value) if (found := object_id(value)) is None else found
+    """A credential: an ObjectId, also where it is stored as 24 hex digits, or another text."""
+    return as_text(value) if (key := object_id(value)) is None else key
 
 
 def credential_of(value: Any) -> ObjectId | str:
-    """The same; Malformed where there is none."""
+    """A credential; Malformed for anything else."""
     credential = as_credential(value)
     if credential is None:
         raise Malformed
@@ -163,7 +162,7 @@ def credential_of(value: Any) -> ObjectId | str:
 
 
 def as_target(value: Any) -> ObjectId | None:
-    """The id of a reference, which is a DBRef or, where its fields are in another order, a document."""
+    """The id in a reference, which is a DBRef or, where its fields are in another order, a document."""
     if isinstance(value, DBRef):
         return object_id(value.id)
     return object_id(value.get("$id")) if isinstance(value, Mapping) else None

@@ -1,9 +1,9 @@
-"""What people did with posts; read only.
+"""Engagements with posts; read only.
 
 For example: {_id: ObjectId, user: ObjectId, account: ObjectId, targetRef: DBRef("content", ObjectId), type: "like",
 visibility: "publish", createdAt: …, updatedAt: …}
 
-An act that was taken back stays, with visibility "deleted". Acts on comments have the `$ref` "comment".
+An engagement that was taken back stays, with visibility "deleted". Engagements with comments have the `$ref` "comment".
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ _ON_CONTENTS: Document = {"targetRef.$ref": "content", "type": {"$in": list(KIND
 
 
 def _on(contents: Sequence[ObjectId]) -> Document:
-    """The query for acts on these posts, however the reference is written."""
+    """The query for engagements with these posts, whichever form their ids are stored in."""
     return {"targetRef.$id": {"$in": either_form(contents)}, "targetRef.$ref": "content"}
 
 
@@ -56,17 +56,17 @@ class Engagements:
     def on_contents(
         self, *, now: datetime, updated_since: datetime | None = None, users: Iterable[ObjectId] | None = None
     ) -> Columns:
-        """Acts on posts, those that do not count included, but for acts of who is erased.
+        """Engagements with posts, also those that do not count, without those of erased users.
 
-        One that is dated ahead of now was done at a moment that nobody knows: it counts as the oldest, and is read
-        where all are.
+        updated_since  only records that changed from then on
+        users          only engagements of these users; those of all for None
 
         user     (n,) ids
         content  (n,) ids
         kind     (n,) index into KINDS
-        at       (n,) when it was done               [ms since 1970]
-        touched  (n,) when the record last changed   [ms since 1970]
-        stands   (n,) 1, or 0 when it was taken back, or is malformed
+        at       (n,) moment of the engagement [ms since 1970]; 1, the oldest, where it is dated ahead of now
+        touched  (n,) last change of the record [ms since 1970]
+        stands   (n,) 1, or 0 where it was taken back or is malformed
         """
         query: Document = _ON_CONTENTS | self._tombstones.authors("user")
         if updated_since is not None:
@@ -77,11 +77,11 @@ class Engagements:
         return concat(parts or [self._read({"_id": None}, now)])
 
     def acts(self, start: datetime, end: datetime) -> Columns:
-        """Acts of that time that still stand: actor (n,) ids of accounts, of users where an old record names no
-        account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. An act that is recorded twice
-        is here twice: who counts asks `Actors.acts`."""
+        """Engagements of that time that were not taken back: actor (n,) ids of accounts, or of users where an old
+        record names no account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. One that is
+        recorded twice is returned twice: see `Actors.acts` for counting."""
         name_undated(self._engagements, "updatedAt", _ON_CONTENTS)
-        found = read_columns(
+        engagements = read_columns(
             self._engagements,
             [{"$match": _ON_CONTENTS | {"visibility": PUBLISHED, "updatedAt": {"$gte": start}}}],
             {
@@ -91,33 +91,33 @@ class Engagements:
                 "at": ("moment", "$createdAt"),
             },
         )
-        within = (found["at"] >= max(epoch_ms(start), 1)) & (found["at"] <= epoch_ms(end))
-        return {name: column[within] for name, column in found.items()}
+        within = (engagements["at"] >= max(epoch_ms(start), 1)) & (engagements["at"] <= epoch_ms(end))
+        return {name: column[within] for name, column in engagements.items()}
 
-    def of_account(self, account: ObjectId, users: Sequence[ObjectId], most: int) -> list[ObjectId]:
-        """Posts that an account engaged with, or one of its users where an old record names no account, what was taken
-        back since included; at most so many, the latest first."""
+    def of_account(self, account: ObjectId, users: Sequence[ObjectId], limit: int) -> list[ObjectId]:
+        """At most `limit` posts that an account engaged with, the latest first, also where that was taken back since;
+        an old record that names no account counts by its user, one of `users`."""
         by_user = {"user": {"$in": either_form(users)}, "account": None}
         query = {"$or": [{"account": {"$in": either_form([account])}}, by_user], "targetRef.$ref": "content"}
-        found = islice(self._engagements.find(query, {"targetRef": 1}).sort("_id", -1).limit(most), most)
-        return list(sound(self._engagements, found, lambda row: needed(as_target(row.get("targetRef")))))
+        rows = islice(self._engagements.find(query, {"targetRef": 1}).sort("_id", -1).limit(limit), limit)
+        return list(sound(self._engagements, rows, lambda row: needed(as_target(row.get("targetRef")))))
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
-        """Who did something with a post, or took it back, since then, ever for None: actor (n,) ids of accounts, of
-        users where an old record names no account; at (n,) when the last such record changed [ms since 1970]; ever,
-        that is now where one is dated ahead."""
+        """Accounts that engaged with a post, or took an engagement back, since then, at any time for None: actor (n,)
+        ids of accounts, or of users where an old record names no account; at (n,) last change of such a record [ms
+        since 1970]. A record that is dated ahead is read for None only, as changed now."""
         query = _ON_CONTENTS if since is None else _ON_CONTENTS | {"updatedAt": period(since, now)}
         by_actor = {"_id": object_id(_ACTOR), "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"actor": ("id", "$_id"), "at": ("moment", "$at")}
         each: dict[str, tuple[Kind, Any]] = {"actor": ("id", _ACTOR), "at": ("moment", "$updatedAt")}
         match: list[Document] = [{"$match": query}]
-        found = read_columns(self._engagements, [*match, {"$group": by_actor}], fields, documents=(match, each))
-        sound = is_valid(found["actor"])
-        return {name: column[sound] for name, column in found.items()}
+        actors = read_columns(self._engagements, [*match, {"$group": by_actor}], fields, documents=(match, each))
+        sound = is_valid(actors["actor"])
+        return {name: column[sound] for name, column in actors.items()}
 
     def actors_on(self, contents: Sequence[ObjectId] | None, start: datetime) -> Columns:
-        """Who did something with these posts, or with any, from that moment on that still stands: actor (n,) ids as in
-        `latest`; content (n,) ids."""
+        """Engagements with these posts, or with any for None, from that moment on that were not taken back: actor (n,)
+        ids as in `latest`; content (n,) ids."""
         query = _ON_CONTENTS | {"visibility": PUBLISHED, "createdAt": {"$gte": start}}
         fields: dict[str, tuple[Kind, Any]] = {
             "actor": ("id", _ACTOR),
@@ -131,41 +131,44 @@ class Engagements:
         return concat(parts or [read_columns(self._engagements, [{"$match": {"_id": None}}], fields)])
 
     def users_of(self, contents: Iterable[ObjectId], *, before: datetime, now: datetime) -> set[ObjectId]:
-        """Who acted on these posts before that moment, by the moments that `on_contents` tells."""
+        """Users who engaged with these posts before that moment, dated as by `on_contents`."""
         users: set[ObjectId] = set()
         later = {"createdAt": period(before, now), "updatedAt": changed_from(before)}
         for batch in in_batches(contents):
-            found = self._engagements.find(_on(batch) | {"$nor": [later]}, {"user": 1})
-            users.update(sound(self._engagements, found, lambda row: needed(as_object_id(row.get("user")))))
+            rows = self._engagements.find(_on(batch) | {"$nor": [later]}, {"user": 1})
+            users.update(sound(self._engagements, rows, lambda row: needed(as_object_id(row.get("user")))))
         return users
 
     def users_in_turn(self, after: ObjectId, acts: int) -> tuple[set[ObjectId], ObjectId | None]:
-        """The next users in the order of their ids, with about so many acts, or those of one user; and the last of
-        them, None where nobody is left. Each form that ids are stored in has an order of its own."""
+        """The next users in the order of their ids, and the last of them, None where no more are left.
+
+        after  users behind this id
+        acts   about how many engagements they have together; there is at least one user
+        """
         users, ends = set[ObjectId](), []
-        for first in (after, str(after), str(after).upper()):
-            behind = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(acts)
-            found = [as_object_id(row["user"]) for row in behind]
-            named = [user for user in found if user is not None and user > after]
-            users.update(named)
-            if len(found) == acts:
-                ends += named[-1:]
+        for first in (after, str(after), str(after).upper()):  # each form that ids are stored in has its own order
+            rows = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(acts)
+            ids = [as_object_id(row["user"]) for row in rows]
+            behind = [user for user in ids if user is not None and user > after]
+            users.update(behind)
+            if len(ids) == acts:
+                ends += behind[-1:]
         last = min(ends, default=None)
         return {user for user in users if last is None or user <= last}, last
 
     def malformed(self, updated_since: datetime | None, *, now: datetime) -> list[ObjectId]:
-        """Acts without a user, a target or a kind of the right type, or without a date that is not ahead of now, and
-        those with an account or a visibility that is none."""
-        kept = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt", now), is_moment("$updatedAt", now)]
-        kept += [has_type("$type", "string"), optional_type("$visibility", "string")]
-        kept.append(optional("$account", is_id("$account")))
-        query: Document = {"$expr": {"$not": [{"$and": kept}]}}
+        """Ids of engagements whose user, target, kind or dates are missing or malformed, a date also where it is ahead
+        of now, or whose account or visibility is malformed."""
+        checks = [is_id("$user"), is_id("$targetRef.$id"), is_moment("$createdAt", now), is_moment("$updatedAt", now)]
+        checks += [has_type("$type", "string"), optional_type("$visibility", "string")]
+        checks.append(optional("$account", is_id("$account")))
+        query: Document = {"$expr": {"$not": [{"$and": checks}]}}
         if updated_since is not None:
             query["updatedAt"] = changed_from(updated_since)
         return [row["_id"] for row in self._engagements.find(query, {"_id": 1})]
 
     def _read(self, query: Document, now: datetime) -> Columns:
-        acts = read_columns(
+        engagements = read_columns(
             self._engagements,
             [{"$match": query}],
             {
@@ -177,7 +180,8 @@ class Engagements:
                 "stands": ("code", {"$cond": [{"$eq": ["$visibility", PUBLISHED]}, 1, 0]}),
             },
         )
-        acts["stands"] = acts["stands"] * (is_valid(acts["user"]) & (acts["kind"] >= 0) & (acts["at"] > 0))
-        acts["at"] = np.minimum(acts["at"], acts["touched"])  # no act is newer than its record
-        acts["at"] = np.where(acts["at"] > epoch_ms(now + SKEW), 1, acts["at"])
-        return acts
+        is_sound = is_valid(engagements["user"]) & (engagements["kind"] >= 0) & (engagements["at"] > 0)
+        engagements["stands"] = engagements["stands"] * is_sound
+        at = np.minimum(engagements["at"], engagements["touched"])  # no engagement is newer than its record
+        engagements["at"] = np.where(at > epoch_ms(now + SKEW), 1, at)
+        return engagements

@@ -1,6 +1,6 @@
-"""Erasing: what was derived of an account is deleted, and a tombstone keeps it from being derived again.
+"""Erasure of accounts: delete everything derived from one, and keep a tombstone so that it is not derived again.
 
-What is deleted is read off the table of collections: each says whose ids its documents hold, and where.
+What is deleted follows from the schema: each collection declares whose ids its documents hold, and in which fields.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "crede
 
 
 class Erasures:
-    """Of the collections of both databases, and of the exposures that the options name."""
+    """Erasures in the collections of both databases; `names` are the collection and fields of the exposures."""
 
     def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
         self._databases = {"app": app, "analytics": analytics}
@@ -34,11 +34,11 @@ class Erasures:
         self.tombstones = Tombstones(app, analytics)
 
     def note(self, account: ObjectId, *, now: datetime) -> Erased:
-        """From now on the account counts as erased, with its users, their posts and its credentials: those that the
-        application or our own collections still name, and those of an earlier erasure. Returns all of them.
+        """Write the tombstone of an account; returns the ids that count as erased from now on.
 
-        Posts that the application does not have any more are taken for erased too: what is kept of them is of no use,
-        and nobody can tell any more whose they were.
+        These are the account, its users, their posts and its credentials: those that the application or our own
+        collections still hold, and those of an earlier erasure. Posts that the application does not have any more
+        are included too: their derived rows are of no use, and their authors are unknown.
         """
         before = self.tombstones.read(account, posts=True)
         users = before.users | self._users_of(account)
@@ -52,50 +52,53 @@ class Erasures:
         return erased
 
     def remove(self, erased: Erased, collections: Iterable[Collection] = schema.OURS) -> dict[str, int]:
-        """Delete from these collections what names any of them; returns how many documents changed, by collection."""
-        removed = {one.name: sum(self._remove(erased, one)) for one in collections if one.about}
+        """Delete what holds an erased id from these collections; returns how many documents changed, by collection."""
+        holding = (collection for collection in collections if collection.about)
+        removed = {collection.name: sum(self._remove(erased, collection)) for collection in holding}
         return {name: number for name, number in removed.items() if number}
 
     def sweep(self, *collections: Collection) -> int:
-        """Delete from these collections whatever names what is erased; returns how many documents changed.
+        """Delete what holds any erased id from these collections; returns how many documents changed.
 
-        A job calls this after its last write: an erasure that began after the job had read, and ended before it wrote,
-        has left its tombstone by then. So has one beside a run that was killed before it came to this.
+        A job calls this after its last write, to delete what it wrote about an account that was erased while it ran.
+        Where a run is killed before this call, the next run makes up for it.
         """
-        posts = any(about.subject == "post" for one in collections for about in one.about)
+        posts = any(about.subject == "post" for collection in collections for about in collection.about)
         erased = self.tombstones.read(posts=posts)
         return sum(self.remove(erased, collections).values()) if erased else 0
 
     def credentials(self) -> set[ObjectId | str]:
-        """Those that are erased, with those by which an erased account has read since."""
+        """The erased credentials, with those that an erased account has used since."""
         erased = self.tombstones.read()
         return set(erased.credentials | self._credentials_of([*erased.accounts, *erased.users])) if erased else set()
 
     def keep_rebuilt(self, collection: Collection, state: ErasureState, *, at: datetime) -> int:
-        """Delete packed arrays of that collection that are older than those of `at` and were not made under the same
-        erasures, so that they may hold what is erased; returns how many documents.
+        """Mark the packed arrays of `at` with the erasures that they respect, and delete older arrays that respect
+        others, since they may hold erased ids; returns how many documents were deleted.
 
-        state  the erasures that there were before the arrays of `at` were read
+        state  the erasures before the data of the arrays of `at` was read
         """
         target = self._databases[collection.database][collection.name]
-        under = hashlib.sha256(repr(sorted(state)).encode()).hexdigest()[:12] if state else None
-        if under:
-            target.update_many({"trainedAt": at}, {"$set": {"erasures": under}})
-        return target.delete_many({"trainedAt": {"$lt": at}, "erasures": {"$ne": under}}).deleted_count
+        digest = hashlib.sha256(repr(sorted(state)).encode()).hexdigest()[:12] if state else None
+        if digest:
+            target.update_many({"trainedAt": at}, {"$set": {"erasures": digest}})
+        return target.delete_many({"trainedAt": {"$lt": at}, "erasures": {"$ne": digest}}).deleted_count
 
     def outdate(self, accounts: Iterable[ObjectId]) -> None:
-        """Have the models of these accounts made again, since they may hold what is erased."""
+        """Mark the models of these accounts as outdated, since they may hold erased ids, so that they are trained
+        again."""
         artifacts = self._analytics[schema.ACCOUNT_ARTIFACTS.name]
-        for some in in_batches(accounts):
-            artifacts.update_many({"account": {"$in": some}}, {"$set": {"outdated": True}})
+        for batch in in_batches(accounts):
+            artifacts.update_many({"account": {"$in": batch}}, {"$set": {"outdated": True}})
 
     def _remove(self, erased: Erased, collection: Collection) -> Iterator[int]:
+        """How many documents each deletion or update changed."""
         target = self._databases[collection.database][collection.name]
         for part in _parts(erased):
             clauses = {about: {about.path: {"$in": part[about.subject]}} for about in collection.about}
             clauses = {about: clause for about, clause in clauses.items() if part[about.subject]}
-            if whole := [clause for about, clause in clauses.items() if about.removal == "document"]:
-                yield target.delete_many({"$or": whole}).deleted_count
+            if documents := [clause for about, clause in clauses.items() if about.removal == "document"]:
+                yield target.delete_many({"$or": documents}).deleted_count
             for about, clause in clauses.items():
                 if about.removal == "element":
                     within = about.path.removeprefix(f"{about.array}.")
@@ -103,7 +106,7 @@ class Erasures:
                     yield (changed := target.update_many(clause | _holds_array(about.array), pulled).modified_count)
                     if changed:
                         target.delete_many({about.array: []})
-                    yield target.delete_many(clause).deleted_count  # what holds it otherwise is no row of ours
+                    yield target.delete_many(clause).deleted_count  # an id outside of an array is malformed
                 elif about.removal == "field":
                     yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
 
@@ -125,42 +128,43 @@ class Erasures:
         }
 
     def _posts_that_are_gone(self) -> set[ObjectId]:
-        """Posts of which something is kept though the application has them no more."""
+        """Posts with an annotation that the application does not have any more."""
         rows = self._app[schema.CONTENT_INFO.name].find({}, {"_id": 0, "contentId": 1}).sort("contentId", 1)
-        kept = (object_id(row.get("contentId")) for row in rows)
+        annotated = (object_id(row.get("contentId")) for row in rows)
         contents, gone = self._app[schema.CONTENTS.name], set[ObjectId]()
-        for ids in in_batches(one for one in kept if one is not None):
+        for ids in in_batches(post for post in annotated if post is not None):
             missing = set(ids) - {row["_id"] for row in contents.find({"_id": {"$in": ids}}, {"_id": 1})}
-            in_hex = {"_id": {"$in": [one for one in either_form(missing) if isinstance(one, str)]}}
+            in_hex = {"_id": {"$in": [form for form in either_form(missing) if isinstance(form, str)]}}
             gone |= missing - {object_id(row["_id"]) for row in contents.find(in_hex, {"_id": 1})}
         return gone
 
     def _credentials_of(self, viewers: Iterable[ObjectId]) -> set[ObjectId | str]:
-        """By which these have seen anything, as the application or our own features say it, and the devices that
-        accounts among them name."""
+        """Credentials that these viewers have used, according to the exposures, the features and the links, and the
+        devices of those that are accounts."""
         forms = either_form(viewers)
-        seen = self._app[self._names.collection].distinct(self._names.credential, {"viewer": {"$in": forms}})
-        own = self._app[schema.ACCOUNTS.name].distinct("credentials.deviceUUID", {"_id": {"$in": forms}})
-        described = self._analytics[schema.CREDENTIAL_FEATURES.name].distinct(
+        exposed = self._app[self._names.collection].distinct(self._names.credential, {"viewer": {"$in": forms}})
+        devices = self._app[schema.ACCOUNTS.name].distinct("credentials.deviceUUID", {"_id": {"$in": forms}})
+        with_features = self._analytics[schema.CREDENTIAL_FEATURES.name].distinct(
             "seenCredential", {"viewer": {"$in": forms}}
         )
         linked = self._analytics[schema.ACCOUNT_LINKS.name].distinct("credential", {"account": {"$in": forms}})
-        return {one for one in (*seen, *own, *described, *linked) if as_credential(one) is not None}
+        stored = (*exposed, *devices, *with_features, *linked)
+        return {credential for credential in stored if as_credential(credential) is not None}
 
     def _ids(self, database: Database[Document], collection: Collection, query: Document, field: str) -> set[ObjectId]:
         stages: list[Document] = [{"$match": query}, {"$group": {"_id": f"${field}"}}]
-        found = {object_id(row["_id"]) for row in database[collection.name].aggregate(stages)}
-        return {one for one in found if one is not None}
+        ids = {object_id(row["_id"]) for row in database[collection.name].aggregate(stages)}
+        return {key for key in ids if key is not None}
 
 
 def _holds_array(path: str) -> Document:
-    """The query for documents with an array there, and with none on the way to it, where `$pull` would be refused."""
+    """The query for documents with an array at `path` and none on the way to it, where `$pull` would be refused."""
     *above, _ = accumulate(path.split("."), "{}.{}".format)
     return {path: {"$type": "array"}} | dict.fromkeys(above, NO_ARRAY)
 
 
 def _parts(erased: Erased) -> Iterator[dict[schema.Subject, list[Any]]]:
-    """The ids by what they are of, in pieces that fit in one command."""
-    every = (in_batches(erased.of(subject)) for subject in SUBJECTS)
-    for part in zip_longest(*every, fillvalue=()):
+    """The ids by subject, in parts that fit in one command."""
+    batches = (in_batches(erased.of(subject)) for subject in SUBJECTS)
+    for part in zip_longest(*batches, fillvalue=()):
         yield {subject: list(ids) for subject, ids in zip(SUBJECTS, part, strict=True)}

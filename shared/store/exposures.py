@@ -1,4 +1,4 @@
-"""Which post was on whose screen, and when; read only.
+"""Exposures: which post was on whose screen, and when; read only.
 
 For example: {_id: ObjectId, viewer: ObjectId, content: ObjectId, seenAt: …, offScreenAt: …, seenCredential: ObjectId,
 analytics: {source: "personal", score: 0.7, model: "personal 20260130T…"}}
@@ -28,21 +28,21 @@ from shared.store.write_behind import read_ahead
 
 
 class Exposures:
-    """Of the collection and the fields that the options name."""
+    """Exposures in the collection and the fields that the options name."""
 
     def __init__(self, app: Database[Document], names: Names) -> None:
         self._exposures, self._names = app[names.collection], names
 
-    def of_viewers(self, viewers: Sequence[ObjectId], most: int) -> list[ObjectId]:
-        """Posts that one of these, accounts or users, has seen; at most so many, the latest first."""
+    def of_viewers(self, viewers: Sequence[ObjectId], limit: int) -> list[ObjectId]:
+        """At most `limit` posts that one of these accounts or users has seen, the latest first."""
         query = {"viewer": {"$in": either_form(viewers)}, "seenAt": {"$type": "date"}}
-        found = islice(self._exposures.find(query, {"content": 1}).sort("seenAt", -1).limit(most), most)
-        return list(sound(self._exposures, found, lambda row: needed(object_id(row.get("content")))))
+        rows = islice(self._exposures.find(query, {"content": 1}).sort("seenAt", -1).limit(limit), limit)
+        return list(sound(self._exposures, rows, lambda row: needed(object_id(row.get("content")))))
 
     def models(self, start: datetime, end: datetime) -> list[str]:
-        """The names of models that chose what was shown in that time."""
+        """The names of the models that ranked the exposures of that time."""
         named = {"seenAt": {"$gte": start, "$lt": end}, "analytics.model": {"$type": "string"}}
-        return sorted(one for one in self._exposures.distinct("analytics.model", named) if isinstance(one, str))
+        return sorted(name for name in self._exposures.distinct("analytics.model", named) if isinstance(name, str))
 
     def shown(
         self,
@@ -51,46 +51,45 @@ class Exposures:
         sources: Sequence[str],
         models: Sequence[str],
     ) -> Columns:
-        """As `between`, with source and model (n,), index into those that are given, -1 for none of them; without what
-        came on the screen at the end itself."""
+        """As `between`, with source and model (n,) indices into `sources` and `models`, -1 for others; without
+        exposures that began at the end itself."""
         query = {"seenAt": {"$gte": start, "$lt": end}}
-        more: dict[str, tuple[Kind, Any]] = {
-            "source": ("code", _place_among(sources, "$analytics.source")),
-            "model": ("code", _place_among(models, "$analytics.model")),
+        analytics: dict[str, tuple[Kind, Any]] = {
+            "source": ("code", _index_in(sources, "$analytics.source")),
+            "model": ("code", _index_in(models, "$analytics.model")),
         }
-        return self._read(query, self._fields() | more)
+        return self._read(query, self._fields() | analytics)
 
     def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
-        came on the screen and, if that is known, left it [ms since 1970]. An exposure that is recorded twice is here
-        twice: who counts asks `Actors.exposures`."""
+        came on the screen and when it left it, 0 where that is unknown [ms since 1970]. One that is recorded twice is
+        returned twice: see `Actors.exposures` for counting."""
         return self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields())
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
-        """Who had something on the screen that was recorded since then, ever for None: viewer (n,) ids of accounts or
-        users; at (n,) when that last was [ms since 1970]; ever, that is now where a record is dated
-        ahead."""
+        """Viewers of exposures that were recorded since then, at any time for None: viewer (n,) ids of accounts or
+        users; at (n,) the last time [ms since 1970]. A record that is dated ahead is read for None only, as of now."""
         recorded = {"updatedAt": changed_from(EPOCH) if since is None else period(since, now)}
         by_viewer = {"_id": "$viewer", "at": {"$max": changed_at(now)}}
         fields: dict[str, tuple[Kind, Any]] = {"viewer": ("id", "$_id"), "at": ("moment", "$at")}
-        found = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
-        named = is_valid(found["viewer"])
-        return {name: column[named] for name, column in found.items()}
+        viewers = read_columns(self._exposures, [{"$match": recorded}, {"$group": by_viewer}], fields)
+        named = is_valid(viewers["viewer"])
+        return {name: column[named] for name, column in viewers.items()}
 
     def touched(self, since: datetime) -> dict[Credential, set[ObjectId]]:
-        """Credentials by whose exposures something was written from that moment on, each with the accounts or users
-        whose these were, as far as they are known."""
+        """Credentials with exposures that were written from that moment on, each with the accounts or users of these
+        exposures, as far as they are known."""
         changed = {"updatedAt": changed_from(since)}
         name_other_types(self._exposures, self._names.credential, _CREDENTIALS, changed)
         return self._viewers_by_credential(changed)
 
     def viewers(self, credentials: Iterable[Credential]) -> dict[Credential, ObjectId]:
-        """The account or user that each of these credentials was first used by, where that is known."""
-        field, found = self._names.credential, dict[Credential, ObjectId]()
+        """The account or user that first used each of these credentials, where that is known."""
+        field, viewers = self._names.credential, dict[Credential, ObjectId]()
         first = {"viewer": {"$first": "$viewer"}, "seenAt": {"$first": "$seenAt"}}
-        for some in in_batches(credentials):
+        for batch in in_batches(credentials):
             stages: list[Document] = [
-                {"$match": {field: {"$in": credential_forms(some)}}},
+                {"$match": {field: {"$in": credential_forms(batch)}}},
                 {"$sort": {field: 1, "seenAt": 1}},
                 {"$group": {"_id": f"${field}"} | first},
                 {"$match": {"viewer": {"$ne": None}}},
@@ -98,21 +97,21 @@ class Exposures:
                 {"$group": {"_id": _as_one_form("$_id")} | first},
             ]
             named = ((as_credential(row["_id"]), object_id(row["viewer"])) for row in self._exposures.aggregate(stages))
-            found |= {credential: viewer for credential, viewer in named if credential and viewer}
-        return found
+            viewers |= {credential: viewer for credential, viewer in named if credential and viewer}
+        return viewers
 
     def all_viewers(self, credentials: Iterable[Credential]) -> dict[Credential, set[ObjectId]]:
-        """Every account or user that each of these credentials was ever used by, as far as they are known."""
-        found: dict[Credential, set[ObjectId]] = {}
-        for some in in_batches(credentials):
-            found |= self._viewers_by_credential({self._names.credential: {"$in": credential_forms(some)}})
-        return found
+        """Every account or user that ever used each of these credentials, as far as they are known."""
+        viewers: dict[Credential, set[ObjectId]] = {}
+        for batch in in_batches(credentials):
+            viewers |= self._viewers_by_credential({self._names.credential: {"$in": credential_forms(batch)}})
+        return viewers
 
     def readings(self, credentials: Sequence[Credential] | None, start: datetime, end: datetime) -> Iterator[Columns]:
-        """What these credentials, or all, had on their screens in that time, part by part: credential by credential,
+        """The exposures of these credentials, of all for None, in that time, batch by batch: credential by credential,
         each in the order of time, whatever forms its id is stored in. Columns: credential (n,) keys; content (n,) ids;
-        at and until (n,) when it came on the screen and left it [ms since 1970], 0 where that is not known, the end at
-        the latest.
+        at and until (n,) when it came on the screen and left it [ms since 1970], until 0 where that is unknown, and
+        the end at the latest.
         """
         credential = self._names.credential
         if credentials is None:
@@ -121,11 +120,11 @@ class Exposures:
         forms = {"$type": list(_CREDENTIALS)} if credentials is None else {"$in": credential_forms(credentials)}
         shown = {"seenAt": {"$gte": start, "$lte": end}}
         several = self._in_several_forms({} if credentials is None else {credential: forms})
-        apart = np.array([b"o" + str(one).encode() for one in several], f"S{KEY_BYTES + 1}")
+        apart = np.array([b"o" + str(key).encode() for key in several], f"S{KEY_BYTES + 1}")
         for batch in self._in_order([{"$match": {credential: forms} | shown}], end):
-            yield _chosen(batch, ~np.isin(batch["credential"], apart)) if several else batch
-        for some in in_batches(several):
-            stored = [form for one in some for form in several[one]]
+            yield _selected(batch, ~np.isin(batch["credential"], apart)) if several else batch
+        for keys in in_batches(several):
+            stored = [form for key in keys for form in several[key]]
             stages: list[Document] = [
                 {"$match": {credential: {"$in": stored}} | shown},
                 {"$set": {credential: _as_one_form(f"${credential}")}},
@@ -134,18 +133,18 @@ class Exposures:
 
     def _viewers_by_credential(self, query: Document) -> dict[Credential, set[ObjectId]]:
         """The viewers of the exposures of a query, by credential."""
-        by_both = {"_id": {"credential": f"${self._names.credential}", "viewer": "$viewer"}}
-        found: dict[Credential, set[ObjectId]] = {}
-        for row in self._exposures.aggregate([{"$match": query}, {"$group": by_both}]):
+        by_pair = {"_id": {"credential": f"${self._names.credential}", "viewer": "$viewer"}}
+        viewers: dict[Credential, set[ObjectId]] = {}
+        for row in self._exposures.aggregate([{"$match": query}, {"$group": by_pair}]):
             credential, viewer = as_credential(row["_id"].get("credential")), object_id(row["_id"].get("viewer"))
             if credential is not None:
-                found.setdefault(credential, set()).update([viewer] if viewer else [])
-        return found
+                viewers.setdefault(credential, set()).update([viewer] if viewer else [])
+        return viewers
 
     def _in_several_forms(self, query: Document) -> dict[ObjectId, list[Credential]]:
-        """Credentials of a query whose exposures lie at several places of the index: in which forms they are stored.
+        """The credentials of a query whose id is stored in several forms, which the index orders apart: their forms.
 
-        Read from place to place of the index (DISTINCT_SCAN), which a query for types would not be.
+        Reads only the distinct keys of the index (DISTINCT_SCAN), which a query for types would not.
         """
         stages: list[Document] = [
             {"$match": query},
@@ -156,7 +155,7 @@ class Exposures:
         return {row["_id"]: row["forms"] for row in self._exposures.aggregate(stages, allowDiskUse=True)}
 
     def _in_order(self, stages: list[Document], end: datetime) -> Iterator[Columns]:
-        """Batches of the readings that these stages give; out of the index, where they leave the credential alone."""
+        """Batches of the exposures of these stages, sorted by an index unless the stages change the credential."""
         fields: dict[str, tuple[Kind, Any]] = {
             "credential": ("key", f"${self._names.credential}"),
             "content": ("id", "$content"),
@@ -165,15 +164,15 @@ class Exposures:
         }
         in_order = {"$sort": {self._names.credential: 1, "seenAt": 1}}
         for batch in read_ahead(read_batches(self._exposures, [*stages, in_order], fields, optional={"until"})):
-            known = (batch["at"] > 0) & (batch["credential"] != b"")
-            yield _chosen(batch | {"until": np.minimum(batch["until"], epoch_ms(end))}, known)
+            is_sound = (batch["at"] > 0) & (batch["credential"] != b"")
+            yield _selected(batch | {"until": np.minimum(batch["until"], epoch_ms(end))}, is_sound)
 
     def _read(self, query: Document, fields: dict[str, tuple[Kind, Any]]) -> Columns:
-        """Those with a moment."""
+        """The exposures of a query that have a valid moment."""
         name_undated(self._exposures, "seenAt")
         optional = {"viewer", "until", "source", "model"}
-        found = read_columns(self._exposures, [{"$match": query}], fields, optional)
-        return _chosen(found, found["at"] > 0)
+        exposures = read_columns(self._exposures, [{"$match": query}], fields, optional)
+        return _selected(exposures, exposures["at"] > 0)
 
     def _fields(self) -> dict[str, tuple[Kind, Any]]:
         return {
@@ -187,15 +186,15 @@ class Exposures:
 _CREDENTIALS = ("objectId", "string")
 
 
-def _place_among(names: Sequence[str], path: str) -> Document:
-    place = {"$indexOfArray": [{"$literal": list(names)}, path]}
-    return {"$cond": [optional_type(path, "string"), place, MALFORMED_CODE]}
+def _index_in(names: Sequence[str], path: str) -> Document:
+    index = {"$indexOfArray": [{"$literal": list(names)}, path]}
+    return {"$cond": [optional_type(path, "string"), index, MALFORMED_CODE]}
 
 
 def _as_one_form(path: str) -> Document:
-    """A credential that may be an id in either form, or another text."""
+    """The credential at `path`, an id always as an ObjectId."""
     return {"$ifNull": [object_id_of(path), path]}
 
 
-def _chosen(records: Columns, chosen: NDArray[np.bool_]) -> Columns:
-    return records if chosen.all() else {name: column[chosen] for name, column in records.items()}
+def _selected(records: Columns, is_selected: NDArray[np.bool_]) -> Columns:
+    return records if is_selected.all() else {name: column[is_selected] for name, column in records.items()}

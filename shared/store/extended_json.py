@@ -1,4 +1,4 @@
-"""BSON values as MongoDB's extended JSON, both ways."""
+"""Encoding and decoding of BSON values as MongoDB's extended JSON."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -21,28 +21,28 @@ _OPTIONS = json_util.JSONOptions(
 
 
 def decoded(value: Any, field: str = "document", *, depth: int = 0) -> Any:
-    """The value, with each wrapper ({"$oid": …}, {"$date": …}, …), relaxed or canonical, made what it stands for.
+    """The value with each wrapper ({"$oid": …}, {"$date": …}, …), relaxed or canonical, replaced by its BSON value.
 
-    What is plain JSON stays as it is. Raises BadEvent for a wrapper that holds nonsense, and for more than 200 levels;
-    `field` is what the value is called there.
+    field  name of the value in the message of an error
+    Plain JSON stays as it is. Raises BadEvent for a wrapper with malformed contents, and for more than 200 levels.
     """
     if depth > DEEPEST:
         raise BadEvent(f"{field}: more than {DEEPEST} levels deep")
     if isinstance(value, Mapping):
-        inner = {key: decoded(one, field, depth=depth + 1) for key, one in value.items()}
+        inner = {key: decoded(element, field, depth=depth + 1) for key, element in value.items()}
         if not any(key.startswith("$") for key in inner):
             return inner
         try:
-            if not isinstance(inner.get("$oid", ""), str):  # of None the driver would make a new id
+            if not isinstance(inner.get("$oid", ""), str):  # for None the driver would generate an id
                 raise TypeError
             return json_util.object_hook(inner, _OPTIONS)
         except (BSONError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
             raise BadEvent(f"{field}: a wrapper does not hold what it should") from None
     if isinstance(value, list):
-        return [decoded(one, field, depth=depth + 1) for one in value]
+        return [decoded(element, field, depth=depth + 1) for element in value]
     return value
 
 
 def encoded(document: Mapping[str, Any]) -> str:
-    """The document as JSON text, in the relaxed form."""
+    """The document as relaxed extended JSON, in one line."""
     return json_util.dumps(document, json_options=_OPTIONS, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What came of what was shown, day by day.
+"""How often exposures led to engagements, day by day.
 
 For example: {_id: 2026-01-29T04:45:00Z, personalize_content_feed_score_in_percent: 4.2,
 coldstart_feed_score_in_percent: 2.1, overall_feed_score_in_percent: 3.3, calculatedAt: 2026-01-31T04:45:00Z,
@@ -6,7 +6,8 @@ windowFrom: …, windowTo: …, attributionHours: 24.0, overall: {seen: 1000, en
 to: 0.046}, sources: [{name: "personal", seen: …}, …], models: [{name: "personal 20260130T…", seen: …}, …],
 leftOut: {tooShort: 12, unknownViewer: 3, repeated: 50}}
 
-`_id` is when the day began: measured again, a day is replaced. Parts are 0..1, from and to are their 95 % interval.
+`_id` is when the day began: a day that is measured again is replaced. `part` is 0..1; `from` and `to` are its 95 %
+interval.
 """
 
 from collections.abc import Mapping
@@ -23,5 +24,5 @@ class FeedPerformances:
         self._performances = analytics[schema.FEED_PERFORMANCES.name]
 
     def put(self, day: Mapping[str, Any]) -> None:
-        """Keep a day, in place of what was kept of it."""
+        """Store the performance of a day, in place of an earlier one of that day."""
         self._performances.replace_one({"_id": day["windowFrom"]}, {"_id": day["windowFrom"], **day}, upsert=True)

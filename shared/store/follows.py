@@ -30,14 +30,14 @@ class Follows:
         self._relationships = app[schema.RELATIONSHIPS.name]
 
     def all(self) -> Columns:
-        """Follows that stand: user (n,) and followed (n,) ids of users."""
-        found = read_columns(self._relationships, [{"$match": _STANDS}], _FIELDS | {"sound": ("code", _SOUND)})
-        sound = is_valid(found["user"]) & is_valid(found["followed"]) & (found.pop("sound") == 1)
-        return {name: column[sound] for name, column in found.items()}
+        """The present follows without a block: user (n,) and followed (n,) ids of users."""
+        follows = read_columns(self._relationships, [{"$match": _STANDS}], _FIELDS | {"sound": ("code", _SOUND)})
+        sound = is_valid(follows["user"]) & is_valid(follows["followed"]) & (follows.pop("sound") == 1)
+        return {name: column[sound] for name, column in follows.items()}
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:
-        """Who changed whom it follows since then, ever for None: user (n,) ids; at (n,) when it last did [ms since
-        1970]; ever, that is now where a record is dated ahead."""
+        """Users who followed, unfollowed, blocked or unblocked anybody since then, at any time for None: user (n,) ids;
+        at (n,) the last time [ms since 1970]. A record that is dated ahead is read for None only, as changed now."""
         query = {} if since is None else {"updatedAt": period(since, now)}
         by_user = {"_id": object_id("$user"), "at": {"$max": changed_at(now)}, "sound": {"$min": _SOUND}}
         fields: dict[str, tuple[Kind, Any]] = {"user": ("id", "$_id"), "at": ("moment", "$at")}
@@ -45,7 +45,7 @@ class Follows:
         each: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "at": ("moment", "$updatedAt")}
         each["sound"] = ("code", _SOUND)
         match: list[Document] = [{"$match": query}]
-        found = read_columns(self._relationships, [*match, {"$group": by_user}], fields, documents=(match, each))
-        found.pop("sound")  # a change of one that is malformed is one nevertheless
-        sound = is_valid(found["user"])
-        return {name: column[sound] for name, column in found.items()}
+        users = read_columns(self._relationships, [*match, {"$group": by_user}], fields, documents=(match, each))
+        users.pop("sound")  # a malformed record counts as a change too
+        sound = is_valid(users["user"])
+        return {name: column[sound] for name, column in users.items()}

@@ -5,7 +5,7 @@ updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null}
 
 Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2),
 seconds from the moment of the generation until 2106 (4), zero (2): unique to a generation, the same when a generation
-is built again, and a cursor that outlives a generation goes on at the next rank of the new one.
+is built again, and a cursor of an earlier generation goes on at the next rank of the live one.
 """
 
 import math
@@ -37,11 +37,11 @@ from shared.store.guest_items import remove_withdrawn, row_id, young_by_country
 from shared.store.visibility import Visibility
 from shared.store.write_behind import WriteBehind
 
-STAGING = "guestfeeditemstemp"
+STAGING = "guestfeeditemstemp"  # prefix of the collections of generations that are being built
 
 
 class Entry(NamedTuple):
-    """One post as it stands in lists."""
+    """Ids of a post, its author, the post that it repeats or quotes, and the author of that."""
 
     content: ObjectId
     author: ObjectId | None
@@ -54,39 +54,39 @@ class GuestFeed:
         self._app, self._visibility = app, Visibility(app)
 
     def stage(self, at: datetime, holder: str) -> "Staging":
-        """A new generation, out of every reader's sight; what killed runs left behind is dropped."""
+        """Begin a new generation in a collection of its own; drops the collections that killed runs left behind."""
         for name in self._staged():
             self._app.drop_collection(name)
         return Staging(self._app, f"{STAGING}_{holder}", at)
 
     def generation(self, *, now: datetime) -> datetime | None:
-        """The moment of the live feed; None without one that our clocks can have made."""
+        """The moment of the live feed; None where it is empty, malformed or dated ahead."""
         made = {"createdAt": {"$type": "date", "$lte": now + MAX_AHEAD}}
         row = self._app[schema.GUEST_FEED.name].find_one(made, {"createdAt": 1})
         return None if row is None else as_moment(row.get("createdAt"))
 
-    def page(self, country: str, most: int, after: ObjectId | None = None) -> tuple[list[ObjectId], ObjectId | None]:
-        """The posts of at most so many rows of a country's list, in its order, from its first row or after a row; and
-        the row to go on after, None at the end of the list."""
+    def page(self, country: str, limit: int, after: ObjectId | None = None) -> tuple[list[ObjectId], ObjectId | None]:
+        """The posts of at most `limit` rows of a country's list, from its first row or behind the row `after`; and the
+        row to go on after, None at the end of the list."""
         feed = self._app[schema.GUEST_FEED.name]
         query: Document = {"countryCode": country} | ({} if after is None else {"_id": {"$gt": after}})
-        rows = list(islice(feed.find(query, {"content": 1}).sort("_id", 1).limit(most), most))  # a limit of 0 is none
+        rows = list(islice(feed.find(query, {"content": 1}).sort("_id", 1).limit(limit), limit))  # limit(0) is no limit
         posts = list(sound(feed, rows, lambda row: needed(object_id(row.get("content")))))
-        return posts, rows[-1]["_id"] if rows and len(rows) == most else None
+        return posts, rows[-1]["_id"] if rows and len(rows) == limit else None
 
     def young_by_country(self, start: datetime, clock: str) -> dict[str, int]:
-        """How many rows of posts that are not dated before `start` the live feed has, by country."""
+        """The rows of the live feed by country, without those of posts whose date `clock` lies before `start`."""
         return young_by_country(self._app[schema.GUEST_FEED.name], self._app[schema.CONTENTS.name], start, clock)
 
     def remove_withdrawn_from_live(self) -> int:
-        """Delete every row of the live feed whose post may no longer be shown; returns how many that were."""
+        """Delete every row of the live feed whose post may no longer be shown; returns how many."""
         return remove_withdrawn(self._app[schema.GUEST_FEED.name], self._visibility)
 
     def remove_withdrawn(self) -> int:
-        """Delete every row of a post that may no longer be shown; returns how many that were.
+        """Delete every row of a post that may no longer be shown; returns how many.
 
-        A generation that is being built is looked through before the live one: if it is published in between, its rows
-        are met under either name, and what is written to it later is checked later. Safe to repeat, and beside others.
+        Generations that are being built come before the live one: if one is published in between, its rows are deleted
+        under either name; what is written to it later is checked by `Staging.check`. Safe to repeat, and beside others.
         """
         staged = sum(remove_withdrawn(self._app[name], self._visibility) for name in self._staged())
         return staged + self.remove_withdrawn_from_live()
@@ -96,11 +96,11 @@ class GuestFeed:
 
 
 class Staging:
-    """A generation that is being built; `publish` makes it the live one. What is not published goes at the end."""
+    """A generation that is being built; `publish` makes it the live one. Unpublished rows are dropped at the end."""
 
     def __init__(self, app: Database[Document], name: str, at: datetime) -> None:
         self._app = app
-        # Only the rename has to be durable: it comes after the rows in the log that makes it so.
+        # Only the rename has to be durable: the log that makes it so holds the rows before it.
         self._rows = app.get_collection(name, write_concern=WriteConcern(w=1))
         self._at, self._visibility = at, Visibility(app)
         self._ahead = WriteBehind(threads=2)
@@ -110,7 +110,7 @@ class Staging:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        """Stop writing and drop what is left; where the server does not answer, that is left to the next run."""
+        """Stop writing and drop the collection; where the server does not answer, the next run drops it."""
         self._ahead.abandon()
         with suppress(PyMongoError):
             self._rows.drop()
@@ -118,7 +118,7 @@ class Staging:
     def put(self, country: str, ranked: Iterable[tuple[Entry, float]]) -> int:
         """Begin to write a country's list of entries and scores, best first; returns its length.
 
-        The next list is made while this one travels; what went wrong with a list is raised by a later call.
+        The write goes on behind the call; its error is raised by a later call.
         """
         rows: list[Document] = [
             {
@@ -141,24 +141,24 @@ class Staging:
         return len(rows)
 
     def index(self) -> None:
-        """Wait for the rows, then make every index of the live feed, so that readers never meet an unindexed one."""
+        """Wait for the rows, then create every index of the live feed, so that readers never meet one without."""
         self._ahead.finish()
         models = [index.model() for index in schema.GUEST_FEED.indexes]
         with DeadlineExecutor(2) as builders:  # the server sorts each half on a core of its own
             list(builders.map(self._rows.create_indexes, (models[::2], models[1::2])))
 
-    def check(self, least: dict[str, int]) -> int:
-        """Read back what was written and return how many rows may be published; Refused names what is wrong with them.
+    def check(self, min_rows: dict[str, int]) -> int:
+        """Read back the rows, delete those of posts that may no longer be shown, and return how many may be published.
 
-        Posts that may not be shown any more are taken out of them first, if they were not meanwhile.
-        least  rows that each country must have; one where any country has rows
+        min_rows  rows that each country must have; at least one where any country has rows
+        Raises Refused where rows are missing, too few, out of order, or without a finite positive score.
         """
         rows = self._read_back()
-        found = Counter(rows["country"].tolist())
-        for country, number in least.items():
-            needs = max(number, min(found.total(), 1))
-            if found[country.encode()] < needs:
-                raise Refused(f"guest feed: {country} has {found[country.encode()]} rows and needs {needs}")
+        counts = Counter(rows["country"].tolist())
+        for country, number in min_rows.items():
+            needs = max(number, min(counts.total(), 1))
+            if counts[country.encode()] < needs:
+                raise Refused(f"guest feed: {country} has {counts[country.encode()]} rows and needs {needs}")
         if not (np.isfinite(rows["score"]) & (rows["score"] > 0)).all():
             raise Refused("guest feed: a score is not finite and positive")
         same_country = rows["country"][1:] == rows["country"][:-1]
@@ -171,15 +171,15 @@ class Staging:
         self._app[self._rows.name].rename(schema.GUEST_FEED.name, dropTarget=True)
 
     def _shown(self) -> NDArray[np.uint64]:
-        """Keys of the posts that were written and may be shown now."""
+        """Keys (n,) of the posts that were written and may be shown now."""
         written = unique_ids(np.concatenate([np.empty(0, "V12"), *self._written.values()]))
         return id_keys(id_array(self._visibility.posts(object_ids(written))))
 
     def _read_back(self) -> Columns:
         """Rows of posts that may be shown, in the order of country and rank: country (n,) two letters, score (n,).
 
-        The others are deleted, or were; Refused where any but them is missing. What may be shown is asked after the
-        rows are read: what was missing by then because it had been withdrawn is not expected.
+        The other rows are deleted; Refused where any row that should be there is missing. The rule is asked after the
+        rows are read, so that a row that was deleted before because its post was withdrawn is not expected.
         """
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", "$_id"),
@@ -201,10 +201,10 @@ class Staging:
         return {"country": country[order], "score": rows["score"][stays][order]}
 
 
-def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, most: int) -> dict[str, int]:
-    """Rows that each country must have: that part of what it has now, of which no more than `most` count.
+def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, limit: int) -> dict[str, int]:
+    """Rows that each country must have: `ratio` times its rows in the live feed, of which at most `limit` count.
 
     >>> least_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
     {'th': 5, 'us': 5, 'jp': 0}
     """
-    return {country: math.ceil(ratio * min(live.get(country, 0), most)) for country in countries}
+    return {country: math.ceil(ratio * min(live.get(country, 0), limit)) for country in countries}

@@ -1,4 +1,4 @@
-"""Rows of a guest feed, be it live or being built: their ids, and whether their posts may be shown or chosen again.
+"""Rows of a guest feed, live or being built: their ids, and whether their posts may be shown or are still young.
 
 For example: {_id: ObjectId, content: ObjectId, countryCode: "th", …}
 """
@@ -18,26 +18,26 @@ from shared.store.decoding import as_text
 from shared.store.expressions import NO_ARRAY, is_id
 from shared.store.visibility import Visibility
 
-LAST_MOMENT = 2**32 - 1  # seconds since 1970
-QUERY_PLAN_KILLED = 175  # by the server, since the collection was renamed or dropped
+LAST_MOMENT = 2**32 - 1  # [s since 1970]
+QUERY_PLAN_KILLED = 175  # the server's code for a query whose collection was renamed or dropped
 
 
 def row_id(rank: int, country: str, at: datetime) -> ObjectId:
-    """The `_id` of a row.
+    """The `_id` of a row; the order of ids is that of ranks, 0 first.
 
     >>> from datetime import UTC
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
     >>> row_id(0, "th", now) < row_id(1, "th", now)
     True
     """
-    left = LAST_MOMENT - int(at.timestamp())
-    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + left.to_bytes(4, "big") + b"\0\0")
+    remaining_s = LAST_MOMENT - int(at.timestamp())
+    return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + remaining_s.to_bytes(4, "big") + b"\0\0")
 
 
 def young_by_country(
     rows: Collection[Document], posts: Collection[Document], start: datetime, clock: str
 ) -> dict[str, int]:
-    """How many rows each country has, but for those of posts dated before `start`; `clock` is the date that counts."""
+    """The number of rows by country, without those of posts whose date `clock` lies before `start`."""
     young = _by_country(rows, {})
     for ids in in_batches(post for content in _contents(rows) if (post := object_id(content))):
         old = posts.find({"_id": {"$in": either_form(ids)}, clock: {"$lt": start} | NO_ARRAY}, {"_id": 1})
@@ -46,7 +46,7 @@ def young_by_country(
 
 
 def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:
-    """Delete every row of a post that may not be shown, or of none; returns how many that were."""
+    """Delete every row whose post may not be shown, or that holds no post; returns how many."""
     try:
         return _remove_withdrawn(rows, visibility)
     except OperationFailure as error:
@@ -60,7 +60,7 @@ def _remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int
 
 
 def _withdrawn(rows: Collection[Document], visibility: Visibility) -> Iterator[Document]:
-    """Queries that find every row of a post that may not be shown, or of none, each by one of them."""
+    """Queries that together find each row whose post may not be shown, or that holds no post, once."""
     contents = _contents(rows)
     posts = [(content, post) for content in contents if (post := object_id(content))]
     shown = visibility.posts({post for _, post in posts})
@@ -71,8 +71,8 @@ def _withdrawn(rows: Collection[Document], visibility: Visibility) -> Iterator[D
 
 
 def _contents(rows: Collection[Document]) -> list[Any]:
-    """What the rows hold as their posts, each once."""
-    return [group["_id"] for group in rows.aggregate([{"$group": {"_id": "$content"}}])]  # out of an index
+    """The distinct values of the field `content` of the rows."""
+    return [group["_id"] for group in rows.aggregate([{"$group": {"_id": "$content"}}])]  # read from an index
 
 
 def _by_country(rows: Collection[Document], query: Document) -> Counter[str]:

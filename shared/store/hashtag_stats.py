@@ -1,5 +1,5 @@
-"""Use of every hashtag by the published posts of the window, whoever wrote them: counters, shown to nobody. Whether a
-post may be shown is asked of `visibility` by whoever shows it.
+"""Use of every hashtag by the published posts of the window, whoever their authors are. Readers that show a post ask
+`visibility` whether they may.
 
 For example: {_id: "goal", name: "goal", __v: 0, createdAt: …, updatedAt: …, lastContentCreatedAt: …, useCount: 7,
 contributorCount: 5, contentFingerprint: "5b0c…", aggregator: {contributions: [{_id: ObjectId, contributionCount: 2,
@@ -29,11 +29,11 @@ from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
 from shared.store.stored_totals import OF_HASHTAGS
 from shared.store.tombstones import Tombstones
 
-LAYOUT: Final = "4"  # of the rows: raised with what stands in them or how it is computed, so that all are made anew
+LAYOUT: Final = "4"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
 
 def fingerprint(row: Document) -> str:
-    """Changes with anything that stands in a row."""
+    """A digest of a row, as hex digits."""
     return hashlib.blake2b(encode(row), digest_size=8).hexdigest()
 
 
@@ -44,12 +44,12 @@ class HashtagStatistics:
         self._tombstones = Tombstones(app, analytics)
 
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
-        """Every post of the window with hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
+        """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
         return with_hashtags(self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
-        """Write and score these hashtags, let time pass for the others; returns how many rows are up to date now."""
+        """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""
         scored = _scored(options, now)
         writes = [
             UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$literal": row}}, scored], upsert=True) for row in rows
@@ -59,17 +59,17 @@ class HashtagStatistics:
         return len(writes) + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
 
     def remove(self, names: Iterable[str]) -> int:
-        """Delete the rows of these hashtags and return how many there were."""
-        return sum(self._stats.delete_many({"_id": {"$in": some}}).deleted_count for some in in_batches(names))
+        """Delete the rows of these hashtags; returns how many there were."""
+        return sum(self._stats.delete_many({"_id": {"$in": batch}}).deleted_count for batch in in_batches(names))
 
     def remove_foreign(self) -> int:
-        """Delete what is no row of a hashtag, or has the name of another, which is unique; returns how many there
-        were."""
+        """Delete documents that are no row of a hashtag, or have the name of another, which is unique; returns how
+        many."""
         own = {"$and": [has_type("$_id", "string"), {"$eq": ["$_id", "$name"]}]}
         return self._stats.delete_many({"$expr": {"$not": [own]}}).deleted_count
 
     def fingerprints(self) -> dict[str, str | None]:
-        """What stands in the row of each hashtag, as `contentFingerprint` tells; None where it does not."""
+        """The stored `contentFingerprint` of each hashtag's row; None where it is missing or malformed."""
         rows = self._stats.find({}, {"contentFingerprint": 1})
         return dict(sound(self._stats, rows, _fingerprint))
 
@@ -88,7 +88,7 @@ def _with_hash_signs(options: HashtagStats, now: datetime) -> list[Document]:
 
 
 def _scored(options: HashtagStats, now: datetime) -> Document:
-    """score = diversity · (engagementScore + 1) · ageScore, at `now`."""
+    """The stage that scores a row at `now`: score = diversity · (engagementScore + 1) · ageScore."""
     clock = "$lastContentCreatedAt" if options.age_from == "createdAt" else "$updatedAt"
     age = age_score(clock, now, options.half_life_hours)
     points = {"$add": ["$aggregator.engagementScore", 1]}

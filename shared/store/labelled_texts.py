@@ -1,4 +1,4 @@
-"""Texts whose topics someone named: `labelledTexts`, read only here.
+"""Texts that people have labelled with topics: `labelledTexts`; read only.
 
 For example: {_id: ObjectId, text: "Two goals in the last five minutes", topics: ["sports/football"], language: "en",
 updatedAt: 2026-01-01T00:00:00Z}
@@ -24,7 +24,7 @@ class LabelledText:
     """One text.
 
     topics    paths of the taxonomy, at any level
-    language  ISO 639-1; None where nobody named it
+    language  ISO 639-1 code; None where it is not given
     """
 
     text: str
@@ -35,8 +35,8 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class CollectionVersion:
-    """How many there are, the moment of the latest change, None where there are none, and a fingerprint of which they
-    are and what they say."""
+    """The state of the collection: the number of texts, the moment of the latest change, None without any, and a
+    fingerprint of all documents."""
 
     count: int
     until: datetime | None
@@ -48,35 +48,35 @@ class LabelledTexts:
         self._texts = analytics[schema.LABELLED_TEXTS.name]
 
     def extent(self, *, now: datetime) -> CollectionVersion:
-        """What a trained model is compared with, to see whether anything was added, changed or removed since.
+        """The present state, which differs from that of a trained model where any text was added, changed or removed.
 
-        A date ahead of now is no moment, and would hide every change that comes before it.
+        A date ahead of now is ignored: it would hide every change before it.
         """
         newest = self._texts.find_one({"updatedAt": period(EPOCH, now)}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
         total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint("$$ROOT")}}
-        found = next(iter(self._texts.aggregate([{"$group": total}])), {})
+        group = next(iter(self._texts.aggregate([{"$group": total}])), {})
         return CollectionVersion(
-            found.get("count", 0), newest["updatedAt"] if newest else None, found.get("fingerprint", 0)
+            group.get("count", 0), newest["updatedAt"] if newest else None, group.get("fingerprint", 0)
         )
 
-    def newest(self, most: int, *, now: datetime) -> tuple[list[LabelledText], Sequence[Any]]:
-        """The texts that changed last, newest first, and the ids of those that are not as they should be, which those
-        are that are dated ahead of now.
+    def newest(self, limit: int, *, now: datetime) -> tuple[list[LabelledText], Sequence[Any]]:
+        """The last changed texts, newest first, and the ids of malformed ones and of those dated ahead of now; at most
+        `limit` of each are read.
 
-        A text that is there more than once with the same topics is one.
+        A text that is stored more than once with the same topics is returned once.
         """
         fields = {"text": 1, "topics": 1, "language": 1, "updatedAt": 1}
-        found: dict[tuple[str, frozenset[str]], LabelledText] = {}
-        past = {"updatedAt": {"$not": {"$gt": now + SKEW}}}
-        malformed = [row["_id"] for row in self._texts.find({"updatedAt": {"$gt": now + SKEW}}, {"_id": 1}).limit(most)]
-        for row in self._texts.find(past, fields).sort(_NEWEST_FIRST).limit(most):
+        texts: dict[tuple[str, frozenset[str]], LabelledText] = {}
+        past, ahead = {"updatedAt": {"$not": {"$gt": now + SKEW}}}, {"updatedAt": {"$gt": now + SKEW}}
+        malformed = [row["_id"] for row in self._texts.find(ahead, {"_id": 1}).limit(limit)]
+        for row in self._texts.find(past, fields).sort(_NEWEST_FIRST).limit(limit):
             try:
-                one = _labelled(row)
+                labelled = _labelled(row)
             except Malformed:
                 malformed.append(row["_id"])
             else:
-                found.setdefault((one.text, frozenset(one.topics)), one)
-        return list(found.values()), malformed
+                texts.setdefault((labelled.text, frozenset(labelled.topics)), labelled)
+        return list(texts.values()), malformed
 
 
 def _labelled(row: Document) -> LabelledText:

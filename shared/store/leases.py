@@ -1,4 +1,4 @@
-"""Who may run a job now: one document a job.
+"""Leases: which run of a job may work now; one document for each job.
 
 For example: {_id: "build_guest_feed", holder: "9f0c…", until: 2026-01-01T00:15:00Z}
 """
@@ -19,38 +19,38 @@ from shared.store import schema
 from shared.store.deadline import with_fresh_deadline
 from shared.store.expressions import has_type
 
-# Longer than a Lambda function can run, so that a holder that was killed is the only one that is ever overtaken.
+# Longer than a Lambda function can run, so that a lease only ends by itself when its holder was killed.
 MAX_RUN_TIME = timedelta(minutes=16)
 
-GIVE_BACK_S = 2.0  # that giving back may take; else the lease ends by itself
+GIVE_BACK_S = 2.0  # at most, to release a lease; else it ends by itself
 
 
 def under_way(name: str) -> str:
-    """The sentence of a run that did not get the lease."""
+    """The message for a run that did not get the lease."""
     return f"another run of {name} is under way"
 
 
 def lost(name: str) -> str:
-    """The sentence of a run that no longer has the lease."""
+    """The message for a run that no longer has the lease."""
     return f"the lease of {name} has passed to another run"
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A right to run that its holder can check again before an act that cannot be undone."""
+    """The right to run a job, which its holder can check again before it does what cannot be undone."""
 
     leases: "Leases"
     name: str
     holder: str
 
     def renew(self) -> None:
-        """Extend the lease; Conflict when it has passed to someone else."""
+        """Extend the lease; Conflict when another run has it now."""
         if not self.leases.extend(self.name, self.holder):
             raise Conflict(lost(self.name))
 
 
 class Leases:
-    """Leases by the server's clock, so that clients whose clocks differ agree on who holds one."""
+    """Leases by the server's clock, so that clients whose clocks differ agree on the holder of each."""
 
     def __init__(self, analytics: Database[dict[str, Any]], lasts: timedelta = MAX_RUN_TIME) -> None:
         self._leases = analytics[schema.LEASES.name]
@@ -60,7 +60,7 @@ class Leases:
     def hold(self, name: str, holder: str | None = None) -> Iterator[Lease]:
         """Run the body as the only holder of `name`; Conflict when another run holds it.
 
-        holder  who it is, for one that may lose the database and come back: what was its own it takes again at once
+        holder  an id of the run, for one that may lose the database and return: it gets back its own lease at once
         """
         lease = Lease(self, name, holder or uuid4().hex)
         if not self._take(name, lease.holder):
@@ -71,19 +71,20 @@ class Leases:
             with_fresh_deadline(GIVE_BACK_S, self._leases.delete_one, {"_id": name, "holder": lease.holder})
 
     def extend(self, name: str, holder: str) -> bool:
-        """True when `holder` still had the lease and keeps it for another full term."""
+        """Extend the lease by a full term; False when `holder` does not have it any more."""
         return (
             self._leases.update_one({"_id": name, "holder": holder}, [{"$set": self._term(holder)}]).matched_count == 1
         )
 
     def _take(self, name: str, holder: str) -> bool:
-        """Taken when nobody else has it: decided inside one atomic update, which is safe to retry.
+        """Take the lease when no other run has it, by one atomic update that is safe to retry; returns whether it is
+        taken.
 
-        What ends later than any lease can, or at no date at all, nobody has taken. One that was taken in this moment
-        may end a little later: by a command that began after this one, or by a primary whose clock is ahead.
+        A document that ends later than any lease can, or at no date, holds no lease. The latest possible end includes
+        SKEW: a lease may come from a command that began after this one, or from a primary whose clock is ahead.
         """
-        longest = {"$add": ["$$NOW", max(self._lasts_ms, _ms(MAX_RUN_TIME)) + _ms(SKEW)]}
-        held = [has_type("$until", "date"), {"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", longest]}]
+        latest_end = {"$add": ["$$NOW", max(self._lasts_ms, _ms(MAX_RUN_TIME)) + _ms(SKEW)]}
+        held = [has_type("$until", "date"), {"$gte": ["$until", "$$NOW"]}, {"$lte": ["$until", latest_end]}]
         free = {"$or": [{"$not": [{"$and": held}]}, {"$eq": ["$holder", {"$literal": holder}]}]}
         term = {field: {"$cond": [free, value, f"${field}"]} for field, value in self._term(holder).items()}
         lease = self._leases.find_one_and_update(

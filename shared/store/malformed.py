@@ -1,6 +1,6 @@
-"""Documents that were left out, or read with a neutral value, because a field is not what it should be.
+"""Malformed documents: those that were left out, or read with a neutral value, because a field is malformed.
 
-Readers name them here; whoever runs the work collects them and puts them into its report.
+Repositories report them here by their ids; the run that calls the repositories collects them for its report.
 """
 
 from collections import Counter
@@ -10,14 +10,11 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any
 
-MAX_IDS = 10_000  # of one collection that are kept; of more only the number
+MAX_IDS = 10_000  # kept for each collection; further documents are only counted
 
 
 class MalformedDocuments:
-    """Each document once for each collection, however often it was read.
-
-    Threads of one piece of work share it.
-    """
+    """Ids of malformed documents by collection, each once however often it was read; safe to share between threads."""
 
     def __init__(self) -> None:
         self._ids: dict[str, dict[str, Any]] = {}
@@ -25,30 +22,30 @@ class MalformedDocuments:
         self._lock = Lock()
 
     def add(self, collection: str, ids: Iterable[Any], more: int = 0) -> None:
-        """Documents by `_id`, and how many others there are whose ids nobody has read."""
+        """Add documents by `_id`, and `more` further ones whose ids were not read."""
         with self._lock:
             kept = self._ids.setdefault(collection, {})
-            for one in ids:
+            for key in ids:
                 if len(kept) < MAX_IDS:
-                    kept[repr(one)] = one  # an `_id` may be a document, which is no key
-                elif repr(one) not in kept:
+                    kept[repr(key)] = key  # an `_id` may be a document, which cannot be hashed
+                elif repr(key) not in kept:
                     more += 1
             self._more[collection] = max(self._more[collection], more)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many there are in each collection; of those whose ids are not kept, as many as one read met."""
-        found = {name: len(ids) + self._more[name] for name, ids in sorted(self._ids.items())}
-        return {name: number for name, number in found.items() if number}
+        """The number of documents by collection; of those whose ids are not kept, the most that one read reported."""
+        counts = {name: len(ids) + self._more[name] for name, ids in sorted(self._ids.items())}
+        return {name: count for name, count in counts.items() if count}
 
     @property
     def ids(self) -> list[Any]:
-        """Those that are kept, collection by collection."""
-        return [one for _, ids in sorted(self._ids.items()) for one in ids.values()]
+        """The ids that are kept, collection by collection."""
+        return [key for _, ids in sorted(self._ids.items()) for key in ids.values()]
 
     @property
     def more(self) -> int:
-        """How many there are beside those."""
+        """The number of documents whose ids are not kept."""
         return self._more.total()
 
 
@@ -57,17 +54,17 @@ _collector: ContextVar[MalformedDocuments | None] = ContextVar("malformed_docume
 
 @contextmanager
 def collecting() -> Iterator[MalformedDocuments]:
-    """What is named inside the `with`, in the threads that it starts too (`deadline.DeadlineExecutor`)."""
-    found = MalformedDocuments()
-    token = _collector.set(found)
+    """Collect the documents reported inside the `with`, also in threads of a `deadline.DeadlineExecutor`."""
+    collected = MalformedDocuments()
+    token = _collector.set(collected)
     try:
-        yield found
+        yield collected
     finally:
         _collector.reset(token)
 
 
 def name_malformed(collection: str, *ids: Any, more: int = 0) -> None:
-    """Tell whoever collects; outside of `collecting` nobody does."""
+    """Report malformed documents by their ids, and `more` further ones; outside of `collecting` this does nothing."""
     collector = _collector.get()
     if collector is not None:
         collector.add(collection, ids, more)

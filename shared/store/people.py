@@ -1,4 +1,4 @@
-"""Who acts and who looks: accounts and users of the application; read only.
+"""Accounts and users of the application, as arrays; read only.
 
 For example: accounts {_id: ObjectId, geolocation: {countryCode: "TH", continentCode: "AS"}, …}
 and users {_id: ObjectId, ownerAccount: ObjectId, …}
@@ -24,26 +24,28 @@ class People:
         self._users = app[schema.USERS.name]
 
     def accounts(self, codes: Sequence[str], changed_since: datetime | None = None) -> Columns:
-        """Every account, or those that changed since then: id (n,) ids, country (n,) index into `codes`, which are
-        lower case; -1 for none of them."""
-        stored, around = "$geolocation.countryCode", "$geolocation"
-        located = [optional_type(around, "object"), optional_type(stored, "string")]
-        country = {"$toLower": {"$trim": {"input": text(stored)}}}
-        place = {"$indexOfArray": [list(codes), country]}
+        """Every account, or those that changed since then: id (n,) ids, country (n,) index into `codes`, -1 for others.
+
+        codes  of countries, in lower case
+        """
+        code, location = "$geolocation.countryCode", "$geolocation"
+        located = [optional_type(location, "object"), optional_type(code, "string")]
+        country = {"$toLower": {"$trim": {"input": text(code)}}}
+        index = {"$indexOfArray": [list(codes), country]}
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
-            "country": ("code", {"$cond": [{"$and": located}, place, MALFORMED_CODE]}),
+            "country": ("code", {"$cond": [{"$and": located}, index, MALFORMED_CODE]}),
         }
         changed = [] if changed_since is None else [{"$match": {"updatedAt": {"$gte": changed_since}}}]
-        return _known(read_columns(self._accounts, changed, fields))
+        return _with_id(read_columns(self._accounts, changed, fields))
 
     def users(self) -> Columns:
-        """Every user: id (n,) ids, account (n,) ids of the accounts that own them."""
+        """Every user: id (n,) ids, account (n,) ids of the accounts that own them, zeros where there is none."""
         fields: dict[str, tuple[Kind, Any]] = {"id": ("id", id_of_its_own()), "account": ("id", "$ownerAccount")}
-        return _known(read_columns(self._users, [], fields, optional={"account"}))
+        return _with_id(read_columns(self._users, [], fields, optional={"account"}))
 
 
-def _known(people: Columns) -> Columns:
-    """Those whose `_id` is an id."""
+def _with_id(people: Columns) -> Columns:
+    """The rows whose `_id` is an ObjectId."""
     sound = is_valid(people["id"])
     return {name: column[sound] for name, column in people.items()}

@@ -1,4 +1,4 @@
-"""Creators by what their recent posts earned, out of what refresh_creator_stats keeps; read only."""
+"""Creators by popularity, from the rows that refresh_creator_stats writes; read only."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ from shared.store.malformed import name_malformed
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """A user: `score` in points, higher is more popular; `engagements` with its recent posts."""
+    """A creator.
+
+    score        points; higher = more popular, 0 or more
+    engagements  with its posts of the window
+    """
 
     user: ObjectId
     score: float
@@ -29,25 +33,26 @@ class PopularCreators:
         self._stats = analytics[schema.CREATOR_STATS.name]
 
     def ranked(self, countries: Sequence[str] | None, batch: int) -> Iterator[Creator]:
-        """The most popular, the first ahead; only those whose country is spelt like one of these, of all for None.
+        """The creators of these countries, of all for None, the most popular first.
 
-        batch  how many are read at once, as they are asked for
+        countries  in every spelling that counts
+        batch      creators that are read from the server at once
         """
         query = {} if countries is None else {"geolocation.countryCode": {"$in": list(countries)}}
         with self._stats.find(query, _SHOWN, batch_size=max(batch, 2)).sort([("score", -1), ("_id", 1)]) as rows:
             yield from sound(self._stats, rows, self._creator)
 
     def among(self, users: Iterable[ObjectId]) -> dict[ObjectId, Creator]:
-        """Those of these users who posted lately."""
-        found = self._stats.find({"_id": {"$in": list(users)}}, _SHOWN)
-        return {one.user: one for one in sound(self._stats, found, self._creator)}
+        """By id, those of these users who have a post in the window."""
+        rows = self._stats.find({"_id": {"$in": list(users)}}, _SHOWN)
+        return {creator.user: creator for creator in sound(self._stats, rows, self._creator)}
 
     def _creator(self, row: Document) -> Creator:
-        """What is no number counts as 0."""
-        score, *acts = (row.get(name) for name in _NUMBERS)
-        if any(as_number(one) is None for one in (score, *acts) if one is not None):
+        """The creator of a row; a malformed number is read as 0."""
+        score, *totals = (row.get(name) for name in _NUMBERS)
+        if any(as_number(value) is None for value in (score, *totals) if value is not None):
             name_malformed(self._stats.name, row["_id"])
-        return Creator(own_id(row), max(as_number(score) or 0.0, 0.0), sum(as_count(one) or 0 for one in acts))
+        return Creator(own_id(row), max(as_number(score) or 0.0, 0.0), sum(as_count(total) or 0 for total in totals))
 
 
 _NUMBERS = ("score", *TOTALS.values())

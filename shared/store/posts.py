@@ -1,4 +1,4 @@
-"""Posts as arrays, with what is known of their language, topics and quality; read only.
+"""Posts as arrays, with their language, topics, quality and embeddings; read only.
 
 Contents of the application; language and topics from contentinfo, or language and quality from contentfiltering:
 {contentId: ObjectId, language: "th", junkOutput: {class: "not junk", score: 0.9}, textDiversity: 0.8, prDetect: 1}
@@ -29,9 +29,9 @@ from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
 from shared.store.visibility import PUBLISHED
 from shared.text.vectors import STORED_BYTES, unpacked
 
-OTHER_LANGUAGE = -2
+OTHER_LANGUAGE = -2  # one that is not among the codes
 UNKNOWN_LANGUAGE = -1
-_MEANINGS_AT_ONCE = 5_000
+_EMBEDDINGS_A_BATCH = 5_000
 _NO_LANGUAGE = re.compile("^(n/a|und)?$", re.IGNORECASE)
 
 
@@ -42,12 +42,13 @@ class Posts:
         self._filtering = analytics[schema.CONTENT_FILTERING.name]
 
     def published(self, start: datetime, end: datetime, clock: str) -> Columns:
-        """Published posts of that time, each with an author; none whose reference to another is malformed.
+        """Published posts of that time, by the date field `clock`, that have an author, and no malformed reference to
+        another post.
 
         id, author                 (n,) ids
         created                    (n,) [ms since 1970]
         photos, characters         (n,) counts
-        recast                     (n,) 1 for a mere repetition of `original`
+        recast                     (n,) 1 for a post that only repeats `original`, else 0
         original, original_author  (n,) ids of the post it repeats or quotes; zeros where there is none
         """
         photos = "$payload.photo.contents"
@@ -74,14 +75,14 @@ class Posts:
         return {name: column[sound] for name, column in posts.items()}
 
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
-        """Posts of that time that have hashtags, (n,) ids, and the spellings of the hashtags of each, each once."""
+        """The posts of that time that have hashtags: (n,) ids, and the spellings of the hashtags of each, each once."""
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
         posts = self._contents.find(query | MAY_HAVE_HASHTAGS, {"message": MESSAGE})
         tagged = {post["_id"]: post["names"] for post in with_hashtags(posts)}
         return id_array(tagged), list(tagged.values())
 
     def languages(self, codes: Sequence[str]) -> tuple[Columns, Columns]:
-        """Languages as contentinfo and as contentfiltering name them; the first is the better informed.
+        """Languages of posts, according to contentinfo and, less reliably, to contentfiltering; two sets of columns.
 
         content   (n,) ids
         language  (n,) index into `codes`, OTHER_LANGUAGE for one that is not among them; unknown ones are left out
@@ -92,14 +93,14 @@ class Posts:
         named = [{"$match": {"language": {"$ne": None, "$not": _NO_LANGUAGE}}}]
         fields: dict[str, tuple[Kind, Any]] = {"content": ("id", "$contentId"), "language": ("code", number)}
         info = rows_that_count(self._info, read_columns(self._info, named, fields | {"as_text": AS_TEXT}))
-        both = (info, read_columns(self._filtering, named, fields))
-        ours, others = (
-            {name: column[one["language"] != UNKNOWN_LANGUAGE] for name, column in one.items()} for one in both
+        sources = (info, read_columns(self._filtering, named, fields))
+        ours, upstream = (
+            {name: column[rows["language"] != UNKNOWN_LANGUAGE] for name, column in rows.items()} for rows in sources
         )
-        return ours, others
+        return ours, upstream
 
     def still_published(self, ids: Sequence[ObjectId]) -> NDArray[np.void]:
-        """Those of the posts that are published, of whatever age."""
+        """(n,) ids of those of these posts that are published, of whatever age."""
         fields: dict[str, tuple[Kind, Any]] = {"id": ("id", id_of_its_own())}
         query = {"visibility": PUBLISHED}
         parts = [
@@ -109,7 +110,7 @@ class Posts:
         return concat(parts)["id"] if parts else np.empty(0, "V12")
 
     def quality(self) -> Columns:
-        """What an upstream filter said: content (n,) ids; junk (n,) 1 when the class is junk, 0 when not, -1 unknown;
+        """Ratings by an upstream filter: content (n,) ids; junk (n,) 1 when the class is junk, 0 when not, -1 unknown;
         junk_score, diversity, promotion (n,) numbers, nan where missing."""
         is_junk = {"$cond": [{"$eq": ["$junkOutput.class", "junk"]}, 1, 0]}
         fields: dict[str, tuple[Kind, Any]] = {
@@ -122,24 +123,24 @@ class Posts:
         return read_columns(self._filtering, [], fields, {"junk_score", "diversity", "promotion"})
 
     def text_embeddings(self) -> Iterator[tuple[NDArray[np.void], NDArray[np.float32]]]:
-        """The meaning of every post that has one, part by part: (n,) ids and (n, 512) vectors."""
+        """Text embeddings of all posts that have one, batch by batch: (n,) ids and (n, 512) vectors."""
         rows = self._info.find({"vector": {"$exists": True, "$ne": None}}, {"contentId": 1, "vector": 1})
-        found = sound(self._info, rows, _meaning)
-        while some := list(islice(found, _MEANINGS_AT_ONCE)):
-            ids, vectors = id_array(content for _, content, _ in some), unpacked(vector for *_, vector in some)
+        embeddings = sound(self._info, rows, _embedding)
+        while batch := list(islice(embeddings, _EMBEDDINGS_A_BATCH)):
+            ids, vectors = id_array(content for _, content, _ in batch), unpacked(vector for *_, vector in batch)
             finite = np.isfinite(vectors).all(axis=1)
-            name_malformed(self._info.name, *(some[row][0] for row in np.flatnonzero(~finite).tolist()))
+            name_malformed(self._info.name, *(batch[row][0] for row in np.flatnonzero(~finite).tolist()))
             yield ids[finite], vectors[finite]
 
 
 def _or_malformed(path: str, kind: str, code: Any, missing: int = 0) -> Document:
-    """A code where there is a value of that type, MALFORMED_CODE where there is one of another."""
+    """`code` for a value of that BSON type, `missing` for a missing or null one, MALFORMED_CODE for any other."""
     absent = {"$cond": [has_type(path, "missing", "null"), missing, MALFORMED_CODE]}
     return {"$cond": [has_type(path, kind), code, absent]}
 
 
-def _meaning(row: Document) -> tuple[Any, ObjectId, bytes]:
+def _embedding(row: Document) -> tuple[Any, ObjectId, bytes]:
     """The row's id, the post, and the vector as it is stored."""
     vector = row["vector"]
-    whole = isinstance(vector, bytes) and len(vector) == STORED_BYTES
-    return row["_id"], needed(object_id(row.get("contentId"))), needed(vector if whole else None)
+    is_complete = isinstance(vector, bytes) and len(vector) == STORED_BYTES
+    return row["_id"], needed(object_id(row.get("contentId"))), needed(vector if is_complete else None)

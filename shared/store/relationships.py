@@ -2,7 +2,7 @@
 
 For example: {_id: ObjectId, user: ObjectId, followedUser: ObjectId, following: true, blocking: false, blocked: false,
 isFollowPage: false, updatedAt: …} where `blocking` says that `user` blocks the other, and `blocked` that the other
-does; what is neither true nor false there is a block. A row without `following` is a follow.
+blocks `user`; a value that is neither true nor false is a block. A row without `following` is a follow.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from shared.store.expressions import is_id, object_id
 from shared.store.malformed import name_malformed
 
 _NO_BLOCK: Document = {"$in": [False, None], "$not": {"$type": "array"}}
-_BLOCK: Document = {"$nin": [False, None]}  # so is what is neither true nor false
+_BLOCK: Document = {"$nin": [False, None]}  # a malformed value is a block too
 FOLLOWS: Document = {"following": {"$ne": False}, "blocking": _NO_BLOCK, "blocked": _NO_BLOCK}
 FLAGS = ("following", "blocking", "blocked")
 _SHOWN = dict.fromkeys(("user", "followedUser", *FLAGS), 1)
@@ -28,7 +28,8 @@ _SHOWN = dict.fromkeys(("user", "followedUser", *FLAGS), 1)
 
 @dataclass(frozen=True, slots=True)
 class FollowsAndBlocks:
-    """Whom some users follow, and with whom there is a block, whoever made it; nobody is both."""
+    """The users that some users follow, and those with whom they have a block, whichever side made it; no user is in
+    both."""
 
     followed: frozenset[ObjectId]
     blocked: frozenset[ObjectId]
@@ -38,39 +39,44 @@ class Relationships:
     def __init__(self, app: Database[Document]) -> None:
         self._relationships, self._users = app[schema.RELATIONSHIPS.name], app[schema.USERS.name]
 
-    def follows_and_blocks(self, users: Sequence[ObjectId], most: int) -> FollowsAndBlocks:
-        """Of these users, all in one; at most so many follows, the newest of them."""
+    def follows_and_blocks(self, users: Sequence[ObjectId], limit: int) -> FollowsAndBlocks:
+        """The newest follows of these users together, at most `limit`, and all of their blocks."""
         outward: Document = {"user": {"$in": either_form(users)}}
-        rows = islice(self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(most), most)
+        rows = islice(self._relationships.find(outward | FOLLOWS, _SHOWN).sort("_id", -1).limit(limit), limit)
         blocked = self.blocked(users)
         return FollowsAndBlocks(frozenset(other for _, other in self._pairs(rows)) - blocked, blocked)
 
     def blocked(self, users: Sequence[ObjectId]) -> frozenset[ObjectId]:
-        """With whom one of these users has a block, whoever made it."""
+        """The users with whom one of these users has a block, whichever side made it."""
         sides, blocks = ("user", "followedUser"), ("blocking", "blocked")
         mine = {"$in": either_form(users)}
-        either = [{side: mine, block: _BLOCK} for side in sides for block in blocks]  # each by an index of its own
-        rows = self._relationships.find({"$or": either}, _SHOWN) if users else ()
+        clauses = [{side: mine, block: _BLOCK} for side in sides for block in blocks]  # each by an index of its own
+        rows = self._relationships.find({"$or": clauses}, _SHOWN) if users else ()
         return frozenset(side for pair in self._pairs(rows) for side in pair) - set(users)
 
-    def followed_among(self, others: Sequence[ObjectId], users: Sequence[ObjectId]) -> frozenset[ObjectId]:
-        """Those of the others whom one of these users follows, however long ago."""
-        query = {"user": {"$in": either_form(users)}, "followedUser": {"$in": either_form(others)}} | FOLLOWS
+    def followed_among(self, candidates: Sequence[ObjectId], users: Sequence[ObjectId]) -> frozenset[ObjectId]:
+        """The candidates that one of these users follows, however long ago that began."""
+        query = {"user": {"$in": either_form(users)}, "followedUser": {"$in": either_form(candidates)}} | FOLLOWS
         return frozenset(other for _, other in self._pairs(self._relationships.find(query, _SHOWN)))
 
     def friends_of_friends(
-        self, users: Sequence[ObjectId], excluded: Collection[ObjectId], each: int, most: int
+        self, users: Sequence[ObjectId], excluded: Collection[ObjectId], max_each: int, limit: int
     ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
-        """Whom most of these users follow, but for the barred: who, through how many of them, and three of those, the
-        most followed first.
+        """At most `limit` users whom most of these users follow, without those excluded: the user, how many of these
+        follow it, and three of them; the most followed first.
 
-        each  follows of one user that are looked at, the newest: one who follows everybody costs no more than that
+        max_each  follows of each of these users that are read, the newest; it bounds the cost of users who follow many
         """
-        newest: list[Document] = [{"$match": FOLLOWS}, {"$sort": {"_id": -1}}, {"$limit": each}, {"$project": _SHOWN}]
+        newest: list[Document] = [
+            {"$match": FOLLOWS},
+            {"$sort": {"_id": -1}},
+            {"$limit": max_each},
+            {"$project": _SHOWN},
+        ]
         follows = {"from": self._relationships.name, "localField": "forms", "foreignField": "user", "pipeline": newest}
-        some = {"$slice": [{"$sortArray": {"input": "$through", "sortBy": 1}}, 3]}
+        examples = {"$slice": [{"$sortArray": {"input": "$through", "sortBy": 1}}, 3]}
         digits = {"$toString": "$_id"}
-        strange = {"$cond": [is_id("$follow.followedUser"), "$$REMOVE", "$follow._id"]}
+        malformed = {"$cond": [is_id("$follow.followedUser"), "$$REMOVE", "$follow._id"]}
         stages: list[Document] = [
             {"$match": {"_id": {"$in": list(users)}}},
             {"$project": {"forms": ["$_id", digits, {"$toUpper": digits}]}},
@@ -80,22 +86,22 @@ class Relationships:
                 "$group": {
                     "_id": object_id("$follow.followedUser"),
                     "through": {"$addToSet": "$_id"},
-                    "malformed": {"$addToSet": strange},
+                    "malformed": {"$addToSet": malformed},
                 }
             },
             {"$match": {"_id": {"$nin": list(excluded)}}},
-            {"$project": {"number": {"$size": "$through"}, "through": some, "malformed": 1}},
+            {"$project": {"number": {"$size": "$through"}, "through": examples, "malformed": 1}},
             {"$set": {"known": {"$ne": ["$_id", None]}}},
             {"$sort": {"known": 1, "number": -1, "_id": 1}},
-            {"$limit": most + 1},
+            {"$limit": limit + 1},
         ]
-        found = list(self._users.aggregate(stages))
-        for row in found:
+        rows = list(self._users.aggregate(stages))
+        for row in rows:
             name_malformed(self._relationships.name, *row["malformed"])
-        return [(row["_id"], row["number"], row["through"]) for row in found if row["_id"] is not None][:most]
+        return [(row["_id"], row["number"], row["through"]) for row in rows if row["_id"] is not None][:limit]
 
     def _pairs(self, rows: Iterable[Document]) -> Iterator[tuple[ObjectId, ObjectId]]:
-        """Both sides of each row."""
+        """The user and the followed user of each row."""
 
         def decode(row: Document) -> tuple[ObjectId, ObjectId]:
             if not all(isinstance(row.get(flag), bool | None) for flag in FLAGS):

@@ -1,4 +1,5 @@
-"""Which rows of our statistics can be scored again out of their stored totals; others wait for the next full run."""
+"""Queries for the rows of statistics that can be scored again from their stored totals; rows with malformed totals wait
+for the next full run."""
 
 from shared.documents import Document
 from shared.store.expressions import MAX_COUNTED, Expression, has_type, is_count

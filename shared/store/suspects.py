@@ -1,10 +1,10 @@
-"""Credentials that a person should look at; one document each, until the verdict is taken over.
+"""Credentials that wait for review by a person; one document each, until its verdict has become a label.
 
 For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, createdAt: …, updatedAt: …,
 score: 0.97, reasons: [{feature: "viewsPerHour", value: 700, people: [3.2, 10], says: "…"}],
 model: "20260130T115500Z", sampled: false}; a person's verdict adds {verificationStatus: true, verifiedAt: …}.
 
-A page for reviewers calls `waiting` and `judge`.
+The pages for reviewers call `waiting` and `judge`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,15 @@ UNDECIDED: Document = {"verificationStatus": {"$exists": False}}
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A credential, and why it is to be looked at.
+    """A credential, and why it is to be reviewed.
 
-    first_seen_at, last_seen_at  of the readings that were looked at
-    score                        how much like a bot, 0..1, higher is more
-    reasons                      what drove the score, the strongest first: feature, value, people (from, to), says
+    first_seen_at, last_seen_at  of the window of readings that was scored
+    score                        0..1, higher = more like a bot
+    reasons                      the features that raised the score most, the strongest first: feature, value,
+                                 people (usual range from, to), says (its text)
     model                        version of the detector
-    sampled                      whether it was drawn by lot, below the threshold
-    flagged_at                   when it came here first; None for one that is new
+    sampled                      whether it was drawn at random below the threshold
+    flagged_at                   when it was flagged first; None for a new one
     """
 
     credential: Credential
@@ -50,7 +51,7 @@ class Suspect:
 
     @property
     def finding(self) -> Document:
-        """What the detector says, as it is stored."""
+        """The fields that a later run of the detector replaces, as they are stored."""
         return {
             "firstSeenAt": self.first_seen_at,
             "lastSeenAt": self.last_seen_at,
@@ -64,55 +65,59 @@ class Suspects:
     def __init__(self, app: Database[Document]) -> None:
         self._suspects = app[schema.SUSPECTS.name]
 
-    def waiting(self, most: int = 0) -> list[Suspect]:
-        """Those that nobody has judged yet, the most suspicious first; all of them, or at most so many."""
-        found = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)])
-        return list(islice(sound(self._suspects, found, self._suspect), most or None))
+    def waiting(self, limit: int = 0) -> list[Suspect]:
+        """At most `limit` suspects without a verdict, all for 0, the highest score first."""
+        rows = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)])
+        return list(islice(sound(self._suspects, rows, self._suspect), limit or None))
 
     def judge(self, credential: Credential, verdict: bool, *, at: datetime) -> None:
-        """Write down a person's verdict, as the application would; giving the same one again changes nothing.
+        """Store a person's verdict, as the application would; giving the same one again changes nothing.
 
-        verdict  in the sense of `verdict_true_means`
+        verdict  with the meaning that the option `verdict_true_means` gives to true
         Raises NotFound for a credential that is not waiting, Conflict where another verdict was given first.
         """
         decided = {"$set": {"verificationStatus": verdict, "verifiedAt": at}}
-        who: Document = {"seenCredential": {"$in": credential_forms([credential])}}
-        if self._suspects.update_one(who | UNDECIDED, decided).matched_count:
+        query: Document = {"seenCredential": {"$in": credential_forms([credential])}}
+        if self._suspects.update_one(query | UNDECIDED, decided).matched_count:
             return
-        other = self._suspects.find_one(who, {"verificationStatus": 1})
+        other = self._suspects.find_one(query, {"verificationStatus": 1})
         if other is None:
             raise NotFound(f"credential: {credential} does not wait for a verdict")
         if other["verificationStatus"] is not verdict:
             raise Conflict(f"credential {credential}: another verdict was given first")
 
     def put(self, suspects: Sequence[Suspect], *, now: datetime) -> int:
-        """Upsert those that nobody has judged meanwhile; returns how many changed."""
+        """Upsert suspects, except those with a verdict; returns how many rows changed."""
         writes = [
             UpdateOne(
-                {"seenCredential": {"$in": credential_forms([one.credential])}, **UNDECIDED},
+                {"seenCredential": {"$in": credential_forms([suspect.credential])}, **UNDECIDED},
                 {
-                    "$set": one.finding | {"updatedAt": now},
-                    "$setOnInsert": {"seenCredential": one.credential, "createdAt": now, "sampled": one.sampled},
+                    "$set": suspect.finding | {"updatedAt": now},
+                    "$setOnInsert": {
+                        "seenCredential": suspect.credential,
+                        "createdAt": now,
+                        "sampled": suspect.sampled,
+                    },
                 },
                 upsert=True,
             )
-            for one in suspects
+            for suspect in suspects
         ]
         return guarded_upsert(self._suspects, writes) if writes else 0
 
     def judged(self) -> set[Credential]:
-        """Credentials whose verdict has not been taken over yet."""
-        found = self._suspects.find({"verificationStatus": {"$exists": True}}, {"seenCredential": 1})
-        return set(sound(self._suspects, found, lambda row: credential_of(row.get("seenCredential"))))
+        """Credentials with a verdict that is no label yet."""
+        rows = self._suspects.find({"verificationStatus": {"$exists": True}}, {"seenCredential": 1})
+        return set(sound(self._suspects, rows, lambda row: credential_of(row.get("seenCredential"))))
 
     def flagged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
-        """How many the detector has flagged from that moment on that still are here."""
+        """How many suspects the detector flagged from that moment on, at random where `sampled`, and are still here."""
         query = {"createdAt": period(since, now), "model": {"$type": "string"}, "sampled": sampled}
         return self._suspects.count_documents(query)
 
     def _suspect(self, row: Document) -> Suspect:
         stored = as_list(row.get("reasons")) or []
-        reasons = [one for one in stored if _is_reason(one)]
+        reasons = [reason for reason in stored if _is_reason(reason)]
         if len(reasons) < len(stored) or not isinstance(row.get("reasons"), list | None):
             name_malformed(self._suspects.name, row["_id"])
         return Suspect(
@@ -128,9 +133,9 @@ class Suspects:
 
 
 def _is_reason(value: Any) -> bool:
-    """Whether it says what a reviewer is shown: a feature's value beside those of people."""
+    """Whether a reason holds what reviewers are shown: a value, the usual range of people, and a text."""
     if not isinstance(value, Mapping):
         return False
     people = as_list(value.get("people")) or []
-    numbers = [as_number(one) for one in (value.get("value"), *people)]
+    numbers = [as_number(number) for number in (value.get("value"), *people)]
     return as_text(value.get("says")) is not None and len(people) == 2 and None not in numbers

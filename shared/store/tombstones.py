@@ -1,7 +1,7 @@
-"""Who was erased, as every job that writes asks it: what names them is neither read nor written again.
+"""Tombstones of erased accounts: every job that writes reads them, so that nothing is derived from erased ids again.
 
 For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], credentials: [ObjectId]},
-which ages out when no queue can hold the account any more, and none of what its credentials read can count.
+which expires when no queue can hold the account any more, and its exposures are too old to count.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from shared.store.malformed import name_malformed
 
 ErasureState = frozenset[tuple[ObjectId, datetime]]
 
-IDS_A_QUERY = 10_000
+IDS_A_QUERY = 10_000  # at most
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Ids of what was erased."""
+    """Erased ids; true where there are any."""
 
     accounts: frozenset[ObjectId] = frozenset()
     users: frozenset[ObjectId] = frozenset()
@@ -38,43 +38,43 @@ class Erased:
         return bool(self.accounts)
 
     def of(self, subject: schema.Subject) -> list[Any]:
-        """The ids of one kind, in every form that they are stored in."""
+        """The ids of one kind, in every form in which they may be stored."""
         if subject == "credential":
-            ids = {object_id(one) for one in self.credentials} - {None}
-            return list({*self.credentials, *either_form(one for one in ids if one is not None)})
+            ids = {object_id(credential) for credential in self.credentials} - {None}
+            return list({*self.credentials, *either_form(key for key in ids if key is not None)})
         return either_form({"account": self.accounts, "user": self.users, "post": self.posts}[subject])
 
 
 class Tombstones:
-    """Read only, but for the posts that an erased user writes later."""
+    """Read only, except that posts which an erased user writes later are added."""
 
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._notes = analytics[schema.ERASURES.name]
         self._users, self._contents = app[schema.USERS.name], app[schema.CONTENTS.name]
 
     def read(self, account: ObjectId | None = None, *, posts: bool = False) -> Erased:
-        """What is erased, of one account or of all, with the users that an erased account has made since.
+        """The erased ids, of one account or of all for None, with the users that an erased account has made since.
 
-        posts  whether the ids of posts are wanted too, of which there may be many
+        posts  whether to read the ids of posts too, of which there may be many
         """
         return self._read({} if account is None else {"_id": account}, posts=posts)
 
     def _read(self, query: Document, *, posts: bool) -> Erased:
         rows = self._notes.find(query, None if posts else {"posts": 0})
-        found = list(sound(self._notes, rows, self._erased))
-        if not found:
+        erased = list(sound(self._notes, rows, self._erased))
+        if not erased:
             return Erased()
-        accounts, users, written, credentials = (frozenset[Any]().union(*ids) for ids in zip(*found, strict=True))
+        accounts, users, written, credentials = (frozenset[Any]().union(*ids) for ids in zip(*erased, strict=True))
         return Erased(accounts, users | self._users_of(accounts), written, credentials)
 
     def _erased(self, row: Document) -> tuple[frozenset[Any], ...]:
-        """Account, users, posts and credentials; what is malformed beside the account leaves the rest erased."""
+        """Account, users, posts and credentials; where one of the lists is malformed, the other ids count anyway."""
         kinds = {"users": object_id, "posts": object_id, "credentials": as_credential}
         lists = (elements(self._notes, row, name, decode) for name, decode in kinds.items())
         return frozenset([_account(row)]), *lists
 
     def state(self) -> ErasureState:
-        """Which erasures there are: another one where an account was erased, or erased again, since it was asked."""
+        """The accounts and moments of all erasures; it differs after each erasure, also a repeated one."""
         rows = self._notes.find({}, {"erasedAt": 1})
         return frozenset(sound(self._notes, rows, self._dated))
 
@@ -86,58 +86,59 @@ class Tombstones:
         return _account(row), erased_at or EPOCH
 
     def unsearched(self) -> Erased:
-        """What was erased since the models of other accounts were last searched for it."""
+        """The erased ids that the models of other accounts have not been searched for yet."""
         return self._read({"searchedAt": {"$exists": False}}, posts=True)
 
     def searched(self, state: ErasureState, *, now: datetime) -> None:
-        """Remember that the models that hold what was erased by then are going to be replaced."""
-        since = {"searchedAt": {"$exists": False}}
+        """Record that the models of other accounts were searched for the ids of these erasures."""
+        is_unsearched = {"searchedAt": {"$exists": False}}
         writes = [
-            UpdateOne({"_id": account, "erasedAt": at, **since}, {"$set": {"searchedAt": now}}) for account, at in state
+            UpdateOne({"_id": account, "erasedAt": at, **is_unsearched}, {"$set": {"searchedAt": now}})
+            for account, at in state
         ]
         if writes:
             self._notes.bulk_write(writes, ordered=False)
 
     def authors(self, path: str) -> Document:
-        """The part of a query, or of a `$match`, that leaves out documents whose author at `path` is erased; empty
-        where nobody is."""
+        """A condition for a query or a `$match` that leaves out documents whose author at `path` is erased; empty where
+        no account is."""
         users = self.read().of("user")
         return {"$nor": [{path: {"$in": users}}]} if users else {}
 
     def among(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
-        """Those of these accounts that are erased."""
+        """The erased ones among these accounts."""
         rows = (row for ids in _parts(accounts) for row in self._notes.find({"_id": {"$in": ids}}, {"_id": 1}))
         return set(sound(self._notes, rows, _account))
 
     def posts_among(self, posts: Iterable[ObjectId]) -> set[ObjectId]:
-        """Those of these posts that are erased; one that an erased user wrote since is remembered as such, so that it
-        is known as erased when it is gone."""
+        """The erased ones among these posts; one that an erased user has written since is added to the tombstone, so
+        that it still counts as erased when it is deleted."""
         erased = self.read()
         if not erased:
             return set()
-        found: set[ObjectId] = set()
+        among: set[ObjectId] = set()
         for ids in _parts(posts):
-            known: list[Document] = [
+            stages: list[Document] = [
                 {"$match": {"posts": {"$in": ids}}},
                 {"$project": {"post": {"$setIntersection": [array("$posts"), ids]}}},
             ]
-            found.update(post for row in self._notes.aggregate(known) for post in row["post"])
+            among.update(post for row in self._notes.aggregate(stages) for post in row["post"])
             own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
             rows = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
-            new = {post: author for post, author in rows if post not in found}
+            new = {post: author for post, author in rows if post not in among}
             writes = [
                 UpdateOne({"users": author}, [{"$set": {"posts": {"$setUnion": [array("$posts"), [post]]}}}])
                 for post, author in new.items()
             ]
             if writes:
                 self._notes.bulk_write(writes, ordered=False)
-            found.update(new)
-        return found
+            among.update(new)
+        return among
 
     def _users_of(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
         query = {"ownerAccount": {"$in": either_form(accounts)}}
-        found = {object_id(row["_id"]) for row in self._users.find(query, {"_id": 1})}
-        return {user for user in found if user is not None}
+        users = {object_id(row["_id"]) for row in self._users.find(query, {"_id": 1})}
+        return {user for user in users if user is not None}
 
 
 def _account(row: Document) -> ObjectId:
@@ -151,6 +152,6 @@ def _author(post: Document) -> tuple[ObjectId, ObjectId]:
 
 
 def _parts(ids: Iterable[ObjectId]) -> Iterable[list[ObjectId]]:
-    """Lists short enough to stand in one command."""
-    every = list(ids)
-    return (every[first : first + IDS_A_QUERY] for first in range(0, len(every), IDS_A_QUERY))
+    """The ids in lists that are short enough for one command."""
+    listed = list(ids)
+    return (listed[first : first + IDS_A_QUERY] for first in range(0, len(listed), IDS_A_QUERY))

@@ -1,6 +1,6 @@
-"""What kind of server answers: transactions and change streams need a replica set.
+"""The topology of the server: transactions and change streams need a replica set.
 
-For example, of `hello`: {setName: "rs0", isWritablePrimary: true}, or of a router: {msg: "isdbgrid"}
+For example, answers to `hello`: {setName: "rs0", isWritablePrimary: true}, or of a router: {msg: "isdbgrid"}
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from shared.errors import BadConfig
 
 
 def require_replica_set(client: MongoClient[dict[str, Any]]) -> None:
-    """Raise BadConfig where the server stands alone; the driver's own error where none answers."""
+    """Raise BadConfig for a standalone server, and the driver's own error where none answers."""
     answer = client.admin.command("hello")
     if "setName" not in answer and answer.get("msg") != "isdbgrid":
         raise BadConfig("MONGO_URI names a standalone server; transactions and change streams need a replica set")

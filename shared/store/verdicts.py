@@ -1,4 +1,4 @@
-"""People's verdicts on suspects, and how they become labels of the features that were judged.
+"""People's verdicts on suspects, and turning them into labels of the features of the judged windows.
 
 A verdict is a row of `suspiciouscredentials` with `verificationStatus`, true or false, and `verifiedAt`.
 """
@@ -22,7 +22,7 @@ Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
 GIVEN: Document = {
     "verificationStatus": {"$type": "bool"},
     "verifiedAt": {"$type": "date"},
-    # The window goes into queries: an object there could be an operator.
+    # These fields go into queries, where an object could be an operator.
     "seenCredential": {"$type": ["objectId", "string"]},
     "firstSeenAt": {"$type": "date"},
     "lastSeenAt": {"$type": "date"},
@@ -31,13 +31,13 @@ GIVEN: Document = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person said of a window of readings.
+    """A person's verdict on a window of readings.
 
     row       id of the suspect
     key       the window: seenCredential, firstSeenAt, lastSeenAt
-    status    as it was given
-    given_at  when
-    flagged   when the detector flagged it, and whether by lot; empty where it did not
+    status    `verificationStatus` as it was given
+    given_at  when it was given
+    flagged   when the detector flagged the window, and whether at random; empty where it did not
     """
 
     row: Any
@@ -56,26 +56,28 @@ class Verdicts:
         self._features = analytics[schema.CREDENTIAL_FEATURES.name]
 
     def given(self, rows: Sequence[Any] | None = None) -> Iterator[Verdict]:
-        """Those that wait to be taken over, of these rows or of all, the earliest first."""
+        """The complete verdicts that are no labels yet, of these suspects or of all for None, the earliest first."""
         query = GIVEN if rows is None else {"_id": {"$in": list(rows)}, **GIVEN}
-        found = self._suspects.find(query).sort([("verifiedAt", 1), ("_id", 1)])
-        return sound(self._suspects, found, _verdict)
+        suspects = self._suspects.find(query).sort([("verifiedAt", 1), ("_id", 1)])
+        return sound(self._suspects, suspects, _verdict)
 
     def incomplete(self) -> list[Any]:
-        """Rows that say one half of a verdict, something that is none, or nothing of the window it is on."""
+        """Ids of suspects with half a verdict, a malformed one, or one without its window."""
         halves = {"$or": [{name: {"$exists": True}} for name in ("verificationStatus", "verifiedAt")]}
         return [row["_id"] for row in self._suspects.find({"$and": [halves, {"$nor": [GIVEN]}]}, {"_id": 1})]
 
     def without_features(self) -> int:
-        """How many labels wait for the features of their window."""
+        """How many labels have no features of their window yet."""
         query = {"verifiedAt": {"$type": "date"}, "count": {"$exists": False}}
         return self._features.count_documents(query)
 
-    def take_over(self, one: Verdict, *, person: bool, now: datetime) -> Outcome:
-        """Label the features of the window, and remove the row, in one transaction: both happen, or neither.
+    def take_over(self, verdict: Verdict, *, person: bool, now: datetime) -> Outcome:
+        """Label the features of the window and delete the suspect, in one transaction: both happen, or neither.
 
-        Of two verdicts on one window the later one counts, of two of the same moment the one that says `person`.
-        A label without features is kept, and gets them when they come.
+        Of two verdicts on one window the later one counts, of two of the same moment the one for a person. A label is
+        stored without features too, and gets them when they are written.
+
+        person  the status that means that a person, and no bot, uses the credential
 
         labelled   the features had no label
         changed    they had another one
@@ -85,23 +87,23 @@ class Verdicts:
         """
         with self._client.start_session() as session:
             try:
-                return session.with_transaction(lambda inside: self._take_over(inside, one, person, now))
-            except DuplicateKeyError:  # the features came at the same moment
-                return session.with_transaction(lambda inside: self._take_over(inside, one, person, now))
+                return session.with_transaction(lambda inside: self._take_over(inside, verdict, person, now))
+            except DuplicateKeyError:  # the features were inserted at the same moment
+                return session.with_transaction(lambda inside: self._take_over(inside, verdict, person, now))
 
-    def _take_over(self, session: ClientSession, one: Verdict, person: bool, now: datetime) -> Outcome:
-        given_at = min(one.given_at, now)  # a clock ahead of ours must not hold back later verdicts
-        row = self._features.find_one(one.key, session=session)
-        outcome = _outcome(row, one.status, given_at, person, now)
+    def _take_over(self, session: ClientSession, verdict: Verdict, person: bool, now: datetime) -> Outcome:
+        given_at = min(verdict.given_at, now)  # a clock ahead of ours must not outdate later verdicts
+        row = self._features.find_one(verdict.key, session=session)
+        outcome = _outcome(row, verdict.status, given_at, person, now)
         if outcome == "repeated":
-            self._features.update_one(one.key, {"$max": {"verifiedAt": given_at}}, session=session)
+            self._features.update_one(verdict.key, {"$max": {"verifiedAt": given_at}}, session=session)
         elif outcome != "older":
-            label = {"verificationStatus": one.status, "verifiedAt": given_at, "labelledAt": now, **one.flagged}
+            label = {"verificationStatus": verdict.status, "verifiedAt": given_at, "labelledAt": now, **verdict.flagged}
             ends = {"current": "", "expiresAt": ""}
             update = {"$set": label, "$unset": ends, "$setOnInsert": {"createdAt": now}}
-            self._features.update_one(one.key, update, upsert=True, session=session)
-        same = {"_id": one.row, "verificationStatus": one.status, "verifiedAt": one.given_at}
-        self._suspects.delete_one(same, session=session)  # a verdict that was changed meanwhile comes again
+            self._features.update_one(verdict.key, update, upsert=True, session=session)
+        same = {"_id": verdict.row, "verificationStatus": verdict.status, "verifiedAt": verdict.given_at}
+        self._suspects.delete_one(same, session=session)  # one whose verdict was changed meanwhile is processed again
         return outcome
 
 
@@ -115,6 +117,7 @@ def _verdict(row: Document) -> Verdict:
 
 
 def _outcome(row: Document | None, status: bool, given_at: datetime, person: bool, now: datetime) -> Outcome:
+    """What a verdict does to the row of features of its window."""
     if row is None:
         return "unmatched"
     before = as_moment(row.get("verifiedAt"))
@@ -122,7 +125,7 @@ def _outcome(row: Document | None, status: bool, given_at: datetime, person: boo
         return "labelled"
     if row.get("verificationStatus") == status:
         return "repeated"
-    if not isinstance(before, datetime) or before > now:  # no moment that a verdict can have been given at
+    if not isinstance(before, datetime) or before > now:  # the stored moment is malformed
         return "changed"
     if before > given_at or (before == given_at and row.get("verificationStatus") == person):
         return "older"

@@ -6,10 +6,10 @@ originalPost: {_id: ObjectId, …}}, users {_id: ObjectId, ownerAccount: ObjectI
 
 A user may be shown if it is published and its account is: an account without visibility counts as published, one that
 does not exist does not, and a user without an account needs none. A post may be shown if it is published, its author
-may be shown, and the same holds for the post that it repeats or quotes, and so on. A recast repeats something: its
-chain has to lead to a post that is none. A malformed document is not published, nor one whose reference to an account
-or a post is malformed: only a missing or null one refers to nothing. Of documents under the same id, as ObjectId and as
-hex digits, all have to be published.
+may be shown, and the same holds for the post that it repeats or quotes, and so on down the chain. A recast only repeats
+another post: its chain has to lead to a post that is no recast. A malformed document counts as not published, and so
+does one whose reference to an account or a post is malformed: only a missing or null reference refers to nothing. Of
+documents under the same id, as ObjectId and as hex digits, all have to be published.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ _LINK: Document = {
     "originalPost._id": 1,
     "originalPost.$id": 1,
     "isRecast": 1,
-    "refers": {"$in": [{"$type": "$originalPost"}, ["missing", "null", "object"]]},  # as far as its type tells
+    "refers": {"$in": [{"$type": "$originalPost"}, ["missing", "null", "object"]]},  # False for a malformed one
 }
 
 
@@ -49,17 +49,18 @@ def is_published_account(path: str = "visibility") -> Document:
 
 
 def says_published(collection: str, document: Mapping[str, Any]) -> bool:
-    """Whether a document of that collection is one that the query for published ones finds."""
+    """Whether the query for published documents of that collection finds this one."""
     visibility = document.get("visibility")
     return visibility == PUBLISHED or (visibility is None and collection == schema.ACCOUNTS.name)
 
 
 class KnownChains(NamedTuple):
-    """Posts that could be shown, and all that they lead to; each once.
+    """Posts that could be shown lately, with all posts, users and accounts that this depends on; each id once.
 
-    leading    those of the posts that repeat or quote something
-    originals  those of the posts that are repeated or quoted
-    authors    of the posts
+    posts      the posts, and all that their chains lead to
+    leading    the posts among them that repeat or quote another
+    originals  the posts among them that are repeated or quoted
+    authors    users who wrote them
     owners     accounts of the authors
     """
 
@@ -77,11 +78,11 @@ class Visibility:
         self._accounts = app[schema.ACCOUNTS.name]
 
     def users(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
-        """Those of these users who may be shown."""
+        """The users among these who may be shown."""
         return set(self.owners(ids))
 
     def owners(self, ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId | None]:
-        """Those of these users who may be shown, each with the account that owns it."""
+        """The users among these who may be shown, each with the account that owns it, None without one."""
         rows = _by_id(self._users, ids, is_published(), {"ownerAccount": 1})
         owners = dict(sound(self._users, rows.values(), _owner))
         published = _by_id(self._accounts, set(owners.values()) - {None}, is_published_account(), {"_id": 1})
@@ -89,11 +90,11 @@ class Visibility:
 
     def still_shown(self, known: KnownChains) -> bool:
         """Whether posts that could be shown lately all still may: they, their authors and the owners are published, and
-        refer to nothing but one another. One question, where `posts` asks three and reads each document.
+        refer only to one another. This takes one query, where `posts` takes three and reads each document.
 
         False where that is not certain, since one of them is stored, or referred to, by hex digits.
         """
-        # Who wrote, owns or is quoted now and was not among these is one more that is missing.
+        # A post that has got another author, owner or original is not counted, so that the numbers differ.
         alone = {"originalPost": {"$in": [None, {}]} | NO_ARRAY, "isRecast": {"$ne": True}}
         leads = {"originalPost._id": {"$in": known.originals} | NO_ARRAY, "originalPost": NO_ARRAY}
         written = {"author.id": {"$in": known.authors} | NO_ARRAY, "author": NO_ARRAY}
@@ -104,43 +105,44 @@ class Visibility:
             {"$count": "posts"},
             _count(self._users, {"_id": {"$in": known.authors}} | is_published() | owned, "authors"),
             _count(self._accounts, {"_id": {"$in": known.owners}} | is_published_account(), "owners"),
-            *(_count(one, _STORED_AS_TEXT, "texts", 1) for one in (self._contents, self._users, self._accounts)),
+            *(_count(rows, _STORED_AS_TEXT, "texts", 1) for rows in (self._contents, self._users, self._accounts)),
         ]
         counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
-        asked = {"posts": known.posts, "authors": known.authors, "owners": known.owners}
-        return counted == {name: len(ids) for name, ids in asked.items() if ids}
+        expected = {"posts": known.posts, "authors": known.authors, "owners": known.owners}
+        return counted == {name: len(ids) for name, ids in expected.items() if ids}
 
     def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
-        """Those of these posts that may be shown to anybody, each with the authors of its chain, its own included.
+        """The posts among these that may be shown to anybody, each with all authors of its chain, its own included.
 
-        expected  posts that the chains are known to lead to; they are read with the first, and need not be complete
+        expected  posts that the chains are likely to lead to; they are read by the first query, which saves further
+                  ones, and need not be complete
         """
         links = self.links([*ids, *expected])
         lineages = {post: lineage(post, links) for post in ids if post in links}
         authors = {post: {links[item].author for item in chain.posts} for post, chain in lineages.items() if chain}
         shown = self.users(set().union(*authors.values()))
-        return {post: by for post, by in authors.items() if by <= shown}
+        return {post: wrote for post, wrote in authors.items() if wrote <= shown}
 
     def links(self, ids: Iterable[ObjectId]) -> dict[ObjectId, Link]:
-        """Those of these posts that are published, and all that their chains lead to, whoever wrote it."""
+        """The published posts among these and all published posts that their chains lead to, whoever wrote them."""
         links: dict[ObjectId, Link] = {}
-        asked: set[ObjectId] = set()
-        wanted = set(ids)
+        queried: set[ObjectId] = set()
+        frontier = set(ids)
         for _ in range(MAX_CHAIN_LENGTH):
-            if not wanted:
+            if not frontier:
                 break
-            asked |= wanted
-            rows = _by_id(self._contents, wanted, is_published(), _LINK)
+            queried |= frontier
+            rows = _by_id(self._contents, frontier, is_published(), _LINK)
             read = dict(sound(self._contents, rows.values(), _link))
             links |= read
-            wanted = {link.original for link in read.values() if link.original} - asked
+            frontier = {link.original for link in read.values() if link.original} - queried
         return links
 
 
-def _count(collection: Stored[Document], query: Document, name: str, most: int | None = None) -> Document:
-    """A stage that adds {name: how many documents match}, at most so many, and nothing where none does."""
-    limit = [] if most is None else [{"$limit": most}]
-    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, *limit, {"$count": name}]}}
+def _count(collection: Stored[Document], query: Document, name: str, limit: int | None = None) -> Document:
+    """A stage that adds the row {name: number of matching documents}, at most `limit`, and no row where none match."""
+    limits = [] if limit is None else [{"$limit": limit}]
+    return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, *limits, {"$count": name}]}}
 
 
 def _owner(row: Document) -> tuple[ObjectId, ObjectId | None]:
@@ -149,22 +151,26 @@ def _owner(row: Document) -> tuple[ObjectId, ObjectId | None]:
 
 
 def _link(row: Document) -> tuple[ObjectId, Link]:
-    """A post, and what it refers to."""
+    """A post, and its link; Malformed where its author or its reference is."""
     author, original = row.get("author"), row.get("originalPost") or {}
     if not isinstance(author, dict) or not row["refers"] or "$id" in original:
         raise Malformed
-    of = optional(original.get("_id"), object_id)
-    return needed(object_id(row["_id"])), Link(needed(object_id(author.get("id"))), of, row.get("isRecast") is True)
+    link = Link(
+        author=needed(object_id(author.get("id"))),
+        original=optional(original.get("_id"), object_id),
+        recast=row.get("isRecast") is True,
+    )
+    return needed(object_id(row["_id"])), link
 
 
 def _by_id(
     collection: Stored[Document], ids: Iterable[Any], published: Document, shown: Mapping[str, Any]
 ) -> dict[ObjectId, Document]:
-    """The published documents of these ids, by id; none where the same id, in either form, has one that is not."""
-    wanted = set(ids)
-    rows = dict(_rows(collection, wanted, published, shown))
-    if wanted and collection.find_one(_STORED_AS_TEXT, {"_id": 1}):
-        forms = either_form(wanted)
+    """The published documents of these ids, by id; none where a document under the other form of the id is not."""
+    distinct = set(ids)
+    rows = dict(_rows(collection, distinct, published, shown))
+    if distinct and collection.find_one(_STORED_AS_TEXT, {"_id": 1}):
+        forms = either_form(distinct)
         rows |= _rows(collection, [form for form in forms if isinstance(form, str)], published, shown)
         for hidden, _ in _rows(collection, forms, {"$nor": [published]}, {"_id": 1}):
             rows.pop(hidden, None)

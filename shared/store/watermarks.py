@@ -1,9 +1,10 @@
-"""How far each job has come: one document a job.
+"""Watermarks: how far each job has come; one document for each job.
 
 For example: {_id: "refresh_content_stats", until: 2026-01-01T00:05:00Z, fullAt: 2026-01-01T00:00:00Z, options: "5b0c…",
 madeFrom: {layout: "2"}}
-or, for one that walks over a collection, {_id: "reclassify_contents", until: 2026-01-01T00:00:00Z, cursor: ObjectId}
-or, for one that looks at a state as a whole, {_id: "remove_withdrawn", clusterTime: Timestamp(1767225600, 3)}
+or, for a job that reads a collection in parts, {_id: "reclassify_contents", until: 2026-01-01T00:00:00Z,
+cursor: ObjectId}
+or, for a job that checks the whole state, {_id: "remove_withdrawn", clusterTime: Timestamp(1767225600, 3)}
 """
 
 from collections.abc import Callable, Iterator
@@ -25,11 +26,15 @@ from shared.store.decoding import as_document, as_moment, as_text, needed, optio
 Cursor = datetime | ObjectId | None
 T = TypeVar("T")
 
-NOTHING: Final[MadeFrom] = {}
+NOTHING: Final[MadeFrom] = {}  # no inputs beside the options and the changes
 
 
 class Incremental(Protocol):
-    """Options of a job that recomputes what changed."""
+    """Options of a job that computes what changed, and everything from time to time.
+
+    overlap     how far a run reads back before the end of the last one
+    full_every  how long until everything is computed again
+    """
 
     @property
     def overlap(self) -> timedelta: ...
@@ -39,13 +44,13 @@ class Incremental(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What a run has to look at.
+    """What a run has to compute.
 
-    since    changes from this moment on; None means everything
-    full_at  when everything was last computed, this run included
-    late     a run of a later moment is already done, so that there is nothing to do
-    cursor   how far the last run had come of what is compared part by part, as a date or an id; None at its beginning
-    made_from  what this run makes its results from, beside what changes
+    since      changes from this moment on; None for everything
+    full_at    when everything was last computed, this run included
+    late       whether a run of a later moment is already done, so that there is nothing to do
+    cursor     where the comparison in parts goes on, a date or an id; None at its beginning
+    made_from  the inputs of the results beside what changes, by name
     """
 
     since: datetime | None
@@ -60,49 +65,49 @@ class Watermarks:
         self._marks = analytics[schema.WATERMARKS.name]
 
     def period(self, job: str, options: Incremental, made_from: MadeFrom = NOTHING, *, now: datetime) -> Period:
-        """Everything at the first run, when `full_every` has passed, or when an option or something else that the
-        results are made from was changed; else what is new.
+        """What the run of `now` has to compute: everything at the first run, when `full_every` has passed, or when an
+        option or an input in `made_from` has changed; else what changed since the last run.
 
-        A mark that is damaged, or dated more than a day ahead, is none.
+        A mark that is malformed, or dated ahead by more than MAX_AHEAD, is ignored.
         """
         mark = next(sound(self._marks, self._marks.find({"_id": job}), _mark), None)
         if mark is None or max(mark[:2]) > now + MAX_AHEAD:
             return Period(None, now, late=False, made_from=made_from)
-        until, full_at, chosen, inputs, cursor = mark
-        full = now - full_at >= options.full_every or chosen != _key(options) or inputs != made_from
-        since = None if full else until - options.overlap
-        return Period(since, now if full else full_at, until > now, cursor, made_from)
+        until, full_at, options_key, inputs, cursor = mark
+        is_full = now - full_at >= options.full_every or options_key != _key(options) or inputs != made_from
+        since = None if is_full else until - options.overlap
+        return Period(since, now if is_full else full_at, until > now, cursor, made_from)
 
     def advance(self, job: str, options: Incremental, period: Period, *, now: datetime, cursor: Cursor = None) -> None:
-        """Remember that everything up to `now` is done, and where the next run goes on comparing."""
+        """Record that everything up to `now` is done, and where the next run goes on comparing."""
         done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
         done |= {"madeFrom": dict(period.made_from), "cursor": cursor}
         self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
 
     def cursor(self, job: str, decode: Callable[[Any], T | None]) -> T | None:
-        """Where a walk over a collection has come to; None at its beginning, and where that is malformed."""
+        """Where a job that reads a collection in parts goes on; None at its beginning, and where that is malformed."""
         marks = self._marks.find({"_id": job}, {"cursor": 1})
         return next(sound(self._marks, marks, lambda mark: optional(mark.get("cursor"), decode)), None)
 
     def move(self, job: str, cursor: Any, *, now: datetime) -> None:
-        """Remember where the walk goes on; None where it begins anew."""
+        """Record where such a job goes on; None for the beginning."""
         self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
 
     def covers(self, job: str, change: ClusterTime) -> bool:
-        """Whether the last look of a job at the whole state began after that change; a damaged mark says nothing."""
+        """Whether the last check of the whole state by a job began after that change; false for a malformed mark."""
         at = Timestamp(change.seconds, change.increment)
-        met = {"_id": job, "$expr": {"$and": [has_passed("$clusterTime"), {"$gte": ["$clusterTime", at]}]}}
-        return self._marks.count_documents(met, limit=1) > 0
+        covered = {"_id": job, "$expr": {"$and": [has_passed("$clusterTime"), {"$gte": ["$clusterTime", at]}]}}
+        return self._marks.count_documents(covered, limit=1) > 0
 
     @contextmanager
     def covering(self, job: str) -> Iterator[None]:
-        """The body looks at the whole state; once it has, all changes up to its beginning are met."""
+        """Run a body that checks the whole state; then record that it covers all changes up to its beginning."""
         with self._marks.database.client.start_session() as session:
             began = cluster_time(session)
         yield
         before = {"$cond": [has_passed("$clusterTime"), "$clusterTime", began]}
-        looked = {"$set": {"clusterTime": {"$max": [before, began]}}}
-        self._marks.update_one({"_id": job}, [looked], upsert=True)
+        update = {"$set": {"clusterTime": {"$max": [before, began]}}}
+        self._marks.update_one({"_id": job}, [update], upsert=True)
 
 
 def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, Cursor]:
@@ -116,5 +121,5 @@ def _cursor(value: Any) -> Cursor:
 
 
 def _key(options: object) -> str:
-    """Changes when any option changes."""
+    """A digest of the options, which changes with any of them."""
     return digest(options)

@@ -1,4 +1,4 @@
-"""Writing while the next is being made, and reading while the last is being used."""
+"""Writing a batch while the next one is being made, and reading a batch while the last one is being used."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,38 +11,39 @@ T = TypeVar("T")
 
 
 class WriteBehind:
-    """Runs writes in order of asking, at most `most` of them unfinished: who asks for more waits, so memory is bounded.
+    """Begins writes in the order of the calls; a call waits while more than `max_pending` are unfinished, so that
+    memory is bounded.
 
-    What goes wrong in a write is raised by a later call.
+    The error of a write is raised by a later call.
     """
 
-    def __init__(self, most: int = 4, threads: int = 1) -> None:
+    def __init__(self, max_pending: int = 4, threads: int = 1) -> None:
         self._threads = DeadlineExecutor(threads)
-        self._most = most
+        self._max_pending = max_pending
         self._pending: deque[Future[Any]] = deque()
 
     def __call__(self, write: Callable[..., Any], *arguments: Any, **named: Any) -> None:
-        """Begin a write."""
+        """Begin the write `write(*arguments, **named)`; returns when no more than `max_pending` are unfinished."""
         self._pending.append(self._threads.submit(write, *arguments, **named))
-        self._wait(self._most)
+        self._wait(self._max_pending)
 
     def finish(self) -> None:
         """Wait for all writes."""
         self._wait(0)
 
     def abandon(self) -> None:
-        """Begin no more, and wait for those under way whatever becomes of them."""
+        """Drop the writes that have not begun, and wait for those under way without raising their errors."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _wait(self, most: int) -> None:
-        while len(self._pending) > most:
+    def _wait(self, max_pending: int) -> None:
+        while len(self._pending) > max_pending:
             self._pending.popleft().result()
 
 
 def read_ahead(parts: Iterator[T]) -> Iterator[T]:
-    """The same parts; each is asked for while the one before it is being used, so that two are in memory."""
+    """The same parts; each is read while the one before it is being used, so that two are in memory."""
     with DeadlineExecutor(1) as thread:
-        coming = thread.submit(next, parts, None)
-        while (part := coming.result()) is not None:
-            coming = thread.submit(next, parts, None)
+        following = thread.submit(next, parts, None)
+        while (part := following.result()) is not None:
+            following = thread.submit(next, parts, None)
             yield part

@@ -1,7 +1,8 @@
-"""Letters that tell languages which share a script apart, loanwords included.
+"""The letters of languages that share a script, those of loanwords included.
 
-What a library weighs is how often letters stand together; that a letter does not exist in a language it does not know.
-Nor does a script by itself name a language, where others write it with letters of their own.
+They correct two mistakes. A library scores how often letters occur together, and names a language even for a text with
+letters that the language does not have. And a script alone names a language although others write it too, with letters
+of their own.
 """
 
 import re
@@ -10,6 +11,7 @@ from typing import Final
 _ARABIC = "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىيـ"
 _VIETNAMESE = "".join(map(chr, range(0x1EA0, 0x1EFA)))
 
+# The letters beyond ASCII that each language writes, in lower case.
 LETTERS = {
     code: frozenset(letters)
     for code, letters in {
@@ -33,14 +35,14 @@ LETTERS = {
         "vi": _VIETNAMESE + "ăâđêôơưàáãèéìíòóõùúýĩũ",
     }.items()
 }
-# More words than this with a letter that a language lacks are no names: no sentence in 18 languages has as many
-# (sib200, train).
+# The part of the words that may have a letter which the language lacks, as names do: no sentence in 18 languages has as
+# many (sib200, train).
 FOREIGN_RATIO = 1 / 4
 
-# Letters and signs that a language does not write and others of its script do. Of the scripts in `scripts.SETTLES` that
-# are not here, others have no letters of their own (Tamil) or are counted to the same language (Bopomofo); of Han, the
-# standards tell.
-OTHERS: Final = {
+# Letters and signs that a language does not write and other languages of its script do; above each, these languages.
+# The scripts of `scripts.LANGUAGE_OF_SCRIPT` that are missing here have no such letters (Tamil), count for the same
+# language (Bopomofo), or are decided by charsets (Han).
+FOREIGN_LETTERS: Final = {
     code: re.compile(letters)
     for code, letters in {
         # Assamese, Manipuri, Sanskrit
@@ -85,11 +87,12 @@ OTHERS: Final = {
         "th": "\u0e3a",
     }.items()
 }
-# More such among the letters are no name: of those that others write some stand in every sentence.
-OTHERS_RATIO = 1 / 40
-# And what it alone writes, which outweighs them. Burmese for the font Zawgyi has shapes at the places of Shan letters,
-# vowel signs that begin a word, and a virama that joins nothing. Hebrew with all its points has some below alef.
-_ITS_OWN = {
+# The part of the letters that may be such foreign letters, as in a name: another language has more in every sentence.
+FOREIGN_LETTERS_RATIO = 1 / 40
+# What only the language itself writes, which outweighs foreign letters. Burmese for the font Zawgyi uses the codes of
+# Shan letters for other shapes, vowel signs that begin a word, and a virama that joins nothing. Fully pointed Hebrew
+# has points below alef.
+_OWN_LETTERS = {
     "my": re.compile("(?<![\u1000-\u109f])\u1031|\u1039(?![\u1000-\u1021])"),
     "he": re.compile("[\u05b0-\u05b3\u05b5\u05b6\u05b9]"),
 }
@@ -98,19 +101,21 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def may_be_written_in(code: str, text: str) -> bool:
-    """Whether the words of a compatible text, but for a few names, have only letters that a language writes.
+    """Whether the words of a text in compatible characters, except for a few names, have only letters of a language.
+
+    code  ISO 639-1; True for a language that is not listed here
 
     >>> may_be_written_in("ru", "Привет, мир"), may_be_written_in("ru", "Привіт, світ")
     (True, False)
     >>> may_be_written_in("bn", "আজ আবহাওয়া ভালো"), may_be_written_in("bn", "আজি বতৰ ভাল")
     (True, False)
     """
-    others = OTHERS.get(code)
-    if others:
-        strange = len(others.findall(text))
-        if not strange or strange <= OTHERS_RATIO * sum(letter > "\x7f" for letter in text):
+    foreign_letters = FOREIGN_LETTERS.get(code)
+    if foreign_letters:
+        count = len(foreign_letters.findall(text))
+        if not count or count <= FOREIGN_LETTERS_RATIO * sum(letter > "\x7f" for letter in text):
             return True
-        return code in _ITS_OWN and _ITS_OWN[code].search(text) is not None
+        return code in _OWN_LETTERS and _OWN_LETTERS[code].search(text) is not None
     letters = LETTERS.get(code)
     lower = text.lower()
     foreign = {letter for letter in set(lower) if letter > "\x7f" and letter.isalpha()} - letters if letters else None

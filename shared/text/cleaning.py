@@ -1,6 +1,7 @@
-"""A text in compatible characters, without links, entities of HTML and emoji: where hashtags and words are looked for.
+"""Clean texts of links, HTML entities and emoji, in compatible characters, before hashtags and words are searched.
 
-Each pattern is linear: a run is matched possessively and starts only where the run before it has ended.
+Each pattern takes linear time: a run of characters is matched possessively, and starts only where the run before it has
+ended.
 """
 
 import re
@@ -9,13 +10,14 @@ from html.entities import html5
 
 from shared.text.compatibility import compatible
 
-# An ampersand that was escaped several times over is one; what it escapes is then decoded once.
+# An ampersand that was escaped several times becomes one; then the entity that it begins is decoded once.
 _AMPERSANDS = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)++")
 _ENTITY = re.compile(r"&(?:#\d{1,7}+(?:;|(?!\w))|#[xX][0-9a-fA-F]{1,6}+;|[A-Za-z][A-Za-z0-9]{1,31}+;)")
 
-# A link ends at white space; at a letter of another script too, as Thai and Chinese go on without a space, unless
-# the link itself goes on there: after a "/" or "=" it may hold any letter. A bare domain has an ending that is no
-# word ("day.Tomorrow", "fun.me", "stop.in my" stay) or is one of the best known short ones, with a path.
+# A link ends at white space. It also ends at a letter of another script, as Thai and Chinese continue without a space,
+# unless the link itself continues there: after a "/" or "=" it may hold any letter. A bare domain needs a top-level
+# domain that is no word ("day.Tomorrow", "fun.me", "stop.in my" stay), or is one of the best known link shorteners with
+# a path.
 _TAIL = r"[!-~]*+(?:(?:(?<=[/=?&#_%(-])|(?<=www\.))\S++)?"
 _SCHEMES = r"https?://|ftp://|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}+://"
 _SCHEMES += r"|(?<![a-z])(?:mailto|tel|sms|sip|xmpp|magnet):(?=[^\s#])"
@@ -28,7 +30,7 @@ _BEFORE_HOST = r"(?<![A-Za-z0-9_.@#-])"
 _DOMAIN = re.compile(
     rf"{_BEFORE_HOST}(?:{_SHORT}{_TAIL}|(?:[A-Za-z0-9-]++\.)+{_ENDINGS}(?![A-Za-z0-9@-]|\.[a-z])(?:[/?:#]{_TAIL})?)"
 )
-# In a word with a hash sign any host is one that a path follows: of any ending, of numbers, of letters of any script.
+# In a word with a hash sign, any host with a path is a link: of any top-level domain, of numbers, of any script.
 _LETTERS = "[^\\s\x00-\x7f\u2000-\u206f\u3000-\u303f\uff00-\uff0f]"
 _HOST = rf"(?:[A-Za-z0-9-]++\.)++[A-Za-z]{{2,24}}|(?:{_LETTERS}++\.)++{_LETTERS}{{2,24}}"
 _HOST += r"|\d{1,3}(?:\.\d{1,3}){3}|localhost"
@@ -36,23 +38,23 @@ _HOST_AND_PATH = re.compile(rf"{_BEFORE_HOST}(?:{_HOST})(?::\d{{1,5}})?[/?]{_TAI
 _WORD = re.compile(r"(?<!\S)\S++")
 _MARKDOWN_TARGET = re.compile(r"(?<=\])\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+\)")
 
-# Pictures, not all symbols; the joiner and the selectors only behind one, since Indic and Persian words hold joiners.
-# Letters in squares and circles that are letters in their compatible form are none.
+# Pictures, not all symbols; joiner and selectors only after a picture, since Indic and Persian words contain joiners.
+# Letters in squares and circles whose compatible form is a letter are not pictures.
 _PICTURE = "\U0001f000-\U0001f0ff\U0001f150-\U0001f169\U0001f16d-\U0001f18f\U0001f191-\U0001faff"
 _PICTURE += "\u2600-\u2775\u2794-\u27bf\u231a\u231b\u2328\u23cf\u23e9-\u23fa\u25aa\u25ab\u25b6\u25c0"
 _PICTURE += "\u25fb-\u25fe\u2194-\u21aa\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\U000e0020-\U000e007f"
-# What nobody sees within a word: soft hyphens, marks of direction, selectors of a variant, fillers. Joiners stay.
+# Invisible characters within words: soft hyphens, marks of direction, variation selectors, fillers. Joiners stay.
 _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e001f\U000e0080-\U000e0fff"
 )
-_UNWRITTEN = re.compile(
+_NOT_TEXT = re.compile(
     rf"[0-9*#]\ufe0f?\u20e3|[©®™ℹ‼⁉〰〽㊗㊙Ⓜ]\ufe0f|[{_PICTURE}][{_PICTURE}\u200d\ufe0f\u20e3]*+|([{_INVISIBLE}])"
 )
 
 
 def cleaned(text: str) -> str:
-    """What people read of a text: links and emoji are a space, entities the characters that they stand for.
+    """The text with a space for each link and emoji and with decoded entities, in compatible characters.
 
     >>> cleaned("Rock &#39;n&#39; roll 🎸 https://example.com/a#b"), cleaned("ｗｏｗ #️⃣ 1")
     ("Rock 'n' roll    ", 'wow   1')
@@ -62,14 +64,14 @@ def cleaned(text: str) -> str:
     text = _without_links(text)
     if text.isascii():
         return text
-    text = _UNWRITTEN.sub(_unseen, text)
+    text = _NOT_TEXT.sub(_space_for_picture, text)
     form = compatible(text)
     return form if form == text else _without_links(form)
 
 
 def visible(text: str) -> str:
-    """The text without emoji and what nobody sees, in compatible characters."""
-    return text if text.isascii() else compatible(_UNWRITTEN.sub(_unseen, text))
+    """The text with a space for each emoji and without invisible characters, in compatible characters."""
+    return text if text.isascii() else compatible(_NOT_TEXT.sub(_space_for_picture, text))
 
 
 def _without_links(text: str) -> str:
@@ -87,10 +89,11 @@ def _without_links(text: str) -> str:
 
 
 def _decoded(entity: re.Match[str]) -> str:
-    """The character of an entity; what only looks like one stays."""
+    """The character of an entity; text that only looks like an entity stays as it is."""
     named = entity[0][1] != "#"
     return entity[0] if named and entity[0][1:] not in html5 else unescape(entity[0])
 
 
-def _unseen(found: re.Match[str]) -> str:
-    return "" if found[1] else " "
+def _space_for_picture(match: re.Match[str]) -> str:
+    """A space for a picture, nothing for an invisible character."""
+    return "" if match[1] else " "

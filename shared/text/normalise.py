@@ -1,4 +1,4 @@
-"""The words of a text, without links, mentions, hashtag marks and emoji, in compatible characters; and their number."""
+"""Plain texts: the words of a post without links, mentions, hash signs and emoji; and the number of these words."""
 
 import re
 from math import ceil
@@ -6,15 +6,15 @@ from math import ceil
 from shared.text.cleaning import cleaned
 from shared.text.hashtags import without_marks
 
-MAX_CHARACTERS = 5_000  # of a text that are read: the longest posts hold fewer, and time stays bounded
+MAX_CHARACTERS = 5_000  # of a text that are read, which bounds the time; the longest posts have fewer
 
-# Handles are Latin letters and digits; what stands before the "@" of an e-mail address is one too.
+# Handles are Latin letters and digits; so is the part of an e-mail address before the "@".
 _MENTION = re.compile(r"(?<![A-Za-z0-9_.%+-])@[A-Za-z0-9_À-ɏ]++(?:\.[a-z0-9_]++|@[A-Za-z0-9-]++)*+")
-# Half characters, controls, the byte order mark; the space of no width parts words, as any other does.
-_NOTHING = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\ufeff\ud800-\udfff]")
+# Lone surrogates, controls and the byte order mark; and the zero-width space, which separates words like any other.
+_NOT_PRINTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\ufeff\ud800-\udfff]")
 
-# Letters, vowel signs included, that say as much as an English word where no space parts words.
-# From parallel sentences (sib200, train): Thai 5.5, Lao 5.3, Khmer 6.1, Burmese 7.0, Han 1.6, kana beside Han 3.2.
+# Letters, vowel signs included, that correspond to one English word in scripts without spaces between words. From
+# parallel sentences (sib200, train): Thai 5.5, Lao 5.3, Khmer 6.1, Burmese 7.0, Han 1.6, kana beside Han 3.2.
 _LETTERS_PER_WORD = (
     (re.compile("[\u0e01-\u0e4e\u0e81-\u0edf]"), 5.0),
     (re.compile("[\u1780-\u17d3]"), 6.0),
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[^\W\d_][^\s!-&(-/:-@\[-`{-~\xa0-\xbf\u2010-\u2018\u201a-\u
 
 
 def plain(text: str) -> str:
-    """The words of a post as one line of at most MAX_CHARACTERS; empty where there are none.
+    """The words of a raw text as one line of at most MAX_CHARACTERS; empty where there are none.
 
     >>> plain("@ann Top 10 reasons ☺ for #coffee: https://example.com/a?b=1")
     'Top 10 reasons for coffee:'
@@ -39,12 +39,12 @@ def plain(text: str) -> str:
     if "@" in text:
         text = _MENTION.sub(" ", text)
     if not text.isprintable():
-        text = _NOTHING.sub(" ", text)
+        text = _NOT_PRINTED.sub(" ", text)
     return " ".join(text.split())[:MAX_CHARACTERS]
 
 
 def tokens(text: str) -> int:
-    """How many words a plain text has: runs of letters; estimated where no space parts words.
+    """The number of words of a plain text: its runs of letters; an estimate in scripts without spaces between words.
 
     >>> tokens("It's 7 o'clock in Bangkok"), tokens("วันนี้อากาศดี"), tokens("2026 !!"), tokens("我喜歡喝咖啡")
     (4, 3, 0, 4)
@@ -52,6 +52,6 @@ def tokens(text: str) -> int:
     estimated = 0.0
     if not text.isascii():
         for letters, per_word in _LETTERS_PER_WORD:
-            text, found = letters.subn(" ", text)
-            estimated += found / per_word
+            text, count = letters.subn(" ", text)
+            estimated += count / per_word
     return len(_WORD.findall(text)) + ceil(estimated)

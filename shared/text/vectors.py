@@ -1,4 +1,4 @@
-"""Meanings of texts as they are kept: 512 numbers in half precision."""
+"""Text embeddings as they are stored: 512 numbers in half precision."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,16 +12,16 @@ STORED_BYTES: Final = EMBEDDING_SIZE * _STORED.itemsize
 
 
 def packed(vectors: NDArray[np.float32]) -> list[bytes]:
-    """Each row as 1,024 bytes: little-endian float16, exact to three digits.
+    """Each row of (n, 512) vectors as 1,024 bytes: little-endian float16, exact to three digits.
 
-    >>> [len(one) for one in packed(np.eye(2, EMBEDDING_SIZE, dtype=np.float32))]
+    >>> [len(row) for row in packed(np.eye(2, EMBEDDING_SIZE, dtype=np.float32))]
     [1024, 1024]
     """
     return [row.tobytes() for row in vectors.astype(_STORED)]
 
 
 def unpacked(rows: Iterable[bytes]) -> NDArray[np.float32]:
-    """(n, 512) the rows again; ValueError where one is not of 1,024 bytes.
+    """(n, 512) vectors out of their bytes; ValueError where a row has not 1,024 bytes.
 
     >>> unpacked(packed(np.eye(2, EMBEDDING_SIZE, dtype=np.float32))).sum()
     np.float32(2.0)

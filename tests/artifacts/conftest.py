@@ -1,4 +1,4 @@
-"""Kept versions of models of two countries."""
+"""Stored versions of the models of two countries."""
 
 from datetime import datetime
 

@@ -1,3 +1,5 @@
+"""Promotion of stored versions, backwards and forwards, and what is refused."""
+
 import pytest
 
 from functions.artifacts import promote_artifact
@@ -5,7 +7,7 @@ from shared.errors import Conflict, NotFound, StaleModel
 
 
 def model(registry, key):
-    return registry.load("country", key, "0123456789ab", lambda one: one.model)[0]
+    return registry.load("country", key, "0123456789ab", lambda sealed: sealed.model)[0]
 
 
 @pytest.mark.parametrize("version", ["v1", "v5"])
@@ -37,11 +39,11 @@ def test_a_damaged_live_model_is_mended_by_promoting_it_again(versions, database
 
     promote_artifact.run(versions, "country", "th", "v2", now=noon)
 
-    assert versions.load("country", "th", "0123456789ab", lambda one: one.model) == (b"th v2", [])
+    assert versions.load("country", "th", "0123456789ab", lambda sealed: sealed.model) == (b"th v2", [])
 
 
 @pytest.mark.parametrize("names", [("country", "th", "v9"), ("country", "zz", "v1"), ("bots", "th", "v1")])
-def test_what_is_not_kept_is_named(versions, snapshot, noon, names):
+def test_a_version_that_is_not_stored_is_not_found(versions, snapshot, noon, names):
     before = snapshot()
 
     with pytest.raises(NotFound):
@@ -61,11 +63,11 @@ def test_a_version_that_fails_its_checks_stays_a_candidate(versions, databases, 
 
 
 def test_who_comes_second_at_the_same_moment_is_told(versions, noon, monkeypatch):
-    asked = versions.live_version
+    live_version = versions.live_version
 
     def overtaken(family, key):
-        live = asked(family, key)
-        monkeypatch.setattr(type(versions), "live_version", lambda _, *names: asked(*names))
+        live = live_version(family, key)
+        monkeypatch.setattr(type(versions), "live_version", lambda _, *names: live_version(*names))
         versions.promote(family, key, "v4", instead_of=live, at=noon)
         return live
 

@@ -1,3 +1,5 @@
+"""Deletion of old versions: the newest stay, and always the live one."""
+
 import pytest
 
 from functions.artifacts import prune_artifacts
@@ -36,7 +38,7 @@ def test_a_second_run_removes_nothing(store, versions, snapshot):
     assert snapshot() == before
 
 
-def test_what_is_live_is_never_touched(store, versions, databases):
+def test_the_live_model_is_never_changed(store, versions, databases):
     before = list(databases.analytics.mlArtifacts_country.find())
 
     prune_artifacts.run(store, versions, Artifacts(keep=0))

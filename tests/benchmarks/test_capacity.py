@@ -1,4 +1,4 @@
-"""What networks cost: the arithmetic, and its inputs."""
+"""What networks cost: the arithmetic and its inputs."""
 
 import json
 from dataclasses import replace
@@ -9,11 +9,13 @@ import pytest
 import typer
 
 from benchmarks import scale
-from benchmarks.capacity import ACCOUNTS, changed, main, sheets_of
-from benchmarks.estimate import Assumed, Measurements, Network, Prices
-from benchmarks.jobs import JOBS
-from benchmarks.limits import ELSE, limits
-from benchmarks.scale import SAVED, fit, growths
+from benchmarks.capacity import ACCOUNTS, main, sheets_of, with_changes
+from benchmarks.cost.assumptions import Assumed, Prices
+from benchmarks.cost.growth import SAVED, fit, growths
+from benchmarks.cost.limits import ELSE, limits
+from benchmarks.cost.measurements import Measurements
+from benchmarks.cost.network import Network
+from benchmarks.load.jobs import JOBS
 from local.functions import ROOT, all_functions
 
 
@@ -28,12 +30,12 @@ def million(measured: Measurements) -> Network:
 
 
 def dollars(network: Network, prices: Prices) -> dict[str, float]:
-    return {one.what: one.dollars for one in network.lines(prices)}
+    return {line.title: line.dollars for line in network.lines(prices)}
 
 
 def test_every_job_was_measured_at_three_sizes(measured: Measurements) -> None:
     assert {job.stem for job in JOBS} == {stem for stem, _ in measured.growths}
-    assert {tuple(one.seconds.measured) for one in measured.growths.values()} == {("S", "M", "L")}
+    assert {tuple(growth.seconds.measured) for growth in measured.growths.values()} == {("S", "M", "L")}
 
 
 def test_of_a_size_in_two_files_the_later_counts(tmp_path: Path) -> None:
@@ -44,26 +46,26 @@ def test_of_a_size_in_two_files_the_later_counts(tmp_path: Path) -> None:
     later = tmp_path / "later.json"
     later.write_text(json.dumps(saved))
 
-    assert all(one.seconds.measured["M"] > 1_000 for one in growths([*SAVED, later]))
-    assert all(one.seconds.measured["M"] < 1_000 for one in growths([later, *SAVED]))
+    assert all(growth.seconds.measured["M"] > 1_000 for growth in growths([*SAVED, later]))
+    assert all(growth.seconds.measured["M"] < 1_000 for growth in growths([later, *SAVED]))
 
 
 def test_answers_and_changes_cost_each_the_same_and_jobs_less_than_each(million: Network) -> None:
-    one, two = million.functions(), replace(million, accounts=2e6).functions()
+    once, twice = million.functions(), replace(million, accounts=2e6).functions()
 
     for stem in ("serve_feed", "classify_content"):
-        assert two[stem].calls == pytest.approx(2 * one[stem].calls)
-        assert two[stem].gb_s == pytest.approx(2 * one[stem].gb_s)
+        assert twice[stem].calls == pytest.approx(2 * once[stem].calls)
+        assert twice[stem].gb_s == pytest.approx(2 * once[stem].gb_s)
     for stem in ("train_coldstart", "refresh_catalogue"):
-        assert one[stem].gb_s < two[stem].gb_s < 2 * one[stem].gb_s, "what a run costs in any case is paid once"
+        assert once[stem].gb_s < twice[stem].gb_s < 2 * once[stem].gb_s, "what a run costs in any case is paid once"
 
 
 def test_all_that_runs_by_itself_is_in_the_bill(million: Network) -> None:
     by_hand = {"rank_contents", "recommend_home", "recommend_people", "promote_artifact", "erase_account"}
     # A change for each verdict, and for each post, user or account that is withdrawn, of which there are some dozens.
-    told_of = {"apply_verdicts", "remove_withdrawn"}
+    rare_changes = {"apply_verdicts", "remove_withdrawn"}
 
-    assert set(million.functions()) == {one.stem for one in all_functions().values()} - by_hand - told_of
+    assert set(million.functions()) == {function.stem for function in all_functions().values()} - by_hand - rare_changes
     assert million.functions().keys() < dollars(million, Prices()).keys()
 
 
@@ -74,20 +76,22 @@ def test_habits_and_prices_are_inputs(million: Network) -> None:
     assert idle.functions().keys() & {"serve_feed", "classify_content"} == set()
     assert dollars(idle, Prices())["HTTP API"] == 0
     assert not {"serve_feed", "classify_content"} & {
-        one.what for one in limits(idle.measured, idle.assumed) if one.kind == ELSE and one.accounts < float("inf")
+        limit.title
+        for limit in limits(idle.measured, idle.assumed)
+        if limit.kind == ELSE and limit.accounts < float("inf")
     }
     assert dollars(million, dear)["event bus"] == million.functions()["classify_content"].calls
     assert dollars(million, dear)["HTTP API"] == dollars(million, Prices())["HTTP API"] > 0
 
 
-def test_the_first_limit_is_told_first(measured: Measurements) -> None:
-    met = [one.accounts for one in limits(measured, Assumed())]
+def test_the_first_limit_comes_first(measured: Measurements) -> None:
+    accounts = [limit.accounts for limit in limits(measured, Assumed())]
 
-    assert all(one <= other for one, other in pairwise(met))
-    assert 0 < met[0] < 1e6, "the jobs that hold the whole network"
+    assert all(earlier <= later for earlier, later in pairwise(accounts))
+    assert 0 < accounts[0] < 1e6, "the jobs that hold the whole network"
 
 
-def test_the_page_has_what_the_saved_results_give(measured: Measurements) -> None:
+def test_the_page_has_the_tables_of_the_saved_results(measured: Measurements) -> None:
     page = (ROOT / "docs" / "capacity.md").read_text()
     sheets = [scale.sheet_of(growths(SAVED)), *sheets_of(measured, Assumed(), Prices(), ACCOUNTS)]
 
@@ -95,7 +99,7 @@ def test_the_page_has_what_the_saved_results_give(measured: Measurements) -> Non
         assert sheet.markdown().strip() in page, sheet.title
 
 
-def test_a_line_is_found_again_and_one_that_is_none_is_not_believed() -> None:
+def test_a_linear_growth_is_fitted_and_a_curved_one_is_not_believed() -> None:
     line = fit({"S": 1 + 5_000e-4, "M": 1 + 50_000e-4, "L": 1 + 150_000e-4})
     curved = fit({"S": 1.0, "M": 100.0, "L": 900.0})
 
@@ -111,7 +115,7 @@ def test_what_does_not_grow_reaches_no_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("text", "message"),
     [
         ("{", "no JSON"),
         ("[]", "object of lambda_gb_s"),
@@ -122,13 +126,13 @@ def test_what_does_not_grow_reaches_no_limit() -> None:
         ('{"event": Infinity}', "event is not a number"),
     ],
 )
-def test_an_input_that_is_none_is_named(given: str, said: str) -> None:
-    with pytest.raises(typer.BadParameter, match=said):
-        changed(Prices(), given, "--prices")
+def test_a_malformed_input_is_named(text: str, message: str) -> None:
+    with pytest.raises(typer.BadParameter, match=message):
+        with_changes(Prices(), text, "--prices")
 
 
 @pytest.mark.parametrize("name", ["posts", "peak", "busy_ratio"])
-def test_what_everything_is_divided_by_is_above_0(name: str) -> None:
+def test_divisors_must_be_above_0(name: str) -> None:
     with pytest.raises(typer.BadParameter, match=f"{name} is not above 0"):
         main([1e6], json.dumps({name: 0}))
 

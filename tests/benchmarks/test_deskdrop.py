@@ -1,4 +1,4 @@
-"""Judging on the events of a file works on any file, or says in one sentence why it cannot."""
+"""Rankers can be evaluated on any file of events, or one sentence says why not."""
 
 import gzip
 from pathlib import Path
@@ -7,15 +7,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmarks import ranking
-from benchmarks.deskdrop import MIN_EVENTS
+from benchmarks.ranking import __main__ as command
+from benchmarks.ranking.deskdrop import MIN_EVENTS
+from benchmarks.ranking.networks import evaluate_deskdrop
+from benchmarks.ranking.report import sheets
 from local.deskdrop import COLUMNS
 from shared.errors import AppError
 
 HEAD = ",".join(COLUMNS) + "\n"
 
 
-def silent(what: str) -> None:
+def silent(step: str) -> None:
     pass
 
 
@@ -24,7 +26,7 @@ def row(number: int, people: int, kind: str = "LIKE") -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "is empty"),
         (HEAD, "has 0 usable events"),
@@ -35,41 +37,41 @@ def row(number: int, people: int, kind: str = "LIKE") -> str:
     ],
     ids=["empty", "head alone", "one event", "unknown events", "another table", "no text"],
 )
-def test_a_file_that_nothing_can_be_judged_on_is_refused_in_one_sentence(
-    tmp_path: Path, mongo_uri: str, monkeypatch: pytest.MonkeyPatch, content: str, said: str
+def test_a_file_without_enough_events_is_refused_in_one_sentence(
+    tmp_path: Path, mongo_uri: str, monkeypatch: pytest.MonkeyPatch, content: str, message: str
 ) -> None:
     monkeypatch.setenv("MONGO_URI", mongo_uri)
     file = tmp_path / "events.csv"
     file.write_text(content)
 
-    result = CliRunner().invoke(ranking.app, ["--deskdrop", str(file)])
+    result = CliRunner().invoke(command.app, ["--deskdrop", str(file)])
 
     assert isinstance(result.exception, AppError)
-    assert said in str(result.exception)
+    assert message in str(result.exception)
 
 
 @pytest.mark.parametrize(("events", "people"), [(MIN_EVENTS, 1), (30, 30), (60, 4)])
-def test_a_tiny_file_is_judged_on_or_has_nobody_to_judge_by(
+def test_a_tiny_file_gives_leaderboards_with_accounts_or_none(
     tmp_path: Path, mongo_uri: str, events: int, people: int
 ) -> None:
     file = tmp_path / "events.csv.gz"
     file.write_bytes(gzip.compress((HEAD + "".join(row(n, people) for n in range(events))).encode()))
 
-    found = ranking.stand_deskdrop(mongo_uri, file, silent, [50, 90])
+    leaderboards = evaluate_deskdrop(mongo_uri, file, silent, [50, 90])
 
-    assert all(one.people > 0 for one in found)
-    assert all(sheet.rows or sheet.columns for sheet in ranking.sheets(found))
+    assert all(board.people > 0 for board in leaderboards)
+    assert all(sheet.rows or sheet.columns for sheet in sheets(leaderboards))
 
 
-@pytest.mark.parametrize("given", ["x", "1,,y", "-3", "0", "101"])
-def test_cuts_that_are_none_are_refused(given: str) -> None:
+@pytest.mark.parametrize("text", ["x", "1,,y", "-3", "0", "101"])
+def test_malformed_cuts_are_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="--cuts"):
-        ranking.numbers_of(given, "--cuts", least=1, most=90)
+        command.numbers_of(text, "--cuts", low=1, high=90)
 
 
-def test_networks_are_named_after_what_is_asked_of_them() -> None:
-    found = ranking.networks_of("60,200", "8", "60")
+def test_networks_are_named_after_their_options() -> None:
+    networks = command.networks_of("60,200", "8", "60")
 
-    assert list(found) == ["people-60", "people-200", "half-life-8", "no-taste-60"]
-    assert found["half-life-8"].half_life_hours == 8
-    assert found["no-taste-60"].tastes == "none"
+    assert list(networks) == ["people-60", "people-200", "half-life-8", "no-taste-60"]
+    assert networks["half-life-8"].half_life_hours == 8
+    assert networks["no-taste-60"].tastes == "none"

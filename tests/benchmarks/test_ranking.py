@@ -1,88 +1,93 @@
-"""The evaluation itself: what it compares is comparable, and its formulas are right."""
+"""The evaluation of rankers: their queries are valid, their scores complete, and the formulas right."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from benchmarks import ranking
-from benchmarks.places import NOW, open_place
-from benchmarks.quality import BASELINE, EvaluationQueries, People
-from benchmarks.ranking import LIBRARIES, ORACLE, PERSONAL_RANKER, Evaluation, Leaderboard
+from benchmarks.places import NOW, open_bench_database
+from benchmarks.ranking.evaluation import Evaluation
+from benchmarks.ranking.leaderboard import Leaderboard, leaderboard
+from benchmarks.ranking.networks import train
+from benchmarks.ranking.post_scores import BASELINE
+from benchmarks.ranking.queries import EvaluationQueries, HeldOutEngagements
+from benchmarks.ranking.rankers import LIBRARIES, ORACLE, PERSONAL_RANKER, RANKERS, by_truth
+from benchmarks.ranking.report import FLOOR_PROTOCOLS, figures, row_of
 from shared.ranking.history import read_history
 from tests.factories import account
 
 
-def silent(what: str) -> None:
+def silent(step: str) -> None:
     pass
 
 
 @pytest.fixture(scope="module")
-def contest(mongo_uri: str) -> Iterator[Evaluation]:
-    """A small world with every model, and lists of what its people did later."""
-    with open_place(mongo_uri, "XS", 7, silent) as place:
-        place.add_text()
-        place.store.app.accounts.insert_one(account("account of somebody who never does anything", now=NOW))
-        ranking.train(place, NOW, silent)
-        history = read_history(place.store, place.settings.options.coldstart, now=NOW, with_exposures=True)
-        people = People.read(place, history)
-        lists = people.lists(history, 0.25, np.random.default_rng(0))
-        yield Evaluation(place, NOW, history, lists, 7)
+def evaluation(mongo_uri: str) -> Iterator[Evaluation]:
+    """A small world with every model trained, and queries from its held-out engagements."""
+    with open_bench_database(mongo_uri, "XS", 7, silent) as bench:
+        bench.add_text()
+        bench.store.app.accounts.insert_one(account("account of somebody who never does anything", now=NOW))
+        train(bench, NOW, silent)
+        history = read_history(bench.store, bench.settings.options.coldstart, now=NOW, with_exposures=True)
+        held_out = HeldOutEngagements.read(bench, history)
+        queries = held_out.queries(history, 0.25, np.random.default_rng(0))
+        yield Evaluation(bench, NOW, history, queries, 7)
 
 
 @pytest.fixture(scope="module")
-def standing(contest: Evaluation) -> Leaderboard:
-    rankers = {**ranking.RANKERS, ORACLE: ranking.by_truth}
-    return ranking.stand(contest, rankers, "XS 7", ranking.JUDGED, silent)
+def board(evaluation: Evaluation) -> Leaderboard:
+    rankers = {**RANKERS, ORACLE: by_truth}
+    return leaderboard(evaluation, rankers, "XS 7", FLOOR_PROTOCOLS[0], silent)
 
 
-def test_the_oracle_is_above_all_and_what_learns_is_above_what_does_not(standing: Leaderboard) -> None:
-    ndcg = {name: one.ndcg for name, one in standing.outcomes.items()}
+def test_the_oracle_is_above_all_and_what_learns_is_above_what_does_not(board: Leaderboard) -> None:
+    ndcg = {name: result.ndcg for name, result in board.outcomes.items()}
 
     assert max(ndcg, key=ndcg.__getitem__) == ORACLE
     assert ndcg[PERSONAL_RANKER] > 1.2 * ndcg[BASELINE] > 2 * ndcg["random"]
-    assert 100 < standing.warm <= standing.people <= 200
+    assert 100 < board.warm <= board.people <= 200
 
 
-def test_no_candidate_was_touched_before_and_each_list_has_what_was_chosen(contest: Evaluation) -> None:
-    engagements, posts = contest.history.engagements, len(contest.history.posts)
-    touched = np.unique(engagements.account * posts + engagements.post)
-    candidates = contest.lists.account[:, None] * posts + contest.lists.posts
+def test_no_candidate_was_interacted_with_before_and_each_query_has_relevant_posts(evaluation: Evaluation) -> None:
+    engagements, posts = evaluation.history.engagements, len(evaluation.history.posts)
+    interacted = np.unique(engagements.account * posts + engagements.post)
+    candidates = evaluation.queries.account[:, None] * posts + evaluation.queries.posts
 
-    assert not np.isin(candidates, touched).any()
-    assert contest.lists.chosen.any(1).all()
-    assert not contest.lists.chosen.all(1).any()
+    assert not np.isin(candidates, interacted).any()
+    assert evaluation.queries.relevant.any(1).all()
+    assert not evaluation.queries.relevant.all(1).any()
 
 
-def test_every_ranker_scores_every_candidate_with_a_number(contest: Evaluation) -> None:
-    for name, score in ranking.RANKERS.items():
-        scores = score(contest)
-        assert scores.shape == contest.lists.posts.shape, name
+def test_every_ranker_scores_every_candidate_with_a_number(evaluation: Evaluation) -> None:
+    for name, score in RANKERS.items():
+        scores = score(evaluation)
+        assert scores.shape == evaluation.queries.posts.shape, name
         assert np.isfinite(scores).all(), name
 
 
-def test_a_library_is_neutral_towards_whom_it_does_not_know(contest: Evaluation) -> None:
-    quiet = np.setdiff1d(np.arange(len(contest.history.accounts.ids)), contest.touched.nonzero()[0])[:1]
-    lists = contest.lists
-    one = EvaluationQueries(quiet, lists.country[: len(quiet)], lists.posts[: len(quiet)], lists.chosen[: len(quiet)])
+def test_a_library_is_neutral_towards_an_unknown_account(evaluation: Evaluation) -> None:
+    quiet = np.setdiff1d(np.arange(len(evaluation.history.accounts.ids)), evaluation.interactions.nonzero()[0])[:1]
+    queries = evaluation.queries
+    n = len(quiet)
+    of_quiet = EvaluationQueries(quiet, queries.country[:n], queries.posts[:n], queries.relevant[:n])
 
     for name in LIBRARIES:
-        scores = ranking.RANKERS[name](Evaluation(contest.place, NOW, contest.history, one, 7))
+        scores = RANKERS[name](Evaluation(evaluation.bench, NOW, evaluation.history, of_quiet, 7))
         assert len(quiet) == 1
         assert np.ptp(scores) < 1e-3, name
 
 
-def test_floors_are_told_for_worlds(standing: Leaderboard) -> None:
-    found = ranking.figures([standing])
+def test_worlds_have_figures_with_floors(board: Leaderboard) -> None:
+    by_name = figures([board])
 
-    assert set(found) == {f"XS: over {BASELINE}", "XS: of the oracle"}
-    assert 0.5 < found["XS: of the oracle"].value < 1
+    assert set(by_name) == {f"XS: over {BASELINE}", "XS: of the oracle"}
+    assert 0.5 < by_name["XS: of the oracle"].value < 1
 
 
-def test_errors_of_several_networks_add_as_independent_ones_do(standing: Leaderboard) -> None:
-    one = standing.outcomes[PERSONAL_RANKER]
+def test_errors_of_several_networks_add_as_independent_ones_do(board: Leaderboard) -> None:
+    result = board.outcomes[PERSONAL_RANKER]
 
-    row = ranking.row_of([one, one])
+    row = row_of([result, result])
 
     assert row[0] == PERSONAL_RANKER
-    assert row[1] == f"{one.ndcg:.3f} ± {one.error / np.sqrt(2):.3f}"
+    assert row[1] == f"{result.ndcg:.3f} ± {result.error / np.sqrt(2):.3f}"

@@ -1,4 +1,4 @@
-"""Credentials that read like people and like machines, and what reviewers say of them."""
+"""Credentials that read like people and like machines, and reviewers' verdicts on them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 CENTURY = timedelta(days=36_500)
 # The server ages documents out by its own clock, for which noon is long past.
 QUICK = Bots(limit=60, least_readings=40, kept=CENTURY, superseded=CENTURY / 2)
-READINGS = 70  # of each
+READINGS = 70  # of each credential
 
 
 def read(
     store: Store, credential: str, gaps: Iterable[float], seconds: Iterable[float], *, until: datetime = NOON
 ) -> None:
-    """One exposure after the other, the last one a minute before `until` [s]."""
+    """Store exposures, the last one a minute before `until`; `gaps` and `seconds` (reading times) are in seconds."""
     store.app.feeditems.insert_many(readings(credential, gaps, seconds, until=until))
 
 
 def readings(
     credential: str, gaps: Iterable[float], seconds: Iterable[float], *, until: datetime = NOON
 ) -> list[Document]:
-    """The same, not stored."""
+    """The exposures that `read` stores."""
     starts = np.cumsum(list(gaps))
     begin = until - MINUTE - timedelta(seconds=float(starts[-1]))
     pairs = zip(starts.tolist(), seconds, strict=True)
-    made = [reading(credential, at=begin + timedelta(seconds=start), seconds=float(lasts)) for start, lasts in pairs]
-    return [one | {"updatedAt": one["seenAt"]} for one in made]
+    made = [reading(credential, at=begin + timedelta(seconds=start), seconds=float(length)) for start, length in pairs]
+    return [exposure | {"updatedAt": exposure["seenAt"]} for exposure in made]
 
 
 def like_a_person(rng: np.random.Generator, n: int = READINGS) -> tuple[np.ndarray, np.ndarray]:
-    """(gaps, seconds): skims, lingers, goes away."""
+    """(gaps, seconds), each (n,): skims some posts, reads others long, and pauses five times."""
     seconds = rng.lognormal(1, rng.uniform(0.8, 1.3), n)
     gaps = seconds + rng.lognormal(0.3, 0.9, n)
     gaps[rng.choice(n, 5, replace=False)] += rng.uniform(1_900, 20_000, 5)
@@ -50,23 +50,23 @@ def like_a_person(rng: np.random.Generator, n: int = READINGS) -> tuple[np.ndarr
 
 
 def like_a_bot(rng: np.random.Generator, n: int = READINGS) -> tuple[np.ndarray, np.ndarray]:
-    """(gaps, seconds): about as long with every post, and on to the next one."""
+    """(gaps, seconds), each (n,): reads every post for about the same time, and moves on evenly."""
     seconds = np.maximum(rng.normal(3, rng.uniform(0.1, 0.6), n), 0.3)
     return seconds + np.abs(rng.normal(1, 0.2, n)), seconds
 
 
 @dataclass(frozen=True)
 class Town:
-    """Who lives here: b0, b1, … are bots, p0, p1, … people; those of `judged` have a verdict."""
+    """Credentials b0, b1, … of bots and p0, p1, … of people; those of `judged` have a verdict."""
 
     store: Store
     registry: Registry
     judged: Sequence[str]
 
     @property
-    def others(self) -> list[str]:
-        """Nobody has judged them."""
-        return [one for one in names(24, 60) if one not in self.judged]
+    def unjudged(self) -> list[str]:
+        """The names without a verdict."""
+        return [name for name in names(24, 60) if name not in self.judged]
 
 
 def names(bots: int, people: int) -> list[str]:
@@ -86,7 +86,7 @@ def train(town: Town, options: Bots = QUICK, *, now: datetime = NOON):
 
 
 def suspect(store: Store, name: str, *, at: datetime = NOON, **fields: object) -> Document:
-    """A row that the application has for a credential's newest window."""
+    """A row of the application for a credential's newest window."""
     newest = store.analytics.credentialfeatures.find_one({"seenCredential": an_id(name)}, sort=[("lastSeenAt", -1)])
     assert newest is not None
     key = {field: newest[field] for field in ("seenCredential", "firstSeenAt", "lastSeenAt")}
@@ -94,11 +94,11 @@ def suspect(store: Store, name: str, *, at: datetime = NOON, **fields: object) -
 
 
 def judge(store: Store, *who: str, at: datetime = NOON, wrong: bool = False, options: Bots = QUICK) -> None:
-    """Reviewers say what each is, in as many minutes, and their verdicts are taken over."""
+    """Reviewers give a verdict on each, a minute apart, and the verdicts become labels."""
     for number, name in enumerate(who):
         verdict = options.verdict(bot=is_bot(name) is not wrong)
-        given = {"verificationStatus": verdict, "verifiedAt": at - number * MINUTE}
-        store.app.suspiciouscredentials.insert_one(suspect(store, name, at=at, **given))
+        fields = {"verificationStatus": verdict, "verifiedAt": at - number * MINUTE}
+        store.app.suspiciouscredentials.insert_one(suspect(store, name, at=at, **fields))
     sweep_verdicts.run(store, options, now=at)
 
 

@@ -19,26 +19,26 @@ def artifact(model):
 
 @pytest.fixture
 def bots():
-    """(40, k) features of bots: about 1 each, more or less, together and apart."""
+    """(40, k) features of bots: about 1, with variation that all features share and variation of each."""
     rng = np.random.default_rng(5)
     return np.maximum(1 + 0.2 * rng.normal(size=(40, 1)) + 0.1 * rng.normal(size=(40, K)), 0.01)
 
 
 @pytest.fixture
-def learnt(bots) -> OneClassPca:
+def pca(bots) -> OneClassPca:
     return one_class_pca(bots, 0.99)
 
 
 @pytest.fixture
-def detector(learnt, bots):
+def detector(pca, bots):
     people = np.stack([np.full(K, 2.0), np.full(K, 3.0), np.full(K, 4.0)])
     limit = np.array([0.5])
-    return Detector(learnt, np.array([-1.5]), np.array([5.0]), limit, people, np.median(bots, axis=0))
+    return Detector(pca, np.array([-1.5]), np.array([5.0]), limit, people, np.median(bots, axis=0))
 
 
-def test_bots_are_near_and_others_are_far(learnt, bots):
-    assert np.median(learnt.squared_mahalanobis(bots)) < 10
-    assert learnt.squared_mahalanobis(bots + 1).min() > learnt.squared_mahalanobis(bots).max()
+def test_bots_are_near_and_others_are_far(pca, bots):
+    assert np.median(pca.squared_mahalanobis(bots)) < 10
+    assert pca.squared_mahalanobis(bots + 1).min() > pca.squared_mahalanobis(bots).max()
 
 
 def test_the_score_falls_with_the_distance_and_lies_between_0_and_1(detector, bots):
@@ -49,40 +49,40 @@ def test_the_score_falls_with_the_distance_and_lies_between_0_and_1(detector, bo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nobody_is_cleared_for_being_more_regular_than_a_bot(learnt, name):
-    usual = np.expm1(learnt.centre)
+def test_nobody_is_cleared_for_being_more_regular_than_a_bot(pca, name):
+    usual = np.expm1(pca.centre)
     monotone_sign = FEATURES.monotone_sign[NAMES.index(name)]
     extreme = usual.copy()
     extreme[NAMES.index(name)] = {-1: 0.0, 0: usual[NAMES.index(name)], 1: 1e6}[monotone_sign]
 
-    assert learnt.squared_mahalanobis(extreme[None])[0] == pytest.approx(learnt.squared_mahalanobis(usual[None])[0])
+    assert pca.squared_mahalanobis(extreme[None])[0] == pytest.approx(pca.squared_mahalanobis(usual[None])[0])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_faking_a_single_feature_does_not_help(learnt, bots, name):
+def test_faking_a_single_feature_does_not_help(pca, bots, name):
     faked = np.median(bots, axis=0)[None].copy()
     faked[0, NAMES.index(name)] = 1e4 if FEATURES.monotone_sign[NAMES.index(name)] <= 0 else 0.0
 
-    assert learnt.squared_mahalanobis(faked)[0] <= np.quantile(learnt.squared_mahalanobis(bots), 0.95)
+    assert pca.squared_mahalanobis(faked)[0] <= np.quantile(pca.squared_mahalanobis(bots), 0.95)
 
 
-def test_faking_everything_does(learnt, bots):
-    assert learnt.squared_mahalanobis(np.full((1, K), 10.0))[0] > 10 * learnt.squared_mahalanobis(bots).max()
+def test_faking_everything_does(pca, bots):
+    assert pca.squared_mahalanobis(np.full((1, K), 10.0))[0] > 10 * pca.squared_mahalanobis(bots).max()
 
 
 def test_a_constant_feature_of_bots_does_no_harm(bots):
     bots[:, 3] = 0.7
 
-    learnt = one_class_pca(bots, 0.99)
+    pca = one_class_pca(bots, 0.99)
 
-    assert np.isfinite(learnt.squared_mahalanobis(bots)).all()
-    assert np.linalg.eigvalsh(learnt.precision).min() > 0
+    assert np.isfinite(pca.squared_mahalanobis(bots)).all()
+    assert np.linalg.eigvalsh(pca.precision).min() > 0
 
 
 def test_bots_that_are_all_the_same_are_still_told_from_others(bots):
-    learnt = one_class_pca(np.repeat(bots[:1], 20, axis=0), 0.99)
+    pca = one_class_pca(np.repeat(bots[:1], 20, axis=0), 0.99)
 
-    assert learnt.squared_mahalanobis(bots[:1])[0] < learnt.squared_mahalanobis(bots[:1] + 5)[0] < np.inf
+    assert pca.squared_mahalanobis(bots[:1])[0] < pca.squared_mahalanobis(bots[:1] + 5)[0] < np.inf
 
 
 def test_reasons_are_what_sets_somebody_apart_from_people_the_clearest_first(detector):
@@ -90,13 +90,16 @@ def test_reasons_are_what_sets_somebody_apart_from_people_the_clearest_first(det
     own[NAMES.index("pauseRatio")] = 0.5
     own[NAMES.index("postReadingTimeTail")] = 1.5
 
-    found = detector.reasons(own)
+    reasons = detector.reasons(own)
 
-    assert [(one["feature"], one["value"], one["people"]) for one in found] == [
+    assert [(reason["feature"], reason["value"], reason["people"]) for reason in reasons] == [
         ("pauseRatio", 0.5, [2.0, 4.0]),
         ("postReadingTimeTail", 1.5, [2.0, 4.0]),
     ]
-    assert [one["says"] for one in found] == [REASON_TEXTS["pauseRatio"], REASON_TEXTS["postReadingTimeTail"]]
+    assert [reason["says"] for reason in reasons] == [
+        REASON_TEXTS["pauseRatio"],
+        REASON_TEXTS["postReadingTimeTail"],
+    ]
 
 
 def test_every_feature_has_words_for_a_reviewer():
@@ -112,13 +115,13 @@ def test_a_detector_comes_back_as_it_was_kept(detector, bots):
 
 
 @pytest.mark.parametrize("name", ["precision", "centre", "threshold", "people"])
-@pytest.mark.parametrize("what", ["missing", "another shape", "not finite"])
-def test_arrays_that_are_no_detectors_are_refused(detector, name, what):
+@pytest.mark.parametrize("fault", ["missing", "another shape", "not finite"])
+def test_arrays_that_are_no_detectors_are_refused(detector, name, fault):
     arrays = dict(unpacked(detector.to_bytes()))
-    if what == "missing":
+    if fault == "missing":
         del arrays[name]
     else:
-        arrays[name] = arrays[name][:0] if what == "another shape" else arrays[name] * np.nan
+        arrays[name] = arrays[name][:0] if fault == "another shape" else arrays[name] * np.nan
 
     with pytest.raises(StaleModel, match=name):
         Detector.read(artifact(packed(arrays)))

@@ -45,14 +45,14 @@ def test_a_calibrated_score_is_the_chance_of_a_bot():
 
     slope, offset = evaluation.calibration(-logs, bot)
 
-    found = probability(logs, slope, offset)
+    calibrated = probability(logs, slope, offset)
     for low in (0.1, 0.4, 0.7):
-        some = (found >= low) & (found < low + 0.2)
-        assert bot[some].mean() == pytest.approx(found[some].mean(), abs=0.05)
+        in_bin = (calibrated >= low) & (calibrated < low + 0.2)
+        assert bot[in_bin].mean() == pytest.approx(calibrated[in_bin].mean(), abs=0.05)
 
 
 @pytest.mark.parametrize(
-    "fit", [evaluation.one_class(0.99), *evaluation.OTHERS.values()], ids=["ours", *evaluation.OTHERS]
+    "fit", [evaluation.one_class(0.99), *evaluation.BASELINES.values()], ids=["ours", *evaluation.BASELINES]
 )
 def test_every_detector_scores_bots_above_people_that_it_has_not_seen(fit):
     scores = evaluation.out_of_fold(fit, FEATURES, BOT, 5, 2)
@@ -62,41 +62,41 @@ def test_every_detector_scores_bots_above_people_that_it_has_not_seen(fit):
 
 
 def test_nobody_is_judged_by_a_detector_that_has_seen_them():
-    seen: list[bool] = []
+    is_training_row: list[bool] = []
 
     def fit(features, bot):
-        learnt = set(features[:, 0].tolist())
+        trained_on = set(features[:, 0].tolist())
 
-        def score(others):
-            seen.extend(one in learnt for one in others[:, 0].tolist())
-            return np.zeros(len(others))
+        def score(unseen):
+            is_training_row.extend(value in trained_on for value in unseen[:, 0].tolist())
+            return np.zeros(len(unseen))
 
         return score
 
     evaluation.out_of_fold(fit, FEATURES, BOT, 5, 2)
 
-    assert len(seen) == 2 * len(BOT)
-    assert not any(seen)
+    assert len(is_training_row) == 2 * len(BOT)
+    assert not any(is_training_row)
 
 
 def test_splits_have_both_classes_however_few_of_one_there_are():
     bot = np.arange(20) < 3
 
-    for learnt, rest in evaluation.folds(bot, 5, 2):
-        assert 0 < bot[learnt].sum() < len(learnt)
-        assert 0 < bot[rest].sum() < len(rest)
+    for train, test in evaluation.folds(bot, 5, 2):
+        assert 0 < bot[train].sum() < len(train)
+        assert 0 < bot[test].sum() < len(test)
 
 
 def test_the_report_has_the_names_of_the_original_and_counts_a_bot_as_class_0():
-    found = evaluation.report(np.array([True, True, False, False]), np.array([True, False, False, False]))
+    report = evaluation.report(np.array([True, True, False, False]), np.array([True, False, False, False]))
 
-    assert found["bot_class_precision"] == 0.5
-    assert found["bot_class_recall"] == 1
-    assert found["human_class_recall"] == pytest.approx(2 / 3)
-    assert found["accuracy"] == 0.75
-    names = {f"{one}_{what}" for one in ("bot_class", "human_class", "macro_avg", "weighted_avg")
-             for what in ("precision", "recall", "f1-score", "support")}  # fmt: skip
-    assert found.keys() == names | {"accuracy"}
+    assert report["bot_class_precision"] == 0.5
+    assert report["bot_class_recall"] == 1
+    assert report["human_class_recall"] == pytest.approx(2 / 3)
+    assert report["accuracy"] == 0.75
+    names = {f"{rows}_{metric}" for rows in ("bot_class", "human_class", "macro_avg", "weighted_avg")
+             for metric in ("precision", "recall", "f1-score", "support")}  # fmt: skip
+    assert report.keys() == names | {"accuracy"}
 
 
 def test_the_budget_is_no_larger_than_the_bots_are():

@@ -31,9 +31,9 @@ FIVE = 5 * MINUTE
 
 
 def rows(store, *who):
-    """Every window, by whom, with its features."""
-    wanted = {"seenCredential": {"$in": [an_id(one) for one in who]}} if who else {}
-    return list(store.analytics.credentialfeatures.find(wanted).sort([("seenCredential", 1), ("lastSeenAt", 1)]))
+    """Every stored window of these credentials, or of all, with its features."""
+    query = {"seenCredential": {"$in": [an_id(name) for name in who]}} if who else {}
+    return list(store.analytics.credentialfeatures.find(query).sort([("seenCredential", 1), ("lastSeenAt", 1)]))
 
 
 def newest(store, who):
@@ -48,9 +48,9 @@ def test_the_latest_readings_of_a_credential_become_features(store):
 
     assert report.as_dict() == {"read": 60, "written": 1, "credentials": 1}
     [row] = rows(store)
-    seen = [one["seenAt"] for one in store.app.feeditems.find().sort("seenAt", 1)]
+    seen_at = [exposure["seenAt"] for exposure in store.app.feeditems.find().sort("seenAt", 1)]
     assert (row["seenCredential"], row["count"]) == (an_id("ann"), 60)
-    assert (row["firstSeenAt"], row["lastSeenAt"], row["precededAt"]) == (seen[-60], seen[-1], seen[-61])
+    assert (row["firstSeenAt"], row["lastSeenAt"], row["precededAt"]) == (seen_at[-60], seen_at[-1], seen_at[-61])
     assert row.keys() >= set(FEATURES.names)
     assert (row["createdAt"], row["updatedAt"], row["expiresAt"]) == (NOON, NOON, NOON + QUICK.kept)
     assert row["current"] is True
@@ -83,8 +83,8 @@ def test_who_has_read_too_little_is_not_described_and_fewer_than_the_limit_are_e
 
 def test_only_those_who_have_something_new_are_looked_at_again(store):
     rng = np.random.default_rng(1)
-    for one in ("ann", "bob"):
-        read(store, one, *like_a_person(rng), until=NOON - HOUR)
+    for name in ("ann", "bob"):
+        read(store, name, *like_a_person(rng), until=NOON - HOUR)
     extract(store)
     read(store, "bob", [1] * 5, [2] * 5, until=NOON + 2 * FIVE)
 
@@ -108,55 +108,55 @@ def test_a_full_window_is_all_that_is_read_of_a_long_history(store):
     extract(store, now=NOON + FIVE)
 
     store.app.command("profile", 0)
-    looked = [one["keysExamined"] for one in store.app["system.profile"].find({"ns": f"{store.app.name}.feeditems"})]
-    assert looked
-    assert max(looked) < 100
+    commands = store.app["system.profile"].find({"ns": f"{store.app.name}.feeditems"})
+    keys_examined = [command["keysExamined"] for command in commands]
+    assert keys_examined
+    assert max(keys_examined) < 100
     store.app["system.profile"].drop()
 
 
-def described(store):
-    """What the newest windows say, but for when they were made."""
-    told = ("seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count", *FEATURES.names)
+def newest_windows(store):
+    """The newest windows without the moments when they were computed."""
+    fields = ("seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count", *FEATURES.names)
     return sorted(
-        (tuple(row[name] for name in told) for row in rows(store) if row.get("current")), key=lambda row: str(row[0])
+        (tuple(row[name] for name in fields) for row in rows(store) if row.get("current")), key=lambda row: str(row[0])
     )
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_run_by_run_it_comes_to_what_one_run_over_everything_says(store, databases: Databases, client, chosen, seed):
+def test_run_by_run_it_comes_to_what_one_run_over_everything_says(store, databases: Databases, client, config, seed):
     """Late ends, late exposures, missing ends, clocks that jump, several credentials, in any order."""
     rng = np.random.default_rng(seed)
     whole = []
     for who in range(8):
         gaps, seconds = (like_a_bot if who % 2 else like_a_person)(rng, int(rng.integers(50, 160)))
-        for one in readings(f"c{who}", gaps, seconds, until=NOON - HOUR * rng.random()):
+        for exposure in readings(f"c{who}", gaps, seconds, until=NOON - HOUR * rng.random()):
             if rng.random() < 0.05:
-                del one["offScreenAt"]
+                del exposure["offScreenAt"]
             elif rng.random() < 0.05:
-                one["offScreenAt"] = one["seenAt"] - timedelta(seconds=3)
-            whole.append(one)
+                exposure["offScreenAt"] = exposure["seenAt"] - timedelta(seconds=3)
+            whole.append(exposure)
     rng.shuffle(whole)
     steps = np.array_split(np.arange(len(whole)), 6)
     for number, step in enumerate(steps):
         at = NOON + number * FIVE
         for row in step:
             late = rng.random() < 0.1 and number < len(steps) - 1
-            one = {name: value for name, value in whole[row].items() if not (late and name == "offScreenAt")}
-            store.app.feeditems.insert_one(one | {"updatedAt": at - MINUTE})
-        open_ones = [whole[row] for row in (steps[number - 1] if number else [])]
-        for one in open_ones:  # what was reported late
-            if "offScreenAt" in one:
-                told = {"$set": {"offScreenAt": one["offScreenAt"], "updatedAt": at - MINUTE}}
-                store.app.feeditems.update_one({"_id": one["_id"], "offScreenAt": {"$exists": False}}, told)
+            exposure = {name: value for name, value in whole[row].items() if not (late and name == "offScreenAt")}
+            store.app.feeditems.insert_one(exposure | {"updatedAt": at - MINUTE})
+        for exposure in [whole[row] for row in (steps[number - 1] if number else [])]:
+            if "offScreenAt" in exposure:  # ends that were late are reported now
+                ended = {"$set": {"offScreenAt": exposure["offScreenAt"], "updatedAt": at - MINUTE}}
+                store.app.feeditems.update_one({"_id": exposure["_id"], "offScreenAt": {"$exists": False}}, ended)
         extract(store, now=at)
-    found = described(store)
+    run_by_run = newest_windows(store)
 
     store.analytics.credentialfeatures.delete_many({})
     store.analytics.watermarks.delete_many({})
     extract(store, now=NOON + 5 * FIVE)
 
-    assert len(found) == 8
-    assert found == described(store)
+    assert len(run_by_run) == 8
+    assert run_by_run == newest_windows(store)
 
 
 STRANGE: dict[str, Any] = {
@@ -208,7 +208,7 @@ def test_a_strange_credential_never_stops_the_others(store, strange):
 def test_exposures_of_the_wrong_types_are_left_out(store, fields):
     rng = np.random.default_rng(1)
     made = readings("odd", *like_a_person(rng))
-    store.app.feeditems.insert_many([one | fields for one in made])
+    store.app.feeditems.insert_many([exposure | fields for exposure in made])
     read(store, "ann", *like_a_person(rng))
 
     extract(store)
@@ -267,8 +267,10 @@ def test_the_newer_fields_of_the_application_work_by_options_alone(store):
     renamed = {"seenCredential": "seenUUID", "offScreenAt": "offViewAt"}
     for who, uuid in (("ann", "8f1c2d3e-0000-4000-8000-0123456789ab"), ("bob", "ขวัญ-1")):
         made = readings(who, *like_a_person(rng))
-        told = [{renamed.get(name, name): value for name, value in one.items()} | {"seenUUID": uuid} for one in made]
-        newer.app.feeditemv2s.insert_many(told)
+        newer.app.feeditemv2s.insert_many(
+            {renamed.get(name, name): value for name, value in exposure.items()} | {"seenUUID": uuid}
+            for exposure in made
+        )
 
     extract(newer)
     read_again = extract(newer, now=NOON + FIVE)
@@ -278,11 +280,11 @@ def test_the_newer_fields_of_the_application_work_by_options_alone(store):
     newer.app.feeditemv2s.drop()
 
 
-def test_two_at_once_make_the_same_as_one(store, chosen):
+def test_two_at_once_make_the_same_as_one(store, config):
     rng = np.random.default_rng(1)
     for who in range(40):
         read(store, f"c{who}", *like_a_person(rng))
-    start, stores = Barrier(2), [connect(chosen) for _ in range(2)]
+    start, stores = Barrier(2), [connect(config) for _ in range(2)]
 
     def work(own):
         start.wait()
@@ -307,12 +309,16 @@ def as_id(digits):
     return ObjectId(digits)
 
 
+def as_capitals(digits):
+    return digits.upper()
+
+
 FORMS = {
     "text": (str,),
-    "capitals": (lambda one: str(one).upper(),),
+    "capitals": (as_capitals,),
     "id and text": (as_id, str),
-    "id and capitals": (as_id, lambda one: str(one).upper()),
-    "all": (as_id, str, lambda one: str(one).upper()),
+    "id and capitals": (as_id, as_capitals),
+    "all": (as_id, str, as_capitals),
 }
 
 
@@ -322,35 +328,36 @@ def test_an_id_is_the_same_in_every_form_that_exposures_hold_it_in(store, forms,
     rng = np.random.default_rng(1)
     made = readings("ann", *like_a_person(rng, 90))
     # Two posts at each moment, and every record sent again: nothing but the order of ids tells them apart.
-    beside = [one | {"_id": ObjectId(), "content": ObjectId()} for one in made]
-    made = [one | {"viewer": an_id("ann herself")} for pair in zip(made, beside, strict=True) for one in pair]
-    others = readings("bob", *like_a_bot(rng)) + readings("a device", *like_a_bot(rng))
-    others = [one | ({"seenCredential": "8f1c"} if one["seenCredential"] != an_id("bob") else {}) for one in others]
-    again = [one | {"_id": ObjectId()} for one in made]
+    beside = [exposure | {"_id": ObjectId(), "content": ObjectId()} for exposure in made]
+    pairs = zip(made, beside, strict=True)
+    made = [exposure | {"viewer": an_id("ann herself")} for pair in pairs for exposure in pair]
+    others = readings("bob", *like_a_bot(rng))
+    others += [exposure | {"seenCredential": "8f1c"} for exposure in readings("a device", *like_a_bot(rng))]
+    again = [exposure | {"_id": ObjectId()} for exposure in made]
     first, then = made[:160] + again[:160], made[160:] + again[160:]
 
-    def said(rewritten):
+    def windows_of(rewritten):
         for collection in (store.app.feeditems, store.analytics.credentialfeatures, store.analytics.watermarks):
             collection.delete_many({})
         store.app.feeditems.insert_many([*rewritten(first), *others])
         extract(store)
-        store.app.feeditems.insert_many([one | {"updatedAt": NOON + FIVE} for one in rewritten(then)])
+        store.app.feeditems.insert_many([exposure | {"updatedAt": NOON + FIVE} for exposure in rewritten(then)])
         extract(store, now=NOON + FIVE)
         return [{name: value for name, value in row.items() if name != "_id"} for row in rows(store)]
 
     def in_forms(records):
-        return [one | {field: forms[n % len(forms)](str(one[field]))} for n, one in enumerate(records)]
+        return [record | {field: forms[n % len(forms)](str(record[field]))} for n, record in enumerate(records)]
 
-    expected = said(list)
+    expected = windows_of(list)
     assert {row["seenCredential"] for row in expected} == {an_id("ann"), an_id("bob"), "8f1c"}
-    assert said(in_forms) == expected
+    assert windows_of(in_forms) == expected
 
 
 def test_the_form_that_a_credential_was_first_used_in_says_whose_it_is(store):
     for hours, form, viewer in ((3, str, None), (2, as_id, "first"), (1, str, "second")):
         named = {"viewer": viewer and an_id(viewer)}
-        one = reading("ann", at=NOON - hours * HOUR, seconds=5)
-        store.app.feeditems.insert_one(one | {"seenCredential": form(str(an_id("ann")))} | named)
+        exposure = reading("ann", at=NOON - hours * HOUR, seconds=5)
+        store.app.feeditems.insert_one(exposure | {"seenCredential": form(str(an_id("ann")))} | named)
 
     assert store.exposures.viewers([an_id("ann")]) == {an_id("ann"): an_id("first")}
 
@@ -369,8 +376,8 @@ def test_readings_come_out_of_the_index_and_forms_are_looked_for_from_place_to_p
     finally:
         store.app.command("profile", 0)
 
-    found = list(store.app["system.profile"].find({"command.aggregate": "feeditems"}).sort("ts", 1))
-    plans = [(one["planSummary"].split(" ")[0], one.get("hasSortStage", False)) for one in found]
+    commands = store.app["system.profile"].find({"command.aggregate": "feeditems"}).sort("ts", 1)
+    plans = [(command["planSummary"].split(" ")[0], command.get("hasSortStage", False)) for command in commands]
     assert plans == [("DISTINCT_SCAN", False), ("IXSCAN", False)]
 
 
@@ -391,9 +398,9 @@ def test_everybody_who_used_a_described_device_is_linked_to_it(store, size, monk
     extract(store)
 
     links = store.analytics.accountLinks.find({"credential": {"$exists": True}})
-    found = {(one["account"], one["credential"]) for one in links}
+    pairs = {(link["account"], link["credential"]) for link in links}
     linked = [("ann", "shared"), ("bob", "shared"), ("cat", "own")]
-    assert found == {(an_id(whose), an_id(device)) for whose, device in linked}
+    assert pairs == {(an_id(whose), an_id(device)) for whose, device in linked}
 
 
 def test_who_used_a_device_before_anything_was_kept_of_it_is_linked_too(store):

@@ -32,7 +32,7 @@ def suspects(town, **query):
 
 
 def who(town, rows):
-    called = {an_id(name): name for name in [*town.judged, *town.others]}
+    called = {an_id(name): name for name in [*town.judged, *town.unjudged]}
     return [called[row["seenCredential"]] for row in rows]
 
 
@@ -41,7 +41,7 @@ def test_bots_that_nobody_has_judged_are_flagged_with_score_reasons_and_model(gu
 
     rows = suspects(guarded, sampled=False)
     assert rows
-    assert all(is_bot(name) and name in guarded.others for name in who(guarded, rows))
+    assert all(is_bot(name) and name in guarded.unjudged for name in who(guarded, rows))
     assert (report.details["flagged"], report.written) == (len(rows) + 5, len(rows) + 5)
     first = rows[0]
     newest = guarded.store.analytics.credentialfeatures.find_one({"seenCredential": first["seenCredential"]})
@@ -79,8 +79,8 @@ def test_a_day_takes_no_more_than_its_budget_and_the_most_suspicious_first(guard
     second = {row["seenCredential"] for row in suspects(guarded)} - first
 
     ranked = sorted(everybody.values(), reverse=True)
-    assert sorted((everybody[one] for one in first), reverse=True) == ranked[:3]
-    assert sorted((everybody[one] for one in second), reverse=True) == ranked[3:6]
+    assert sorted((everybody[credential] for credential in first), reverse=True) == ranked[:3]
+    assert sorted((everybody[credential] for credential in second), reverse=True) == ranked[3:6]
 
 
 def _all_above(town):
@@ -103,7 +103,7 @@ def test_what_is_judged_meanwhile_counts_in_the_budget(guarded):
 
 
 def test_suspects_that_the_application_brought_itself_do_not_use_up_the_budget(guarded):
-    rows = [suspect(guarded.store, name) for name in guarded.others if not is_bot(name)]
+    rows = [suspect(guarded.store, name) for name in guarded.unjudged if not is_bot(name)]
     guarded.store.app.suspiciouscredentials.insert_many(rows)
 
     assert flag(guarded, replace(QUICK, daily_budget=2, daily_sample=0)).details["flagged"] == 2
@@ -141,15 +141,15 @@ def test_a_finding_is_kept_up_to_date_while_it_waits(guarded):
 @pytest.mark.parametrize("verdict", [True, False], ids=["bot", "person"])
 def test_after_a_verdict_a_credential_is_left_alone_for_a_while(guarded, verdict):
     flag(guarded)
-    one = suspects(guarded, sampled=False)[0]
-    name = who(guarded, [one])[0]
-    guarded.store.suspects.judge(one["seenCredential"], verdict, at=NOON + 2 * MINUTE)
+    flagged = suspects(guarded, sampled=False)[0]
+    name = who(guarded, [flagged])[0]
+    guarded.store.suspects.judge(flagged["seenCredential"], verdict, at=NOON + 2 * MINUTE)
 
     def comes_back(at):
         read(guarded.store, name, *like_a_bot(np.random.default_rng(9)), until=at)
         extract(guarded.store, now=at)
         flag(guarded, now=at)
-        return bool(suspects(guarded, seenCredential=one["seenCredential"], verifiedAt={"$exists": False}))
+        return bool(suspects(guarded, seenCredential=flagged["seenCredential"], verifiedAt={"$exists": False}))
 
     assert not comes_back(NOON + HOUR), "the verdict has not been taken over yet"
     judge(guarded.store, at=NOON + HOUR)
@@ -200,14 +200,14 @@ def test_spoiled_features_never_reach_the_reviewers(guarded):
 
 def test_of_two_windows_that_were_left_current_the_newer_one_counts(guarded):
     features = guarded.store.analytics.credentialfeatures
-    one = features.find_one({"current": True}, {"_id": 0})
-    features.insert_one(one | {"firstSeenAt": NOON - 9 * DAY, "lastSeenAt": NOON - 8 * DAY})
+    newest = features.find_one({"current": True}, {"_id": 0})
+    features.insert_one(newest | {"firstSeenAt": NOON - 9 * DAY, "lastSeenAt": NOON - 8 * DAY})
 
     before = features.count_documents({"current": True})
 
     assert flag(guarded).read == before - 1
-    [row] = suspects(guarded, seenCredential=one["seenCredential"]) or [one]
-    assert row["lastSeenAt"] == one["lastSeenAt"]
+    [row] = suspects(guarded, seenCredential=newest["seenCredential"]) or [newest]
+    assert row["lastSeenAt"] == newest["lastSeenAt"]
 
 
 def test_two_do_not_flag_at_once(guarded):
@@ -217,20 +217,20 @@ def test_two_do_not_flag_at_once(guarded):
 
 def test_a_verdict_that_comes_while_suspects_are_refreshed_stays(guarded, monkeypatch):
     flag(guarded)
-    one = suspects(guarded, sampled=False)[0]
-    name = who(guarded, [one])[0]
+    flagged = suspects(guarded, sampled=False)[0]
+    name = who(guarded, [flagged])[0]
     read(guarded.store, name, *like_a_bot(np.random.default_rng(9)), until=NOON + HOUR)
     extract(guarded.store, now=NOON + HOUR)
     waiting = guarded.store.suspects.waiting
 
     def a_moment_too_late():
-        found = waiting()
-        guarded.store.suspects.judge(one["seenCredential"], True, at=NOON + HOUR)
-        return found
+        listed = waiting()
+        guarded.store.suspects.judge(flagged["seenCredential"], True, at=NOON + HOUR)
+        return listed
 
     monkeypatch.setattr(guarded.store.suspects, "waiting", a_moment_too_late)
     flag(guarded, now=NOON + HOUR)
 
-    after = guarded.store.app.suspiciouscredentials.find_one({"_id": one["_id"]})
+    after = guarded.store.app.suspiciouscredentials.find_one({"_id": flagged["_id"]})
     assert after["verificationStatus"] is True
-    assert after["lastSeenAt"] == one["lastSeenAt"], "the window that was judged"
+    assert after["lastSeenAt"] == flagged["lastSeenAt"], "the window that was judged"

@@ -11,11 +11,11 @@ START = 1_769_860_800.0  # noon
 
 
 def window(gaps, seconds, widest=None):
-    """One credential; `widest` leaves room behind its readings."""
+    """The window of one credential, padded with nan to `widest` readings."""
     widest = widest or len(seconds)
-    room = np.full(widest - len(seconds), np.nan)
+    padding = np.full(widest - len(seconds), np.nan)
     at = START + np.cumsum(gaps)
-    begun, reading, gap = (np.concatenate([np.asarray(one, float), room])[None] for one in (at, seconds, gaps))
+    begun, reading, gap = (np.concatenate([np.asarray(values, float), padding])[None] for values in (at, seconds, gaps))
     return Windows(np.array([b"sx"], "S41"), np.array([len(seconds)]), begun, reading, gap, np.array([0]))
 
 
@@ -31,14 +31,14 @@ def series():
 
 def test_the_four_features_of_the_contract_are_what_its_formulas_say(series):
     gaps, seconds = series
-    kept, between = (one[one <= np.quantile(one, 0.95)] for one in (seconds, gaps))
+    kept, between = (values[values <= np.quantile(values, 0.95)] for values in (seconds, gaps))
 
-    found = features(gaps, seconds)
+    computed = features(gaps, seconds)
 
-    assert found["postReadingTimeAbsSkew"] == pytest.approx(abs(stats.skew(kept, bias=False)), rel=1e-5)
-    assert found["postReadingTimeAbsKurt"] == pytest.approx(abs(stats.kurtosis(kept, bias=False)), rel=1e-5)
-    assert found["postReadingTimeNormStd"] == pytest.approx(kept.std(ddof=1) / kept.mean(), rel=1e-5)
-    assert found["postReadingTimeDifferenceNormStd"] == pytest.approx(between.std(ddof=1) / between.mean(), rel=1e-5)
+    assert computed["postReadingTimeAbsSkew"] == pytest.approx(abs(stats.skew(kept, bias=False)), rel=1e-5)
+    assert computed["postReadingTimeAbsKurt"] == pytest.approx(abs(stats.kurtosis(kept, bias=False)), rel=1e-5)
+    assert computed["postReadingTimeNormStd"] == pytest.approx(kept.std(ddof=1) / kept.mean(), rel=1e-5)
+    assert computed["postReadingTimeDifferenceNormStd"] == pytest.approx(between.std(ddof=1) / between.mean(), rel=1e-5)
     assert FEATURES.names[:4] == (
         "postReadingTimeAbsSkew",
         "postReadingTimeAbsKurt",
@@ -49,39 +49,39 @@ def test_the_four_features_of_the_contract_are_what_its_formulas_say(series):
 
 def test_further_features_are_what_they_are_called(series):
     gaps, seconds = series
-    found = features(gaps, seconds)
+    computed = features(gaps, seconds)
 
-    assert found["postReadingTimeLogStd"] == pytest.approx(np.log(seconds).std(), rel=1e-5)
-    assert found["gapLogStd"] == pytest.approx(np.log(gaps).std(), rel=1e-5)
-    assert found["postReadingTimeTail"] == pytest.approx(
+    assert computed["postReadingTimeLogStd"] == pytest.approx(np.log(seconds).std(), rel=1e-5)
+    assert computed["gapLogStd"] == pytest.approx(np.log(gaps).std(), rel=1e-5)
+    assert computed["postReadingTimeTail"] == pytest.approx(
         np.log(np.quantile(seconds, 0.95) / np.median(seconds)), rel=1e-2
     )
-    assert found["gapBurstiness"] == pytest.approx(gaps.std() / (gaps.std() + gaps.mean()), rel=1e-5)
-    assert found["viewsPerHour"] == pytest.approx(499 / (gaps[1:].sum() / 3600), rel=1e-4)
+    assert computed["gapBurstiness"] == pytest.approx(gaps.std() / (gaps.std() + gaps.mean()), rel=1e-5)
+    assert computed["viewsPerHour"] == pytest.approx(499 / (gaps[1:].sum() / 3600), rel=1e-4)
 
 
 def test_pauses_and_hours_of_the_day_and_repeated_times_are_counted():
-    found = features([3600.0] * 48, [2.0, 2.0, *np.arange(46) * 0.01])
+    computed = features([3600.0] * 48, [2.0, 2.0, *np.arange(46) * 0.01])
 
-    assert found["pauseRatio"] == 1
-    assert found["hourSpread"] == pytest.approx(1), "every hour alike"
-    assert found["repeatedReadingRatio"] == pytest.approx(2 / 48)
+    assert computed["pauseRatio"] == 1
+    assert computed["hourSpread"] == pytest.approx(1), "every hour alike"
+    assert computed["repeatedReadingRatio"] == pytest.approx(2 / 48)
     assert features([1.0] * 48, range(48))["hourSpread"] == 0, "all within one hour"
 
 
-def test_room_behind_the_readings_changes_nothing(series):
+def test_padding_after_the_readings_changes_nothing(series):
     gaps, seconds = series
 
     assert features(gaps, seconds, widest=700) == features(gaps, seconds)
 
 
 def test_somebody_who_never_varies_has_no_spread_at_all():
-    found = features([4.0] * 100, [0.1] * 100)
+    computed = features([4.0] * 100, [0.1] * 100)
 
     spreads = set(FEATURES.names) - {"repeatedReadingRatio", "viewsPerHour", "hourSpread"}
-    assert {name: found[name] for name in spreads} == dict.fromkeys(spreads, 0.0)
-    assert found["repeatedReadingRatio"] == 1
-    assert found["viewsPerHour"] == pytest.approx(900)
+    assert {name: computed[name] for name in spreads} == dict.fromkeys(spreads, 0.0)
+    assert computed["repeatedReadingRatio"] == 1
+    assert computed["viewsPerHour"] == pytest.approx(900)
 
 
 @settings(max_examples=200, deadline=None)
@@ -89,10 +89,10 @@ def test_somebody_who_never_varies_has_no_spread_at_all():
 def test_whatever_is_read_every_feature_is_finite_and_not_negative(pairs):
     gaps, seconds = zip(*pairs, strict=True)
 
-    found = FEATURES.matrix(Rhythm(window(gaps, seconds)))
+    matrix = FEATURES.matrix(Rhythm(window(gaps, seconds)))
 
-    assert np.isfinite(found).all()
-    assert (found >= 0).all()
+    assert np.isfinite(matrix).all()
+    assert (matrix >= 0).all()
 
 
 def test_a_quantile_lies_between_values_and_ignores_what_is_missing():
@@ -105,6 +105,6 @@ def test_a_quantile_lies_between_values_and_ignores_what_is_missing():
 
 
 def test_moments_of_two_values_have_no_skewness():
-    found = CentralMoments.of(np.array([[1.0, 1.0, np.nan]]))
+    moments = CentralMoments.of(np.array([[1.0, 1.0, np.nan]]))
 
-    assert (found.absolute_skewness.tolist(), found.absolute_kurtosis.tolist()) == ([0.0], [0.0])
+    assert (moments.absolute_skewness.tolist(), moments.absolute_kurtosis.tolist()) == ([0.0], [0.0])

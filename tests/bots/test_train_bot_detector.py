@@ -30,20 +30,20 @@ def test_a_detector_comes_of_what_people_have_judged(town):
 def test_the_document_has_the_fields_of_the_contract_and_ours(town):
     train(town)
 
-    found = live(town)
+    document = live(town)
 
-    assert found["model"] == "one-class classifier based on PCA"
-    assert found["features"] == list(FEATURES.names)
-    assert found["model_classes"] == [[0, "bot_class"], [1, "human_class"]]
-    assert found["trainedAt"] == NOON
+    assert document["model"] == "one-class classifier based on PCA"
+    assert document["features"] == list(FEATURES.names)
+    assert document["model_classes"] == [[0, "bot_class"], [1, "human_class"]]
+    assert document["trainedAt"] == NOON
     features = town.store.analytics.credentialfeatures
-    assert set(found["dataset"]) == set(features.distinct("_id", {"verifiedAt": {"$exists": True}}))
-    assert found["evaluationReport"]["bot_class_support"] == 14
-    assert found["evaluationReport"]["human_class_support"] == 40
-    assert found["metrics"]["others"].keys() == {"isolation forest", "ECOD", "supervised"}
-    assert {"roc_auc", "average_precision", "precision_at_budget", "budget"} == found["metrics"]["ours"].keys()
-    assert isinstance(found["artifact"], bytes)
-    assert len(found["artifact"]) < 10_000
+    assert set(document["dataset"]) == set(features.distinct("_id", {"verifiedAt": {"$exists": True}}))
+    assert document["evaluationReport"]["bot_class_support"] == 14
+    assert document["evaluationReport"]["human_class_support"] == 40
+    assert document["metrics"]["others"].keys() == {"isolation forest", "ECOD", "supervised"}
+    assert {"roc_auc", "average_precision", "precision_at_budget", "budget"} == document["metrics"]["ours"].keys()
+    assert isinstance(document["artifact"], bytes)
+    assert len(document["artifact"]) < 10_000
 
 
 def test_no_label_changed_means_no_training(guarded, snapshot):
@@ -148,9 +148,9 @@ def test_a_credential_that_was_judged_twice_counts_once_by_its_latest_verdict(gu
     other = {"firstSeenAt": NOON - 9 * HOUR, "lastSeenAt": NOON - 8 * HOUR, "verifiedAt": NOON - 7 * HOUR}
     store.analytics.credentialfeatures.insert_one(older | other | {"verificationStatus": False})
 
-    judged = LabelledSet.read(store, QUICK, now=NOON)
+    labelled = LabelledSet.read(store, QUICK, now=NOON)
 
-    assert judged.counts() == {"bots": 14, "people": 40}
+    assert labelled.counts() == {"bots": 14, "people": 40}
 
 
 def test_labels_without_features_or_with_spoiled_ones_are_left_out(guarded, store):
@@ -166,17 +166,17 @@ def test_labels_without_features_or_with_spoiled_ones_are_left_out(guarded, stor
          "verifiedAt": NOON}
     )  # fmt: skip
 
-    judged = LabelledSet.read(store, QUICK, now=NOON)
+    labelled = LabelledSet.read(store, QUICK, now=NOON)
 
-    assert judged.counts() == {"bots": 14, "people": 36}
-    assert np.isfinite(judged.features).all()
+    assert labelled.counts() == {"bots": 14, "people": 36}
+    assert np.isfinite(labelled.features).all()
 
 
-@pytest.mark.parametrize("what", ["artifact", "signature", "fingerprint"])
-def test_a_live_detector_that_fails_its_checks_is_replaced(guarded, what):
-    changed = {"artifact": b"\x80\x04pickle", "signature": "0" * 64, "fingerprint": "others"}[what]
+@pytest.mark.parametrize("field", ["artifact", "signature", "fingerprint"])
+def test_a_live_detector_that_fails_its_checks_is_replaced(guarded, field):
+    changed = {"artifact": b"\x80\x04pickle", "signature": "0" * 64, "fingerprint": "others"}[field]
     for name in ("frauddetectionmlartifacts", "artifactVersions"):
-        guarded.store.analytics[name].update_many({}, {"$set": {what: changed}})
+        guarded.store.analytics[name].update_many({}, {"$set": {field: changed}})
 
     report = train(guarded, now=NOON + HOUR)
 

@@ -1,4 +1,4 @@
-"""A world that tests only read, with its models and its feed, and an empty network for each test that writes."""
+"""A network that tests only read, with its models and its feed, and a small network for each test that writes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,11 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
 
 from functions.coldstart import build_guest_feed, train_coldstart
 from shared.artifacts import Registry
 from shared.config import load
+from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.documents import Document
 from shared.ranking.counters import Counters
 from shared.ranking.history import History, read_history
@@ -28,6 +30,17 @@ from tests.networks import (
 )
 
 Build = Callable[..., Report]
+PARTITIONS = sorted([*COUNTRIES, GLOBAL_PARTITION])
+
+
+def contents(rows: list[Document]) -> list[ObjectId]:
+    """The posts of rows of the guest feed."""
+    return [row["content"] for row in rows]
+
+
+def every_row(network: Network) -> list[Document]:
+    """All rows of the live guest feed, in the order of their ids."""
+    return list(network.store.app.guestfeeditems.find().sort("_id", 1))
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +85,7 @@ def build(village: Network) -> Build:
     """Build the village's feed; keywords are options of the feed."""
 
     def run(*, now: datetime = NOON, **options: Any) -> Report:
-        chosen = replace(SHORT, **options)
-        return build_guest_feed.run(village.store, village.registry, chosen, QUICK, now=now)
+        feed_options = replace(SHORT, **options)
+        return build_guest_feed.run(village.store, village.registry, feed_options, QUICK, now=now)
 
     return run

@@ -1,4 +1,4 @@
-"""What is withdrawn leaves the live guest feed at once, also beside a build that runs, and however it is told."""
+"""Withdrawn rows leave the live guest feed at once, also beside a build, and whatever form the change has."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,8 +24,8 @@ WITHDRAWN = {"$set": {"visibility": "deleted"}}
 Build = Callable[..., Any]
 
 
-def withdrawn(collection: str, what: str, **fields: Any) -> Change:
-    return Change(collection, an_id(what), "update", document={"visibility": "deleted"}, **fields)
+def withdrawn(collection: str, name: str, **fields: Any) -> Change:
+    return Change(collection, an_id(name), "update", document={"visibility": "deleted"}, **fields)
 
 
 def remove(network: Network, changes: list[Change]) -> Report:
@@ -33,7 +33,7 @@ def remove(network: Network, changes: list[Change]) -> Report:
 
 
 def rows_of(network: Network, *posts: str) -> int:
-    rows: int = network.store.app.guestfeeditems.count_documents({"content": {"$in": [an_id(one) for one in posts]}})
+    rows: int = network.store.app.guestfeeditems.count_documents({"content": {"$in": [an_id(name) for name in posts]}})
     return rows
 
 
@@ -55,8 +55,8 @@ def test_rows_of_a_withdrawn_post_go_and_no_others(village: Network, build: Buil
 def test_what_repeats_it_goes_with_it_though_what_lies_between_is_no_row(village: Network, build: Build) -> None:
     app = village.store.app
 
-    def quote(name: str, of: str, age_hours: float) -> Document:
-        original = {"_id": an_id(of), "author": {"id": an_id("author 1")}}
+    def quote(name: str, quoted: str, age_hours: float) -> Document:
+        original = {"_id": an_id(quoted), "author": {"id": an_id("author 1")}}
         return post(name, now=NOON, author="author 2", age_hours=age_hours, isQuote=True, originalPost=original)
 
     app.contents.insert_many([quote("between", "p1", 24 * 40), quote("above", "between", 0.1)])
@@ -77,7 +77,7 @@ def test_posts_of_a_user_and_of_an_account_go_and_come_back_with_the_next_build(
 
     remove(village, [withdrawn("users", "author 1"), withdrawn("accounts", "account of author 2")])
 
-    hidden = [one for one in posts if int(one[1:]) % 10 in (1, 2)]
+    hidden = [name for name in posts if int(name[1:]) % 10 in (1, 2)]
     assert rows_of(village, *hidden) == 0
     assert rows_of(village, *posts) > 0
     for collection, who in (("users", "author 1"), ("accounts", "account of author 2")):
@@ -87,7 +87,7 @@ def test_posts_of_a_user_and_of_an_account_go_and_come_back_with_the_next_build(
 
 
 def edited(*paths: str) -> Change:
-    """A published post of which somebody told what was edited."""
+    """A published post whose edited paths are known."""
     document = {"visibility": "publish"}
     return Change("contents", an_id("p0"), "update", document=document, updated=frozenset(paths) or None)
 
@@ -144,22 +144,22 @@ def test_what_may_withdraw_something_is_looked_for(village: Network, build: Buil
     assert rows_of(village, "p0") == 0
 
 
-def test_of_many_changes_those_are_done_that_a_look_are_covered(village: Network, build: Build) -> None:
+def test_changes_from_before_a_finished_check_are_covered(village: Network, build: Build) -> None:
     build()
     app = village.store.app
     app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
     remove(village, [withdrawn("contents", "p0")])
     mark = village.store.analytics.watermarks.find_one({"_id": remove_withdrawn.NAME})
     assert mark is not None
-    met = ClusterTime(mark["clusterTime"].time, mark["clusterTime"].inc)
+    covered = ClusterTime(mark["clusterTime"].time, mark["clusterTime"].inc)
     app.contents.update_one({"_id": an_id("p3")}, WITHDRAWN)
 
-    earlier = remove(village, [withdrawn("contents", "p0", cluster_time=met)])
+    earlier = remove(village, [withdrawn("contents", "p0", cluster_time=covered)])
     assert (earlier.removed, rows_of(village, "p3") > 0) == (0, True)
 
-    later = ClusterTime(met.seconds, met.increment + 1)
-    both = [withdrawn("contents", "p0", cluster_time=met), withdrawn("contents", "p3", cluster_time=later)]
-    assert remove(village, both).removed > 0
+    later = ClusterTime(covered.seconds, covered.increment + 1)
+    changes = [withdrawn("contents", "p0", cluster_time=covered), withdrawn("contents", "p3", cluster_time=later)]
+    assert remove(village, changes).removed > 0
     assert rows_of(village, "p3") == 0
 
 
@@ -176,7 +176,7 @@ def test_a_mark_that_is_dated_ahead_covers_nothing_and_heals(village: Network, b
     assert mark["clusterTime"] < Timestamp(2**32 - 1, 1)
 
 
-def test_a_look_that_fails_has_met_nothing(village: Network, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_fails_covers_nothing(village: Network, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     build()
     village.store.app.contents.update_one({"_id": an_id("p0")}, WITHDRAWN)
 
@@ -268,7 +268,7 @@ SECOND: dict[str, Document] = {
     },
 }
 SECONDS = [
-    *((collection, what) for collection in SHOWN for what in ("not published", "malformed")),
+    *((collection, defect) for collection in SHOWN for defect in ("not published", "malformed")),
     *((collection, "without visibility") for collection in ("contents", "users")),
     *(("users", "without an account"), ("contents", "of another author"), ("contents", "of another original")),
 ]
@@ -287,14 +287,14 @@ def relayed(deployed: None, store: Any) -> Iterator[Any]:
         yield store
 
 
-@pytest.mark.parametrize(("collection", "what"), SECONDS)
+@pytest.mark.parametrize(("collection", "defect"), SECONDS)
 def test_a_second_document_under_an_id_that_withdraws_the_first_reaches_the_feed_by_the_relay(
-    relayed: Any, collection: str, what: str
+    relayed: Any, collection: str, defect: str
 ) -> None:
     rows = relayed.app.guestfeeditems
     assert set(rows.distinct("author")) == {an_id("ann"), an_id("bob")}
 
-    relayed.app[collection].insert_one({"_id": str(an_id(SHOWN[collection]))} | SECOND[what])
+    relayed.app[collection].insert_one({"_id": str(an_id(SHOWN[collection]))} | SECOND[defect])
 
     until(lambda: set(rows.distinct("author")) == {an_id("bob")})
 

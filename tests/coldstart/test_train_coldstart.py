@@ -1,3 +1,5 @@
+"""Training of the rankers of countries: what is promoted, kept and given up."""
+
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +18,7 @@ from tests.networks import NOON, QUICK, copy_artifacts
 
 LEARNT = {"half_life_hours", "popularity_floor", "weight"}
 SECOND = timedelta(seconds=1)
-BY_CHANCE = "20260101T000000Z"
+NOISE = "20260101T000000Z"  # version of a model that learnt from noise
 
 
 def documents(network):
@@ -26,25 +28,25 @@ def documents(network):
 @pytest.fixture
 def own(world):
     """The countries with a model of their own: the base country first, then at least one more."""
-    found = world.registry.owners(COUNTRY)
-    assert "th" in found
-    assert len(found) > 1
-    return ["th", *sorted(found - {"th"})]
+    countries = world.registry.owners(COUNTRY)
+    assert "th" in countries
+    assert len(countries) > 1
+    return ["th", *sorted(countries - {"th"})]
 
 
 def artifact(network, family, key):
-    found, refused = network.registry.load(family, key, FEATURES.fingerprint, lambda one: one)
+    loaded, refused = network.registry.load(family, key, FEATURES.fingerprint, lambda sealed: sealed)
     assert refused == []
-    return found
+    return loaded
 
 
 def copied(world, registry):
-    """Let a registry of its own begin with the models of the world."""
-    copy_artifacts(world.store.analytics, registry._versions.database)
+    """Copy the models of the world into another registry."""
+    copy_artifacts(world.store.analytics, registry.database)
 
 
-def put_chance(registry, one):
-    """Make a model live that learnt from noise, under the names of another one."""
+def promote_noise(registry, original):
+    """Make a model live that learnt from noise, with the manifest of another one."""
     rng = np.random.default_rng(0)
     model = trees.fit(
         rng.normal(size=(200, len(FEATURES.names))).astype(np.float32),
@@ -54,15 +56,16 @@ def put_chance(registry, one):
         rounds=60,
         monotone_sign=[0] * len(FEATURES.names),
     )
-    family, key = one.manifest.family, one.manifest.key
-    metrics = {**one.manifest.metrics, "weight": 1.0}
-    registry.add(replace(one, manifest=replace(one.manifest, version=BY_CHANCE, metrics=metrics), model=model))
-    registry.promote(family, key, BY_CHANCE, instead_of=registry.live_version(family, key), at=NOON)
+    family, key = original.manifest.family, original.manifest.key
+    metrics = {**original.manifest.metrics, "weight": 1.0}
+    manifest = replace(original.manifest, version=NOISE, metrics=metrics)
+    registry.add(replace(original, manifest=manifest, model=model))
+    registry.promote(family, key, NOISE, instead_of=registry.live_version(family, key), at=NOON)
 
 
 def models(registry):
-    """Every live document, of countries and of all."""
-    database = registry._versions.database
+    """The live documents of countries, and of the model of all countries."""
+    database = registry.database
     return [list(database[name].find().sort("account", 1)) for name in ("mlArtifacts_country", "mlArtifacts_global")]
 
 
@@ -78,41 +81,41 @@ def train(world):
 
 @pytest.fixture
 def shuffled(monkeypatch):
-    """Let every model learn from labels that belong to other examples."""
+    """Make every model learn from shuffled labels."""
     fit = trees.fit
 
-    def from_shuffled(matrix, labels, weights, **others):
+    def from_shuffled(matrix, labels, weights, **options):
         order = np.random.default_rng(0).permutation(len(labels))
-        return fit(matrix, labels[order], weights[order], **others)
+        return fit(matrix, labels[order], weights[order], **options)
 
     monkeypatch.setattr(trees, "fit", from_shuffled)
 
 
-def test_all_250_countries_have_a_document_of_their_own_or_name_who_stands_in(world, own):
-    found = documents(world)
+def test_all_250_countries_have_a_model_or_are_an_alias(world, own):
+    rows = documents(world)
 
-    assert sorted(one["account"] for one in found) == list(COUNTRIES)
-    assert {one["model"] for one in found} == {"xgboost"}
-    assert {one["account"] for one in found if "artifact" in one} == set(own)
-    assert {one["aliasOf"] for one in found if one["account"] not in own} == {"th"}
-    assert all(not {"artifact", "features", "version"} & set(one) for one in found if "aliasOf" in one)
+    assert sorted(row["account"] for row in rows) == list(COUNTRIES)
+    assert {row["model"] for row in rows} == {"xgboost"}
+    assert {row["account"] for row in rows if "artifact" in row} == set(own)
+    assert {row["aliasOf"] for row in rows if row["account"] not in own} == {"th"}
+    assert all(not {"artifact", "features", "version"} & set(row) for row in rows if "aliasOf" in row)
 
 
 def test_the_documents_of_models_keep_the_contract(world, own):
-    for one in documents(world):
-        assert one["trainedAt"] == NOON
-        if one["account"] in own:
-            assert isinstance(one["artifact"], bytes)
-            assert tuple(one["features"]) == FEATURES.names
+    for row in documents(world):
+        assert row["trainedAt"] == NOON
+        if row["account"] in own:
+            assert isinstance(row["artifact"], bytes)
+            assert tuple(row["features"]) == FEATURES.names
 
 
 def test_the_base_country_goes_on_from_all_and_the_others_from_it(world, own):
-    base, *others = (number_of_trees(artifact(world, COUNTRY, key).model) for key in own)
-    everyone = number_of_trees(artifact(world, GLOBAL, GLOBAL_KEY).model)
+    of_base, *of_others = (number_of_trees(artifact(world, COUNTRY, key).model) for key in own)
+    of_all = number_of_trees(artifact(world, GLOBAL, GLOBAL_KEY).model)
 
-    assert everyone == QUICK.rounds
-    assert base == everyone + QUICK.country_rounds
-    assert set(others) == {base + QUICK.country_rounds}
+    assert of_all == QUICK.rounds
+    assert of_base == of_all + QUICK.country_rounds
+    assert set(of_others) == {of_base + QUICK.country_rounds}
 
 
 def test_the_manifest_says_how_good_a_model_is_beside_the_baselines(world):
@@ -150,13 +153,13 @@ def test_a_second_run_at_the_same_moment_changes_nothing(world, fresh, train):
 def test_another_run_on_the_same_data_gives_the_same_bytes(world, own, fresh, train):
     report = train(fresh)
 
-    bytes_of = {one["account"]: one.get("artifact") for one in models(fresh)[0]}
-    assert bytes_of == {one["account"]: one.get("artifact") for one in documents(world)}
+    bytes_of = {row["account"]: row.get("artifact") for row in models(fresh)[0]}
+    assert bytes_of == {row["account"]: row.get("artifact") for row in documents(world)}
     assert report.details["promoted"] == len(own) + 1
     assert report.details["ndcg_model"] > report.details["ndcg_decayed_popularity"]
 
 
-def test_a_worse_challenger_takes_nobodys_place(world, fresh, train, shuffled):
+def test_a_worse_challenger_is_not_promoted(world, fresh, train, shuffled):
     copied(world, fresh)
     before = models(fresh)
 
@@ -170,29 +173,30 @@ def test_a_worse_challenger_takes_nobodys_place(world, fresh, train, shuffled):
 def test_a_model_that_loses_against_popularity_is_not_used_at_all(fresh, train, shuffled):
     report = train(fresh)
 
-    countries, everyone = models(fresh)
+    of_countries, of_all = models(fresh)
     assert report.details["promoted"] == 0
     assert (report.details["weight"], report.details["gain"] < 0) == (0, True)
-    assert everyone == []
-    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": GLOBAL_KEY}
+    assert of_all == []
+    aliases = {row["account"]: row["aliasOf"] for row in of_countries}
+    assert aliases == dict.fromkeys(COUNTRIES, "th") | {"th": GLOBAL_KEY}
 
 
-def test_a_better_challenger_takes_the_place_of_a_worse_model(world, fresh, train):
-    put_chance(fresh, artifact(world, GLOBAL, GLOBAL_KEY))
+def test_a_better_challenger_replaces_a_worse_model(world, fresh, train):
+    promote_noise(fresh, artifact(world, GLOBAL, GLOBAL_KEY))
 
     report = train(fresh)
 
     strong = models(fresh)[1][0]
     assert report.details["ndcg_live"] < report.details["ndcg_model"]
-    assert (strong["version"], strong["instead_of"]) == ("20260131T120000Z", BY_CHANCE)
+    assert (strong["version"], strong["instead_of"]) == ("20260131T120000Z", NOISE)
     assert strong["metrics"]["live"] < strong["metrics"]["model"]
 
 
 def test_a_country_is_given_up_when_its_model_falls_behind_its_parent(world, own, fresh, train):
-    """A country's model is replaced by one of chance; the challenger may not win, so the parent answers."""
+    """A country's model is replaced by one of noise; the challenger may not win, so the parent answers."""
     copied(world, fresh)
     country = own[-1]
-    put_chance(fresh, artifact(world, COUNTRY, country))
+    promote_noise(fresh, artifact(world, COUNTRY, country))
 
     train(fresh, now=NOON + SECOND, margin=1e9)
 
@@ -206,7 +210,7 @@ def test_a_country_without_the_data_for_another_model_keeps_its_own_as_long_as_t
 ):
     copied(world, fresh)
     country = own[-1]
-    put_chance(fresh, artifact(world, COUNTRY, country))
+    promote_noise(fresh, artifact(world, COUNTRY, country))
 
     train(fresh, now=NOON + SECOND, **too_few)
 
@@ -227,7 +231,7 @@ def test_without_a_base_model_the_model_of_all_answers(fresh, train):
 def test_a_network_with_few_people_a_day_is_judged_from_earlier_moments_too(fresh, train):
     report = train(fresh, judged_lists=400, longest_holdout=4 * QUICK.holdout)
 
-    manifest, _ = fresh.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda one: one.manifest)
+    manifest, _ = fresh.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda sealed: sealed.manifest)
     assert "skipped" not in report.details
     assert report.details["cuts"] > 2
     assert report.details["judged_lists"] > report.details["people"] > 100
@@ -237,7 +241,7 @@ def test_a_network_with_few_people_a_day_is_judged_from_earlier_moments_too(fres
 
 def test_a_damaged_live_model_is_replaced_by_the_next_good_one(world, own, fresh, train):
     copied(world, fresh)
-    database = fresh._versions.database
+    database = fresh.database
     for name in ("mlArtifacts_country", "mlArtifacts_global", "artifactVersions"):
         database[name].update_many({"artifact": {"$exists": True}}, {"$set": {"artifact": b"damaged"}})
 
@@ -245,11 +249,11 @@ def test_a_damaged_live_model_is_replaced_by_the_next_good_one(world, own, fresh
 
     assert report.details["promoted"] == len(own) + 1
     assert report.details["refused"] == 2 * (len(own) + 1)
-    assert fresh.load(COUNTRY, own[-1], FEATURES.fingerprint, lambda one: one)[1] == []
+    assert fresh.load(COUNTRY, own[-1], FEATURES.fingerprint, lambda sealed: sealed)[1] == []
 
 
 def test_models_that_another_program_left_are_replaced_unread(own, fresh, train):
-    countries = fresh._versions.database.mlArtifacts_country
+    countries = fresh.database.mlArtifacts_country
     foreign = {"model": "xgboost", "artifact": b"\x80\x04.", "trainedAt": NOON}
     countries.insert_many([{"account": key} | foreign for key in ("fr", own[-1])])
 

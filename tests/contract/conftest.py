@@ -1,4 +1,4 @@
-"""The deployment, packaged once per test session however many workers ask for it."""
+"""The deployment, packaged once per test session for all workers."""
 
 import json
 import shutil
@@ -27,13 +27,13 @@ class Deployment:
 
     @property
     def functions(self) -> dict[str, Json]:
-        """As written in serverless.yml, variables filled in."""
+        """The functions of serverless.yml by key, with variables filled in."""
         state = json.loads((self.folder / "serverless-state.json").read_text())
         functions: dict[str, Json] = state["service"]["functions"]
         return functions
 
     def properties(self, key: str, suffix: str) -> Json:
-        """Of the resource that osls names after the function."""
+        """Properties of the resource that osls names after the function with this key."""
         properties: Json = self.resources[key[0].upper() + key[1:] + suffix]["Properties"]
         return properties
 
@@ -59,5 +59,5 @@ def key_of(handler: Path) -> str:
     >>> key_of(Path("functions/stats/handlers/refresh_content_stats.py"))
     'refreshContentStats'
     """
-    first, *others = handler.stem.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    first, *following = handler.stem.split("_")
+    return first + "".join(word.capitalize() for word in following)

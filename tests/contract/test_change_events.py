@@ -1,4 +1,4 @@
-"""Every sample of a change runs through the real handler, and does what its name says."""
+"""Every sample of a change is handled by the real handler of classify_content, with the effect that its name says."""
 
 import json
 from datetime import UTC, datetime
@@ -9,9 +9,9 @@ from bson import ObjectId
 
 from functions.topics.handlers.classify_content import handler
 from layers.build import ROOT
-from shared.runtime.changes import arrivals
+from shared.runtime.change_events import arrivals
 from shared.store import open_store, schema
-from tests.changes import as_json, documentdb, ids, inserted, keys, queued, relayed, returned, told
+from tests.changes import as_json, change_event, documentdb, ids, inserted, keys, queued, relayed, returned
 
 FOLDER = ROOT / "events/topics/classify_content"
 SAMPLES = sorted(FOLDER.glob("*.json"))
@@ -32,31 +32,31 @@ def sample(stem):
 
 
 def kind_of(stem):
-    """The sample that an SQS message is around."""
+    """The sample that is inside an SQS message."""
     return "atlas_plain" if stem == "sqs_atlas" else stem.removeprefix("sqs_")
 
 
 @pytest.fixture
 def app(deployed, databases):
-    """The database of the application as a deployment finds it."""
+    """The application's database with the indexes of a deployment."""
     schema.apply(open_store().app, open_store().analytics)
     return databases.app
 
 
 @pytest.fixture
 def rows(app, databases):
-    """What is kept of posts, each with the paths of its topics."""
+    """Finds what is stored about posts, each with the paths of its topics."""
 
     def find():
-        paths = {one["_id"]: one["path"] for one in databases.analytics.topics.find()}
-        found = app.contentinfo.find({"removedAt": {"$exists": False}})
-        return {row["contentId"]: row | {"topics": [paths[topic] for topic in row["topics"]]} for row in found}
+        paths = {topic["_id"]: topic["path"] for topic in databases.analytics.topics.find()}
+        stored_rows = app.contentinfo.find({"removedAt": {"$exists": False}})
+        return {row["contentId"]: row | {"topics": [paths[topic] for topic in row["topics"]]} for row in stored_rows}
 
     return find
 
 
 def stored(text):
-    """The post of the samples as the application has it."""
+    """The post of the samples in the form in which the application stores it."""
     return {"_id": POST, "visibility": "publish", "payload": {"message": text}}
 
 
@@ -114,7 +114,7 @@ def test_the_same_post_by_every_way_is_one_row_written_once(app):
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=str)
 @pytest.mark.parametrize(
-    "around", [relayed, documentdb, lambda one: queued(relayed(one))], ids=["relay", "documentdb", "sqs"]
+    "around", [relayed, documentdb, lambda change: queued(relayed(change))], ids=["relay", "documentdb", "sqs"]
 )
 def test_an_operator_for_a_key_is_refused_and_no_query_runs(app, databases, around, operator):
     app.contents.insert_one(stored(OTHER_TEXT))
@@ -122,10 +122,10 @@ def test_an_operator_for_a_key_is_refused_and_no_query_runs(app, databases, arou
     app.command("profile", 2)
 
     for kind in ("insert", "update", "delete"):
-        handler(around(told(kind, "x") | {"documentKey": {"_id": operator}}), None)
+        handler(around(change_event(kind, "x") | {"documentKey": {"_id": operator}}), None)
 
     app.command("profile", 0)
-    assert [one["ns"] for one in app["system.profile"].find()] == []
+    assert [query["ns"] for query in app["system.profile"].find()] == []
     assert list(app.contents.find()) == before
     assert databases.analytics.parkedChanges.count_documents({"reason": "documentKey._id: needs an id"}) == (
         0 if "Records" in around({}) else 3
@@ -150,7 +150,7 @@ def test_operators_inside_a_document_are_only_values(app, rows):
 
 
 def test_of_a_batch_with_poison_the_others_are_named(app, rows, databases):
-    poison = [{"operationType": ["drop"]}, as_json({"a": 1}), "text", told("insert", 7)]
+    poison = [{"operationType": ["drop"]}, as_json({"a": 1}), "text", change_event("insert", 7)]
 
     answer = handler(documentdb(inserted("one"), *poison, inserted("two")), None)
 
@@ -161,5 +161,5 @@ def test_of_a_batch_with_poison_the_others_are_named(app, rows, databases):
 
 def test_the_samples_name_the_same_post():
     for path in SAMPLES:
-        found = [one.change for one in arrivals(sample(path.stem), "contents", now=datetime.now(UTC))]
-        assert keys(found) == [POST]
+        changes = [arrival.change for arrival in arrivals(sample(path.stem), "contents", now=datetime.now(UTC))]
+        assert keys(changes) == [POST]

@@ -1,4 +1,4 @@
-"""Every command of README answers, so that none is broken by what it imports."""
+"""Every command that README names prints its help, so that none is broken by an import."""
 
 import signal
 import subprocess

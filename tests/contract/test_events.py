@@ -1,4 +1,4 @@
-"""Every function takes its own sample event, on a database that has nothing in it yet."""
+"""Every function handles its own sample event on an empty database."""
 
 import json
 from importlib import import_module
@@ -10,7 +10,7 @@ from shared.errors import AppError
 from shared.store import open_store, schema
 from tests.contract.conftest import handlers
 
-# Functions whose callers read an answer, a failure included; and those that tell a queue which messages failed.
+# Functions whose callers get failures as answers, those that return failed messages to a queue, and those for HTTP.
 ANSWERING = {"rank_contents", "recommend_home", "recommend_people"}
 QUEUED = {"train_personal"}
 SERVING = {"serve_feed"}
@@ -27,7 +27,7 @@ def sample_of(path):
 
 
 def outcome_of(path):
-    """What the real handler answers, or the failure that it foresaw."""
+    """The answer of the real handler, or the AppError that it raises."""
     try:
         return handler_of(path)(sample_of(path), None)
     except AppError as failure:

@@ -1,4 +1,4 @@
-"""Every command, with every parameter wrong and every database that cannot be used: a sentence, and no trace."""
+"""Every command, with each parameter wrong and with databases that cannot be used: one sentence, no stack trace."""
 
 import ast
 import os
@@ -25,14 +25,14 @@ from tests.contract.test_house_rules import OURS
 from tests.signals import heed_signals
 from tests.waiting import until
 
-# Processes that a benchmark starts and whose trace it shows; nobody types them.
-CHILDREN = {"benchmarks/invoke.py", "benchmarks/launch.py", "benchmarks/answers.py"}
+# Processes that a benchmark starts, and whose stack trace it shows; nobody types these commands.
+CHILDREN = {"benchmarks/load/invoke.py", "benchmarks/load/launch.py", "benchmarks/load/answers.py"}
 NOBODY = "mongodb://127.0.0.1:9/?replicaSet=nobody"
 ACCOUNT = "65f0a1b2c3d4e5f60718293a"
 
 
 def programs():
-    """Modules that can be run, as their paths."""
+    """Paths of the modules that can be run."""
     guards = [path for path in OURS if 'if __name__ == "__main__":' in (ROOT / path).read_text()]
     return [path for path in guards if path.parts[0] != "tests" and path.as_posix() not in CHILDREN]
 
@@ -42,7 +42,7 @@ def module_of(path):
 
 
 def of_typer(path):
-    """The command of a module that is one of typer's; None for any other."""
+    """The command of a module that uses typer; None for any other module."""
     module = import_module(".".join(path.with_suffix("").parts))
     if isinstance(getattr(module, "app", None), typer.Typer):
         return typer.main.get_command(module.app)
@@ -55,13 +55,13 @@ def of_typer(path):
 
 def leaves(command, words=()):
     """Every command without subcommands, with the words before its parameters."""
-    for name, one in getattr(command, "commands", {}).items():
-        yield from leaves(one, (*words, name))
+    for name, subcommand in getattr(command, "commands", {}).items():
+        yield from leaves(subcommand, (*words, name))
     if not hasattr(command, "commands"):
         yield words, command
 
 
-# What each parameter may be, by its name; options that are not named keep their defaults.
+# A valid value of each parameter, by its name; options that are not listed keep their defaults.
 FINE = {
     "stems": "prune_artifacts",
     "account": ACCOUNT,
@@ -71,22 +71,26 @@ FINE = {
     "to": "here",
 }
 REQUIRED_OPTIONS = {"to": "--to", "world": "--world"}
-FINE_OPTIONS = {"world": "XS"}  # without which there is nothing to do
+FINE_OPTIONS = {"world": "XS"}  # without it there would be nothing to do
 
 
 def typed(folder, words, command, wrong=None, value=None):
-    """The arguments of a command, all of them fine but one."""
-    before, behind = [], []
-    for one in command.params:
-        given = value if one.name == wrong else FINE.get(one.name)
-        if one.param_type_name == "argument":
-            if one.name in ("file", "files") and one.name != wrong:
-                given = str(folder / "table.txt") if one.name == "file" else None
-            behind += [given] if given is not None else []
-        elif one.name == wrong or one.name in REQUIRED_OPTIONS:
-            chosen = given if given is not None else FINE_OPTIONS.get(one.name)
-            before += [max(one.opts, key=len), chosen] if chosen is not None and not one.is_flag else []
-    return [*words, *before, *(["--", *behind] if behind else [])]
+    """The words of a command, with valid parameters.
+
+    wrong  name of a parameter that gets `value` instead
+    """
+    options, arguments = [], []
+    for parameter in command.params:
+        name = parameter.name
+        text = value if name == wrong else FINE.get(name)
+        if parameter.param_type_name == "argument":
+            if name in ("file", "files") and name != wrong:
+                text = str(folder / "table.txt") if name == "file" else None
+            arguments += [text] if text is not None else []
+        elif name == wrong or name in REQUIRED_OPTIONS:
+            text = text if text is not None else FINE_OPTIONS.get(name)
+            options += [max(parameter.opts, key=len), text] if text is not None and not parameter.is_flag else []
+    return [*words, *options, *(["--", *arguments] if arguments else [])]
 
 
 CASES = [
@@ -106,7 +110,7 @@ TOUCHES_NO_DATABASE = (
 
 
 def each_of(cases):
-    """Runs a test with each of these commands."""
+    """Parametrizes a test with these commands."""
     names = [" ".join([module_of(path), *words]) for path, words, _ in cases]
     return pytest.mark.parametrize(("path", "words", "command"), cases, ids=names)
 
@@ -119,7 +123,7 @@ each_command_of_a_database = each_of(
 
 @pytest.fixture
 def ended(tmp_path, monkeypatch, capsys):
-    """Runs a program in this process; (exit status, what stands at stderr). Anything but an exit fails the test."""
+    """Runs a program in this process, and returns its exit status and stderr. Anything but an exit fails the test."""
     (tmp_path / "table.txt").write_text("topic\ttext\n")
     (tmp_path / "blocked").write_text("a file where a folder is wanted")
     monkeypatch.setattr(connection, "ANSWER_WITHIN_MS", 100)
@@ -131,9 +135,9 @@ def ended(tmp_path, monkeypatch, capsys):
         forget_settings()
         capsys.readouterr()
         top = of_typer(path)
-        given = ["--data", str(tmp_path), *arguments] if module_of(path) == "local" else arguments
+        words = ["--data", str(tmp_path), *arguments] if module_of(path) == "local" else arguments
         with pytest.raises(SystemExit) as exit_of:
-            command_line.run(lambda: top(given, prog_name="program"))
+            command_line.run(lambda: top(words, prog_name="program"))
         said = capsys.readouterr()
         forget_settings()
         return exit_of.value.code, said.err.encode("ascii", "backslashreplace").decode()
@@ -156,16 +160,17 @@ JUNK = ["nan", "inf", "-1", "0", "99999999999999999999", "", "nothing-such", "\u
 
 @each_command
 def test_a_wrong_parameter_is_refused_or_does_no_harm(ended, tmp_path, path, words, command):
-    for one in command.params:
-        if one.name in ("help", "data") or getattr(one, "is_flag", False):
+    for parameter in command.params:
+        name = parameter.name
+        if name in ("help", "data") or getattr(parameter, "is_flag", False):
             continue
         for junk in JUNK:
-            status, said = ended(path, typed(tmp_path, words, command, one.name, junk))
-            assert status in (0, 1, 2), (one.name, ascii(junk), said)
+            status, said = ended(path, typed(tmp_path, words, command, name, junk))
+            assert status in (0, 1, 2), (name, ascii(junk), said)
             if status == 1:
-                assert said.count("\n") == 1, (one.name, ascii(junk), said)
+                assert said.count("\n") == 1, (name, ascii(junk), said)
             if status == 2:
-                assert "Error" in said, (one.name, ascii(junk), said)
+                assert "Error" in said, (name, ascii(junk), said)
 
 
 @each_command_of_a_database
@@ -251,11 +256,11 @@ def schema_says(uri, word):
     ],
 )
 def test_the_schema_says_what_it_lacks(uri, word, status, said):
-    found = schema_says(uri, word)
+    code, output = schema_says(uri, word)
 
-    assert found[0] == status
-    assert found[1].startswith(said)
-    assert found[1].count("\n") == 1
+    assert code == status
+    assert output.startswith(said)
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("path", [path for path in programs() if of_typer(path) is None and "schema" not in path.name])
@@ -284,7 +289,7 @@ def failing(error):
         (command_line.Ended(signal.SIGHUP), 129, "ended by SIGHUP\n"),
         (SystemExit(7), 7, ""),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_foreseen_ends_in_a_sentence_and_a_status(capsys, error, status, said):
     with pytest.raises(SystemExit) as ended:
@@ -317,7 +322,7 @@ command_line.run(program)
 
 @pytest.fixture
 def busy(tmp_path):
-    """Starts a program that has an embedded database and is busy; its temporary folder is `tmp_path`."""
+    """Starts a program that runs an embedded database and is busy; its temporary folder is `tmp_path`."""
     environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Any post's hashtags are the same to statistics, to ranking and to the words of a text."""
+"""Statistics, ranking and text processing find the same hashtags in any post."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ AROUND = ("", " ", "F", "&", "#", "see https://example.org/a", "[top](", "\ud83d
 MESSAGES = st.lists(
     st.tuples(st.sampled_from(AROUND), st.sampled_from([*HASH_SIGNS, ""]), st.sampled_from(NAMES)), max_size=6
 ).map(lambda pieces: "".join(map("".join, pieces)).encode("utf-8", "ignore").decode())
-# What applications keep beside the message: names in other spellings, what is no hashtag, what is no name at all.
+# Values that applications store in `hashtags`: names in other spellings, texts that are no hashtags, other types.
 KEPT = st.one_of(
     st.lists(st.one_of(st.sampled_from(NAMES), st.sampled_from(["#goal", "x" * 1_000, 7, None])), max_size=4),
     st.sampled_from([None, "goal", {"0": "goal"}]),
@@ -42,7 +42,8 @@ def test_a_post_has_the_same_hashtags_everywhere(store, databases, posts):
     ranking = dict(zip(object_ids(ids), names, strict=True))
     statistics = {row["_id"]: row["names"] for row in store.hashtag_stats.posts(HashtagStats(), now=NOON)}
 
-    assert statistics == ranking == {one: found for one, text in said.items() if (found := hashtags(text))}
+    expected = {key: tags for key, text in said.items() if (tags := hashtags(text))}
+    assert statistics == ranking == expected
 
 
 @pytest.mark.parametrize("name", ["goal", "น้ำ", "ロング・タグ", "2026"])

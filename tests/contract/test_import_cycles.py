@@ -1,4 +1,4 @@
-"""No module imports one that leads back to it, wherever in a file the import stands."""
+"""No import cycles, whether an import stands at the beginning of a module or in a function."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -13,24 +13,27 @@ PACKAGES = ("functions", "shared", "console", "batch", "relay", "local", "layers
 
 
 def modules() -> dict[str, Path]:
-    """Every module of ours by its dotted name."""
+    """The path of every module of ours by its dotted name."""
     paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     names = (path.relative_to(ROOT).with_suffix("").parts for path in paths)
     return {".".join(name).removesuffix(".__init__"): path for name, path in zip(names, paths, strict=True)}
 
 
-def imports(tree: ast.Module, known: Mapping[str, object]) -> Iterator[str]:
-    """The modules of ours that a file names; a package where the name is one of its own."""
+def imports(tree: ast.Module, own: Mapping[str, object]) -> Iterator[str]:
+    """The modules of ours that a file imports; for a name that a package defines, the package.
+
+    own  all modules of ours, by name
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in known)
+            yield from (alias.name for alias in node.names if alias.name in own)
         elif isinstance(node, ast.ImportFrom) and node.module:
             targets = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (found for target in targets if (found := target if target in known else node.module) in known)
+            yield from (name for target in targets if (name := target if target in own else node.module) in own)
 
 
 def cycle(graph: Mapping[str, set[str]]) -> list[str]:
-    """The modules of one circle, each importing the next; empty where there is none."""
+    """The modules of one cycle, each importing the next; empty where there is none."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -39,8 +42,8 @@ def cycle(graph: Mapping[str, set[str]]) -> list[str]:
 
 
 def test_there_is_no_import_cycle():
-    known = modules()
-    graph = {name: set(imports(ast.parse(path.read_text()), known)) - {name} for name, path in known.items()}
+    own = modules()
+    graph = {name: set(imports(ast.parse(path.read_text()), own)) - {name} for name, path in own.items()}
 
     assert len(graph) > 200
     assert cycle(graph) == []
@@ -50,7 +53,7 @@ def test_there_is_no_import_cycle():
     "source", ["import a.b", "from a import b", "from a.b import name", "def late():\n    from a.b import name"]
 )
 def test_every_form_of_an_import_is_seen(source):
-    known = {"a": None, "a.b": None}
+    own = {"a": None, "a.b": None}
 
-    assert set(imports(ast.parse(source), known)) == {"a.b"}
+    assert set(imports(ast.parse(source), own)) == {"a.b"}
     assert cycle({"a.b": {"c"}, "c": {"a.b"}}) != []

@@ -14,8 +14,8 @@ from pymongo import MongoClient
 from layers.build import ROOT
 from local.functions import PIPELINE, function
 from local.mongod import mongo_server
-from local.rehearsal.operator import PAGE as PAGE_FILE
 from local.rehearsal.operator import DEPLOYING, blocks
+from local.rehearsal.operator import PAGE as PAGE_FILE
 from shared.config import Options
 from shared.documents import Document
 from tests.conftest import SIGNING_KEY
@@ -27,7 +27,8 @@ TYPED_HERE = re.compile(r"`\.venv/bin/python -m ([^`]+)`")  # in a sentence, so 
 
 
 def test_every_alarm_is_explained_and_no_other(deployment: Deployment) -> None:
-    alarms = {name for name, one in deployment.resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    resources = deployment.resources
+    alarms = {name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"}
     of_functions = {name for name in alarms if name.endswith(("ErrorsAlarm", "ThrottlesAlarm"))}
     explained = set(re.findall(r"`(\w+Alarm)`", PAGE))
 
@@ -45,10 +46,10 @@ def test_every_function_that_is_named_is_there(deployment: Deployment) -> None:
 
 def test_no_command_stands_where_no_rehearsal_looks() -> None:
     languages = re.findall(r"^```(\w*)\n.*?^```$", PAGE, re.M | re.S)
-    others = re.findall(r"`((?:aws|osls|make|node_modules|python)[ /][^`]*)`", PAGE)
+    commands = re.findall(r"`((?:aws|osls|make|node_modules|python)[ /][^`]*)`", PAGE)
 
     assert set(languages) == {"sh", "yaml"}
-    assert others == ["make rehearse"]
+    assert commands == ["make rehearse"]
 
 
 def test_what_a_sentence_has_typed_here_does_what_it_says() -> None:
@@ -71,20 +72,20 @@ def test_what_a_sentence_has_typed_here_does_what_it_says() -> None:
         said = {words[1]: typed(*(account if word == "ACCOUNT" else word for word in words)) for words in commands}
 
         assert client["app-db"].contentinfo.count_documents({"topicState": {"$exists": True}}) > 500
-        assert [str(one["_id"]) for one in client["analytics-db"].erasures.find()] == [account]
+        assert [str(erasure["_id"]) for erasure in client["analytics-db"].erasures.find()] == [account]
         assert "suspect" in said["review"]
 
 
 def test_the_deployment_is_filled_in_the_order_of_the_pipeline() -> None:
-    (block,) = (one for one in blocks(PAGE_FILE) if one.heading == "The first deployment")
+    (block,) = (item for item in blocks(PAGE_FILE) if item.heading == "The first deployment")
     names = re.findall(r"[a-z]+[A-Z]\w+", block.text.partition("; do")[0])
 
     assert names == [function(stem).key for stem in PIPELINE]
 
 
 def test_the_deployment_is_ten_lines_and_ends_with_the_relay_that_the_page_knows() -> None:
-    (deploy,) = (one for one in blocks(DEPLOYING) if one.heading == "Deploy")
-    (ways,) = (one for one in blocks(PAGE_FILE) if one.heading == "How changes reach the functions")
+    (deploy,) = (block for block in blocks(DEPLOYING) if block.heading == "Deploy")
+    (ways,) = (block for block in blocks(PAGE_FILE) if block.heading == "How changes reach the functions")
 
     assert len(deploy.text.splitlines()) == 10
     assert ways.lines[0].partition("#")[0].strip() == deploy.lines[-1]

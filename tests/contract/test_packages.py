@@ -1,4 +1,4 @@
-"""What is shipped works alone: a function's own zip, its layers, the standard library, and nothing else."""
+"""A function's package works with nothing but its own zip file, its layers and the standard library."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from layers.build import BUDGET_MB, INFLATED, LAYERS, PYTHON, ROOT, Layer, build
 from layers.package import Size, layer_name, sizes
 from tests.contract.conftest import Deployment, handlers, key_of
 
-# The runtime's Python where this machine has one, else our own, with layers built for it.
+# The runtime's version of Python where this machine has it, else that of the tests; layers are built for it.
 VERSION = PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
 
 DEPLOYING = (ROOT / "docs" / "deploying.md").read_text()
-BESIDE_DEV = {"bench.txt"}  # what a benchmark compares with, and nobody else needs
-BESIDE_ALL = {"rehearsal.txt"}  # an environment of its own, with versions of its own
+BESIDE_DEV = {"bench.txt"}  # packages that only benchmarks compare with, not all in dev.txt
+BESIDE_ALL = {"rehearsal.txt"}  # for a separate environment, with versions of its own
 REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
 
 IMPORT = "import importlib, json, sys; sys.path[:0] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2])"
@@ -136,14 +136,14 @@ def test_requirements_are_pinned_hashed_and_the_same_everywhere(name: str) -> No
     pins = pins_of(name)
 
     assert pins
-    known = {} if name in BESIDE_ALL else pins_of("dev.txt")
-    assert {package: pin for package, pin in pins.items() if package in known}.items() <= known.items()
-    assert name in BESIDE_DEV | BESIDE_ALL or pins.keys() <= known.keys()
+    dev_pins = {} if name in BESIDE_ALL else pins_of("dev.txt")
+    assert {package: pin for package, pin in pins.items() if package in dev_pins}.items() <= dev_pins.items()
+    assert name in BESIDE_DEV | BESIDE_ALL or pins.keys() <= dev_pins.keys()
     assert "://" not in (ROOT / "requirements" / name).read_text(), "a host name"
 
 
 def pins_of(name: str) -> dict[str, str]:
-    """Package to version; every one must carry a hash."""
+    """The version of each package; fails where a package has no hash."""
     text = (ROOT / "requirements" / name).read_text()
     pins = re.findall(r"^([a-z0-9._-]+)==([^\s;]+)(.*\\\n\s+--hash=sha256:)?", text, re.MULTILINE | re.IGNORECASE)
     assert [package for package, _, hashed in pins if not hashed] == []
@@ -154,7 +154,7 @@ def test_weights_are_shipped_as_they_are_read(layers: dict[str, Layer]) -> None:
     weights = list(layers[INFLATED].packages.rglob("*.npz"))
 
     assert weights
-    for one in weights:
-        with zipfile.ZipFile(one) as archive:
+    for file in weights:
+        with zipfile.ZipFile(file) as archive:
             assert archive.testzip() is None
             assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}

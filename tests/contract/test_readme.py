@@ -58,10 +58,10 @@ def test_a_domain_says_in_ten_lines_what_it_does_and_how_it_fails(domain: str) -
 
 
 def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
-    """Which of them a demo really runs is asked in tests/local/test_ownership.py."""
+    """Whether a demo really runs them is tested in tests/local/test_ownership.py."""
     functions, queued = all_functions(), {"train_personal"}
-    scheduled = {stem for stem, one in functions.items() if one.cron}
-    changed = {stem for one in watched() for stem in one.stems}
+    scheduled = {stem for stem, function in functions.items() if function.cron}
+    changed = {stem for collection in watched() for stem in collection.stems}
     called = functions.keys() - scheduled - changed - queued
     said = " ".join(LOCAL.split())
 
@@ -78,11 +78,11 @@ def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
 
 def test_every_command_that_a_page_names_is_there() -> None:
     named = {word for page in PAGES for word in re.findall(r"python -m local (\w+)", page.read_text())}
-    there = {
+    existing = {
         command.callback.__name__ for command in commands.app.registered_commands if command.callback is not None
     } | {"import"}
 
-    assert there - {"demo", "dev"} <= named <= there
+    assert existing - {"demo", "dev"} <= named <= existing
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:

@@ -1,5 +1,5 @@
-"""What the application recorded more than once, under another `_id` and in another form, counts once, whatever is made
-of it."""
+"""Records that the application has stored more than once, under another `_id` and in another form, count once in
+everything that is derived from them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from bson import BSON, ObjectId
 
 from functions.bots import extract_reading_features
 from functions.feed import train_personal
-from functions.feed.candidate_features import follow_pairs, read_follows
+from functions.feed.affinity_counters import follow_pairs, read_follows
 from functions.monitor import measure_feed
 from functions.stats import (
     refresh_content_stats,
@@ -25,7 +25,8 @@ from local.world import WorldOptions, build_world, write_world
 from shared.columns import id_keys
 from shared.config import Options
 from shared.documents import Document
-from shared.ranking.history import Accounts, read_history
+from shared.ranking.accounts import Accounts
+from shared.ranking.history import read_history
 from shared.ranking.quality import quality
 from shared.runtime import queue
 from shared.store import schema
@@ -35,8 +36,8 @@ from tests.networks import NOON
 SMALL = WorldOptions(users=60, contents=300, engagements=2_000, feed_items=4_000, countries=3, with_text=True, seed=3)
 OPTIONS = Options()
 
-# Where the application may hold a record twice: all that has another identity than `_id`.
-REPEATABLE = tuple(one for one in schema.COLLECTIONS if one.owner == "application" and one.key != ("_id",))
+# Collections in which the application may hold a record twice: those with another identity than `_id`.
+REPEATABLE = tuple(item for item in schema.COLLECTIONS if item.owner == "application" and item.key != ("_id",))
 LABELLED = {"text": "Two goals", "topics": ["sports/football"], "language": "en", "updatedAt": NOON}
 OUTPUTS = (
     schema.CONTENT_STATS,
@@ -48,17 +49,16 @@ OUTPUTS = (
 )
 DESCRIPTIONS = ("topics", "contentinfo")  # of posts
 
-# How the second record of an event may differ from the first, which names the account: by collection, from the document
-# and the users of the accounts.
+# How the second record of an event may differ from the first: makes it of the document and of the users by account.
 Form = Callable[[Document, dict[ObjectId, ObjectId]], Document]
 
 
-def without_account(act: Document, _: dict[ObjectId, ObjectId]) -> Document:
-    return {name: value for name, value in act.items() if name != "account"}
+def without_account(engagement: Document, _: dict[ObjectId, ObjectId]) -> Document:
+    return {name: value for name, value in engagement.items() if name != "account"}
 
 
-def with_null(act: Document, _: dict[ObjectId, ObjectId]) -> Document:
-    return act | {"account": None}
+def with_null(engagement: Document, _: dict[ObjectId, ObjectId]) -> Document:
+    return engagement | {"account": None}
 
 
 def in_hex(row: Document, _: dict[ObjectId, ObjectId]) -> Document:
@@ -91,16 +91,15 @@ def world(store, databases):
 
 
 def record_again(store, collections, *forms: dict[str, Form]):
-    """Every document of these once more in each of these forms, among the others, as after a client's second
-    attempt."""
+    """Store every document of these collections again in each of these forms, as after a client's second attempt."""
     users = {user["ownerAccount"]: user["_id"] for user in store.app.users.find()}
     for collection in collections:
         rows = (store.app if collection.database == "app" else store.analytics)[collection.name]
-        known = list(rows.find())
-        assert known, collection.name
+        documents = list(rows.find())
+        assert documents, collection.name
         for form in forms:
             formed = form.get(collection.name, lambda row, _: row)
-            rows.insert_many([formed(row, users) | {"_id": ObjectId()} for row in known])
+            rows.insert_many([formed(row, users) | {"_id": ObjectId()} for row in documents])
 
 
 def rows_of(store, collection):
@@ -113,7 +112,7 @@ def rows_of(store, collection):
 
 
 def everything(store) -> dict[str, Any]:
-    """What the statistics, the features of readings, the measurement and the history of the network say."""
+    """All statistics, reading features, measurements, and the history that ranking reads, by name."""
     for collection in (*OUTPUTS, schema.WATERMARKS):
         store.analytics[collection.name].delete_many({})
     refresh_content_stats.run(store, OPTIONS.content_stats, now=NOON)
@@ -122,21 +121,21 @@ def everything(store) -> dict[str, Any]:
     refresh_engagement_stats.run(store, OPTIONS.engagement_stats, now=NOON)
     extract_reading_features.run(store, OPTIONS.bots, now=NOON)
     measure_feed.run(store, OPTIONS.measure_feed, now=NOON)
-    found: dict[str, Any] = {one.name: rows_of(store, one) for one in OUTPUTS}
+    values: dict[str, Any] = {item.name: rows_of(store, item) for item in OUTPUTS}
     history = read_history(store, OPTIONS.coldstart, now=NOON, with_exposures=True)
-    for name in ("acts", "seen"):
+    for name in ("engagements", "impressions"):
         events = getattr(history, name)
-        found[name] = sorted(zip(events.post, events.actor, events.at, events.kind, strict=True))
-    found["topics"] = sorted(zip(history.posts.topic_of.tolist(), history.posts.topic.tolist(), strict=True))
-    found["languages"] = history.posts.language.tolist()
-    found["quality"] = quality(store.posts.quality(), id_keys(history.posts.ids)).tolist()
-    found["follows"] = follow_pairs(history, read_follows(store, history)).tolist()
-    found["labelled"] = store.labelled_texts.newest(10, now=NOON)
-    return found
+        values[name] = sorted(zip(events.post, events.account, events.at, events.kind, strict=True))
+    values["topics"] = sorted(zip(history.posts.topic_of.tolist(), history.posts.topic.tolist(), strict=True))
+    values["languages"] = history.posts.language.tolist()
+    values["quality"] = quality(store.posts.quality(), id_keys(history.posts.ids)).tolist()
+    values["follows"] = follow_pairs(history, read_follows(store, history)).tolist()
+    values["labelled"] = store.labelled_texts.newest(10, now=NOON)
+    return values
 
 
 def test_the_collections_with_an_identity_of_their_own_are_those_that_may_repeat():
-    names = {one.name for one in REPEATABLE}
+    names = {item.name for item in REPEATABLE}
 
     assert names == {"engagements", "relationships", "feeditems", "labelledTexts", "contentfiltering"}
 
@@ -160,7 +159,9 @@ def test_every_function_makes_the_same_of_what_is_recorded_in_every_form(store, 
     before = run_all(store, now)
     assert all(before[name] for name in ("mlArtifacts", "snapshots", "guestfeeditems", "queued", "home", "people"))
 
-    again = [one for one in REPEATABLE if one is not schema.LABELLED_TEXTS]  # a model names how many records it is from
+    again = [
+        item for item in REPEATABLE if item is not schema.LABELLED_TEXTS
+    ]  # a model names how many records it is from
     record_again(store, again, *FORMS.values())
 
     after = run_all(store, now)
@@ -168,54 +169,54 @@ def test_every_function_makes_the_same_of_what_is_recorded_in_every_form(store, 
 
 
 def run_all(store, now) -> dict[str, Any]:
-    """What every function that has a schedule answers, queues and writes where nothing but descriptions was before, and
-    what somebody is recommended then."""
-    ours = [one for one in schema.COLLECTIONS if one.owner != "application" and one.name not in DESCRIPTIONS]
-    rows = {one.name: (store.app if one.database == "app" else store.analytics)[one.name] for one in ours}
+    """What every scheduled function answers, queues and writes, after all derived data but descriptions were deleted,
+    and what an account is recommended then."""
+    ours = [item for item in schema.COLLECTIONS if item.owner != "application" and item.name not in DESCRIPTIONS]
+    rows = {item.name: (store.app if item.database == "app" else store.analytics)[item.name] for item in ours}
     for collection in rows.values():
         collection.delete_many({})
-    found: dict[str, Any] = {}
+    outcome: dict[str, Any] = {}
     for stem in PIPELINE:
         answer = function(stem).invoke(at=now)
-        found[stem] = {name: value for name, value in answer.items() if name not in ("read", "kilobytes")}
-    found["queued"] = list(queue.waiting)
+        outcome[stem] = {name: value for name, value in answer.items() if name not in ("read", "kilobytes")}
+    outcome["queued"] = list(queue.waiting)
     train_personal.forget()
     assert [run.failure for run in deliver() if run.failure] == []
-    found |= {name: sorted(map(without_made_id, rows[name].find())) for name in rows}
+    outcome |= {name: sorted(map(without_made_id, rows[name].find())) for name in rows}
     reader = {"accountId": str(store.app.accounts.find_one(sort=[("_id", 1)])["_id"]), "maxResults": 50}
     home = function("recommend_home").invoke(at=now, payload=reader)
-    found["home"] = sorted(one["content"] for one in home["items"])
-    found["people"] = function("recommend_people").invoke(at=now, payload=reader)["result"]
-    return found
+    outcome["home"] = sorted(post["content"] for post in home["items"])
+    outcome["people"] = function("recommend_people").invoke(at=now, payload=reader)["result"]
+    return outcome
 
 
 def without_made_id(row: Document) -> bytes:
-    """The row without an id that was made for it."""
+    """The row as BSON, without an `_id` that the database driver or the server has made."""
     return BSON.encode({name: value for name, value in row.items() if not (name == "_id" and type(value) is ObjectId)})
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal, but for the last digits of what is added up in another order."""
-    if isinstance(one, float) and isinstance(other, float):
-        return bool(np.isclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+def same(first: Any, second: Any) -> bool:
+    """Whether two values are equal, but for the last digits of sums in another order."""
+    if isinstance(first, float) and isinstance(second, float):
+        return bool(np.isclose(first, second, rtol=1e-9, atol=1e-12, equal_nan=True))
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    return bool(first == second)
 
 
 def test_an_end_that_is_told_later_is_the_same_exposure(world):
     """The first record without an end, the second with one."""
     before = exposures(world)
-    known = list(world.app.feeditems.find())
-    unended = [{name: value for name, value in row.items() if name != "offScreenAt"} for row in known]
+    documents = list(world.app.feeditems.find())
+    unended = [{name: value for name, value in row.items() if name != "offScreenAt"} for row in documents]
     world.app.feeditems.insert_many([row | {"_id": ObjectId()} for row in unended])
 
     after = exposures(world)
 
     names = ("viewer", "content", "at", "until")
-    rows = [sorted(zip(*(found[name].tolist() for name in names), strict=True)) for found in (before, after)]
+    rows = [sorted(zip(*(columns[name].tolist() for name in names), strict=True)) for columns in (before, after)]
     assert rows[0] == rows[1]
 
 

@@ -1,4 +1,4 @@
-"""The table of collections, and the command that makes their indexes."""
+"""The table of collections, and the command that creates their indexes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def indexes(databases):
     }
 
 
-def test_everything_is_made_once(databases):
+def test_every_index_is_created_once(databases):
     assert schema.apply(databases.app, databases.analytics) == TOTAL
     made = indexes(databases)
 
@@ -35,34 +35,34 @@ def test_everything_is_made_once(databases):
     assert list(schema.missing(databases.app, databases.analytics)) == []
 
 
-def test_every_index_is_made_as_it_is_written(databases):
+def test_every_index_is_created_as_the_schema_has_it(databases):
     schema.apply(databases.app, databases.analytics)
 
     for collection in schema.COLLECTIONS:
         database = databases.app if collection.database == "app" else databases.analytics
-        found = database[collection.name].index_information()
+        information = database[collection.name].index_information()
         for index in collection.indexes:
-            assert tuple(found[index.name]["key"]) == index.keys
-            assert found[index.name].get("unique", False) == index.unique
+            assert tuple(information[index.name]["key"]) == index.keys
+            assert information[index.name].get("unique", False) == index.unique
             expires = None if index.expires_after is None else index.expires_after.total_seconds()
-            assert found[index.name].get("expireAfterSeconds") == expires
+            assert information[index.name].get("expireAfterSeconds") == expires
 
 
-def test_exposures_get_their_indexes_where_the_options_say_that_they_lie(databases):
+def test_exposures_get_their_indexes_in_the_collection_that_the_options_name(databases):
     names = Exposures(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
 
     schema.apply(databases.app, databases.analytics, names)
 
-    found = databases.app.feeditemv2s.index_information()
+    information = databases.app.feeditemv2s.index_information()
     assert {
         "seenUUID_1_seenAt_1_content_1_offViewAt_-1",
         "updatedAt_1_seenUUID_1",
         "viewer_1_seenAt_-1",
-    } <= found.keys()
+    } <= information.keys()
     assert "feeditems" not in databases.app.list_collection_names()
 
 
-def test_what_another_program_made_is_kept_and_recognised(databases):
+def test_indexes_of_another_program_are_kept_and_recognised(databases):
     databases.app.contents.create_index("castcleId", name="theirs")
     databases.app.contents.create_index([("visibility", 1), ("createdAt", -1)], name="named otherwise")
 
@@ -92,7 +92,7 @@ def run(*arguments):
     return main(list(arguments), lines.append), lines
 
 
-def test_a_plan_names_what_is_missing_and_changes_nothing(databases, deployed):
+def test_a_plan_names_the_missing_indexes_and_changes_nothing(databases, deployed):
     code, lines = run("plan")
 
     assert code == 0
@@ -102,7 +102,7 @@ def test_a_plan_names_what_is_missing_and_changes_nothing(databases, deployed):
     assert indexes(databases) == {}
 
 
-def test_apply_does_what_the_plan_says_and_then_there_is_nothing_to_plan(databases, deployed):
+def test_apply_creates_the_planned_indexes_and_then_none_is_missing(databases, deployed):
     planned = run("plan")[1][:-1]
 
     code, lines = run("apply")
@@ -113,15 +113,15 @@ def test_apply_does_what_the_plan_says_and_then_there_is_nothing_to_plan(databas
 
 
 @pytest.mark.parametrize("arguments", [[], ["drop"], ["plan", "apply"]])
-def test_any_other_word_is_answered_with_the_usage(arguments):
+def test_other_arguments_are_answered_with_the_usage(arguments):
     code, lines = run(*arguments)
 
     assert code == 2
     assert lines == ["usage: python -m shared.store plan|apply"]
 
 
-def test_the_former_command_goes_on_and_names_the_new_one(environment):
-    told = subprocess.run(
+def test_the_old_command_works_and_names_the_new_one(environment):
+    command = subprocess.run(
         [sys.executable, "-m", "shared.store.schema", "drop"],
         cwd=ROOT,
         env=os.environ | environment,
@@ -130,9 +130,9 @@ def test_the_former_command_goes_on_and_names_the_new_one(environment):
         check=False,
     )
 
-    assert told.returncode == 2
-    assert told.stdout == "usage: python -m shared.store plan|apply\n"
-    assert told.stderr == "python -m shared.store.schema is now python -m shared.store\n"
+    assert command.returncode == 2
+    assert command.stdout == "usage: python -m shared.store plan|apply\n"
+    assert command.stderr == "python -m shared.store.schema is now python -m shared.store\n"
 
 
 def test_no_collection_is_listed_twice():
@@ -147,25 +147,25 @@ def test_every_collection_of_the_module_is_in_the_table():
     assert sorted(map(id, defined)) == sorted(map(id, schema.COLLECTIONS))
 
 
-def test_indexes_are_made_nowhere_else():
+def test_indexes_are_created_nowhere_else():
     makers = re.compile(r"""\.(create_index|create_indexes|ensure_index)\b|["']createIndexes["']\s*:""")
     allowed = {
         "shared/store/schema/plan.py",
         "shared/store/guest_feed.py",
     }  # a staging collection has its live one's indexes
 
-    found = {
+    creating = {
         path.relative_to(ROOT).as_posix()
         for folder in ("functions", "shared")
         for path in (ROOT / folder).rglob("*.py")
         if makers.search(path.read_text())
     }
 
-    assert "shared/store/schema/plan.py" in found
-    assert found <= allowed
+    assert "shared/store/schema/plan.py" in creating
+    assert creating <= allowed
 
 
-TAKEN = [one.name for one in schema.COLLECTIONS if one.database == "app" and one is not schema.FEED_ITEMS]
+TAKEN = [table.name for table in schema.COLLECTIONS if table.database == "app" and table is not schema.FEED_ITEMS]
 
 
 @pytest.mark.parametrize(
@@ -177,11 +177,11 @@ TAKEN = [one.name for one in schema.COLLECTIONS if one.database == "app" and one
     ],
     ids=str,
 )
-def test_exposures_are_not_where_something_else_is(names):
-    chosen = load({"MONGO_URI": "mongodb://127.0.0.1:9/", "FEEDKEEPER_OPTIONS": json.dumps({"exposures": names})})
+def test_exposures_cannot_have_a_name_that_is_taken(names):
+    settings = load({"MONGO_URI": "mongodb://127.0.0.1:9/", "FEEDKEEPER_OPTIONS": json.dumps({"exposures": names})})
 
     with pytest.raises(BadConfig, match="exposures") as caught:
-        connect(chosen)
+        connect(settings)
 
     assert next(iter(names)) in str(caught.value)
     assert str(caught.value).count("\n") == 0

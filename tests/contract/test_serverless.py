@@ -1,4 +1,4 @@
-"""serverless.yml says everything about every function, and grants no more than it needs."""
+"""The compiled serverless.yml is complete for every function, and grants no more rights than it needs."""
 
 import json
 import re
@@ -16,13 +16,13 @@ from tests.contract.conftest import Deployment, handlers, key_of
 
 SOURCES = [ROOT / "serverless.yml", *ROOT.glob("functions/*/serverless.yml"), *ROOT.glob("layers/resources/*.yml")]
 
-# Actions and resources with a * that are granted all the same, each with its reason. None so far.
+# Actions and resources with a * that may be granted, each with its reason. None so far.
 ACCEPTED_WILDCARDS: frozenset[str] = frozenset()
 
-# Alarms on what our own metrics say, beside those on dead letters, errors and throttles.
+# Alarms on our own metrics; others are on dead letters, errors and throttles.
 WATCHED = {"GuestFeedAge", "RelayLag", "SuspectsWaiting", "Answers", "RefusedModels", "ParkedChanges"}
 
-ANSWER_S = 0.1  # that a run of serveFeed takes, several times what is measured
+ANSWER_S = 0.1  # duration of a run of serveFeed, several times the measured one
 
 each_handler = pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
 
@@ -96,7 +96,8 @@ def test_secrets_are_named_not_told_and_may_be_read(handler: Path, deployment: D
     secretive = re.compile(r"URI|KEY|SECRET|TOKEN|PASSWORD")
     named = {value for name, value in variables.items() if name.endswith("_PARAMETER")}
     role = deployment.resources[function["Role"]["Fn::GetAtt"][0]]
-    readable = [one["Resource"] for one in statements_of(role) if "ssm:GetParameter" in texts(one["Action"])]
+    allowed = [item for item in statements_of(role) if "ssm:GetParameter" in texts(item["Action"])]
+    readable = [item["Resource"] for item in allowed]
 
     assert [name for name in variables if secretive.search(name) and not name.endswith("_PARAMETER")] == []
     assert "MONGO_URI_PARAMETER" in variables
@@ -121,17 +122,20 @@ def test_a_schedule_says_when_it_was_due_and_can_reach_its_function(deployment: 
 
 
 def test_every_queue_is_encrypted_and_keeps_what_failed_apart(deployment: Deployment) -> None:
-    queues = {name: one for name, one in deployment.resources.items() if one["Type"] == "AWS::SQS::Queue"}
-    dead = {
-        queue(one["Properties"]["RedrivePolicy"]) for one in queues.values() if "RedrivePolicy" in one["Properties"]
+    queues = {
+        name: resource["Properties"]
+        for name, resource in deployment.resources.items()
+        if resource["Type"] == "AWS::SQS::Queue"
     }
-    fed = {one["EventSourceArn"]["Fn::GetAtt"][0] for one in of_type(deployment, "AWS::Lambda::EventSourceMapping")}
+    dead = {queue(properties["RedrivePolicy"]) for properties in queues.values() if "RedrivePolicy" in properties}
+    mappings = of_type(deployment, "AWS::Lambda::EventSourceMapping")
+    fed = {mapping["EventSourceArn"]["Fn::GetAtt"][0] for mapping in mappings}
 
-    assert all(one["Properties"]["SqsManagedSseEnabled"] is True for one in queues.values())
-    assert {name for name in queues if "RedrivePolicy" in queues[name]["Properties"]} == fed
+    assert all(properties["SqsManagedSseEnabled"] is True for properties in queues.values())
+    assert {name for name in queues if "RedrivePolicy" in queues[name]} == fed
     assert dead == queues.keys() - fed - {"FailedEvents"}
     for name in fed:
-        assert queues[name]["Properties"]["RedrivePolicy"]["maxReceiveCount"] in range(2, 11)
+        assert queues[name]["RedrivePolicy"]["maxReceiveCount"] in range(2, 11)
 
 
 def test_a_queue_waits_for_as_long_as_its_function_may_take(deployment: Deployment) -> None:
@@ -155,11 +159,12 @@ def test_a_function_that_fails_or_is_throttled_is_heard_of(handler: Path, deploy
 
 
 def test_every_alarm_tells_the_topic_what_it_means(deployment: Deployment) -> None:
-    alarms = {name: one for name, one in deployment.resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    resources = deployment.resources
+    alarms = {name: item for name, item in resources.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
     dead = {"FailedEvents", "FailedChanges", "FailedTraining"}
 
     assert {f"{name}Alarm" for name in dead | WATCHED} <= alarms.keys()
-    for properties in (one["Properties"] for one in alarms.values()):
+    for properties in (alarm["Properties"] for alarm in alarms.values()):
         assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Alarms"}]
         assert properties["AlarmDescription"].endswith(".")
     assert deployment.resources["Alarms"]["Type"] == "AWS::SNS::Topic"
@@ -168,7 +173,7 @@ def test_every_alarm_tells_the_topic_what_it_means(deployment: Deployment) -> No
 @pytest.mark.parametrize("alarm", sorted(WATCHED))
 def test_an_alarm_watches_what_a_function_tells(alarm: str, deployment: Deployment) -> None:
     properties = deployment.resources[f"{alarm}Alarm"]["Properties"]
-    named = {one["Name"]: one["Value"] for one in properties["Dimensions"]}
+    named = {dimension["Name"]: dimension["Value"] for dimension in properties["Dimensions"]}
 
     assert properties["Namespace"] == "Feedkeeper"
     if "function" in named:
@@ -266,21 +271,21 @@ def of_type(deployment: Deployment, kind: str) -> list[dict[str, Any]]:
 
 def trusted(role: dict[str, Any]) -> list[str]:
     statements = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    return [service for one in statements for service in one["Principal"]["Service"]]
+    return [service for item in statements for service in item["Principal"]["Service"]]
 
 
 def statements_of(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for policy in role["Properties"]["Policies"]:
-        yield from (one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow")
+        yield from (item for item in policy["PolicyDocument"]["Statement"] if item["Effect"] == "Allow")
 
 
 def statement(role: dict[str, Any], action: str) -> dict[str, Any]:
-    return next(one for one in statements_of(role) if action in texts(one["Action"]))
+    return next(item for item in statements_of(role) if action in texts(item["Action"]))
 
 
 def granted(role: dict[str, Any], part: str) -> Iterator[str]:
-    for one in statements_of(role):
-        yield from texts(one.get(part, []))
+    for item in statements_of(role):
+        yield from texts(item.get(part, []))
 
 
 def texts(value: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every function answers its sample event under Lambda's own client, out of its package, on a real MongoDB."""
+"""Every function answers its sample event from its package, under Lambda's runtime client and on a real MongoDB."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from local.waiting import slowness
 from shared.store import Store
 from tests.contract.conftest import Deployment, handlers, key_of
 
-# What a function answers where there is nothing that its sample names: a failure in our terms, not a crash.
+# Failures of functions whose samples name documents that do not exist: an AppError, not a crash.
 NOT_THERE = {"promote_artifact": "NotFound", "build_guest_feed": "Refused"}
 
 
@@ -38,10 +38,10 @@ def test_a_function_answers_from_its_package_alone(
 
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
     assert outcome.error == NOT_THERE.get(handler.stem, ""), lines
-    assert told(lines, "done") or outcome.error, "one line says what was done"
+    assert lines_with(lines, "done") or outcome.error, "one line says what was done"
     assert all(line.get("correlation_id") for line in lines if "message" in line)
     assert any("_aws" in line for line in lines) or outcome.error, "and metrics"
 
 
-def told(lines: list[dict[str, Any]], message: str) -> list[dict[str, Any]]:
+def lines_with(lines: list[dict[str, Any]], message: str) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("message") == message]

@@ -1,4 +1,4 @@
-"""Which fields of which documents a function reads, told by the commands that it sends."""
+"""Which fields of which documents a function reads, found from the commands that it sends."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from pymongo.monitoring import CommandListener
 
 from shared.documents import Document
 
-Fields = dict[str, dict[str, set[str]]]  # by collection and path how it is used: as a filter, as a value, or both
+Fields = dict[str, dict[str, set[str]]]  # by collection and path its uses: "filter", "value" or both
 
 _LOGICAL = ("$and", "$or", "$nor")
 _WRITES = {"insert": "insert", "delete": "delete", "update": "update", "findAndModify": "findAndModify"}
 
 
 class Recorder(CommandListener):
-    """What one client asks of the server while it is switched on."""
+    """Records the commands of one client while it is switched on."""
 
     def __init__(self) -> None:
         self.on = False
@@ -31,13 +31,13 @@ class Recorder(CommandListener):
             self.written.update(_written(event.command_name, command))
 
     def succeeded(self, event: Any) -> None:
-        """Nothing to remember."""
+        """Nothing to record."""
 
     def failed(self, event: Any) -> None:
-        """Nothing to remember."""
+        """Nothing to record."""
 
     def client(self) -> type[Any]:
-        """A class of clients that are listened to, in place of MongoClient."""
+        """A class of clients with this listener, to be used in place of MongoClient."""
         recorder = self
 
         class Listened(MongoClient):  # type: ignore[type-arg]
@@ -63,7 +63,7 @@ def _written(name: str, command: Document) -> Iterator[str]:
 
 
 def paths_of(document: Any, prefix: str = "") -> Iterator[str]:
-    """Every path in a document, those of documents in lists left out."""
+    """Every path in a document, without those of documents in lists."""
     items = document.as_doc() if isinstance(document, DBRef) else document
     if isinstance(items, Mapping):
         for name, value in items.items():
@@ -72,22 +72,25 @@ def paths_of(document: Any, prefix: str = "") -> Iterator[str]:
 
 
 def fields_read(commands: list[Document], stored: Mapping[str, set[str]]) -> Fields:
-    """Of all stored paths those that the commands read, with what is around them."""
-    found: Fields = defaultdict(dict)
+    """The stored paths that the commands read, with all paths that lead to them.
+
+    stored  by collection, the paths of its documents
+    """
+    fields: Fields = defaultdict(dict)
 
     def note(collection: str, path: str, *, used: bool) -> None:
-        known = stored.get(collection, set())
+        paths = stored.get(collection, set())
         parts = path.split(".")
         for end in range(1, len(parts) + 1):
-            one = ".".join(parts[:end])
-            if one in known:
-                found[collection].setdefault(one, set()).add("value" if used else "filter")
+            prefix = ".".join(parts[:end])
+            if prefix in paths:
+                fields[collection].setdefault(prefix, set()).add("value" if used else "filter")
 
     def match(query: Any, collection: str) -> None:
         for name, value in query.items() if isinstance(query, Mapping) else ():
             if name in _LOGICAL:
-                for one in value:
-                    match(one, collection)
+                for clause in value:
+                    match(clause, collection)
             elif name == "$expr":
                 expression(value, collection, {})
             elif not name.startswith("$"):
@@ -95,15 +98,15 @@ def fields_read(commands: list[Document], stored: Mapping[str, set[str]]) -> Fie
 
     def expression(value: Any, collection: str, joined: Mapping[str, str]) -> None:
         if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
-            head, _, rest = value[1:].partition(".")
-            note(joined.get(head, collection), rest if head in joined else value[1:], used=True)
+            head, _, path = value[1:].partition(".")
+            note(joined.get(head, collection), path if head in joined else value[1:], used=True)
         elif isinstance(value, Mapping):
-            for name, one in value.items():
+            for name, operand in value.items():
                 if name != "$literal":
-                    expression(one, collection, joined)
+                    expression(operand, collection, joined)
         elif isinstance(value, list | tuple):
-            for one in value:
-                expression(one, collection, joined)
+            for operand in value:
+                expression(operand, collection, joined)
 
     def shown(projection: Mapping[str, Any], collection: str, joined: Mapping[str, str]) -> None:
         for name, value in projection.items():
@@ -144,8 +147,8 @@ def fields_read(commands: list[Document], stored: Mapping[str, set[str]]) -> Fie
             expression(command.get("update"), command["findAndModify"], {})
         elif "update" in command or "delete" in command:
             collection = command.get("update") or command["delete"]
-            for one in command.get("updates") or command.get("deletes") or ():
-                match(one["q"], collection)
-                if isinstance(one.get("u"), list):
-                    pipeline(one["u"], collection)
-    return found
+            for write in command.get("updates") or command.get("deletes") or ():
+                match(write["q"], collection)
+                if isinstance(write.get("u"), list):
+                    pipeline(write["u"], collection)
+    return fields

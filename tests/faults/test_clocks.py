@@ -1,4 +1,4 @@
-"""Dates that lie ahead: nothing counts as newer than now, nothing waits for such a date, and nobody else notices."""
+"""Dates ahead of now: none counts as newer than now, nothing waits for one, and no other document is affected."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,18 +36,20 @@ ODD: dict[str, Document] = {
     "feeditems": exposure("odd", "p0", at=NOON - HOUR, seenCredential=an_id("odd"), offScreenAt=NOON - HOUR / 2),
     "relationships": follow("odd", "ann", at=NOON - HOUR),
 }
-FIELDS = sorted({field for one in ODD.values() for field, value in one.items() if isinstance(value, datetime)})
+FIELDS = sorted(
+    {field for document in ODD.values() for field, value in document.items() if isinstance(value, datetime)}
+)
 
 
 def write_network(store: Store) -> None:
     people = ("ann", "bob", "cat")
     store.app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in people])
     store.app.users.insert_many([user(who, now=NOON) for who in people])
-    made = [
+    posts = [
         post(f"p{n}", now=NOON, age_hours=5 * n + 1, author=people[n % 2], likes=n, payload={"message": f"#tag{n % 3}"})
         for n in range(10)
     ]
-    store.app.contents.insert_many(made)
+    store.app.contents.insert_many(posts)
     store.app.engagements.insert_many([engagement("cat", f"p{n}", at=NOON - 2 * HOUR) for n in range(5)])
     store.app.feeditems.insert_many([exposure("cat", f"p{n}", at=NOON - HOUR) for n in range(5)])
     store.app.relationships.insert_one(follow("cat", "ann", at=NOON - HOUR))
@@ -57,46 +59,46 @@ def run_all(at: datetime) -> dict[str, Document]:
     return {stem: function(stem).invoke(at=at) for stem in JOBS}
 
 
-def others(store: Store) -> dict[str, Any]:
-    """What every output says of all but the odd document's people, posts and hashtag."""
-    ours = {an_id("odd"), an_id("account of odd"), "odd"}
-    found: dict[str, Any] = {
-        name: [row for row in store.analytics[name].find().sort("_id", 1) if row["_id"] not in ours]
+def outputs(store: Store) -> dict[str, Any]:
+    """The rows of every output, without those of the odd documents' people, posts and hashtag."""
+    odd = {an_id("odd"), an_id("account of odd"), "odd"}
+    by_name: dict[str, Any] = {
+        name: [row for row in store.analytics[name].find().sort("_id", 1) if row["_id"] not in odd]
         for name in STATISTICS.values()
     }
-    rows = store.app.guestfeeditems.find({"content": {"$nin": list(ours)}}).sort("_id", 1)
-    found["guest feed"] = [(row["countryCode"], row["content"]) for row in rows]
-    return found
+    rows = store.app.guestfeeditems.find({"content": {"$nin": list(odd)}}).sort("_id", 1)
+    by_name["guest feed"] = [(row["countryCode"], row["content"]) for row in rows]
+    return by_name
 
 
 @pytest.fixture
 def expected(deployed: None, store: Store) -> dict[str, Any]:
-    """What is said of the others where the odd document has a date of the past."""
+    """The outputs where the odd documents have dates of the past."""
     write_network(store)
-    for name, one in ODD.items():
-        store.app[name].insert_one(one)
+    for name, document in ODD.items():
+        store.app[name].insert_one(document)
     run_all(NOON)
-    found = others(store)
+    rows = outputs(store)
     for name in (*STATISTICS.values(), "watermarks", "snapshots", "credentialfeatures"):
         store.analytics[name].delete_many({})
     store.app.guestfeeditems.delete_many({})
-    return found
+    return rows
 
 
 @pytest.mark.parametrize("fields", [FIELDS, *([field] for field in FIELDS)], ids=lambda fields: " ".join(fields))
-def test_a_date_far_ahead_changes_nothing_for_others_and_is_young_for_nobody(
+def test_a_date_far_ahead_changes_no_other_row_and_makes_no_row_young(
     expected: dict[str, Any], store: Store, fields: list[str]
 ) -> None:
-    for collection, one in ODD.items():
-        ahead = {field: AHEAD for field in fields if field in one}
+    for collection, document in ODD.items():
+        ahead = {field: AHEAD for field in fields if field in document}
         if ahead:
-            store.app[collection].update_one({"_id": one["_id"]}, {"$set": ahead})
+            store.app[collection].update_one({"_id": document["_id"]}, {"$set": ahead})
 
     run_all(NOON)
-    found = others(store)
-    assert found.keys() == expected.keys()
+    actual = outputs(store)
+    assert actual.keys() == expected.keys()
     for name, rows in expected.items():
-        assert found[name] == rows, name
+        assert actual[name] == rows, name
 
     answers = run_all(NOON + 14 * DAYS)
     assert not any("skipped" in answer for answer in answers.values()), "no run takes it for one of later"
@@ -107,7 +109,7 @@ def test_a_date_far_ahead_changes_nothing_for_others_and_is_young_for_nobody(
 
 
 @pytest.mark.parametrize(("field", "read"), [("createdAt", 0), ("updatedAt", 1)])
-def test_what_is_dated_ahead_is_named_and_what_may_have_changed_is_read_at_every_run(
+def test_a_document_that_is_dated_ahead_is_reported_and_read_at_every_run_if_it_may_have_changed(
     deployed: None, store: Store, field: str, read: int
 ) -> None:
     write_network(store)
@@ -140,11 +142,11 @@ def test_a_clock_that_is_seconds_ahead_counts_as_now(deployed: None, store: Stor
 
 
 def newest_date(store: Store) -> datetime:
-    """Of the dates of posts in all statistics."""
+    """The newest date in all statistics."""
     fields = ("createdAt", "updatedAt", "lastContentCreatedAt", "lastContentUpdatedAt", "userCreatedAt")
     rows = (row for name in ("contentStats", "creatorStats", "hashtagStats") for row in store.analytics[name].find())
-    found: list[datetime] = [row[field] for row in rows for field in fields if row.get(field)]
-    return max(found)
+    dates: list[datetime] = [row[field] for row in rows for field in fields if row.get(field)]
+    return max(dates)
 
 
 def test_a_post_that_is_dated_ahead_is_not_ranked_as_new_for_ever(store: Store) -> None:
@@ -156,13 +158,13 @@ def test_a_post_that_is_dated_ahead_is_not_ranked_as_new_for_ever(store: Store) 
         ]
     )
 
-    found = store.contents.popularity([an_id(one) for one in ("ahead", "both", "undated")], now=NOON)
+    popularity = store.contents.popularity([an_id(name) for name in ("ahead", "both", "undated")], now=NOON)
 
-    assert {moment for moment, _ in found.values()} == {NOON - HOUR, datetime.fromtimestamp(0, tz=NOON.tzinfo)}
-    assert found[an_id("ahead")][0] == NOON - HOUR
+    assert {moment for moment, _ in popularity.values()} == {NOON - HOUR, datetime.fromtimestamp(0, tz=NOON.tzinfo)}
+    assert popularity[an_id("ahead")][0] == NOON - HOUR
 
 
-def test_labels_verdicts_and_findings_of_the_future_hold_nothing_back(store: Store) -> None:
+def test_labels_verdicts_and_suspects_of_the_future_delay_nothing(store: Store) -> None:
     texts, features = store.analytics.labelledTexts, store.analytics.credentialfeatures
     texts.insert_many(
         [{"text": f"text {n}", "topics": ["pets"], "updatedAt": at} for n, at in enumerate((NOON, AHEAD, "soon"))]
@@ -178,8 +180,8 @@ def test_labels_verdicts_and_findings_of_the_future_hold_nothing_back(store: Sto
     ).inserted_id
 
     assert store.labelled_texts.extent(now=NOON).until == NOON
-    found, malformed = store.labelled_texts.newest(10, now=NOON)
-    assert ([one.text for one in found], len(malformed)) == (["text 0"], 2)
+    labelled, malformed = store.labelled_texts.newest(10, now=NOON)
+    assert ([text.text for text in labelled], len(malformed)) == (["text 0"], 2)
     assert store.credential_features.labels((), now=NOON).until is None
     assert store.credential_features.judged_since(NOON - DAYS, now=NOON) == set()
     assert store.credential_features.flagged_and_judged(NOON, sampled=False, now=NOON) == 0
@@ -218,7 +220,7 @@ def leases(store: Store) -> Leases:
 
 
 @pytest.mark.parametrize("until", [AHEAD, datetime(9999, 12, 31), "later", None, 2**62, [], {"$date": 1}, True])  # noqa: DTZ001
-def test_a_lease_that_nobody_can_have_taken_holds_nothing_up(store: Store, leases: Leases, until: Any) -> None:
+def test_a_lease_with_an_impossible_end_blocks_no_run(store: Store, leases: Leases, until: Any) -> None:
     store.analytics.leases.insert_one({"_id": "job", "holder": "nobody", "until": until})
 
     with leases.hold("job"), pytest.raises(Conflict), leases.hold("job"):
@@ -244,7 +246,7 @@ def test_a_guest_feed_of_the_future_is_replaced_by_the_next_run(deployed: None, 
     assert store.guest_feed.generation(now=NOON + HOUR) == NOON + HOUR
 
 
-def test_a_model_that_has_learnt_from_the_future_is_made_again(store: Store) -> None:
+def test_a_model_whose_window_ends_in_the_future_is_trained_again(store: Store) -> None:
     key = str(an_id("account of ann"))
     store.analytics.mlArtifacts.insert_many(
         [

@@ -1,4 +1,4 @@
-"""Whatever is wrong with the data, a model or the database: an account gets an answer in time, and a finite one."""
+"""Whatever is wrong with the data, a model or the database: an account gets a finite answer in time."""
 
 import json
 import math
@@ -16,6 +16,7 @@ from functions.coldstart import build_guest_feed, train_coldstart
 from functions.feed import plan_personal_training, rank_contents, recommend_home, refresh_catalogue, train_members
 from functions.feed import train_personal as training
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.pages import Page
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
 from functions.feed.recommend_home import HomeRequest
 from functions.privacy import erase_account
@@ -57,11 +58,11 @@ def train_all(network: Network) -> None:
     plan_personal_training.run(store, registry, messages.extend, QUICK_MEMBERS, now=NOON)
     training.forget()
     trainer = training.open_trainer(store, registry, QUICK, QUICK_MEMBERS, now=NOON)
-    for one in messages:
-        training.run(store, trainer, registry, QUICK, QUICK_MEMBERS, one["accounts"], now=NOON)
+    for message in messages:
+        training.run(store, trainer, registry, QUICK, QUICK_MEMBERS, message["accounts"], now=NOON)
 
 
-def answers(network: Network, who: str) -> tuple[dict[str, float], recommend_home.Page]:
+def answers(network: Network, who: str) -> tuple[dict[str, float], Page]:
     feed_ranker = FeedRanker(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
     key = str(an_id(f"account of {who}"))
     ranked = rank_contents.run(feed_ranker, key, [str(an_id(f"p{n}")) for n in range(30)], now=NOON)
@@ -85,7 +86,7 @@ def test_no_number_of_the_data_reaches_a_score(village: Network, number: Any) ->
     assert len(ranked) == 30
     assert all(math.isfinite(score) and score >= 0 for score in ranked.values())
     assert page.items
-    assert all(math.isfinite(one.score) for one in page.items)
+    assert all(math.isfinite(item.score) for item in page.items)
 
 
 SPARSE = {
@@ -119,8 +120,8 @@ def test_who_is_erased_while_models_are_trained_is_in_none_of_them(village: Netw
     trainer = training.open_trainer(village.store, village.registry, QUICK, QUICK_MEMBERS, now=NOON)
 
     erase_account.run(village.store, str(an_id("account of thai")), now=NOON)
-    for one in messages:
-        training.run(village.store, trainer, village.registry, QUICK, QUICK_MEMBERS, one["accounts"], now=NOON)
+    for message in messages:
+        training.run(village.store, trainer, village.registry, QUICK, QUICK_MEMBERS, message["accounts"], now=NOON)
 
     trained = set(village.store.analytics.mlArtifacts.distinct("account"))
     assert trained == {an_id("account of american"), an_id("account of nomad")}
@@ -169,7 +170,7 @@ def test_arrays_that_do_not_belong_together_are_refused(village: Network) -> Non
     arrays = village.snapshots.load(NAME, head, FINGERPRINT)
 
     with pytest.raises(TypeError):
-        PostIndex(**{name: one for name, one in arrays.items() if name != "topic"})
+        PostIndex(**{name: array for name, array in arrays.items() if name != "topic"})
     assert np.isfinite(PostIndex(**arrays).logits.astype(float)).all()
 
 

@@ -1,5 +1,5 @@
-"""F29: a function's disk is full. What functions make goes from memory into the database; only the language model is
-unpacked there, and who cannot start for that says so.
+"""A function's disk is full. Results go from memory into the database; only the language model is unpacked to the disk,
+and a function that needs it fails with the reason.
 """
 
 import subprocess
@@ -53,15 +53,15 @@ def test_every_job_does_its_work_where_nothing_can_be_written_to_a_disk(
     world = build_world(replace(SIZES["XS"], seed=7), now=noon)
     write_world(world, databases.app, databases.analytics, databases.truth)
     root = Path(__file__).parents[2]
-    given = environment | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "LOG_LEVEL": "ERROR"}
-    given["FEEDKEEPER_OPTIONS"] = '{"guest_feed": {"rows_per_country": 20}}'
+    variables = environment | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "LOG_LEVEL": "ERROR"}
+    variables["FEEDKEEPER_OPTIONS"] = '{"guest_feed": {"rows_per_country": 20}}'
 
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", FULL, noon.isoformat(), *PIPELINE],
-        cwd=tmp_path, env=given, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
-    assert ran.returncode == 0, ran.stdout[-4_000:] + ran.stderr[-2_000:]
-    assert ran.stdout.splitlines()[-1] == "full", "the disk was"
+    assert process.returncode == 0, process.stdout[-4_000:] + process.stderr[-2_000:]
+    assert process.stdout.splitlines()[-1] == "full", "nothing could be written to the disk"
     assert databases.app.guestfeeditems.estimated_document_count() > 0
     assert databases.analytics.mlArtifacts_country.estimated_document_count() > 0

@@ -1,4 +1,4 @@
-"""Whatever happens to a run that publishes the guest feed, readers see one whole generation."""
+"""Whatever happens to a run that publishes the guest feed, readers see one complete generation."""
 
 import os
 import signal
@@ -87,12 +87,12 @@ def staged(store: Store) -> list[str]:
 
 
 def expire_leases(store: Store) -> None:
-    """As if the term of whoever was killed were over."""
+    """As if the terms of killed runs were over."""
     store.analytics.leases.update_many({}, {"$set": {"until": datetime(2000, 1, 1, tzinfo=UTC)}})
 
 
 @pytest.mark.parametrize(("step", "when"), STEPS)
-def test_a_run_that_is_killed_leaves_one_whole_generation_and_the_next_run_repairs(
+def test_a_run_that_is_killed_leaves_one_complete_generation_and_the_next_run_repairs(
     network: Store, environment: dict[str, str], noon: datetime, step: str, when: str
 ) -> None:
     arguments = [step, when, "120" if step == "put" else "1", noon.isoformat()]
@@ -110,24 +110,24 @@ def test_a_run_that_is_killed_leaves_one_whole_generation_and_the_next_run_repai
 
     assert generations(network) == {noon + timedelta(minutes=30): ROWS * PARTITIONS}
     assert staged(network) == []
-    wanted = {index.name for index in schema.GUEST_FEED.indexes}
-    assert wanted <= set(network.app.guestfeeditems.index_information())
+    indexes = {index.name for index in schema.GUEST_FEED.indexes}
+    assert indexes <= set(network.app.guestfeeditems.index_information())
 
 
-def test_of_two_runs_at_once_one_publishes_and_the_other_gives_way(network: Store, chosen: Any, noon: datetime) -> None:
-    other = connect(chosen)
+def test_of_two_runs_at_once_one_publishes_and_the_other_gives_way(network: Store, config: Any, noon: datetime) -> None:
+    other = connect(config)
     outcomes: list[str] = []
-    together = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def run(store: Store) -> None:
-        together.wait()
+        barrier.wait()
         try:
             publish(store, noon)
             outcomes.append("published")
         except Conflict:
             outcomes.append("gave way")
 
-    threads = [threading.Thread(target=run, args=(one,)) for one in (network, other)]
+    threads = [threading.Thread(target=run, args=(store,)) for store in (network, other)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -206,7 +206,7 @@ def test_a_feed_with_an_impossible_score_is_refused(
     assert generations(network) == {noon - timedelta(hours=1): ROWS * PARTITIONS}
 
 
-def test_a_post_that_is_hidden_while_the_feed_is_built_is_taken_out(
+def test_a_post_that_is_hidden_while_the_feed_is_built_is_removed_from_it(
     network: Store, noon: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = Staging.index
@@ -230,7 +230,7 @@ def test_a_run_that_comes_late_leaves_the_newer_feed(network: Store, noon: datet
 
 
 def pages(client: MongoClient[dict[str, Any]], database: str, stop: threading.Event) -> Iterator[list[dict[str, Any]]]:
-    """A guest who walks through a country's feed by cursor, again and again."""
+    """The pages of a guest who reads a country's feed by cursor, again and again."""
     feed = client[database].guestfeeditems
     while not stop.is_set():
         last = None
@@ -244,7 +244,7 @@ def pages(client: MongoClient[dict[str, Any]], database: str, stop: threading.Ev
 
 
 def retried(read: Any) -> Any:
-    """The answer; a read that a swap interrupts is asked once more, as any client does."""
+    """The result of a read; one that a swap interrupts is repeated once, as any client does."""
     try:
         return read()
     except PyMongoError:
@@ -252,12 +252,12 @@ def retried(read: Any) -> Any:
 
 
 def test_readers_never_see_an_empty_partial_or_mixed_page(network: Store, mongo_uri: str, noon: datetime) -> None:
-    stop, walked, faults = threading.Event(), [0], list[str]()
+    stop, n_pages, faults = threading.Event(), [0], list[str]()
 
-    def walk() -> None:
+    def read_pages() -> None:
         with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
             for page in pages(client, network.app.name, stop):
-                walked[0] += 1
+                n_pages[0] += 1
                 if len(page) != 2:
                     faults.append(f"a page of {len(page)}")
                 if len({row["createdAt"] for row in page}) != 1:
@@ -265,7 +265,7 @@ def test_readers_never_see_an_empty_partial_or_mixed_page(network: Store, mongo_
                 if page[0]["score"] < page[1]["score"]:
                     faults.append("a page out of order")
 
-    reader = threading.Thread(target=walk)
+    reader = threading.Thread(target=read_pages)
     reader.start()
     try:
         for minutes in range(1, 6):
@@ -275,7 +275,7 @@ def test_readers_never_see_an_empty_partial_or_mixed_page(network: Store, mongo_
         reader.join()
 
     assert faults == []
-    assert walked[0] > 10
+    assert n_pages[0] > 10
 
 
 def test_a_cursor_that_outlives_a_generation_goes_on_at_the_next_rank(network: Store, noon: datetime) -> None:

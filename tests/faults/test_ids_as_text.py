@@ -44,20 +44,20 @@ def write(store: Store) -> None:
     app.accounts.update_one({"_id": an_id("account of fox")}, {"$set": {"visibility": "deleted"}})
     app.users.insert_many([user(who, now=NOW, followerCount=3) for who in PEOPLE])
     app.contents.insert_many(
-        post(one, now=NOW, age_hours=2 + n, author=PEOPLE[n % 6], likes=n % 5, payload={"message": f"see #tag{n % 3}"})
-        for n, one in enumerate(POSTS)
+        post(name, now=NOW, age_hours=2 + n, author=PEOPLE[n % 6], likes=n % 5, payload={"message": f"see #tag{n % 3}"})
+        for n, name in enumerate(POSTS)
     )
     quoted: Document = {"originalPost": {"_id": an_id("p1"), "author": {"id": an_id("bob")}}}
     app.contents.insert_many(
         [post("recast", now=NOW, author="cat", isRecast=True, **quoted), post("quote", now=NOW, author="cat", **quoted)]
     )
     store.analytics.topics.insert_many([topic("sports"), topic("football", "sports")])
-    app.contentinfo.insert_many(topics_of(one, "sports", "football", at=NOW) for one in POSTS[::2])
+    app.contentinfo.insert_many(topics_of(name, "sports", "football", at=NOW) for name in POSTS[::2])
     store.analytics.contentfiltering.insert_many(
-        {"contentId": an_id(one), "textDiversity": 0.1 * (n % 9), "language": "en"} for n, one in enumerate(POSTS)
+        {"contentId": an_id(name), "textDiversity": 0.1 * (n % 9), "language": "en"} for n, name in enumerate(POSTS)
     )
     app.engagements.insert_many(
-        engagement(PEOPLE[(n + more) % 6], one, at=NOW - HOUR) for n, one in enumerate(POSTS) for more in (1, 2)
+        engagement(PEOPLE[(n + offset) % 6], name, at=NOW - HOUR) for n, name in enumerate(POSTS) for offset in (1, 2)
     )
     app.relationships.insert_many(
         follow(who, whom, at=NOW) for who, whom in (("cat", "dog"), ("dog", "eve"), ("dog", "ann"))
@@ -66,57 +66,59 @@ def write(store: Store) -> None:
     rng, at = np.random.default_rng(0), NOW - timedelta(days=3)
     for number in range(60):
         at += timedelta(minutes=float(rng.uniform(1, 9)))
-        seen = exposure("cat", POSTS[number % 20], at=at, seenCredential=an_id("phone"), analytics={"source": "global"})
-        app.feeditems.insert_one(seen | {"offScreenAt": at + timedelta(seconds=float(rng.uniform(1, 9)))})
+        impression = exposure(
+            "cat", POSTS[number % 20], at=at, seenCredential=an_id("phone"), analytics={"source": "global"}
+        )
+        app.feeditems.insert_one(impression | {"offScreenAt": at + timedelta(seconds=float(rng.uniform(1, 9)))})
 
 
 def as_text(value: Any, depth: int = 0) -> Any:
-    """Every id in it as hex digits, some of them in capitals; that of a document itself stays."""
+    """The value with every id as hex digits, some of them upper case; only the `_id` of a document itself stays."""
     if isinstance(value, ObjectId):
         return str(value).upper() if value.binary[0] % 2 else str(value)
     if isinstance(value, DBRef):
         return DBRef(value.collection, as_text(value.id))
     if isinstance(value, list):
-        return [as_text(one, depth + 1) for one in value]
+        return [as_text(element, depth + 1) for element in value]
     if isinstance(value, dict):
-        return {name: one if name == "_id" and not depth else as_text(one, depth + 1) for name, one in value.items()}
+        return {key: item if key == "_id" and not depth else as_text(item, depth + 1) for key, item in value.items()}
     return value
 
 
 def everything(store: Store) -> dict[str, Any]:
-    """What the functions make of the network, and what they answer."""
-    found: dict[str, Any] = {}
+    """The outputs and the answers of all functions."""
+    results: dict[str, Any] = {}
     for stem in JOBS:
         payload = None
         if stem == "train_personal":
-            found["queued"] = sorted(one for message in queue.waiting for one in message["accounts"])
-            body = json.dumps({"time": NOW.isoformat(), "accounts": found["queued"]})
+            results["queued"] = sorted(key for message in queue.waiting for key in message["accounts"])
+            body = json.dumps({"time": NOW.isoformat(), "accounts": results["queued"]})
             payload = {"Records": [{"messageId": "m", "body": body, "attributes": {}, "eventSource": "aws:sqs"}]}
         answer = function(stem).invoke(at=NOW, payload=payload)
-        found[stem] = {name: value for name, value in answer.items() if name != "kilobytes"}
+        results[stem] = {name: value for name, value in answer.items() if name != "kilobytes"}
     for name in DERIVED:
         database = store.app if name == "guestfeeditems" else store.analytics
         hidden = {"_id": 0, "expiresAt": 0} if name in ("userEngagementStats", "credentialfeatures") else {}
-        found[name] = sorted(map(repr, database[name].find({}, hidden)))
+        results[name] = sorted(map(repr, database[name].find({}, hidden)))
     for who in ("cat", "dog"):
         bearer = token_for(str(an_id(f"account of {who}")), API_KEY.encode(), now=datetime.now(UTC), valid_for=HOUR)
         headers = {"authorization": f"Bearer {bearer}", "content-type": "application/json"}
         for route in ROUTES:
-            asked = json.dumps({"contents": [str(an_id(one)) for one in POSTS]} if "predict" in route.path else {})
-            event = event_of(route.method, route.path, headers, b"" if route.method == "GET" else asked.encode())
+            request = json.dumps({"contents": [str(an_id(name)) for name in POSTS]} if "predict" in route.path else {})
+            event = event_of(route.method, route.path, headers, b"" if route.method == "GET" else request.encode())
             answer = function("serve_feed").handler(event, None)
-            said = {name: one for name, one in json.loads(answer["body"]).items() if name != "predicted_at"}
-            found[f"{who} {route.path}"] = answer["statusCode"], rounded(said)
-    return found
+            fields = {name: value for name, value in json.loads(answer["body"]).items() if name != "predicted_at"}
+            results[f"{who} {route.path}"] = answer["statusCode"], rounded(fields)
+    return results
 
 
 def rounded(value: Any) -> Any:
-    """Scores move with the clock between two calls."""
+    """The value with rounded numbers, since scores change with the clock between two calls."""
     if isinstance(value, float):
         return round(value, 3)
     if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return [rounded(one) for one in value] if isinstance(value, list) else value
+        return {name: rounded(item) for name, item in value.items()}
+    return [rounded(element) for element in value] if isinstance(value, list) else value
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def town(deployed: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> Store
     return store
 
 
-def test_every_function_makes_the_same_of_ids_in_either_form(town):
+def test_every_function_has_the_same_results_for_ids_in_either_form(town):
     kept = {name: list(town.app[name].find()) for name in SOURCES}
     kept_filtering = list(town.analytics.contentfiltering.find())
     topics = list(town.analytics.topics.find())
@@ -145,8 +147,8 @@ def test_every_function_makes_the_same_of_ids_in_either_form(town):
     train_personal.forget()
     queue.waiting.clear()
 
-    found = everything(town)
+    actual = everything(town)
 
-    assert expected["userEngagementStats"], "the network is one that functions make something of"
+    assert expected["userEngagementStats"], "the network is large enough for the functions to have results"
     assert expected["credentialfeatures"]
-    assert {name: found[name] for name in expected if found[name] != expected[name]} == {}
+    assert {name: actual[name] for name in expected if actual[name] != expected[name]} == {}

@@ -1,4 +1,4 @@
-"""F10, F11: a function that is killed in the middle of its work, or whose database falls silent, as Lambda runs it."""
+"""A function, as Lambda runs it, that is killed in the middle of its work, or whose database stops answering."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ from tests.waiting import allowed, until
 
 __all__ = ["deployment"]
 
-POSTS, BATCH, DONE = 100, 10, 9  # of ten batches, nine are written
+POSTS, BATCH, DONE = 100, 10, 9  # posts, posts of a batch, and batches that are written before the fault
 TIMEOUT_S = 8.0
 
 
@@ -41,11 +41,11 @@ def client(private_server: str) -> Iterator[MongoClient[Document]]:
 def shipped(
     deployment: Deployment, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
 ) -> Shipped:
-    """The function that describes posts, in ten batches."""
+    """The function that annotates posts, in ten batches."""
     store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
-    given = environment | {"FEEDKEEPER_OPTIONS": f'{{"topics": {{"batch": {BATCH}}}}}', "LOG_LEVEL": "WARNING"}
+    variables = environment | {"FEEDKEEPER_OPTIONS": f'{{"topics": {{"batch": {BATCH}}}}}', "LOG_LEVEL": "WARNING"}
     layers = build_all(python_of_the_runtime())
-    shipped = unpack("reclassifyContents", deployment.folder, tmp_path, layers, given, slowness=slowness())
+    shipped = unpack("reclassifyContents", deployment.folder, tmp_path, layers, variables, slowness=slowness())
     return replace(shipped, timeout=allowed(TIMEOUT_S))
 
 
@@ -53,28 +53,28 @@ def test_a_run_that_is_killed_at_nine_tenths_is_finished_by_the_next_and_nothing
     shipped: Shipped, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
 ) -> None:
     info = store.app.contentinfo
-    with Sandbox(replace(shipped, timeout=allowed(60.0)), tmp_path / "log") as sandbox, ThreadPoolExecutor(1) as aside:
+    with Sandbox(replace(shipped, timeout=allowed(60.0)), tmp_path / "log") as sandbox, ThreadPoolExecutor(1) as thread:
         with falling_silent(environment["MONGO_URI"], "update", after=DONE, namespace=info.full_name):
-            running = aside.submit(sandbox.invoke, tick(noon))
-            until(lambda: len(described(info)) == DONE * BATCH)
+            running = thread.submit(sandbox.invoke, tick(noon))
+            until(lambda: len(annotated(info)) == DONE * BATCH)
             sandbox.kill()  # as Lambda does at the time-out
             killed = running.result()
-        before = described(info)
-        store.analytics.leases.delete_many({})  # a quarter of an hour later
+        before = annotated(info)
+        store.analytics.leases.delete_many({})  # as a quarter of an hour later
         finished = sandbox.invoke(tick(noon + timedelta(minutes=20)))
 
     assert killed.error == EXITED
     nothing_is_done_twice(info, before, finished)
 
 
-def test_a_run_whose_database_falls_silent_ends_before_it_is_killed_and_holds_up_nobody(
+def test_a_run_whose_database_stops_answering_ends_before_it_is_killed_and_blocks_no_other(
     shipped: Shipped, store: Store, environment: dict[str, str], noon: datetime, tmp_path: Path
 ) -> None:
     info = store.app.contentinfo
     with Sandbox(shipped, tmp_path / "log") as sandbox:
         with falling_silent(environment["MONGO_URI"], "update", after=DONE, namespace=info.full_name):
             ended = sandbox.invoke(tick(noon))
-        before = described(info)
+        before = annotated(info)
         finished = sandbox.invoke(tick(noon + timedelta(minutes=1)))
 
     assert ended.error == "Unavailable"
@@ -85,8 +85,8 @@ def test_a_run_whose_database_falls_silent_ends_before_it_is_killed_and_holds_up
 def nothing_is_done_twice(info: Any, before: dict[Any, datetime], finished: Outcome) -> None:
     assert len(before) == DONE * BATCH
     assert finished.answer["written"] == POSTS - DONE * BATCH, finished.error
-    after = described(info)
-    assert {one: after[one] for one in before} == before
+    after = annotated(info)
+    assert {post: after[post] for post in before} == before
     assert after.keys() == {an_id(f"post {number}") for number in range(POSTS)}
 
 
@@ -94,6 +94,6 @@ def tick(at: datetime) -> Document:
     return {"time": at.isoformat()}
 
 
-def described(info: Any) -> dict[Any, datetime]:
-    """When each post was described."""
+def annotated(info: Any) -> dict[Any, datetime]:
+    """When each post was annotated."""
     return {row["contentId"]: row["updatedAt"] for row in info.find({}, {"contentId": 1, "updatedAt": 1})}

@@ -1,4 +1,4 @@
-"""The real relay and the real handler in a process that is killed, again and again."""
+"""The real relay and the real handler in a process that is killed again and again."""
 
 import json
 import os

@@ -70,7 +70,7 @@ def feed(network: Network) -> list[Document]:
 
 def models(network: Network) -> list[list[Document]]:
     return [
-        list(network.store.analytics[f"mlArtifacts_{one}"].find().sort("account", 1)) for one in ("country", "global")
+        list(network.store.analytics[f"mlArtifacts_{name}"].find().sort("account", 1)) for name in ("country", "global")
     ]
 
 
@@ -80,14 +80,14 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-def test_f15_impossible_numbers_never_reach_the_feed(village: Network) -> None:
+def test_impossible_numbers_never_reach_the_feed(village: Network) -> None:
     app, filtering = village.store.app, village.store.analytics.contentfiltering
     for number, value in enumerate(NUMBERS):
         counters = {kind: {"count": value} for kind in ("like", "comment", "recast", "quote")}
         payload = {"message": value, "photo": {"contents": value}}
         app.contents.update_one({"_id": an_id(f"p{number}")}, {"$set": {"engagements": counters, "payload": payload}})
-        judged = {"junkOutput": {"class": "junk", "score": value}, "textDiversity": value, "prDetect": value}
-        filtering.insert_one({"contentId": an_id(f"p{number}"), **judged})
+        quality = {"junkOutput": {"class": "junk", "score": value}, "textDiversity": value, "prDetect": value}
+        filtering.insert_one({"contentId": an_id(f"p{number}"), **quality})
     train(village)
 
     build(village)
@@ -97,7 +97,7 @@ def test_f15_impossible_numbers_never_reach_the_feed(village: Network) -> None:
     assert all(isinstance(row["score"], float) and 0 < row["score"] < 1e6 for row in rows)
 
 
-def test_f15_counters_without_engagements_behind_them_lift_no_post(village: Network) -> None:
+def test_counters_without_engagements_raise_no_post(village: Network) -> None:
     build(village)
     before = feed(village)
     village.store.app.contents.update_one({"_id": an_id("p1")}, {"$set": {"engagements.like.count": 10**15}})
@@ -108,12 +108,12 @@ def test_f15_counters_without_engagements_behind_them_lift_no_post(village: Netw
 
 
 def bomb() -> bytes:
-    squeezed = zlib.compressobj(9)
-    return b"".join(squeezed.compress(bytes(2**20)) for _ in range(70)) + squeezed.flush()
+    compressor = zlib.compressobj(9)
+    return b"".join(compressor.compress(bytes(2**20)) for _ in range(70)) + compressor.flush()
 
 
 class Trap:
-    """Says so when it is unpickled."""
+    """Sets `sprung` when it is unpickled."""
 
     sprung = False
 
@@ -134,7 +134,7 @@ ARTIFACTS: dict[str, Document] = {
 
 
 @pytest.mark.parametrize("damage", ARTIFACTS.values(), ids=ARTIFACTS)
-def test_f16_a_malicious_artifact_is_refused_and_the_last_good_model_ranks(
+def test_a_malicious_artifact_is_refused_and_the_last_good_model_ranks(
     world: Network, village: Network, damage: Document
 ) -> None:
     copy_artifacts(world.store.analytics, village.store.analytics)
@@ -151,7 +151,7 @@ def test_f16_a_malicious_artifact_is_refused_and_the_last_good_model_ranks(
     assert not Trap.sprung
 
 
-def test_f16_without_any_good_model_guests_get_a_feed_by_popularity(world: Network, village: Network) -> None:
+def test_without_any_good_model_guests_get_a_feed_by_popularity(world: Network, village: Network) -> None:
     build(village)
     by_popularity = [row["content"] for row in feed(village)]
     copy_artifacts(world.store.analytics, village.store.analytics)
@@ -175,16 +175,16 @@ def one_user(network: Network) -> None:
 
 
 def one_class(network: Network) -> None:
-    """Everything that was seen was liked, and everybody likes the only post there was."""
+    """All viewers liked every post that they have seen, which is the only one."""
     network.store.app.contents.delete_many({"_id": {"$ne": an_id("p29")}})
     network.store.app.contents.update_many({}, {"$set": {"createdAt": NOON - 100 * HOUR}})
-    acts = [engagement(f"fan {n}", "p29", at=NOON - (n + 1) * HOUR) for n in range(90)]
-    network.store.app.engagements.insert_many(acts)
+    engagements = [engagement(f"fan {n}", "p29", at=NOON - (n + 1) * HOUR) for n in range(90)]
+    network.store.app.engagements.insert_many(engagements)
     network.store.app.feeditems.insert_many([exposure(f"fan {n}", "p29", at=NOON - (n + 1) * HOUR) for n in range(90)])
 
 
 def constant(network: Network) -> None:
-    """A crowd likes equal posts of one moment, each of them once."""
+    """Thirty accounts like equal posts of one moment, each a post of its own, twice."""
     crowd = [f"fan {n}" for n in range(30)]
     posts = [post(f"equal {n}", now=NOON, age_hours=90, author=f"someone {n}") for n in range(120)]
     network.store.app.contents.insert_many(posts)
@@ -200,7 +200,7 @@ def all_missing(network: Network) -> None:
 
 
 @pytest.mark.parametrize("starve", [nothing, one_user, one_class, constant, all_missing])
-def test_f20_data_that_teaches_nothing_changes_no_model_and_guests_get_a_feed(village: Network, starve: Any) -> None:
+def test_data_without_anything_to_learn_changes_no_model_and_guests_get_a_feed(village: Network, starve: Any) -> None:
     starve(village)
 
     report = train(village)
@@ -209,13 +209,15 @@ def test_f20_data_that_teaches_nothing_changes_no_model_and_guests_get_a_feed(vi
     assert report.details.get("skipped") or report.details["weight"] == 0
     assert report.details["promoted"] == 0
     assert everyone == []
-    assert {one["account"]: one["aliasOf"] for one in countries} == dict.fromkeys(COUNTRIES, "th") | {"th": GLOBAL_KEY}
+    assert {model["account"]: model["aliasOf"] for model in countries} == dict.fromkeys(COUNTRIES, "th") | {
+        "th": GLOBAL_KEY
+    }
     build(village)
     assert village.feed("th")
 
 
 @pytest.mark.parametrize("starve", [nothing, all_missing])
-def test_f20_a_starved_run_leaves_the_models_of_better_days(world: Network, village: Network, starve: Any) -> None:
+def test_a_run_without_data_leaves_the_earlier_models(world: Network, village: Network, starve: Any) -> None:
     copy_artifacts(world.store.analytics, village.store.analytics)
     before = models(village)
     starve(village)
@@ -226,11 +228,11 @@ def test_f20_a_starved_run_leaves_the_models_of_better_days(world: Network, vill
     assert models(village) == before
 
 
-def test_f21_a_rollback_brings_back_byte_identical_scores(world: Network, village: Network) -> None:
+def test_a_rollback_brings_back_byte_identical_scores(world: Network, village: Network) -> None:
     copy_artifacts(world.store.analytics, village.store.analytics)
     registry = village.registry
-    first, _ = registry.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda one: one)
-    other, _ = registry.load(COUNTRY, "th", FEATURES.fingerprint, lambda one: one)
+    first, _ = registry.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda artifact: artifact)
+    other, _ = registry.load(COUNTRY, "th", FEATURES.fingerprint, lambda artifact: artifact)
     assert first is not None
     assert other is not None
     registry.add(replace(first, manifest=replace(first.manifest, version="later"), model=other.model))
@@ -247,7 +249,7 @@ def test_f21_a_rollback_brings_back_byte_identical_scores(world: Network, villag
     assert feed(village) == before
 
 
-def test_f22_readers_from_every_country_there_is_or_is_not_crash_nothing(village: Network) -> None:
+def test_readers_from_existing_and_impossible_countries_stop_nothing(village: Network) -> None:
     app = village.store.app
     codes = [*COUNTRIES, "XK", "UK", "SU", "an", "zz", "", "EN", "usa", " th ", None, 7, 1.5, True, ["us"], {"a": 1}]
     names = [f"reader {number}" for number in range(len(codes))]
@@ -262,7 +264,7 @@ def test_f22_readers_from_every_country_there_is_or_is_not_crash_nothing(village
     train(village)
     build(village)
 
-    assert sorted(one["account"] for one in models(village)[0]) == list(COUNTRIES)
+    assert sorted(model["account"] for model in models(village)[0]) == list(COUNTRIES)
     assert sorted({row["countryCode"] for row in feed(village)}) == sorted([*COUNTRIES, "en"])
     assert village.feed("xk")[0]["content"] == village.feed("us")[0]["content"] == an_id("p29")
 
@@ -294,7 +296,7 @@ train_coldstart.run(store, Registry(store.analytics, settings().artifact_keys), 
 
 
 @pytest.mark.parametrize(("step", "calls", "live"), [("add", 1, 0), ("promote", 1, 1)])
-def test_a_trainer_that_is_killed_leaves_whole_models_and_the_next_run_works(
+def test_a_training_that_is_killed_leaves_complete_models_and_the_next_run_works(
     world: Network, mongo_uri: str, client: MongoClient[Document], step: str, calls: int, live: int
 ) -> None:
     with opened(mongo_uri, client) as network:
@@ -304,16 +306,16 @@ def test_a_trainer_that_is_killed_leaves_whole_models_and_the_next_run_works(
         run = subprocess.run(arguments, cwd=ROOT, env=variables, check=False)
 
         assert run.returncode == -signal.SIGKILL
-        assert [len(found) for found in models(network)] == [0, live]
+        assert [len(stored) for stored in models(network)] == [0, live]
         ranker = Rankers(network.registry).of("th", "th")
         assert ranker.name == (GLOBAL_KEY if live else "popularity")
         with pytest.raises(Conflict):
             train(network)
 
-        over = {"until": datetime.now(UTC) - timedelta(minutes=1)}
-        network.store.analytics.leases.update_many({}, {"$set": over})
+        ended = {"until": datetime.now(UTC) - timedelta(minutes=1)}
+        network.store.analytics.leases.update_many({}, {"$set": ended})
         train(network)
 
-        ours, theirs = ([one.get("artifact") for one in models(of)[0]] for of in (network, world))
-        assert ours == theirs
+        actual, expected = ([model.get("artifact") for model in models(of)[0]] for of in (network, world))
+        assert actual == expected
         assert models(network)[1][0]["artifact"] == models(world)[1][0]["artifact"]

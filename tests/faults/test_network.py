@@ -1,6 +1,6 @@
-"""F10: the network between a function and its database: parted, stalled, cut under TLS, and no connection left.
+"""Faults of the network between a function and its database: stalled, cut, cut under TLS, and no free connection.
 
-A relay of bytes stands between them, which a test can make do what networks do.
+A proxy between them passes on bytes until a test stalls or cuts it.
 """
 
 import socket
@@ -30,7 +30,7 @@ from tests.conftest import Databases
 from tests.factories import post
 from tests.waiting import allowed, until
 
-LEFT_S, PLENTY_S = 4.0, 60.0  # that Lambda leaves the function
+LEFT_S, PLENTY_S = 4.0, 60.0  # time that Lambda leaves the function
 POSTS = 30
 FLOWING, STALLED, CUT = "flowing", "stalled", "cut"
 FAULTS = [
@@ -40,7 +40,7 @@ FAULTS = [
 
 
 class Wire:
-    """Passes bytes on between clients and a server; `tls` is served to the clients."""
+    """Passes bytes on between clients and a server; serves `tls` to the clients."""
 
     def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self._server, self._tls = server, tls
@@ -51,11 +51,11 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def fails(self, state: str, after: int) -> None:
-        """Stall or be cut after so many more answers of the server."""
+        """Get into that state, stalled or cut, after so many more answers of the server."""
         self._state_after, self._left = state, after
 
     def heals(self) -> None:
-        """Connections that were made before are gone."""
+        """Pass on bytes again; connections that were made before are closed."""
         self.state, self._left = FLOWING, -1
         self._cut()
 
@@ -64,10 +64,10 @@ class Wire:
         self._cut()
 
     def _cut(self) -> None:
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
         self._open.clear()
 
     def _accept(self) -> None:
@@ -96,7 +96,7 @@ class Wire:
                     if self._left < 0:
                         self.state = self._state_after
                 if self.state == CUT:
-                    self._cut()  # in the middle of what was being said
+                    self._cut()  # in the middle of a message
                     return
                 if self.state == STALLED:
                     return
@@ -105,11 +105,11 @@ class Wire:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of 127.0.0.1, signed by itself, with its key."""
+    """A file with a self-signed certificate of localhost and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -124,7 +124,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("tls") / "both.pem"
     pem, unencrypted = serialization.Encoding.PEM, serialization.NoEncryption()
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, unencrypted)
-    file.write_bytes(secret + made.public_bytes(pem))
+    file.write_bytes(secret + signed.public_bytes(pem))
     return file
 
 
@@ -137,7 +137,7 @@ def wire(
     certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Wire]:
-    """What the functions of this test speak through; the `store` of the test does not."""
+    """The proxy through which the functions of a test reach the database; the `store` of the test does not use it."""
     tls, query = None, "directConnection=true"
     if request.param == "tls":
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -145,18 +145,18 @@ def wire(
         query += f"&tls=true&tlsCAFile={certificate}"
     address = store.client.address
     assert address is not None
-    made = Wire(address, tls)
-    monkeypatch.setenv("MONGO_URI", f"mongodb://localhost:{made.port}/?{query}")
+    proxy = Wire(address, tls)
+    monkeypatch.setenv("MONGO_URI", f"mongodb://localhost:{proxy.port}/?{query}")
     forget_settings()
     close_store()
-    yield made
-    made.heals()
-    close_store()  # says goodbye, so the wire has to be there
-    made.close()
+    yield proxy
+    proxy.heals()
+    close_store()  # sends commands to the server, so that the proxy is still needed
+    proxy.close()
 
 
 class Invocation:
-    """Lambda's context, as far as a function looks at it."""
+    """Lambda's context, as far as a function uses it."""
 
     aws_request_id = "of a test"
 
@@ -173,7 +173,7 @@ def refresh(at: datetime, left_s: float = PLENTY_S) -> Document:
 
 
 @pytest.mark.parametrize(("wire", "state", "after"), FAULTS, indirect=["wire"])
-def test_a_job_fails_within_its_time_and_the_next_run_makes_what_it_would_have_made(
+def test_a_job_fails_within_its_time_and_the_next_run_has_the_same_results(
     wire: Wire, store: Store, databases: Databases, snapshot: Callable[[], Any], noon: datetime, state: str, after: int
 ) -> None:
     store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(POSTS)])
@@ -188,7 +188,7 @@ def test_a_job_fails_within_its_time_and_the_next_run_makes_what_it_would_have_m
         refresh(noon, LEFT_S)
     took = time.monotonic() - began
     wire.heals()
-    store.analytics.leases.delete_many({})  # a quarter of an hour later
+    store.analytics.leases.delete_many({})  # as a quarter of an hour later
     refresh(noon)
 
     assert took < allowed(LEFT_S)
@@ -196,7 +196,9 @@ def test_a_job_fails_within_its_time_and_the_next_run_makes_what_it_would_have_m
 
 
 @pytest.mark.parametrize(("wire", "state"), [("plain", STALLED), ("tls", CUT)], indirect=["wire"])
-def test_a_change_that_the_network_lost_comes_again(wire: Wire, store: Store, noon: datetime, state: str) -> None:
+def test_a_change_that_the_network_lost_is_delivered_again(
+    wire: Wire, store: Store, noon: datetime, state: str
+) -> None:
     handler = import_module("functions.topics.handlers.classify_content").handler
     text = post("post", now=noon)
     store.app.contents.insert_one(text)
@@ -215,14 +217,14 @@ def test_a_change_that_the_network_lost_comes_again(wire: Wire, store: Store, no
         handler(event, Invocation(LEFT_S))
     took = time.monotonic() - began
     wire.heals()
-    assert not store.analytics.parkedChanges.find_one(), "its source brings it again"
+    assert not store.analytics.parkedChanges.find_one(), "its source delivers it again"
     handler(event, Invocation(PLENTY_S))
 
     assert took < allowed(LEFT_S)
     assert store.app.contentinfo.count_documents({"contentId": text["_id"]}) == 1
 
 
-def test_who_finds_no_connection_left_does_not_wait_for_ever(
+def test_a_read_without_a_free_connection_does_not_wait_for_ever(
     deployed: None, store: Store, databases: Databases
 ) -> None:
     """All connections of the pool are in use, by reads that take longer than there is time."""
@@ -230,9 +232,9 @@ def test_who_finds_no_connection_left_does_not_wait_for_ever(
     size = int(store.client.options.pool_options.max_pool_size)
     slow = {"$where": f"sleep({1_000 * allowed(4.0):.0f}) || true"}
 
-    with ThreadPoolExecutor(size) as others:
+    with ThreadPoolExecutor(size) as threads:
         for _ in range(size):
-            others.submit(lambda: list(store.app.contents.find(slow)))
+            threads.submit(lambda: list(store.app.contents.find(slow)))
         until(lambda: running(databases) == size)
         began = time.monotonic()
         with pytest.raises(Exception, match="time") as failure, deadline(1.0):
@@ -244,13 +246,13 @@ def test_who_finds_no_connection_left_does_not_wait_for_ever(
 
 
 def running(databases: Databases) -> int:
-    """How many of those reads the server is at."""
-    mine = {"ns": f"{databases.app.name}.contents", "active": True}
-    return len(list(databases.app.client.admin.aggregate([{"$currentOp": {}}, {"$match": mine}])))
+    """How many of those reads are running on the server."""
+    reads = {"ns": f"{databases.app.name}.contents", "active": True}
+    return len(list(databases.app.client.admin.aggregate([{"$currentOp": {}}, {"$match": reads}])))
 
 
 @pytest.mark.parametrize("wire", ["plain"], indirect=True)
-def test_a_network_that_is_gone_from_the_beginning_is_told_in_time(wire: Wire, noon: datetime) -> None:
+def test_a_network_that_is_stalled_from_the_beginning_is_reported_in_time(wire: Wire, noon: datetime) -> None:
     wire.state = STALLED
     began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Documents that are too large, malformed or dated wrongly, through the real relay and the real handler."""
+"""Documents that are too large, malformed or wrongly dated, through the real relay and the real handler."""
 
 import hashlib
 import json
@@ -28,11 +28,11 @@ MB = 2**20
 HOUR = timedelta(hours=1)
 SECRET = "what nobody else may read"
 CATS = "The cat slept on the sofa all day with her kittens"
-BROKEN = b"\xff\xfe\xed\xa0\x80\xc0"  # bytes that begin no character, half a pair, and a character that is cut off
+BROKEN = b"\xff\xfe\xed\xa0\x80\xc0"  # invalid bytes, half a surrogate pair, and a character that is cut off
 
 
-class Described(Receiver):
-    """The real handler, and a memory of what it was sent."""
+class Annotated(Receiver):
+    """The real handler, which keeps the events that it was sent."""
 
     def send(self, events):
         outcome = Here(handler).send(events)
@@ -42,11 +42,11 @@ class Described(Receiver):
 
 @pytest.fixture
 def running(store, deployed):
-    """The relay with the real handler inside a `with`, which it must outlive; gives what it was sent."""
+    """Runs the relay with the real handler inside a `with`, and checks that nothing ends it; gives the handler."""
 
     @contextmanager
     def start():
-        received, stop, contents = Described(), threading.Event(), watched()[0]
+        received, stop, contents = Annotated(), threading.Event(), watched()[0]
         thread = threading.Thread(target=Follower(store, contents, received, QUICK, stop).run, daemon=True)
         thread.start()
         try:
@@ -61,17 +61,17 @@ def running(store, deployed):
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """What the relay warns of."""
+def relay_log(monkeypatch):
+    """The warnings and errors that the relay logs: (message, code)."""
     lines = []
     for level in ("error", "warning"):
-        monkeypatch.setattr(logger, level, lambda message, **more: lines.append((message, more.get("code"))))
+        monkeypatch.setattr(logger, level, lambda message, **details: lines.append((message, details.get("code"))))
     return lines
 
 
 @pytest.fixture
 def row(databases):
-    """What is kept of a post by its name."""
+    """The annotation of a post, by its name."""
     return lambda name: databases.app.contentinfo.find_one({"contentId": an_id(name)})
 
 
@@ -84,9 +84,9 @@ def parked(databases):
 
 
 def test_a_change_above_16_megabytes_is_sent_as_its_key_and_the_next_one_follows(
-    store, running, row, parked, told, noon
+    store, running, row, parked, relay_log, noon
 ):
-    """An insert and updates of which the event, with the document, cannot be put together by the server."""
+    """An insert and updates whose event, with the document, is too large for the server."""
     contents, large = store.app.contents, "x" * (16 * MB - 2_000)
     with running() as received:
         contents.insert_one({"_id": an_id("large"), "visibility": "publish", "payload": {"message": TEXT, "x": large}})
@@ -100,8 +100,8 @@ def test_a_change_above_16_megabytes_is_sent_as_its_key_and_the_next_one_follows
         contents.insert_one(state("last"))
         until(lambda: row("last"))
 
-    first_of_all = [change["documentKey"]["_id"] for change in received.changes]
-    assert first_of_all == [
+    keys = [change["documentKey"]["_id"] for change in received.changes]
+    assert keys == [
         an_id(name) for name in ("large", "after the insert", "long", "large", "after the update", "long", "last")
     ]
     for change in received.of(an_id("long")):
@@ -110,12 +110,12 @@ def test_a_change_above_16_megabytes_is_sent_as_its_key_and_the_next_one_follows
     assert row("large")["topicScores"][0]["path"].startswith("pets"), "as it is now"
     assert row("long")["topicState"] == "named"
     assert parked() == []
-    assert told == []
+    assert relay_log == []
 
 
 @pytest.mark.parametrize("megabytes", [1, 6])
-def test_a_key_of_megabytes_ends_nothing(store, running, row, parked, told, noon, megabytes):
-    """At six, the server cannot even tell of the key: then the relay goes on behind it, from the documents."""
+def test_a_key_of_megabytes_does_not_end_the_relay(store, running, row, parked, relay_log, noon, megabytes):
+    """At six megabytes the event is too large for the server: the relay goes on behind it, from the documents."""
     contents, now = store.app.contents, datetime.now(UTC)
     with running():
         contents.insert_one(state("before", updatedAt=now))
@@ -127,9 +127,9 @@ def test_a_key_of_megabytes_ends_nothing(store, running, row, parked, told, noon
         until(lambda: row("later"))
         until(parked)
 
-    (one,) = parked()
-    assert (one["event"], one["reason"]) == (None, "documentKey._id: a post has an ObjectId, not str")
-    assert told == ([("history lost", 10334), ("reconciled", None)] if megabytes > 5 else [])
+    (change,) = parked()
+    assert (change["event"], change["reason"]) == (None, "documentKey._id: a post has an ObjectId, not str")
+    assert relay_log == ([("history lost", 10334), ("reconciled", None)] if megabytes > 5 else [])
 
 
 def test_a_large_key_that_the_receiver_refuses_is_parked_without_it(store, follow, noon):
@@ -139,15 +139,15 @@ def test_a_large_key_that_the_receiver_refuses_is_parked_without_it(store, follo
         store.app.contents.insert_one(post("after", now=noon))
         until(lambda: receiver.of(an_id("after")))
 
-    (one,) = store.analytics.parkedChanges.find()
-    assert (one["event"], one["reason"], len(one["_id"])) == (None, "refused", 64)
+    (change,) = store.analytics.parkedChanges.find()
+    assert (change["event"], change["reason"], len(change["_id"])) == (None, "refused", 64)
 
 
 # Poison
 
 
 def raw(document, placeholder):
-    """The document with bytes that are no text in place of the placeholder."""
+    """The document with bytes that are not UTF-8 in place of the placeholder."""
     data = bson.encode(document)
     assert len(placeholder) == len(BROKEN)
     assert placeholder.encode() in data
@@ -158,7 +158,7 @@ def with_message(name, message, **fields):
     return {"_id": an_id(name), "visibility": "publish", "payload": {"message": message}, **fields}
 
 
-# Posts that have a text, whatever else is strange about them.
+# Posts that have a text, whatever else is malformed.
 SOUND = {
     "broken text": raw(with_message("broken text", f"{TEXT} XXXXXX"), "XXXXXX"),
     "a broken field": raw(with_message("a broken field", TEXT) | {"XXXXXX": 1}, "XXXXXX"),
@@ -172,7 +172,7 @@ SOUND = {
     "code": with_message("code", Code(TEXT)),
     "an object for a date": with_message("an object for a date", TEXT, updatedAt={"$gt": ""}),
 }
-# Posts whose text is none: there is nothing to describe, and nothing to send again.
+# Posts without a valid text: there is nothing to annotate, and nothing to replay.
 TEXTLESS = {
     "a number": 5,
     "a huge number": Int64(2**62),
@@ -187,7 +187,7 @@ TEXTLESS = {
     "the ends": [MinKey(), MaxKey(), Timestamp(1, 2)],
     "a reference": {"$ref": 5, "$id": 6},
 }
-# Posts of which the change cannot be read, but their key.
+# Posts whose change cannot be read, except for the key.
 UNREADABLE = {"a date that is none": {"$date": SECRET}, "an id that is none": {"$oid": SECRET}}
 # Documents that are no posts.
 KEYS = {
@@ -206,8 +206,8 @@ KEYS = {
 }
 
 
-def test_strange_documents_are_described_where_they_have_a_text_and_the_loop_goes_on(
-    store, running, row, parked, told, databases
+def test_malformed_documents_are_annotated_where_they_have_a_text_and_the_relay_goes_on(
+    store, running, row, parked, relay_log, databases
 ):
     contents = store.app.contents
     with running():
@@ -225,11 +225,11 @@ def test_strange_documents_are_described_where_they_have_a_text_and_the_loop_goe
     assert [name for name in TEXTLESS if "removedAt" not in row(name)] == []
     assert databases.app.contentinfo.count_documents({}) == len(SOUND) + len(TEXTLESS) + 1
     assert parked() == []
-    assert told == []
+    assert relay_log == []
 
 
-def test_what_is_no_post_or_cannot_be_read_is_parked_without_its_text_and_the_loop_goes_on(
-    store, running, row, parked, told, logged, databases
+def test_documents_that_are_no_posts_or_cannot_be_read_are_parked_without_their_text_and_the_relay_goes_on(
+    store, running, row, parked, relay_log, logged, databases
 ):
     contents = store.app.contents
     with running() as received:
@@ -244,18 +244,18 @@ def test_what_is_no_post_or_cannot_be_read_is_parked_without_its_text_and_the_lo
         until(lambda: sum(map(len, received.batches)) == len(parked()) + 1)
         events = [event for batch in received.batches for event in batch if event.key != str(an_id("last"))]
         hashes = {
-            hashlib.sha256(json.dumps(json.loads(one.text), sort_keys=True).encode()).hexdigest() for one in events
+            hashlib.sha256(json.dumps(json.loads(event.text), sort_keys=True).encode()).hexdigest() for event in events
         }
 
-    reasons = sorted(one["reason"] for one in parked())
+    reasons = sorted(change["reason"] for change in parked())
     assert {reason.partition(":")[0] for reason in reasons} == {"documentKey._id", "fullDocument"}
     assert sum(reason.startswith("fullDocument") for reason in reasons) == len(UNREADABLE)
-    assert {one["_id"] for one in parked()} == hashes
-    assert {one["function"] for one in parked()} == {"classify_content"}
+    assert {change["_id"] for change in parked()} == hashes
+    assert {change["function"] for change in parked()} == {"classify_content"}
     assert SECRET not in str(parked())
     assert SECRET not in str(logged())
     assert databases.app.contentinfo.distinct("contentId") == ids("last")
-    assert told == []
+    assert relay_log == []
 
 
 # Clocks
@@ -263,7 +263,7 @@ def test_what_is_no_post_or_cannot_be_read_is_parked_without_its_text_and_the_lo
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Put the clocks of the relay and of the handler wrong by so much."""
+    """Sets the clocks of the relay and of the handler wrong by a time span."""
 
     def wrong_by(span):
         class Wrong(datetime):
@@ -292,7 +292,7 @@ def test_with_a_clock_that_is_an_hour_wrong_the_servers_time_decides(store, runn
         until(lambda: row("last") and received.of(an_id("last")))
         first, second = received.of(an_id("one"))
         assert row("one")["topicScores"][0]["path"].startswith("pets")
-        handler(relayed(*[json.loads(batch[0].text) for batch in received.batches[:1]]), None)  # the insert comes again
+        handler(relayed(*[json.loads(batch[0].text) for batch in received.batches[:1]]), None)  # the insert again
 
     assert row("one")["topicScores"][0]["path"].startswith("pets")
     assert row("one")["clusterTime"] == second["clusterTime"] > first["clusterTime"]
@@ -300,7 +300,7 @@ def test_with_a_clock_that_is_an_hour_wrong_the_servers_time_decides(store, runn
 
 
 @each_hour
-def test_changes_whose_time_is_an_hour_from_ours_are_taken_in_their_order(
+def test_changes_whose_time_is_an_hour_from_ours_are_processed_in_their_order(
     store, deployed, databases, row, parked, hours
 ):
     second = int((datetime.now(UTC) + HOUR * hours).timestamp()) - START
@@ -331,7 +331,7 @@ def test_changes_whose_time_is_an_hour_from_ours_are_taken_in_their_order(
     ],
     ids=str,
 )
-def test_whatever_a_post_says_of_its_own_time_the_last_change_is_what_counts(store, deployed, row, moment, parked):
+def test_whatever_the_date_of_a_post_is_the_last_change_counts(store, deployed, row, moment, parked):
     newer, older = "2026-01-01T00:00:00Z", moment
     event = edited("one", CATS, second=2)
     event["fullDocument"]["updatedAt"] = json.loads(dumps(older, json_options=RELAXED_JSON_OPTIONS))

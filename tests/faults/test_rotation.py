@@ -1,4 +1,4 @@
-"""F28: a secret that is changed while a container lives; F30: one that cannot be had when it starts.
+"""A secret that is changed while a container runs, and one that is not available when it starts.
 
 The server is real, and so is the refused password.
 """
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A deployment that knows only where its secrets are."""
+    """A deployment whose settings only name the places of its secrets."""
     monkeypatch.delenv("MONGO_URI", raising=False)
     monkeypatch.setenv("ARTIFACT_KEYS", SIGNING_KEY)
     monkeypatch.setenv("API_KEYS", API_KEY)
@@ -73,31 +73,31 @@ def test_a_password_that_is_changed_costs_one_run_and_no_restart(
     tick = {"time": datetime(2026, 1, 31, 12, tzinfo=UTC).isoformat()}
     admin.admin.command("createUser", "rotated", pwd="the first", roles=["readWriteAnyDatabase"])
     with mock_aws():
-        tell(private_server, "the first")
+        put_uri(private_server, "the first")
         assert handler(tick, None)["read"] == 0
 
         admin.admin.command("updateUser", "rotated", pwd="the second")
-        tell(private_server, "the second")
+        put_uri(private_server, "the second")
         with dropping(admin):  # open connections outlive a changed password
             clock[0] += 60
             with pytest.raises(Unavailable):
                 handler(tick, None)
 
         clock[0] += secrets.KEPT_AFTER_FAILURE_S
-        assert "skipped" in handler(tick, None)  # it reads again: the lease that the failed run could not give back
+        assert "skipped" in handler(tick, None)  # it holds the lease of the failed run, so that it is read again
         admin[f"{PREFIX}analytics-db"].leases.delete_many({})
         assert handler(tick, None)["read"] == 0
 
 
-def test_a_container_that_starts_without_its_secrets_answers_so_and_works_as_soon_as_they_are_there(
+def test_a_container_that_starts_without_its_secrets_says_so_and_works_as_soon_as_they_are_there(
     named: None, private_server: str
 ) -> None:
     rank = import_module("functions.feed.handlers.rank_contents").handler
     serve = import_module("functions.feed.handlers.serve_feed").handler
-    asked = {"accountId": str(an_id("account of cat")), "contents": [str(an_id("p0"))]}
+    ranking = {"accountId": str(an_id("account of cat")), "contents": [str(an_id("p0"))]}
     request = json.loads((Path(__file__).parents[2] / "events" / "feed" / "serve_feed.json").read_text())
     with mock_aws():
-        answer, response = rank(asked, None), serve(request, None)
+        answer, response = rank(ranking, None), serve(request, None)
 
         assert answer["code"] == 1001
         assert URI in answer["reason"]
@@ -105,11 +105,11 @@ def test_a_container_that_starts_without_its_secrets_answers_so_and_works_as_soo
         assert response["headers"]["Retry-After"]
 
         boto3.client("ssm").put_parameter(Name=URI, Value=private_server, Type="SecureString")
-        assert "there is no account" in rank(asked, None)["reason"], "it asks the database"
+        assert "there is no account" in rank(ranking, None)["reason"], "it reads the database"
 
 
-def tell(server: str, password: str) -> None:
-    """What an operator writes into the parameter store."""
+def put_uri(server: str, password: str) -> None:
+    """Write a URI with this password into the parameter store, as an operator does."""
     uri = server.replace("mongodb://", f"mongodb://rotated:{password.replace(' ', '%20')}@")
     value = uri + "&authSource=admin"
     boto3.client("ssm").put_parameter(Name=URI, Value=value, Type="SecureString", Overwrite=True)
@@ -122,8 +122,8 @@ class dropping:  # noqa: N801 - used as a function
         self._admin = admin
 
     def __enter__(self) -> None:
-        what = {"failCommands": ["find", "aggregate"], "closeConnection": True, "appName": "feedkeeper"}
-        self._admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 2}, "data": what})
+        failure = {"failCommands": ["find", "aggregate"], "closeConnection": True, "appName": "feedkeeper"}
+        self._admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 2}, "data": failure})
 
-    def __exit__(self, *what: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})

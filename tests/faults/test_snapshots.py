@@ -1,4 +1,4 @@
-"""Whatever becomes of a stored snapshot, the last good version answers, says why, and the next run mends it."""
+"""Whatever is damaged in a stored snapshot, the last good version is used and reported, and the next run repairs it."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -41,25 +41,26 @@ def arrays(at: datetime) -> dict[str, Any]:
 def snapshots(store: Store, monkeypatch: pytest.MonkeyPatch) -> Snapshots:
     """A version that is live and the one before it, in several parts each."""
     monkeypatch.setattr("shared.artifacts.snapshots.PART_BYTES", 2_000)
-    made = Snapshots(store.analytics, [SIGNING_KEY.encode()])
+    snapshots = Snapshots(store.analytics, [SIGNING_KEY.encode()])
     for at in (BEFORE, LIVE):
-        made.publish("x", arrays(at), PRINT, at=at)
+        snapshots.publish("x", arrays(at), PRINT, at=at)
     assert store.analytics.snapshots.count_documents({}) == 1 + 2 * 3
-    return made
+    return snapshots
 
 
 def served(snapshots: Snapshots, known: str = "", now: datetime = LIVE) -> tuple[datetime | None, int]:
-    """The version that a reader gets, and how many were refused."""
-    found, refused = snapshots.newest("x", PRINT, now=now, known=known)
-    if found is None:
+    """The moment of the version that a reader gets, and how many versions were refused."""
+    newest, refused = snapshots.newest("x", PRINT, now=now, known=known)
+    if newest is None:
         return None, len(refused)
-    assert found[1].keys() == {"hour", "random"}
-    assert float(found[1]["hour"][0]) == found[0].at.timestamp()
-    return found[0].at, len(refused)
+    head, stored = newest
+    assert stored.keys() == {"hour", "random"}
+    assert float(stored["hour"][0]) == head.at.timestamp()
+    return head.at, len(refused)
 
 
-def mended(snapshots: Snapshots) -> None:
-    """The next run publishes, and readers have its version without a refusal."""
+def repaired(snapshots: Snapshots) -> None:
+    """Assert that the next run publishes, and that readers then get its version without a refusal."""
     later = LIVE + HOUR / 12
     live, _ = snapshots.live("x", now=later)
     assert live is None or live.at <= later, "no run is late because of what is damaged"
@@ -68,13 +69,13 @@ def mended(snapshots: Snapshots) -> None:
     assert served(snapshots, now=later) == (later, 0)
 
 
-def damage(store: Store, which: str, change: dict[str, Any]) -> None:
+def damage(store: Store, key: str, change: dict[str, Any]) -> None:
     """Change a stored document in place, as no code of ours does."""
-    assert store.analytics.snapshots.update_one({"_id": which}, change).matched_count == 1
+    assert store.analytics.snapshots.update_one({"_id": key}, change).matched_count == 1
 
 
 @pytest.mark.parametrize("field", HEAD)
-def test_a_head_with_any_field_lost_or_changed_leaves_what_is_whole(
+def test_after_any_field_of_the_head_is_lost_or_changed_the_newest_complete_version_is_used(
     store: Store, snapshots: Snapshots, field: str
 ) -> None:
     kept = store.analytics.snapshots.find_one({"_id": "x"})
@@ -82,75 +83,73 @@ def test_a_head_with_any_field_lost_or_changed_leaves_what_is_whole(
     for change in [{"$unset": {field: 1}}, *({"$set": {field: value}} for value in VALUES)]:
         damage(store, "x", change)
         changed = store.analytics.snapshots.find_one({"_id": "x"})
-        found = served(snapshots)
+        served_version = served(snapshots)
         store.analytics.snapshots.replace_one({"_id": "x"}, kept)
 
-        assert found == (LIVE, int(str(changed) != str(kept))), change
+        assert served_version == (LIVE, int(str(changed) != str(kept))), change
     damage(store, "x", {"$unset": {field: 1}})
-    mended(snapshots)
+    repaired(snapshots)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("field", PART)
-def test_a_part_with_any_field_lost_or_changed_leaves_the_version_before(
+def test_after_any_field_of_a_part_is_lost_or_changed_the_version_before_is_used(
     store: Store, snapshots: Snapshots, field: str, number: int
 ) -> None:
-    which = f"x {LIVE:%Y%m%dT%H%M%SZ} {number}"
-    kept = store.analytics.snapshots.find_one({"_id": which})
+    key = f"x {LIVE:%Y%m%dT%H%M%SZ} {number}"
+    kept = store.analytics.snapshots.find_one({"_id": key})
     assert kept is not None
     for change in [{"$unset": {field: 1}}, *({"$set": {field: value}} for value in VALUES[number::3])]:
-        damage(store, which, change)
-        changed = store.analytics.snapshots.find_one({"_id": which})
-        found = served(snapshots)
+        damage(store, key, change)
+        changed = store.analytics.snapshots.find_one({"_id": key})
+        served_version = served(snapshots)
         held = snapshots.newest("x", PRINT, now=LIVE, known=f"{BEFORE:%Y%m%dT%H%M%SZ}")
-        store.analytics.snapshots.replace_one({"_id": which}, kept)
+        store.analytics.snapshots.replace_one({"_id": key}, kept)
         if str(changed) != str(kept):
-            assert found == (BEFORE, 1), change
-            assert (held[0], len(held[1])) == (None, 1), "who has it goes on with it"
-    damage(store, which, {"$unset": {field: 1}})
-    mended(snapshots)
+            assert served_version == (BEFORE, 1), change
+            assert (held[0], len(held[1])) == (None, 1), "a reader that has it goes on with it"
+    damage(store, key, {"$unset": {field: 1}})
+    repaired(snapshots)
 
 
 def test_a_byte_that_flips_anywhere_in_a_part_is_noticed(store: Store, snapshots: Snapshots) -> None:
-    which = f"x {LIVE:%Y%m%dT%H%M%SZ} 1"
-    kept = store.analytics.snapshots.find_one({"_id": which})
+    key = f"x {LIVE:%Y%m%dT%H%M%SZ} 1"
+    kept = store.analytics.snapshots.find_one({"_id": key})
     assert kept is not None
-    whole = kept["artifact"]
-    for place in range(0, len(whole), max(len(whole) // 40, 1)):
-        flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
-        damage(store, which, {"$set": {"artifact": flipped}})
+    content = kept["artifact"]
+    for place in range(0, len(content), max(len(content) // 40, 1)):
+        flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        damage(store, key, {"$set": {"artifact": flipped}})
         assert served(snapshots) == (BEFORE, 1)
-    mended(snapshots)
+    repaired(snapshots)
 
 
-def test_parts_that_are_lost_or_exchanged_leave_the_version_before(store: Store, snapshots: Snapshots) -> None:
+def test_after_parts_are_lost_or_exchanged_the_version_before_is_used(store: Store, snapshots: Snapshots) -> None:
     parts = store.analytics.snapshots
     ids = [f"x {LIVE:%Y%m%dT%H%M%SZ} {number}" for number in range(3)]
-    first, second = (parts.find_one({"_id": one}) for one in ids[:2])
+    first, second = (parts.find_one({"_id": key}) for key in ids[:2])
     assert first is not None
     assert second is not None
-    for one, other in ((ids[0], second), (ids[1], first)):
-        parts.replace_one({"_id": one}, other | {"_id": one})
+    for key, other in ((ids[0], second), (ids[1], first)):
+        parts.replace_one({"_id": key}, other | {"_id": key})
     assert served(snapshots) == (BEFORE, 1)
     parts.update_one({"_id": "x"}, {"$set": {"signature": "x"}})
-    assert served(snapshots) == (BEFORE, 2), "nor where the order is told by nobody else"
+    assert served(snapshots) == (BEFORE, 2), "nor where no head holds the order"
 
     parts.delete_one({"_id": ids[2]})
     assert served(snapshots) == (BEFORE, 2)
-    mended(snapshots)
+    repaired(snapshots)
 
 
 def test_without_any_good_version_there_is_none_and_the_reasons(store: Store, snapshots: Snapshots) -> None:
     store.analytics.snapshots.update_many({"artifact": {"$exists": True}}, {"$set": {"artifact": b"x"}})
 
     assert served(snapshots) == (None, 2)
-    mended(snapshots)
+    repaired(snapshots)
 
 
 @pytest.mark.parametrize("version", ["20270131T120000Z", "99991231T235959Z", "99999999T999999Z", "x"])
-def test_what_claims_to_be_of_the_future_is_passed_over_and_goes(
-    store: Store, snapshots: Snapshots, version: str
-) -> None:
+def test_versions_of_the_future_are_passed_over_and_deleted(store: Store, snapshots: Snapshots, version: str) -> None:
     part = store.analytics.snapshots.find_one({"_id": f"x {LIVE:%Y%m%dT%H%M%SZ} 0"})
     assert part is not None
     store.analytics.snapshots.insert_many([part | {"_id": f"x {version} {number}"} for number in range(200)])
@@ -158,33 +157,33 @@ def test_what_claims_to_be_of_the_future_is_passed_over_and_goes(
     damage(store, "x", {"$set": {"version": version}})
     assert served(snapshots) == (LIVE, 1)
 
-    mended(snapshots)
+    repaired(snapshots)
     assert store.analytics.snapshots.count_documents({}) == 1 + 2 * 3
 
 
 @pytest.mark.parametrize("name", ["x z{}", "x 20990101T{:06}Z 0", "x 2026-{} 0"])
-def test_names_that_are_no_version_take_no_versions_place(store: Store, snapshots: Snapshots, name: str) -> None:
+def test_ids_without_a_version_do_not_count_as_versions(store: Store, snapshots: Snapshots, name: str) -> None:
     store.analytics.snapshots.delete_one({"_id": "x"})
     store.analytics.snapshots.insert_many([{"_id": name.format(number)} for number in range(MAX_LISTED + 1)])
 
     assert served(snapshots) == (LIVE, 0)
-    mended(snapshots)
+    repaired(snapshots)
 
 
-def test_some_versions_without_a_good_part_are_passed_over(store: Store, snapshots: Snapshots) -> None:
+def test_several_versions_without_a_good_part_are_passed_over(store: Store, snapshots: Snapshots) -> None:
     store.analytics.snapshots.delete_one({"_id": "x"})
     broken = [LIVE + timedelta(seconds=second) for second in range(1, MAX_TRIED)]
     store.analytics.snapshots.insert_many([{"_id": f"x {at:%Y%m%dT%H%M%SZ} 0"} for at in broken])
 
     assert served(snapshots, now=LIVE + HOUR / 60) == (LIVE, len(broken))
-    mended(snapshots)
+    repaired(snapshots)
 
 
-def test_a_signed_head_of_the_future_holds_nothing_back(store: Store, snapshots: Snapshots) -> None:
+def test_a_signed_head_of_the_future_delays_nothing(store: Store, snapshots: Snapshots) -> None:
     snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE + timedelta(days=400))
 
     assert served(snapshots) == (LIVE, 1)
-    mended(snapshots)
+    repaired(snapshots)
 
 
 def test_more_parts_than_readers_take_are_not_published(snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +193,7 @@ def test_more_parts_than_readers_take_are_not_published(snapshots: Snapshots, mo
         snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE + HOUR)
 
 
-def test_a_run_that_died_between_two_parts_leaves_what_was_live(
+def test_a_run_that_died_between_two_parts_leaves_the_live_version(
     store: Store, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*arguments: Any) -> None:
@@ -209,14 +208,14 @@ def test_a_run_that_died_between_two_parts_leaves_what_was_live(
     damage(store, "x", {"$unset": {"signature": 1}})
 
     assert served(snapshots) == (LIVE, 2)
-    mended(snapshots)
+    repaired(snapshots)
 
 
-# Functions of the version before, which signed no heads, beside those of this one.
+# Functions of an earlier version, which signed no heads, beside those of this version.
 
 
 def publish_unsigned(store: Store, at: datetime) -> None:
-    """As the version before did."""
+    """Publish as the earlier version did."""
     version, model = f"{at:%Y%m%dT%H%M%SZ}", packed(arrays(at))
     manifest = Manifest(FAMILY, "x", version, at, (at, at), ("hour", "random"), PRINT)
     sealed = Artifact(manifest, model).seal([SIGNING_KEY.encode()])
@@ -228,7 +227,7 @@ def publish_unsigned(store: Store, at: datetime) -> None:
 
 
 def read_unsigned(store: Store, snapshots: Snapshots) -> datetime:
-    """As the version before did: by the head's three fields, without its signature."""
+    """Read as the earlier version did: by three fields of the head, without its signature."""
     head = store.analytics.snapshots.find_one({"_id": "x"})
     assert head is not None
     old = Head(head["version"], head["parts"], head["at"])
@@ -239,7 +238,7 @@ def read_unsigned(store: Store, snapshots: Snapshots) -> datetime:
 def test_a_deployment_is_upgraded_in_place_and_rolled_back(store: Store) -> None:
     snapshots = Snapshots(store.analytics, [SIGNING_KEY.encode()])
     publish_unsigned(store, BEFORE)
-    assert served(snapshots) == (BEFORE, 1), "what the version before published is served, and it is said"
+    assert served(snapshots) == (BEFORE, 1), "what the earlier version published is served, and the head reported"
 
     snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE)
     assert served(snapshots) == (LIVE, 0)
@@ -252,7 +251,7 @@ def test_a_deployment_is_upgraded_in_place_and_rolled_back(store: Store) -> None
     assert snapshots.live("x", now=back)[0] == Head(f"{back:%Y%m%dT%H%M%SZ}", 1, back)
 
 
-# The catalogue of members' feeds.
+# The post index of the personal feeds.
 
 
 @pytest.fixture
@@ -288,7 +287,7 @@ def test_a_home_is_served_warm_and_cold_of_the_last_good_catalogue(village: Netw
     assert warm.details() == {}
 
 
-def test_a_damaged_head_is_told_by_the_refresh_that_mends_it(village: Network) -> None:
+def test_a_damaged_head_is_reported_by_the_refresh_that_repairs_it(village: Network) -> None:
     refresh(village, LIVE)
     far = {"at": LIVE + timedelta(days=10**5), "version": "99991231T235959Z", "parts": 10**9}
     damage(village.store, NAME, {"$set": far})
@@ -310,7 +309,7 @@ def test_a_home_without_any_good_catalogue_is_unavailable_and_not_failed(village
     assert cold.details() == {"refused_models": 2}
 
 
-def test_a_version_that_is_asked_for_by_its_head_is_whole_or_refused(store: Store, snapshots: Snapshots) -> None:
+def test_a_version_that_is_loaded_by_its_head_is_complete_or_refused(store: Store, snapshots: Snapshots) -> None:
     head = snapshots.head("x")
     assert head is not None
     for parts in (0, -1, 51, 10**9):

@@ -1,4 +1,4 @@
-"""The primary steps down while changes are on their way."""
+"""The primary steps down while changes are processed."""
 
 import threading
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
         yield connected
 
 
-def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepared, client):
+def test_posts_that_are_written_while_the_primary_steps_down_are_annotated(prepared, client):
     stop, contents = threading.Event(), watched()[0]
     follower = Follower(prepared, contents, sink("here", contents), Relay(batch=16, beat_s=0.2), stop)
     thread = threading.Thread(target=follower.run)
@@ -44,7 +44,7 @@ def test_posts_that_are_written_while_the_primary_steps_down_are_described(prepa
         with Writer(prepared, seed=2) as writer:
             for _ in range(STEPS_DOWN):
                 until(has_sent(prepared, 20), 60.0)
-                with suppress(AutoReconnect):  # the one that steps down may cut the line before it answers
+                with suppress(AutoReconnect):  # the old primary may close the connection before it answers
                     client.admin.command("replSetStepDown", 3, secondaryCatchUpPeriodSecs=1, force=True)
         assert caught_up(prepared)
         assert differences(prepared, writer.posts) == []

@@ -1,4 +1,4 @@
-"""While functions are upgraded, those of the older and of the newer version run side by side on the same artifacts."""
+"""During an upgrade functions of an older and of a newer version use the same artifacts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ OLD, NEW = "0123456789ab", "ba9876543210"  # fingerprints of features
 
 
 class Version:
-    """The functions of one version: what they can read, and what they write."""
+    """The functions of one version, which write a layout and features, and read only these."""
 
     def __init__(self, store: Store, layout: int, fingerprint: str, patch: pytest.MonkeyPatch) -> None:
         self._registry = Registry(store.analytics, [SIGNING_KEY.encode()])
@@ -30,15 +30,15 @@ class Version:
         """Add and promote a model, as a training does."""
         window = (at - timedelta(days=1), at)
         with self.running() as registry:
-            made = Manifest("country", "th", version, at, window, ("likes",), self._fingerprint)
-            registry.add(Artifact(made, f"model {version}".encode()))
+            manifest = Manifest("country", "th", version, at, window, ("likes",), self._fingerprint)
+            registry.add(Artifact(manifest, f"model {version}".encode()))
             live = registry.live_version("country", "th")
             registry.promote("country", "th", version, instead_of=live, at=at)
 
     def read(self) -> tuple[bytes | None, int]:
-        """The model that answers, and how many were refused before it."""
+        """The model that is used, and how many were refused before it."""
         with self.running() as registry:
-            model, refused = registry.load("country", "th", self._fingerprint, lambda one: one.model)
+            model, refused = registry.load("country", "th", self._fingerprint, lambda artifact: artifact.model)
             return model, len(refused)
 
 
@@ -60,17 +60,17 @@ def test_an_old_function_goes_on_with_its_last_model_when_a_newer_one_is_live(
     assert newer.read() == (b"model v2", 0)
     model, refused = older.read()
     assert model == b"model v1"
-    assert refused > 0, "and says so"
+    assert refused > 0, "and reports it"
 
 
-def test_a_new_function_has_no_model_until_the_first_of_its_own_and_says_so(
+def test_a_new_function_has_no_model_until_the_first_of_its_own_and_reports_it(
     upgrade: tuple[Version, Version], noon: datetime
 ) -> None:
     older, newer = upgrade
     older.train("v1", noon)
 
     model, refused = newer.read()
-    assert model is None, "who ranks then falls back, as where there never was one"
+    assert model is None, "ranking then falls back, as where there never was one"
     assert refused > 0
 
     newer.train("v2", noon + timedelta(hours=1))

@@ -1,4 +1,4 @@
-"""An application that writes, and what its posts should have come to in contentinfo."""
+"""An application that writes posts, and the annotations that contentinfo should hold of them."""
 
 import random
 import threading
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bson import ObjectId
 from pymongo.errors import ConnectionFailure
 
-from functions.topics.annotate import open_describer
+from functions.topics.annotate import open_annotator
 from functions.topics.sync_annotations import states_now
 from shared.artifacts import Registry
 from shared.config import settings
@@ -46,7 +46,7 @@ class Writer:
 
     def _run(self) -> None:
         while not self._stop.wait(0.02):
-            with suppress(ConnectionFailure):  # it may have been written all the same
+            with suppress(ConnectionFailure):  # the write may have been done nevertheless
                 self._write(self.random.random())
                 self.writes += 1
 
@@ -71,26 +71,26 @@ class Writer:
 
 
 def differences(store: Store, posts: list[ObjectId]) -> list[str]:
-    """Where contentinfo is not what a full computation from the posts gives."""
+    """The differences between contentinfo and annotations computed anew from the posts."""
     registry = Registry(store.analytics, settings().artifact_keys)
-    describer = open_describer(store, registry, settings().options, now=datetime.now(UTC))
-    found = {row["contentId"]: row for row in store.app.contentinfo.find({"removedAt": {"$exists": False}})}
+    annotator = open_annotator(store, registry, settings().options, now=datetime.now(UTC))
+    stored = {row["contentId"]: row for row in store.app.contentinfo.find({"removedAt": {"$exists": False}})}
     states = states_now(store, posts)
     texts = {post: state.text for post, state in states.items() if state.text is not None}
-    expected = dict(zip(texts, describer.describe(list(texts.values())), strict=True))
-    wrong = [f"{post} is left out" for post in expected.keys() - found.keys()]
-    wrong += [f"{post} is kept" for post in found.keys() - expected.keys()]
-    for post in expected.keys() & found.keys():
+    expected = dict(zip(texts, annotator.annotate(list(texts.values())), strict=True))
+    wrong = [f"{post} is left out" for post in expected.keys() - stored.keys()]
+    wrong += [f"{post} is kept" for post in stored.keys() - expected.keys()]
+    for post in expected.keys() & stored.keys():
         for field in ("language", "topicState", "topics"):
-            if found[post][field] != expected[post][field]:
-                wrong.append(f"{post}: {field} {found[post][field]} instead of {expected[post][field]}")
-        if found[post]["textHash"] != states[post].text_hash:
+            if stored[post][field] != expected[post][field]:
+                wrong.append(f"{post}: {field} {stored[post][field]} instead of {expected[post][field]}")
+        if stored[post]["textHash"] != states[post].text_hash:
             wrong.append(f"{post}: of another text")
     return wrong
 
 
 def caught_up(store: Store) -> bool:
-    """Whether the relay has noted everything that had happened by now."""
+    """Wait until the relay has processed every change up to now."""
     marker = ObjectId()
     store.app.contents.insert_one({"_id": marker, "visibility": "publish", "payload": {"message": TEXTS[0]}})
     until(lambda: store.app.contentinfo.find_one({"contentId": marker}), 60.0)

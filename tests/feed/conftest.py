@@ -1,4 +1,4 @@
-"""A world with the models of its countries and members, and small networks for tests that write."""
+"""A world with the models of its countries and accounts, and small networks for tests that write."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +14,7 @@ from tests.networks import NOON, QUICK, QUICK_MEMBERS, Network, opened, write_th
 
 
 def train_everything(network: Network) -> list[dict[str, Any]]:
-    """What the functions do one after the other; returns the messages that were queued."""
+    """Run the functions one after the other; returns the messages that were queued."""
     store, registry = network.store, network.registry
     train_coldstart.run(store, registry, QUICK, now=NOON)
     refresh_catalogue.run(store, registry, network.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
@@ -23,17 +23,18 @@ def train_everything(network: Network) -> list[dict[str, Any]]:
 
 
 def train_accounts(network: Network, now: datetime = NOON) -> list[dict[str, Any]]:
-    """Plan, and train what was queued, from what the network is now."""
+    """Plan, and train the queued accounts from the network as of now; returns the messages."""
     messages: list[Any] = []
     plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, now=now)
     train_personal.forget()
     trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
-    for one in messages:
-        train_personal.run(network.store, trainer, network.registry, QUICK, QUICK_MEMBERS, one["accounts"], now=now)
+    for message in messages:
+        accounts = message["accounts"]
+        train_personal.run(network.store, trainer, network.registry, QUICK, QUICK_MEMBERS, accounts, now=now)
     return messages
 
 
-def desk_of(network: Network) -> FeedRanker:
+def feed_ranker_of(network: Network) -> FeedRanker:
     return FeedRanker(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
 
 
@@ -56,6 +57,6 @@ def village(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[Net
 
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
-    """No test trains from what another has read."""
+    """Drop the trainer after each test, so that none uses the network of another."""
     yield
     train_personal.forget()

@@ -1,12 +1,14 @@
-"""What an answer sees of an account and a post is what training saw of them."""
+"""Training and answering compute the same features of an account and a post."""
 
 import numpy as np
 import pytest
 
-from functions.feed.candidate_features import FEATURES, AffinityCounters, follow_pairs, read_follows
+from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
+from functions.feed.candidate_features import FEATURES
 from functions.feed.item_embeddings import ItemEmbeddings
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
-from functions.feed.user_profile import UserProfile, profiles_now
+from functions.feed.user_profile import UserProfile
+from functions.feed.user_profile_builder import profiles_now
 from shared.clock import epoch_hours
 from shared.errors import StaleModel
 from shared.ranking.counters import Counters
@@ -17,7 +19,7 @@ from tests.factories import account, an_id, engagement, follow, post, topics_of,
 from tests.networks import HOUR, NOON, QUICK
 
 
-def tastes_of(network):
+def affinities_of(network):
     history = read_history(network.store, QUICK, now=NOON, with_exposures=True)
     return AffinityCounters(
         history,
@@ -27,29 +29,29 @@ def tastes_of(network):
     )
 
 
-def catalogue_of(network):
+def post_index_of(network):
     return PostIndex(**network.snapshots.load(NAME, network.snapshots.head(NAME), FINGERPRINT))
 
 
-def test_training_and_answering_describe_every_encounter_alike(world):
-    affinities, post_index = tastes_of(world), catalogue_of(world)
+def test_training_and_answering_give_the_same_features(world):
+    affinities, post_index = affinities_of(world), post_index_of(world)
     history = affinities.history
     logits = CountryScores(history, affinities.counters, np.empty(0, np.int64), Rankers(world.registry), QUICK)
     accounts = np.arange(len(history.accounts.ids))
     post = np.random.default_rng(0).choice(len(history.posts), 100, replace=False)
     for number, profile in enumerate(profiles_now(affinities, accounts)):
-        whose, now = np.full(len(post), number), np.zeros(len(post))
-        country_logit = logits.at(post, history.accounts.country[whose], now)
-        trained = FEATURES.matrix(affinities.candidate_features(whose, post, now, country_logit))
+        account, now = np.full(len(post), number), np.zeros(len(post))
+        country_logit = logits.at(post, history.accounts.country[account], now)
+        trained = FEATURES.matrix(affinities.candidate_features(account, post, now, country_logit))
 
-        kept, place = UserProfile.unpack(profile.pack()), post_index.positions(history.posts.ids[post])
+        stored, positions = UserProfile.unpack(profile.pack()), post_index.positions(history.posts.ids[post])
+        country = stored.country_index
+        stored_logit = post_index.country_logits(positions, country)
         answered = FEATURES.matrix(
-            kept.candidate_features(
-                post_index, place, post_index.country_margins(place, kept.place), kept.place, epoch_hours(NOON)
-            )
+            stored.candidate_features(post_index, positions, stored_logit, country, epoch_hours(NOON))
         )
 
-        rounded = [FEATURES.names.index(name) for name in ("countryMargin", "alike")]  # kept in half precision
+        rounded = [FEATURES.names.index(name) for name in ("countryMargin", "alike")]  # stored in half precision
         exact = np.setdiff1d(np.arange(len(FEATURES.names)), rounded)
         np.testing.assert_allclose(answered[:, exact], trained[:, exact], rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(answered[:, rounded], trained[:, rounded], atol=0.01)
@@ -69,58 +71,59 @@ def cats(village):
     app.users.insert_many([user("cat", now=NOON), user("bob", now=NOON)])
     app.relationships.insert_one(follow("cat", "bob", at=NOON - 50 * HOUR))
     kinds = ("like", "comment", "recast")
-    acts = [engagement("cat", "c1", kind=kind, at=NOON - n * HOUR) for n, kind in enumerate(kinds, 3)]
-    app.engagements.insert_many([*acts, engagement("cat", "c2", at=NOON - HOUR)])
-    return tastes_of(village)
+    engagements = [engagement("cat", "c1", kind=kind, at=NOON - n * HOUR) for n, kind in enumerate(kinds, 3)]
+    app.engagements.insert_many([*engagements, engagement("cat", "c2", at=NOON - HOUR)])
+    return affinities_of(village)
 
 
-def meet(affinities, name):
-    """Cat before that post now."""
-    history = affinities.history
-    ids = [bytes(one) for one in history.accounts.ids]
-    cat = np.array([ids.index(an_id("account of cat").binary)])
-    posts = [bytes(one) for one in history.posts.ids]
-    at = np.array([posts.index(an_id(name).binary)])
-    return affinities.candidate_features(cat, at, np.zeros(1), np.zeros(1))
+def numbers_of(history, name):
+    """Numbers of cat's account and of that post in the history, (1,) both."""
+    accounts = [bytes(key) for key in history.accounts.ids]
+    posts = [bytes(key) for key in history.posts.ids]
+    return np.array([accounts.index(an_id("account of cat").binary)]), np.array([posts.index(an_id(name).binary)])
 
 
-def test_what_one_likes_lifts_its_topic_and_its_author(cats):
-    c3, d1, other = meet(cats, "c3"), meet(cats, "d1"), meet(cats, "p0")
+def features_of(affinities, name):
+    """Features of cat's account before that post, as of now."""
+    account, post = numbers_of(affinities.history, name)
+    return affinities.candidate_features(account, post, np.zeros(1), np.zeros(1))
+
+
+def test_engagements_raise_the_features_of_their_topic_and_author(cats):
+    c3, d1, other = features_of(cats, "c3"), features_of(cats, "d1"), features_of(cats, "p0")
 
     assert c3.topic_log_lift[0] > 0 > d1.topic_log_lift[0]
     assert np.isnan(other.topic_log_lift[0]), "a post without a topic"
-    assert (c3.author_acts[0], c3.author_last[0]) == (4, 1)
-    assert d1.author_acts[0] == 0
+    assert (c3.author_engagements[0], c3.author_last[0]) == (4, 1)
+    assert d1.author_engagements[0] == 0
     assert np.isnan(d1.author_last[0])
-    assert c3.acts[0] == d1.acts[0] == 4
+    assert c3.engagements[0] == d1.engagements[0] == 4
 
 
-def test_of_a_followed_author_the_newest_post_has_the_first_turn(cats):
-    d1, d2, c1 = (meet(cats, name) for name in ("d1", "d2", "c1"))
+def test_the_newest_post_of_a_followed_author_has_the_largest_follow_slot(cats):
+    d1, d2, c1 = (features_of(cats, name) for name in ("d1", "d2", "c1"))
 
     assert (d1.followed[0], d1.newer_posts_by_author[0], d1.follow_slot[0]) == (1, 0, 1)
     assert (d2.followed[0], d2.newer_posts_by_author[0], d2.follow_slot[0]) == (1, 1, 0.5)
     assert (c1.followed[0], c1.follow_slot[0]) == (0, 0)
 
 
-def test_what_comes_later_is_not_known_before(cats):
-    history = cats.history
-    cat = np.array([[bytes(one) for one in history.accounts.ids].index(an_id("account of cat").binary)])
-    at = np.array([[bytes(one) for one in history.posts.ids].index(an_id("c3").binary)])
+def test_features_do_not_count_later_engagements(cats):
+    account, post = numbers_of(cats.history, "c3")
 
-    before = cats.candidate_features(cat, at, np.array([-10.0]), np.zeros(1))
+    before = cats.candidate_features(account, post, np.array([-10.0]), np.zeros(1))
 
-    assert (before.acts[0], before.author_acts[0], before.topic_acts[0]) == (0, 0, 0)
+    assert (before.engagements[0], before.author_engagements[0], before.topic_engagements[0]) == (0, 0, 0)
 
 
-def test_a_taste_survives_its_packing_and_damage_is_refused(cats):
+def test_a_profile_survives_packing_and_damaged_bytes_are_refused(cats):
     (profile,) = profiles_now(cats, np.array([0]))
     packed = profile.pack()
 
-    again = UserProfile.unpack(packed)
+    unpacked = UserProfile.unpack(packed)
 
-    assert again.pack() == packed
-    assert (again.country, again.acts, len(again.posts)) == (profile.country, profile.acts, len(profile.posts))
+    assert unpacked.pack() == packed
+    assert (unpacked.country, unpacked.acts, len(unpacked.posts)) == (profile.country, profile.acts, len(profile.posts))
     for damaged in (b"", packed[:100], b"\x80\x04]\x94.", packed.replace(b"numbers", b"nothing")):
         with pytest.raises(StaleModel):
             UserProfile.unpack(damaged)

@@ -23,7 +23,7 @@ def key_of(name):
 def plan(network, now, members=QUICK_MEMBERS, coldstart=QUICK):
     messages: list[Any] = []
     plan_personal_training.run(network.store, network.registry, messages.extend, members, coldstart, now=now)
-    return sorted(one for message in messages for one in message["accounts"])
+    return sorted(account for message in messages for account in message["accounts"])
 
 
 def train(network, accounts, now):
@@ -94,7 +94,7 @@ def ranker_changes(network, monkeypatch):
     network.store.analytics.mlArtifacts.update_one(key_of("american"), trees)
 
 
-def forgets_an_act(network, monkeypatch):
+def loses_an_engagement(network, monkeypatch):
     """Without a trace, so that it is found when models are compared."""
     network.store.app.engagements.delete_one({"user": an_id("american")})
     return {"members": replace(QUICK_MEMBERS, compare_every=HOUR)}
@@ -128,7 +128,7 @@ CHANGES = {
     "options": (option_changes, EVERYBODY),
     "ranker": (ranker_changes, ("american",)),
     "fingerprint": (layout_changes, EVERYBODY),
-    "inputs": (forgets_an_act, ("american",)),
+    "inputs": (loses_an_engagement, ("american",)),
     "preparation": (preparation_changes, EVERYBODY),
 }
 MORE = {
@@ -186,43 +186,44 @@ def test_a_user_that_moves_to_another_account_changes_the_models_of_both(village
 
 
 def test_what_leaves_the_window_queues_nobody(trained):
-    """Who does nothing any more keeps the taste of when it last did."""
+    """An account that does nothing any more keeps the profile of when it last did."""
     lately = NOON + QUICK.window - HOUR / 4
 
     assert plan(trained, lately) == []
     assert plan(trained, lately + 2 * QUICK.window) == []
 
 
-def test_acts_on_described_posts_are_found_however_they_refer_to_them(trained, monkeypatch):
+def test_engagements_with_described_posts_are_found_however_they_refer_to_them(trained, monkeypatch):
     """Where an application writes references as text, or in another order."""
-    acts = trained.store.app.engagements
-    for act in acts.find({"user": an_id("nomad")}):
-        acts.replace_one({"_id": act["_id"]}, act | {"targetRef": {"$id": str(act["targetRef"].id), "$ref": "content"}})
+    engagements = trained.store.app.engagements
+    for row in engagements.find({"user": an_id("nomad")}):
+        reference = {"$id": str(row["targetRef"].id), "$ref": "content"}
+        engagements.replace_one({"_id": row["_id"]}, row | {"targetRef": reference})
     is_described_anew(trained, monkeypatch)
 
     assert plan(trained, NOON + 2 * HOUR) == named("nomad")
 
 
-def test_a_taste_has_the_topics_that_its_posts_have_now(trained, monkeypatch):
+def test_a_profile_has_the_topics_that_its_posts_have_now(trained, monkeypatch):
     is_described_anew(trained, monkeypatch)
 
     train(trained, plan(trained, NOON + 2 * HOUR), NOON + 2 * HOUR)
 
-    found, _ = trained.registry.load(
+    profile, _ = trained.registry.load(
         user_profile.PERSONAL,
         named("nomad")[0],
         user_profile.PROFILE_FINGERPRINT,
-        lambda one: user_profile.UserProfile.unpack(one.model),
+        lambda artifact: user_profile.UserProfile.unpack(artifact.model),
     )
-    assert len(found.topics) == 2
+    assert len(profile.topics) == 2
 
 
 def test_what_a_model_was_made_from_is_signed(trained):
     trained.store.analytics.mlArtifacts.update_one(key_of("thai"), {"$set": {"madeFrom.country": "us"}})
 
-    found, refused = trained.registry.load(
-        user_profile.PERSONAL, named("thai")[0], user_profile.PROFILE_FINGERPRINT, lambda one: one
+    artifact, refused = trained.registry.load(
+        user_profile.PERSONAL, named("thai")[0], user_profile.PROFILE_FINGERPRINT, lambda artifact: artifact
     )
 
-    assert found is None
+    assert artifact is None
     assert "signature" in refused[0]

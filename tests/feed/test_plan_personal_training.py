@@ -1,3 +1,5 @@
+"""Which accounts a plan queues, and that a plan that fails is made again."""
+
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ def plan(network, now=NOON, send=None, **options):
     report = plan_personal_training.run(
         network.store, network.registry, send or messages.extend, QUICK_MEMBERS, now=now
     )
-    return report, [one for message in messages for one in message["accounts"]]
+    return report, [account for message in messages for account in message["accounts"]]
 
 
 def train(network, accounts, now=NOON):
@@ -35,13 +37,13 @@ def test_everybody_who_ever_engaged_is_planned_at_first(village):
     assert report.as_dict() == {"read": 3, "written": 3, "messages": 1}
 
 
-def test_what_can_only_change_models_is_not_read_before_there_are_any(village, monkeypatch):
+def test_sources_that_can_only_change_models_are_not_read_before_there_are_any(village, monkeypatch):
     names: list[str] = []
 
     def spied(name, source):
-        def read(*asked):
+        def read(*arguments):
             names.append(name)
-            return source(*asked)
+            return source(*arguments)
 
         return read
 
@@ -58,7 +60,7 @@ def test_what_can_only_change_models_is_not_read_before_there_are_any(village, m
     assert names == list(sources)
 
 
-def test_then_only_who_did_something_since_the_model_had_learnt(village):
+def test_then_only_accounts_that_engaged_since_their_model_was_trained_are_planned(village):
     _, everyone = plan(village)
     train(village, everyone)
     village.store.app.engagements.insert_one(engagement("nomad", "p1", at=NOON + HOUR))
@@ -68,7 +70,7 @@ def test_then_only_who_did_something_since_the_model_had_learnt(village):
     assert accounts == named("nomad")
 
 
-def test_who_took_something_back_and_who_follows_somebody_new_has_something_new(village):
+def test_withdrawn_engagements_and_new_follows_queue_their_accounts(village):
     _, everyone = plan(village)
     train(village, everyone)
     app, later = village.store.app, NOON + HOUR
@@ -85,11 +87,11 @@ def test_who_took_something_back_and_who_follows_somebody_new_has_something_new(
 def test_what_was_planned_but_never_trained_is_planned_again_by_the_next_full_run(village):
     plan(village)
 
-    _, none = plan(village, NOON + HOUR)
-    _, again = plan(village, NOON + QUICK_MEMBERS.full_every)
+    _, next_run = plan(village, NOON + HOUR)
+    _, full_run = plan(village, NOON + QUICK_MEMBERS.full_every)
 
-    assert none == []
-    assert sorted(again) == named("american", "nomad", "thai")
+    assert next_run == []
+    assert sorted(full_run) == named("american", "nomad", "thai")
 
 
 def test_a_model_for_other_features_is_made_again(village):
@@ -105,9 +107,9 @@ def test_a_model_for_other_features_is_made_again(village):
 
 def test_an_old_record_without_an_account_is_its_users_account(village):
     village.store.app.users.insert_one(user("old", now=NOON))
-    act = engagement("old", "p1", at=NOON - HOUR)
-    del act["account"]
-    village.store.app.engagements.insert_one(act)
+    old_engagement = engagement("old", "p1", at=NOON - HOUR)
+    del old_engagement["account"]
+    village.store.app.engagements.insert_one(old_engagement)
 
     _, accounts = plan(village)
 
@@ -121,9 +123,9 @@ def test_many_accounts_go_in_several_messages(world):
 
     plan_personal_training.run(world.store, world.registry, messages.extend, QUICK_MEMBERS, now=NOON)
 
-    sizes = [len(one["accounts"]) for one in messages]
+    sizes = [len(message["accounts"]) for message in messages]
     assert max(sizes) == QUICK_MEMBERS.accounts_a_message
-    assert sum(sizes) == len({one for message in messages for one in message["accounts"]})
+    assert sum(sizes) == len({account for message in messages for account in message["accounts"]})
     world.store.analytics.mlArtifacts.update_many({}, {"$set": {"windowTo": NOON}})
 
 

@@ -1,3 +1,5 @@
+"""Ranking of given posts for an account: scores, which model gives them, and which posts get 0."""
+
 import json
 import math
 from datetime import UTC, datetime
@@ -11,7 +13,7 @@ from shared.artifacts import Registry
 from shared.errors import NotFound
 from shared.store import open_store, schema
 from tests.factories import account, an_id, engagement, follow, post, write_users
-from tests.feed.conftest import desk_of, train_accounts, train_everything
+from tests.feed.conftest import feed_ranker_of, train_accounts, train_everything
 from tests.networks import HOUR, NOON
 
 handler = import_module("functions.feed.handlers.rank_contents").handler
@@ -21,19 +23,24 @@ def ids(*names):
     return [str(an_id(name)) for name in names]
 
 
+def published(network, limit):
+    """Ids of published posts, at most so many."""
+    return [str(post["_id"]) for post in network.store.app.contents.find({"visibility": "publish"}).limit(limit)]
+
+
 def rank(network, who, contents, feed_ranker=None, now=NOON):
-    return rank_contents.run(feed_ranker or desk_of(network), str(an_id(f"account of {who}")), contents, now=now)
+    return rank_contents.run(feed_ranker or feed_ranker_of(network), str(an_id(f"account of {who}")), contents, now=now)
 
 
 def test_every_id_has_a_finite_number_and_the_best_comes_first(world):
     viewer = world.store.analytics.mlArtifacts.find_one()["account"]
-    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(200)]
+    posts = published(world, 200)
 
-    found = rank_contents.run(desk_of(world), str(viewer), posts, now=NOON)
+    scores = rank_contents.run(feed_ranker_of(world), str(viewer), posts, now=NOON)
 
-    assert set(found) == set(posts)
-    assert all(math.isfinite(score) and score > 0 for score in found.values())
-    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert set(scores) == set(posts)
+    assert all(math.isfinite(score) and score > 0 for score in scores.values())
+    assert list(scores.values()) == sorted(scores.values(), reverse=True)
 
 
 def test_ids_of_users_strangers_and_no_ids_at_all_get_zero_and_duplicates_are_one(world):
@@ -42,12 +49,12 @@ def test_ids_of_users_strangers_and_no_ids_at_all_get_zero_and_duplicates_are_on
     user = str(world.store.app.users.find_one()["_id"])
     hidden = str(world.store.app.contents.find_one({"visibility": "deleted"})["_id"])
 
-    found = rank_contents.run(
-        desk_of(world), str(viewer), [post, post, user, hidden, "no id", "$ne", post.upper()], now=NOON
+    scores = rank_contents.run(
+        feed_ranker_of(world), str(viewer), [post, post, user, hidden, "no id", "$ne", post.upper()], now=NOON
     )
 
-    assert found.pop(post) == found.pop(post.upper()) > 0
-    assert found == {user: 0, hidden: 0, "no id": 0, "$ne": 0}
+    assert scores.pop(post) == scores.pop(post.upper()) > 0
+    assert scores == {user: 0, hidden: 0, "no id": 0, "$ne": 0}
 
 
 @pytest.fixture
@@ -64,31 +71,31 @@ def test_without_any_model_popularity_with_decay_answers(friends):
     for name, likes in (("p0", 2), ("p9", 2), ("p1", 0), ("p27", 30)):
         friends.store.app.contents.update_one({"_id": an_id(name)}, {"$set": {"engagements.like.count": likes}})
 
-    found = rank(friends, "lurker", ids("p0", "p1", "p9", "p27"))
+    scores = rank(friends, "lurker", ids("p0", "p1", "p9", "p27"))
 
-    assert list(found) == ids("p27", "p0", "p9", "p1"), "by likes, halved every 24 hours"
+    assert list(scores) == ids("p27", "p0", "p9", "p1"), "by likes, halved every 24 hours"
 
 
-def test_a_post_that_is_newer_than_the_catalogue_is_ranked_too(world):
+def test_a_post_that_is_newer_than_the_index_is_ranked_too(world):
     viewer = str(world.store.analytics.mlArtifacts.find_one()["account"])
-    known = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
-    feed_ranker = desk_of(world)
+    indexed = published(world, 20)
+    feed_ranker = feed_ranker_of(world)
     world.store.app.contents.insert_one(post("brand new", now=NOON, age_hours=0, likes=5))
     write_users(world.store.app, "ann", now=NOON)
 
-    found = rank_contents.run(feed_ranker, viewer, [*known, *ids("brand new")], now=NOON)
+    scores = rank_contents.run(feed_ranker, viewer, [*indexed, *ids("brand new")], now=NOON)
 
     world.store.app.contents.delete_one({"_id": an_id("brand new")})
     world.store.app.users.delete_one({"_id": an_id("ann")})
     world.store.app.accounts.delete_one({"_id": an_id("account of ann")})
-    assert 0 < found[ids("brand new")[0]] < math.inf
+    assert 0 < scores[ids("brand new")[0]] < math.inf
 
 
 def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
     world.store.app.accounts.insert_many(
         [account("account of a new thai", now=NOON), account("account of nobody's", now=NOON, country=None)]
     )
-    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(50)]
+    posts = published(world, 50)
 
     thai, anyone = rank(world, "a new thai", posts), rank(world, "nobody's", posts)
 
@@ -99,25 +106,25 @@ def test_an_account_without_a_model_is_ranked_for_by_its_country(world):
     assert all(score > 0 for score in [*thai.values(), *anyone.values()])
 
 
-def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(friends, monkeypatch):
-    """One is withdrawn, some by their author; the call that notices reads all, those after it these alone."""
+def test_only_posts_that_changed_since_the_index_was_built_are_read(friends, monkeypatch):
+    """A post is withdrawn, and an author; the call that notices reads all posts, later calls only those."""
     train_everything(friends)
-    app, feed_ranker, read = friends.store.app, desk_of(friends), []
-    posts = [str(one["_id"]) for one in app.contents.find({"visibility": "publish"})]
+    app, feed_ranker, read = friends.store.app, feed_ranker_of(friends), []
+    posts = published(friends, 0)
     author = app.contents.find_one({"_id": ObjectId(posts[1])})["author"]["id"]
-    changed = {str(one["_id"]) for one in app.contents.find({"author.id": author})} | {posts[0]}
+    changed = {str(post["_id"]) for post in app.contents.find({"author.id": author})} | {posts[0]}
     visibility = feed_ranker.store.visibility
-    ask = visibility.posts
+    read_posts = visibility.posts
 
-    def noted(ids, *others):
+    def noted(ids, *expected):
         read.append({*map(str, ids)})
-        return ask(ids, *others)
+        return read_posts(ids, *expected)
 
     monkeypatch.setattr(visibility, "posts", noted)
 
     def shown():
         read.clear()
-        above_0 = {one for one, score in rank(friends, "fan", posts, feed_ranker).items() if score > 0}
+        above_0 = {post for post, score in rank(friends, "fan", posts, feed_ranker).items() if score > 0}
         return above_0, read[:]
 
     assert shown() == (set(posts), [])
@@ -129,14 +136,14 @@ def test_of_posts_that_changed_since_the_catalogue_each_is_read_and_no_other(fri
     assert shown() == (set(posts) - {posts[0]}, [changed])
 
 
-def test_of_what_came_to_be_by_whom_the_reader_blocks_nothing_is_shown(friends):
-    """Beside a post of the blocked, whom the catalogue therefore knows, one gets that author and one quotes that."""
+def test_posts_that_come_to_be_by_a_blocked_author_are_not_shown(friends):
+    """The index has the blocked author by another post. One post gets that author, and one quotes that post."""
     train_everything(friends)
-    app, feed_ranker = friends.store.app, desk_of(friends)
+    app, feed_ranker = friends.store.app, feed_ranker_of(friends)
     app.relationships.insert_one(follow("fan", "author 2", at=NOON, following=False, blocking=True))
-    theirs = app.contents.find_one({"author.id": an_id("author 2"), "visibility": "publish"})
-    others = list(app.contents.find({"author.id": an_id("author 1"), "visibility": "publish"}).limit(3))
-    posts = [str(one["_id"]) for one in (theirs, *others)]
+    blocked_post = app.contents.find_one({"author.id": an_id("author 2"), "visibility": "publish"})
+    allowed_posts = list(app.contents.find({"author.id": an_id("author 1"), "visibility": "publish"}).limit(3))
+    posts = [str(post["_id"]) for post in (blocked_post, *allowed_posts)]
     assert [score > 0 for score in map(rank(friends, "fan", posts, feed_ranker).get, posts)] == [
         False,
         True,
@@ -144,9 +151,9 @@ def test_of_what_came_to_be_by_whom_the_reader_blocks_nothing_is_shown(friends):
         True,
     ]
 
-    app.contents.update_one({"_id": others[0]["_id"]}, {"$set": {"author.id": an_id("author 2")}})
-    original = {"_id": theirs["_id"], "author": theirs["author"]}
-    app.contents.update_one({"_id": others[1]["_id"]}, {"$set": {"originalPost": original, "isQuote": True}})
+    app.contents.update_one({"_id": allowed_posts[0]["_id"]}, {"$set": {"author.id": an_id("author 2")}})
+    original = {"_id": blocked_post["_id"], "author": blocked_post["author"]}
+    app.contents.update_one({"_id": allowed_posts[1]["_id"]}, {"$set": {"originalPost": original, "isQuote": True}})
 
     assert [score > 0 for score in map(rank(friends, "fan", posts, feed_ranker).get, posts)] == [
         False,
@@ -156,27 +163,27 @@ def test_of_what_came_to_be_by_whom_the_reader_blocks_nothing_is_shown(friends):
     ]
 
 
-def test_who_moves_is_ranked_for_where_it_lives_now(world):
-    accounts, feed_ranker = world.store.app.accounts, desk_of(world)
+def test_an_account_that_moves_is_ranked_for_by_its_country_now(world):
+    accounts, feed_ranker = world.store.app.accounts, feed_ranker_of(world)
     who = world.store.analytics.mlArtifacts.find_one()["account"]
     where = {"geolocation.countryCode": accounts.find_one({"_id": who})["geolocation"]["countryCode"]}
-    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(50)]
-    found = []
+    posts = published(world, 50)
+    scores = []
     for code in ("th", "us", "th"):
         accounts.update_one({"_id": who}, {"$set": {"geolocation.countryCode": code}})
-        found.append(rank_contents.run(feed_ranker, str(who), posts, now=NOON))
+        scores.append(rank_contents.run(feed_ranker, str(who), posts, now=NOON))
 
     accounts.update_one({"_id": who}, {"$set": where})
-    assert found[0] == found[2] != found[1]
+    assert scores[0] == scores[2] != scores[1]
 
 
-def test_two_accounts_of_different_taste_see_different_orders(world):
-    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(100)]
-    feed_ranker = desk_of(world)
+def test_accounts_with_different_profiles_see_different_orders(world):
+    posts = published(world, 100)
+    feed_ranker = feed_ranker_of(world)
 
     orders = {
-        tuple(rank_contents.run(feed_ranker, str(one["account"]), posts, now=NOON))
-        for one in world.store.analytics.mlArtifacts.find().limit(5)
+        tuple(rank_contents.run(feed_ranker, str(row["account"]), posts, now=NOON))
+        for row in world.store.analytics.mlArtifacts.find().limit(5)
     }
 
     assert len(orders) == 5
@@ -193,23 +200,23 @@ def test_there_is_no_such_account(world):
     ids=lambda damage: next(iter(damage)),
 )
 def test_a_model_that_may_not_be_used_leaves_the_country_to_answer(world, damage):
-    models, feed_ranker = world.store.analytics.mlArtifacts, desk_of(world)
-    kept = models.find_one()
-    posts = [str(one["_id"]) for one in world.store.app.contents.find({"visibility": "publish"}).limit(20)]
-    own = rank_contents.run(feed_ranker, str(kept["account"]), posts, now=NOON)
+    models, feed_ranker = world.store.analytics.mlArtifacts, feed_ranker_of(world)
+    stored = models.find_one()
+    posts = published(world, 20)
+    own = rank_contents.run(feed_ranker, str(stored["account"]), posts, now=NOON)
 
-    models.update_one({"_id": kept["_id"]}, {"$set": damage})
-    found = rank_contents.run(desk_of(world), str(kept["account"]), posts, now=NOON)
-    models.replace_one({"_id": kept["_id"]}, kept)
+    models.update_one({"_id": stored["_id"]}, {"$set": damage})
+    scores = rank_contents.run(feed_ranker_of(world), str(stored["account"]), posts, now=NOON)
+    models.replace_one({"_id": stored["_id"]}, stored)
 
-    assert all(score > 0 for score in found.values())
-    assert found != own
-    assert rank_contents.run(feed_ranker, str(kept["account"]), posts, now=NOON) == own
+    assert all(score > 0 for score in scores.values())
+    assert scores != own
+    assert rank_contents.run(feed_ranker, str(stored["account"]), posts, now=NOON) == own
 
 
 def test_a_new_model_counts_at_the_next_call(village):
     train_everything(village)
-    feed_ranker = desk_of(village)
+    feed_ranker = feed_ranker_of(village)
     posts = ids(*(f"p{n}" for n in range(30)))
     before = rank(village, "thai", posts, feed_ranker)
     village.store.app.engagements.insert_many(
@@ -262,8 +269,8 @@ BAD = {
 def test_what_cannot_be_ranked_gets_zeros_and_a_reason(deployed_village, event, field):
     answer = call(event)
 
-    asked = event.get("contents")
-    texts = [one for one in asked[:2_000] if isinstance(one, str)] if isinstance(asked, list) else []
+    requested = event.get("contents")
+    texts = [text for text in requested[:2_000] if isinstance(text, str)] if isinstance(requested, list) else []
     assert answer["code"] == 1001
     assert answer["remark"] == "Sorry, Can not predict the contents \n                please change the contents."
     assert answer["result"] == dict.fromkeys(texts, 0)

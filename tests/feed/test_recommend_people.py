@@ -1,3 +1,5 @@
+"""Suggestions of users to follow: social proof, popularity, and who is never suggested."""
+
 import json
 from dataclasses import replace
 from importlib import import_module
@@ -15,7 +17,7 @@ from tests.networks import HOUR, NOON
 
 handler = import_module("functions.feed.handlers.recommend_people").handler
 
-NEAR_ONLY, POPULAR_ONLY = People(popularity_ratio=0.0), People(popularity_ratio=1.0)
+SOCIAL_ONLY, POPULAR_ONLY = People(popularity_ratio=0.0), People(popularity_ratio=1.0)
 
 
 @pytest.fixture
@@ -31,20 +33,20 @@ def friends(store, databases):
     return store
 
 
-def suggested(store, who="me", options=NEAR_ONLY, most=20):
-    return recommend_people.run(store, options, str(an_id(f"account of {who}")), most=most)
+def suggested(store, who="me", options=SOCIAL_ONLY, limit=20):
+    return recommend_people.run(store, options, str(an_id(f"account of {who}")), limit=limit)
 
 
-def users(found):
-    return [one.user for one in found]
+def users(suggestions):
+    return [suggestion.user for suggestion in suggestions]
 
 
-def test_whom_more_of_those_follow_whom_one_follows_comes_first(friends):
-    found = suggested(friends)
+def test_users_with_more_social_proof_come_first(friends):
+    suggestions = suggested(friends)
 
-    assert users(found)[:2] == [an_id("cas"), an_id("dan")]
-    assert set(found[0].through) == {an_id("ann"), an_id("bob")}
-    assert found[0].score > found[1].score > 0
+    assert users(suggestions)[:2] == [an_id("cas"), an_id("dan")]
+    assert set(suggestions[0].through) == {an_id("ann"), an_id("bob")}
+    assert suggestions[0].score > suggestions[1].score > 0
 
 
 def test_follows_have_a_direction(friends, databases):
@@ -69,11 +71,11 @@ def test_the_popular_of_ones_country_come_before_those_of_others(friends, databa
     app.contents.insert_one(post("huge", now=NOON, author="tokyo", likes=900))
     refresh_creator_stats.run(friends, CreatorStats(full_every=HOUR), now=NOON + HOUR)
 
-    here = [an_id("star"), an_id("quiet")]
+    own_country = [an_id("star"), an_id("quiet")]
 
     assert next(recommend_people.popular(friends, None, 1)) == an_id("tokyo")
-    assert list(recommend_people.popular(friends, "th", 5)) == [*here, an_id("tokyo")]
-    assert users(suggested(friends, options=POPULAR_ONLY))[:3] == [*here, an_id("tokyo")]
+    assert list(recommend_people.popular(friends, "th", 5)) == [*own_country, an_id("tokyo")]
+    assert users(suggested(friends, options=POPULAR_ONLY))[:3] == [*own_country, an_id("tokyo")]
 
 
 @pytest.mark.parametrize("code", ["TH", "th"])
@@ -83,7 +85,7 @@ def test_a_country_is_the_same_however_it_is_spelt(friends, databases, code):
     assert an_id("quiet") in list(recommend_people.popular(friends, "th", 2))[:2]
 
 
-BARRED = {
+EXCLUDED = {
     "oneself": ("star", {"ownerAccount": an_id("account of me")}),
     "who is hidden": ("star", {"visibility": "hidden"}),
     "who is gone": ("star", None),
@@ -91,8 +93,8 @@ BARRED = {
 }
 
 
-@pytest.mark.parametrize(("who", "change"), BARRED.values(), ids=BARRED)
-def test_some_are_never_suggested(friends, databases, who, change):
+@pytest.mark.parametrize(("who", "change"), EXCLUDED.values(), ids=EXCLUDED)
+def test_excluded_users_are_never_suggested(friends, databases, who, change):
     if change is None:
         databases.app.users.delete_one({"_id": an_id(who)})
     else:
@@ -108,9 +110,9 @@ def test_who_is_followed_or_blocked_either_way_is_never_suggested(friends, datab
         [follow("me", "cas", at=NOON, **block), follow("dan", "me", at=NOON, **block)]
     )
 
-    found = users(suggested(friends))
+    suggestions = users(suggested(friends))
 
-    assert not set(found) & {an_id(who) for who in ("ann", "bob", "cas", "dan")}
+    assert not set(suggestions) & {an_id(who) for who in ("ann", "bob", "cas", "dan")}
 
 
 def test_nobody_of_a_withdrawn_account_is_suggested(friends, databases):
@@ -118,36 +120,36 @@ def test_nobody_of_a_withdrawn_account_is_suggested(friends, databases):
     databases.app.accounts.update_one({"_id": an_id("account of dan")}, {"$unset": {"visibility": ""}})
     databases.app.accounts.delete_one({"_id": an_id("account of star")})
 
-    found = users(suggested(friends))
+    suggestions = users(suggested(friends))
 
-    assert not {an_id("cas"), an_id("star")} & set(found)
-    assert an_id("dan") in found, "an account without visibility is published"
+    assert not {an_id("cas"), an_id("star")} & set(suggestions)
+    assert an_id("dan") in suggestions, "an account without visibility is published"
 
 
 def test_who_was_followed_long_ago_is_not_suggested_anew(friends, databases):
     databases.analytics.creatorStats.insert_many([{"_id": an_id(who), "score": 99.0} for who in ("ann", "bob")])
 
-    found = suggested(friends, options=People(most_follows=1))
+    suggestions = suggested(friends, options=People(most_follows=1))
 
     assert len(friends.relationships.follows_and_blocks([an_id("me")], 1).followed) == 1
-    assert not set(users(found)) & {an_id("ann"), an_id("bob")}
+    assert not set(users(suggestions)) & {an_id("ann"), an_id("bob")}
 
 
-def test_those_who_are_followed_already_leave_room_for_others(friends, databases):
+def test_users_who_are_followed_already_take_no_slot(friends, databases):
     databases.app.relationships.insert_one(follow("me", "cas", at=NOON))
 
-    found = suggested(friends, options=replace(NEAR_ONLY, candidates=1))
+    suggestions = suggested(friends, options=replace(SOCIAL_ONLY, candidates=1))
 
-    assert (found[0].user, found[0].through) == (an_id("dan"), [an_id("ann")])
+    assert (suggestions[0].user, suggestions[0].through) == (an_id("dan"), [an_id("ann")])
 
 
 def test_who_is_hidden_leads_nowhere(friends, databases):
     databases.app.users.update_one({"_id": an_id("ann")}, {"$set": {"visibility": "hidden"}})
 
-    found = suggested(friends)
+    suggestions = suggested(friends)
 
-    assert (found[0].user, found[0].through) == (an_id("cas"), [an_id("bob")])
-    assert not any(an_id("ann") in one.through for one in found)
+    assert (suggestions[0].user, suggestions[0].through) == (an_id("cas"), [an_id("bob")])
+    assert not any(an_id("ann") in suggestion.through for suggestion in suggestions)
 
 
 def test_pages_are_suggested_like_people(friends, databases):
@@ -158,22 +160,22 @@ def test_pages_are_suggested_like_people(friends, databases):
 
 def test_who_asks_with_the_id_of_a_user_is_no_account(friends):
     with pytest.raises(NotFound, match="accountId"):
-        recommend_people.run(friends, NEAR_ONLY, str(an_id("me")), most=20)
+        recommend_people.run(friends, SOCIAL_ONLY, str(an_id("me")), limit=20)
 
 
 def test_no_more_are_suggested_than_are_asked_for(friends):
-    assert suggested(friends, most=1) == suggested(friends)[:1]
+    assert suggested(friends, limit=1) == suggested(friends)[:1]
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1, "many", None])
 def test_what_is_no_number_counts_as_none(friends, databases, wrong):
     databases.analytics.creatorStats.update_many({}, {"$set": {"score": wrong, "creatorLikedCount": wrong}})
 
-    found = suggested(friends, options=People())
+    suggestions = suggested(friends, options=People())
 
-    assert an_id("star") in users(found)
-    assert json.dumps(recommend_people.suggestions(found), allow_nan=False)
-    assert all(one["engagements"] == 0 for one in recommend_people.follow_scores(found, now=NOON)["result"])
+    assert an_id("star") in users(suggestions)
+    assert json.dumps(recommend_people.suggestions(suggestions), allow_nan=False)
+    assert all(row["engagements"] == 0 for row in recommend_people.follow_scores(suggestions, now=NOON)["result"])
 
 
 def test_a_follow_that_was_taken_back_leads_nowhere(friends, databases):
@@ -181,10 +183,10 @@ def test_a_follow_that_was_taken_back_leads_nowhere(friends, databases):
         {"user": an_id("me"), "followedUser": an_id("bob")}, {"$set": {"following": False}}
     )
 
-    found = suggested(friends)
+    suggestions = suggested(friends)
 
-    assert found[0].through == [an_id("ann")] == found[1].through
-    assert an_id("bob") not in users(found)[:2]
+    assert suggestions[0].through == [an_id("ann")] == suggestions[1].through
+    assert an_id("bob") not in users(suggestions)[:2]
 
 
 def test_all_users_of_an_account_count_as_one(friends, databases):
@@ -195,11 +197,11 @@ def test_all_users_of_an_account_count_as_one(friends, databases):
 
 
 def test_the_order_stays_and_equal_ones_stand_by_their_ids(friends):
-    alike = suggested(friends, options=replace(NEAR_ONLY, candidates=50))
+    suggestions = suggested(friends, options=replace(SOCIAL_ONLY, candidates=50))
 
-    tied = [one for one in alike if one.score == 0]
-    assert tied == sorted(tied, key=lambda one: one.user)
-    assert alike == suggested(friends, options=replace(NEAR_ONLY, candidates=50))
+    tied = [suggestion for suggestion in suggestions if suggestion.score == 0]
+    assert tied == sorted(tied, key=lambda suggestion: suggestion.user)
+    assert suggestions == suggested(friends, options=replace(SOCIAL_ONLY, candidates=50))
 
 
 def test_who_follows_nobody_gets_the_popular(friends):
@@ -217,64 +219,67 @@ def crowd(friends, databases):
     than 1,000 of here: whoever reads by the wrong index reads them all."""
     hub = [follow("ann", f"one of many {n}", at=NOON, _id=ObjectId(f"{n:024x}")) for n in range(10_000)]
     fans = [follow(f"fan {n}", "me", at=NOON, _id=ObjectId(f"e{n:023x}")) for n in range(10_000)]
-    here = [{"_id": an_id(f"here {n}"), "score": 0.1, "geolocation": {"countryCode": "TH"}} for n in range(1_000)]
-    there = [{"_id": an_id(f"there {n}"), "score": 9.0, "geolocation": {"countryCode": "jp"}} for n in range(2_000)]
+    domestic = [{"_id": an_id(f"here {n}"), "score": 0.1, "geolocation": {"countryCode": "TH"}} for n in range(1_000)]
+    foreign = [{"_id": an_id(f"there {n}"), "score": 9.0, "geolocation": {"countryCode": "jp"}} for n in range(2_000)]
     databases.app.relationships.insert_many([*hub, *fans])
-    databases.analytics.creatorStats.insert_many([*here, *there])
-    databases.app.users.insert_many([{"_id": one["_id"], "visibility": "publish"} for one in [*here, *there]])
+    databases.analytics.creatorStats.insert_many([*domestic, *foreign])
+    databases.app.users.insert_many([{"_id": row["_id"], "visibility": "publish"} for row in [*domestic, *foreign]])
     return friends
 
 
-def test_those_who_are_withdrawn_leave_room_for_others_however_many_they_are(friends, databases):
-    """Both among the popular and among those who are near, and of those who lead to them."""
+def test_withdrawn_users_take_no_slot_however_many_they_are(friends, databases):
+    """Among the popular users, among friends of friends, and among the followed users themselves."""
     app = databases.app
     stars = [f"star {n}" for n in range(40)]
     app.users.insert_many(
-        [user(one, now=NOON, visibility="deleted" if int(one[5:]) % 2 else "publish") for one in stars]
+        [user(star, now=NOON, visibility="deleted" if int(star[5:]) % 2 else "publish") for star in stars]
     )
-    app.accounts.insert_many([account(f"account of {one}", now=NOON, visibility="deleted") for one in stars])
-    databases.analytics.creatorStats.insert_many([{"_id": an_id(one), "score": 99.0} for one in stars])
-    app.relationships.insert_many([follow("ann", one, at=NOON) for one in stars])
-    app.relationships.insert_many([follow("bob", one, at=NOON) for one in stars])
+    app.accounts.insert_many([account(f"account of {star}", now=NOON, visibility="deleted") for star in stars])
+    databases.analytics.creatorStats.insert_many([{"_id": an_id(star), "score": 99.0} for star in stars])
+    app.relationships.insert_many([follow("ann", star, at=NOON) for star in stars])
+    app.relationships.insert_many([follow("bob", star, at=NOON) for star in stars])
     app.users.insert_one(user("gone", now=NOON))
     app.accounts.insert_one(account("account of gone", now=NOON, visibility="deleted"))
     app.relationships.insert_many([follow("me", "gone", at=NOON), follow("gone", "dan", at=NOON)])
 
-    social_proof = suggested(friends, options=replace(NEAR_ONLY, candidates=3))
+    social_proof = suggested(friends, options=replace(SOCIAL_ONLY, candidates=3))
     popular = suggested(friends, options=replace(POPULAR_ONLY, candidates=3))
 
     assert users(social_proof)[:2] == [an_id("cas"), an_id("dan")]
     assert social_proof[1].through == [an_id("ann")], "gone leads nowhere"
     assert {an_id("star"), an_id("quiet")} <= set(users(popular))
-    assert not set(users(social_proof) + users(popular)) & {an_id(one) for one in stars}
+    assert not set(users(social_proof) + users(popular)) & {an_id(star) for star in stars}
 
 
 @pytest.mark.parametrize("country", ["th", ""])
-def test_a_crowd_is_looked_through_only_so_far(crowd, databases, country):
+def test_a_crowd_costs_a_bounded_number_of_documents(crowd, databases, country):
     options = People(follows_each=100, candidates=50)
     databases.app.accounts.update_one({"_id": an_id("account of me")}, {"$set": {"geolocation.countryCode": country}})
-    both = (databases.app, databases.analytics)
-    for database in both:
+    profiled = (databases.app, databases.analytics)
+    for database in profiled:
         database.command("profile", 2)
 
     assert suggested(crowd, options=options)
 
-    for database in both:
+    for database in profiled:
         database.command("profile", 0)
-    read = [one for database in both for one in database["system.profile"].find({"docsExamined": {"$exists": True}})]
-    assert {one["ns"].rpartition(".")[2] for one in read} == {"accounts", "users", "relationships", "creatorStats"}
-    assert [one["ns"] for one in read if "COLLSCAN" in one.get("planSummary", "")] == []
-    assert max(one["docsExamined"] for one in read) <= 400
-    assert [one["ns"] for one in read if one.get("hasSortStage") and one["ns"].endswith("creatorStats")] == []
+    examined = {"docsExamined": {"$exists": True}}
+    queries = [query for database in profiled for query in database["system.profile"].find(examined)]
+    collections = {query["ns"].rpartition(".")[2] for query in queries}
+    assert collections == {"accounts", "users", "relationships", "creatorStats"}
+    assert [query["ns"] for query in queries if "COLLSCAN" in query.get("planSummary", "")] == []
+    assert max(query["docsExamined"] for query in queries) <= 400
+    sorted_by_server = [query["ns"] for query in queries if query.get("hasSortStage")]
+    assert [name for name in sorted_by_server if name.endswith("creatorStats")] == []
 
 
 def test_of_the_follows_of_one_the_newest_lead_on(crowd, databases):
     newest = follow("ann", "a discovery", at=NOON, _id=ObjectId("f" * 24))
     databases.app.relationships.insert_one(newest)
 
-    found = crowd.relationships.friends_of_friends([an_id("ann")], set(), 1, 10)
+    friends = crowd.relationships.friends_of_friends([an_id("ann")], set(), 1, 10)
 
-    assert found == [(an_id("a discovery"), 1, [an_id("ann")])]
+    assert friends == [(an_id("a discovery"), 1, [an_id("ann")])]
 
 
 def call(event):
@@ -304,12 +309,12 @@ def test_without_an_id_nobody_is_suggested_and_no_id_is_made_up(deployed, event)
 
 
 def test_both_contracts_are_served(friends):
-    found = suggested(friends)
+    suggestions = suggested(friends)
 
-    payload = recommend_people.suggestions(found)["payload"]
+    payload = recommend_people.suggestions(suggestions)["payload"]
     assert payload[0] == {
         "user": str(an_id("cas")),
         "score": 1.0,
-        "aggregator": {"name": "following", "user": [str(one) for one in found[0].through]},
+        "aggregator": {"name": "following", "user": [str(user) for user in suggestions[0].through]},
     }
     assert payload[-1]["aggregator"] == {"name": "trending"}

@@ -25,7 +25,7 @@ from local.functions import ROOT
 from local.http import event_of, serving
 from shared.artifacts import Registry, Snapshots
 from shared.config import CreatorStats, GuestFeed, forget_settings
-from shared.config import settings as chosen
+from shared.config import settings as current_settings
 from shared.errors import Unavailable
 from shared.runtime.tokens import token_for
 from shared.store import Store
@@ -43,13 +43,13 @@ def token(subject: str = CAT, *, service: bool = False, **claims: Any) -> str:
     made = token_for(subject, API_KEY.encode(), service=service, now=NOW, valid_for=timedelta(hours=1))
     if not claims:
         return made
-    known = jwt.decode(made, options={"verify_signature": False})
-    return jwt.encode({**known, **claims}, API_KEY, "HS256")
+    own_claims = jwt.decode(made, options={"verify_signature": False})
+    return jwt.encode({**own_claims, **claims}, API_KEY, "HS256")
 
 
 def token_without(*names: str, **claims: Any) -> str:
-    known = jwt.decode(token(**claims), options={"verify_signature": False})
-    return jwt.encode({name: value for name, value in known.items() if name not in names}, API_KEY, "HS256")
+    all_claims = jwt.decode(token(**claims), options={"verify_signature": False})
+    return jwt.encode({name: value for name, value in all_claims.items() if name not in names}, API_KEY, "HS256")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def town(deployed: None, store: Store) -> Store:
     store.app.contents.insert_many(
         [post(f"p{n}", now=NOW, age_hours=1 + n, author=authors[n % 2], likes=n) for n in range(10)]
     )
-    keys = chosen().artifact_keys
+    keys = current_settings().artifact_keys
     registry, snapshots = Registry(store.analytics, keys), Snapshots(store.analytics, keys)
     refresh_creator_stats.run(store, CreatorStats(), now=NOW)
     build_guest_feed.run(store, registry, GuestFeed(rows_per_country=10), QUICK, now=NOW)
@@ -72,8 +72,8 @@ def town(deployed: None, store: Store) -> Store:
 
 @pytest.fixture
 def address(town: Store) -> Iterator[str]:
-    with serving(handler) as found:
-        yield found
+    with serving(handler) as url:
+        yield url
 
 
 def ask(address: str, method: str, path: str, body: Any = None, bearer: str | None = None) -> tuple[int, Any, Any]:
@@ -103,9 +103,9 @@ def test_a_service_ranks_for_any_account_as_the_contract_says(address: str) -> N
 
 
 def test_what_cannot_be_ranked_is_an_envelope_and_no_error(address: str) -> None:
-    asked = {"accountId": "0" * 24, "contents": ["p1"]}
+    body = {"accountId": "0" * 24, "contents": ["p1"]}
 
-    status, answer, _ = ask(address, "POST", RANK, asked, token("api", service=True))
+    status, answer, _ = ask(address, "POST", RANK, body, token("api", service=True))
 
     assert (status, answer["code"], answer["result"]) == (200, 1001, {"p1": 0})
 
@@ -115,9 +115,9 @@ def test_a_member_asks_for_itself_without_naming_itself(address: str) -> None:
 
     assert status == 200
     assert len(answer["items"]) == 4
-    _, more, _ = ask(address, "GET", f"/feed/home?cursor={answer['cursor']}", bearer=token())
-    pages = [one["content"] for one in answer["items"] + more["items"]]
-    assert sorted(pages) == sorted(str(an_id(f"p{n}")) for n in range(10))
+    _, second, _ = ask(address, "GET", f"/feed/home?cursor={answer['cursor']}", bearer=token())
+    contents = [item["content"] for item in answer["items"] + second["items"]]
+    assert sorted(contents) == sorted(str(an_id(f"p{n}")) for n in range(10))
 
 
 def test_a_cursor_fits_into_a_request_line(address: str) -> None:
@@ -139,7 +139,7 @@ def test_posts_and_people_are_suggested_as_the_application_reads_them(address: s
 
     assert len(posts["payload"]) == 5
     assert {"content", "score", "aggregator", "author"} == set(posts["payload"][0])
-    assert str(an_id("p0")) not in [one["content"] for one in posts["payload"]]
+    assert str(an_id("p0")) not in [item["content"] for item in posts["payload"]]
     assert people["payload"][0]["user"] == str(an_id("bob"))
     assert scores["result"][0]["userId"] == str(an_id("bob"))
 
@@ -207,7 +207,7 @@ def test_how_long_a_token_may_live_and_clocks_may_differ_are_options(
 
 
 @pytest.mark.parametrize("bearer", REFUSED.values(), ids=REFUSED)
-def test_who_is_not_known_gets_nothing(address: str, bearer: str | None) -> None:
+def test_a_caller_that_is_not_authenticated_gets_nothing(address: str, bearer: str | None) -> None:
     status, answer, headers = ask(address, "GET", "/feed/home", bearer=bearer)
 
     assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -319,8 +319,8 @@ def test_the_documentation_needs_no_token_and_tells_every_route(address: str) ->
     status, document, _ = ask(address, "GET", "/swagger?format=json")
 
     assert status == 200
-    told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
-    assert told == {(route.method, route.path) for route in ROUTES}
+    documented = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert documented == {(route.method, route.path) for route in ROUTES}
     assert document["components"]["securitySchemes"]["token"]["bearerFormat"] == "JWT"
     with urlopen(f"{address}/swagger") as page:
         assert "swagger" in page.read().decode().lower()
@@ -345,9 +345,10 @@ def fuzz(address: str, operation: Any, mode: GenerationMode) -> set[int]:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_request_makes_the_server_fail(address: str, mode: GenerationMode) -> None:
     _, document, _ = ask(address, "GET", "/swagger?format=json")
-    operations = [found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()]  # type: ignore[union-attr]
+    results = schemathesis.openapi.from_dict(document).get_all_operations()
+    operations = [result.ok() for result in results]  # type: ignore[union-attr]
 
-    statuses = set().union(*(fuzz(address, one, mode) for one in operations))
+    statuses = set().union(*(fuzz(address, operation, mode) for operation in operations))
 
     assert (200 in statuses) == (mode is GenerationMode.POSITIVE) or 422 in statuses
     assert len(operations) == len(ROUTES)
@@ -370,18 +371,18 @@ PIECES: dict[str, list[Any]] = {
 
 def test_no_event_makes_the_function_fail(town: Store) -> None:
     @settings(max_examples=300, derandomize=True, deadline=None, database=None, suppress_health_check=HEALTH)
-    @given(chosen=fixed_dictionaries({name: sampled_from(values) for name, values in PIECES.items()}))
-    def check(chosen: dict[str, Any]) -> None:
+    @given(drawn=fixed_dictionaries({name: sampled_from(values) for name, values in PIECES.items()}))
+    def check(drawn: dict[str, Any]) -> None:
         event = {
-            "rawPath": chosen["path"],
-            "rawQueryString": chosen["query"],
+            "rawPath": drawn["path"],
+            "rawQueryString": drawn["query"],
             "headers": {
-                "content-type": chosen["type"],
-                "authorization": f"Bearer {token()}" if chosen["bearer"] is None else chosen["bearer"],
+                "content-type": drawn["type"],
+                "authorization": f"Bearer {token()}" if drawn["bearer"] is None else drawn["bearer"],
             },
-            "requestContext": {"http": {"method": chosen["method"], "path": "/"}, "stage": chosen["stage"]},
-            "body": chosen["body"],
-            "isBase64Encoded": chosen["encoded"],
+            "requestContext": {"http": {"method": drawn["method"], "path": "/"}, "stage": drawn["stage"]},
+            "body": drawn["body"],
+            "isBase64Encoded": drawn["encoded"],
         }
         answer = handler(event, None)
         assert answer["statusCode"] < 500

@@ -1,3 +1,5 @@
+"""The global personal ranker improves on the countries' rankers, and is promoted only if it beats the live one."""
+
 from dataclasses import replace
 
 import pytest
@@ -16,7 +18,7 @@ def train(network, registry, now=NOON, **options):
 
 @pytest.fixture
 def fresh(world, client):
-    """A registry with the countries' models and none of members, for training on the shared world."""
+    """A registry with the countries' models and no personal ones, for training on the shared world."""
     database = client[f"{world.environment['DB_PREFIX']}fresh"]
     index_artifacts(database)
     copy_artifacts(world.store.analytics, database)
@@ -27,7 +29,7 @@ def fresh(world, client):
     client.drop_database(database.name)
 
 
-def test_taste_and_follows_order_better_than_the_country_does(world):
+def test_affinities_and_follows_order_better_than_the_country_does(world):
     manifest = world.registry.newest(MEMBERS, GLOBAL_PERSONAL_KEY)
 
     assert manifest.metrics["model"] > 1.08 * manifest.metrics["country"]
@@ -40,14 +42,14 @@ def test_the_same_run_again_gives_the_same_ranker_and_promotes_nothing(world, fr
     assert train(world, fresh).written == 1
     first = fresh.newest(MEMBERS, GLOBAL_PERSONAL_KEY)
 
-    again = train(world, fresh)
+    second = train(world, fresh)
 
-    assert again.written == 0
-    assert again.details["ndcg_model"] == again.details["ndcg_live"]
+    assert second.written == 0
+    assert second.details["ndcg_model"] == second.details["ndcg_live"]
     assert fresh.newest(MEMBERS, GLOBAL_PERSONAL_KEY) == first
 
 
-def test_one_that_is_no_better_than_what_is_live_stays_out(world, fresh):
+def test_a_ranker_that_is_no_better_than_the_live_one_is_not_promoted(world, fresh):
     train(world, fresh)
 
     report = train(world, fresh, NOON + HOUR / 60, rounds=1)

@@ -1,3 +1,5 @@
+"""Personal models: the profile of an account, its trees, and which messages change what is live."""
+
 import json
 from dataclasses import replace
 from importlib import import_module
@@ -22,9 +24,9 @@ def train(network, *names, now=NOON, options=QUICK_MEMBERS):
     return train_personal.run(network.store, trainer, network.registry, QUICK, options, accounts, now=now)
 
 
-def taste_of(network, name):
+def profile_of(network, name):
     artifact, refused = network.registry.load(
-        PERSONAL, str(an_id(f"account of {name}")), PROFILE_FINGERPRINT, lambda found: UserProfile.unpack(found.model)
+        PERSONAL, str(an_id(f"account of {name}")), PROFILE_FINGERPRINT, lambda stored: UserProfile.unpack(stored.model)
     )
     assert refused == []
     return artifact
@@ -36,7 +38,7 @@ def test_an_account_with_one_engagement_has_a_model(village):
 
     report = train(village, "shy")
 
-    profile = taste_of(village, "shy")
+    profile = profile_of(village, "shy")
     assert report.as_dict() == {"read": 1, "written": 1}
     assert (profile.country, profile.acts, len(profile.authors), len(profile.posts)) == ("jp", 1, 1, 1)
 
@@ -65,7 +67,7 @@ def test_a_message_that_comes_late_does_not_replace_a_later_model(village):
     report = train(village, "thai", now=NOON)
 
     assert report.written == 0
-    assert taste_of(village, "thai") is not None
+    assert profile_of(village, "thai") is not None
     assert village.store.analytics.mlArtifacts.find_one()["version"] == f"{NOON + HOUR:%Y%m%dT%H%M%SZ}"
 
 
@@ -76,23 +78,23 @@ def test_accounts_that_are_gone_are_left_out(village):
     assert village.store.analytics.mlArtifacts.count_documents({}) == 1
 
 
-def test_what_was_taken_back_is_no_taste(village):
+def test_withdrawn_engagements_are_not_in_the_profile(village):
     village.store.app.engagements.update_many(
         {"account": an_id("account of thai")}, {"$set": {"visibility": "deleted"}}
     )
 
     train(village, "thai")
 
-    profile = taste_of(village, "thai")
+    profile = profile_of(village, "thai")
     assert (profile.acts, len(profile.authors), len(profile.posts)) == (0, 0, 0)
 
 
-def test_what_was_done_after_the_plan_is_left_to_the_next_one(village):
+def test_engagements_after_the_plan_are_left_to_the_next_one(village):
     village.store.app.engagements.insert_one(engagement("thai", "p1", at=NOON + HOUR / 10))
 
     train(village, "thai", now=NOON)
 
-    assert taste_of(village, "thai").acts == 10
+    assert profile_of(village, "thai").acts == 10
     assert village.store.analytics.mlArtifacts.find_one()["windowTo"] == NOON, "so that a plan finds what is newer"
 
 
@@ -103,11 +105,11 @@ def test_a_pickle_that_the_original_left_is_replaced(village):
     train(village, "thai")
 
     assert village.store.analytics.mlArtifacts.count_documents({}) == 1
-    assert taste_of(village, "thai") is not None
+    assert profile_of(village, "thai") is not None
 
 
 def test_models_of_a_world_are_small(world):
-    sizes = [len(one["artifact"]) for one in world.store.analytics.mlArtifacts.find()]
+    sizes = [len(row["artifact"]) for row in world.store.analytics.mlArtifacts.find()]
 
     engaged = world.store.app.engagements.distinct("account")
     assert len(sizes) >= len(engaged) > 150
@@ -115,7 +117,7 @@ def test_models_of_a_world_are_small(world):
 
 
 def examples(pattern, number=80):
-    """Engagements whose feature 0 follows a pattern that the ranker of all members does not know."""
+    """Engagements whose feature 0 is raised by `pattern`, which the global personal ranker does not use."""
     rng = np.random.default_rng(0)
     matrix = rng.random((number, 1 + residual_model.NEGATIVES, len(FEATURES.names))).astype(np.float32)
     matrix[:, 0, 0] += pattern
@@ -125,19 +127,19 @@ def examples(pattern, number=80):
 def test_trees_that_learn_something_are_kept_and_others_are_not():
     assert residual_model.fit(examples(0.8), Members())
     assert residual_model.fit(examples(0.0), Members()) == b""
-    assert residual_model.fit(examples(0.8, number=3), Members()) == b"", "too few to judge by"
+    assert residual_model.fit(examples(0.8, number=3), Members()) == b"", "too few to evaluate on"
 
 
 @pytest.fixture
 def generous():
-    """Trees are fitted early, and kept whatever they are worth."""
+    """Trees are fitted early, and kept whether they help or not."""
     return replace(QUICK_MEMBERS, trees_least_acts=5, trees_margin=-100.0)
 
 
 def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
     models = world.store.analytics.mlArtifacts
-    kept = models.find_one({}, sort=[("metrics.acts", -1)])
-    account_id = kept["account"]
+    stored = models.find_one({}, sort=[("metrics.acts", -1)])
+    account_id = stored["account"]
     models.delete_one({"account": account_id})  # with what was tried before
     trainer = train_personal.open_trainer(world.store, world.registry, QUICK, generous, now=NOON)
 
@@ -145,18 +147,18 @@ def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
         return train_personal.run(world.store, trainer, world.registry, coldstart, options, [str(account_id)], now=NOON)
 
     first = run(generous)
-    again = run(generous)
+    second = run(generous)
 
     assert first.details == {"tried": 1, "trees": 1}
-    assert again.details == {}
+    assert second.details == {}
     assert models.find_one({"account": account_id})["metrics"]["trees"] is True
 
-    # What they were fitted with is another, so they go, though there is nothing more to learn.
+    # They were fitted with other options, so they go, though there are no new engagements.
     assert run(replace(generous, trees_rounds=generous.trees_rounds + 1)).details == {"tried": 1, "trees": 1}
     assert run(replace(generous, trees_least_acts=1_000_000)).details == {}
     assert models.find_one({"account": account_id})["metrics"]["trees"] is False
     models.delete_one({"account": account_id})
-    models.insert_one(kept)
+    models.insert_one(stored)
 
 
 def record(number, body):

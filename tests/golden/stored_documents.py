@@ -19,33 +19,39 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bson import ObjectId
+from bson import ObjectId, Timestamp
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
 
-from benchmarks import jobs
-from benchmarks.places import NOW, BenchDatabase, open_place
+from benchmarks.load import jobs
+from benchmarks.places import NOW, BenchDatabase, open_bench_database
+from functions.topics.taxonomy import taxonomy
+from local import ownership
 from local.mongod import mongo_server
-from local.runs import run_pipeline
+from local.runs import FIRST_RUNS, run_pipeline
 from shared.config import forget_settings
 from shared.documents import Document
 from shared.store import close_store, schema
 
 SIZE, SEED = "S", 7
 AFTER_CHANGES = NOW + timedelta(hours=1)
-# Of one process, or made of moments of the clock alone.
-PASSED_OVER = {schema.LEASES.name, "firstRuns", "owned"}
+EXCLUDED = {schema.LEASES.name, FIRST_RUNS, ownership.MARKER}  # of one process
 
 
 def write(file: Path) -> None:
     """Run every scheduled function on a fixed network and write what is stored afterwards, a document a line."""
     began = datetime.now(UTC) - timedelta(seconds=1)
-    with mongo_server() as uri, open_place(uri, SIZE, SEED, print) as place:
+    with mongo_server() as uri, open_bench_database(uri, SIZE, SEED, print) as place:
         os.environ |= place.environment
         forget_settings()
+        place.store.analytics[schema.TOPICS.name].insert_many(
+            {"_id": ObjectId(sha256(path.encode()).digest()[:12]), "path": path, "createdAt": NOW}
+            for path in taxonomy().paths
+        )
         run_pipeline(place.store, NOW, anew=True)
         rng = np.random.default_rng(SEED)
         for change in (jobs.change_posts, jobs.add_engagements, jobs.act_of_some, jobs.read_on):
@@ -58,12 +64,12 @@ def write(file: Path) -> None:
 
 
 def _lines(place: BenchDatabase, began: datetime) -> Iterator[str]:
-    keys = {one.name: one.key for one in schema.COLLECTIONS}
+    keys = {collection.name: collection.key for collection in schema.COLLECTIONS}
     for database, title in ((place.store.app, "app"), (place.store.analytics, "analytics")):
-        for name in sorted(set(database.list_collection_names()) - PASSED_OVER):
+        for name in sorted(set(database.list_collection_names()) - EXCLUDED):
             key = keys.get(name, ("_id",))
-            cleaned = [_without_chance(one, began, {}) for one in database[name].find()]
-            rows = sorted(dumps(_key_first(one, key), json_options=CANONICAL_JSON_OPTIONS) for one in cleaned)
+            cleaned = [_without_chance(document, began, {}) for document in database[name].find()]
+            rows = sorted(dumps(_key_first(document, key), json_options=CANONICAL_JSON_OPTIONS) for document in cleaned)
             yield from (f"{title}.{name}\t{row}" for row in rows)
 
 
@@ -80,14 +86,16 @@ def _without_chance(value: Any, began: datetime, drawn: dict[ObjectId, str]) -> 
         return [_without_chance(inner, began, drawn) for inner in value]
     if isinstance(value, datetime):
         return "now" if value >= began else value
+    if isinstance(value, Timestamp) and value.as_datetime() >= began:
+        return "now"
     if isinstance(value, ObjectId) and value.generation_time >= began - timedelta(seconds=1):
         return drawn.setdefault(value, f"drawn {len(drawn)}")
     return value
 
 
-def compare(one: Path, other: Path) -> int:
+def compare(before_file: Path, after_file: Path) -> int:
     """Print what differs between two files, collection by collection; the number of collections that differ."""
-    before, after = _read(one), _read(other)
+    before, after = _read(before_file), _read(after_file)
     different = 0
     for name in sorted(before.keys() | after.keys()):
         lost, gained = before[name] - after[name], after[name] - before[name]
@@ -101,19 +109,19 @@ def compare(one: Path, other: Path) -> int:
 
 
 def _read(file: Path) -> dict[str, set[str]]:
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    rows: defaultdict[str, set[str]] = defaultdict(set)
     with gzip.open(file, "rt") as lines:
         for line in lines:
             name, row = line.rstrip("\n").split("\t", 1)
-            found[name].add(row)
-    return found
+            rows[name].add(row)
+    return rows
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["write", file]:
             write(Path(file))
-        case ["compare", one, other]:
-            sys.exit(1 if compare(Path(one), Path(other)) else 0)
+        case ["compare", before, after]:
+            sys.exit(1 if compare(Path(before), Path(after)) else 0)
         case _:
             sys.exit(__doc__)

@@ -1,3 +1,5 @@
+"""The relay in this process: runs are shown, failures parked or sent again, leases handed over."""
+
 import threading
 import time
 
@@ -17,7 +19,7 @@ EVENTS = [Event("app-db.contents", str(number), "{}", 2, "{}") for number in ran
 
 @pytest.fixture
 def handled(monkeypatch):
-    """A sink over this handler, and the runs that it tells of."""
+    """Makes a sink over a handler, and the list of runs that it shows."""
 
     def make(handler):
         runs: list[Run] = []
@@ -34,39 +36,39 @@ def refusing(error):
     return handler
 
 
-def test_a_run_is_told_with_its_changes_and_its_answer(handled):
+def test_a_run_is_shown_with_its_changes_and_its_answer(handled):
     sink, runs = handled(lambda event, context: {"read": len(event["changes"])})
 
-    outcome = sink.send(EVENTS)
+    result = sink.send(EVENTS)
 
-    assert not outcome.refused
-    assert not outcome.unsent
-    assert [(one.stem, one.fired_by, one.told) for one in runs] == [("classify_content", "change ×3", "read 3")]
+    assert not result.refused
+    assert not result.unsent
+    assert [(run.stem, run.fired_by, run.summary) for run in runs] == [("classify_content", "change ×3", "read 3")]
 
 
-def test_a_failure_that_passes_is_told_and_the_changes_are_sent_again(handled):
+def test_a_transient_failure_is_shown_and_the_changes_are_sent_again(handled):
     sink, runs = handled(refusing(Unavailable("the database does not answer")))
 
-    outcome = sink.send(EVENTS)
+    result = sink.send(EVENTS)
 
-    assert list(outcome.unsent) == EVENTS
-    assert [one.told for one in runs] == ["FAILED: Unavailable: the database does not answer"]
+    assert list(result.unsent) == EVENTS
+    assert [run.summary for run in runs] == ["FAILED: Unavailable: the database does not answer"]
 
 
-def test_a_failure_for_good_is_told_and_the_changes_are_parked(handled):
+def test_a_permanent_failure_is_shown_and_the_changes_are_parked(handled):
     sink, runs = handled(refusing(BadConfig("ARTIFACT_KEYS is missing")))
 
-    outcome = sink.send(EVENTS)
+    result = sink.send(EVENTS)
 
-    assert outcome.refused == [(event, "ARTIFACT_KEYS is missing") for event in EVENTS]
-    assert [one.told for one in runs] == ["FAILED: BadConfig: ARTIFACT_KEYS is missing"]
+    assert result.refused == [(event, "ARTIFACT_KEYS is missing") for event in EVENTS]
+    assert [run.summary for run in runs] == ["FAILED: BadConfig: ARTIFACT_KEYS is missing"]
 
 
 def test_of_two_relays_the_second_takes_over_when_the_first_ends(deployed, store, handled, noon):
     first: list[Run] = []
     second: list[Run] = []
     handled(lambda event, context: {})
-    stems = next(one.stems for one in watched() if one.collection == "contents")
+    stems = next(followed.stems for followed in watched() if followed.collection == "contents")
     with relaying(store, second.append) as waiting:
         with relaying(store, first.append) as working:
             working.await_start()
@@ -95,4 +97,4 @@ def test_a_relay_leaves_neither_lease_nor_thread_behind(deployed, store):
 
     assert time.monotonic() - began < allowed(5)
     assert store.analytics.leases.count_documents({}) == 0
-    assert [one.name for one in threading.enumerate() if one.name.startswith("relay")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("relay")] == []

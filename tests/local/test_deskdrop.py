@@ -1,3 +1,5 @@
+"""The import of real events: what each line becomes, and which lines and files are refused."""
+
 import gzip
 from collections import Counter
 from collections.abc import Callable
@@ -87,10 +89,10 @@ def test_a_view_is_an_exposure_of_its_session(run: Import, file: Path, databases
 def test_the_other_events_are_engagements_with_the_content(run: Import, file: Path, databases: Databases) -> None:
     run(file, keep_times=True)
 
-    found = {(e["user"], e["targetRef"], e["type"]) for e in databases.app.engagements.find()}
+    engagements = {(e["user"], e["targetRef"], e["type"]) for e in databases.app.engagements.find()}
     ann, bob = object_id("user", "ann"), object_id("user", "bob")
     first, second = (DBRef("content", object_id("content", c)) for c in ("c1", "c2"))
-    assert found == {
+    assert engagements == {
         (ann, first, "like"),
         (bob, first, "comment"),
         (bob, second, "recast"),
@@ -222,7 +224,7 @@ def test_an_unusable_row_is_skipped_and_counted(run: Import, tmp_path: Path, row
 
 
 @pytest.mark.parametrize(
-    "rounded", [lambda one: int(float(one)), lambda one: round(one, -4)], ids=["a float", "fifteen digits"]
+    "rounded", [lambda number: int(float(number)), lambda number: round(number, -4)], ids=["a float", "fifteen digits"]
 )
 def test_ids_that_lost_digits_are_refused_as_a_whole(
     run: Import, tmp_path: Path, snapshot: Snapshot, rounded: Callable[[int], int]
@@ -230,9 +232,9 @@ def test_ids_that_lost_digits_are_refused_as_a_whole(
     ids = [-3141592653589793238 + n * 1_000_003 for n in range(6)]
 
     with pytest.raises(BadEvent, match="personId went through floating-point numbers"):
-        run(written(tmp_path / "events.csv", [f"1457963676,VIEW,c1,{rounded(one)},s1,BR" for one in ids]))
+        run(written(tmp_path / "events.csv", [f"1457963676,VIEW,c1,{rounded(number)},s1,BR" for number in ids]))
     assert snapshot() == {}
-    assert run(written(tmp_path / "sound.csv", [f"1457963676,VIEW,c1,{one},s1,BR" for one in ids])).accounts == 7
+    assert run(written(tmp_path / "sound.csv", [f"1457963676,VIEW,c1,{number},s1,BR" for number in ids])).accounts == 7
 
 
 def test_a_file_without_usable_rows_writes_nothing(run: Import, tmp_path: Path, snapshot: Snapshot) -> None:
@@ -243,17 +245,17 @@ def test_a_file_without_usable_rows_writes_nothing(run: Import, tmp_path: Path, 
 def test_progress_ends_with_every_document_of_every_collection(
     file: Path, databases: Databases, noon: datetime
 ) -> None:
-    told: dict[str, tuple[int, int]] = {}
+    last: dict[str, tuple[int, int]] = {}
 
     import_deskdrop(
         file,
         databases.app,
         databases.analytics,
         now=noon,
-        progress=lambda step, done, total: told.update({step: (done, total)}),
+        progress=lambda step, done, total: last.update({step: (done, total)}),
     )
 
-    assert told == {
+    assert last == {
         "accounts": (3, 3),
         "users": (3, 3),
         "contents": (2, 2),

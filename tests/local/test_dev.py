@@ -1,3 +1,5 @@
+"""The running service: schedules, changes and requests are served and shown, and a signal ends it."""
+
 import io
 import os
 import re
@@ -46,22 +48,22 @@ class Once(Function):
 
 def lines(text):
     """(function, fired by, what came of it) of each run that is shown."""
-    return [(found[1], found[2], found[4]) for found in LINE.finditer(text)]
+    return [(match[1], match[2], match[4]) for match in LINE.finditer(text)]
 
 
 def is_followed(store):
-    """Whether it is noted from where on changes of posts are sent."""
-    noted = {"$or": [{"startAt": {"$ne": None}}, {"token": {"$ne": None}}]}
-    return store.analytics.relayPositions.find_one({"_id": "contents"} | noted)
+    """Whether it is stored from where on changes of posts are sent."""
+    has_position = {"$or": [{"startAt": {"$ne": None}}, {"token": {"$ne": None}}]}
+    return store.analytics.relayPositions.find_one({"_id": "contents"} | has_position)
 
 
 @pytest.fixture
 def serving(deployed, store, monkeypatch):
-    """Run these functions, and the real relay, in a thread inside a `with`; what is shown grows meanwhile."""
+    """Runs functions and the real relay in a thread while the body runs; gives a function that returns the output."""
 
     @contextmanager
     def serve(*functions, terminal=False):
-        monkeypatch.setattr(dev, "all_functions", lambda: {one.stem: one for one in functions})
+        monkeypatch.setattr(dev, "all_functions", lambda: {function.stem: function for function in functions})
         shown, stop = io.StringIO(), threading.Event()
         screen = Screen(Console(file=shown, width=100, force_terminal=terminal), status_every_s=0.2)
         thread = threading.Thread(target=dev.serve, args=(store, screen, stop, 0, "python -m local"))
@@ -109,7 +111,7 @@ def test_a_change_fires_its_function_and_the_status_counts_it(serving, store):
         Author(store, lambda: None).publish("the striker scored twice in the cup final", within_s=allowed(20))
         assert until(lambda: "contents: 1 sent, 0 retried, 0 parked" in shown())
 
-    of_changes = [one for one in lines(shown()) if one[1] != "schedule"]  # the five minutes may just be over
+    of_changes = [line for line in lines(shown()) if line[1] != "schedule"]  # the five minutes may just be over
     assert sorted(of_changes) == [
         ("classify_content", "change ×1", "read 1  written 1"),
         ("remove_withdrawn", "change ×1", "read 0  written 0"),
@@ -160,7 +162,7 @@ __main__.main()
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder of data with one user in it, so that no demo network is written, and its running server."""
+    """A data folder with one user, so that no demo network is written, and its running server."""
     monkeypatch.delenv("MONGO_URI", raising=False)
     with mongo_server(tmp_path / "mongodb", cache_gb=0.25) as uri, MongoClient[dict[str, Any]](uri) as client:
         client["app-db"].users.insert_one({"visibility": "publish", "type": "people", "displayId": "ann"})
@@ -169,7 +171,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def developing(folder):
-    """`dev` on that folder in a process of its own, whose one function is due after so many seconds and never ends."""
+    """Starts `dev` on that folder in a process, with one function, due after so many seconds, that never ends."""
 
     @contextmanager
     def start(due_after_s):
@@ -186,7 +188,7 @@ def developing(folder):
 
 
 def post(folder, text):
-    """What `python -m local post` answers."""
+    """Runs `python -m local post`."""
     command = [sys.executable, "-m", "local", "--data", str(folder), "post", text]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=allowed(60))
 
@@ -207,7 +209,7 @@ def test_a_post_of_another_process_reaches_dev_and_ctrl_c_ends_it_while_it_waits
     assert "ended" in shown()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_run_that_is_under_way_does_not_hold_up_the_end(developing, end):
     with developing(0.01) as (process, shown):
         assert until(lambda: "under way" in shown())

@@ -1,3 +1,5 @@
+"""Functions as serverless.yml declares them: schedules, sample events, and the order of the pipeline."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +12,9 @@ MIDNIGHT = datetime(2026, 1, 31, tzinfo=UTC)
 
 
 def test_a_function_that_changes_fire_has_no_schedule():
-    one = function("classify_content")
+    classify_content = function("classify_content")
 
-    assert (one.domain, one.cron, one.due(MIDNIGHT)) == ("topics", None, None)
+    assert (classify_content.domain, classify_content.cron, classify_content.due(MIDNIGHT)) == ("topics", None, None)
 
 
 @pytest.mark.parametrize(
@@ -29,11 +31,11 @@ def test_a_schedule_is_read_as_aws_means_it(stem, after):
 
 
 def test_the_pipeline_runs_whatever_a_schedule_fires_once_and_topics_before_those_who_read_them():
-    place = PIPELINE.index
+    position = PIPELINE.index
 
-    assert sorted(PIPELINE) == sorted(one.stem for one in all_functions().values() if one.cron)
-    assert place("train_topics") < place("reclassify_contents") < place("refresh_engagement_stats")
-    assert place("refresh_engagement_stats") < place("train_coldstart") < place("build_guest_feed")
+    assert sorted(PIPELINE) == sorted(function.stem for function in all_functions().values() if function.cron)
+    assert position("train_topics") < position("reclassify_contents") < position("refresh_engagement_stats")
+    assert position("refresh_engagement_stats") < position("train_coldstart") < position("build_guest_feed")
 
 
 def test_a_function_that_changes_fire_is_called_with_its_sample_as_it_is(deployed, databases):
@@ -45,14 +47,14 @@ def test_a_function_that_changes_fire_is_called_with_its_sample_as_it_is(deploye
 
 
 def test_a_scheduled_function_is_told_when_it_was_due(deployed, databases, monkeypatch):
-    seen = []
-    monkeypatch.setattr("functions.stats.handlers.refresh_content_stats.handler", lambda event, _: seen.append(event))
+    events = []
+    monkeypatch.setattr("functions.stats.handlers.refresh_content_stats.handler", lambda event, _: events.append(event))
 
     function("refresh_content_stats").invoke(at=MIDNIGHT)
 
-    assert [one["time"] for one in seen] == [MIDNIGHT.isoformat()]
+    assert [event["time"] for event in events] == [MIDNIGHT.isoformat()]
 
 
-def test_a_name_that_no_function_has_is_answered_with_those_that_there_are():
+def test_an_unknown_function_is_refused_with_a_list_of_the_known_ones():
     with pytest.raises(NotFound, match="classify_content"):
         function("classify_contents")

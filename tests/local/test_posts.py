@@ -1,3 +1,5 @@
+"""Posts that are written here, and their annotations as they come back."""
+
 import io
 from datetime import UTC, datetime
 
@@ -14,7 +16,7 @@ from tests.factories import an_id, user
 
 @pytest.fixture
 def shown():
-    """What `show.answers` prints of these answers on a wide terminal."""
+    """Prints answers as `show.answers` does on a wide terminal."""
 
     def printed(*answers):
         text = io.StringIO()
@@ -34,11 +36,13 @@ def test_the_demo_shows_language_and_topics_of_posts_in_many_languages(deployed,
         story = tell_story(Author(store, relay.check))
 
     text = shown(*story.published)
-    languages = {one.language for one in story.published}
+    languages = {answer.language for answer in story.published}
     assert {"th", "en", "ja", "ko", "es"} < languages
-    assert len({one.language for one in story.published if one.topics}) >= 5
-    assert all(f" {one.language}  {one.confidence:.2f} " in text for one in story.published)
-    assert all(f"{path} {sure:.2f}" in text for one in story.published for path, sure in one.topics.items())
+    assert len({answer.language for answer in story.published if answer.topics}) >= 5
+    assert all(f" {answer.language}  {answer.confidence:.2f} " in text for answer in story.published)
+    assert all(
+        f"{path} {confidence:.2f}" in text for answer in story.published for path, confidence in answer.topics.items()
+    )
     assert "no topics: the language is unsupported" in text
     assert "no topic" in text
 
@@ -88,7 +92,7 @@ def test_a_relay_that_has_ended_is_not_waited_for(store):
 
 def test_of_topics_the_lowest_are_shown_the_surest_first():
     paths = {"sports": 0.9, "sports/football": 0.8, "pets": 0.4, "sports/running": 0.35}
-    scores = [{"path": path, "confidence": sure} for path, sure in paths.items()]
+    scores = [{"path": path, "confidence": confidence} for path, confidence in paths.items()]
 
     answer = Answer(an_id("post"), "text", 0.1, {"language": "en", "topicState": "named", "topicScores": scores})
 

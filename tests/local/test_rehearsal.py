@@ -1,3 +1,5 @@
+"""The rehearsal itself: proofs are reported, and the commands of a page are typed as they stand there."""
+
 import pytest
 
 from local.rehearsal import __main__ as rehearsing
@@ -5,7 +7,7 @@ from local.rehearsal import operator as typing
 from local.rehearsal.__main__ import Rehearsal, rehearse
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.operator import Operator, blocks
-from local.rehearsal.proofs import Disproved
+from local.rehearsal.stage import Disproved
 from local.waiting import wait_for
 from shared.errors import BadConfig, Refused, Unavailable
 
@@ -14,14 +16,14 @@ def failing():
     raise Disproved("there is no guest feed")
 
 
-def test_what_is_not_so_is_said_and_the_next_proof_goes_on():
+def test_a_proof_that_fails_is_reported_and_the_next_one_runs():
     rehearsal = Rehearsal()
 
     rehearsal.prove("jobs run", failing)
     rehearsal.prove("the api answers", lambda: "200")
 
-    assert [(one.what, one.proven) for one in rehearsal.told] == [("jobs run", False), ("the api answers", True)]
-    assert rehearsal.told[0].told == "Disproved: there is no guest feed"
+    assert [(row.title, row.proven) for row in rehearsal.results] == [("jobs run", False), ("the api answers", True)]
+    assert rehearsal.results[0].result == "Disproved: there is no guest feed"
 
 
 def test_a_mistake_of_ours_is_no_proof():
@@ -84,12 +86,12 @@ def operator(monkeypatch, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     monkeypatch.setattr(typing, "PAGE", page)
-    monkeypatch.setattr(typing, "environment_of_its_own", lambda: tmp_path / "python")
+    monkeypatch.setattr(typing, "cloud_python", lambda: tmp_path / "python")
     return Operator(Cloud("http://127.0.0.1:9", tmp_path), "mongodb://somewhere")
 
 
 def test_blocks_of_shell_are_found_below_their_headings(operator):
-    assert [(one.heading, len(one.lines)) for one in blocks(typing.PAGE)] == [
+    assert [(block.heading, len(block.lines)) for block in blocks(typing.PAGE)] == [
         ("Operations", 1),
         ("Saying", 2),
         ("Saying", 1),
@@ -100,17 +102,17 @@ def test_a_block_is_typed_as_it_stands_with_the_helpers_and_the_values_of_a_rehe
     assert operator.types("Saying", WORD="two words") == "local: hello\nlocal: two words\n"
 
 
-def test_what_was_not_typed_is_known(operator):
+def test_blocks_that_were_not_typed_are_listed(operator):
     operator.types("Saying", WORD="")
 
-    assert [one.text for one in operator.left()] == ["false\n"]
+    assert [block.text for block in operator.untyped()] == ["false\n"]
 
 
-def test_a_command_that_fails_is_named_with_what_it_said(operator):
+def test_a_command_that_fails_is_named_with_its_error(operator):
     with pytest.raises(Refused, match="false: code 1"):
         operator.types("Saying", 1)
 
 
-def test_a_value_that_nobody_gave_is_no_empty_one(operator):
+def test_a_missing_value_is_not_taken_as_an_empty_one(operator):
     with pytest.raises(Refused, match="WORD: unbound"):
         operator.types("Saying")

@@ -1,3 +1,5 @@
+"""Reviews of suspects: verdicts become labels, and suspects and detectors are shown."""
+
 import io
 from contextlib import nullcontext
 
@@ -30,11 +32,11 @@ ANN = Suspect(
 
 @pytest.fixture
 def waiting(deployed, store):
-    """Three suspects whose features are known."""
+    """A store with three suspects that have reading features."""
     rng = np.random.default_rng(1)
     for name in ("b1", "b2", "p1"):
-        made = (like_a_bot if is_bot(name) else like_a_person)(rng)
-        store.app.feeditems.insert_many(readings(name, *made))
+        rhythm = (like_a_bot if is_bot(name) else like_a_person)(rng)
+        store.app.feeditems.insert_many(readings(name, *rhythm))
     extract(store)
     rows = store.analytics.credentialfeatures.find()
     store.suspects.put(
@@ -43,58 +45,60 @@ def waiting(deployed, store):
     return store
 
 
-def test_reasons_of_another_kind_are_left_out_and_the_suspect_is_shown(waiting):
-    odd = [
+def test_malformed_reasons_are_left_out_and_the_suspect_is_shown(waiting):
+    malformed_reasons = [
         {"feature": "x"},
         "fast",
         {"says": "a", "value": "b", "people": [1, 2]},
         {"says": "a", "value": 1, "people": 3},
     ]
-    waiting.app.suspiciouscredentials.update_many({}, {"$set": {"reasons": [*odd, ANN.reasons[0]]}})
+    waiting.app.suspiciouscredentials.update_many({}, {"$set": {"reasons": [*malformed_reasons, ANN.reasons[0]]}})
 
     with collecting() as malformed:
-        found = waiting.suspects.waiting()
+        suspects = waiting.suspects.waiting()
 
-    assert [list(one.reasons) for one in found] == [[ANN.reasons[0]]] * 3
+    assert [list(suspect.reasons) for suspect in suspects] == [[ANN.reasons[0]]] * 3
     assert len(malformed.ids) == 3
-    assert "hurries: 700" in printed(show.suspects, "", found)
+    assert "hurries: 700" in printed(show.suspects, "", suspects)
 
 
 def never():
     """Nothing to check."""
 
 
-def printed(told, *what, width=100):
+def printed(show_table, *arguments, width=100):
     text = io.StringIO()
-    told(Console(file=text, width=width), *what)
+    show_table(Console(file=text, width=width), *arguments)
     return text.getvalue()
 
 
 def test_a_verdict_travels_by_the_relay_and_becomes_a_label(waiting):
     with relaying(waiting, lambda run: None) as relay:
         relay.await_start()
-        done = review(waiting, waiting.suspects.waiting(), lambda one: one.credential != an_id("p1"), relay.check)
+        result = review(
+            waiting, waiting.suspects.waiting(), lambda suspect: suspect.credential != an_id("p1"), relay.check
+        )
 
-    assert (len(done.bots), len(done.people)) == (2, 1)
-    found = waiting.analytics.credentialfeatures.find({"verifiedAt": {"$exists": True}})
-    assert {row["seenCredential"]: row["verificationStatus"] for row in found} == {
+    assert (len(result.bots), len(result.people)) == (2, 1)
+    labelled = waiting.analytics.credentialfeatures.find({"verifiedAt": {"$exists": True}})
+    assert {row["seenCredential"]: row["verificationStatus"] for row in labelled} == {
         an_id("b1"): True, an_id("b2"): True, an_id("p1"): False,
     }  # fmt: skip
     assert waiting.app.suspiciouscredentials.count_documents({}) == 0
 
 
-def test_what_a_reviewer_skips_stays(waiting):
-    done = review(waiting, waiting.suspects.waiting(), lambda one: None, never)
+def test_a_suspect_that_a_reviewer_skips_stays(waiting):
+    result = review(waiting, waiting.suspects.waiting(), lambda suspect: None, never)
 
-    assert (list(done.bots), list(done.people)) == ([], [])
+    assert (list(result.bots), list(result.people)) == ([], [])
     assert waiting.app.suspiciouscredentials.count_documents({"verificationStatus": {"$exists": False}}) == 3
 
 
-def test_a_verdict_that_nobody_takes_over_is_kept_and_said(waiting, monkeypatch):
+def test_a_verdict_that_nobody_takes_over_is_kept_and_reported(waiting, monkeypatch):
     monkeypatch.setattr("local.reviews.WITHIN_S", 0.05)
 
     with pytest.raises(Unavailable, match="sweep_verdicts"):
-        review(waiting, waiting.suspects.waiting()[:1], lambda one: True, never)
+        review(waiting, waiting.suspects.waiting()[:1], lambda suspect: True, never)
 
     assert waiting.app.suspiciouscredentials.count_documents({"verificationStatus": True}) == 1
 
@@ -103,11 +107,11 @@ def test_a_person_reviews_at_the_terminal(waiting, monkeypatch):
     monkeypatch.setattr(commands, "workspace", lambda home, **_: nullcontext(waiting))
     answers = "x\nb\ns\nq\n"  # no answer at all, a bot, one for later, and enough
 
-    done = CliRunner().invoke(commands.app, ["review"], input=answers)
+    command = CliRunner().invoke(commands.app, ["review"], input=answers)
 
-    assert done.exit_code == 0, done.output
-    assert "1 of 3 suspects judged" in done.output
-    assert done.output.count("score 0.900") == 3
+    assert command.exit_code == 0, command.output
+    assert "1 of 3 suspects judged" in command.output
+    assert command.output.count("score 0.900") == 3
     assert waiting.analytics.credentialfeatures.count_documents({"verificationStatus": True}) == 1
     assert len(waiting.suspects.waiting()) == 2
 
@@ -123,7 +127,7 @@ def test_the_demo_network_knows_its_bots(store, databases):
     assert decide(Suspect(an_id("bob"), NOON, NOON, 0.9, [], "v1")) is False
 
 
-def test_suspects_are_shown_with_what_speaks_against_them():
+def test_suspects_are_shown_with_their_reasons():
     text = printed(show.suspects, "1 suspect", [ANN, Suspect(an_id("bob"), NOON, NOON, 0.1, [], "v1", sampled=True)])
 
     assert "0.987" in text

@@ -98,7 +98,7 @@ def test_a_failure_is_named_and_its_environment_lives_on(shipped, tmp_path):
     assert next_.answer["calls"] == 2
 
 
-def test_a_process_that_ends_is_told_at_once(shipped, tmp_path):
+def test_the_end_of_a_process_is_reported_at_once(shipped, tmp_path):
     with Sandbox(shipped, tmp_path / "log") as sandbox:
         gone, next_ = sandbox.invoke({"exit": 3}), sandbox.invoke({})
 
@@ -107,9 +107,9 @@ def test_a_process_that_ends_is_told_at_once(shipped, tmp_path):
     assert next_.answer["calls"] == 1
 
 
-def test_what_cannot_be_imported_fails_its_init(shipped, tmp_path):
+def test_a_handler_that_cannot_be_imported_fails_at_init(shipped, tmp_path):
     with Sandbox(replace(shipped, handler="nothing.handler"), tmp_path / "log") as sandbox:
-        outcome = sandbox.invoke({})
+        result = sandbox.invoke({})
 
-    assert outcome.error == "Runtime.ImportModuleError"
-    assert outcome.init_s
+    assert result.error == "Runtime.ImportModuleError"
+    assert result.init_s

@@ -1,3 +1,5 @@
+"""The import of labelled sentences."""
+
 from datetime import timedelta
 
 import pytest
@@ -28,15 +30,15 @@ def table(tmp_path):
 def test_sentences_become_labelled_texts_that_training_reads(store, noon, table):
     report = import_sentences(table(TABLE), store.analytics, now=noon)
 
-    found, malformed = store.labelled_texts.newest(10, now=noon)
+    texts, malformed = store.labelled_texts.newest(10, now=noon)
     assert report == SentencesReport(Tally(read=3, kept=3), texts=3, changed=3)
     assert malformed == []
-    assert {one.text: (one.topics, one.language, one.updated_at) for one in found} == {
+    assert {text.text: (text.topics, text.language, text.updated_at) for text in texts} == {
         "Lost the third set by two points": (("sports/badminton",), "en", noon),
         "แมวนอนทั้งวันอีกแล้ว": (("pets/cats",), "th", noon),
         "good morning friends": ((), "en", noon),
     }
-    assert {topic for one in found for topic in one.topics} <= set(taxonomy().paths)
+    assert {topic for text in texts for topic in text.topics} <= set(taxonomy().paths)
 
 
 def test_a_second_import_changes_nothing(store, noon, table, snapshot):
@@ -55,9 +57,9 @@ def test_only_a_sentence_with_another_topic_is_replaced(store, noon, table):
 
     report = import_sentences(table(TABLE.replace("pets/cats", "pets")), store.analytics, now=later)
 
-    found, _ = store.labelled_texts.newest(10, now=later)
+    texts, _ = store.labelled_texts.newest(10, now=later)
     assert report.changed == 1
-    assert [one.topics for one in found if one.updated_at == later] == [("pets",)]
+    assert [text.topics for text in texts if text.updated_at == later] == [("pets",)]
 
 
 def test_a_sentence_that_stands_there_twice_is_about_both(store, noon, table):
@@ -92,7 +94,7 @@ def test_a_file_of_another_system_is_read_too(store, noon, table):
 
 
 @pytest.mark.parametrize(
-    ("text", "encoding", "said"),
+    ("text", "encoding", "message"),
     [
         ("", "utf-8", "is empty"),
         ("topic\ttext\ttopic\n", "utf-8", "two columns topic"),
@@ -100,10 +102,10 @@ def test_a_file_of_another_system_is_read_too(store, noon, table):
         ("topic\ttext\npets\tcafé\n", "latin-1", "not UTF-8"),
     ],
 )
-def test_what_is_no_such_table_is_refused_and_nothing_written(store, noon, table, snapshot, text, encoding, said):
+def test_a_malformed_table_is_refused_and_nothing_written(store, noon, table, snapshot, text, encoding, message):
     before = snapshot()
 
-    with pytest.raises(BadEvent, match=said):
+    with pytest.raises(BadEvent, match=message):
         import_sentences(table(text, encoding), store.analytics, now=noon)
     assert snapshot() == before
 

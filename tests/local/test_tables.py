@@ -8,11 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from local import __main__ as commands
+from local.import_commands import importing
 from local.tables import Tally, fault_of_id, lost_digits, rows
 from tests.conftest import API_KEY, SIGNING_KEY
 
 LINES = 40
-COMMANDS = {one.callback.__name__: one.callback for one in commands.importing.registered_commands if one.callback}
+COMMANDS = {
+    command.callback.__name__: command.callback for command in importing.registered_commands if command.callback
+}
 IMPORTERS = set(COMMANDS)
 
 HEADERS = {
@@ -75,50 +78,50 @@ DAMAGE = {
 
 @pytest.fixture
 def imported(tmp_path, environment, databases, monkeypatch):
-    """Runs an import command on the databases of this test; (exit status, what was said)."""
+    """Runs an import command on the databases of this test; gives (result, output)."""
     for name, value in {**environment, "ARTIFACT_KEYS": SIGNING_KEY, "API_KEYS": API_KEY}.items():
         monkeypatch.setenv(name, value)
 
     def run(importer, content):
         file = tmp_path / "table.txt"
         file.write_bytes(content)
-        done = CliRunner().invoke(commands.app, ["--data", str(tmp_path), "import", importer, str(file)])
-        return done, done.output
+        result = CliRunner().invoke(commands.app, ["--data", str(tmp_path), "import", importer, str(file)])
+        return result, result.output
 
     return run
 
 
-def test_every_importer_is_known_here_and_counts_by_the_one_reader():
+def test_every_importer_is_tested_here_and_prints_its_summary():
     assert set(HEADERS) == IMPORTERS
     for command in COMMANDS.values():
-        assert "say_sum(report.tally)" in inspect.getsource(command)
+        assert "print_summary(report.tally)" in inspect.getsource(command)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("importer", sorted(IMPORTERS))
 def test_no_line_is_lost_in_silence(imported, databases, importer, damage):
-    damaging, least = DAMAGE[damage]
-    content = damaging(sound(importer))
+    apply_damage, min_kept = DAMAGE[damage]
+    content = apply_damage(sound(importer))
 
-    done, said = imported(importer, content)
+    result, output = imported(importer, content)
 
-    if least is None:
-        assert done.exit_code == 1
-        assert type(done.exception).__name__ == "BadEvent", said
+    if min_kept is None:
+        assert result.exit_code == 1
+        assert type(result.exception).__name__ == "BadEvent", output
         assert databases.app.contents.find_one() is None
         assert databases.analytics.labelledTexts.find_one() is None
         return
-    read, kept, skipped = map(int, re.findall(r"(\d+) lines read = (\d+) kept \+ (\d+) skipped", said)[0])
+    read, kept, skipped = map(int, re.findall(r"(\d+) lines read = (\d+) kept \+ (\d+) skipped", output)[0])
     plain = gzip.decompress(content) if damage == "gzip" else content
     lines = list(re.split(r"\r\n|\r|\n", plain.decode("utf-8-sig")))
     assert read == len(lines) - 1 - (not lines[-1])
     assert read == kept + skipped
-    assert skipped == sum(map(int, re.findall(r"skipped (\d+): ", said)))
-    assert kept >= least
-    assert done.exit_code == (0 if kept else 1), said
+    assert skipped == sum(map(int, re.findall(r"skipped (\d+): ", output)))
+    assert kept >= min_kept
+    assert result.exit_code == (0 if kept else 1), output
     written = databases.app.feeditems if importer == "deskdrop" else databases.analytics.labelledTexts
     assert written.count_documents({}) == kept
-    assert ("cut short" in said) == (not plain.endswith((b"\n", b"\r")))
+    assert ("cut short" in output) == (not plain.endswith((b"\n", b"\r")))
 
 
 def test_a_line_that_is_left_out_is_named_by_its_number(tmp_path):
@@ -128,7 +131,7 @@ def test_a_line_that_is_left_out_is_named_by_its_number(tmp_path):
     assert [line for line, _ in rows(file, tally, needed=["a"])] == [2]
     tally.kept = 1
 
-    assert tally.told() == [
+    assert tally.summary() == [
         "6 lines read = 1 kept + 5 skipped",
         "  skipped 1: blank line (line 4)",
         "  skipped 4: wrong number of fields (line 3, 5, 6, …)",
@@ -159,5 +162,5 @@ def test_random_ids_are_not_taken_for_such_that_lost_digits():
     ids = [str(-9_000_000_000_000_000_000 + n * 900_000_000_000_001) for n in range(1, 20_000)]
 
     assert not lost_digits(ids)
-    assert lost_digits([str(int(float(one))) for one in ids])
+    assert lost_digits([str(int(float(number))) for number in ids])
     assert not lost_digits(["9007199254740993"])

@@ -1,4 +1,4 @@
-"""What commands share: keys, a server, and what a start that was cut short left."""
+"""What commands share: keys, a server, and the rest of an interrupted start."""
 
 import os
 import subprocess
@@ -28,23 +28,23 @@ TINY = replace(SIZES["XS"], users=20, contents=20, engagements=20, feed_items=20
 
 
 class CutShort(Exception):
-    """As where the process ends in the middle."""
+    """Stands for a process that is killed."""
 
 
 @pytest.fixture
 def prepared(store, databases, monkeypatch):
-    """Runs `prepare` with functions that only note their names; they are cut short where one is told to."""
-    ran, ends = [], [""]
+    """Runs `prepare` with functions that only note their names, up to a given one; gives the names."""
+    ran, interrupted_at = [], [""]
 
     def run(stem, now, payload=None):
-        if stem in ends:
+        if stem in interrupted_at:
             raise CutShort
         ran.append(stem)
         return {stem}
 
     def fill(store, size, *, now):
         def step(name, done, total):
-            if name in ends:
+            if name in interrupted_at:
                 raise CutShort
 
         write_world(build_world(TINY, now=datetime.now(UTC)), *whole(store), progress=step)
@@ -54,7 +54,7 @@ def prepared(store, databases, monkeypatch):
 
     def prepare(until=""):
         ran.clear()
-        ends[0] = until
+        interrupted_at[0] = until
         with suppress(CutShort):
             dev.prepare(store, "XS")
         return list(ran)
@@ -78,41 +78,41 @@ def test_a_start_that_was_cut_short_is_completed_by_the_next(prepared, store):
     assert prepared() == []
 
 
-def test_what_another_run_holds_stays_on_record_with_all_behind_it(store, monkeypatch):
-    def lacking(stem):
+def test_a_function_that_another_run_holds_remains_with_all_later_ones(store, monkeypatch):
+    def skipping(stem):
         return {"skipped": under_way(stem) if stem in held else "there is too little of it"}
 
     held, order = {"train_topics"}, ["refresh_content_stats", "train_topics", "reclassify_contents"]
     monkeypatch.setattr(runs, "PIPELINE", tuple(order))
-    monkeypatch.setattr(runs, "function", lambda stem: SimpleNamespace(stem=stem, invoke=lambda **_: lacking(stem)))
+    monkeypatch.setattr(runs, "function", lambda stem: SimpleNamespace(stem=stem, invoke=lambda **_: skipping(stem)))
 
-    def left():
+    def remaining():
         return store.analytics[runs.FIRST_RUNS].find_one()["left"]
 
     assert runs.run_pipeline(store, datetime.now(UTC), anew=True) == {order[0], order[2]}
-    assert left() == order[1:]
+    assert remaining() == order[1:]
     held.clear()
     assert runs.run_pipeline(store, datetime.now(UTC), anew=False) == set(order[1:])
-    assert left() == []
+    assert remaining() == []
 
 
-def test_what_a_killed_process_had_queued_is_queued_again(store):
+def test_messages_that_a_killed_process_had_queued_are_queued_again(store):
     now = datetime.now(UTC)
     store.analytics[runs.FIRST_RUNS].insert_one(runs.PIPELINE_RECORD | {"left": ["refresh_content_stats"]})
     options = ContentStats()
     store.watermarks.advance("refresh_content_stats", options, Period(None, now, late=False), now=now)
     assert store.watermarks.period("refresh_content_stats", options, now=now).since is not None
-    seen = []
+    since = []
 
     def run(stem, now):
-        seen.append(store.watermarks.period(stem, options, now=now).since)
+        since.append(store.watermarks.period(stem, options, now=now).since)
         return {stem}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "run_and_say", run)
         runs.run_pipeline(store, now, anew=False)
 
-    assert seen == [None]
+    assert since == [None]
 
 
 def held_lease():
@@ -147,20 +147,20 @@ def test_a_network_that_others_wrote_is_left_as_it_is(prepared, store):
 
 
 def test_a_key_is_made_once_however_many_ask_at_the_same_moment(tmp_path):
-    found, start = [], threading.Barrier(8)
+    keys, start = [], threading.Barrier(8)
 
     def ask():
         start.wait()
-        found.append(random_text(tmp_path / "new" / "folder", "artifact-key"))
+        keys.append(random_text(tmp_path / "new" / "folder", "artifact-key"))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-    assert len(set(found)) == 1
-    assert len(found[0]) == 64
+    assert len(set(keys)) == 1
+    assert len(keys[0]) == 64
     assert (tmp_path / "new" / "folder" / "artifact-key").stat().st_mode & 0o777 == 0o600
     assert len(list((tmp_path / "new" / "folder").iterdir())) == 1
 
@@ -202,16 +202,16 @@ def test_a_workspace_can_be_had_twice_in_one_process(monkeypatch):
 def test_two_commands_at_once_on_a_fresh_folder_share_its_server(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "MONGO_URI"}
     command = [sys.executable, "-m", "local", "--data", str(tmp_path), "world", "--size", "XS"]
-    both = [
+    processes = [
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    said = [one.communicate(timeout=allowed(400)) for one in both]
+    outputs = [process.communicate(timeout=allowed(400)) for process in processes]
 
-    statuses = sorted(one.returncode for one in both)
-    assert statuses in ([0, 0], [0, 1]), said
-    for one, (_, stderr) in zip(both, said, strict=True):
-        assert stderr == "" if one.returncode == 0 else "Conflict: another command is filling this database\n"
+    statuses = sorted(process.returncode for process in processes)
+    assert statuses in ([0, 0], [0, 1]), outputs
+    for process, (_, stderr) in zip(processes, outputs, strict=True):
+        assert stderr == "" if process.returncode == 0 else "Conflict: another command is filling this database\n"
     again = subprocess.run(
         [*command[:-3], "accounts", "--rows", "3"], cwd=ROOT, env=environment, capture_output=True, text=True
     )

@@ -1,3 +1,5 @@
+"""Demo worlds: the same options draw the same documents, and the planted effects are there."""
+
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, fields, replace
@@ -28,7 +30,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def filled(world: World, client: MongoClient[dict[str, Any]]) -> Iterator[Databases]:
-    """One written world for all the tests that only read it."""
+    """One written world for all tests that only read it."""
     names = [f"w{uuid4().hex[:12]}-{part}" for part in ("app-db", "analytics-db", "eval-db")]
     written = Databases(*(client[name] for name in names))
     write_world(world, written.app, written.analytics, written.truth)
@@ -48,15 +50,15 @@ def every_document(databases: Databases) -> dict[str, list[dict[str, Any]]]:
 
 
 def ndcg_of_held_out(world: World, score: NDArray[np.float64]) -> float:
-    """Mean NDCG@10 over people with held-out acts; all posts of the last week compete. Higher is better."""
+    """Mean NDCG@10 over people with held-out engagements, higher is better; candidates: all posts of the last week."""
     candidates = np.flatnonzero(world.posts.created_at > -7 * DAY)
     best = candidates[np.argsort(-score[candidates])][:10]
     discounts = 1 / np.log2(np.arange(2, 12))
     gains = []
     for person in np.unique(world.held_out.person):
-        wanted = np.intersect1d(world.held_out.post[world.held_out.person == person], candidates)
-        if len(wanted):
-            gains.append(discounts[np.isin(best, wanted)].sum() / discounts[: len(wanted)].sum())
+        relevant = np.intersect1d(world.held_out.post[world.held_out.person == person], candidates)
+        if len(relevant):
+            gains.append(discounts[np.isin(best, relevant)].sum() / discounts[: len(relevant)].sum())
     return float(np.mean(gains))
 
 
@@ -126,27 +128,27 @@ def test_counters_of_a_user_equal_the_relationships(filled: Databases) -> None:
 
 
 def test_the_held_out_part_lies_after_now_and_touches_only_new_pairs_on_known_posts(filled: Databases) -> None:
-    known = {c["_id"] for c in filled.app.contents.find()}
+    contents = {c["_id"] for c in filled.app.contents.find()}
     past = {(e["user"], e["targetRef"].id) for e in filled.app.engagements.find()}
     assert all(e["createdAt"] <= NOW for e in filled.app.engagements.find())
     for later in filled.truth.heldout_engagements.find():
         assert NOW < later["createdAt"] <= NOW + timedelta(days=3)
         assert later["targetRef"].collection == "content"
-        assert later["targetRef"].id in known
+        assert later["targetRef"].id in contents
         assert (later["user"], later["targetRef"].id) not in past
         assert later["type"] != "report"
 
 
-def test_nobody_acts_on_or_sees_a_post_before_it_exists(world: World) -> None:
-    for acts in (world.past, world.held_out):
-        assert (acts.at > world.posts.created_at[acts.post]).all()
+def test_nobody_engages_with_or_sees_a_post_before_it_exists(world: World) -> None:
+    for engagements in (world.past, world.held_out):
+        assert (engagements.at > world.posts.created_at[engagements.post]).all()
     assert (world.exposures.seen_at > world.posts.created_at[world.exposures.post]).all()
     assert (world.exposures.seen_at < 0).all()
 
 
 def test_nobody_does_the_same_thing_to_a_post_twice(world: World) -> None:
-    acts = list(zip(world.past.person, world.past.post, world.past.kind, strict=True))
-    assert len(set(acts)) == len(acts)
+    engagements = list(zip(world.past.person, world.past.post, world.past.kind, strict=True))
+    assert len(set(engagements)) == len(engagements)
 
 
 def test_every_reference_leads_somewhere(filled: Databases) -> None:
@@ -163,7 +165,7 @@ def test_every_reference_leads_somewhere(filled: Databases) -> None:
     assert set(app.suspiciouscredentials.distinct("seenCredential")) <= set(app.feeditems.distinct("seenCredential"))
 
 
-def test_popularity_with_decay_foretells_the_held_out_acts(world: World) -> None:
+def test_popularity_with_decay_predicts_the_held_out_engagements(world: World) -> None:
     popularity = world.past.counts_by_post(SMALL.contents).sum(axis=1).astype(np.float64)
     decay = np.exp2(world.posts.created_at / DAY)
 
@@ -174,30 +176,30 @@ def test_popularity_with_decay_foretells_the_held_out_acts(world: World) -> None
 
 
 def test_people_engage_with_their_language_their_taste_and_whom_they_follow(world: World) -> None:
-    acts, people, posts = world.past, world.people, world.posts
-    shuffled = np.random.default_rng(0).permutation(acts.post)
+    engagements, people, posts = world.past, world.people, world.posts
+    shuffled = np.random.default_rng(0).permutation(engagements.post)
     follows = {(p, a) for p, a in zip(world.follows.followers(), world.follows.author, strict=True)}
 
     def taste(post: NDArray[np.int64]) -> float:
-        return float(people.taste[acts.person, posts.topic[post]].mean())
+        return float(people.taste[engagements.person, posts.topic[post]].mean())
 
     def same_country(post: NDArray[np.int64]) -> float:
         author = world.authors.person[posts.author[post]]
-        return float((people.country[author] == people.country[acts.person]).mean())
+        return float((people.country[author] == people.country[engagements.person]).mean())
 
     def followed(post: NDArray[np.int64]) -> float:
-        return float(np.mean([pair in follows for pair in zip(acts.person, posts.author[post], strict=True)]))
+        return float(np.mean([pair in follows for pair in zip(engagements.person, posts.author[post], strict=True)]))
 
-    assert taste(acts.post) > 1.5 * taste(shuffled)
-    assert same_country(acts.post) > 1.2 * same_country(shuffled)
-    assert followed(acts.post) > 1.5 * followed(shuffled)
+    assert taste(engagements.post) > 1.5 * taste(shuffled)
+    assert same_country(engagements.post) > 1.2 * same_country(shuffled)
+    assert followed(engagements.post) > 1.5 * followed(shuffled)
 
 
 def test_bots_of_an_easy_world_read_more_evenly_than_every_person() -> None:
     easy = build_world(replace(SMALL, bots="easy"), now=NOW)
-    seen = easy.exposures
-    reading = np.log(np.maximum(seen.off_screen_at - seen.seen_at, 1e-3))
-    spread = {v: np.nanstd(reading[seen.viewer == v]) for v in np.flatnonzero(easy.viewers.heavy)}
+    exposures = easy.exposures
+    reading = np.log(np.maximum(exposures.off_screen_at - exposures.seen_at, 1e-3))
+    spread = {v: np.nanstd(reading[exposures.viewer == v]) for v in np.flatnonzero(easy.viewers.heavy)}
     is_bot = easy.viewers.is_bot
 
     assert max(s for v, s in spread.items() if is_bot[v]) < 1.0
@@ -213,8 +215,8 @@ def test_a_hard_world_has_bots_that_imitate_and_people_who_are_steady(world: Wor
 
 @pytest.mark.parametrize("meaning", ["bot", "person"])
 def test_a_verdict_means_what_the_option_says(databases: Databases, meaning: Any) -> None:
-    odd = build_world(replace(SMALL, verdict_true_means=meaning), now=NOW)
-    write_world(odd, databases.app, databases.analytics, databases.truth)
+    world = build_world(replace(SMALL, verdict_true_means=meaning), now=NOW)
+    write_world(world, databases.app, databases.analytics, databases.truth)
 
     truth = {c["seenCredential"]: c["isBot"] for c in databases.truth.truth_credentials.find()}
     verdicts = list(databases.app.suspiciouscredentials.find())
@@ -270,18 +272,18 @@ def test_other_collections_are_left_alone(world: World, databases: Databases) ->
 
 
 def test_progress_ends_with_every_document_of_every_collection(world: World, databases: Databases) -> None:
-    told: dict[str, tuple[int, int]] = {}
+    last: dict[str, tuple[int, int]] = {}
 
     write_world(
         world,
         databases.app,
         databases.analytics,
         databases.truth,
-        progress=lambda step, done, total: told.update({step: (done, total)}),
+        progress=lambda step, done, total: last.update({step: (done, total)}),
     )
 
-    assert told["feeditems"] == (20_000, 20_000)
-    assert all(done == total for done, total in told.values())
+    assert last["feeditems"] == (20_000, 20_000)
+    assert all(done == total for done, total in last.values())
 
 
 def test_a_server_elsewhere_is_refused_before_anything_is_deleted(

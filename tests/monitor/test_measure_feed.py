@@ -1,3 +1,5 @@
+"""Impressions of a day, the engagements that followed them, and what is left out."""
+
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +13,7 @@ from tests.networks import HOUR, NOON
 
 OPTIONS = MeasureFeed()
 DAY = timedelta(days=1)
-SEEN = NOON - 1.5 * DAY  # in the middle of the day that is measured
+SEEN_AT = NOON - 1.5 * DAY  # in the middle of the day that is measured
 
 
 @pytest.fixture
@@ -26,13 +28,13 @@ def measure(store, now=NOON, options=OPTIONS):
     return store.analytics.feedperformances.find_one({"calculatedAt": now})
 
 
-def saw(app, who, what, at=SEEN, source="personal", **fields):
-    shown = {"analytics": {"source": source, "score": -0.5}}
-    app.feeditems.insert_one(exposure(who, what, at=at, **(shown | fields)))
+def show(app, who, name, at=SEEN_AT, source="personal", **fields):
+    analytics = {"analytics": {"source": source, "score": -0.5}}
+    app.feeditems.insert_one(exposure(who, name, at=at, **(analytics | fields)))
 
 
-def did(app, who, what, at=SEEN + HOUR, **fields):
-    app.engagements.insert_one(engagement(who, what, at=at, **fields))
+def engage(app, who, name, at=SEEN_AT + HOUR, **fields):
+    app.engagements.insert_one(engagement(who, name, at=at, **fields))
 
 
 def counts(day):
@@ -40,10 +42,10 @@ def counts(day):
 
 
 def test_the_part_that_was_engaged_with_is_told_in_all_and_by_source(people, databases):
-    for who, what, source in (("cat", "p1", "personal"), ("cat", "p2", "personal"), ("dog", "p1", "global")):
-        saw(databases.app, who, what, source=source)
-    saw(databases.app, "eve", "p3", source=None)
-    did(databases.app, "cat", "p1")
+    for who, name, source in (("cat", "p1", "personal"), ("cat", "p2", "personal"), ("dog", "p1", "global")):
+        show(databases.app, who, name, source=source)
+    show(databases.app, "eve", "p3", source=None)
+    engage(databases.app, "cat", "p1")
 
     day = measure(people)
 
@@ -51,7 +53,7 @@ def test_the_part_that_was_engaged_with_is_told_in_all_and_by_source(people, dat
     assert day["overall_feed_score_in_percent"] == 25.0
     assert day["personalize_content_feed_score_in_percent"] == 50.0
     assert day["coldstart_feed_score_in_percent"] == 0.0
-    assert [(one["name"], one["seen"], one["engaged"]) for one in day["sources"]] == [
+    assert [(row["name"], row["seen"], row["engaged"]) for row in day["sources"]] == [
         ("personal", 2, 1),
         ("global", 1, 0),
         ("unknown", 1, 0),
@@ -61,9 +63,9 @@ def test_the_part_that_was_engaged_with_is_told_in_all_and_by_source(people, dat
 
 def test_several_engagements_and_several_exposures_of_one_post_are_one(people, databases):
     for minute in range(3):
-        saw(databases.app, "cat", "p1", at=SEEN + timedelta(minutes=minute))
+        show(databases.app, "cat", "p1", at=SEEN_AT + timedelta(minutes=minute))
     for kind in ("like", "comment", "quote"):
-        did(databases.app, "cat", "p1", kind=kind)
+        engage(databases.app, "cat", "p1", kind=kind)
 
     day = measure(people)
 
@@ -72,31 +74,31 @@ def test_several_engagements_and_several_exposures_of_one_post_are_one(people, d
 
 
 NO_ENGAGEMENT = {
-    "before it was seen": {"at": SEEN - HOUR},
-    "after the time that counts": {"at": SEEN + 25 * HOUR},
+    "before it was seen": {"at": SEEN_AT - HOUR},
+    "after the time that counts": {"at": SEEN_AT + 25 * HOUR},
     "taken back": {"visibility": "deleted"},
     "a report": {"kind": "report"},
     "of a kind that we do not know": {"kind": "farm"},
     "by another": {"who": "dog"},
-    "with another post": {"what": "p2"},
+    "with another post": {"name": "p2"},
 }
 
 
 @pytest.mark.parametrize("fields", NO_ENGAGEMENT.values(), ids=NO_ENGAGEMENT)
 def test_what_is_no_engagement_with_what_was_seen(people, databases, fields):
-    saw(databases.app, "cat", "p1")
-    did(databases.app, **({"who": "cat", "what": "p1"} | fields))
+    show(databases.app, "cat", "p1")
+    engage(databases.app, **({"who": "cat", "name": "p1"} | fields))
 
     assert counts(measure(people)) == (1, 0)
 
 
 def test_what_was_never_seen_or_only_glimpsed_is_left_out(people, databases):
-    item = exposure("cat", "p1", at=SEEN)
+    item = exposure("cat", "p1", at=SEEN_AT)
     del item["seenAt"]
     databases.app.feeditems.insert_one(item)
-    saw(databases.app, "cat", "p2", offScreenAt=SEEN + timedelta(seconds=0.5))
-    saw(databases.app, "cat", "p3", offScreenAt=SEEN + timedelta(seconds=1.5))
-    saw(databases.app, "cat", "p4", offScreenAt=SEEN - timedelta(seconds=9))
+    show(databases.app, "cat", "p2", offScreenAt=SEEN_AT + timedelta(seconds=0.5))
+    show(databases.app, "cat", "p3", offScreenAt=SEEN_AT + timedelta(seconds=1.5))
+    show(databases.app, "cat", "p4", offScreenAt=SEEN_AT - timedelta(seconds=9))
 
     day = measure(people)
 
@@ -105,9 +107,9 @@ def test_what_was_never_seen_or_only_glimpsed_is_left_out(people, databases):
 
 
 def test_a_viewer_may_be_an_account_or_a_user_and_an_unknown_one_is_left_out(people, databases):
-    saw(databases.app, "cat", "p1", viewer=an_id("cat"))
-    did(databases.app, "cat", "p1")
-    saw(databases.app, "a stranger", "p1")
+    show(databases.app, "cat", "p1", viewer=an_id("cat"))
+    engage(databases.app, "cat", "p1")
+    show(databases.app, "a stranger", "p1")
 
     day = measure(people)
 
@@ -117,26 +119,26 @@ def test_a_viewer_may_be_an_account_or_a_user_and_an_unknown_one_is_left_out(peo
 
 def test_each_model_is_told_apart(people, databases):
     strange = ("$", "$$oops", "$author")  # texts, and no variable or path
-    for who, model in (("cat", "personal v1"), ("dog", "country v2"), *(("dog", one) for one in strange)):
+    for who, model in (("cat", "personal v1"), ("dog", "country v2"), *(("dog", model) for model in strange)):
         post = "p1" if model not in strange else f"p{2 + strange.index(model)}"
-        saw(databases.app, who, post, analytics={"source": "personal", "model": model})
-    did(databases.app, "dog", "p1")
+        show(databases.app, who, post, analytics={"source": "personal", "model": model})
+    engage(databases.app, "dog", "p1")
 
-    models = {one["name"]: (one["seen"], one["engaged"]) for one in measure(people)["models"]}
+    models = {row["name"]: (row["seen"], row["engaged"]) for row in measure(people)["models"]}
 
     assert models == {"personal v1": (1, 0), "country v2": (1, 1)} | dict.fromkeys(strange, (1, 0))
 
 
 def test_an_engagement_at_the_end_of_its_time_is_not_lost_by_measuring_early(people, databases):
-    saw(databases.app, "cat", "p1", at=NOON - DAY - HOUR)
-    did(databases.app, "cat", "p1", at=NOON - 2 * HOUR)
+    show(databases.app, "cat", "p1", at=NOON - DAY - HOUR)
+    engage(databases.app, "cat", "p1", at=NOON - 2 * HOUR)
 
     assert counts(measure(people)) == (1, 1)
 
 
 def test_days_follow_one_another_without_a_gap_and_without_counting_twice(people, databases):
     for hour in range(72):
-        saw(databases.app, "cat", f"p{hour}", at=NOON - 3 * DAY + hour * HOUR)
+        show(databases.app, "cat", f"p{hour}", at=NOON - 3 * DAY + hour * HOUR)
 
     days = [counts(measure(people, NOON + number * DAY))[0] for number in (-1, 0, 1)]
 
@@ -144,7 +146,7 @@ def test_days_follow_one_another_without_a_gap_and_without_counting_twice(people
 
 
 def test_measuring_a_day_again_changes_nothing(people, databases, snapshot):
-    saw(databases.app, "cat", "p1")
+    show(databases.app, "cat", "p1")
     measure(people)
     before = snapshot()
 
@@ -165,18 +167,18 @@ def test_a_world_is_measured_as_a_slow_and_plain_count_measures_it(people, datab
         databases.app[name].delete_many({})
     options = WorldOptions(users=200, contents=1_000, engagements=8_000, feed_items=8_000, countries=3, seed=13)
     write_world(build_world(options, now=NOON), databases.app, databases.analytics, databases.truth)
-    seen: dict[Any, Any] = {}
+    first_seen: dict[Any, Any] = {}
     engaged = 0
     items = databases.app.feeditems.find({"seenAt": {"$gte": NOON - 2 * DAY, "$lt": NOON - DAY}}).sort("seenAt", 1)
-    for one in items:
-        left = one.get("offScreenAt")
-        if left is None or not 0 <= (left - one["seenAt"]).total_seconds() < 1:
-            seen.setdefault((one["viewer"], one["content"]), one["seenAt"])
-    for (viewer, content), at in seen.items():
-        acts = databases.app.engagements.find({"account": viewer, "targetRef.$id": content, "visibility": "publish"})
+    for item in items:
+        end = item.get("offScreenAt")
+        if end is None or not 0 <= (end - item["seenAt"]).total_seconds() < 1:
+            first_seen.setdefault((item["viewer"], item["content"]), item["seenAt"])
+    for (viewer, content), at in first_seen.items():
+        rows = databases.app.engagements.find({"account": viewer, "targetRef.$id": content, "visibility": "publish"})
         engaged += any(
-            act["type"] in ("like", "comment", "recast", "quote") and at <= act["createdAt"] < at + DAY for act in acts
+            row["type"] in ("like", "comment", "recast", "quote") and at <= row["createdAt"] < at + DAY for row in rows
         )
 
-    assert counts(measure(people)) == (len(seen), engaged)
+    assert counts(measure(people)) == (len(first_seen), engaged)
     assert engaged > 0

@@ -1,4 +1,4 @@
-"""A network in which ann did everything that leaves a trace, and the search for what is left of her."""
+"""A network in which ann did everything that leaves a trace, and the search for what is left of her ids."""
 
 import base64
 import zlib
@@ -25,7 +25,7 @@ from shared.store import Store, close_store, schema
 from shared.store.erasures import Erasures
 from shared.store.tombstones import Erased
 from tests.bots.conftest import like_a_bot, readings
-from tests.changes import deleted, told
+from tests.changes import change_event, deleted
 from tests.factories import account, an_id, engagement, exposure, follow, post, topic, user
 
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)  # handlers refuse what lies in the future
@@ -60,7 +60,7 @@ def _in_hex(value: Any, spelt: Callable[[str], str] = str) -> Any:
     return value
 
 
-_lived_in: dict[Any, list[dict[str, list[Document]]]] = {}
+_filled: dict[Any, list[dict[str, list[Document]]]] = {}
 
 
 def unchanged(town: "Town") -> None:
@@ -73,65 +73,68 @@ class Town:
 
     store: Store
 
-    def lived_in(self, form: Form = as_it_is, change: Callable[["Town"], None] = unchanged) -> None:
-        """Filled and changed, and every function has run: done once by each process, and then copied."""
+    def prepare(self, form: Form = as_it_is, change: Callable[["Town"], None] = unchanged) -> None:
+        """Fill and change the network and run every function: once in each process, and from then on copied."""
         databases, key = (self.store.app, self.store.analytics), (form, change)
-        if key not in _lived_in:
+        if key not in _filled:
             self.fill(form)
             change(self)
             self.run(NOW)
-            _lived_in[key] = [
+            _filled[key] = [
                 {name: list(database[name].find()) for name in database.list_collection_names()}
                 for database in databases
             ]
             return
-        for database, collections in zip(databases, _lived_in[key], strict=True):
+        for database, collections in zip(databases, _filled[key], strict=True):
             for name, rows in collections.items():
                 if rows:
                     database[name].insert_many(rows)
 
     def fill(self, form: Form = as_it_is) -> None:
-        """form  how the application writes the ids in documents about ann"""
+        """Write the documents of the application.
+
+        form  how the application writes the ids in documents about ann
+        """
         app = self.store.app
         ann = account("account of ann", now=NOW) | {"credentials": {"deviceUUID": "tablet of ann"}}
         app.accounts.insert_many([ann, account("account of bob", now=NOW)])
         page = user("page of ann", now=NOW, account="account of ann")
         app.users.insert_many([form(user("ann", now=NOW)), form(page), user("bob", now=NOW)])
-        said: dict[str, Any] = {"payload": {"message": TEXT}, "likes": 2, "hashtags": ["goal"]}
+        fields: dict[str, Any] = {"payload": {"message": TEXT}, "likes": 2, "hashtags": ["goal"]}
         app.contents.insert_many(
             [
-                form(post("by ann", now=NOW, author="ann", **said)),
-                form(post("of her page", now=NOW, author="page of ann", **said)),
-                form(post("old", now=NOW, author="ann", age_hours=24 * 400, **said)),
-                post("plain", now=NOW, author="ann", **said),
-                *(post(f"by bob {n}", now=NOW, author="bob", **said) for n in range(12)),
+                form(post("by ann", now=NOW, author="ann", **fields)),
+                form(post("of her page", now=NOW, author="page of ann", **fields)),
+                form(post("old", now=NOW, author="ann", age_hours=24 * 400, **fields)),
+                post("plain", now=NOW, author="ann", **fields),
+                *(post(f"by bob {n}", now=NOW, author="bob", **fields) for n in range(12)),
                 *(
-                    self.repeating(what, is_recast, **said)
-                    for what in ("by ann", "plain")
+                    self.repeating(name, is_recast, **fields)
+                    for name in ("by ann", "plain")
                     for is_recast in (True, False)
                 ),
             ]
         )
-        acts = [form(engagement(who, "by bob 0", at=NOW - HOUR / 2)) for who in ("ann", "page of ann")]
-        acts += [engagement("bob", what, at=NOW - HOUR / 2) for what in WRITTEN]
-        app.engagements.insert_many(acts)
+        engagements = [form(engagement(who, "by bob 0", at=NOW - HOUR / 2)) for who in ("ann", "page of ann")]
+        engagements += [engagement("bob", name, at=NOW - HOUR / 2) for name in WRITTEN]
+        app.engagements.insert_many(engagements)
         follows = [form(follow("ann", "bob", at=NOW - HOUR)), follow("bob", "ann", at=NOW - HOUR)]
         app.relationships.insert_many(follows)
-        app.feeditems.insert_many([exposure("bob", what, at=NOW - HOUR / 4) for what in WRITTEN])
+        app.feeditems.insert_many([exposure("bob", name, at=NOW - HOUR / 4) for name in WRITTEN])
         rng = np.random.default_rng(1)
         for who in ("ann", "bob"):
-            seen = {"viewer": an_id(f"account of {who}"), "content": an_id("by bob 0")}
-            made = readings(f"device of {who}", *like_a_bot(rng, 600), until=NOW)
-            app.feeditems.insert_many([one | (form(seen) if who == "ann" else seen) for one in made])
+            ids = {"viewer": an_id(f"account of {who}"), "content": an_id("by bob 0")}
+            items = readings(f"device of {who}", *like_a_bot(rng, 600), until=NOW)
+            app.feeditems.insert_many([item | (form(ids) if who == "ann" else ids) for item in items])
         self.store.analytics.topics.insert_one(topic("goals"))
 
-    def repeating(self, what: str, is_recast: bool, **fields: Any) -> Document:
-        original = {"_id": an_id(what), "author": {"id": an_id("ann")}}
-        named = f"{'recast' if is_recast else 'quote'} of {what}"
-        return post(named, now=NOW, author="bob", originalPost=original, isRecast=is_recast, **fields)
+    def repeating(self, repeated: str, is_recast: bool, **fields: Any) -> Document:
+        original = {"_id": an_id(repeated), "author": {"id": an_id("ann")}}
+        name = f"{'recast' if is_recast else 'quote'} of {repeated}"
+        return post(name, now=NOW, author="bob", originalPost=original, isRecast=is_recast, **fields)
 
     def run(self, at: datetime) -> None:
-        """Every function that has a schedule, and what they queue."""
+        """Run every function that has a schedule, and what they queue."""
         for stem in PIPELINE:
             self.call(stem, at=at)
         self.call("recommend_home", at=at, payload={"accountId": ACCOUNT, "maxResults": 1})
@@ -139,15 +142,15 @@ class Town:
     def call(self, stem: str, at: datetime = NOW, payload: Document | None = None) -> Document:
         answer = function(stem).invoke(at=at, payload=payload)
         train_personal.forget()
-        for one in deliver():
-            assert one.failure is None
+        for delivery in deliver():
+            assert delivery.failure is None
         return answer
 
     def erase(self) -> Document:
         return self.call("erase_account", payload={"accountId": ACCOUNT})
 
     def delete(self, *names: str) -> None:
-        """What the application deletes of hers, in these collections."""
+        """Delete her documents of the application, in these collections or in all."""
         hers = [form for name in HERS for form in (an_id(name), str(an_id(name)), str(an_id(name)).upper())]
         fields = {
             "accounts": ["_id"], "users": ["_id"], "contents": ["_id"], "engagements": ["user"],
@@ -156,31 +159,34 @@ class Town:
         for name in names or fields:
             self.store.app[name].delete_many({"$or": [{field: {"$in": hers}} for field in fields[name]]})
 
-    def left(self, *names: str) -> set[str]:
-        """Collections of ours in which a byte of these ids stands, however they are written or packed."""
+    def remaining(self, *names: str) -> set[str]:
+        """Our collections that hold one of these ids, in whatever form it is written or packed."""
         needles = needles_of(names or HERS)
-        found = set()
+        collections = set()
         for database in (self.store.app, self.store.analytics):
             for name in database.list_collection_names():
-                if name not in KEPT and any(one in raw for raw in documents(database[name]) for one in needles):
-                    found.add(name)
-        return found
+                if name not in KEPT and any(needle in raw for raw in documents(database[name]) for needle in needles):
+                    collections.add(name)
+        return collections
 
 
-KEPT = {one.name for one in schema.COLLECTIONS if one.owner == "application"} | {
-    one.name for one in schema.COLLECTIONS for about in one.about if about.removal == "none"
+KEPT = {collection.name for collection in schema.COLLECTIONS if collection.owner == "application"} | {
+    collection.name for collection in schema.COLLECTIONS for about in collection.about if about.removal == "none"
 }
 
 
 def needles_of(names: tuple[str, ...]) -> list[bytes]:
+    """Every form in which the ids of these names may be stored, as bytes."""
     ids = [an_id(name) for name in names]
-    forms = [[one.binary, str(one).encode(), str(one).upper().encode(), base64.b64encode(one.binary)] for one in ids]
+    binaries = [identity.binary for identity in ids]
+    digits = [str(identity).encode() for identity in ids]
+    forms = [*binaries, *digits, *(hexadecimal.upper() for hexadecimal in digits), *map(base64.b64encode, binaries)]
     keys = [int(key).to_bytes(8, "little") for key in id_keys(id_array(ids))]
-    return [form for some in forms for form in some] + keys + [b"tablet of ann"]
+    return [*forms, *keys, b"tablet of ann"]
 
 
 def documents(collection: Any) -> Iterator[bytes]:
-    """Each document as bytes, its packed arrays unpacked."""
+    """Each document as bytes, and its packed arrays without compression."""
     yield from collection.find_raw_batches()
     for row in collection.find({"artifact": {"$type": "binData"}}, {"artifact": 1}):
         yield zlib.decompress(row["artifact"])
@@ -200,10 +206,10 @@ class Erasing(CommandListener):
     def __call__(self, town: Town) -> AbstractContextManager[None]:
         @contextmanager
         def armed() -> Iterator[None]:
-            close_store()  # a client has the listeners that there were when it was made
+            close_store()  # a client only has the listeners that were registered before it was made
             self.town = town
             yield
-            self._erase()  # beside a function that writes nothing there is no difference
+            self._erase()  # if the function has written nothing
 
         return armed()
 
@@ -212,7 +218,7 @@ class Erasing(CommandListener):
         into = command.get(event.command_name)
         stages = command.get("pipeline", ())
         writes = event.command_name in ("insert", "update", "delete") or any(
-            {"$out", "$merge"} & set(one) for one in stages
+            {"$out", "$merge"} & set(stage) for stage in stages
         )
         if writes and into not in BOOKKEEPING:
             self._erase()
@@ -241,23 +247,23 @@ def erasing(deployed: None) -> Erasing:
 
 
 def insertion(name: str) -> Document:
-    """The change that tells of a post as it was written."""
+    """The event of a post that was inserted."""
     document = {"_id": an_id(name), "visibility": "publish", "payload": {"message": TEXT}, "updatedAt": NOW}
-    return {"changes": [told("insert", name, document, second=60)]}
+    return {"changes": [change_event("insert", name, document, second=60)]}
 
 
 def deletions(names: Iterable[str]) -> Document:
-    """The changes that tell that posts are gone."""
+    """The events of posts that were deleted."""
     return {"changes": [deleted(name, second=61) for name in names]}
 
 
 def ended_at(collection: schema.Collection) -> Callable[..., Iterator[int]]:
-    """What an erasure does where it is ended when it comes to that collection."""
+    """An `_remove` that fails when the erasure comes to that collection."""
     whole = Erasures._remove
 
-    def remove(self: Erasures, erased: Erased, one: schema.Collection) -> Iterator[int]:
-        if one is collection:
+    def remove(self: Erasures, erased: Erased, current: schema.Collection) -> Iterator[int]:
+        if current is collection:
             raise Unavailable("ended")
-        return whole(self, erased, one)
+        return whole(self, erased, current)
 
     return remove

@@ -1,4 +1,4 @@
-"""Whoever is erased is in no model, no statistic, no feed, and comes back by no queue."""
+"""An erased account is in no model, no statistic and no feed, and no queue brings it back."""
 
 import json
 from importlib import import_module
@@ -29,7 +29,7 @@ ANN = str(an_id("account of ann"))
 def plan(network):
     messages: list[Any] = []
     plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, now=NOON)
-    return [one for message in messages for one in message["accounts"]]
+    return [account_id for message in messages for account_id in message["accounts"]]
 
 
 def train(network, accounts):
@@ -41,8 +41,8 @@ def train(network, accounts):
 @pytest.fixture
 def network(mongo_uri, client):
     """Ann and bob each write and like; every function that keeps something has run."""
-    with opened(mongo_uri, client) as found:
-        store, app = found.store, found.store.app
+    with opened(mongo_uri, client) as network:
+        store, app = network.store, network.store.app
         app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("ann", "bob")])
         app.users.insert_many([user(who, now=NOON) for who in ("ann", "bob")])
         app.contents.insert_many(
@@ -51,22 +51,22 @@ def network(mongo_uri, client):
         app.contents.update_many({}, {"$set": {"payload.message": "#goal"}})
         original = {"_id": an_id("by ann"), "author": {"id": an_id("ann")}}
         app.contents.insert_one(post("quote", now=NOON, author="bob", originalPost=original, isQuote=True))
-        acts = [("ann", "by bob"), ("bob", "by ann")]
-        app.engagements.insert_many([engagement(who, what, at=NOON - HOUR / 2) for who, what in acts])
+        pairs = [("ann", "by bob"), ("bob", "by ann")]
+        app.engagements.insert_many([engagement(who, name, at=NOON - HOUR / 2) for who, name in pairs])
         app.contentinfo.insert_many([topics_of(f"by {who}", "goals", at=NOON) for who in ("ann", "bob")])
         store.analytics.topics.insert_one(topic("goals"))
         refresh_content_stats.run(store, ContentStats(), now=NOON)
         refresh_creator_stats.run(store, CreatorStats(), now=NOON)
         refresh_hashtag_stats.run(store, HashtagStats(), now=NOON)
         refresh_engagement_stats.run(store, EngagementStats(), now=NOON)
-        build_guest_feed.run(store, found.registry, SHORT, QUICK, now=NOON)
-        refresh_catalogue.run(store, found.registry, found.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
-        train(found, plan(found))
-        yield found
+        build_guest_feed.run(store, network.registry, SHORT, QUICK, now=NOON)
+        refresh_catalogue.run(store, network.registry, network.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
+        train(network, plan(network))
+        yield network
 
 
 def mentions(network, *names):
-    """Collections of ours in which an id of these stands."""
+    """Our collections that hold one of these ids."""
     ids = {str(an_id(name)) for name in names}
     ours = [(network.store.analytics, name) for name in network.store.analytics.list_collection_names()]
     ours += [(network.store.app, name) for name in ("guestfeeditems", "contentinfo")]
@@ -74,7 +74,7 @@ def mentions(network, *names):
         name
         for database, name in ours
         for row in database[name].find()
-        if name != "erasures" and any(one in json.dumps(row, default=str) for one in ids)
+        if name != "erasures" and any(identity in json.dumps(row, default=str) for identity in ids)
     }
 
 
@@ -128,8 +128,8 @@ def readers(network):
     """Ann and bob read by a credential each; both are described and ann waits for a verdict."""
     store, rng = network.store, np.random.default_rng(1)
     for who in ("ann", "bob"):
-        made = readings(f"device of {who}", *like_a_bot(rng))
-        store.app.feeditems.insert_many([one | {"viewer": an_id(f"account of {who}")} for one in made])
+        items = readings(f"device of {who}", *like_a_bot(rng))
+        store.app.feeditems.insert_many([item | {"viewer": an_id(f"account of {who}")} for item in items])
     extract(store)
     store.app.suspiciouscredentials.insert_one(suspect(store, "device of ann"))
     return store

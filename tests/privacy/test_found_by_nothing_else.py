@@ -1,5 +1,5 @@
-"""Whatever an account did and however little of it, its erasure finds what we keep when the application has deleted
-some or all of its documents before."""
+"""The erasure of an account finds everything of ours, whatever the account did and however little, even if the
+application has deleted some or all of its documents before."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,7 +19,7 @@ MINUTE = HOUR / 60
 REBUILT = {"snapshots", "mlArtifacts"}
 
 
-def only_acts(town: Town) -> None:
+def only_engages(town: Town) -> None:
     """Ann likes and follows, and never wrote or read anything."""
     app, written = town.store.app, list(map(an_id, WRITTEN))
     town.delete("contents", "feeditems")
@@ -30,17 +30,17 @@ def only_acts(town: Town) -> None:
 
 def only_reads_as_a_user(town: Town) -> None:
     """The viewer of her exposures is her user, and one of the devices is bob's too."""
-    only_acts(town)
+    only_engages(town)
     app = town.store.app
     town.delete("engagements", "relationships")
     app.accounts.update_one({"_id": an_id("account of ann")}, {"$unset": {"credentials": ""}})
     names = {"device of ann": ("ann",), "tablet of ann": ("account of bob", "ann")}
-    seen = [
+    items = [
         reading(device, at=NOW - (n + 1) * MINUTE, seconds=2.0, viewer=an_id(viewers[n % len(viewers)]))
         for device, viewers in names.items()
         for n in range(600)
     ]
-    app.feeditems.insert_many([one | {"_id": an_id(f"seen {n}")} for n, one in enumerate(seen)])
+    app.feeditems.insert_many([item | {"_id": an_id(f"seen {n}")} for n, item in enumerate(items)])
     town.call("extract_reading_features")
     app.suspiciouscredentials.insert_many([suspect(town.store, device, at=NOW) for device in names])
 
@@ -56,7 +56,7 @@ def is_withdrawn(town: Town) -> None:
 EVERY_LIFE = pytest.mark.parametrize(
     ("life", "traces"),
     [
-        (only_acts, {"userEngagementStats"}),
+        (only_engages, {"userEngagementStats"}),
         (only_reads_as_a_user, {"credentialfeatures", "suspiciouscredentials"}),
         (is_withdrawn, {"contentinfo", "hashtagStats", "contentStats"}),
     ],
@@ -68,14 +68,14 @@ EVERY_LIFE = pytest.mark.parametrize(
 def test_what_the_application_has_deleted_is_still_found(
     town: Town, life: Callable[[Town], None], traces: set[str], first: tuple[str, ...]
 ) -> None:
-    town.lived_in(change=life)
-    assert town.left() >= traces
+    town.prepare(change=life)
+    assert town.remaining() >= traces
 
     town.delete(*first)
     town.erase()
-    assert town.left() <= REBUILT
+    assert town.remaining() <= REBUILT
     town.run(NEXT)
-    assert town.left() == set()
+    assert town.remaining() == set()
 
 
 @pytest.mark.parametrize("changed", [NOW, NOW.replace(year=NOW.year + 543)], ids=["now", "ahead"])
@@ -87,7 +87,7 @@ def test_links_follow_a_user_to_another_account(town: Town, changed: datetime) -
     town.call("extract_reading_features")
 
     links = town.store.analytics[schema.ACCOUNT_LINKS.name]
-    assert [one["account"] for one in links.find({"user": an_id("page of ann")})] == [an_id("account of bob")]
+    assert [link["account"] for link in links.find({"user": an_id("page of ann")})] == [an_id("account of bob")]
     town.erase()
     assert links.count_documents({"user": an_id("page of ann")}) == 1
     assert links.count_documents({"user": an_id("ann")}) == 0
@@ -96,9 +96,9 @@ def test_links_follow_a_user_to_another_account(town: Town, changed: datetime) -
 def test_a_credential_is_linked_though_its_exposures_are_recorded_ahead(town: Town) -> None:
     town.fill()
     town.call("extract_reading_features")
-    made = readings("phone of ann", *like_a_bot(np.random.default_rng(3), 200), until=NOW)
+    items = readings("phone of ann", *like_a_bot(np.random.default_rng(3), 200), until=NOW)
     ahead = {"viewer": an_id("account of ann"), "updatedAt": NOW.replace(year=NOW.year + 543)}
-    town.store.app.feeditems.insert_many([one | ahead for one in made])
+    town.store.app.feeditems.insert_many([item | ahead for item in items])
 
     town.call("extract_reading_features")
 

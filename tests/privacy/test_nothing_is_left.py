@@ -1,5 +1,5 @@
-"""Whatever the application deletes first, and however ids are stored: of an erased account nothing is left, and no
-function brings anything back."""
+"""Nothing is left of an erased account, and no function brings anything back, whatever the application deletes first
+and however it stores ids."""
 
 import re
 from collections.abc import Iterator
@@ -38,19 +38,19 @@ FORMS = pytest.mark.parametrize("form", [as_it_is, in_hex, in_capitals])
 
 
 def test_every_scheduled_function_is_run_here() -> None:
-    assert {one.stem for one in all_functions().values() if one.cron} <= set(PIPELINE)
+    assert {function.stem for function in all_functions().values() if function.cron} <= set(PIPELINE)
 
 
 def test_what_is_searched_for_stands_in_every_collection_that_says_so(town: Town) -> None:
-    town.lived_in()
+    town.prepare()
 
-    about = {one.name for one in schema.OURS for place in one.about if place.removal != "none"}
-    assert town.left() | {"suspiciouscredentials", "watermarks", "artifactVersions", "homePages"} == about
+    about = {item.name for item in schema.OURS for place in item.about if place.removal != "none"}
+    assert town.remaining() | {"suspiciouscredentials", "watermarks", "artifactVersions", "homePages"} == about
 
 
 def test_pages_of_the_home_go_with_their_account_and_do_not_come_back(town: Town) -> None:
     """Though they hold posts that were shown to others, for as long as the table says."""
-    town.lived_in()
+    town.prepare()
     pages = town.store.analytics.homePages
     assert pages.count_documents({"account": object_id(ACCOUNT)}) > 0
 
@@ -62,7 +62,7 @@ def test_pages_of_the_home_go_with_their_account_and_do_not_come_back(town: Town
 
 
 def test_a_field_that_holds_an_id_of_the_application_is_in_the_table(town: Town) -> None:
-    town.lived_in()
+    town.prepare()
     app = town.store.app
     names: dict[str, set[Any]] = {
         "account": set(app.accounts.distinct("_id")),
@@ -71,17 +71,17 @@ def test_a_field_that_holds_an_id_of_the_application_is_in_the_table(town: Town)
         "credential": set(app.feeditems.distinct("seenCredential")),
     }
 
-    found = {
-        (one.name, subject, path)
-        for one in schema.OURS
-        for row in (app if one.database == "app" else town.store.analytics)[one.name].find()
+    paths = {
+        (item.name, subject, path)
+        for item in schema.OURS
+        for row in (app if item.database == "app" else town.store.analytics)[item.name].find()
         for path, value in values(row)
         for subject, ids in names.items()
-        if (named := object_id(value)) is not None and named in ids
+        if (identity := object_id(value)) is not None and identity in ids
     }
 
-    assert {name for name, *_ in found} >= {"contentinfo", "hashtagStats", "userEngagementStats", "mlArtifacts"}
-    assert found <= {(one.name, about.subject, about.path) for one in schema.OURS for about in one.about}
+    assert {name for name, *_ in paths} >= {"contentinfo", "hashtagStats", "userEngagementStats", "mlArtifacts"}
+    assert paths <= {(item.name, about.subject, about.path) for item in schema.OURS for about in item.about}
 
 
 def values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -98,32 +98,32 @@ def values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 @FORMS
 def test_erased_before_the_application_deletes(town: Town, form: Form) -> None:
-    town.lived_in(form)
+    town.prepare(form)
 
     town.erase()
-    assert town.left() <= {"snapshots", "mlArtifacts"}
+    assert town.remaining() <= {"snapshots", "mlArtifacts"}
     town.run(NEXT)
-    assert town.left() == set()
+    assert town.remaining() == set()
 
     town.delete()
     town.run(LATER)
-    assert town.left() == set()
+    assert town.remaining() == set()
     assert town.store.analytics.contentStats.count_documents({"authorId": an_id("bob")}), "others stay"
 
 
 @FORMS
 def test_deleted_by_the_application_first(town: Town, form: Form) -> None:
-    town.lived_in(form)
+    town.prepare(form)
 
     town.delete()
     town.erase()
-    assert town.left() <= {"snapshots", "mlArtifacts"}
+    assert town.remaining() <= {"snapshots", "mlArtifacts"}
     town.run(NEXT)
-    assert town.left() == set()
+    assert town.remaining() == set()
 
 
 def test_deleted_by_the_application_and_forgotten_by_every_function_before_it_is_erased(town: Town) -> None:
-    town.lived_in()
+    town.prepare()
     town.call("classify_content", payload=deletions(WRITTEN))
 
     town.delete()
@@ -131,40 +131,40 @@ def test_deleted_by_the_application_and_forgotten_by_every_function_before_it_is
     town.erase()
     town.run(LATER)
 
-    assert town.left() == set()
+    assert town.remaining() == set()
 
 
 def test_erased_between_two_deletions_of_the_application(town: Town) -> None:
-    """Her posts first, then, after the erasure, all the rest; and meanwhile she writes another post."""
-    town.lived_in()
+    """Her posts first, then, after the erasure, everything else; and meanwhile she writes another post."""
+    town.prepare()
     town.delete("contents")
 
     town.erase()
     town.store.app.contents.insert_one(post("late", now=NOW, author="ann", payload={"message": TEXT}))
     town.call("classify_content", payload=insertion("late"))
     town.run(NEXT)
-    assert town.left(*HERS, "late") == set()
+    assert town.remaining(*HERS, "late") == set()
 
     town.delete()
     town.store.app.contents.delete_one({"_id": an_id("late")})
     town.call("classify_content", payload=deletions((*WRITTEN, "late")))
     town.run(LATER)
-    assert town.left(*HERS, "late") == set()
+    assert town.remaining(*HERS, "late") == set()
 
 
 def test_an_erasure_that_ended_behind_its_tombstone_is_completed_by_the_functions(town: Town) -> None:
-    town.lived_in()
+    town.prepare()
 
     town.store.erasures.note(an_id("account of ann"), now=NOW)
     town.run(NEXT)
 
-    assert town.left() == set()
+    assert town.remaining() == set()
 
 
 def test_an_erasure_that_ended_in_the_middle_is_completed_by_the_next(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    town.lived_in()
+    town.prepare()
     with monkeypatch.context() as patched:
         patched.setattr(Erasures, "_remove", ended_at(schema.CREATOR_STATS))
         with pytest.raises(Unavailable):
@@ -174,13 +174,13 @@ def test_an_erasure_that_ended_in_the_middle_is_completed_by_the_next(
     town.erase()
     town.run(NEXT)
 
-    assert town.left() == set()
+    assert town.remaining() == set()
 
 
 @pytest.mark.parametrize("stem", [*PIPELINE, "classify_content", "train_personal"])
 def test_erased_while_a_function_runs_that_has_read_already(town: Town, stem: str, erasing: Erasing) -> None:
     """Between what it reads and the first document that it writes."""
-    town.lived_in()
+    town.prepare()
 
     with erasing(town):
         if stem == "classify_content":
@@ -192,10 +192,10 @@ def test_erased_while_a_function_runs_that_has_read_already(town: Town, stem: st
         else:
             town.call(stem, at=NEXT)
 
-    assert town.left() <= {"snapshots", "mlArtifacts"}
+    assert town.remaining() <= {"snapshots", "mlArtifacts"}
     for last in ("refresh_catalogue", "plan_personal_training"):
         town.call(last, at=LATER)
-    assert town.left() == set()
+    assert town.remaining() == set()
 
 
 def test_docs_say_what_stays_and_for_how_long() -> None:
@@ -203,11 +203,14 @@ def test_docs_say_what_stays_and_for_how_long() -> None:
     rows = set(re.findall(r"^\| `(\w+)\.([\w.]+)` \| (\w+) \| (.+?) \|$", page, re.M))
 
     assert rows == {
-        (one.name, about.path, about.subject, about.stays) for one in schema.OURS for about in one.about if about.stays
+        (item.name, about.path, about.subject, about.stays)
+        for item in schema.OURS
+        for about in item.about
+        if about.stays
     }
 
 
 def test_the_server_ages_out_what_stays() -> None:
-    for one in (schema.ERASURES, schema.PARKED_CHANGES):
-        (expires,) = (index.expires_after for index in one.indexes if index.expires_after)
-        assert {about.stays for about in one.about} == {f"{expires.days} days"}
+    for collection in (schema.ERASURES, schema.PARKED_CHANGES):
+        (expires,) = (index.expires_after for index in collection.indexes if index.expires_after)
+        assert {about.stays for about in collection.about} == {f"{expires.days} days"}

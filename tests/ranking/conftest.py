@@ -1,4 +1,4 @@
-"""A world that tests only read."""
+"""A network of three countries that tests only read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from tests.networks import NOON, QUICK, opened, write_three_countries
 
 @pytest.fixture(scope="session")
 def history(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[History]:
-    """Of three countries, with exposures."""
+    """With exposures."""
     with opened(mongo_uri, client) as network:
         write_three_countries(network)
         yield read_history(network.store, QUICK, now=NOON, with_exposures=True)

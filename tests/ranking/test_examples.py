@@ -1,3 +1,5 @@
+"""Training examples: what is drawn, of which moments, and with which weights."""
+
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +9,7 @@ import pytest
 from shared.clock import hours
 from shared.columns import object_ids
 from shared.countries import COUNTRIES
-from shared.ranking.examples import draw_examples, inverse_frequency_weights, touched_until
+from shared.ranking.examples import draw_examples, interacted_pairs, inverse_frequency_weights
 from shared.ranking.history import read_history
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import HOUR, NOON, QUICK
@@ -16,10 +18,10 @@ END = -hours(QUICK.holdout)
 START = END - hours(QUICK.examples_span)
 
 
-def draw(history, *, seed=1, most=100_000, **options):
-    chosen = replace(QUICK, **options)
-    touched = touched_until(history, -hours(chosen.holdout))
-    return draw_examples(history, touched, chosen, np.random.default_rng(seed), most=most)
+def draw(history, *, seed=1, max_positives=100_000, **overrides):
+    options = replace(QUICK, **overrides)
+    interacted = interacted_pairs(history, -hours(options.holdout))
+    return draw_examples(history, interacted, options, np.random.default_rng(seed), max_positives=max_positives)
 
 
 @pytest.fixture
@@ -76,23 +78,23 @@ def test_newer_posts_are_drawn_more_often_and_weighted_back(history, drawn):
 
 
 def test_the_same_draw_gives_the_same_examples_and_another_one_others(history):
-    one, again, other = draw(history), draw(history), draw(history, seed=2)
+    first, again, other = draw(history), draw(history), draw(history, seed=2)
 
-    np.testing.assert_array_equal(one.at, again.at)
-    np.testing.assert_array_equal(one.post, again.post)
-    assert one.at.tolist() != other.at.tolist()
+    np.testing.assert_array_equal(first.at, again.at)
+    np.testing.assert_array_equal(first.post, again.post)
+    assert first.at.tolist() != other.at.tolist()
 
 
 def test_no_more_engagements_than_asked_for(history):
-    few = draw(history, most=100)
+    few = draw(history, max_positives=100)
 
     assert 50 < (few.label == 1).sum() <= 100
 
 
 def test_a_country_learns_from_its_own(history):
     japan = COUNTRIES.index("jp")
-    touched = touched_until(history, END)
-    drawn = draw_examples(history, touched, QUICK, np.random.default_rng(1), most=1000, country=japan)
+    interacted = interacted_pairs(history, END)
+    drawn = draw_examples(history, interacted, QUICK, np.random.default_rng(1), max_positives=1000, country=japan)
 
     assert set(drawn.country.tolist()) == {japan}
     assert {0.0, 1.0} == set(drawn.label.tolist())
@@ -101,31 +103,31 @@ def test_a_country_learns_from_its_own(history):
 @pytest.fixture
 def feed_of_cat(store, databases):
     """Cat saw four posts three days ago, liked one of them then, one a day later, one in the holdout, and one never."""
-    app, seen = databases.app, NOON - 80 * HOUR
+    app, seen_at = databases.app, NOON - 80 * HOUR
     names = ("then", "later", "in holdout", "never")
     app.contents.insert_many([post(name, now=NOON, age_hours=100) for name in names])
     app.accounts.insert_one(account("account of cat", now=NOON))
-    app.feeditems.insert_many([exposure("cat", name, at=seen) for name in names])
-    app.feeditems.insert_one(exposure("a stranger", "never", at=seen - HOUR))
-    moments = {"then": seen, "later": seen + 24 * HOUR, "in holdout": NOON - 5 * HOUR}
+    app.feeditems.insert_many([exposure("cat", name, at=seen_at) for name in names])
+    app.feeditems.insert_one(exposure("a stranger", "never", at=seen_at - HOUR))
+    moments = {"then": seen_at, "later": seen_at + 24 * HOUR, "in holdout": NOON - 5 * HOUR}
     app.engagements.insert_many([engagement("cat", name, at=at) for name, at in moments.items()])
     return read_history(store, QUICK, now=NOON, with_exposures=True)
 
 
-def test_what_was_seen_and_followed_up_is_no_example_of_passing_over(feed_of_cat):
+def test_an_impression_with_an_engagement_is_no_skipped_impression(feed_of_cat):
     drawn = draw(feed_of_cat, passed_over_ratio=10.0)
-    skipped_impressions = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
+    is_skipped = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
 
     ids = object_ids(feed_of_cat.posts.ids)
-    assert {ids[number] for number in drawn.post[skipped_impressions]} == {an_id("never"), an_id("in holdout")}
+    assert {ids[number] for number in drawn.post[is_skipped]} == {an_id("never"), an_id("in holdout")}
 
 
-def test_what_was_passed_over_weighs_little_in_all(feed_of_cat):
+def test_skipped_impressions_weigh_little_in_all(feed_of_cat):
     drawn = draw(feed_of_cat, passed_over_ratio=10.0)
-    skipped_impressions = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
+    is_skipped = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
 
     positives = drawn.weight[drawn.label == 1].sum()
-    assert drawn.weight[skipped_impressions].sum() == pytest.approx(QUICK.passed_over_weight * positives)
+    assert drawn.weight[is_skipped].sum() == pytest.approx(QUICK.passed_over_weight * positives)
 
 
 def test_without_engagements_there_are_no_examples(store, databases):
@@ -137,9 +139,9 @@ def test_without_engagements_there_are_no_examples(store, databases):
     assert len(drawn) == 0
 
 
-def test_touched_pairs_are_those_until_a_moment(feed_of_cat):
+def test_interacted_pairs_are_those_until_a_moment(feed_of_cat):
     def number(moment):
-        return len(touched_until(feed_of_cat, moment))
+        return len(interacted_pairs(feed_of_cat, moment))
 
     assert [number(-90.0), number(-80.0), number(-56.0), number(0.0)] == [0, 1, 2, 3]
     assert timedelta(hours=48) == QUICK.holdout

@@ -1,3 +1,5 @@
+"""Features of posts for countries, counted by hand, and what they may not know."""
+
 from dataclasses import replace
 from datetime import timedelta
 from math import log
@@ -6,18 +8,13 @@ import numpy as np
 import pytest
 
 from shared.columns import object_ids
-from shared.countries import COUNTRIES
+from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.ranking.counters import ENGLISH, FOREIGN, HOME, N_COUNTRY_BUCKETS, Counters, relations
 from shared.ranking.decay import PopularityDecay
-from shared.ranking.examples import draw_examples, touched_until
-from shared.ranking.features import (
-    FEATURES,
-    PointInTimeCountryRows,
-    PointInTimePosts,
-    decayed_popularity_of,
-    popularity_of,
-)
-from shared.ranking.history import LANGUAGE_CODES, UNKNOWN_COUNTRY, read_history
+from shared.ranking.examples import draw_examples, interacted_pairs
+from shared.ranking.features import FEATURES, decayed_popularity_of, popularity_of
+from shared.ranking.history import LANGUAGE_CODES, read_history
+from shared.ranking.point_in_time import PointInTimeCountryRows, PointInTimePosts
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, post, topics_of
 from tests.networks import HOUR, NOON, QUICK
@@ -55,7 +52,7 @@ def small(databases):
 
 
 def described(store, country, *, at=0.0, now=NOON):
-    """Every feature of the posts that we know, by name."""
+    """Every feature of the posts of `small`, by name of the post and of the feature."""
     history = read_history(store, QUICK, now=now)
     counters, number = Counters(history), len(history.posts)
     countries = np.full(number, country)
@@ -65,15 +62,14 @@ def described(store, country, *, at=0.0, now=NOON):
     )
     names = {an_id(name): name for name in ("first", "second", "goal")}
     rows = zip(object_ids(history.posts.ids), matrix.tolist(), strict=True)
-    return {names[one]: dict(zip(FEATURES.names, row, strict=True)) for one, row in rows if one in names}
+    return {names[post]: dict(zip(FEATURES.names, row, strict=True)) for post, row in rows if post in names}
 
 
-def test_features_are_what_one_counts_by_hand(store, small):
+def test_features_are_what_a_count_by_hand_gives(store, small):
     rows = described(store, TH)
 
-    part = (3 + 1) / (
-        5 + N_COUNTRY_BUCKETS
-    )  # th's part of all five engagements, drawn towards an equal part for each place
+    # Th's share of all five engagements, shrunk towards an equal share of each bucket.
+    share = (3 + 1) / (5 + N_COUNTRY_BUCKETS)
     mean = (5 + 1) / 3
     author_mean = (3 + 2 * mean) / (2 + 2)
     expected = {
@@ -105,9 +101,9 @@ def test_features_are_what_one_counts_by_hand(store, small):
         "topicRate": np.nan,
         "topicLift": np.nan,
         "topicRateHere": np.nan,
-        "authorLift": log((2 + 8 * part) / ((3 + 8) * part)),
-        "authorRateHere": log((2 + 2 * mean * part) / (2 + 2) / (mean * part)),
-        "postLift": log((2 + 8 * part) / ((3 + 8) * part)),
+        "authorLift": log((2 + 8 * share) / ((3 + 8) * share)),
+        "authorRateHere": log((2 + 2 * mean * share) / (2 + 2) / (mean * share)),
+        "postLift": log((2 + 8 * share) / ((3 + 8) * share)),
     }
     assert {name: rows["first"][name] for name in expected} == pytest.approx(expected, rel=1e-5, abs=1e-6, nan_ok=True)
 
@@ -115,10 +111,10 @@ def test_features_are_what_one_counts_by_hand(store, small):
 def test_topics_lift_a_post_where_the_country_likes_them(store, small):
     goal = described(store, TH)["goal"]
 
-    part, mean = 4 / (5 + N_COUNTRY_BUCKETS), 2.0
+    share, mean = 4 / (5 + N_COUNTRY_BUCKETS), 2.0
     assert goal["topicRate"] == pytest.approx(log((2 + 5 * mean) / (1 + 5) / mean), rel=1e-5)
-    assert goal["topicLift"] == pytest.approx(log((1 + 20 * part) / ((2 + 20) * part)), rel=1e-5)
-    assert goal["topicRateHere"] == pytest.approx(log((1 + 5 * mean * part) / (1 + 5) / (mean * part)), rel=1e-5)
+    assert goal["topicLift"] == pytest.approx(log((1 + 20 * share) / ((2 + 20) * share)), rel=1e-5)
+    assert goal["topicRateHere"] == pytest.approx(log((1 + 5 * mean * share) / (1 + 5) / (mean * share)), rel=1e-5)
     assert goal["language"] == ENGLISH
 
 
@@ -129,7 +125,7 @@ def test_a_language_is_foreign_where_it_is_not_read_and_unknown_where_nobody_nam
     assert np.isnan([rows["second"]["language"], rows["second"]["languageShare"]]).all()
 
 
-def test_for_nobodys_country_there_is_no_lift(store, small):
+def test_for_an_unknown_country_there_is_no_lift(store, small):
     rows = described(store, UNKNOWN_COUNTRY)
 
     for row in rows.values():
@@ -163,14 +159,16 @@ def test_what_happens_later_changes_no_feature_of_an_earlier_moment(store, small
 def test_no_example_of_the_world_knows_its_future(history, counters):
     """Counters without anything from the last examples' moments on give the same numbers as those with all of it."""
     options = replace(QUICK, examples_span=timedelta(days=4), holdout=timedelta(days=6))
-    touched = touched_until(history, -144.0)
-    drawn = draw_examples(history, touched, options, np.random.default_rng(5), most=2000)
+    interacted = interacted_pairs(history, -144.0)
+    drawn = draw_examples(history, interacted, options, np.random.default_rng(5), max_positives=2000)
     assert drawn.at.max() <= -144.0
     cut = replace(history, engagements=history.engagements.where(history.engagements.at < -144.0))
     assert len(cut.engagements) < len(history.engagements)
 
-    known, cut_off = (FEATURES.matrix(drawn.moments(some, PopularityDecay(30.0))) for some in (counters, Counters(cut)))
-    np.testing.assert_array_equal(known, cut_off)
+    complete, cut_off = (
+        FEATURES.matrix(drawn.point_in_time(counts, PopularityDecay(30.0))) for counts in (counters, Counters(cut))
+    )
+    np.testing.assert_array_equal(complete, cut_off)
 
 
 def test_every_feature_of_the_world_is_finite_or_unknown_and_none_is_always_unknown(history, counters):
@@ -210,7 +208,7 @@ def test_a_country_may_read_several_languages():
     singapore = np.full(6, COUNTRIES.index("sg"))
     languages = [LANGUAGE_CODES.index(code) for code in ("zh", "ta", "en", "th")] + [OTHER_LANGUAGE, UNKNOWN_LANGUAGE]
 
-    found = relations(singapore, np.array(languages))
+    relation = relations(singapore, np.array(languages))
 
-    assert found[:5].tolist() == [HOME, HOME, HOME, FOREIGN, FOREIGN]
-    assert np.isnan(found[5])
+    assert relation[:5].tolist() == [HOME, HOME, HOME, FOREIGN, FOREIGN]
+    assert np.isnan(relation[5])

@@ -1,13 +1,15 @@
-"""The half-life of popularity is the network's own."""
+"""The half-life of popularity is estimated from the network itself."""
 
 import numpy as np
 import pytest
 
 from shared.config import Coldstart
+from shared.countries import UNKNOWN_COUNTRY
+from shared.ranking.accounts import Accounts
 from shared.ranking.counters import Counters
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.half_life import estimate_decay
-from shared.ranking.history import UNKNOWN_COUNTRY, Accounts, Events, History, Posts
+from shared.ranking.history import Events, History, Posts
 from shared.store.posts import UNKNOWN_LANGUAGE
 from tests.networks import NOON
 
@@ -19,20 +21,20 @@ def history_with(engagements: int, half_life: float, floor: float = 0.0, seed: i
     rng = np.random.default_rng(seed)
     created = np.sort(rng.uniform(-24 * DAYS, 0, POSTS))
     moments = np.sort(rng.uniform(-24 * DAYS / 2, 0, engagements))
-    popularity, chosen = np.zeros(POSTS), np.zeros(engagements, np.int64)
+    popularity, post = np.zeros(POSTS), np.zeros(engagements, np.int64)
     for number, at in enumerate(moments.tolist()):
-        there = np.flatnonzero(created < at)
-        pull = np.exp(PopularityDecay(half_life, floor).logits(popularity[there], at - created[there]))
-        chosen[number] = there[np.searchsorted(np.cumsum(pull), rng.random() * pull.sum())]
-        popularity[chosen[number]] += 1
+        existing = np.flatnonzero(created < at)
+        weight = np.exp(PopularityDecay(half_life, floor).logits(popularity[existing], at - created[existing]))
+        post[number] = existing[np.searchsorted(np.cumsum(weight), rng.random() * weight.sum())]
+        popularity[post[number]] += 1
     ids = np.frombuffer(rng.bytes(12 * POSTS), "V12")
     none, zeros = np.zeros(0, np.int64), np.zeros(POSTS, np.int32)
     posts = Posts(
         ids, created, np.arange(POSTS), ids, zeros, zeros, np.full(POSTS, UNKNOWN_LANGUAGE), none, none,
         np.zeros(0, np.uint64), np.zeros(POSTS, bool), np.zeros(POSTS, "V12"), np.zeros(POSTS, "V12"),
     )  # fmt: skip
-    nobody = np.full(engagements, UNKNOWN_COUNTRY)
-    events = Events(chosen, nobody, nobody, moments, np.zeros(engagements, np.int64))
+    unknown = np.full(engagements, UNKNOWN_COUNTRY)
+    events = Events(post, unknown, unknown, moments, np.zeros(engagements, np.int64))
     accounts = Accounts(np.zeros(0, "V12"), np.zeros(0, np.uint64), np.zeros(0, "V12"), none, none)
     return History(NOON, posts, accounts, events, events.where(none))
 
@@ -43,17 +45,17 @@ def estimated(history: History) -> PopularityDecay:
 
 @pytest.mark.parametrize("half_life", [8.0, 30.0, 96.0])
 def test_a_planted_half_life_is_found_again(half_life: float) -> None:
-    found = estimated(history_with(1_500, half_life))
+    decay = estimated(history_with(1_500, half_life))
 
-    assert half_life / 1.5 < found.half_life_hours < half_life * 1.5
-    assert found.floor <= 0.001
+    assert half_life / 1.5 < decay.half_life_hours < half_life * 1.5
+    assert decay.floor <= 0.001
 
 
 def test_engagements_with_old_posts_do_not_stretch_the_half_life() -> None:
-    found = estimated(history_with(1_500, 8.0, floor=0.01))
+    decay = estimated(history_with(1_500, 8.0, floor=0.01))
 
-    assert 5.0 < found.half_life_hours < 14.0
-    assert 0.001 < found.floor <= 0.03
+    assert 5.0 < decay.half_life_hours < 14.0
+    assert 0.001 < decay.floor <= 0.03
 
 
 def test_without_an_engagement_it_is_a_day_and_a_few_move_it_little() -> None:

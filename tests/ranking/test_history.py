@@ -1,3 +1,5 @@
+"""Posts, engagements and impressions as arrays, out of documents of every kind."""
+
 import os
 import subprocess
 import sys
@@ -12,8 +14,8 @@ from bson.datetime_ms import DatetimeMS
 
 from shared.columns import object_ids
 from shared.config import Exposures
-from shared.countries import COUNTRIES
-from shared.ranking.history import COUNTED, LANGUAGE_CODES, UNKNOWN_COUNTRY, read_history
+from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
+from shared.ranking.history import COUNTED, LANGUAGE_CODES, read_history
 from shared.store import Store
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
@@ -30,8 +32,8 @@ def country_name(number):
     return None if number == UNKNOWN_COUNTRY else COUNTRIES[number]
 
 
-def acts_of(history):
-    """(post, country, kind, hours before now) of every act."""
+def engagements_of(history):
+    """(post, country, kind, hours before now) of every engagement."""
     posts = object_ids(history.posts.ids)
     engagements = history.engagements
     rows = zip(
@@ -56,7 +58,7 @@ def app(databases):
 def test_an_empty_database_is_an_empty_history(store):
     history = read(store)
 
-    assert (len(history.posts), len(history.engagements), len(history.seen)) == (0, 0, 0)
+    assert (len(history.posts), len(history.engagements), len(history.impressions)) == (0, 0, 0)
 
 
 CODES = {
@@ -82,25 +84,25 @@ def test_a_country_is_read_as_it_is_spelt(store, app):
         app.accounts.insert_one(account(f"account of {name}", now=NOON, geolocation={"countryCode": code}))
         app.engagements.insert_one(engagement(name, f"for {name}", at=NOON - HOUR / 2))
 
-    found = {what: country or None for what, country, _, _ in acts_of(read(store))}
+    countries = {post_id: country or None for post_id, country, _, _ in engagements_of(read(store))}
 
-    assert found == {an_id(f"for reader {spelt!r}"): country for spelt, country in CODES.items()}
+    assert countries == {an_id(f"for reader {spelt!r}"): country for spelt, country in CODES.items()}
 
 
-def test_an_account_without_a_place_is_nobodys_and_yet_someone(store, app):
+def test_an_account_without_a_country_is_still_an_account(store, app):
     app.contents.insert_one(post("p", now=NOON))
-    country_bucket: list[dict[str, Any]] = [{}, {"geolocation": None}, {"geolocation": "th"}, {"geolocation": {}}]
-    for number, place in enumerate(country_bucket):
-        app.accounts.insert_one(account(f"account of {number}", now=NOON, country=None) | place)
+    locations: list[dict[str, Any]] = [{}, {"geolocation": None}, {"geolocation": "th"}, {"geolocation": {}}]
+    for number, location in enumerate(locations):
+        app.accounts.insert_one(account(f"account of {number}", now=NOON, country=None) | location)
         app.engagements.insert_one(engagement(str(number), "p", at=NOON - HOUR / 2))
 
     history = read(store)
 
-    assert acts_of(history) == [(an_id("p"), "", "like", 0.5)] * 4
+    assert engagements_of(history) == [(an_id("p"), "", "like", 0.5)] * 4
     assert len(set(history.engagements.account.tolist()) - {-1}) == 4
 
 
-def test_an_act_without_an_account_is_that_of_its_users_owner(store, app):
+def test_an_engagement_without_an_account_is_that_of_its_users_owner(store, app):
     app.contents.insert_one(post("p", now=NOON))
     app.accounts.insert_one(account("owner", now=NOON, country="JP"))
     app.users.insert_many([user(name, now=NOON, account="owner") for name in ("cat", "dog")])
@@ -110,31 +112,31 @@ def test_an_act_without_an_account_is_that_of_its_users_owner(store, app):
 
     history = read(store)
 
-    assert acts_of(history) == [(an_id("p"), "jp", "like", 0.5), (an_id("p"), "jp", "quote", 0.5)]
+    assert engagements_of(history) == [(an_id("p"), "jp", "like", 0.5), (an_id("p"), "jp", "quote", 0.5)]
     assert len(set(history.engagements.account.tolist())) == 1
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["an account", "an account that is not there"])
+@pytest.mark.parametrize("exists", [True, False], ids=["an account", "an account that is not there"])
 @pytest.mark.parametrize("user_first", [True, False], ids=["by the user first", "by the account first"])
-def test_what_an_account_and_its_user_record_of_one_event_is_one_event(store, app, there, user_first):
+def test_what_an_account_and_its_user_record_of_one_event_is_one_event(store, app, exists, user_first):
     app.contents.insert_one(post("p", now=NOON))
-    app.accounts.insert_one(account("owner" if there else "another", now=NOON))
+    app.accounts.insert_one(account("owner" if exists else "another", now=NOON))
     app.users.insert_many([user(name, now=NOON, account="owner") for name in ("cat", "dog")])
     at, owner = NOON - HOUR / 2, an_id("owner")
     engagements = [engagement("cat", "p", at=at) | {"account": owner}, engagement("dog", "p", at=at, account=None)]
-    others = [engagement("cat", "p", at=at, kind="quote") | {"account": owner}, engagement("eve", "p", at=at)]
-    seen = [exposure(who, "p", at=at, viewer=an_id(who)) for who in ("owner", "cat", "dog")]
-    app.engagements.insert_many([*(engagements[::-1] if user_first else engagements), *others])
-    app.feeditems.insert_many(seen[::-1] if user_first else seen)
+    different = [engagement("cat", "p", at=at, kind="quote") | {"account": owner}, engagement("eve", "p", at=at)]
+    exposures = [exposure(who, "p", at=at, viewer=an_id(who)) for who in ("owner", "cat", "dog")]
+    app.engagements.insert_many([*(engagements[::-1] if user_first else engagements), *different])
+    app.feeditems.insert_many(exposures[::-1] if user_first else exposures)
 
     history = read(store)
 
     assert len(history.engagements) == 3
-    assert len(history.seen) == 1
-    assert history.seen.account.tolist() == ([0] if there else [-1])
+    assert len(history.impressions) == 1
+    assert history.impressions.account.tolist() == ([0] if exists else [-1])
 
 
-def test_only_acts_on_posts_that_stand_and_show_interest_count(store, app):
+def test_only_engagements_that_stand_and_show_interest_count(store, app):
     app.contents.insert_one(post("p", now=NOON))
     at = NOON - HOUR / 2
     app.engagements.insert_many(
@@ -150,7 +152,7 @@ def test_only_acts_on_posts_that_stand_and_show_interest_count(store, app):
         ]
     )
 
-    assert [kind for _, _, kind, _ in acts_of(read(store))] == sorted(COUNTED)
+    assert [kind for _, _, kind, _ in engagements_of(read(store))] == sorted(COUNTED)
 
 
 STRANGE_DATES = {
@@ -176,8 +178,8 @@ def test_what_has_no_sensible_date_is_left_out_and_moves_nothing_else(store, app
     history = read(store)
 
     assert posts_of(history) == {an_id("p")}
-    assert acts_of(history) == [(an_id("p"), "", "like", 0.5)]
-    assert history.seen.at.tolist() == [-0.5]
+    assert engagements_of(history) == [(an_id("p"), "", "like", 0.5)]
+    assert history.impressions.at.tolist() == [-0.5]
 
 
 ODD_POSTS: dict[str, dict[str, Any]] = {
@@ -251,16 +253,16 @@ LANGUAGES = {
 
 @pytest.mark.parametrize("source", ["contentinfo", "contentfiltering"])
 def test_a_language_is_understood_as_it_is_named(store, databases, source):
-    where = databases.app.contentinfo if source == "contentinfo" else databases.analytics.contentfiltering
+    collection = databases.app.contentinfo if source == "contentinfo" else databases.analytics.contentfiltering
     for named in LANGUAGES:
         databases.app.contents.insert_one(post(repr(named), now=NOON))
-        where.insert_one({"contentId": an_id(repr(named)), "language": named})
+        collection.insert_one({"contentId": an_id(repr(named)), "language": named})
 
     posts = read(store).posts
 
-    found = dict(zip(object_ids(posts.ids), posts.language.tolist(), strict=True))
+    languages = dict(zip(object_ids(posts.ids), posts.language.tolist(), strict=True))
     expected = {n: LANGUAGE_CODES.index(m) if isinstance(m, str) else m for n, m in LANGUAGES.items()}
-    assert {named: found[an_id(repr(named))] for named in LANGUAGES} == expected
+    assert {named: languages[an_id(repr(named))] for named in LANGUAGES} == expected
 
 
 def test_contentinfo_knows_languages_better_than_the_filter(store, databases):
@@ -273,8 +275,8 @@ def test_contentinfo_knows_languages_better_than_the_filter(store, databases):
 
 def test_topics_come_from_contentinfo_else_from_hashtags_in_use(store, app):
     tagged = [post(f"tag {n}", now=NOON, payload={"message": f"#Goal #goal #own{n}"}) for n in range(3)]
-    both = post("both", now=NOON, payload={"message": "#goal"})
-    app.contents.insert_many([*tagged, both, post("plain", now=NOON)])
+    with_topics = post("both", now=NOON, payload={"message": "#goal"})
+    app.contents.insert_many([*tagged, with_topics, post("plain", now=NOON)])
     app.contentinfo.insert_one(topics_of("both", "music", "song", at=NOON))
 
     history = read(store, hashtag_uses=3)
@@ -308,12 +310,12 @@ def test_hashtags_are_those_of_the_message_whatever_the_application_keeps_of_the
 
     posts = read(store, hashtag_uses=1).posts
 
-    tagged = {one for n, one in enumerate(object_ids(posts.ids)) if n in posts.topic_of}
+    tagged = {post_id for n, post_id in enumerate(object_ids(posts.ids)) if n in posts.topic_of}
     assert tagged == {an_id("said 0"), an_id("said 1")}
     assert len(set(posts.topic.tolist())) == 1
 
 
-def test_hashtags_are_numbered_the_same_in_every_process(store, app, chosen):
+def test_hashtags_are_numbered_the_same_in_every_process(store, app, config):
     names = [f"#tag{number}" for number in range(20)]
     says = [{"message": " ".join(names[n:])} for n in range(20)]
     app.contents.insert_many([post(f"p{n}", now=NOON, age_hours=1 + n, payload=says[n]) for n in range(20)])
@@ -322,8 +324,8 @@ def test_hashtags_are_numbered_the_same_in_every_process(store, app, chosen):
         "from tests.networks import NOON, QUICK;"
         "print(read_history(open_store(), QUICK, now=NOON).posts.topic.tolist())"
     )
-    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MONGO_URI": chosen.mongo_uri}
-    variables |= {"APP_DB": chosen.app_db, "ANALYTICS_DB": chosen.analytics_db}
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MONGO_URI": config.mongo_uri}
+    variables |= {"APP_DB": config.app_db, "ANALYTICS_DB": config.analytics_db}
 
     read_by = [
         subprocess.run(
@@ -341,7 +343,7 @@ def test_hashtags_are_numbered_the_same_in_every_process(store, app, chosen):
     assert read_by[0].count(",") > 100
 
 
-def test_malformed_people_take_nobody_elses_acts(store, app):
+def test_malformed_people_take_nobody_elses_engagements(store, app):
     app.contents.insert_one(post("p", now=NOON))
     app.accounts.insert_many([account("a", now=NOON, country="us") | {"_id": "odd"}, account("b", now=NOON)])
     app.users.insert_many([user("u", now=NOON) | {"_id": 5, "ownerAccount": an_id("b")}])
@@ -364,9 +366,10 @@ def test_exposures_may_lie_in_another_collection_and_name_users(store, app):
     app.feeditemv2.insert_one(exposure("cat", "p", at=NOON - HOUR / 2, viewer=an_id("cat")))
 
     elsewhere = Store(store.client, store.app.name, store.analytics.name, Exposures(collection="feeditemv2"))
-    seen = read(elsewhere).seen
+    impressions = read(elsewhere).impressions
 
-    assert (seen.account.tolist(), [country_name(c) for c in seen.country.tolist()]) == ([0], ["fr"])
+    assert impressions.account.tolist() == [0]
+    assert [country_name(c) for c in impressions.country.tolist()] == ["fr"]
 
 
 def test_a_description_under_an_id_as_text_counts_only_where_there_is_no_other(store):
@@ -379,8 +382,8 @@ def test_a_description_under_an_id_as_text_counts_only_where_there_is_no_other(s
 
     posts = read(store).posts
 
-    place = {name: object_ids(posts.ids).index(an_id(name)) for name in ("p0", "p1", "p2")}
-    spoken = {name: LANGUAGE_CODES[posts.language[at]] for name, at in place.items()}
-    assert spoken == {"p0": "en", "p1": "en", "p2": "th"}
-    number = {name: (posts.topic_of == at).sum() for name, at in place.items()}
+    position = {name: object_ids(posts.ids).index(an_id(name)) for name in ("p0", "p1", "p2")}
+    languages = {name: LANGUAGE_CODES[posts.language[at]] for name, at in position.items()}
+    assert languages == {"p0": "en", "p1": "en", "p2": "th"}
+    number = {name: (posts.topic_of == at).sum() for name, at in position.items()}
     assert number == {"p0": 0, "p1": 1, "p2": 1}

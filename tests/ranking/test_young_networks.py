@@ -1,4 +1,4 @@
-"""What both trainers say of a network that is hours or days old."""
+"""What the trainers of country and personal rankers report of a network that is hours or days old."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -49,19 +49,19 @@ def test_people_of_a_network_of_any_age_are_judged_by(network: Network, age: int
         assert float(report.details["people"]) >= 10
 
 
-def write_acts(network: Network, *engagements: tuple[str, str, float, str]) -> None:
-    """Forty posts, an hour apart, and what cat and dan did: (who, what, hours ago, kind)."""
+def write_engagements(network: Network, *engagements: tuple[str, str, float, str]) -> None:
+    """Forty posts, an hour apart, and engagements of cat and dan: (user, post, hours ago, kind)."""
     app = network.store.app
     app.contents.insert_many([post(f"p{age}", now=NOON, age_hours=age) for age in range(40)])
     app.accounts.insert_many([account(f"account of {who}", now=NOON) for who in ("cat", "dan")])
     if engagements:
         app.engagements.insert_many(
-            [engagement(who, what, at=NOON - ago * HOUR, kind=kind) for who, what, ago, kind in engagements]
+            [engagement(who, name, at=NOON - ago * HOUR, kind=kind) for who, name, ago, kind in engagements]
         )
 
 
 @pytest.mark.parametrize(
-    ("acts", "reason"),
+    ("engagements", "reason"),
     [
         ([], "no engagement to learn from"),
         (
@@ -82,6 +82,6 @@ def write_acts(network: Network, *engagements: tuple[str, str, float, str]) -> N
 def test_the_reason_why_nothing_is_trained_is_true(
     network: Network, engagements: list[tuple[str, str, float, str]], reason: str
 ) -> None:
-    write_acts(network, *engagements)
+    write_engagements(network, *engagements)
 
     assert [report.details["skipped"] for report in reports(network)] == [reason, reason]

@@ -1,3 +1,5 @@
+"""The commands of the relay: which collections are followed."""
+
 import pytest
 from typer.testing import CliRunner
 
@@ -7,10 +9,12 @@ from shared.errors import BadConfig
 
 @pytest.fixture
 def followed(deployed, monkeypatch):
-    """Runs `relay run` with these arguments; the collections that it would follow."""
-    found: list[str] = []
+    """Runs `relay run` with these arguments, and returns the collections that it would follow."""
+    collections: list[str] = []
     monkeypatch.setattr(
-        commands, "serve", lambda followers, stop: found.extend(one.meter.collection for one in followers)
+        commands,
+        "serve",
+        lambda followers, stop: collections.extend(follower.meter.collection for follower in followers),
     )
     monkeypatch.setattr("relay.__main__.signal.signal", lambda number, handler: None)
 
@@ -18,7 +22,7 @@ def followed(deployed, monkeypatch):
         done = CliRunner().invoke(commands.app, ["run", "--to", "here", *arguments])
         if done.exception:
             raise done.exception
-        return found
+        return collections
 
     return run
 

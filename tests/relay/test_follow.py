@@ -1,4 +1,4 @@
-"""Following a collection: what is sent, in which order, and where it goes on."""
+"""Following a collection: which changes are sent, in which order, and where it goes on."""
 
 import json
 import time
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from relay.follow import StreamItem
 from relay.positions import Position
 from relay.sinks import SendResult
+from relay.stream import StreamItem
 from shared.errors import Conflict
-from shared.runtime.changes import change_of
+from shared.runtime.change_events import change_of
 from tests.factories import an_id, post
 from tests.relay.conftest import Receiver, position_of
 from tests.waiting import until
@@ -327,16 +327,16 @@ def test_metrics_are_in_the_embedded_format(store, follow, noon, capsys, monkeyp
         until(lambda: follower.meter.sent)
         follower.meter.report()
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name in ("sent", "retried", "parked", "lag"):
-        assert f'"{name}"' in told
-    assert '"collection":"contents"' in told.replace(" ", "")
+        assert f'"{name}"' in printed
+    assert '"collection":"contents"' in printed.replace(" ", "")
     assert follower.meter.sent == 0
 
 
 def test_what_was_read_long_ago_tells_nothing_of_now(store, follow, noon, monkeypatch):
-    """Behind a receiver that stood still wait looks at a quiet collection, which has changed since then."""
-    monkeypatch.setattr("relay.follow.POLL_MS", 20)
+    """While the receiver is blocked, reads that found no change wait to be saved; the collection has changed since."""
+    monkeypatch.setattr("relay.stream.POLL_MS", 20)
     noted: list[Any] = []
 
     class Slow(Receiver):
@@ -344,21 +344,21 @@ def test_what_was_read_long_ago_tells_nothing_of_now(store, follow, noon, monkey
             noted.extend((position_of(store).get("at"), json.loads(event.text)["clusterTime"]) for event in events)
             return super().send(events)
 
-    looks: list[Any] = []
-    read = StreamItem
+    reads: list[Any] = []
+    made = StreamItem
 
-    def looked(*args, **kwargs):
-        looks.append(args)
-        return read(*args, **kwargs)
+    def remember(*args, **kwargs):
+        reads.append(args)
+        return made(*args, **kwargs)
 
-    monkeypatch.setattr("relay.follow.StreamItem", looked)
+    monkeypatch.setattr("relay.stream.StreamItem", remember)
     receiver = Slow()
     with follow(receiver, batch=2, queue=6, beat_s=0.0):
         receiver.gate.clear()
-        before = len(looks)
+        before = len(reads)
         store.app.contents.insert_one(post("first", now=noon))
         until(lambda: len(noted) == 1)
-        until(lambda: len(looks) >= before + 5)  # the reader finds nothing, until there is no room for more
+        until(lambda: len(reads) >= before + 5)  # the reader finds no change, until its buffer is full
         store.app.contents.insert_one(post("second", now=noon))
         written = time.monotonic()
         until(lambda: time.monotonic() > written + 2)

@@ -1,5 +1,5 @@
-"""A database that refuses for a while what the relay asks: nothing is lost, and it goes on by itself. On a server of
-its own."""
+"""A database that refuses the relay's commands for a while: no change is lost, and the relay goes on by itself. On a
+server of its own."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ each_code = pytest.mark.parametrize("code", CODES.values(), ids=CODES)
 
 @pytest.fixture(scope="module")
 def mongo_uri(private_server: str) -> str:
-    """Looked at so often that a server which said that it shuts down, and did not, is soon known again."""
+    """Checked so often that a server that announced its shutdown, and did not shut down, is soon used again."""
     return f"{private_server}&heartbeatFrequencyMS=500"
 
 
@@ -30,14 +30,14 @@ def client(private_server: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 @pytest.fixture
-def application(client, chosen):
-    """The posts as the application writes them, by a client that is not made to fail."""
-    return client[chosen.app_db].contents
+def application(client, config):
+    """The application's posts, by a client that is not made to fail."""
+    return client[config.app_db].contents
 
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Why the relay had to begin again, each time."""
+    """The reason for each time that the relay had to begin again."""
     reasons: list[str] = []
     warning = logger.warning
     monkeypatch.setattr(

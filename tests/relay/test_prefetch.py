@@ -13,20 +13,20 @@ SOON_S = allowed(30.0)
 
 @pytest.fixture
 def ahead():
-    """Read ahead of what is taken, until the test ends."""
+    """Starts reading ahead, until the test ends."""
     opened = []
 
-    def start(source, size=5, most=1_000_000):
-        opened.append(Prefetch(iter(source), size, most, lambda item: item if isinstance(item, int) else 1))
+    def start(source, limit=5, max_weight=1_000_000):
+        opened.append(Prefetch(iter(source), limit, max_weight, lambda item: item if isinstance(item, int) else 1))
         return opened[-1]
 
     yield start
-    for one in opened:
-        one.close()
+    for prefetch in opened:
+        prefetch.close()
 
 
 class Source:
-    """Numbers without end; tells how many were asked for."""
+    """Numbers without end, and how many of them were asked for."""
 
     def __init__(self):
         self.asked = 0
@@ -37,12 +37,12 @@ class Source:
             yield number
 
 
-def everything(prefetch, most=3):
-    found = []
-    while (taken := prefetch.take(most, SOON_S)) is not None:
-        assert 1 <= len(taken) <= most
-        found += taken
-    return found
+def everything(prefetch, limit=3):
+    items = []
+    while (taken := prefetch.take(limit, SOON_S)) is not None:
+        assert 1 <= len(taken) <= limit
+        items += taken
+    return items
 
 
 def test_all_comes_in_order_and_then_none(ahead):
@@ -53,10 +53,10 @@ def test_all_comes_in_order_and_then_none(ahead):
     assert numbers.take(1, SOON_S) is None
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 1_000])
-@pytest.mark.parametrize("most", [1, 3, 1_000])
-def test_whatever_the_sizes_nothing_is_lost_or_turned_round(ahead, size, most):
-    assert everything(ahead(range(300), size), most) == list(range(300))
+@pytest.mark.parametrize("buffered", [1, 2, 7, 1_000])
+@pytest.mark.parametrize("limit", [1, 3, 1_000])
+def test_whatever_the_sizes_nothing_is_lost_or_reordered(ahead, buffered, limit):
+    assert everything(ahead(range(300), buffered), limit) == list(range(300))
 
 
 def test_nothing_at_all_is_the_end(ahead):
@@ -71,22 +71,22 @@ def test_it_reads_no_further_than_it_may(ahead):
     assert numbers.take(2, SOON_S) == [0, 1]
     until(lambda: source.asked == 8)
 
-    for _ in range(10):  # however often it looks, there is no room
+    for _ in range(10):  # however often it checks, the buffer is full
         threading.Event().wait(0.03)
         assert source.asked == 8
 
 
-def test_nor_further_than_it_can_bear(ahead):
+def test_nor_further_than_the_weight_allows(ahead):
     source = Source()
-    numbers = ahead(source, 1_000, most=10)
-    until(lambda: source.asked == 6)  # 0 + 1 + 2 + 3 + 4 is 10; the next waits at the door
+    numbers = ahead(source, 1_000, max_weight=10)
+    until(lambda: source.asked == 6)  # 0 + 1 + 2 + 3 + 4 is 10; the next is read and has to wait
 
     assert numbers.take(3, SOON_S) == [0, 1, 2]
     assert numbers.take(1_000, SOON_S) in ([3, 4], [3, 4, 5])
 
 
 def test_what_is_too_heavy_by_itself_comes_all_the_same(ahead):
-    assert everything(ahead([50, 60, 70], most=10)) == [50, 60, 70]
+    assert everything(ahead([50, 60, 70], max_weight=10)) == [50, 60, 70]
 
 
 def test_where_nothing_comes_it_says_so_in_time(ahead):
@@ -120,12 +120,12 @@ def test_a_failure_comes_after_what_was_read_before_it_and_again_each_time(ahead
         yield from range(before)
         raise OSError("lost")
 
-    numbers, found = ahead(failing()), list[int]()
+    numbers, taken = ahead(failing()), list[int]()
 
-    while len(found) < before:
-        found += numbers.take(3, SOON_S)
+    while len(taken) < before:
+        taken += numbers.take(3, SOON_S)
 
-    assert found == list(range(before))
+    assert taken == list(range(before))
     for _ in range(2):
         with pytest.raises(OSError, match="lost"):
             numbers.take(3, SOON_S)
@@ -138,8 +138,9 @@ def test_closing_ends_a_reader_that_waits_for_room():
 
     numbers.close()
 
-    assert numbers._reading.done()
     assert source.asked == 2
+    assert numbers.take(5, 0) == [0]
+    assert numbers.take(5, 0) is None, "the reader has ended"
 
 
 def test_closing_ends_what_is_read_from(ahead):

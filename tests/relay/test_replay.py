@@ -1,4 +1,4 @@
-"""Sending parked changes again: which, as what, and what becomes of them."""
+"""Sending parked changes again: which of them, in which form, and with which outcome."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from layers.build import ROOT
 from relay.replay import replay
 from relay.sinks import Here, SendResult, sink
 from shared.errors import BadConfig, NotFound, Unavailable
-from tests.changes import TEXT, documentdb, ids, inserted, nested, queued, relayed, state, told
+from tests.changes import TEXT, change_event, documentdb, ids, inserted, nested, queued, relayed, state
 from tests.factories import an_id
 from tests.relay.conftest import WATCHED, Receiver
 from tests.waiting import allowed
@@ -23,7 +23,7 @@ SECRET = "what nobody else may read"
 MAX_BYTES = 240_000
 FUTURE = {"$timestamp": {"t": 4_000_000_000, "i": 1}}
 
-# Events that name their post and are wrong all the same.
+# Events that name their post and are malformed otherwise.
 POISON = {
     "a time that is none": inserted("one", SECRET) | {"clusterTime": {"$timestamp": {"t": "soon", "i": 1}}},
     "a time to come": inserted("one", SECRET) | {"clusterTime": FUTURE},
@@ -31,20 +31,20 @@ POISON = {
     "a wrapper that is none": inserted("one") | {"fullDocument": {"payload": {"message": {"$date": SECRET}}}},
     "a document that is too deep": inserted("one") | {"fullDocument": nested(300)},
 }
-# Events that name none, or in no form that could be sent.
+# Events that name no post, or in a form that cannot be sent.
 NAMELESS = {
     "no key": inserted("one") | {"documentKey": {}},
     "an operator": inserted("one") | {"documentKey": {"_id": {"$ne": None}}},
-    "an object": told("insert", {"a": 1}),
-    "yes": told("insert", True),
-    "nothing": told("insert", None),
-    "half": told("insert", 1.5),
+    "an object": change_event("insert", {"a": 1}),
+    "yes": change_event("insert", True),
+    "nothing": change_event("insert", None),
+    "half": change_event("insert", 1.5),
     "another namespace": inserted("one") | {"ns": {"coll": 5}},
     "no namespace": inserted("one") | {"ns": "app-db.contents"},
     "no operation": {"documentKey": {"_id": 1}},
     "text": SECRET,
     "a list": [SECRET],
-    "a long key": told("insert", 1) | {"documentKey": {"_id": "k" * 3_000}},
+    "a long key": change_event("insert", 1) | {"documentKey": {"_id": "k" * 3_000}},
 }
 
 
@@ -55,7 +55,7 @@ def parked(databases):
 
 @pytest.fixture
 def park(store):
-    """Park a change under a name, so many minutes ago."""
+    """Parks a change under a name, as that many minutes ago."""
 
     def keep(name, event, function="classify_content", minutes=1, reason="x"):
         text = event if isinstance(event, str | None) else json.dumps(event)
@@ -66,8 +66,10 @@ def park(store):
 
 @pytest.fixture
 def again(store):
-    """Replay to a sink; what became of each."""
-    return lambda target: [what for _, what in replay(store, {("classify_content", "contents"): target}, MAX_BYTES)]
+    """Replays to a sink, and returns the outcome of each parked change."""
+    return lambda target: [
+        outcome for _, outcome in replay(store, {("classify_content", "contents"): target}, MAX_BYTES)
+    ]
 
 
 def test_poison_is_parked_and_then_sent_by_its_key_so_that_the_post_is_described_as_it_is(
@@ -197,7 +199,7 @@ def test_a_fault_of_the_settings_ends_it_and_all_stay(park, parked, again):
 
 
 def test_what_fails_once_more_waits_once_more_however_often_it_is_sent(store, deployed, parked, again):
-    handler(relayed(told("insert", 7)), None)  # a post whose id is a number
+    handler(relayed(change_event("insert", 7)), None)  # a post whose id is a number
 
     for _ in range(3):
         assert again(sink("here", WATCHED)) == ["sent"]
@@ -235,11 +237,11 @@ def test_at_the_terminal(store, deployed, environment, databases, parked):
 
     rows = {row["_id"][:12]: row["reason"] for row in (first, second)}
     lines = done.stdout.splitlines()
-    lines, left = lines[:-2], lines[-2:]
-    told = {line[:12]: line.rpartition(": ")[2] for line in lines[:-1]}
+    lines, malformed = lines[:-2], lines[-2:]
+    outcomes = {line[:12]: line.rpartition(": ")[2] for line in lines[:-1]}
     assert lines[-1] == "2 were parked"
-    assert sorted(left) == sorted(f"left where it is, since it is malformed: {one['_id']!r}" for one in odd)
-    assert sorted(told.values()) == ["names no document", "sent"]
-    assert all(line[12:] == f"  classify_content  {rows[line[:12]]}: {told[line[:12]]}" for line in lines[:-1])
+    assert sorted(malformed) == sorted(f"left where it is, since it is malformed: {row['_id']!r}" for row in odd)
+    assert sorted(outcomes.values()) == ["names no document", "sent"]
+    assert all(line[12:] == f"  classify_content  {rows[line[:12]]}: {outcomes[line[:12]]}" for line in lines[:-1])
     assert SECRET not in done.stdout + done.stderr
     assert databases.app.contentinfo.distinct("contentId") == ids("one")

@@ -1,4 +1,4 @@
-"""Followers side by side, what they tell, and the process around them."""
+"""Followers side by side, their metrics, and the process that runs them."""
 
 import json
 import os
@@ -30,12 +30,16 @@ METRICS = {"sent": "Count", "retried": "Count", "parked": "Count", "lag": "Secon
 
 @pytest.fixture
 def serving(store):
-    """Serve these followers inside a `with`; gives them, the sign to stop, and what serving them has raised."""
+    """Serves followers with these sinks inside a `with`; gives the followers, the event that stops them, and the errors
+    that serving them has raised."""
 
     @contextmanager
     def start(*sinks):
         stop, raised = threading.Event(), []
-        followers = [Follower(store, one, sink, QUICK, stop) for one, sink in zip([WATCHED, ALSO], sinks, strict=True)]
+        followers = [
+            Follower(store, collection, sink, QUICK, stop)
+            for collection, sink in zip([WATCHED, ALSO], sinks, strict=True)
+        ]
 
         def run():
             try:
@@ -57,7 +61,7 @@ def serving(store):
 
 
 def metrics(text):
-    """Every line of metrics, and nothing else of the output."""
+    """The lines of metrics in an output."""
     lines = [json.loads(line) for line in text.splitlines()]
     return [line for line in lines if "_aws" in line]
 
@@ -103,7 +107,7 @@ def test_where_one_fails_for_good_the_other_is_drained_and_its_failure_is_raised
     assert posts.of(an_id("one")), "what was under way was sent"
     assert position_of(store)["sent"] == 1
     assert store.analytics.leases.count_documents({}) == 0
-    assert [one["sent"] for one in metrics(capsys.readouterr().out) if one["collection"] == "contents"][-1] == [1.0]
+    assert [line["sent"] for line in metrics(capsys.readouterr().out) if line["collection"] == "contents"][-1] == [1.0]
 
 
 @pytest.fixture
@@ -123,19 +127,19 @@ def test_metrics_are_told_now_and_then_and_at_the_end_each_thing_once(
         store.app.contents.insert_one(post("poison", now=noon))
         until(lambda: position_of(store).get("sent") == 2)
 
-    told = metrics(capsys.readouterr().out)
-    assert len(told) >= 4
-    for one in told:
-        (directive,) = one["_aws"]["CloudWatchMetrics"]
+    lines = metrics(capsys.readouterr().out)
+    assert len(lines) >= 4
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "Feedkeeper"
         assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == METRICS
         assert set(directive["Dimensions"][0]) == {"collection", "service"}
-        assert one["service"] == "feedkeeper-relay"
-        assert one["_aws"]["Timestamp"] > 1_600_000_000_000
-        assert all(isinstance(value, float) and value >= 0 for name in METRICS for value in one[name])
-    total = {name: sum(one[name][0] for one in told if one["collection"] == "contents") for name in METRICS}
+        assert line["service"] == "feedkeeper-relay"
+        assert line["_aws"]["Timestamp"] > 1_600_000_000_000
+        assert all(isinstance(value, float) and value >= 0 for name in METRICS for value in line[name])
+    total = {name: sum(line[name][0] for line in lines if line["collection"] == "contents") for name in METRICS}
     assert (total["sent"], total["retried"], total["parked"]) == (1, 1, 1)
-    assert sum(one["sent"][0] for one in told if one["collection"] == "comments") == 0
+    assert sum(line["sent"][0] for line in lines if line["collection"] == "comments") == 0
 
 
 def test_a_report_counts_anew(capsys, metered):
@@ -195,8 +199,8 @@ def test_it_handles_a_post_and_ends_well_when_it_is_told_to(store, environment, 
     assert "Traceback" not in err
     lines = [json.loads(line) for line in out.splitlines()]
     assert lines[-1]["message"] == "drained"
-    reported = [one for one in metrics(out) if one["service"] == "feedkeeper-relay"]
-    assert sum(one["sent"][0] for one in reported) == position_of(store)["sent"]
+    reported = [line for line in metrics(out) if line["service"] == "feedkeeper-relay"]
+    assert sum(line["sent"][0] for line in reported) == position_of(store)["sent"]
     assert store.app.contentinfo.count_documents({}) >= position_of(store)["sent"], "sent before it is noted"
     assert store.analytics.leases.count_documents({}) == 0
 

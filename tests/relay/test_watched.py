@@ -1,4 +1,4 @@
-"""What serverless.yml declares, and that the functions listen to the same."""
+"""The collections that serverless.yml declares, and that the functions listen to the same ones."""
 
 import re
 from typing import get_args
@@ -20,7 +20,7 @@ SOUND = "{functions: [classifyContent], when: [payload], carry: [payload.message
 
 @pytest.fixture
 def declared(tmp_path):
-    """Read the declarations of this text."""
+    """Reads the declarations in a text."""
 
     def read(text):
         (tmp_path / "serverless.yml").write_text(text)
@@ -61,13 +61,13 @@ def test_what_is_declared():
     ]
 
 
-@pytest.mark.parametrize("one", watched(), ids=lambda one: one.collection)
-def test_what_a_collection_fires_are_handlers_for_its_changes(one):
-    for handler in one.handlers:
+@pytest.mark.parametrize("collection", watched(), ids=lambda item: item.collection)
+def test_what_a_collection_fires_are_handlers_for_its_changes(collection):
+    for handler in collection.handlers:
         said = (ROOT / handler.replace(".handler", ".py")).read_text()
 
-        assert re.search(rf'^@on_change\(.*"{one.collection}"', said, re.MULTILINE)
-    assert one.projection.keys() == set(one.carry)
+        assert re.search(rf'^@on_change\(.*"{collection.collection}"', said, re.MULTILINE)
+    assert collection.projection.keys() == set(collection.carry)
 
 
 def test_functions_listen_to_what_is_declared_and_to_nothing_else():
@@ -88,10 +88,10 @@ def test_functions_listen_to_what_is_declared_and_to_nothing_else():
 
 
 def test_several_collections_keep_their_order(declared):
-    found = declared(f"{FUNCTIONS}custom: {{changes: {{users: {SOUND}, contents: {SOUND}}}}}")
+    collections = declared(f"{FUNCTIONS}custom: {{changes: {{users: {SOUND}, contents: {SOUND}}}}}")
 
-    assert [one.collection for one in found] == ["users", "contents"]
-    assert {(one.stems, one.when, one.carry) for one in found} == {
+    assert [item.collection for item in collections] == ["users", "contents"]
+    assert {(item.stems, item.when, item.carry) for item in collections} == {
         (("classify_content",), ("payload",), ("payload.message",))
     }
 

@@ -1,3 +1,5 @@
+"""Keeping, promoting, aliasing and loading versions of models."""
+
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Thread
@@ -19,26 +21,26 @@ def registry(store):
 
 @pytest.fixture
 def artifact(noon):
-    """Make the artifact of a version, whose model says which it is."""
+    """Make the artifact of a version, whose model names the version."""
 
-    def make(version, *, key="th", model=None, **others):
+    def make(version, *, key="th", model=None, **fields):
         manifest = Manifest("country", key, version, noon, (noon - 24 * HOUR, noon), ("likes",), FEATURES)
-        return Artifact(replace(manifest, **others), model or f"model {version}".encode())
+        return Artifact(replace(manifest, **fields), model or f"model {version}".encode())
 
     return make
 
 
 @pytest.fixture
 def versions(registry, artifact, noon):
-    """Three versions, of which the third is live and the first two once were."""
-    for before, version in ((None, "v1"), ("v1", "v2"), ("v2", "v3")):
+    """Three versions, of which the third is live and the first two were live before."""
+    for previous, version in ((None, "v1"), ("v1", "v2"), ("v2", "v3")):
         registry.add(artifact(version))
-        registry.promote("country", "th", version, instead_of=before, at=noon)
+        registry.promote("country", "th", version, instead_of=previous, at=noon)
     return registry
 
 
 def live(registry, key="th", family="country"):
-    return registry.load(family, key, FEATURES, lambda one: one.model)
+    return registry.load(family, key, FEATURES, lambda artifact: artifact.model)
 
 
 def test_a_candidate_is_not_live(registry, artifact):
@@ -59,9 +61,9 @@ def test_a_promoted_version_is_what_readers_get(registry, artifact, databases, n
 
 
 def test_what_comes_back_from_the_database_is_what_was_sealed(versions, artifact):
-    back, _ = versions.load("country", "th", FEATURES, lambda one: one)
+    loaded, _ = versions.load("country", "th", FEATURES, lambda artifact: artifact)
 
-    assert back == artifact("v3")
+    assert loaded == artifact("v3")
 
 
 def test_adding_a_version_again_changes_nothing(versions, artifact, snapshot):
@@ -120,20 +122,20 @@ def test_who_promotes_over_a_version_that_is_not_live_any_more_is_told(versions,
     assert versions.live_version("country", "th") == "v3"
 
 
-@pytest.mark.parametrize("before", [None, "v0"])
-def test_of_many_promotions_at_once_one_wins(registry, artifact, databases, noon, before):
-    if before:
-        registry.add(artifact(before))
-        registry.promote("country", "th", before, instead_of=None, at=noon)
+@pytest.mark.parametrize("previous", [None, "v0"])
+def test_of_many_promotions_at_once_one_wins(registry, artifact, databases, noon, previous):
+    if previous:
+        registry.add(artifact(previous))
+        registry.promote("country", "th", previous, instead_of=None, at=noon)
     names = [f"v{number}" for number in range(1, 7)]
     for name in names:
         registry.add(artifact(name))
-    together, outcomes = Barrier(len(names)), {}
+    barrier, outcomes = Barrier(len(names)), {}
 
     def promote(name):
-        together.wait()
+        barrier.wait()
         try:
-            registry.promote("country", "th", name, instead_of=before, at=noon)
+            registry.promote("country", "th", name, instead_of=previous, at=noon)
             outcomes[name] = "won"
         except Conflict:
             outcomes[name] = "lost"
@@ -176,8 +178,8 @@ def test_each_family_has_its_kind_and_its_collection(registry, artifact, databas
         registry.add(artifact("v1", family=family))
         registry.promote(family, "th", "v1", instead_of=None, at=noon)
 
-    found = {family: databases.analytics[f"mlArtifacts_{family}"].find_one({"account": "th"}) for family in kinds}
-    assert {family: one["model"] for family, one in found.items()} == kinds
+    documents = {family: databases.analytics[f"mlArtifacts_{family}"].find_one({"account": "th"}) for family in kinds}
+    assert {family: document["model"] for family, document in documents.items()} == kinds
 
 
 def test_an_artifact_of_an_unknown_family_is_not_kept(registry, artifact, snapshot):
@@ -191,7 +193,7 @@ def test_an_artifact_of_an_unknown_family_is_not_kept(registry, artifact, snapsh
     assert snapshot() == before
 
 
-def test_a_key_without_a_model_of_its_own_names_the_one_that_stands_in(registry, databases, noon):
+def test_a_key_without_a_model_of_its_own_is_an_alias_of_another_key(registry, databases, noon):
     assert registry.write_alias("country", ["ad", "fr"], "us", at=noon) == 2
 
     assert registry.alias_of("country", "ad") == "us"
@@ -200,7 +202,7 @@ def test_a_key_without_a_model_of_its_own_names_the_one_that_stands_in(registry,
     assert document == {"account": "ad", "model": "xgboost", "aliasOf": "us", "trainedAt": noon}
 
 
-def test_standing_in_again_renews_no_date(registry, snapshot, noon):
+def test_writing_the_same_alias_again_keeps_its_date(registry, snapshot, noon):
     registry.write_alias("country", ["ad", "fr"], "us", at=noon)
     before = snapshot()
 
@@ -209,7 +211,7 @@ def test_standing_in_again_renews_no_date(registry, snapshot, noon):
     assert snapshot() == before
 
 
-def test_another_stand_in_is_written_with_its_date(registry, databases, noon):
+def test_an_alias_of_another_key_is_written_with_its_date(registry, databases, noon):
     registry.write_alias("country", ["ad", "fr"], "us", at=noon)
 
     assert registry.write_alias("country", ["ad"], "es", at=noon + HOUR) == 1
@@ -218,7 +220,7 @@ def test_another_stand_in_is_written_with_its_date(registry, databases, noon):
     assert (document["aliasOf"], document["trainedAt"]) == ("es", noon + HOUR)
 
 
-def test_a_model_of_its_own_takes_the_place_of_the_stand_in_and_back(registry, artifact, databases, noon):
+def test_a_model_of_its_own_replaces_an_alias_and_the_other_way_round(registry, artifact, databases, noon):
     registry.write_alias("country", ["th"], "us", at=noon)
     registry.add(artifact("v1"))
 
@@ -244,7 +246,7 @@ def test_a_model_of_its_own_takes_the_place_of_the_stand_in_and_back(registry, a
     ],
     ids=["bytes", "signature", "features", "layout", "digest", "metrics"],
 )
-def test_where_the_live_model_is_refused_its_copy_or_the_last_good_one_answers(versions, databases, damage):
+def test_where_the_live_model_is_refused_its_copy_or_the_last_good_one_is_loaded(versions, databases, damage):
     databases.analytics.mlArtifacts_country.update_one({"account": "th"}, damage)
     assert live(versions)[0] == b"model v3"
     databases.analytics.artifactVersions.update_many({"version": {"$in": ["v2", "v3"]}}, damage)
@@ -256,7 +258,7 @@ def test_where_the_live_model_is_refused_its_copy_or_the_last_good_one_answers(v
     assert all("country/th" in reason for reason in refused)
 
 
-def test_a_candidate_that_was_never_live_does_not_stand_in_for_a_damaged_model(versions, artifact, databases):
+def test_a_candidate_that_was_never_live_does_not_replace_a_damaged_model(versions, artifact, databases):
     versions.add(artifact("v9"))
     databases.analytics.mlArtifacts_country.update_one({"account": "th"}, {"$set": {"artifact": b"damaged"}})
 
@@ -272,11 +274,11 @@ def test_after_a_rollback_the_copy_of_what_is_live_comes_first(versions, databas
     assert live(versions)[0] == b"model v1"
 
 
-def test_a_model_that_its_reader_cannot_use_gives_way_to_the_last_good_one(versions):
-    def read(one):
-        if one.manifest.version == "v3":
+def test_in_place_of_a_model_that_its_reader_cannot_use_the_last_good_one_is_loaded(versions):
+    def read(artifact):
+        if artifact.manifest.version == "v3":
             raise StaleModel("no trees")
-        return one.model
+        return artifact.model
 
     assert versions.load("country", "th", FEATURES, read) == (b"model v2", ["no trees", "no trees"])
 

@@ -1,3 +1,5 @@
+"""Signing a model with its manifest, and the checks of the signed document."""
+
 import pickle
 import tracemalloc
 import zlib
@@ -50,9 +52,9 @@ def test_what_is_sealed_comes_back_whole(stored):
 def test_a_moment_finer_than_the_database_keeps_does_not_break_the_seal():
     fine = replace(MANIFEST, trained_at=NOW)
 
-    back = Artifact.unseal(through_bson(Artifact(fine, MODEL).seal([KEY])), [KEY])
+    unsealed = Artifact.unseal(through_bson(Artifact(fine, MODEL).seal([KEY])), [KEY])
 
-    assert back.manifest.trained_at == NOW.replace(microsecond=123000)
+    assert unsealed.manifest.trained_at == NOW.replace(microsecond=123000)
 
 
 def test_the_contract_of_other_readers_is_kept(stored):
@@ -165,16 +167,16 @@ def test_bytes_that_do_not_unpack_are_refused(damage):
 
 
 def test_a_bomb_is_refused_before_it_fills_the_memory():
-    squeezed = zlib.compressobj(9)
-    bomb = b"".join(squeezed.compress(bytes(2**20)) for _ in range(128)) + squeezed.flush()
+    compressor = zlib.compressobj(9)
+    bomb = b"".join(compressor.compress(bytes(2**20)) for _ in range(128)) + compressor.flush()
     tracemalloc.start()
 
     with pytest.raises(StaleModel, match="larger than they may be"):
         unpack(bomb)
 
-    _, most = tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 3 * MAX_UNPACKED_BYTES
+    assert peak < 3 * MAX_UNPACKED_BYTES
 
 
 def test_a_model_that_no_document_holds_is_refused_with_its_size():
@@ -190,7 +192,7 @@ def test_a_model_that_would_not_unpack_again_is_refused_at_once():
 
 
 class Trap:
-    """Says so when it is unpickled."""
+    """Sets `sprung` when it is unpickled."""
 
     sprung = False
 

@@ -1,3 +1,5 @@
+"""The connection of a process: its options, its errors, and when it is opened."""
+
 import socket
 import time
 from contextlib import closing
@@ -7,6 +9,7 @@ from importlib import import_module
 
 import pytest
 from bson.datetime_ms import DatetimeMS
+from pymongo.uri_parser import parse_uri
 
 from shared.config import forget_settings, load
 from shared.errors import BadConfig, Unavailable
@@ -18,17 +21,17 @@ from tests.waiting import allowed
     "uri",
     ["", "nonsense://host", "mongodb://", "mongodb://h:99999/", "mongodb://h:port/", "mongodb://secret:se@cret@h/"],
 )
-def test_a_uri_that_cannot_be_read_is_named_but_not_shown(chosen, uri):
+def test_a_uri_that_cannot_be_read_is_named_but_not_shown(config, uri):
     with pytest.raises(BadConfig, match=r"MONGO_URI cannot be used: \w+$") as caught:
-        connect(replace(chosen, mongo_uri=uri))
+        connect(replace(config, mongo_uri=uri))
 
     assert caught.value.__suppress_context__, "a log of the context would show the URI"
 
 
 @pytest.mark.parametrize("name", ["a/b", "a b", "a.b", "$x"])
-def test_a_name_that_no_database_can_have_is_refused(chosen, name):
+def test_a_name_that_no_database_can_have_is_refused(config, name):
     with pytest.raises(BadConfig, match="DB_PREFIX, APP_DB or ANALYTICS_DB"):
-        connect(replace(chosen, app_db=name))
+        connect(replace(config, app_db=name))
 
 
 def test_writes_wait_for_the_majority_and_are_retried(store):
@@ -43,10 +46,10 @@ def test_writes_wait_for_the_majority_and_are_retried(store):
 def test_dates_are_aware_and_a_date_beyond_the_calendar_is_a_value(store):
     store.app.things.insert_one({"_id": 1, "now": datetime(2026, 1, 1, tzinfo=UTC), "far": DatetimeMS(10**15)})
 
-    found = store.app.things.find_one()
+    document = store.app.things.find_one()
 
-    assert found["now"] == datetime(2026, 1, 1, tzinfo=UTC)
-    assert int(found["far"]) == 10**15
+    assert document["now"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert int(document["far"]) == 10**15
 
 
 def test_a_store_is_opened_once_per_process(deployed):
@@ -55,7 +58,7 @@ def test_a_store_is_opened_once_per_process(deployed):
 
 @pytest.fixture
 def nobody_there(monkeypatch):
-    """A port that was free a moment ago, and short patience."""
+    """A port on which no server answers, and a short time-out."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -78,12 +81,13 @@ def test_a_server_that_does_not_answer_is_a_failure_in_time(nobody_there):
     assert time.monotonic() - start < allowed(5)
 
 
-def test_a_function_may_show_its_role_in_place_of_a_password():
-    chosen = load({"MONGO_URI": "mongodb://host/?authMechanism=MONGODB-AWS&authSource=%24external"})
+def test_a_function_may_authenticate_by_its_role_in_place_of_a_password():
+    configured = load({"MONGO_URI": "mongodb://host/?authMechanism=MONGODB-AWS&authSource=%24external"})
 
-    store = connect(chosen)
+    store = connect(configured)
 
-    credentials = store.client.options.pool_options._credentials
-    assert credentials
-    assert (credentials.mechanism, credentials.source, credentials.password) == ("MONGODB-AWS", "$external", None)
+    options = repr(store.client)
+    assert "authmechanism='MONGODB-AWS'" in options
+    assert "authsource='$external'" in options
+    assert parse_uri(configured.mongo_uri)["password"] is None
     store.client.close()

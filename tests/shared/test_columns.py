@@ -1,3 +1,5 @@
+"""Columns of ids, keys, moments and numbers, as they are read and as arrays."""
+
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +13,7 @@ from shared.clock import epoch_ms
 from shared.columns import id_array, id_keys, is_valid, lookup, object_ids, to_bson, unique_ids
 from shared.documents import NO_ID, object_id
 from shared.store.column_kinds import Kind
-from shared.store.column_reader import read_batches, read_columns  # fmt: skip
+from shared.store.column_reader import read_batches, read_columns
 from shared.store.malformed import collecting
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
@@ -34,7 +36,7 @@ JUNK += [datetime(1960, 1, 1, tzinfo=UTC), DatetimeMS(568_971_820_800_000), AN_I
 
 
 def neutral_or(kind, value):
-    """What a value should come as."""
+    """What a value should be read as."""
     if kind == "id":
         return object_id(value) or NO_ID  # also of an id that was stored as hex digits
     if kind == "moment":
@@ -52,9 +54,9 @@ def test_columns_say_what_documents_say_and_are_neutral_about_the_rest(store, ki
 
     read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": (kind, "$x")})["x"]
 
-    found = object_ids(read) if kind == "id" else read.tolist()
+    column = object_ids(read) if kind == "id" else read.tolist()
     expected = [neutral_or(kind, value) for value in [*JUNK, None]]
-    assert found == pytest.approx(expected, nan_ok=True) if kind == "number" else found == expected
+    assert column == pytest.approx(expected, nan_ok=True) if kind == "number" else column == expected
 
 
 LONG = "ก" * 14  # 42 bytes, one too many for a key
@@ -62,15 +64,15 @@ KEYS: list[Any] = [AN_ID, str(AN_ID), "8f1c2d3e-0000-4000-8000-0123456789ab", "x
 
 
 def test_a_key_is_an_id_or_a_short_text_and_empty_for_anything_else(store):
-    others = [one for one in JUNK if not isinstance(one, str | ObjectId)]
-    values = [*KEYS, "x" * 41, LONG, "", *others]
+    no_keys = [value for value in JUNK if not isinstance(value, str | ObjectId)]
+    values = [*KEYS, "x" * 41, LONG, "", *no_keys]
     store.app.things.insert_many([{"_id": i, "x": value} for i, value in enumerate(values)] + [{"_id": 99}])
 
     read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x"), "n": ("number", "$_id")})
 
-    assert to_bson(read["x"][: len(KEYS)]) == [AN_ID, *(object_id(one) or one for one in KEYS[1:])]
+    assert to_bson(read["x"][: len(KEYS)]) == [AN_ID, *(object_id(key) or key for key in KEYS[1:])]
     assert set(read["x"][len(KEYS) :].tolist()) == {b""}
-    assert read["n"].tolist() == [*range(len(values)), 99], "what stands behind a key is read as it is"
+    assert read["n"].tolist() == [*range(len(values)), 99], "a column after a key is read correctly"
 
 
 @pytest.mark.parametrize("kind", ["id", "key", "moment", "number"])
@@ -93,10 +95,10 @@ def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store
     monkeypatch.setattr("shared.store.column_reader.MAX_IDS", 10)
     store.app.things.insert_many([{"_id": i, "x": "seven"} for i in range(25)])
 
-    with collecting() as found:
+    with collecting() as malformed:
         read_columns(store.app.things, [], {"x": ("number", "$x")})
 
-    assert (len(found.ids), found.more, found.counts) == (10, 15, {"things": 25})
+    assert (len(malformed.ids), malformed.more, malformed.counts) == (10, 15, {"things": 25})
 
 
 def test_parts_are_the_whole_cut_in_pieces(store, monkeypatch):
@@ -163,10 +165,10 @@ def test_different_ids_have_different_keys():
     assert len(np.unique(id_keys(id_array(ids)))) == len(ids)
 
 
-def test_an_id_of_zeros_is_none():
+def test_an_id_of_zeros_is_no_id():
     assert is_valid(id_array([NO_ID, AN_ID])).tolist() == [False, True]
 
 
-def test_positions_in_an_empty_table_are_nowhere():
+def test_keys_are_not_found_in_an_empty_table():
     assert lookup(np.array([1, 2], "u8"), np.array([], "u8")).tolist() == [-1, -1]
     assert lookup(np.array([], "u8"), np.array([1], "u8")).tolist() == []

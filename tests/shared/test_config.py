@@ -1,3 +1,5 @@
+"""Settings from environment variables, and options that override their defaults."""
+
 import json
 from dataclasses import fields
 from datetime import timedelta
@@ -6,7 +8,7 @@ from typing import get_type_hints
 import pytest
 
 from shared.config import ContentStats, Options, Weights, load
-from shared.config.options import CollectionName, FieldName
+from shared.config.feed_options import CollectionName, FieldName
 from shared.errors import BadConfig
 
 KEY = "sixteen bytes or more"
@@ -139,7 +141,7 @@ def test_secrets_never_show():
         assert KEY not in shown
 
 
-@pytest.mark.parametrize("section", [one.name for one in fields(Options)])
+@pytest.mark.parametrize("section", [section.name for section in fields(Options)])
 def test_every_section_has_a_default(section):
     assert getattr(Options(), section) == getattr(Options.from_mapping({section: {}}), section)
 

@@ -1,4 +1,4 @@
-"""What is kept of each post, and which of two states of it stays."""
+"""The stored annotations of posts, and which of two states of a post stays."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -30,11 +30,11 @@ def rows(databases):
 
 
 def at(time, updated=None, count=1):
-    """The order of a state: its cluster time and its `updatedAt`, both in seconds; the latter may be unknown."""
+    """The order of a state: its cluster time and its `updatedAt` [s since 1970]; the latter may be unknown."""
     return Order(ClusterTime(time, count), None if updated is None else moment(updated))
 
 
-def named(text, order, post=POST, **fields):
+def annotation(text, order, post=POST, **fields):
     return AnnotationRow(post, f"hash of {text}", "m1", order, {"language": "en", "topics": [], "text": text} | fields)
 
 
@@ -43,7 +43,7 @@ def text_of(rows):
 
 
 def test_a_row_says_what_was_found_and_of_which_state(info, rows, noon):
-    assert info.put([named("a", at(5, 7), vector=b"\x00" * 1024)], now=noon) == 1
+    assert info.put([annotation("a", at(5, 7), vector=b"\x00" * 1024)], now=noon) == 1
 
     (row,) = rows()
     assert isinstance(row.pop("_id"), ObjectId)
@@ -72,7 +72,7 @@ def test_a_row_says_what_was_found_and_of_which_state(info, rows, noon):
         (at(5, 1), at(5, 2), "second"),  # the same cluster time: updatedAt decides
         (at(5, 2), at(5, 1), "first"),
         (at(5, 1), at(5, 1), "first"),
-        (at(5, None), at(5, 1), "first"),  # nothing tells: that is for who writes to find out
+        (at(5, None), at(5, 1), "first"),  # unknown which is newer: the writer has to find out
         (at(5, 1), at(5, None), "first"),
         (at(5, None), at(5, None), "first"),
     ],
@@ -80,10 +80,10 @@ def test_a_row_says_what_was_found_and_of_which_state(info, rows, noon):
 )
 def test_of_two_states_the_one_that_is_surely_newer_stays(info, rows, noon, first, second, stays):
     assert (second.is_after(first) is True) == (stays == "second"), "as Python decides it"
-    info.put([named("first", first)], now=noon)
+    info.put([annotation("first", first)], now=noon)
     before = rows()
 
-    written = info.put([named("second", second)], now=noon + MINUTE)
+    written = info.put([annotation("second", second)], now=noon + MINUTE)
 
     assert text_of(rows()) == [stays]
     assert written == (stays == "second")
@@ -94,25 +94,25 @@ def test_of_two_states_the_one_that_is_surely_newer_stays(info, rows, noon, firs
 def test_all_orders_of_arrival_end_in_the_newest(info, rows, databases, noon):
     states = {"a": at(1, 50), "b": at(2, 40), "c": at(2, 45), "gone": at(3, None), "d": at(4, 10)}
     for left_out in ("", "d"):
-        for order in itertools.permutations(one for one in states if one != left_out):
+        for order in itertools.permutations(name for name in states if name != left_out):
             databases.app.contentinfo.delete_many({})
-            for one in order:
-                if one == "gone":
-                    info.withdraw({POST: states[one]}, now=noon)
+            for name in order:
+                if name == "gone":
+                    info.withdraw({POST: states[name]}, now=noon)
                 else:
-                    info.put([named(one, states[one])], now=noon)
+                    info.put([annotation(name, states[name])], now=noon)
             assert text_of(rows()) == [None if left_out else "d"]
 
 
-def test_nothing_of_what_was_known_before_is_left(info, rows, noon):
-    info.put([named("a", at(1), vector=b"x", only_old=1)], now=noon)
-    info.put([named("b", at(2))], now=noon)
+def test_no_field_of_an_older_annotation_stays(info, rows, noon):
+    info.put([annotation("a", at(1), vector=b"x", only_old=1)], now=noon)
+    info.put([annotation("b", at(2))], now=noon)
 
     assert {"vector", "only_old"}.isdisjoint(rows()[0])
 
 
-def test_of_a_post_that_is_gone_only_the_moment_stays(info, rows, noon):
-    info.put([named("a", at(5, 7))], now=noon)
+def test_of_a_post_that_is_gone_only_its_state_stays(info, rows, noon):
+    info.put([annotation("a", at(5, 7))], now=noon)
 
     assert info.withdraw({POST: at(6)}, now=noon + MINUTE) == 1
 
@@ -126,14 +126,14 @@ def test_of_a_post_that_is_gone_only_the_moment_stays(info, rows, noon):
 def test_a_post_that_was_gone_before_it_was_known_stays_gone(info, rows, noon):
     info.withdraw({POST: at(6)}, now=noon)
 
-    assert info.put([named("late", at(5, 7))], now=noon) == 0
+    assert info.put([annotation("late", at(5, 7))], now=noon) == 0
     assert rows()[0].keys() == STUB
 
 
 def test_a_post_that_comes_back_is_no_longer_removed(info, rows, noon):
     info.withdraw({POST: at(6)}, now=noon)
 
-    assert info.put([named("back", at(7, 1))], now=noon) == 1
+    assert info.put([annotation("back", at(7, 1))], now=noon) == 1
 
     assert "removedAt" not in rows()[0]
     assert text_of(rows()) == ["back"]
@@ -141,7 +141,7 @@ def test_a_post_that_comes_back_is_no_longer_removed(info, rows, noon):
 
 
 def test_an_older_withdrawal_comes_too_late(info, rows, noon):
-    info.put([named("back", at(7, 1))], now=noon)
+    info.put([annotation("back", at(7, 1))], now=noon)
 
     assert info.withdraw({POST: at(6)}, now=noon) == 0
     assert text_of(rows()) == ["back"]
@@ -153,35 +153,35 @@ def test_what_is_gone_ages_out(store, databases):
 
 @pytest.mark.parametrize("order", [at(1, 1), at(1, None)], ids=str)
 def test_a_row_that_another_program_left_is_taken_over(info, rows, databases, noon, order):
-    left = topics_of("post", "sports", at=noon, translatedEN="x")
-    databases.app.contentinfo.insert_one(left)
+    foreign = topics_of("post", "sports", at=noon, translatedEN="x")
+    databases.app.contentinfo.insert_one(foreign)
     assert info.known([POST]) == {POST: StoredAnnotation(None, None, UNKNOWN)}
 
-    assert info.put([named("a", order)], now=noon) == 1
+    assert info.put([annotation("a", order)], now=noon) == 1
 
     (row,) = rows()
-    assert row["_id"] == left["_id"]
+    assert row["_id"] == foreign["_id"]
     assert (row["text"], row["topics"], "translatedEN" in row) == ("a", [], False)
 
 
 @pytest.mark.parametrize("time", ["soon", 5, None, Timestamp(2**32 - 1, 1)], ids=repr)
-def test_a_cluster_time_that_is_none_counts_as_unknown(info, rows, databases, noon, time):
+def test_a_malformed_cluster_time_counts_as_unknown(info, rows, databases, noon, time):
     databases.app.contentinfo.insert_one(topics_of("post", at=noon, clusterTime=time, contentUpdatedAt=time))
     assert info.known([POST])[POST].order == UNKNOWN
 
-    assert info.put([named("a", at(1, 1))], now=noon) == 1
+    assert info.put([annotation("a", at(1, 1))], now=noon) == 1
 
 
 def test_fields_are_values_and_never_expressions(info, rows, noon):
-    strange = {"language": "$contentId", "topics": ["$$ROOT", {"$add": [1, 2]}], "vector": {"$literal": 1}}
+    fields = {"language": "$contentId", "topics": ["$$ROOT", {"$add": [1, 2]}], "vector": {"$literal": 1}}
 
-    info.put([named("a", at(1), **strange)], now=noon)
+    info.put([annotation("a", at(1), **fields)], now=noon)
 
-    assert {name: rows()[0][name] for name in strange} == strange
+    assert {name: rows()[0][name] for name in fields} == fields
 
 
-def test_the_same_text_in_a_later_state_is_confirmed_without_touching_what_is_known(info, rows, noon):
-    info.put([named("a", at(5, 7))], now=noon)
+def test_the_same_text_in_a_later_state_is_confirmed_and_its_annotation_stays(info, rows, noon):
+    info.put([annotation("a", at(5, 7))], now=noon)
     before = rows()[0]
 
     assert info.confirm({POST: ("hash of a", at(6, 9))})
@@ -190,7 +190,7 @@ def test_the_same_text_in_a_later_state_is_confirmed_without_touching_what_is_kn
 
 
 def test_confirming_an_older_state_moves_nothing_back(info, rows, noon):
-    info.put([named("a", at(5, 7))], now=noon)
+    info.put([annotation("a", at(5, 7))], now=noon)
     before = rows()
 
     assert info.confirm({POST: ("hash of a", at(4, 9))})
@@ -201,11 +201,11 @@ def test_confirming_an_older_state_moves_nothing_back(info, rows, noon):
 
 @pytest.mark.parametrize("meanwhile", ["edited", "withdrawn", "never there"])
 def test_a_text_that_was_replaced_meanwhile_is_not_confirmed(info, rows, noon, meanwhile):
-    info.put([named("same", at(1), post=an_id("other"))], now=noon)
+    info.put([annotation("same", at(1), post=an_id("other"))], now=noon)
     if meanwhile != "never there":
-        info.put([named("a", at(5, 7))], now=noon)
+        info.put([annotation("a", at(5, 7))], now=noon)
     if meanwhile == "edited":
-        info.put([named("b", at(6, 8))], now=noon)
+        info.put([annotation("b", at(6, 8))], now=noon)
     if meanwhile == "withdrawn":
         info.withdraw({POST: at(6)}, now=noon)
     before = [row for row in rows() if row["contentId"] == POST]
@@ -224,17 +224,17 @@ def test_nothing_to_write_is_nothing_written(info, rows, noon):
 
 @pytest.mark.parametrize("newest", ["put", "withdraw"])
 def test_many_that_write_a_new_post_at_once_leave_one_row_the_newest(info, rows, noon, newest):
-    together = Barrier(16)
+    barrier = Barrier(16)
     last = 15 if newest == "put" else None
 
     def write(number):
-        together.wait()
+        barrier.wait()
         for post in range(10):
             key = an_id(f"post {post}")
             if number == 15 and newest == "withdraw":
                 info.withdraw({key: at(number)}, now=noon)
             else:
-                info.put([named(number, at(number), post=key)], now=noon)
+                info.put([annotation(number, at(number), post=key)], now=noon)
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(write, range(16)))
@@ -243,9 +243,9 @@ def test_many_that_write_a_new_post_at_once_leave_one_row_the_newest(info, rows,
     assert set(text_of(rows())) == {last}
 
 
-def test_posts_of_which_something_is_kept_come_newest_first_in_pages(info, databases, noon):
+def test_posts_with_an_annotation_come_newest_first_in_pages(info, databases, noon):
     posts = [ObjectId(bytes([n]) * 12) for n in range(1, 7)]
-    info.put([named(n, at(1), post=post) for n, post in enumerate(posts)], now=noon)
+    info.put([annotation(n, at(1), post=post) for n, post in enumerate(posts)], now=noon)
     info.withdraw({posts[3]: at(2)}, now=noon)
     databases.app.contentinfo.insert_many([{"contentId": "text"}, {"contentId": 5}, {"language": "en"}])
 

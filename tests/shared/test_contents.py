@@ -1,4 +1,4 @@
-"""Posts as they are, and the walk over those that have a text."""
+"""The present state of posts, and pages of the posts that have a text."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ def numbered(n):
     return ObjectId(bytes([n]) * 12)
 
 
-def test_a_post_is_told_as_it_is_now(contents, databases, noon):
+def test_the_present_state_of_a_post_is_read(contents, databases, noon):
     databases.app.contents.insert_one(post("one", now=noon, payload={"message": "text", "link": ["x"]}))
 
     ((order, document),) = contents.now([an_id("one")]).values()
@@ -33,24 +33,24 @@ def test_a_post_is_told_as_it_is_now(contents, databases, noon):
     assert order.updated_at == document["updatedAt"]
 
 
-def test_a_post_that_is_not_there_is_none_as_of_now(contents, databases, noon):
+def test_a_missing_post_is_none_as_of_now(contents, databases, noon):
     databases.app.contents.insert_one(post("one", now=noon))
 
-    found = contents.now([an_id("one"), an_id("gone")])
+    states = contents.now([an_id("one"), an_id("gone")])
 
-    order, document = found[an_id("gone")]
+    order, document = states[an_id("gone")]
     assert document is None
     assert order.updated_at is None
-    assert order.cluster_time == found[an_id("one")][0].cluster_time
+    assert order.cluster_time == states[an_id("one")][0].cluster_time
 
 
 def test_the_moment_of_a_read_lies_before_every_later_change_and_not_before_any_earlier(contents, databases, noon):
     for _ in range(20):
         with databases.app.client.start_session() as session:
-            databases.app.contents.insert_one(one := {"visibility": "publish"}, session=session)
+            databases.app.contents.insert_one(document := {"visibility": "publish"}, session=session)
             before = session.operation_time
-            order, _ = contents.now([one["_id"]])[one["_id"]]
-            databases.app.contents.delete_one(one, session=session)
+            order, _ = contents.now([document["_id"]])[document["_id"]]
+            databases.app.contents.delete_one(document, session=session)
             after = session.operation_time
 
         assert ClusterTime(before.time, before.inc) <= order.cluster_time < ClusterTime(after.time, after.inc)
@@ -61,16 +61,16 @@ def test_no_posts_are_asked_for(contents):
 
 
 def test_more_posts_than_one_command_takes_are_read_in_several(contents, databases, noon, monkeypatch):
-    monkeypatch.setattr("shared.store.contents.IDS_A_BATCH", 2)
+    monkeypatch.setattr("shared.store.batches.IDS_A_BATCH", 2)
     databases.app.contents.insert_many([post(f"post {n}", now=noon) for n in range(5)])
 
-    found = contents.now([*[an_id(f"post {n}") for n in range(5)], an_id("gone")])
+    states = contents.now([*[an_id(f"post {n}") for n in range(5)], an_id("gone")])
 
-    assert [document is not None for _, document in found.values()] == [True] * 5 + [False]
+    assert [document is not None for _, document in states.values()] == [True] * 5 + [False]
 
 
 @pytest.mark.parametrize(
-    ("stored", "told"),
+    ("stored", "decoded"),
     [
         (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)),
         (DatetimeMS(2**62), None),
@@ -80,20 +80,20 @@ def test_more_posts_than_one_command_takes_are_read_in_several(contents, databas
     ],
     ids=str,
 )
-def test_a_date_that_is_none_is_unknown(contents, databases, noon, stored, told):
+def test_a_malformed_date_is_unknown(contents, databases, noon, stored, decoded):
     databases.app.contents.insert_one(post("one", now=noon, updatedAt=stored))
 
     order, document = contents.now([an_id("one")])[an_id("one")]
 
-    assert order.updated_at == told
+    assert order.updated_at == decoded
     assert document["payload"]["message"] == "hello from one"
 
 
 def test_text_that_is_not_utf_8_is_read_all_the_same(contents, databases):
-    one = numbered(1)
-    databases.app.contents.insert_one(RawBSONDocument(invalid_text(one)))
+    key = numbered(1)
+    databases.app.contents.insert_one(RawBSONDocument(invalid_text(key)))
 
-    _, document = contents.now([one])[one]
+    _, document = contents.now([key])[key]
 
     assert (
         document["payload"]["message"]
@@ -102,11 +102,11 @@ def test_text_that_is_not_utf_8_is_read_all_the_same(contents, databases):
 
 
 def invalid_text(key):
-    """BSON of a published post whose message holds two bytes that no UTF-8 has."""
-    whole = encode(
+    """BSON of a published post whose message holds two bytes that are not UTF-8."""
+    encoded = encode(
         {"_id": key, "visibility": "publish", "payload": {"message": "The match report has two bad bytes ?? in it"}}
     )
-    return whole.replace(b"??", b"\xff\xfe")
+    return encoded.replace(b"??", b"\xff\xfe")
 
 
 def test_posts_with_a_text_come_newest_first_in_pages(contents, databases):

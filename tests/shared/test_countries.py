@@ -1,3 +1,5 @@
+"""Codes of countries, the languages that are read there, and spellings in data."""
+
 import pytest
 
 from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES, SPELLINGS, country_of
@@ -28,7 +30,7 @@ def test_a_code_is_understood_in_any_case_and_of_any_age(code, country):
 
 
 @pytest.mark.parametrize("code", [None, "", "zz", "usa", "840", 840, 1.5, True, b"us", ["us"], {"code": "us"}, "ü"])
-def test_what_is_no_country_is_nobodys(code):
+def test_what_is_no_country_is_unknown(code):
     assert country_of(code) is None
 
 

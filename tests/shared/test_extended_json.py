@@ -1,3 +1,5 @@
+"""Extended JSON: what is encoded is decoded again, and nonsense is refused."""
+
 import itertools
 import json
 from datetime import UTC, datetime
@@ -26,7 +28,7 @@ from shared.errors import BadEvent
 from shared.store.extended_json import DEEPEST, decoded, encoded
 from tests.changes import nested
 
-WHOLE = {
+DOCUMENT = {
     "_id": ObjectId("6204bb1f5c1a4f0012a3b4c5"),
     "at": datetime(2026, 1, 1, 0, 0, 0, 123000, tzinfo=UTC),
     "early": datetime(1, 1, 1, tzinfo=UTC),
@@ -57,14 +59,14 @@ WHOLE = {
     "options", [json_util.RELAXED_JSON_OPTIONS, json_util.CANONICAL_JSON_OPTIONS], ids=["relaxed", "canonical"]
 )
 def test_both_modes_give_back_what_was_stored(options):
-    found = decoded(json.loads(json_util.dumps(WHOLE, json_options=options)))
+    document = decoded(json.loads(json_util.dumps(DOCUMENT, json_options=options)))
 
-    assert found == WHOLE
-    assert found["at"].utcoffset() is not None
+    assert document == DOCUMENT
+    assert document["at"].utcoffset() is not None
 
 
 def test_what_we_write_is_read_back():
-    assert decoded(json.loads(encoded(WHOLE))) == WHOLE
+    assert decoded(json.loads(encoded(DOCUMENT))) == DOCUMENT
 
 
 def test_text_is_written_as_it_is_and_briefly():
@@ -101,9 +103,9 @@ def test_dates_beyond_the_calendar_are_values():
 
 
 def test_zones_are_moments_in_utc():
-    found = decoded({"$date": "2026-01-01T07:00:00+07:00"})
+    date = decoded({"$date": "2026-01-01T07:00:00+07:00"})
 
-    assert (found, found.utcoffset().total_seconds()) == (datetime(2026, 1, 1, tzinfo=UTC), 0)
+    assert (date, date.utcoffset().total_seconds()) == (datetime(2026, 1, 1, tzinfo=UTC), 0)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_zones_are_moments_in_utc():
     ],
     ids=lambda wrong: str(wrong)[:40],
 )
-@pytest.mark.parametrize("around", [lambda one: one, lambda one: {"a": [one]}], ids=["bare", "nested"])
+@pytest.mark.parametrize("around", [lambda value: value, lambda value: {"a": [value]}], ids=["bare", "nested"])
 def test_a_wrapper_that_holds_nonsense_is_refused_by_the_name_of_its_field(wrong, around):
     with pytest.raises(BadEvent, match=r"^here: a wrapper does not hold what it should$"):
         decoded(around(wrong), "here")
@@ -165,10 +167,10 @@ def test_no_combination_of_wrappers_and_nonsense_ends_in_anything_else():
         {"pattern": "("},
     ]
     tried = refused = 0
-    for (one, other), first, second in itertools.product(itertools.permutations(wrappers, 2), nonsense, nonsense[:8]):
+    for keys, first, second in itertools.product(itertools.permutations(wrappers, 2), nonsense, nonsense[:8]):
         tried += 1
         try:
-            decoded({one: first, other: second})
+            decoded(dict(zip(keys, (first, second), strict=True)))
         except BadEvent:
             refused += 1
 

@@ -1,3 +1,5 @@
+"""Served pages of the home feed: what led to each cursor, and when it expires."""
+
 import math
 from datetime import timedelta
 
@@ -19,31 +21,31 @@ def pages(store):
     return store.home_pages
 
 
-def begun(pages, noon):
+def beginning(pages, noon):
     return pages.first(expires_at=noon + VALID)
 
 
 def posts_of(given):
-    return [ObjectId(one.tobytes()) for one in given.posts]
+    return [ObjectId(key.tobytes()) for key in given.posts]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, BLOCK, BLOCK + 1])
-def test_what_was_given_is_known_in_order_however_long_the_paging_goes(pages, databases, noon, size):
-    given, everything = begun(pages, noon), []
+def test_all_served_posts_are_known_however_long_the_paging_goes_on(pages, databases, noon, size):
+    state, served = beginning(pages, noon), []
     for _ in range(math.ceil(4 * BLOCK / size)):
         posts = [ObjectId() for _ in range(size)]
-        cursor = pages.add(CAT, given, posts)
-        everything += posts
-        given = pages.given(CAT, cursor, now=noon)
+        cursor = pages.add(CAT, state, posts)
+        served += posts
+        state = pages.given(CAT, cursor, now=noon)
         assert len(cursor) <= 2_000
 
-    assert sorted(posts_of(given)) == sorted(everything)
-    largest = max(len(one["contents"]) for one in databases.analytics.homePages.find())
+    assert sorted(posts_of(state)) == sorted(served)
+    largest = max(len(page["contents"]) for page in databases.analytics.homePages.find())
     assert largest <= 12 * max(BLOCK, size), "no document grows with the paging"
 
 
 def test_a_cursor_asked_twice_goes_two_ways(pages, noon):
-    first = pages.add(CAT, begun(pages, noon), [an_id("a")])
+    first = pages.add(CAT, beginning(pages, noon), [an_id("a")])
     ways = [pages.add(CAT, pages.given(CAT, first, now=noon), [an_id(name)]) for name in ("b", "c")]
 
     assert posts_of(pages.given(CAT, first, now=noon)) == [an_id("a")]
@@ -52,10 +54,10 @@ def test_a_cursor_asked_twice_goes_two_ways(pages, noon):
 
 
 def test_a_cursor_is_of_one_account_and_of_its_time(pages, databases, noon):
-    cursor = pages.add(CAT, begun(pages, noon), [ObjectId() for _ in range(BLOCK)])
+    cursor = pages.add(CAT, beginning(pages, noon), [ObjectId() for _ in range(BLOCK)])
     late = pages.add(CAT, pages.given(CAT, cursor, now=noon + VALID / 2), [an_id("b")])
 
-    for account, asked, now in [
+    for account, given_cursor, now in [
         (DOG, cursor, noon),
         (CAT, "none", noon),
         (CAT, "", noon),
@@ -63,16 +65,16 @@ def test_a_cursor_is_of_one_account_and_of_its_time(pages, databases, noon):
         (CAT, late, noon + VALID),
     ]:
         with pytest.raises(BadEvent, match="cursor"):
-            pages.given(account, asked, now=now)
+            pages.given(account, given_cursor, now=now)
     databases.analytics.homePages.delete_one({"_id": cursor})
     with pytest.raises(BadEvent, match="too old"):
         pages.given(CAT, late, now=noon)
 
 
 def test_ids_come_as_arrays(pages, noon):
-    cursor = pages.add(CAT, begun(pages, noon), [an_id("a"), an_id("b")])
+    cursor = pages.add(CAT, beginning(pages, noon), [an_id("a"), an_id("b")])
 
     assert np.array_equal(
         id_keys(pages.given(CAT, cursor, now=noon).posts), id_keys(id_array([an_id("a"), an_id("b")]))
     )
-    assert len(begun(pages, noon).posts) == 0
+    assert len(beginning(pages, noon).posts) == 0

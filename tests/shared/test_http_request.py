@@ -1,4 +1,4 @@
-"""One parser for what an HTTP API hands over: whatever is not a request is refused with the part at fault named."""
+"""Parsing requests of an HTTP API: a malformed one is refused, and the error names the part at fault."""
 
 import base64
 import contextlib
@@ -22,9 +22,9 @@ def event(body: Any = None, *, query: str = "", **more: Any) -> dict[str, Any]:
 
 
 def body_of(raw: bytes, content_type: str | None = "application/json", **headers: str) -> Any:
-    found = event(base64.b64encode(raw).decode(), isBase64Encoded=True)
-    found["headers"] = headers | ({} if content_type is None else {"content-type": content_type})
-    return parsed(HttpRequest.of(found).text(found))
+    encoded = event(base64.b64encode(raw).decode(), isBase64Encoded=True)
+    encoded["headers"] = headers | ({} if content_type is None else {"content-type": content_type})
+    return parsed(HttpRequest.of(encoded).text(encoded))
 
 
 JSON_TYPES = [
@@ -58,7 +58,7 @@ def test_a_media_type_is_compared_without_case_and_parameters(content_type: str 
     assert body_of('{"a": "ไทย"}'.encode(), content_type) == {"a": "ไทย"}
 
 
-# Parameters in numbered parts, as mail has them, that do not fit together.
+# Parameters in numbered parts (RFC 2231) that do not fit together.
 UNREADABLE = [
     "x*0=a; x*=b",
     "charset*0=utf-8; charset*=utf-8",
@@ -68,7 +68,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize("parameters", UNREADABLE, ids=lambda one: one[:20])
+@pytest.mark.parametrize("parameters", UNREADABLE, ids=lambda text: text[:20])
 def test_parameters_that_cannot_be_read_are_refused_or_passed_over(parameters: str) -> None:
     with contextlib.suppress(UnsupportedMedia):
         assert body_of(b"{}", f"application/json; {parameters}") == {}
@@ -129,10 +129,10 @@ def test_a_body_that_is_missing_or_no_text_is_refused(body: Any) -> None:
 
 @pytest.mark.parametrize("body", ["=", "a", "{}", "é", "e30", "e30=\n"])
 def test_a_body_that_is_no_base64_is_refused(body: str) -> None:
-    found = event(body, isBase64Encoded=True)
+    encoded = event(body, isBase64Encoded=True)
 
     with pytest.raises(BadEvent, match=r"^body"):
-        HttpRequest.of(found).text(found)
+        HttpRequest.of(encoded).text(encoded)
 
 
 @pytest.mark.parametrize("query", ["a=1&a=2", "a=1,2", "a=%FF", "&".join(f"p{n}=1" for n in range(101)), "a" * 40_000])
@@ -146,11 +146,11 @@ def test_a_query_is_decoded_once() -> None:
 
 
 def test_a_stage_before_the_path_is_left_out() -> None:
-    found = event()
-    found["requestContext"]["stage"] = "dev"
+    staged = event()
+    staged["requestContext"]["stage"] = "dev"
 
-    assert HttpRequest.of(found | {"rawPath": "/dev/feed"}).path == "/feed"
-    assert HttpRequest.of(found | {"rawPath": "/develop"}).path == "/develop"
+    assert HttpRequest.of(staged | {"rawPath": "/dev/feed"}).path == "/feed"
+    assert HttpRequest.of(staged | {"rawPath": "/develop"}).path == "/develop"
 
 
 JSON_VALUES = st.recursive(
@@ -164,7 +164,7 @@ FIELDS = ["rawPath", "rawQueryString", "headers", "requestContext", "body", "isB
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(field=st.sampled_from(FIELDS), value=JSON_VALUES)
 def test_whatever_stands_in_a_field_of_the_event_is_read_or_refused(field: str, value: Any) -> None:
-    found = event("{}") | {field: value}
+    altered = event("{}") | {field: value}
     with contextlib.suppress(BadEvent, TooLarge):
-        request = HttpRequest.of(found)
-        json.dumps(request.event(request.text(found)))
+        request = HttpRequest.of(altered)
+        json.dumps(request.event(request.text(altered)))

@@ -1,3 +1,5 @@
+"""Leases: one run of a job at a time, by the server's clock."""
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -45,12 +47,12 @@ def test_a_lease_that_ran_out_can_be_taken_over(leases, hasty):
         second.renew()
 
 
-def test_who_lost_the_lease_cannot_renew_it(leases, hasty):
+def test_a_holder_that_lost_the_lease_cannot_renew_it(leases, hasty):
     with hasty.hold("job") as first, leases.hold("job"), pytest.raises(Conflict, match="passed to another run"):
         first.renew()
 
 
-def test_who_lost_the_lease_does_not_end_the_others(leases, hasty):
+def test_a_holder_that_lost_the_lease_does_not_end_that_of_another(leases, hasty):
     first = hasty.hold("job")
     first.__enter__()
     with leases.hold("job") as second:
@@ -66,16 +68,16 @@ def test_a_lease_that_ran_out_unnoticed_can_still_be_renewed(leases, hasty, stor
 
 
 def test_of_many_that_ask_at_once_one_holds(leases):
-    together = Barrier(8)
+    barrier = Barrier(8)
 
     def ask(_):
-        together.wait()
+        barrier.wait()
         try:
             with leases.hold("job"):
-                together.wait()
+                barrier.wait()
                 return True
         except Conflict:
-            together.wait()
+            barrier.wait()
             return False
 
     with ThreadPoolExecutor(8) as pool:
@@ -83,7 +85,7 @@ def test_of_many_that_ask_at_once_one_holds(leases):
 
 
 def test_a_lease_by_a_clock_that_is_a_little_ahead_is_held(store, leases):
-    """So is one that a command took which began a moment after the one that waited for it."""
+    """The same holds for one taken by a command that began a moment after the command that waited for it."""
     until = datetime.now(UTC) + MAX_RUN_TIME + timedelta(seconds=30)
     store.analytics.leases.insert_one({"_id": "job", "holder": "another", "until": until})
 
@@ -91,7 +93,7 @@ def test_a_lease_by_a_clock_that_is_a_little_ahead_is_held(store, leases):
         pass
 
 
-def test_who_comes_back_takes_its_own_lease_again_at_once(store):
+def test_a_holder_that_comes_back_takes_its_own_lease_again_at_once(store):
     with store.leases.hold("job", "me"):
         store.leases.extend("job", "me")
         with store.leases.hold("job", "me"), pytest.raises(Conflict), store.leases.hold("job", "another"):
@@ -99,7 +101,7 @@ def test_who_comes_back_takes_its_own_lease_again_at_once(store):
 
 
 @pytest.mark.parametrize("until", [None, "later", 7, [], {"a": 1}, DatetimeMS(2**60)], ids=repr)
-def test_a_lease_that_ends_at_no_date_that_can_be_is_free(store, leases, until):
+def test_a_lease_that_ends_at_an_impossible_date_is_free(store, leases, until):
     store.analytics.leases.insert_one({"_id": "job", "holder": "nobody", "until": until})
 
     with leases.hold("job") as lease:

@@ -1,3 +1,5 @@
+"""Counters as of a moment, against counts by a search through all events."""
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ def events():
 
 
 @pytest.fixture
-def questions():
+def keys_and_moments():
     rng = np.random.default_rng(2)
     return rng.integers(0, 45, 300), -np.round(rng.random(300) * DAYS_30, 1)
 
@@ -25,18 +27,20 @@ def before(events, key, moment):
     return at[(keys == key) & (at < moment)]
 
 
-def test_counts_are_those_of_a_search_through_all_events(events, questions):
-    counted = AsOf(events[0], events[1], -DAYS_30).count(questions[0], questions[1])
+def test_counts_are_those_of_a_search_through_all_events(events, keys_and_moments):
+    counted = AsOf(events[0], events[1], -DAYS_30).count(keys_and_moments[0], keys_and_moments[1])
 
-    assert counted.tolist() == [len(before(events, key, at)) for key, at in zip(*questions, strict=True)]
+    assert counted.tolist() == [len(before(events, key, at)) for key, at in zip(*keys_and_moments, strict=True)]
     assert counted.max() > 50
 
 
 @pytest.mark.parametrize("half_life", [6.0, 24.0, 72.0])
-def test_faded_counts_are_sums_of_halvings(events, questions, half_life):
-    counted = AsOf(events[0], events[1], -DAYS_30, half_life).count(questions[0], questions[1])
+def test_decayed_counts_are_sums_of_halvings(events, keys_and_moments, half_life):
+    counted = AsOf(events[0], events[1], -DAYS_30, half_life).count(keys_and_moments[0], keys_and_moments[1])
 
-    each = [np.exp2((before(events, key, at) - at) / half_life).sum() for key, at in zip(*questions, strict=True)]
+    each = [
+        np.exp2((before(events, key, at) - at) / half_life).sum() for key, at in zip(*keys_and_moments, strict=True)
+    ]
     np.testing.assert_allclose(counted, each, rtol=1e-9, atol=1e-12)
 
 
@@ -49,20 +53,20 @@ def test_old_events_of_one_key_are_not_lost_in_many_new_ones_of_another():
     assert counted.tolist() == [0.25 + 0.5]
 
 
-def test_the_last_event_is_the_newest_before_the_moment(events, questions):
-    last = AsOf(events[0], events[1], -DAYS_30).last(questions[0], questions[1])
+def test_the_last_event_is_the_newest_before_the_moment(events, keys_and_moments):
+    last = AsOf(events[0], events[1], -DAYS_30).last(keys_and_moments[0], keys_and_moments[1])
 
-    each = [before(events, key, at).max(initial=-np.inf) for key, at in zip(*questions, strict=True)]
+    each = [before(events, key, at).max(initial=-np.inf) for key, at in zip(*keys_and_moments, strict=True)]
     np.testing.assert_allclose(last, each)
     assert np.isneginf(last).any()
 
 
 @pytest.mark.parametrize("half_life", [None, 24.0])
 def test_an_event_is_not_before_its_own_moment(half_life):
-    one = AsOf(np.array([0]), np.array([5.0]), origin=0.0, half_life_hours=half_life)
+    counter = AsOf(np.array([0]), np.array([5.0]), origin=0.0, half_life_hours=half_life)
     millisecond = 1 / 3_600_000
 
-    counted = one.count(np.zeros(3, int), np.array([5.0 - millisecond, 5.0, 5.0 + millisecond]))
+    counted = counter.count(np.zeros(3, int), np.array([5.0 - millisecond, 5.0, 5.0 + millisecond]))
 
     assert counted.round(6).tolist() == [0.0, 0.0, 1.0]
 

@@ -1,3 +1,5 @@
+"""Fingerprints and matrices of feature sets."""
+
 from typing import Any
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Boosted trees: the same bytes for the same input, one thread, interrupts, and what is refused."""
+
 import json
 import signal
 import subprocess
@@ -39,22 +41,22 @@ def test_the_same_examples_give_the_same_bytes(examples):
 
 
 def test_only_one_thread_works(examples, monkeypatch):
-    asked = {}
+    threads = {}
     train, matrix = xgboost.train, xgboost.DMatrix
 
-    def spied_train(parameters, *others, **named):
-        asked["train"] = parameters["nthread"]
-        return train(parameters, *others, **named)
+    def spied_train(parameters, *arguments, **options):
+        threads["train"] = parameters["nthread"]
+        return train(parameters, *arguments, **options)
 
-    def spied_matrix(*others, **named):
-        asked["matrix"] = named["nthread"]
-        return matrix(*others, **named)
+    def spied_matrix(*arguments, **options):
+        threads["matrix"] = options["nthread"]
+        return matrix(*arguments, **options)
 
     monkeypatch.setattr(xgboost, "train", spied_train)
     monkeypatch.setattr(xgboost, "DMatrix", spied_matrix)
     fit(examples)
 
-    assert asked == {"train": 1, "matrix": 1}
+    assert threads == {"train": 1, "matrix": 1}
 
 
 def test_no_callback_of_the_library_runs_where_handlers_of_signals_do(monkeypatch):
@@ -82,7 +84,7 @@ for _ in range({INTERRUPTS}):
     try:
         print("training", flush=True)
         for _ in range(5_000):
-            trees.fit(matrix, labels, np.ones(20_000), parameters=parameters, rounds=1, rises=(0,) * 8)
+            trees.fit(matrix, labels, np.ones(20_000), parameters=parameters, rounds=1, monotone_sign=(0,) * 8)
     except KeyboardInterrupt:
         continue
     print("lost", flush=True)
@@ -91,12 +93,12 @@ for _ in range({INTERRUPTS}):
 
 def test_each_ctrl_c_reaches_a_training(tmp_path):
     with (
-        (tmp_path / "said").open("w") as said,
+        (tmp_path / "stderr").open("w") as stderr,
         subprocess.Popen(
             [sys.executable, "-c", TRAINING],
             cwd=ROOT,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr,
             text=True,
             preexec_fn=heed_signals,
         ) as process,
@@ -109,7 +111,7 @@ def test_each_ctrl_c_reaches_a_training(tmp_path):
             assert process.wait(allowed(30)) == 0
         finally:
             process.kill()
-    assert "Exception ignored" not in (tmp_path / "said").read_text()
+    assert "Exception ignored" not in (tmp_path / "stderr").read_text()
 
 
 def test_a_model_orders_what_it_learnt(examples):
@@ -129,7 +131,7 @@ def test_a_continued_model_keeps_its_trees_and_gets_more(examples):
     assert fit(examples, rounds=3, start=first) == more
 
 
-def test_a_feature_that_rises_never_lowers_a_score(examples):
+def test_a_feature_with_a_positive_monotone_sign_never_lowers_a_score(examples):
     model = trees.Trees(fit(examples, monotone_sign=(1, 0, 0)))
     ladder = np.zeros((50, 3), np.float32)
     ladder[:, 0] = np.linspace(-3, 3, 50)
@@ -137,7 +139,7 @@ def test_a_feature_that_rises_never_lowers_a_score(examples):
     assert (np.diff(model.logits(ladder)) >= 0).all()
 
 
-def test_without_rows_there_are_no_margins(examples):
+def test_without_rows_there_are_no_logits(examples):
     assert trees.Trees(fit(examples)).logits(np.empty((0, 3), np.float32)).tolist() == []
 
 

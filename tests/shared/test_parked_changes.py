@@ -1,3 +1,5 @@
+"""Changes that failed for good: stored until they are replayed, or expire."""
+
 from datetime import timedelta
 
 import pytest
@@ -15,7 +17,7 @@ def rows(databases):
     return lambda: list(databases.analytics.parkedChanges.find().sort("_id", 1))
 
 
-def test_a_parked_change_says_what_it_was_and_why(parked, rows, noon):
+def test_a_parked_change_holds_its_event_and_the_reason(parked, rows, noon):
     parked.park("9f0c", "classify_content", '{"documentKey": 1}', "ns.coll: needs contents", now=noon)
 
     assert rows() == [
@@ -46,7 +48,7 @@ def test_of_those_that_wait_the_oldest_is_the_first(parked, noon):
     assert [row["_id"] for row in parked.waiting()] == ["b", "c", "a"]
 
 
-def test_what_was_sent_again_waits_no_more_unless_it_fails_once_more(parked, noon):
+def test_a_replayed_change_waits_no_more_unless_it_fails_again(parked, noon):
     for digest in ("a", "b"):
         parked.park(digest, "classify_content", None, "x", now=noon)
 
@@ -57,11 +59,11 @@ def test_what_was_sent_again_waits_no_more_unless_it_fails_once_more(parked, noo
     assert sorted(row["_id"] for row in parked.waiting()) == ["a", "b"]
 
 
-def test_sending_again_what_has_aged_out_leaves_nothing_behind(parked, rows, noon):
+def test_replaying_an_expired_change_leaves_nothing_behind(parked, rows, noon):
     parked.replayed("gone", now=noon)
 
     assert rows() == []
 
 
-def test_what_is_parked_ages_out(store, databases):
+def test_parked_changes_expire(store, databases):
     assert databases.analytics.parkedChanges.index_information()["lastAt_1"]["expireAfterSeconds"] == 30 * 86400

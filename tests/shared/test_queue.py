@@ -1,4 +1,4 @@
-"""Messages that functions send one another."""
+"""Messages of a queue: handling them, and sending them."""
 
 import json
 
@@ -23,15 +23,15 @@ def messages(*bodies):
 
 
 def returned(answer):
-    return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def test_each_message_is_handed_over_by_itself_and_only_the_failed_go_back(deployed, logged):
-    seen = []
+    handled = []
 
     @on_queue
     def handler(message):
-        seen.append((message.body["number"], message.attempt))
+        handled.append((message.body["number"], message.attempt))
         if message.body["number"] == 1:
             raise RuntimeError(message.body["text"])
         return Report(read=1)
@@ -39,7 +39,7 @@ def test_each_message_is_handed_over_by_itself_and_only_the_failed_go_back(deplo
     answer = handler(messages('{"number": 0}', '{"number": 1, "text": "what a person wrote"}', '{"number": 2}'), None)
 
     assert returned(answer) == ["1"]
-    assert seen == [(0, 2), (1, 2), (2, 2)]
+    assert handled == [(0, 2), (1, 2), (2, 2)]
     failed, done = logged()
     assert (failed["reason"], failed["returned"]) == ("RuntimeError", "1")
     assert done["report"] == {"read": 2, "written": 0, "returned": 1}
@@ -85,8 +85,8 @@ def test_messages_reach_sqs_in_batches(cloud):
     send_to_training([{"accounts": [str(number)]} for number in range(23)])
 
     bodies = []
-    while found := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ()):
-        bodies += [json.loads(one["Body"])["accounts"][0] for one in found]
+    while received := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", ()):
+        bodies += [json.loads(message["Body"])["accounts"][0] for message in received]
     assert sorted(bodies, key=int) == [str(number) for number in range(23)]
 
 

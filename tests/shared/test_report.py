@@ -1,7 +1,9 @@
+"""Reports as dictionaries, and sums of reports."""
+
 from shared.report import Report
 
 
-def test_counts_that_are_zero_are_not_told_but_for_the_first_two():
+def test_counts_of_zero_are_left_out_except_the_first_two():
     assert Report().as_dict() == {"read": 0, "written": 0}
 
 

@@ -1,3 +1,5 @@
+"""Scheduled runs and direct calls: their answers, log lines, metrics and failures."""
+
 import json
 import traceback
 from dataclasses import dataclass
@@ -61,30 +63,29 @@ def job(outcome):
 
 
 def metrics_in(text):
-    """Metrics and dimensions out of what was printed in CloudWatch's embedded format."""
-    found = [json.loads(line) for line in text.splitlines() if '"_aws"' in line]
-    assert len(found) == 1
-    told = found[0]["_aws"]["CloudWatchMetrics"][0]
-    return told["Namespace"], {one["Name"]: found[0][one["Name"]] for one in told["Metrics"]}, found[0]
+    """Namespace, metrics and dimensions of the only line in CloudWatch's embedded format."""
+    (line,) = [json.loads(line) for line in text.splitlines() if '"_aws"' in line]
+    directive = line["_aws"]["CloudWatchMetrics"][0]
+    return directive["Namespace"], {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}, line
 
 
 def test_a_tick_is_the_moment_the_run_was_due_not_the_moment_it_runs():
-    seen = []
+    ticks = []
 
     def remember(tick):
-        seen.append(tick)
+        ticks.append(tick)
         return Report()
 
     job(remember)(EVENT, Context())
 
-    assert seen == [Tick(datetime(2026, 1, 15, 12, tzinfo=UTC))]
+    assert ticks == [Tick(datetime(2026, 1, 15, 12, tzinfo=UTC))]
 
 
 def test_a_tick_from_another_zone_is_the_same_moment():
-    there = Tick.of({"time": "2026-01-15T19:00:00+07:00"}, clock=datetime(2026, 2, 1, tzinfo=UTC))
+    tick = Tick.of({"time": "2026-01-15T19:00:00+07:00"}, clock=datetime(2026, 2, 1, tzinfo=UTC))
 
-    assert there.time == datetime(2026, 1, 15, 12, tzinfo=UTC)
-    assert there.time.tzinfo is UTC
+    assert tick.time == datetime(2026, 1, 15, 12, tzinfo=UTC)
+    assert tick.time.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -143,10 +144,10 @@ def test_a_report_becomes_the_answer_one_log_line_and_metrics(logged, capsys):
     (line,) = logged()
     assert (line["level"], line["message"], line["report"]) == ("INFO", "done", answer)
     assert (line["function"], line["correlation_id"]) == ("test_runtime", "request-1")
-    namespace, metrics, told = metrics_in(capsys.readouterr().out)
+    namespace, metrics, dimensions = metrics_in(capsys.readouterr().out)
     assert namespace == "Feedkeeper"
     assert metrics == {"read": [5.0], "written": [4.0], "removed": [1.0], "countries": [2.0]}
-    assert told["function"] == "test_runtime"
+    assert dimensions["function"] == "test_runtime"
 
 
 def test_metrics_of_one_run_do_not_leak_into_the_next(capsys):
@@ -163,7 +164,7 @@ def test_ids_of_malformed_documents_are_logged_but_not_all_of_a_flood(logged):
 
     warning = next(line for line in logged() if line["level"] == "WARNING")
     assert answer["malformed"] == warning["count"] == 50
-    assert warning["first"] == [str(one) for one in range(20)]
+    assert warning["first"] == [str(key) for key in range(20)]
 
 
 def test_a_run_while_another_is_under_way_is_a_quiet_skip(logged):
@@ -238,22 +239,22 @@ def test_only_two_failures_are_worth_a_retry():
 
 
 def call(event):
-    seen = []
+    requests = []
 
     @on_direct_call
     def handler(request):
-        seen.append(request)
+        requests.append(request)
         return Report(details={"name": request.text("name")})
 
-    return handler(event, Context()), seen
+    return handler(event, Context()), requests
 
 
 def test_a_call_gives_its_payload():
-    answer, seen = call({"name": "x" * 128})
+    answer, requests = call({"name": "x" * 128})
 
     assert answer == {"read": 0, "written": 0, "name": "x" * 128}
-    assert seen[0].payload == {"name": "x" * 128}
-    assert seen[0].time.tzinfo is UTC
+    assert requests[0].payload == {"name": "x" * 128}
+    assert requests[0].time.tzinfo is UTC
 
 
 @pytest.mark.parametrize("event", [None, [], "name", 3])

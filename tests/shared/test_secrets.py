@@ -1,3 +1,5 @@
+"""Secrets from the parameter store, and settings that are read again."""
+
 import boto3
 import pytest
 from aws_lambda_powertools.utilities import parameters
@@ -14,14 +16,14 @@ KEY = "a key of the tests and of nothing else"
 
 
 def forget():
-    """What was fetched, and the connection of an earlier test."""
+    """Forget the parameters that were fetched, and the client of an earlier test."""
     parameters.clear_caches()
     base.DEFAULT_PROVIDERS.clear()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
 def store(monkeypatch):
-    """A parameter store of nobody's."""
+    """A parameter store of moto, in this process."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -44,7 +46,7 @@ def test_a_parameter_that_is_missing_is_named(store):
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until a test moves it [s]."""
 
     def __init__(self):
         self.now = 1_000.0
@@ -62,7 +64,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def rotating(store, clock, monkeypatch):
-    """A deployment whose secrets are named; sets one of them."""
+    """A deployment whose secrets are parameters; gives a function that sets one of them."""
 
     def put(name, value):
         store.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
@@ -74,7 +76,6 @@ def rotating(store, clock, monkeypatch):
     put("/stage/uri", "mongodb://one/")
     put("/stage/keys", KEY)
     forget_settings()
-    monkeypatch.setattr(secrets, "_doubted", False)
     yield put
     close_store()
     forget_settings()

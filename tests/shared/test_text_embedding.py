@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from shared.text.embedding import LONGEST, SUPPORTED, embed, load
+from shared.text.embedding import MAX_EMBEDDED_CHARACTERS, SUPPORTED, embed, load
 from shared.text.vectors import EMBEDDING_SIZE, packed, unpacked
 
 TEXTS = ["The ferry leaves at nine", "เรือออกเก้าโมง", "渡し船は九時に出る", "My cat hates the vet"]
@@ -31,7 +31,7 @@ def test_the_same_texts_give_the_same_numbers_in_every_thread():
     with ThreadPoolExecutor(4) as threads:
         several = list(threads.map(embed, [TEXTS] * 8))
 
-    assert all((one == several[0]).all() for one in several)
+    assert all((vectors == several[0]).all() for vectors in several)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "😀", "\ud83d half of a character", "\0", "x" * 100_000, "ก" * 10_000])
@@ -43,7 +43,7 @@ def test_any_text_has_a_finite_row(text):
 
 
 def test_of_a_very_long_text_the_beginning_counts():
-    beginning = ("a long story about a boat " * 100)[:LONGEST]
+    beginning = ("a long story about a boat " * 100)[:MAX_EMBEDDED_CHARACTERS]
 
     assert (embed([beginning + " and then the sea"]) == embed([beginning])).all()
 

@@ -10,8 +10,9 @@ import pytest
 from shared.config import Language
 from shared.errors import BadConfig
 from shared.text import UNKNOWN, NamedLanguage, identifier, plain
-from shared.text.alphabets import LETTERS, OTHERS
-from shared.text.scripts import SETTLES, script_of
+from shared.text.alphabets import FOREIGN_LETTERS, LETTERS
+from shared.text.characters import script_of
+from shared.text.scripts import LANGUAGE_OF_SCRIPT
 from tests.shared.test_text_scripts import ALONE
 
 OWN = {
@@ -67,8 +68,8 @@ each_engine = pytest.mark.parametrize("options", [PY3LANGID, LANGDETECT], ids=la
 def test_every_language_that_is_served_is_named_by_its_code(options):
     said = {code: identifier(options)(text) for code, text in OWN.items() if code in options.served.split()}
 
-    assert {code: one.code for code, one in said.items()} == {code: code for code in said}
-    assert all(options.least_confidence_ratio <= one.confidence <= 1.0 for one in said.values())
+    assert {code: language.code for code, language in said.items()} == {code: code for code in said}
+    assert all(options.least_confidence_ratio <= language.confidence <= 1.0 for language in said.values())
 
 
 def test_a_sentence_of_each_served_language_stands_here():
@@ -186,7 +187,7 @@ def test_words_with_a_letter_that_a_language_does_not_write_are_not_of_it(code):
     assert {name(f"{OWN[code]} {words[0]}{letter}").code for letter in others} <= {code, UNKNOWN}
 
 
-ALL_SCRIPTS = replace(PY3LANGID, served=" ".join({*PY3LANGID.served.split(), *SETTLES.values()}))
+ALL_SCRIPTS = replace(PY3LANGID, served=" ".join({*PY3LANGID.served.split(), *LANGUAGE_OF_SCRIPT.values()}))
 CLEAR = {**ALONE, **OWN}
 
 
@@ -194,15 +195,16 @@ def letters_of_others(code):
     """Every letter and sign of the script that the language does not write, as a text of posts has them."""
     script = next(script for script in map(script_of, CLEAR[code]) if script != "CJK")
     everything = map(chr, range(0xD7FC))
-    return [c for c in everything if OTHERS[code].fullmatch(c) and script_of(c) == script and plain(f"x{c}") == f"x{c}"]
+    foreign = [c for c in everything if FOREIGN_LETTERS[code].fullmatch(c) and script_of(c) == script]
+    return [c for c in foreign if plain(f"x{c}") == f"x{c}"]
 
 
 def test_every_script_of_one_language_is_tried():
-    assert set(SETTLES.values()) <= CLEAR.keys()
-    assert OTHERS.keys() | {"ta", "zh"} == {*SETTLES.values(), "hi"}
+    assert set(LANGUAGE_OF_SCRIPT.values()) <= CLEAR.keys()
+    assert FOREIGN_LETTERS.keys() | {"ta", "zh"} == {*LANGUAGE_OF_SCRIPT.values(), "hi"}
 
 
-@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("code", FOREIGN_LETTERS)
 def test_letters_that_the_language_of_a_script_does_not_write_are_not_of_it(code):
     name, letters = identifier(ALL_SCRIPTS), letters_of_others(code)
     long = " ".join([CLEAR[code]] * (1 + 60 // len(CLEAR[code])))
@@ -390,7 +392,7 @@ def test_threads_share_one_identifier_and_agree():
         said = list(pool.map(names[0], [OWN["fr"]] * 50))
 
     assert len(set(map(id, names))) == 1
-    assert {one.code for one in said} == {"fr"}
+    assert {language.code for language in said} == {"fr"}
 
 
 @pytest.mark.parametrize(
@@ -407,7 +409,7 @@ def test_a_language_that_nothing_can_name_is_a_fault_that_says_which(options, na
         identifier(options)
 
 
-def test_opening_the_room_loads_nothing_heavy():
+def test_importing_the_package_loads_nothing_heavy():
     heavy = "import sys, shared.text; print([m for m in ('numpy', 'py3langid', 'langdetect') if m in sys.modules])"
 
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True).stdout == "[]\n"

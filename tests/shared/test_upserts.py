@@ -1,3 +1,5 @@
+"""Upserts of keys that several writers insert at the same moment."""
+
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -25,10 +27,10 @@ def test_what_changed_is_counted(rows):
 
 
 def test_many_that_make_the_same_keys_at_once_leave_one_each(rows):
-    together = Barrier(16)
+    barrier = Barrier(16)
 
     def make(number):
-        together.wait()
+        barrier.wait()
         return upsert_all(rows, [UpdateOne({"key": n}, [{"$set": {"by": number}}], upsert=True) for n in range(30)])
 
     with ThreadPoolExecutor(16) as pool:
@@ -40,31 +42,31 @@ def test_many_that_make_the_same_keys_at_once_leave_one_each(rows):
 def test_a_key_that_is_refused_for_good_is_raised_in_the_end(rows, monkeypatch):
     rows.create_index("slug", unique=True)
     rows.insert_one({"key": 1, "slug": "taken"})
-    asked = []
+    calls = []
     bulk_write = type(rows).bulk_write
 
-    def count(*given, **more):
-        asked.append(given)
-        return bulk_write(*given, **more)
+    def count(*arguments, **named):
+        calls.append(arguments)
+        return bulk_write(*arguments, **named)
 
     monkeypatch.setattr(type(rows), "bulk_write", count)
 
     with pytest.raises(BulkWriteError):
         upsert_all(rows, [UpdateOne({"key": n}, {"$set": {"slug": "taken"}}, upsert=True) for n in (2, 3)])
 
-    assert len(asked) == MAX_ATTEMPTS
+    assert len(calls) == MAX_ATTEMPTS
 
 
-def test_only_what_was_refused_is_asked_for_again(rows, monkeypatch):
+def test_only_refused_writes_are_repeated(rows, monkeypatch):
     rows.create_index("slug", unique=True)
     rows.insert_one({"key": 0, "slug": "c"})
-    asked = []
+    sizes = []
     bulk_write = type(rows).bulk_write
 
-    def freed_after_the_first(collection, writes, **more):
-        asked.append(len(writes))
+    def freed_after_the_first(collection, writes, **named):
+        sizes.append(len(writes))
         try:
-            return bulk_write(collection, writes, **more)
+            return bulk_write(collection, writes, **named)
         finally:
             rows.delete_one({"key": 0})
 
@@ -72,7 +74,7 @@ def test_only_what_was_refused_is_asked_for_again(rows, monkeypatch):
     writes = [UpdateOne({"key": n}, {"$set": {"slug": slug}}, upsert=True) for n, slug in enumerate("abcde", start=1)]
 
     assert upsert_all(rows, writes) == 5
-    assert asked == [5, 1]
+    assert sizes == [5, 1]
     assert "".join(row["slug"] for row in rows.find().sort("key", 1)) == "abcde"
 
 
@@ -80,4 +82,4 @@ def test_any_other_refusal_is_raised_at_once(rows):
     with pytest.raises(BulkWriteError) as caught:
         upsert_all(rows, [UpdateOne({"key": 1}, {"$set": {"_id": []}}, upsert=True)])
 
-    assert [one["code"] for one in caught.value.details["writeErrors"]] != [11000]
+    assert [refused["code"] for refused in caught.value.details["writeErrors"]] != [11000]

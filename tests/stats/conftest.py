@@ -1,4 +1,4 @@
-"""A small network, and the four jobs that keep its statistics."""
+"""A small network, and the four jobs of the statistics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -48,8 +48,8 @@ JOBS = (
 
 @pytest.fixture(params=JOBS, ids=lambda job: job.name)
 def job(request: pytest.FixtureRequest) -> Job:
-    chosen: Job = request.param
-    return chosen
+    job: Job = request.param
+    return job
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What all jobs that keep statistics have in common."""
+"""What all jobs of the statistics have in common."""
 
 from datetime import timedelta
 
@@ -115,7 +115,7 @@ def test_a_document_under_the_digits_of_a_posts_id_is_no_post(store, job, networ
     job.run(store, now=noon)
     before = rows(job.collection)
     posts = list(network.app.contents.find())
-    network.app.contents.insert_many([one | {"_id": str(one["_id"]), "updatedAt": noon - MINUTES} for one in posts])
+    network.app.contents.insert_many([row | {"_id": str(row["_id"]), "updatedAt": noon - MINUTES} for row in posts])
 
     job.run(store, now=noon)
     after_changes = rows(job.collection)

@@ -1,4 +1,4 @@
-"""However the application changes, the runs in between say what a full run would say."""
+"""Whatever the application changes, runs in between give the same rows as a full run."""
 
 import random
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ BOOKKEEPING = ("scoredAt", "computedAt", "fresh", "timestamp")
 
 @dataclass
 class Chance:
-    """Draws changes that happen between two moments."""
+    """Random changes of the application's data, each at a moment between `start` and `end`."""
 
     databases: Databases
     draw: random.Random
@@ -36,7 +36,8 @@ class Chance:
     made: int = 0
 
     def moment(self) -> datetime:
-        """Whole milliseconds, as the database keeps them; up to four minutes of it may be written late."""
+        """A moment in whole milliseconds, as the database stores them, up to four minutes before `start`: a late
+        write."""
         earliest = self.start - timedelta(minutes=4)
         return earliest + timedelta(milliseconds=self.draw.randrange(int((self.end - earliest).total_seconds() * 1000)))
 
@@ -60,9 +61,9 @@ class Chance:
         return self.draw.sample(sorted(TOPICS), self.draw.randrange(4))
 
     def change_post(self, **fields: Any) -> None:
-        known = self.databases.app.contents.aggregate([{"$sort": {"_id": 1}}, {"$project": {"_id": 1}}])
-        one = self.draw.choice(list(known))
-        self.databases.app.contents.update_one(one, {"$set": {"updatedAt": self.moment()} | fields})
+        keys = self.databases.app.contents.aggregate([{"$sort": {"_id": 1}}, {"$project": {"_id": 1}}])
+        key = self.draw.choice(list(keys))
+        self.databases.app.contents.update_one(key, {"$set": {"updatedAt": self.moment()} | fields})
 
     def new_counter(self) -> None:
         self.change_post(**{f"engagements.{self.draw.choice(KINDS[:4])}.count": self.draw.randrange(100)})
@@ -74,39 +75,40 @@ class Chance:
         self.change_post(visibility=self.draw.choice(["hidden", "deleted", "publish"]))
 
     def vanish(self) -> None:
-        known = list(self.databases.app.contents.find({}, {"_id": 1}).sort("_id", 1))
-        self.databases.app.contents.delete_one(self.draw.choice(known))
+        keys = list(self.databases.app.contents.find({}, {"_id": 1}).sort("_id", 1))
+        self.databases.app.contents.delete_one(self.draw.choice(keys))
 
     def swap(self) -> None:
-        """One post gone, another there, and no date that tells of it: as many as before."""
+        """Delete a post and insert an older one: the number of posts and the dates do not show it."""
         self.vanish()
         self.new_post(timedelta(hours=self.draw.choice([7, 100, 330, 700])))
 
     def show_silently(self) -> None:
-        """The other way to swap: one hidden, one shown again."""
+        """Hide one post and show another without a new date: the number of published posts does not show it."""
         for before, after in (("publish", "hidden"), ("hidden", "publish")):
-            known = list(self.databases.app.contents.find({"visibility": before}, {"_id": 1}).sort("_id", 1))
-            if known:
-                one = {"_id": self.draw.choice(known)["_id"]}
-                self.databases.app.contents.update_one(one, {"$set": {"visibility": after}})
+            keys = list(self.databases.app.contents.find({"visibility": before}, {"_id": 1}).sort("_id", 1))
+            if keys:
+                key = {"_id": self.draw.choice(keys)["_id"]}
+                self.databases.app.contents.update_one(key, {"$set": {"visibility": after}})
 
-    def act(self) -> None:
+    def engage(self) -> None:
         self.made += 1
-        on = self.draw.choice(["content", "content", "content", "comment"])
-        what = self.draw.choice(self.posts)
+        collection = self.draw.choice(["content", "content", "content", "comment"])
+        post = self.draw.choice(self.posts)
         kind = self.draw.choice(KINDS)
-        one = engagement(self.draw.choice(PEOPLE), what, at=self.moment(), kind=kind, targetRef=DBRef(on, an_id(what)))
-        self.databases.app.engagements.insert_one(one | {"_id": an_id(f"act {self.made}")})
+        who, target = self.draw.choice(PEOPLE), DBRef(collection, an_id(post))
+        document = engagement(who, post, at=self.moment(), kind=kind, targetRef=target)
+        self.databases.app.engagements.insert_one(document | {"_id": an_id(f"act {self.made}")})
 
     def take_back(self) -> None:
-        known = list(self.databases.app.engagements.find({}, {"_id": 1}).sort("_id", 1))
+        keys = list(self.databases.app.engagements.find({}, {"_id": 1}).sort("_id", 1))
         changed = {"visibility": self.draw.choice(["deleted", "deleted", "publish"]), "updatedAt": self.moment()}
-        self.databases.app.engagements.update_one(self.draw.choice(known), {"$set": changed})
+        self.databases.app.engagements.update_one(self.draw.choice(keys), {"$set": changed})
 
     def reclassify(self) -> None:
         topics = [an_id(f"topic {name}") for name in self.topics()]
-        what = {"contentId": an_id(self.draw.choice(self.posts))}
-        self.databases.app.contentinfo.update_one(what, {"$set": {"topics": topics, "updatedAt": self.moment()}})
+        key = {"contentId": an_id(self.draw.choice(self.posts))}
+        self.databases.app.contentinfo.update_one(key, {"$set": {"topics": topics, "updatedAt": self.moment()}})
 
     def change_user(self) -> None:
         changed: dict[str, Any] = self.draw.choice(
@@ -121,11 +123,11 @@ class Chance:
         self.change_one(self.databases.app.accounts, changed)
 
     def change_one(self, collection: Any, fields: dict[str, Any]) -> None:
-        known = list(collection.find({}, {"_id": 1}).sort("_id", 1))
-        collection.update_one(self.draw.choice(known), {"$set": {"updatedAt": self.moment()} | fields})
+        keys = list(collection.find({}, {"_id": 1}).sort("_id", 1))
+        collection.update_one(self.draw.choice(keys), {"$set": {"updatedAt": self.moment()} | fields})
 
     def changes(self, number: int) -> None:
-        often = [self.new_post, self.new_counter, self.act, self.act, self.edit]
+        often = [self.new_post, self.new_counter, self.engage, self.engage, self.edit]
         seldom = [
             self.hide_or_show,
             self.vanish,
@@ -148,14 +150,14 @@ def begin(databases: Databases, draw: random.Random, now: datetime) -> Chance:
     for days in (0.1, 1, 5, 13.6, 13.8, 13.9, 14.1, 20, 29.5, 29.7, 29.8, 29.9, 30.1):
         chance.new_post(timedelta(days=days))
     for _ in range(20):
-        chance.act()
+        chance.engage()
     return chance
 
 
-def said(store: Store) -> dict[str, dict[Any, Any]]:
-    """All rows without what only tells when they were made."""
+def statistics(store: Store) -> dict[str, dict[Any, Any]]:
+    """All rows by collection and key, without fields that only depend on when they were computed."""
     key = {"userEngagementStats": "userId"}
-    found = {}
+    by_collection = {}
     for job in JOBS:
         rows = list(store.analytics[job.collection].find())
         keyed = {row[key.get(job.collection, "_id")]: row for row in rows}
@@ -163,27 +165,27 @@ def said(store: Store) -> dict[str, dict[Any, Any]]:
             for name in (*BOOKKEEPING, *(["_id"] if job.collection in key else [])):
                 row.pop(name, None)
         assert len(keyed) == len(rows), f"{job.collection} has one row a key"
-        found[job.collection] = keyed
-    return found
+        by_collection[job.collection] = keyed
+    return by_collection
 
 
 def tolerant(value: Any, lag: float = 1e-9) -> Any:
-    """To compare with: scores and age scores of posts may lag, everything else differs by rounding alone."""
+    """The value with approximate numbers, for comparison: scores of posts may lag, all else differs by rounding."""
     if isinstance(value, dict):
-        return {name: tolerant(one, lag) for name, one in value.items()}
+        return {name: tolerant(item, lag) for name, item in value.items()}
     if isinstance(value, list):
-        return [tolerant(one, lag) for one in value]
+        return [tolerant(item, lag) for item in value]
     return pytest.approx(value, rel=lag, abs=lag) if isinstance(value, float) else value
 
 
 def everything_anew(store: Store, now: datetime) -> dict[str, dict[Any, Any]]:
-    """What full runs say that begin with nothing but the application's data."""
+    """The statistics of full runs that begin with the application's data alone."""
     fresh = Store(store.client, store.app.name, f"{store.app.name[:13]}-anew", Exposures())
     try:
         fresh.analytics.topics.insert_many(store.analytics.topics.find())
         for job in JOBS:
             job.run(fresh, now=now)
-        return said(fresh)
+        return statistics(fresh)
     finally:
         store.client.drop_database(fresh.analytics.name)
 
@@ -201,7 +203,7 @@ def test_runs_in_between_say_what_a_full_run_would(store, databases, noon, seed)
         for job in JOBS:
             job.run(store, now=chance.end, full_every=FAR)
 
-        expected, found = everything_anew(store, chance.end), said(store)
+        expected, stored = everything_anew(store, chance.end), statistics(store)
         for job in JOBS:
             lag = 0.0102 if job.collection == "contentStats" else 1e-9
-            assert found[job.collection] == tolerant(expected[job.collection], lag), f"step {step}"
+            assert stored[job.collection] == tolerant(expected[job.collection], lag), f"step {step}"

@@ -115,41 +115,41 @@ def junk(databases, noon):
     """One sound network, and around it every field of every document broken in every way."""
     app, analytics = databases.app, databases.analytics
     app.contents.insert_many([a_post(noon, author="zoe"), *variants(a_post(noon), POST_FIELDS)])
-    app.contents.insert_many([a_post(noon) | {"_id": one} for one in ("text", 5, 2.5, MOMENT)])
+    app.contents.insert_many([a_post(noon) | {"_id": key} for key in ("text", 5, 2.5, MOMENT)])
     app.users.insert_many([user(name, now=noon, followerCount=5) for name in ("ann", "zoe")])
     app.accounts.insert_many([account(f"account of {name}", now=noon) for name in ("ann", "zoe", "x")])
     app.users.insert_many(variants(user("x", now=noon), USER_FIELDS))
     app.contents.insert_many(
-        a_post(noon, f"by {one['_id']}") | {"author": {"id": one["_id"]}}
-        for one in app.users.find({"displayId": "x"}, {"_id": 1})
+        a_post(noon, f"by {author['_id']}") | {"author": {"id": author["_id"]}}
+        for author in app.users.find({"displayId": "x"}, {"_id": 1})
     )
-    act = engagement("cat", SOUND, at=noon - timedelta(hours=1))
+    like = engagement("cat", SOUND, at=noon - timedelta(hours=1))
     app.engagements.insert_one(engagement("zoe", SOUND, at=noon - timedelta(hours=1)))
-    app.engagements.insert_many(variants(act | {"targetRef": act["targetRef"].as_doc()}, ENGAGEMENT_FIELDS))
+    app.engagements.insert_many(variants(like | {"targetRef": like["targetRef"].as_doc()}, ENGAGEMENT_FIELDS))
     analytics.topics.insert_many([topic("music"), *variants(topic("x", "music"), ("parents", "slug"))])
     analytics.topics.insert_many(
         topic(f"below {name}") | {"parents": [{"_id": value, "slug": "x"}]} for name, value in JUNK.items()
     )
     app.contentinfo.insert_one(topics_of(SOUND, "music", at=noon))
     broken_info = list(variants(topics_of("other", "music", at=noon), INFO_FIELDS))
-    for one in broken_info:
-        if one.get("contentId") == an_id("other"):
-            one["contentId"] = an_id(f"post of {one['_id']}")
+    for row in broken_info:
+        if row.get("contentId") == an_id("other"):
+            row["contentId"] = an_id(f"post of {row['_id']}")
     with suppress(BulkWriteError):  # some kinds of junk are the same `contentId`, which is unique
         app.contentinfo.insert_many(broken_info, ordered=False)
-    on = [one["contentId"] for one in broken_info if isinstance(one.get("contentId"), ObjectId)]
+    posts = [row["contentId"] for row in broken_info if isinstance(row.get("contentId"), ObjectId)]
     app.engagements.insert_many(
-        engagement("dora", str(what), at=noon - timedelta(hours=1), targetRef=DBRef("content", what)) for what in on
+        engagement("dora", str(key), at=noon - timedelta(hours=1), targetRef=DBRef("content", key)) for key in posts
     )
     return databases
 
 
 def sound_rows(databases):
-    """What is said about the sound post, its author, its hashtag's existence and its likers."""
-    found = databases.analytics
-    row = found.contentStats.find_one({"_id": an_id(SOUND)}, {"likeCount": 1, "characterLength": 1, "photoCount": 1})
-    creator = found.creatorStats.find_one({"_id": an_id("zoe")}, {"contentCount": 1, "creatorLikedCount": 1})
-    liker = found.userEngagementStats.find_one({"userId": an_id("zoe")}, {"countLikeContentTopic": 1, "_id": 0})
+    """The statistics of the sound post, of its author and of the user who likes it."""
+    stats, fields = databases.analytics, {"likeCount": 1, "characterLength": 1, "photoCount": 1}
+    row = stats.contentStats.find_one({"_id": an_id(SOUND)}, fields)
+    creator = stats.creatorStats.find_one({"_id": an_id("zoe")}, {"contentCount": 1, "creatorLikedCount": 1})
+    liker = stats.userEngagementStats.find_one({"userId": an_id("zoe")}, {"countLikeContentTopic": 1, "_id": 0})
     return row, creator, liker
 
 
@@ -265,7 +265,7 @@ def test_the_ids_of_broken_documents_are_logged(store, databases, deployed, noon
     warnings = [line for line in logged() if line["level"] == "WARNING"]
     odd = bad["_id"] if job.collection == "userEngagementStats" else an_id("odd")
     assert counts["malformed"] == 1
-    assert [(one["message"], one["count"], one["first"]) for one in warnings] == [
+    assert [(line["message"], line["count"], line["first"]) for line in warnings] == [
         ("malformed documents", 1, [str(odd)])
     ]
 

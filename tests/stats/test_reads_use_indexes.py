@@ -22,8 +22,8 @@ def profiled(databases):
             yield plans
         finally:
             databases.app.command("profile", 0)
-            for one in databases.app["system.profile"].find({"planSummary": {"$exists": True}}):
-                plans.add((one["ns"].rpartition(".")[2], one["planSummary"]))
+            for command in databases.app["system.profile"].find({"planSummary": {"$exists": True}}):
+                plans.add((command["ns"].rpartition(".")[2], command["planSummary"]))
 
     return watch
 

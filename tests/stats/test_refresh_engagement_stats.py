@@ -37,12 +37,14 @@ def counts(databases, who="cat"):
     }
 
 
-def act(databases, *engagements):
+def engage(databases, *engagements):
     databases.app.engagements.insert_many(engagements)
 
 
 def test_a_row_is_what_other_programs_read(store, databases, topics, noon):
-    act(databases, engagement("cat", "song", at=noon - HOUR), engagement("cat", "song", at=noon - HOUR, kind="quote"))
+    engage(
+        databases, engagement("cat", "song", at=noon - HOUR), engagement("cat", "song", at=noon - HOUR, kind="quote")
+    )
 
     refresh(store, noon)
 
@@ -63,7 +65,7 @@ def test_a_row_is_what_other_programs_read(store, databases, topics, noon):
 
 def test_every_kind_is_counted_apart(store, databases, topics, noon):
     kinds = ("like", "like", "comment", "recast", "quote", "report")
-    act(databases, *(engagement("cat", "song", at=noon - i * HOUR, kind=kind) for i, kind in enumerate(kinds)))
+    engage(databases, *(engagement("cat", "song", at=noon - i * HOUR, kind=kind) for i, kind in enumerate(kinds)))
 
     refresh(store, noon)
 
@@ -72,7 +74,7 @@ def test_every_kind_is_counted_apart(store, databases, topics, noon):
 
 
 def test_parent_topics_are_not_counted_twice(store, databases, topics, noon):
-    act(databases, engagement("cat", "match", at=noon - HOUR))
+    engage(databases, engagement("cat", "match", at=noon - HOUR))
 
     refresh(store, noon)
 
@@ -81,7 +83,7 @@ def test_parent_topics_are_not_counted_twice(store, databases, topics, noon):
 
 def test_a_parent_topic_alone_counts(store, databases, topics, noon):
     databases.app.contentinfo.insert_one(topics_of("race", "sports", "music", at=noon))
-    act(databases, engagement("cat", "race", at=noon - HOUR))
+    engage(databases, engagement("cat", "race", at=noon - HOUR))
 
     refresh(store, noon)
 
@@ -91,7 +93,7 @@ def test_a_parent_topic_alone_counts(store, databases, topics, noon):
 def test_topics_that_are_each_others_parents_do_not_hang_the_run(store, databases, topics, noon):
     sports, football = an_id("topic sports"), {"_id": an_id("topic football"), "slug": "football"}
     databases.analytics.topics.update_one({"_id": sports}, {"$set": {"parents": [football]}})
-    act(databases, engagement("cat", "song", at=noon - HOUR), engagement("cat", "match", at=noon - HOUR))
+    engage(databases, engagement("cat", "song", at=noon - HOUR), engagement("cat", "match", at=noon - HOUR))
 
     refresh(store, noon)
 
@@ -100,7 +102,7 @@ def test_topics_that_are_each_others_parents_do_not_hang_the_run(store, database
 
 @pytest.mark.parametrize("kind", ["seen", "farm", "something new"])
 def test_unknown_engagement_kinds_are_ignored(store, databases, topics, noon, kind):
-    act(databases, engagement("cat", "song", at=noon, kind=kind), engagement("cat", "song", at=noon))
+    engage(databases, engagement("cat", "song", at=noon, kind=kind), engagement("cat", "song", at=noon))
 
     refresh(store, noon)
 
@@ -108,7 +110,7 @@ def test_unknown_engagement_kinds_are_ignored(store, databases, topics, noon, ki
 
 
 def test_engagement_on_comments_does_not_count(store, databases, topics, noon):
-    act(databases, engagement("cat", "song", at=noon, targetRef=DBRef("comment", an_id("song"))))
+    engage(databases, engagement("cat", "song", at=noon, targetRef=DBRef("comment", an_id("song"))))
 
     refresh(store, noon)
 
@@ -116,7 +118,7 @@ def test_engagement_on_comments_does_not_count(store, databases, topics, noon):
 
 
 def test_unlikes_do_not_count(store, databases, topics, noon):
-    act(databases, engagement("cat", "song", at=noon, visibility="deleted"), engagement("cat", "match", at=noon))
+    engage(databases, engagement("cat", "song", at=noon, visibility="deleted"), engagement("cat", "match", at=noon))
 
     refresh(store, noon)
 
@@ -128,10 +130,10 @@ def test_a_like_that_is_taken_back_is_uncounted_in_the_next_run(
     store, databases, topics, noon, hours_after_the_full_run
 ):
     at = noon + hours_after_the_full_run * HOUR
-    act(databases, engagement("cat", "song", at=noon - 3 * HOUR))
+    engage(databases, engagement("cat", "song", at=noon - 3 * HOUR))
     refresh(store, noon)
     taken_back = engagement("cat", "song", at=at)
-    act(databases, taken_back)
+    engage(databases, taken_back)
     databases.app.engagements.update_one({"_id": taken_back["_id"]}, {"$set": {"updatedAt": noon + HOUR}})
     refresh(store, noon + HOUR)
     assert counts(databases) == {"Like": {"music": 2}}
@@ -144,7 +146,7 @@ def test_a_like_that_is_taken_back_is_uncounted_in_the_next_run(
 
 
 def test_who_takes_everything_back_leaves(store, databases, topics, noon):
-    act(databases, engagement("cat", "song", at=noon - HOUR), engagement("ann", "song", at=noon - HOUR))
+    engage(databases, engagement("cat", "song", at=noon - HOUR), engagement("ann", "song", at=noon - HOUR))
     refresh(store, noon)
     gone = {"visibility": "deleted", "updatedAt": noon + HOUR}
     databases.app.engagements.update_one({"user": an_id("cat")}, {"$set": gone})
@@ -157,7 +159,7 @@ def test_who_takes_everything_back_leaves(store, databases, topics, noon):
 
 
 def test_a_new_topic_of_an_old_post_is_counted(store, databases, topics, noon):
-    act(databases, engagement("cat", "song", at=noon - 3 * HOUR))
+    engage(databases, engagement("cat", "song", at=noon - 3 * HOUR))
     refresh(store, noon)
     databases.app.contentinfo.update_one(
         {"contentId": an_id("song")}, {"$set": {"topics": [an_id("topic opera")], "updatedAt": noon + HOUR}}
@@ -169,7 +171,7 @@ def test_a_new_topic_of_an_old_post_is_counted(store, databases, topics, noon):
 
 
 def test_a_post_that_is_classified_later_counts_from_then_on(store, databases, topics, noon):
-    act(databases, engagement("cat", "news", at=noon - 3 * HOUR))
+    engage(databases, engagement("cat", "news", at=noon - 3 * HOUR))
     refresh(store, noon)
     assert counts(databases) is None
     databases.app.contentinfo.insert_one(topics_of("news", "opera", at=noon + HOUR))
@@ -180,9 +182,9 @@ def test_a_post_that_is_classified_later_counts_from_then_on(store, databases, t
 
 
 def test_users_whom_nothing_touched_are_not_written_again(store, databases, topics, noon):
-    act(databases, engagement("ann", "song", at=noon - HOUR), engagement("cat", "song", at=noon - HOUR))
+    engage(databases, engagement("ann", "song", at=noon - HOUR), engagement("cat", "song", at=noon - HOUR))
     refresh(store, noon)
-    act(databases, engagement("cat", "match", at=noon + HOUR))
+    engage(databases, engagement("cat", "match", at=noon + HOUR))
 
     report = refresh(store, noon + HOUR)
 
@@ -192,9 +194,9 @@ def test_users_whom_nothing_touched_are_not_written_again(store, databases, topi
 
 def test_an_act_dated_ahead_of_its_record_is_not_lost(store, databases, topics, noon):
     ahead = engagement("cat", "song", at=noon + 1000 * HOUR, updatedAt=noon - HOUR)
-    act(databases, ahead)
+    engage(databases, ahead)
     refresh(store, noon)
-    act(databases, engagement("cat", "match", at=noon + HOUR))
+    engage(databases, engagement("cat", "match", at=noon + HOUR))
 
     refresh(store, noon + HOUR)
 
@@ -202,7 +204,7 @@ def test_an_act_dated_ahead_of_its_record_is_not_lost(store, databases, topics, 
 
 
 def test_another_hierarchy_of_topics_counts_everybody_anew(store, databases, topics, noon):
-    act(databases, engagement("cat", "match", at=noon - HOUR))
+    engage(databases, engagement("cat", "match", at=noon - HOUR))
     refresh(store, noon)
     assert counts(databases) == {"Like": {"football": 1}}
 
@@ -213,14 +215,14 @@ def test_another_hierarchy_of_topics_counts_everybody_anew(store, databases, top
 
 
 def test_an_act_that_is_recorded_twice_counts_once_in_full_runs_and_in_between(store, databases, topics, noon):
-    one = engagement("cat", "song", at=noon - HOUR)
-    act(databases, one, one | {"_id": an_id("again")})
+    like = engagement("cat", "song", at=noon - HOUR)
+    engage(databases, like, like | {"_id": an_id("again")})
     refresh(store, noon)
     assert counts(databases) == {"Like": {"music": 1}}
 
-    act(databases, one | {"_id": an_id("late"), "updatedAt": noon + HOUR / 2})
+    engage(databases, like | {"_id": an_id("late"), "updatedAt": noon + HOUR / 2})
     other = engagement("cat", "match", at=noon + HOUR / 2)
-    act(databases, other, other | {"_id": an_id("other again")})
+    engage(databases, other, other | {"_id": an_id("other again")})
     refresh(store, noon + HOUR)
 
     assert counts(databases) == {"Like": {"music": 1, "football": 1}}

@@ -1,5 +1,5 @@
-"""What comes, goes or changes without a date that tells of it, or with one that is far ahead, is seen by the next run
-in between, or by the runs after which every row was compared."""
+"""Documents that are added, removed or changed without a new date, or with a date far ahead, are noticed by the next
+run in between, or by the runs that together compare every row."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,15 +11,15 @@ from pymongo.collection import Collection
 from functions.stats import refresh_creator_stats, refresh_engagement_stats
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
 from tests.stats.conftest import JOBS
-from tests.stats.test_incremental_runs import everything_anew, said, tolerant
+from tests.stats.test_incremental_runs import everything_anew, statistics, tolerant
 
 HOUR = timedelta(hours=1)
 FAR = timedelta(days=1000)
 AHEAD = timedelta(days=365 * 543)
 PEOPLE = tuple(f"person {n}" for n in range(12))
 TAGS = ("#goal", "#song", "#cup")
-# What each collection that statistics read holds, and what else a document of it may say.
-OTHERWISE: dict[str, dict[str, Any]] = {
+# Fields that are changed in each collection that statistics read, with their new values.
+CHANGED: dict[str, dict[str, Any]] = {
     "contents": {"engagements.like.count": 70, "visibility": "hidden"},
     "users": {"visibility": "deleted", "followerCount": 70},
     "accounts": {"visibility": "deleted"},
@@ -27,7 +27,7 @@ OTHERWISE: dict[str, dict[str, Any]] = {
     "contentinfo": {"topics": [an_id("topic music")]},
 }
 Rows = Collection[dict[str, Any]]
-kept: dict[str, dict[str, Any]] = {}  # what was gone before the first run, by collection
+removed: dict[str, dict[str, Any]] = {}  # by collection, the document that was removed before the first run
 
 
 def delete(rows: Rows) -> None:
@@ -35,7 +35,7 @@ def delete(rows: Rows) -> None:
 
 
 def restore(rows: Rows) -> None:
-    rows.insert_one(kept[rows.name])
+    rows.insert_one(removed[rows.name])
 
 
 def swap(rows: Rows) -> None:
@@ -44,19 +44,19 @@ def swap(rows: Rows) -> None:
 
 
 def replace(rows: Rows) -> None:
-    """Another document in the place of one, under another `_id` where its identity is not that."""
+    """Another document instead of one, with another `_id` unless the `_id` is its identity."""
     old = first(rows)
     rows.delete_one({"_id": old["_id"]})
     new = old if rows.name in ("contents", "users", "accounts") else old | {"_id": an_id("another")}
     rows.insert_one(new)
     if rows.name != "contents":  # a post that is edited has a date that says so
-        rows.update_one({"_id": new["_id"]}, {"$set": OTHERWISE[rows.name]})
+        rows.update_one({"_id": new["_id"]}, {"$set": CHANGED[rows.name]})
 
 
 def first(rows: Rows) -> dict[str, Any]:
-    found = rows.find_one({"_id": {"$ne": kept[rows.name]["_id"]}}, sort=[("_id", 1)])
-    assert found is not None
-    return found
+    document = rows.find_one({"_id": {"$ne": removed[rows.name]["_id"]}}, sort=[("_id", 1)])
+    assert document is not None
+    return document
 
 
 CHANGES = (delete, restore, swap, replace)
@@ -64,7 +64,7 @@ CHANGES = (delete, restore, swap, replace)
 
 @pytest.fixture
 def town(databases, noon) -> Iterator[Any]:
-    """Everybody posts, and likes what others post; one document of each collection is kept back."""
+    """Everybody posts, and likes posts of others; one document of each collection is removed."""
     app, days = databases.app, noon - timedelta(days=4)
     app.users.insert_many([user(who, now=days, followerCount=n) for n, who in enumerate(PEOPLE)])
     app.accounts.insert_many([account(f"account of {who}", now=days) for who in PEOPLE])
@@ -82,83 +82,83 @@ def town(databases, noon) -> Iterator[Any]:
     app.engagements.insert_many(
         engagement(who, f"{other} {n}", at=days) for who in PEOPLE for other in PEOPLE[:4] for n in range(3)
     )
-    for name in OTHERWISE:
+    for name in CHANGED:
         [last] = app[name].find().sort("_id", -1).limit(1)
         app[name].delete_one({"_id": last["_id"]})
-        kept[name] = last
+        removed[name] = last
     yield app
-    kept.clear()
+    removed.clear()
 
 
-def settle(store, now):
+def run_jobs(store, now):
     for job in JOBS:
         job.run(store, now=now, full_every=FAR)
 
 
 def assert_as_anew(store, now):
-    expected, found = everything_anew(store, now), said(store)
+    expected, stored = everything_anew(store, now), statistics(store)
     for job in JOBS:
         lag = 0.0102 if job.collection == "contentStats" else 1e-9
-        assert found[job.collection] == tolerant(expected[job.collection], lag), job.collection
+        assert stored[job.collection] == tolerant(expected[job.collection], lag), job.collection
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-@pytest.mark.parametrize("collection", OTHERWISE)
+@pytest.mark.parametrize("collection", CHANGED)
 def test_what_no_date_tells_of_is_seen_by_the_next_run(store, town, noon, collection, change):
-    settle(store, noon)
-    before = said(store)
+    run_jobs(store, noon)
+    before = statistics(store)
 
     change(town[collection])
-    settle(store, noon + HOUR)
+    run_jobs(store, noon + HOUR)
 
-    assert said(store) != before
+    assert statistics(store) != before
     assert_as_anew(store, noon + HOUR)
 
 
 @pytest.mark.parametrize("collection", ["users", "engagements", "contentinfo"])
 def test_a_network_too_large_for_one_run_is_compared_part_by_part(store, town, noon, collection, monkeypatch):
-    monkeypatch.setattr(refresh_engagement_stats, "COMPARED_A_RUN", 30)  # of 143 acts, 12 each
+    monkeypatch.setattr(refresh_engagement_stats, "COMPARED_A_RUN", 30)  # of 143 engagements, 12 each
     monkeypatch.setattr(refresh_creator_stats, "REPEATED_A_RUN", 7)  # of 35 posts, 3 each
-    settle(store, noon)
-    for one in list(town[collection].find().sort("_id", 1))[::3]:
-        town[collection].delete_one({"_id": one["_id"]})
+    run_jobs(store, noon)
+    for document in list(town[collection].find().sort("_id", 1))[::3]:
+        town[collection].delete_one({"_id": document["_id"]})
 
     for run in range(1, 8):
-        settle(store, noon + run * HOUR)
+        run_jobs(store, noon + run * HOUR)
 
     assert_as_anew(store, noon + run * HOUR)
 
 
-@pytest.mark.parametrize("form", [str, lambda one: str(one).upper()], ids=["text", "capitals"])
+@pytest.mark.parametrize("form", [str, lambda key: str(key).upper()], ids=["text", "capitals"])
 def test_users_whose_ids_are_stored_as_text_have_their_turn(store, town, noon, monkeypatch, form):
     monkeypatch.setattr(refresh_engagement_stats, "COMPARED_A_RUN", 30)
-    for n, one in enumerate(list(town.engagements.find())):
+    for n, like in enumerate(list(town.engagements.find())):
         if n % 2:
-            town.engagements.update_one({"_id": one["_id"]}, {"$set": {"user": form(one["user"])}})
-    settle(store, noon)
-    for one in list(town.engagements.find().sort("_id", 1))[::3]:
-        town.engagements.delete_one({"_id": one["_id"]})
+            town.engagements.update_one({"_id": like["_id"]}, {"$set": {"user": form(like["user"])}})
+    run_jobs(store, noon)
+    for like in list(town.engagements.find().sort("_id", 1))[::3]:
+        town.engagements.delete_one({"_id": like["_id"]})
 
     for run in range(1, 16):
-        settle(store, noon + run * HOUR)
+        run_jobs(store, noon + run * HOUR)
 
     assert_as_anew(store, noon + run * HOUR)
 
 
-@pytest.mark.parametrize("collection", OTHERWISE)
+@pytest.mark.parametrize("collection", CHANGED)
 def test_what_is_dated_far_ahead_is_seen_at_each_change(store, town, noon, collection, monkeypatch):
     rows = town[collection]
-    one = {"_id": first(rows)["_id"]}
-    rows.update_one(one, {"$set": {"updatedAt": noon + AHEAD}})
-    settle(store, noon)
+    key = {"_id": first(rows)["_id"]}
+    rows.update_one(key, {"$set": {"updatedAt": noon + AHEAD}})
+    run_jobs(store, noon)
     nothing: tuple[set[Any], None] = (set(), None)
     monkeypatch.setattr(type(store.engagements), "users_in_turn", lambda *_: nothing)
     monkeypatch.setattr(type(store.engagement_stats), "users", lambda *_: set())
     monkeypatch.setattr(type(store.creator_stats), "in_turn", lambda *_: nothing)
 
-    for step, (field, value) in enumerate(OTHERWISE[collection].items(), 1):
-        before = said(store)
-        rows.update_one(one, {"$set": {field: value, "updatedAt": noon + AHEAD + step * HOUR}})
-        settle(store, noon + step * HOUR)
-        assert said(store) != before
+    for step, (field, value) in enumerate(CHANGED[collection].items(), 1):
+        before = statistics(store)
+        rows.update_one(key, {"$set": {field: value, "updatedAt": noon + AHEAD + step * HOUR}})
+        run_jobs(store, noon + step * HOUR)
+        assert statistics(store) != before
         assert_as_anew(store, noon + step * HOUR)

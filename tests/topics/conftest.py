@@ -1,4 +1,4 @@
-"""The real describer on the databases of each test, and what it was asked to describe."""
+"""The real annotator on the databases of each test, and the texts that it embeds."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from functions.topics import classify_content
-from functions.topics.annotate import TextAnnotator, open_describer
+from functions.topics.annotate import TextAnnotator, open_annotator
 from functions.topics.classifier import Classifier
 from shared.artifacts import Registry
 from shared.config import Options, Topics
 from shared.documents import Document
 from shared.report import Report
-from shared.runtime.changes import change_of
+from shared.runtime.change_events import change_of
 from shared.store import Store
 from shared.text.embedding import embed
 from tests.changes import ids
@@ -24,15 +24,15 @@ Classify = Callable[..., Report]
 
 
 @pytest.fixture(scope="session")
-def prototypes() -> Classifier:
-    """The classifier of the taxonomy; to embed its phrases takes longer than most tests do."""
-    return Classifier.of_phrases()
+def without_heads() -> Classifier:
+    """The classifier of the taxonomy; embedding its prototypes takes longer than most tests do."""
+    return Classifier.of_taxonomy()
 
 
 @pytest.fixture
-def describer(store: Store, prototypes: Classifier, monkeypatch: pytest.MonkeyPatch, noon) -> TextAnnotator:
-    monkeypatch.setattr(Classifier, "of_phrases", lambda: prototypes)
-    return open_describer(store, Registry(store.analytics, [SIGNING_KEY.encode()]), Options(), now=noon)
+def annotator(store: Store, without_heads: Classifier, monkeypatch: pytest.MonkeyPatch, noon) -> TextAnnotator:
+    monkeypatch.setattr(Classifier, "of_taxonomy", lambda: without_heads)
+    return open_annotator(store, Registry(store.analytics, [SIGNING_KEY.encode()]), Options(), now=noon)
 
 
 @pytest.fixture
@@ -40,20 +40,20 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every text that was embedded since the test began."""
     texts: list[str] = []
 
-    def remember(asked: list[str]) -> np.ndarray:
-        texts.extend(asked)
-        return embed(asked)
+    def remember(batch: list[str]) -> np.ndarray:
+        texts.extend(batch)
+        return embed(batch)
 
     monkeypatch.setattr("functions.topics.annotate.embed", remember)
     return texts
 
 
 @pytest.fixture
-def classify(store: Store, describer: TextAnnotator, noon) -> Classify:
+def classify(store: Store, annotator: TextAnnotator, noon) -> Classify:
     """Run the job on changes as they arrive."""
 
-    def run(*raw: Document, options: Topics = Topics(), by: TextAnnotator = describer) -> Report:  # noqa: B008
-        changes = [change_of(one, "contents", now=datetime.now(UTC)) for one in raw]
+    def run(*raw: Document, options: Topics = Topics(), by: TextAnnotator = annotator) -> Report:  # noqa: B008
+        changes = [change_of(event, "contents", now=datetime.now(UTC)) for event in raw]
         return classify_content.run(store, by, options, changes, now=noon)
 
     return run
@@ -61,7 +61,7 @@ def classify(store: Store, describer: TextAnnotator, noon) -> Classify:
 
 @pytest.fixture
 def kept(databases: Databases) -> Callable[..., Any]:
-    """What is kept of a post by its name, or of all."""
+    """The stored annotations of the post of that name, or of all posts."""
 
     def find(name: str | None = None) -> Any:
         if name is None:
@@ -76,7 +76,7 @@ def paths(databases: Databases) -> Callable[[Document], list[str]]:
     """The paths of the topics of a row, by their ids."""
 
     def of(row: Document) -> list[str]:
-        found = {one["_id"]: one["path"] for one in databases.analytics.topics.find()}
-        return [found[topic] for topic in row["topics"]]
+        path_of = {topic["_id"]: topic["path"] for topic in databases.analytics.topics.find()}
+        return [path_of[topic] for topic in row["topics"]]
 
     return of

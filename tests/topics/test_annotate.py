@@ -1,4 +1,4 @@
-"""What every run tells of the model that it worked with."""
+"""Annotations, and what every run reports of the model that it worked with."""
 
 import pytest
 
@@ -15,8 +15,8 @@ OF_ANOTHER_TAXONOMY = {"$set": {"fingerprint": "0123456789ab"}}
 
 
 @pytest.fixture
-def train(store, chosen, noon):
-    return lambda: train_topics.run(store, Registry(store.analytics, chosen.artifact_keys), Topics(), now=noon)
+def train(store, config, noon):
+    return lambda: train_topics.run(store, Registry(store.analytics, config.artifact_keys), Topics(), now=noon)
 
 
 @pytest.mark.parametrize("damage", [DAMAGED, UNSIGNED, OF_ANOTHER_TAXONOMY], ids=["damaged", "unsigned", "other"])
@@ -46,25 +46,25 @@ def test_of_a_model_that_may_be_used_or_none_at_all_nothing_is_told(train, deplo
     assert classify_content.handler(relayed(inserted("two")), None) == {"read": 1, "written": 1}
 
 
-SAID = "Our football team won the final match of the season"
-DRESSED = {
-    "bold": "".join(chr(0x1D5EE + ord(c) - 97) if c.islower() else c for c in SAID),
-    "full-width": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in SAID),
-    "circled": "".join(chr(0x24D0 + ord(c) - 97) if c.islower() else c for c in SAID),
-    "hashtags": " ".join(f"＃{word}" for word in SAID.split()),
-    "entities": SAID.replace(" ", "&#32;").replace("t", "&#116;"),
+PLAIN = "Our football team won the final match of the season"
+DECORATED = {
+    "bold": "".join(chr(0x1D5EE + ord(c) - 97) if c.islower() else c for c in PLAIN),
+    "full-width": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in PLAIN),
+    "circled": "".join(chr(0x24D0 + ord(c) - 97) if c.islower() else c for c in PLAIN),
+    "hashtags": " ".join(f"＃{word}" for word in PLAIN.split()),
+    "entities": PLAIN.replace(" ", "&#32;").replace("t", "&#116;"),
 }
 
 
-@pytest.mark.parametrize("text", DRESSED.values(), ids=DRESSED)
-def test_a_text_in_another_dress_is_described_as_the_plain_one(describer, text):
-    plain, dressed = describer.describe([SAID, text])
+@pytest.mark.parametrize("text", DECORATED.values(), ids=DECORATED)
+def test_a_text_in_other_characters_is_annotated_as_the_plain_one(annotator, text):
+    plain, decorated = annotator.annotate([PLAIN, text])
 
-    assert dressed == plain
+    assert decorated == plain
     assert plain["topicScores"][0]["path"] == "sports"
 
 
-def test_a_description_is_outdated_once_texts_are_prepared_otherwise(monkeypatch):
+def test_annotations_are_outdated_once_texts_are_prepared_otherwise(monkeypatch):
     before = annotate.version_of("a", Options(), {})
     monkeypatch.setattr(annotate, "PREPARATION", PREPARATION + 1)
 

@@ -1,3 +1,4 @@
+import hashlib
 import io
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -5,8 +6,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from benchmarks.topics import read_posts
-from functions.topics.classifier import FINGERPRINT, Classifier, Heads, Phrases, Rule
+from benchmarks.text.our_posts import read_posts
+from functions.topics.classifier import FINGERPRINT, Classifier, Heads, Rule
+from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Manifest
 from shared.errors import StaleModel
@@ -19,18 +21,18 @@ PATHS = taxonomy().paths
 
 @pytest.fixture(scope="module")
 def classifier():
-    return Classifier.of_phrases()
+    return Classifier.of_taxonomy()
 
 
 @pytest.fixture(scope="module")
 def posts():
-    """Of each of our posts the topic that was meant, and its vector."""
+    """The intended topic of each of our posts, and (n, 512) their vectors."""
     rows = read_posts()
     return [topic for topic, _ in rows], embed([text for _, text in rows])
 
 
-def paths_of(classifier, *texts, most=5):
-    return [[match.path for match in found] for found in classifier.classify(embed(texts), most)]
+def paths_of(classifier, *texts, limit=5):
+    return [[match.path for match in matches] for matches in classifier.classify(embed(texts), limit)]
 
 
 def artifact(model):
@@ -60,9 +62,9 @@ def with_head(classifier, path, weights, bias):
     ],
 )
 def test_a_post_gets_the_topic_it_is_about_and_those_above_it(classifier, text, path):
-    (found,) = paths_of(classifier, text)
+    (paths,) = paths_of(classifier, text)
 
-    assert {path, *ancestors(path)} <= set(found)
+    assert {path, *ancestors(path)} <= set(paths)
 
 
 @pytest.mark.parametrize("text", ["good evening to all of you", "ok thanks, bye", "สวัสดีค่ะทุกคน", "haha yes"])
@@ -71,14 +73,14 @@ def test_small_talk_has_no_topic(classifier, text):
 
 
 def test_our_posts_get_the_right_topics_and_small_talk_hardly_any(classifier, posts):
-    meant, vectors = posts
-    found = [[match.path for match in matches] for matches in classifier.classify(vectors, 5)]
+    intended, vectors = posts
+    classified = [[match.path for match in matches] for matches in classifier.classify(vectors, 5)]
     topical = [
-        path in paths or any(one.startswith(path + "/") for one in paths)
-        for path, paths in zip(meant, found, strict=True)
-        if path
+        topic in paths or any(path.startswith(topic + "/") for path in paths)
+        for topic, paths in zip(intended, classified, strict=True)
+        if topic
     ]
-    talk = [bool(paths) for path, paths in zip(meant, found, strict=True) if not path]
+    talk = [bool(paths) for topic, paths in zip(intended, classified, strict=True) if not topic]
 
     assert np.mean(topical) >= 0.78
     assert np.mean(talk) <= 0.05
@@ -88,9 +90,9 @@ def test_confidences_fall_from_parent_to_child_and_add_up_to_no_more_than_the_pa
     confidences = classifier.confidences(posts[1])
 
     assert ((confidences >= 0) & (confidences <= 1)).all()
-    for place, path in enumerate(("", *PATHS), start=-1):
+    for parent, path in enumerate(("", *PATHS), start=-1):
         children = [number for number, topic in enumerate(taxonomy().topics) if topic.parent == path]
-        above = confidences[:, place] if path else 1.0
+        above = confidences[:, parent] if path else 1.0
         assert (confidences[:, children].sum(axis=1) <= above + 1e-5).all()
 
 
@@ -107,14 +109,14 @@ def test_a_post_of_several_topics_gets_several_but_no_more_than_asked_for(classi
     text = "We flew to Osaka for a week: temples, street food, and a concert of our favourite band"
     low = Classifier(classifier.prototypes, classifier.heads, Rule(inverse_temperature=15.0, threshold=0.05))
 
-    (many,), (one,) = paths_of(low, text), paths_of(low, text, most=1)
+    (several,), (single,) = paths_of(low, text), paths_of(low, text, limit=1)
 
     def lowest(paths):
         return [path for path in paths if not any(other.startswith(path + "/") for other in paths)]
 
-    assert 1 < len(lowest(many)) <= 5
-    assert len(lowest(one)) == 1
-    assert one[0] == many[0]
+    assert 1 < len(lowest(several)) <= 5
+    assert len(lowest(single)) == 1
+    assert single[0] == several[0]
 
 
 def test_a_vector_gets_the_same_topics_whatever_stands_beside_it(classifier, posts):
@@ -153,10 +155,17 @@ def test_what_is_stored_classifies_as_before(classifier, posts):
 
 
 def test_the_taxonomy_alone_gives_the_same_bytes_and_version_each_time(classifier):
-    again = Classifier.of_phrases()
+    again = Classifier.of_taxonomy()
 
     assert again.to_bytes() == classifier.to_bytes()
     assert again.version == classifier.version
+
+
+def test_the_version_without_an_artifact_does_not_depend_on_the_names_of_fields(classifier):
+    """It is stored with every post: another one would annotate all posts anew."""
+    rule = "Rule(sharpness=35.0, head_weight=17.0, undecided=0.35, threshold=0.3)"
+
+    assert classifier.version == hashlib.sha256(f"{FINGERPRINT} {rule}".encode()).hexdigest()[:12]
 
 
 def arrays(classifier, **changed):
@@ -171,7 +180,7 @@ def damaged(classifier):
     prototypes = classifier.prototypes
     stored = prototypes.vectors.astype(np.float16)
     topic = prototypes.topic.astype(np.int64)
-    one, weights = np.zeros(1, np.int64), np.zeros((1, EMBEDDING_SIZE), np.float32)
+    first, weights = np.zeros(1, np.int64), np.zeros((1, EMBEDDING_SIZE), np.float32)
     headed = {"weights": weights, "bias": np.zeros(1, np.float32)}
     two = {"weights": np.zeros((2, EMBEDDING_SIZE), np.float32), "bias": np.zeros(2, np.float32)}
     return {
@@ -179,25 +188,25 @@ def damaged(classifier):
         "nothing": b"",
         "cut short": classifier.to_bytes()[:-200],
         "no weights": arrays(classifier, weights=None),
-        "another kind": arrays(classifier, prototypes=prototypes.vectors),
+        "another kind": arrays(classifier, phrases=prototypes.vectors),
         "objects": arrays(classifier, bias=np.array([{}], object)),
-        "a phrase too few": arrays(classifier, prototypes=stored[1:]),
-        "another width": arrays(classifier, prototypes=stored[:, 1:].copy()),
-        "not finite": arrays(classifier, prototypes=np.where(stored > 0.1, np.float16("nan"), stored)),
+        "a phrase too few": arrays(classifier, phrases=stored[1:]),
+        "another width": arrays(classifier, phrases=stored[:, 1:].copy()),
+        "not finite": arrays(classifier, phrases=np.where(stored > 0.1, np.float16("nan"), stored)),
         "a topic without phrases": arrays(classifier, phrase_topic=np.maximum(topic, 1)),
         "a topic too many": arrays(classifier, phrase_topic=topic + 1),
-        "a head without weights": arrays(classifier, head_topic=one),
-        "a head of no topic": arrays(classifier, head_topic=one + len(PATHS), **headed),
-        "a head below all": arrays(classifier, head_topic=one - 1, **headed),
+        "a head without weights": arrays(classifier, head_topic=first),
+        "a head of no topic": arrays(classifier, head_topic=first + len(PATHS), **headed),
+        "a head below all": arrays(classifier, head_topic=first - 1, **headed),
         "two heads of one topic": arrays(classifier, head_topic=np.zeros(2, np.int64), **two),
         "half a rule": arrays(classifier, rule=np.zeros(2)),
     }
 
 
 def test_bytes_that_are_no_classifier_of_this_taxonomy_are_refused(classifier):
-    for what, model in damaged(classifier).items():
+    for fault, model in damaged(classifier).items():
         with pytest.raises(StaleModel):
-            print(what, Classifier.read(artifact(model)))
+            print(fault, Classifier.read(artifact(model)))
 
 
 def test_a_head_that_stands_at_its_place_is_read(classifier):
@@ -212,7 +221,7 @@ def test_a_head_that_stands_at_its_place_is_read(classifier):
 
 
 def test_phrases_are_exact_as_they_are_stored():
-    prototypes = Phrases.of(taxonomy())
+    prototypes = Prototypes.of(taxonomy())
 
     assert (prototypes.vectors.astype(np.float16).astype(np.float32) == prototypes.vectors).all()
     assert replace(prototypes).topic.max() == len(PATHS) - 1

@@ -9,7 +9,7 @@ from bson import ObjectId, Timestamp
 from bson.raw_bson import RawBSONDocument
 
 from functions.topics import reclassify_contents
-from functions.topics.annotate import open_describer
+from functions.topics.annotate import open_annotator
 from shared.artifacts import Registry
 from shared.change import ClusterTime, Order
 from shared.config import Options, Topics
@@ -21,16 +21,16 @@ from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.conftest import SIGNING_KEY
 from tests.factories import an_id, topics_of
 from tests.shared.test_contents import invalid_text
-from tests.topics.test_classify_content import CATS, MOVIE, STUB, THAI, hash_of
+from tests.topics.texts import CATS, MOVIE, STUB, THAI, hash_of
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def run(store, describer, noon):
+def run(store, annotator, noon):
     """Run the job, some hours after noon."""
 
-    def at(hour=0, by=describer, **options):
+    def at(hour=0, by=annotator, **options):
         return reclassify_contents.run(store, by, Topics(**options), now=noon + hour * HOUR)
 
     return at
@@ -54,7 +54,7 @@ def texts_of(kept, *names):
     return [kept(name)["textHash"] for name in names]
 
 
-def test_posts_that_no_change_told_of_are_described(run, contents, kept, paths):
+def test_posts_that_no_change_told_of_are_annotated(run, contents, kept, paths):
     contents.insert_many([state("match", TEXT), state("cats", CATS), state("thai", THAI)])
 
     assert run().as_dict() == {"read": 3, "written": 3, "finished": 1}
@@ -83,10 +83,10 @@ def test_nothing_to_do_is_a_quiet_success(run, kept):
     assert kept() == []
 
 
-def test_what_an_older_model_described_is_described_anew(run, contents, kept, embedded, describer):
+def test_what_an_older_model_annotated_is_annotated_anew(run, contents, kept, embedded, annotator):
     contents.insert_many([state("match", TEXT), state("cats", CATS)])
     run()
-    newer = replace(describer, version="newer")
+    newer = replace(annotator, version="newer")
     run(by=newer)
 
     assert len(embedded) == 4
@@ -94,7 +94,7 @@ def test_what_an_older_model_described_is_described_anew(run, contents, kept, em
     assert run(by=newer).written == 0
 
 
-def test_what_another_program_left_is_described_anew(run, contents, databases, kept, noon):
+def test_what_another_program_left_is_annotated_anew(run, contents, databases, kept, noon):
     left = topics_of("match", "sports", at=noon, translatedEN="x")
     databases.app.contentinfo.insert_one(left)
     contents.insert_one(state("match"))
@@ -105,7 +105,7 @@ def test_what_another_program_left_is_described_anew(run, contents, databases, k
     assert len(databases.app.contentinfo.distinct("_id")) == 1
 
 
-def test_a_text_that_was_edited_without_a_change_is_described_anew(run, contents, kept, paths, embedded):
+def test_a_text_that_was_edited_without_a_change_is_annotated_anew(run, contents, kept, paths, embedded):
     contents.insert_many([state("one", TEXT), state("same", MOVIE)])
     run()
     contents.update_one({"_id": an_id("one")}, {"$set": {"payload.message": CATS}})
@@ -151,7 +151,7 @@ def test_an_orphan_that_another_program_left_is_removed(run, databases, kept, no
     assert [row.keys() for row in kept()] == [STUB] * 2
 
 
-def test_a_post_that_came_back_without_a_change_is_described(run, contents, kept, classify):
+def test_a_post_that_came_back_without_a_change_is_annotated(run, contents, kept, classify):
     classify(deleted("one", second=5))
     contents.insert_one(state("one"))
 
@@ -180,19 +180,19 @@ def test_a_run_looks_at_so_many_posts_and_the_next_goes_on_there(run, contents, 
     assert len(kept()) == len(embedded) == 7
 
 
-@pytest.mark.parametrize("most", [1, 2, 5])
-def test_the_newest_posts_come_first(run, contents, kept, most):
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_the_newest_posts_come_first(run, contents, kept, limit):
     contents.insert_many([numbered(n) for n in range(1, 8)])
 
-    assert run(reclassify_most=most).read == most
+    assert run(reclassify_most=limit).read == limit
 
-    assert [row["contentId"] for row in kept()] == [ObjectId(bytes([n]) * 12) for n in range(8 - most, 8)]
+    assert [row["contentId"] for row in kept()] == [ObjectId(bytes([n]) * 12) for n in range(8 - limit, 8)]
 
 
 def test_posts_and_what_is_kept_of_others_are_walked_together(run, contents, databases, kept, pages_of_two, noon):
     contents.insert_many([numbered(n) for n in (1, 2, 3, 4, 9, 12)])
     orphans = [ObjectId(bytes([n]) * 12) for n in (2, 5, 6, 7, 8, 10, 11)]
-    databases.app.contentinfo.insert_many([{"contentId": one, "language": "en"} for one in orphans])
+    databases.app.contentinfo.insert_many([{"contentId": post, "language": "en"} for post in orphans])
 
     assert run().as_dict() == {"read": 12, "written": 6, "removed": 6, "finished": 1}
 
@@ -212,11 +212,11 @@ def test_a_run_that_is_cut_short_is_completed_by_the_next(
     run, contents, kept, pages_of_two, embedded, monkeypatch, end
 ):
     contents.insert_many([numbered(n) for n in range(1, 8)])
-    asked = []
+    batches = []
 
     def dies(texts):
-        asked.append(texts)
-        if len(asked) == 3:
+        batches.append(texts)
+        if len(batches) == 3:
             raise end
         return embed(texts)
 
@@ -235,11 +235,11 @@ def test_a_run_that_is_cut_short_is_completed_by_the_next(
 
 def test_a_page_that_is_cut_short_keeps_what_was_done_of_it(run, contents, kept, embedded, monkeypatch):
     contents.insert_many([numbered(n) for n in range(1, 7)])
-    asked = []
+    batches = []
 
     def dies(texts):
-        asked.append(texts)
-        if len(asked) == 3:
+        batches.append(texts)
+        if len(batches) == 3:
             raise KeyboardInterrupt
         return embed(texts)
 
@@ -254,18 +254,18 @@ def test_a_page_that_is_cut_short_keeps_what_was_done_of_it(run, contents, kept,
     assert len(embedded) == 2
 
 
-def test_what_a_change_wrote_meanwhile_stays(run, contents, store, describer, kept, monkeypatch, noon):
+def test_what_a_change_wrote_meanwhile_stays(run, contents, store, annotator, kept, monkeypatch, noon):
     contents.insert_many([state("one", TEXT), state("two", TEXT), state("three", TEXT)])
 
     def overtaken(texts):
-        """While the old texts are described, one post is edited and another deleted, and the changes arrive first."""
+        """While the old texts are embedded, one post is edited and another deleted, and the changes arrive first."""
         monkeypatch.setattr("functions.topics.annotate.embed", embed)
         with contents.database.client.start_session() as session:
             contents.update_one({"_id": an_id("one")}, {"$set": {"payload.message": CATS}}, session=session)
             contents.delete_one({"_id": an_id("two")}, session=session)
             order = Order(ClusterTime(session.operation_time.time, session.operation_time.inc), None)
-        fields = describer.describe([CATS])[0]
-        store.content_info.put([AnnotationRow(an_id("one"), hash_of(CATS), describer.version, order, fields)], now=noon)
+        fields = annotator.annotate([CATS])[0]
+        store.content_info.put([AnnotationRow(an_id("one"), hash_of(CATS), annotator.version, order, fields)], now=noon)
         store.content_info.withdraw({an_id("two"): order}, now=noon)
         return embed(texts)
 
@@ -348,12 +348,12 @@ def test_posts_whose_ids_are_no_object_ids_are_passed_over(run, contents, kept):
     assert [row["contentId"] for row in kept()] == ids("one")
 
 
-def test_topics_that_were_lost_and_made_again_are_named_by_their_new_ids(store, describer, contents, databases, noon):
+def test_topics_that_were_lost_and_made_again_are_named_by_their_new_ids(store, annotator, contents, databases, noon):
     registry = Registry(store.analytics, [SIGNING_KEY.encode()])
     contents.insert_many([state("match", TEXT), state("cats", CATS)])
 
     def run():
-        return reclassify_contents.run(store, open_describer(store, registry, Options(), now=noon), Topics(), now=noon)
+        return reclassify_contents.run(store, open_annotator(store, registry, Options(), now=noon), Topics(), now=noon)
 
     assert (run().written, run().written) == (2, 0)
     databases.analytics.topics.delete_many({})
@@ -370,12 +370,12 @@ def test_rows_under_ids_as_text_go_with_what_their_posts_are_now(run, contents, 
     contents.insert_many([state("one"), state("other")])
     run()
     databases.app.contentinfo.delete_one({"contentId": ids("other")[0]})
-    written = [str(ids("one")[0]), str(ids("other")[0]).upper(), str(ids("gone")[0])]
-    left = [{"contentId": one, "language": "th"} for one in written]
+    as_text = [str(ids("one")[0]), str(ids("other")[0]).upper(), str(ids("gone")[0])]
+    left = [{"contentId": text, "language": "th"} for text in as_text]
     databases.app.contentinfo.insert_many([*left, {"contentId": "no id", "language": "th"}])
 
-    done = run()
+    report = run()
 
-    assert (done.written, done.removed) == (1, 2)
+    assert (report.written, report.removed) == (1, 2)
     assert kept("one")["language"] == kept("other")["language"] == "en"
     assert databases.app.contentinfo.distinct("contentId", {"contentId": {"$type": "string"}}) == ["no id"]

@@ -8,7 +8,7 @@ from pymongo import MongoClient
 
 from functions.topics.handlers import classify_content, reclassify_contents
 from shared.errors import Unavailable
-from tests.changes import documentdb, ids, inserted, queued, relayed, state, told
+from tests.changes import change_event, documentdb, ids, inserted, queued, relayed, state
 
 UNAUTHORIZED, NOT_PRIMARY = 13, 10107
 
@@ -72,11 +72,11 @@ def test_poison_that_cannot_be_parked_comes_back_too(store, deployed, parked, da
 
 def test_a_post_that_cannot_be_read_comes_back(store, deployed, parked, databases, failing):
     databases.app.contents.insert_one(state("one"))
-    classify_content.handler(relayed(inserted("other")), None)  # the describer is there now
+    classify_content.handler(relayed(inserted("other")), None)  # which loads the annotator
 
     for command in ("find", "ping"):
         with failing(command, code=UNAUTHORIZED), pytest.raises(Unavailable):
-            classify_content.handler(relayed(told("insert", "one")), None)
+            classify_content.handler(relayed(change_event("insert", "one")), None)
 
     assert parked() == []
     assert databases.app.contentinfo.distinct("contentId") == ids("other")

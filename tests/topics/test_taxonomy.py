@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.topics import CLASSES, FOURTEEN, measure, read_posts
+from benchmarks.text.our_posts import read_posts
+from benchmarks.text.topic_accuracy import CLASSES, FOURTEEN, measure
 from functions.topics.taxonomy import FILE, HEAD, SMALL_TALK, read, taxonomy
 from shared.errors import BadConfig
 
@@ -18,10 +19,10 @@ def test_there_are_between_60_and_120_leaves_on_two_or_three_levels():
 
 
 def test_parents_come_before_their_children_so_that_one_pass_resolves_them():
-    seen = {""}
+    above = {""}
     for topic in taxonomy().topics:
-        assert topic.parent in seen
-        seen.add(topic.path)
+        assert topic.parent in above
+        above.add(topic.path)
 
 
 def test_every_topic_has_a_name_of_its_own_and_two_to_six_phrases_that_no_other_has():

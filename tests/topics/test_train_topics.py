@@ -7,9 +7,10 @@ import pytest
 from bson import DatetimeMS
 
 from functions.topics import train_topics
-from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Phrases, Rule
+from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Rule
+from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import taxonomy
-from functions.topics.train_topics import Examples, f1, fit_heads, ridge_loo
+from functions.topics.train_topics import Examples, f1, fit_heads
 from shared.artifacts import Registry
 from shared.config import Topics
 from shared.errors import Conflict, Unavailable
@@ -20,7 +21,7 @@ from tests.conftest import SIGNING_KEY
 OPTIONS = Topics(head_texts=12)
 DAY = timedelta(days=1)
 
-# What a network could call sports and food in its own words, which no phrase of the taxonomy has.
+# How a network could speak of sports and food, in words that no prototype of the taxonomy has.
 MOVES = ("Our ultras sang for", "Nobody pressed high against", "Another clean sheet by", "The gaffer benched half of")
 SIDES = ("the reds", "the old rivals", "the yellow wall", "the blues")
 EATEN = ("A bowl of", "Second helping of", "Grandma's", "I could live on")
@@ -65,20 +66,26 @@ def train(store, registry, noon):
 def blind(monkeypatch):
     """From then on, heads find nothing in texts that they have not seen."""
 
-    def found(prototypes, examples, options):
+    def nothing(prototypes, examples, options):
         return np.zeros(examples.about.shape, np.float32)
 
-    return lambda: monkeypatch.setattr(train_topics, "held_out", found)
+    return lambda: monkeypatch.setattr(train_topics, "out_of_fold", nothing)
 
 
 def live(registry):
-    found, refused = registry.load(FAMILY, KEY, FINGERPRINT, lambda one: (one.manifest, Classifier.read(one)))
+    """(manifest, classifier) of the live version."""
+
+    def read(artifact):
+        return artifact.manifest, Classifier.read(artifact)
+
+    loaded, refused = registry.load(FAMILY, KEY, FINGERPRINT, read)
     assert refused == []
-    return found
+    return loaded
 
 
 def headed(classifier):
-    return [taxonomy().paths[place] for place in classifier.heads.topic]
+    """The paths of the topics that have a head."""
+    return [taxonomy().paths[number] for number in classifier.heads.topic]
 
 
 def test_without_labelled_texts_the_taxonomy_alone_becomes_live(registry, train, noon):
@@ -95,7 +102,7 @@ def test_without_labelled_texts_the_taxonomy_alone_becomes_live(registry, train,
         "unusable": 0,
     }
     assert (manifest.version, manifest.trained_at, manifest.window) == ("20260131T120000Z", noon, (noon, noon))
-    assert classifier.to_bytes() == Classifier.of_phrases().to_bytes()
+    assert classifier.to_bytes() == Classifier.of_taxonomy().to_bytes()
 
 
 def test_the_document_keeps_the_contract(store, train, noon):
@@ -120,10 +127,11 @@ def test_a_head_finds_what_the_phrases_do_not(labelled, registry, train):
     vectors = embed(["Nobody pressed high against the yellow wall", "Grandma's congee"])
     train()
 
-    plain, sharpened = (one.confidences(vectors) for one in (Classifier.of_phrases(), live(registry)[1]))
+    without_heads = Classifier.of_taxonomy().confidences(vectors)
+    with_heads = live(registry)[1].confidences(vectors)
     football, food = (taxonomy().paths.index(path) for path in ("sports/football", "food"))
-    assert sharpened[0, football] > max(plain[0, football], Rule().threshold)
-    assert sharpened[1, food] > Rule().threshold
+    assert with_heads[0, football] > max(without_heads[0, football], Rule().threshold)
+    assert with_heads[1, food] > Rule().threshold
 
 
 def test_a_second_run_changes_nothing_on_the_same_day_or_the_next(labelled, train, noon, snapshot):
@@ -211,7 +219,7 @@ def test_texts_that_cannot_be_used_are_told_and_left_out(labelled, label, store,
         {"text": "x", "topics": [1]},
         {"text": " ", "topics": []},
     ]
-    store.analytics.labelledTexts.insert_many([one | {"updatedAt": noon} for one in odd])
+    store.analytics.labelledTexts.insert_many([text | {"updatedAt": noon} for text in odd])
 
     report = train()
 
@@ -288,13 +296,13 @@ def test_an_older_version_that_is_brought_back_during_the_training_stays(
     roll_back, label, registry, train, noon, monkeypatch
 ):
     label(["Somtam for breakfast"], "food", at=noon + 2 * DAY)
-    judge = train_topics.judged
+    train_heads = train_topics.train_heads
 
-    def interrupted(*given):
+    def interrupted(*arguments):
         roll_back()
-        return judge(*given)
+        return train_heads(*arguments)
 
-    monkeypatch.setattr(train_topics, "judged", interrupted)
+    monkeypatch.setattr(train_topics, "train_heads", interrupted)
 
     with pytest.raises(Conflict, match="another version is live than 20260201T120000Z"):
         train(now=noon + 3 * DAY)
@@ -303,7 +311,7 @@ def test_an_older_version_that_is_brought_back_during_the_training_stays(
 
 
 def test_what_was_trained_and_never_became_live_is_trained_again(labelled, registry, train, noon, monkeypatch):
-    def unavailable(*given, **named):
+    def unavailable(*arguments, **named):
         raise Unavailable("the database does not answer")
 
     with monkeypatch.context() as broken:
@@ -362,42 +370,13 @@ def test_a_label_says_nothing_about_the_topics_below_it():
 def test_heads_do_not_depend_on_the_order_of_the_texts():
     vectors, named = embed([*SPORTS, *FOOD]), [["sports"]] * 16 + [["food"]] * 16
     order = np.random.default_rng(1).permutation(32)
-    prototypes = Phrases.of(taxonomy())
+    prototypes = Prototypes.of(taxonomy())
 
-    one = fit_heads(prototypes, Examples.of(vectors, named), 12)
-    other = fit_heads(prototypes, Examples.of(vectors[order], [named[n] for n in order]), 12)
+    in_order = fit_heads(prototypes, Examples.of(vectors, named), 12)
+    shuffled = fit_heads(prototypes, Examples.of(vectors[order], [named[n] for n in order]), 12)
 
-    assert other.weights == pytest.approx(one.weights, abs=1e-4)
-    assert other.topic.tolist() == one.topic.tolist()
-
-
-def test_least_squares_gives_what_leaving_one_out_after_another_would_choose(monkeypatch):
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(40, 6)).astype(np.float32)
-    about = (vectors[:, :2] + rng.normal(size=(40, 2))) > 0
-
-    def fitted(penalty, rows):
-        monkeypatch.setattr(train_topics, "PENALTIES", (penalty,))
-        return ridge_loo(vectors[rows], about[rows])
-
-    missed = {}
-    for penalty in (0.5, 8.0, 100.0, 10_000.0):
-        missed[penalty] = 0.0
-        for left_out in range(40):
-            x = vectors.astype(float) - vectors[np.arange(40) != left_out].mean(axis=0)
-            rows = np.arange(40) != left_out
-            gram = x[rows].T @ x[rows] + penalty * np.eye(6)
-            share = about[rows].mean(axis=0)
-            told = x[left_out] @ np.linalg.solve(gram, x[rows].T @ (about[rows] - share)) + share
-            missed[penalty] += ((told - about[left_out]) ** 2).sum()
-    best = min(missed, key=lambda penalty: missed[penalty])
-    expected = fitted(best, np.arange(40))
-    monkeypatch.setattr(train_topics, "PENALTIES", tuple(missed))
-
-    weights, bias = ridge_loo(vectors, about)
-
-    assert weights == pytest.approx(expected[0])
-    assert bias == pytest.approx(expected[1])
+    assert shuffled.weights == pytest.approx(in_order.weights, abs=1e-4)
+    assert shuffled.topic.tolist() == in_order.topic.tolist()
 
 
 def test_one_text_gone_and_another_there_is_learnt_from_though_number_and_date_are_the_same(

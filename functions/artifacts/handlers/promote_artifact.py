@@ -16,7 +16,7 @@ from shared.store import open_store
 
 @on_direct_call
 def handler(request: Request) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
+    store, config = open_store(), settings()
+    registry = Registry(store.analytics, config.artifact_keys)
     names = (request.text("family"), request.text("key"), request.text("version"))
     return promote_artifact.run(registry, *names, now=request.time)

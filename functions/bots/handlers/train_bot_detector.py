@@ -15,6 +15,6 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    return train_bot_detector.run(store, registry, chosen.options.bots, now=tick.time)
+    store, config = open_store(), settings()
+    registry = Registry(store.analytics, config.artifact_keys)
+    return train_bot_detector.run(store, registry, config.options.bots, now=tick.time)

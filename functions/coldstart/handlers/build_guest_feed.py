@@ -16,7 +16,7 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    options = chosen.options
+    store, config = open_store(), settings()
+    registry = Registry(store.analytics, config.artifact_keys)
+    options = config.options
     return build_guest_feed.run(store, registry, options.guest_feed, options.coldstart, now=tick.time)

@@ -16,8 +16,8 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry, options = Registry(store.analytics, chosen.artifact_keys), chosen.options
+    store, options = open_store(), settings().options
+    registry = Registry(store.analytics, settings().artifact_keys)
     return plan_personal_training.run(
         store, registry, send_to_training, options.members, options.coldstart, now=tick.time
     )

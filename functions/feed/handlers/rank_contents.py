@@ -19,5 +19,5 @@ from shared.store import open_store
 def handler(request: Request) -> Answer:
     feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members)
     contents = request.texts("contents", rank_contents.MAX_CONTENTS)
-    result = rank_contents.run(feed_ranker, request.id("accountId"), contents, now=request.time)
-    return rank_contents.answer(result), Report(len(result), details=feed_ranker.details())
+    scores = rank_contents.run(feed_ranker, request.id("accountId"), contents, now=request.time)
+    return rank_contents.answer(scores), Report(len(scores), details=feed_ranker.details())

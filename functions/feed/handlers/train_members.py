@@ -16,6 +16,6 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry, options = Registry(store.analytics, chosen.artifact_keys), chosen.options
+    store, options = open_store(), settings().options
+    registry = Registry(store.analytics, settings().artifact_keys)
     return train_members.run(store, registry, options.coldstart, options.members, now=tick.time)

@@ -6,7 +6,7 @@ Writes    app.contentinfo, analytics.topics
 """
 
 from functions.topics import classify_content
-from functions.topics.annotate import open_describer
+from functions.topics.annotate import open_annotator
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
@@ -16,8 +16,8 @@ from shared.store import open_store
 
 @on_change("contents")
 def handler(changes: Changes) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    describer = open_describer(store, registry, chosen.options, now=changes.time)
-    report = classify_content.run(store, describer, chosen.options.topics, changes.items, now=changes.time)
-    return Report.together([report, describer.warning])
+    store, config = open_store(), settings()
+    registry = Registry(store.analytics, config.artifact_keys)
+    annotator = open_annotator(store, registry, config.options, now=changes.time)
+    report = classify_content.run(store, annotator, config.options.topics, changes.items, now=changes.time)
+    return Report.together([report, annotator.warning])

@@ -6,7 +6,7 @@ Writes    app.contentinfo, analytics.topics
 """
 
 from functions.topics import reclassify_contents
-from functions.topics.annotate import open_describer
+from functions.topics.annotate import open_annotator
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
@@ -16,8 +16,8 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    describer = open_describer(store, registry, chosen.options, now=tick.time)
-    report = reclassify_contents.run(store, describer, chosen.options.topics, now=tick.time)
-    return Report.together([report, describer.warning])
+    store, config = open_store(), settings()
+    registry = Registry(store.analytics, config.artifact_keys)
+    annotator = open_annotator(store, registry, config.options, now=tick.time)
+    report = reclassify_contents.run(store, annotator, config.options.topics, now=tick.time)
+    return Report.together([report, annotator.warning])

@@ -15,6 +15,6 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, chosen = open_store(), settings()
-    registry = Registry(store.analytics, chosen.artifact_keys)
-    return train_topics.run(store, registry, chosen.options.topics, now=tick.time)
+    store, config = open_store(), settings()
+    registry = Registry(store.analytics, config.artifact_keys)
+    return train_topics.run(store, registry, config.options.topics, now=tick.time)

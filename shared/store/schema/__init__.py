@@ -1,9 +1,9 @@
-"""Every collection, its key, its indexes, whose ids it holds and what ages out. Nothing else makes an index.
+"""Every collection with its key, its indexes, whose ids it holds and what expires. Nothing else creates an index.
 
-    python -m shared.store plan     says which indexes are missing
-    python -m shared.store apply    makes them; safe to repeat
+    python -m shared.store plan     lists the missing indexes
+    python -m shared.store apply    creates them; safe to repeat
 
-Indexes are only ever added. On a collection of the application we add what our reads need; its own stay its own.
+Indexes are only ever added. To the application's collections we add those that our reads need, and leave its own.
 """
 
 from shared.store.schema.application import (

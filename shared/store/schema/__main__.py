@@ -1,7 +1,7 @@
-"""The command that `python -m shared.store` has replaced; it goes on for one version."""
+"""The old name of the command `python -m shared.store`, which works for one more version."""
 
 import runpy
 import sys
 
-print("python -m shared.store.schema is now python -m shared.store", file=sys.stderr)
+sys.stderr.write("python -m shared.store.schema is now python -m shared.store\n")
 runpy.run_module("shared.store", run_name="__main__")

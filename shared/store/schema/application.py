@@ -1,4 +1,4 @@
-"""Collections of the application: it writes them, we read them and add the indexes that our reads need."""
+"""Collections that the application writes; we read them, and add the indexes that our reads need."""
 
 from shared.config import Exposures
 from shared.store.schema.types import NOBODY, About, Collection, index
@@ -64,7 +64,7 @@ RELATIONSHIPS = Collection(
 
 
 def feed_items(names: Exposures) -> Collection:
-    """The exposures, where the options say that they lie."""
+    """The collection of exposures, under the names that the options give to it and its fields."""
     return Collection(
         "app",
         names.collection,

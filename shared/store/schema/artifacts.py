@@ -1,4 +1,4 @@
-"""Collections of trained models, their versions, snapshots, and what an account was given of its home."""
+"""Collections of trained models, their versions, snapshots, and served pages of the home feed."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ SNAPSHOTS = Collection(
     about=(About("post", "artifact", "rebuild", "5 minutes"), About("user", "artifact", "rebuild", "5 minutes")),
     indexes=(index("account"),),
 )
-# What an account was given of its home, page by page, while it pages on.
+# The pages of its home feed that an account was served, until its paging ends.
 HOME_PAGES = Collection(
     "analytics",
     "homePages",
@@ -71,7 +71,7 @@ BOT_ARTIFACTS = Collection(
     key=("account", "model"),
     owner="feedkeeper",
     about=NOBODY,
-    # Those that the original left have no account, and are not ours.
+    # Documents that the original program left have no account, and are not ours.
     indexes=(index("account", unique=True, sparse=True), index("model", "-trainedAt")),
 )
 ARTIFACT_VERSIONS = Collection(

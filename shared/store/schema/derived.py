@@ -1,4 +1,4 @@
-"""Collections that functions derive from posts and engagements: guest feed, descriptions, statistics, bots."""
+"""Collections that functions derive from posts and engagements: guest feed, annotations, statistics, bots."""
 
 from datetime import timedelta
 
@@ -74,7 +74,7 @@ TOPICS = Collection(
     key=("path",),
     owner="feedkeeper",
     about=NOBODY,
-    # Topics that another program left have no path; one slug may stand under two parents.
+    # Topics that another program left have no path; one slug may have two parents.
     indexes=(index("path", unique=True, sparse=True), index("slug")),
 )
 SUSPECTS = Collection(

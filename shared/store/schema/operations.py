@@ -1,4 +1,4 @@
-"""Collections that functions work by: erasures, marks of progress, leases, parked changes."""
+"""Collections that control the runs of functions: erasures, watermarks, leases, parked changes."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ ERASURES = Collection(
     ),
     indexes=(index("erasedAt", expires_after=timedelta(days=90)), index("users"), index("posts")),
 )
-# Which users and credentials an account had: what an erasure finds them by when the application has deleted them.
+# The users and credentials of each account, by which an erasure finds them when the application has deleted them.
 ACCOUNT_LINKS = Collection(
     "analytics",
     "accountLinks",

@@ -1,4 +1,4 @@
-"""Which indexes of the schema the databases lack, and making them."""
+"""Listing and creating the indexes of the schema that the databases lack."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,26 +17,27 @@ from shared.store.schema.types import Collection, Index
 def missing(
     app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES
 ) -> Iterator[tuple[Collection, Index]]:
-    """Every index of the table that the databases lack."""
-    for wanted in (feed_items(names) if one is FEED_ITEMS else one for one in COLLECTIONS):
-        found = (app if wanted.database == "app" else analytics)[wanted.name].index_information()
-        have = {tuple(i["key"]): i for i in found.values()}
-        yield from ((wanted, index) for index in wanted.indexes if not _serves(have.get(index.keys), index))
+    """Every index of the schema that the databases lack."""
+    for collection in (feed_items(names) if table is FEED_ITEMS else table for table in COLLECTIONS):
+        information = (app if collection.database == "app" else analytics)[collection.name].index_information()
+        stored = {tuple(options["key"]): options for options in information.values()}
+        yield from ((collection, index) for index in collection.indexes if not _serves(stored.get(index.keys), index))
 
 
-def _serves(found: Any, wanted: Index) -> bool:
-    if found is None:
+def _serves(stored: Any, index: Index) -> bool:
+    """Whether the stored index, by its options, does what the index of the schema is for."""
+    if stored is None:
         return False
-    expires = None if wanted.expires_after is None else wanted.expires_after.total_seconds()
-    flags = bool(found.get("unique", False) or not wanted.unique) and bool(found.get("sparse")) == wanted.sparse
-    return flags and found.get("expireAfterSeconds") == expires
+    expires = None if index.expires_after is None else index.expires_after.total_seconds()
+    flags = bool(stored.get("unique", False) or not index.unique) and bool(stored.get("sparse")) == index.sparse
+    return flags and stored.get("expireAfterSeconds") == expires
 
 
 def apply(app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES) -> int:
-    """Make what is missing and return how many indexes that was.
+    """Create the missing indexes; returns how many.
 
-    Raises BadConfig naming the index where the data does not allow it (two documents with one unique key, or an index
-    of that name with other options).
+    Raises BadConfig naming the index where it cannot be created (two documents with one unique key, or an index of
+    that name with other options).
     """
     count = 0
     for collection, index in missing(app, analytics, names):

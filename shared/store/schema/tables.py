@@ -1,4 +1,4 @@
-"""Every collection of both databases, and what options may not call one."""
+"""The table of all collections of both databases, and the names that options may not give to one."""
 
 from shared.config import Exposures
 from shared.errors import BadConfig
@@ -77,12 +77,12 @@ OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "fe
 
 
 def require_names(names: Exposures) -> None:
-    """BadConfig where options name a collection or a field for the exposures that is something else."""
-    wanted = feed_items(names)
-    others = (collection for collection in COLLECTIONS if collection.database == "app" and collection is not FEED_ITEMS)
-    if names.collection in {collection.name for collection in others}:
+    """Raise BadConfig where options give the exposures the name of another collection, or two fields the same name."""
+    exposures = feed_items(names)
+    of_app = (collection for collection in COLLECTIONS if collection.database == "app" and collection is not FEED_ITEMS)
+    if names.collection in {collection.name for collection in of_app}:
         raise BadConfig(f"option exposures.collection: {names.collection!r} holds no exposures")
-    if any(len(dict(index.keys)) < len(index.keys) for index in wanted.indexes):
+    if any(len(dict(index.keys)) < len(index.keys) for index in exposures.indexes):
         raise BadConfig(
             f"options exposures.credential and off_screen: {names.credential!r} and {names.off_screen!r} are not two "
             "fields beside seenAt, content and updatedAt"

@@ -1,4 +1,4 @@
-"""What is said of a collection: its database, key, owner, indexes, and whose ids it holds."""
+"""The description of a collection: its database, key, owner, indexes, and whose ids it holds."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,12 +13,17 @@ Keys = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Fields with 1 for ascending and -1 for descending."""
+    """An index.
+
+    keys           fields, with 1 for ascending and -1 for descending order
+    expires_after  how long after the date in its field a document is deleted; None for never
+    sparse         whether documents without the field are left out
+    """
 
     keys: Keys
     unique: bool = False
     expires_after: timedelta | None = None
-    sparse: bool = False  # without the documents that lack the field
+    sparse: bool = False
 
     @property
     def name(self) -> str:
@@ -26,7 +31,7 @@ class Index:
         return "_".join(f"{field}_{direction}" for field, direction in self.keys)
 
     def model(self) -> IndexModel:
-        """As the driver takes it."""
+        """The index as the driver creates it."""
         options: Document = {"name": self.name}
         if self.unique:
             options["unique"] = True
@@ -49,13 +54,13 @@ class About:
     subject  whose id it is
     path     the field, through arrays; its value is an ObjectId, or the 24 hex digits of one
     removal  document  the document is deleted
-             element   `array` loses the element that holds the id, and an empty one its document
+             element   the element of `array` that holds the id is removed, and the document too where none is left
              field     the field is unset
              rebuild   packed arrays, all of which the next run of their job replaces
              search    packed arrays, of which a job finds those that hold the id, and has them replaced
              none      the id stays
-    stays    how long after an erasure the id may stand there, as docs/operations.md says it; empty where it goes at
-             once
+    stays    how long after an erasure the id may stay, in the words of docs/operations.md; empty where it is removed
+             at once
     array    the field on the path whose elements are removed
     """
 
@@ -73,11 +78,11 @@ NOBODY: tuple[About, ...] = ()
 class Collection:
     """One collection of the contract.
 
-    database  which of the two
-    key       the natural key that writes upsert by
-    owner     who writes the documents, and deletes them when a person is gone
-    about     whose ids the documents hold
-    indexes   what our reads need, beyond `_id`
+    database  "app" or "analytics"
+    key       fields of the natural key by which documents are upserted
+    owner     who writes the documents, and deletes those of erased accounts
+    about     whose ids the documents hold, and where
+    indexes   those that our reads need, beside that of `_id`
     """
 
     database: Literal["app", "analytics"]
@@ -89,6 +94,6 @@ class Collection:
 
 
 def index(*fields: str, unique: bool = False, expires_after: timedelta | None = None, sparse: bool = False) -> Index:
-    """`-field` descends."""
-    keys = tuple((f.removeprefix("-"), -1 if f.startswith("-") else 1) for f in fields)
+    """An index of these fields; the order of a `-field` is descending."""
+    keys = tuple((field.removeprefix("-"), -1 if field.startswith("-") else 1) for field in fields)
     return Index(keys, unique, expires_after, sparse)

@@ -1,0 +1,119 @@
+"""Models of single countries: trained on a country's own examples, kept live, or given up for a parent's model.
+
+The parent of the base country is the model of all countries; the parent of every other country is the base country.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from functions.coldstart.training import Training, mean_ndcg
+from shared.config import Coldstart
+from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
+from shared.ranking.country_ranker import COUNTRY, GLOBAL_KEY, CountryModel
+from shared.ranking.evaluation_queries import EvaluationQueries
+
+
+def train_countries(training: Training, global_model: CountryModel | None) -> None:
+    """Train a model for each country with enough data, the base country first, and promote it if it beats its parent.
+
+    A country that has a live model, and no longer enough data for another, keeps it unless it is surely worse than its
+    parent. Without a model of all countries nothing is trained.
+    """
+    options = training.options
+    if global_model is None:
+        return
+    queries_of = {
+        COUNTRIES[queries.country]: queries
+        for queries in training.cuts[0].queries
+        if queries.country != UNKNOWN_COUNTRY
+    }
+    with_data = {
+        key
+        for key, queries in queries_of.items()
+        if len(queries) >= options.country_lists and has_positives(training, key)
+    }
+    with_model = training.registry.owners(COUNTRY) & set(COUNTRIES)
+    parent = global_model
+    for key in sorted(with_data | with_model, key=lambda country: (country != options.base_country, country)):
+        if key in with_data:
+            live = train_country(training, queries_of[key], parent)
+        else:
+            live = keep_unless_worse(training, key, queries_of.get(key), parent)
+        if key == options.base_country:
+            parent = live or parent
+
+
+def has_positives(training: Training, country: str) -> bool:
+    """Whether a country has enough engagements for a model of its own."""
+    engagements = training.history.engagements
+    return int((engagements.country == COUNTRIES.index(country)).sum()) >= training.options.country_positives
+
+
+def keep_unless_worse(
+    training: Training, key: str, queries: EvaluationQueries | None, parent: CountryModel
+) -> CountryModel | None:
+    """The country's live model; None if there is none, or if it was given up.
+
+    It is given up if it is worse than the parent by `margin` standard errors over the queries that there are, however
+    few.
+    """
+    live = training.rankers.own(COUNTRY, key)
+    if live is None or queries is None or len(queries) < 2:
+        return live
+    loss = queries.ndcg(parent) - queries.ndcg(live)
+    if loss.mean() <= training.options.margin * loss.std(ddof=1) / np.sqrt(len(loss)):
+        return live
+    give_up(training, key)
+    return None
+
+
+def give_up(training: Training, key: str) -> None:
+    """Make a country that has a model of its own an alias of its parent."""
+    training.registry.write_alias(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
+
+
+def train_country(training: Training, queries: EvaluationQueries, parent: CountryModel) -> CountryModel | None:
+    """Continue the parent's trees with the country's own examples; returns the model that is live afterwards, if any.
+
+    The new model is promoted if it beats the parent by `margin` standard errors, and the live model by anything. If it
+    is not, a live model that is worse than the parent is given up.
+    """
+    options, key = training.options, COUNTRIES[queries.country]
+    live = training.rankers.own(COUNTRY, key)
+    model = replace(training.trainer, decay=parent.decay).fit(
+        training.cuts[0],
+        options.country_engagements,
+        options.country_rounds,
+        options.country_learning_rate,
+        country=queries.country,
+        start=parent.model,
+    )
+    parent_ndcg = queries.ndcg(parent)
+    live_ndcg = queries.ndcg(live) if live else None
+    if model:
+        challenger = CountryModel(key, training.version, model, parent.decay, parent.weight)
+        gain = queries.ndcg(challenger) - parent_ndcg
+        is_better = len(gain) > 1 and gain.mean() > options.margin * gain.std(ddof=1) / np.sqrt(len(gain))
+        if is_better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
+            metrics = mean_ndcg([queries], challenger, {"live": live, "parent": parent})
+            return training.promote(COUNTRY, challenger, metrics)
+    if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
+        give_up(training, key)
+        return None
+    return live
+
+
+def write_aliases(training: Training, now: datetime) -> int:
+    """Make every country without a model of its own an alias of its parent; returns how many documents changed."""
+    with_model = training.registry.owners(COUNTRY)
+    changed = 0
+    for parent in (training.options.base_country, GLOBAL_KEY):
+        keys = [key for key in COUNTRIES if key not in with_model and _parent_of(key, training.options) == parent]
+        changed += training.registry.write_alias(COUNTRY, keys, parent, at=now)
+    return changed
+
+
+def _parent_of(country: str, options: Coldstart) -> str:
+    return GLOBAL_KEY if country == options.base_country else options.base_country

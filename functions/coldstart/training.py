@@ -1,0 +1,88 @@
+"""What a training of the rankers of countries works with, and the promotion and evaluation of its models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shared.artifacts import Artifact, Manifest, Registry
+from shared.columns import FloatArray
+from shared.config import Coldstart
+from shared.ml import trees
+from shared.ranking.country_ranker import CountryModel, DecayedPopularity, Ranker, Rankers
+from shared.ranking.country_training import CountryTrainer
+from shared.ranking.evaluation_queries import EvaluationQueries
+from shared.ranking.features import FEATURES, popularity_of
+from shared.ranking.history import History
+from shared.ranking.holdout import Cut
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a run works with.
+
+    rankers   that are live
+    cuts      the latest first; models that are promoted learn from before that one
+    promoted  keys of the models that the run has made live
+    """
+
+    registry: Registry
+    rankers: Rankers
+    trainer: CountryTrainer
+    cuts: Sequence[Cut]
+    promoted: list[str] = field(default_factory=list)
+
+    @property
+    def history(self) -> History:
+        return self.trainer.history
+
+    @property
+    def options(self) -> Coldstart:
+        """The options of the latest cut."""
+        return self.cuts[0].options
+
+    @property
+    def version(self) -> str:
+        """Version of all models of the run; the same if the run is repeated for the same moment."""
+        return f"{self.history.now:%Y%m%dT%H%M%SZ}"
+
+    def promote(self, family: str, model: CountryModel, metrics: Mapping[str, float]) -> CountryModel:
+        """Store the model and make it live; returns it."""
+        now, options = self.history.now, self.options
+        manifest = Manifest(
+            family=family,
+            key=model.name,
+            version=model.version,
+            trained_at=now,
+            window=(now - options.holdout - options.examples_span, now - options.holdout),
+            features=FEATURES.names,
+            fingerprint=FEATURES.fingerprint,
+            metrics={**metrics, **model.metrics()},
+            libraries={"xgboost": trees.version()},
+        )
+        self.registry.add(Artifact(manifest, model.model))
+        live = self.registry.live_version(family, model.name)
+        self.registry.promote(family, model.name, model.version, instead_of=live, at=now)
+        self.promoted.append(model.name)
+        return model
+
+
+def mean_ndcg(
+    queries: Sequence[EvaluationQueries], model: CountryModel, comparisons: Mapping[str, Ranker | None]
+) -> dict[str, float]:
+    """Mean NDCG@10 over all queries, 0..1, of the model, of the baselines and of the rankers to compare that exist, by
+    name; and the number of queries as `lists`. Empty without queries.
+
+    queries  by country
+    """
+    if not queries:
+        return {}
+    rng = np.random.default_rng(0)
+    ndcg: dict[str, list[FloatArray]] = {
+        "random": [group.ndcg_of(rng.random(len(group.described))[group.posts]) for group in queries],
+        "popularity": [group.ndcg_of(popularity_of(group.matrix(model.decay))[group.posts]) for group in queries],
+    }
+    rankers = {"decayed_popularity": DecayedPopularity(model.decay), "model": model, **comparisons}
+    ndcg |= {name: [group.ndcg(ranker) for group in queries] for name, ranker in rankers.items() if ranker is not None}
+    means = {name: float(np.concatenate(values).mean()) for name, values in ndcg.items()}
+    return means | {"lists": float(sum(map(len, queries)))}

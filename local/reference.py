@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from local.functions import ROOT, Function, all_functions
+from shared import command_line
 from shared.config import Options
 from shared.store import schema
 
@@ -153,4 +154,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command_line.run(lambda: main(sys.argv[1:]))

@@ -51,7 +51,7 @@ class Curve:
     def reaches(self, limit: float) -> float:
         """The number of posts at which the fit reaches a limit; infinity where it does not grow.
 
-        >>> fit({"S": 2.0, "M": 11.0}).reaches(101.0)
+        >>> round(fit({"S": 2.0, "M": 11.0}).reaches(101.0), 6)
         500000.0
         """
         return max(limit - self.fixed, 0.0) / self.each if self.each else float("inf")

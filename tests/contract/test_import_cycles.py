@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from layers.build import ROOT
+from layers.build import OUTPUT, ROOT
 
 PACKAGES = ("functions", "shared", "console", "batch", "relay", "local", "layers", "benchmarks")
 
 
 def modules() -> dict[str, Path]:
     """The path of every module of ours by its dotted name."""
-    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if OUTPUT not in path.parents]
     names = (path.relative_to(ROOT).with_suffix("").parts for path in paths)
     return {".".join(name).removesuffix(".__init__"): path for name, path in zip(names, paths, strict=True)}
 

@@ -86,7 +86,7 @@ def test_a_package_is_its_domain_and_what_is_shared(handler: Path, deployment: D
 
     assert handler.relative_to(ROOT).as_posix() in names
     assert [name for name in names if not ours.fullmatch(name)] == []
-    assert [name for name in names if "/tests/" in name] == []
+    assert [name for name in names if "/tests/" in name or name.endswith((".md", ".yml"))] == []
     assert sorted(name for name in names if name.endswith(".pyc")) == sorted(
         byte_code_of(name) for name in names if name.endswith(".py") if interpreter(PYTHON)
     )

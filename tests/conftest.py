@@ -26,6 +26,7 @@ Snapshot = Callable[[], dict[str, list[Document]]]
 Failing = Callable[..., AbstractContextManager[None]]
 
 NOT_PRIMARY = 10107
+NEED_DATABASE = {"mongo_uri", "private_server"}  # fixtures, asked for directly or by others
 
 DATABASES = ("app-db", "analytics-db", "eval-db")
 SIGNING_KEY = "a key of the tests, and of nothing else"
@@ -46,13 +47,25 @@ def _server_uri() -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-database", action="store_true", help="leave out tests that need MongoDB"
+    )
     parser.addoption("--rewrite-golden", action="store_true", help="write the golden files anew; then read the diff")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Give each worker of a parallel run the address of the server."""
-    node.workerinput["mongo_uri"] = _server_uri()
+    if not node.config.getoption("--no-database"):
+        node.workerinput["mongo_uri"] = _server_uri()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--no-database`, leave out every test that asks for the server, itself or by a fixture."""
+    if config.getoption("--no-database"):
+        without = [item for item in items if not NEED_DATABASE & set(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in without])
+        items[:] = without
 
 
 def pytest_unconfigure() -> None:

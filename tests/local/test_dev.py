@@ -135,7 +135,7 @@ def test_on_a_terminal_the_status_stands_below_the_lines(serving):
         assert until(lambda: "read 7" in shown())
         assert until(lambda: "contents: 0 sent" in shown())
 
-    assert "\x1b[2K" in shown(), "it is written over"
+    assert until(lambda: "\x1b[2K" in shown()), "it is written over"
 
 
 DEV = """

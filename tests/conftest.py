@@ -47,9 +47,7 @@ def _server_uri() -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--no-database", action="store_true", help="leave out tests that need MongoDB"
-    )
+    parser.addoption("--no-database", action="store_true", help="leave out tests that need MongoDB")
     parser.addoption("--rewrite-golden", action="store_true", help="write the golden files anew; then read the diff")
 
 

@@ -4,7 +4,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, 
 
 from shared.errors import AppError, Unavailable
 
-DriverError = PyMongoError  # all errors that `as_app_error` translates, for rooms that may not import the driver
+DriverError = PyMongoError  # all errors that `as_app_error` translates, for packages that may not import the driver
 
 
 def as_app_error(error: Exception) -> AppError | None:

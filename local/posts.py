@@ -10,10 +10,10 @@ from bson import ObjectId
 
 from local.waiting import is_late
 from shared.documents import Document
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.store import Store, schema
 from shared.text.hashtags import hashtags
 
-KINDS = ("like", "comment", "recast", "quote")
 WITHIN_S = 20.0
 POLL_EVERY_S = 0.005
 
@@ -90,7 +90,7 @@ class Author:
             "type": "short",
             "payload": {"message": text},
             "hashtags": hashtags(text),
-            "engagements": {kind: {"count": 0, "refs": []} for kind in KINDS},
+            "engagements": {kind: {"count": 0, "refs": []} for kind in POSITIVE_KINDS},
             "visibility": "publish",
             "revisionCount": 1,
             "__v": 0,

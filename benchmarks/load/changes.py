@@ -24,6 +24,7 @@ from benchmarks.text.our_posts import read_posts
 from local import ownership
 from local.functions import ROOT
 from local.waiting import is_late
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.errors import Refused
 from shared.store import Store, schema
 
@@ -149,7 +150,7 @@ def _post(rng: random.Random) -> dict[str, Any]:
     """A post as the application writes it, with a random text."""
     text, now = rng.choice(_texts()), datetime.now(UTC)
     message = {"message": f"{text} {rng.randrange(10_000)}"}
-    engagements = {kind: {"count": 0, "refs": []} for kind in ("like", "comment", "recast", "quote")}
+    engagements = {kind: {"count": 0, "refs": []} for kind in POSITIVE_KINDS}
     return {
         "_id": ObjectId(),
         "author": {"id": ObjectId(), "type": "people", "castcleId": "someone", "displayName": "Someone"},

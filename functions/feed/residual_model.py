@@ -10,11 +10,11 @@ from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker
 from shared.columns import Float32Array, FloatArray, IntArray
 from shared.config import Coldstart, Members
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml import trees
 from shared.ml.trees import Trees
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.examples import positive_examples, sample_negatives
-from shared.ranking.history import COUNTED
 
 NEGATIVES = 5  # for each engagement
 _PARAMETERS = {"objective": "reg:logistic", "min_child_weight": 2.0, "reg_lambda": 4.0, "max_bin": 32}
@@ -53,7 +53,8 @@ def examples_of(
     first = np.searchsorted(history.engagements.account[rows], history.engagements.account[rows])
     rows = np.sort(rows[np.arange(len(rows)) - first < options.trees_most_acts])
     rng = np.random.default_rng(0)
-    positives = positive_examples(history, history.engagements.where(rows), np.ones(len(COUNTED)), coldstart, rng)
+    equal_weights = np.ones(len(POSITIVE_KINDS))
+    positives = positive_examples(history, history.engagements.where(rows), equal_weights, coldstart, rng)
     negatives = sample_negatives(history, positives, replace(coldstart, negatives=NEGATIVES), rng)
     post = np.column_stack([positives.post, negatives.post.reshape(len(positives), NEGATIVES)])
     account = np.repeat(positives.account, 1 + NEGATIVES)

@@ -10,10 +10,10 @@ import numpy as np
 from shared.clock import HOUR_MS, hours
 from shared.columns import BoolArray, Columns, FloatArray, IntArray, id_keys, is_valid
 from shared.config import MeasureFeed
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
 from shared.ranking.accounts import Accounts
-from shared.ranking.history import COUNTED
 from shared.report import Report
 from shared.store import Store
 
@@ -98,7 +98,7 @@ def attribute(exposures: Columns, engagements: Columns, options: MeasureFeed) ->
     shown_pair = viewer * len(posts) + np.searchsorted(posts, id_keys(exposures["content"]))
     columns = (exposures[name][is_impression] for name in ("at", "source", "model"))
     impressions = first_of_each(shown_pair[is_impression], *columns)
-    is_engagement = (actor >= 0) & (engagements["kind"] >= 0) & (engagements["kind"] < len(COUNTED))
+    is_engagement = (actor >= 0) & (engagements["kind"] >= 0) & (engagements["kind"] < len(POSITIVE_KINDS))
     engaged_pair = actor * len(posts) + np.searchsorted(posts, id_keys(engagements["content"]))
     engaged_at = engagements["at"][is_engagement] / HOUR_MS
     engaged = engaged_with(impressions, engaged_pair[is_engagement], engaged_at, hours(options.attribution))

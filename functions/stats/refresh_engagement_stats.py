@@ -11,12 +11,12 @@ from shared.clock import epoch_ms
 from shared.columns import BoolArray, Columns, deduplicate, id_array, id_keys, lookup, object_ids, unique_ids
 from shared.config import EngagementStats
 from shared.documents import NO_ID
+from shared.engagement_kinds import ENGAGEMENT_KINDS
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor
 from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
-from shared.store.engagements import KINDS
 
 NAME = "refresh_engagement_stats"
 
@@ -139,14 +139,14 @@ def count(engagements: Columns, selected: BoolArray, topics: LeafTopics) -> User
     user = lookup(id_keys(engagements["user"][selected]), id_keys(ids))
     row, topic = topics.of_posts(id_keys(engagements["content"][selected]))
     n_topics = max(len(topics.names), 1)
-    cell = (user[row] * len(KINDS) + engagements["kind"][selected][row]) * n_topics + topic
+    cell = (user[row] * len(ENGAGEMENT_KINDS) + engagements["kind"][selected][row]) * n_topics + topic
     cells, numbers = np.unique(cell, return_counts=True)
     users, counts = object_ids(ids), UserCounts()
     for index, number in zip(cells.tolist(), numbers.tolist(), strict=True):
         user_and_kind, topic_index = divmod(index, n_topics)
-        user_index, kind = divmod(user_and_kind, len(KINDS))
+        user_index, kind = divmod(user_and_kind, len(ENGAGEMENT_KINDS))
         of_user = counts.setdefault(users[user_index], {})
-        of_user.setdefault(FIELDS[KINDS[kind]], {})[topics.names[topic_index]] = number
+        of_user.setdefault(FIELDS[ENGAGEMENT_KINDS[kind]], {})[topics.names[topic_index]] = number
     return counts
 
 

@@ -8,9 +8,10 @@ from local.world.engagements import Engagements
 from local.world.ids import Identities, dates, object_ids
 from local.world.messages import write_messages
 from local.world.posts import IMAGE, KINDS, NO_POST
-from local.world.vocabulary import COUNTRIES, ENGAGEMENT_KINDS, REPORT, languages_of
+from local.world.vocabulary import COUNTRIES, REPORT, languages_of
 from local.world.worlds import World
 from shared.documents import Document
+from shared.engagement_kinds import ENGAGEMENT_KINDS
 from shared.text.hashtags import hashtags
 
 DAY = 86_400.0

@@ -13,8 +13,9 @@ from local.world.people import People
 from local.world.posts import NO_POST, Authors, Posts
 from local.world.sizes import WorldOptions
 from local.world.timelines import Timelines
-from local.world.vocabulary import ENGAGEMENT_KINDS, REPORT
+from local.world.vocabulary import REPORT
 from shared.columns import BoolArray, FloatArray, IntArray
+from shared.engagement_kinds import ENGAGEMENT_KINDS
 
 FOLLOWING_RATIO = 0.35  # of the engagements begin at a followed author, the others by browsing
 FOLLOWING_TRIES = 3  # authors that a person looks at

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from shared.engagement_kinds import ENGAGEMENT_KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class Country:
@@ -22,7 +24,6 @@ class Topic:
     japanese: tuple[str, ...]
 
 
-ENGAGEMENT_KINDS = ("like", "comment", "recast", "quote", "report")
 REPORT = ENGAGEMENT_KINDS.index("report")
 
 _COUNTRIES = """

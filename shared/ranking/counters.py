@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray, IntArray
 from shared.countries import COUNTRIES, LANGUAGES, UNKNOWN_COUNTRY
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml.asof import AsOf
-from shared.ranking.history import COUNTED, LANGUAGE_CODES, History
+from shared.ranking.history import LANGUAGE_CODES, History
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 
 # Every country, and one bucket for the engagements of accounts of unknown country.
@@ -26,8 +27,8 @@ class Counters:
 
     Each counter is named after its key. `decayed_6h`, `decayed_24h` and `decayed_72h` count an event 2^(-age /
     half-life), with a half-life of that many hours; the others count it 1. The key of several columns is
-    `first * number of values of the second + second`, where the second is a kind of COUNTED, a country bucket or a key
-    of a relation.
+    `first * number of values of the second + second`, where the second is a kind (POSITIVE_KINDS), a country bucket or
+    a key of a relation.
     """
 
     def __init__(self, history: History) -> None:
@@ -42,8 +43,8 @@ class Counters:
         ) -> AsOf:
             return AsOf(keys, at, origin, half_life_hours)
 
-        self.by_post_kind = engagements_by(engagements.post * len(COUNTED) + engagements.kind)
-        self.by_author_kind = engagements_by(author * len(COUNTED) + engagements.kind)
+        self.by_post_kind = engagements_by(engagements.post * len(POSITIVE_KINDS) + engagements.kind)
+        self.by_author_kind = engagements_by(author * len(POSITIVE_KINDS) + engagements.kind)
         self.by_post_decayed_6h = engagements_by(engagements.post, DAY_HOURS / 4)
         self.by_post_decayed_24h = engagements_by(engagements.post, DAY_HOURS)
         self.by_post_decayed_72h = engagements_by(engagements.post, DAY_HOURS * 3)
@@ -69,7 +70,8 @@ class Counters:
 
     def engagements_of_post(self, post: IntArray, at: FloatArray) -> FloatArray:
         """(n,) engagements of all kinds with each post, (n,), before each moment, (n,) [hours, 0 is now]."""
-        return np.asarray(sum(self.by_post_kind.count(post * len(COUNTED) + kind, at) for kind in range(len(COUNTED))))
+        n_kinds = len(POSITIVE_KINDS)
+        return np.asarray(sum(self.by_post_kind.count(post * n_kinds + kind, at) for kind in range(n_kinds)))
 
     def topics_of(self, post: IntArray) -> tuple[IntArray, IntArray]:
         """Every topic of each of these posts: position in `post`, and topic; (n_pairs,) each."""

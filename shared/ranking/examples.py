@@ -13,9 +13,10 @@ import numpy as np
 from shared.clock import hours
 from shared.columns import BoolArray, FloatArray, IntArray
 from shared.config import Coldstart
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.counters import Counters, relations
 from shared.ranking.decay import PopularityDecay
-from shared.ranking.history import COUNTED, Events, History
+from shared.ranking.history import Events, History
 from shared.ranking.point_in_time import PointInTimeCountryRows, PointInTimePosts
 
 # Half of the negatives are drawn from the newest tenth of the posts, where the order matters most. They are weighted
@@ -87,7 +88,7 @@ def draw_examples(
 
 
 def inverse_frequency_weights(engagements: Events, prior: float) -> FloatArray:
-    """(4,) weight of an example by its kind in COUNTED, 0..1: one minus the kind's share of all engagements.
+    """(4,) weight of an example by its kind in POSITIVE_KINDS, 0..1: one minus the kind's share of all engagements.
 
     prior  engagements of each kind that are added to the counts, so that few engagements give nearly equal weights
 
@@ -95,7 +96,7 @@ def inverse_frequency_weights(engagements: Events, prior: float) -> FloatArray:
     >>> inverse_frequency_weights(Events(none, none, none, none, none), 1.0).tolist()
     [0.75, 0.75, 0.75, 0.75]
     """
-    counts = np.bincount(engagements.kind.astype(np.int64), minlength=len(COUNTED)) + prior
+    counts = np.bincount(engagements.kind.astype(np.int64), minlength=len(POSITIVE_KINDS)) + prior
     weights: FloatArray = 1 - counts / counts.sum()
     return weights
 

@@ -7,8 +7,8 @@ Each is made from what had happened before the moment, in training as in scoring
 import numpy as np
 
 from shared.columns import Float32Array, FloatArray
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml.features import Feature, FeatureSet
-from shared.ranking.history import COUNTED
 from shared.ranking.point_in_time import PRIOR_AUTHOR, PointInTimeCountryRows, PointInTimePosts
 
 
@@ -94,7 +94,7 @@ _DECAYED = FEATURES.names.index("decayedPopularity")
 
 def popularity_of(matrix: Float32Array) -> FloatArray:
     """(n,) baseline: engagements so far [count], out of a matrix of FEATURES, (n, n_features)."""
-    return np.asarray(matrix[:, _LIKES : _LIKES + len(COUNTED)].sum(1), np.float64)
+    return np.asarray(matrix[:, _LIKES : _LIKES + len(POSITIVE_KINDS)].sum(1), np.float64)
 
 
 def decayed_popularity_of(matrix: Float32Array) -> FloatArray:

@@ -8,10 +8,11 @@ import numpy as np
 from shared.clock import DAY_HOURS, hours
 from shared.columns import FloatArray
 from shared.config import Coldstart
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.counters import Counters
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import positive_examples, sample_negatives
-from shared.ranking.history import COUNTED, History
+from shared.ranking.history import History
 
 # Engagements that the estimate uses, a random sample if there are more, and posts that are drawn against each.
 _SAMPLE, _DRAWN = 1_000, 60
@@ -35,7 +36,7 @@ def estimate_decay(history: History, counters: Counters, options: Coldstart) -> 
     if len(engagements) > _SAMPLE:
         engagements = engagements.where(np.sort(rng.choice(len(engagements), _SAMPLE, replace=False)))
     sampling = replace(options, negatives=_DRAWN, horizon=timedelta(hours=DAY_HOURS))
-    positives = positive_examples(history, engagements, np.ones(len(COUNTED)), sampling, rng)
+    positives = positive_examples(history, engagements, np.ones(len(POSITIVE_KINDS)), sampling, rng)
     if not len(positives):
         return PopularityDecay()
     negatives = sample_negatives(history, positives, sampling, rng, new_ratio=0.0)

@@ -23,13 +23,12 @@ from shared.columns import (
 )
 from shared.config import Coldstart
 from shared.countries import LANGUAGES
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.accounts import Accounts
 from shared.ranking.post_topics import read_post_topics
 from shared.store import Store
 from shared.store.deadline import DeadlineExecutor
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
-
-COUNTED = ("like", "comment", "recast", "quote")  # kinds of engagement that show interest; a report does not
 
 # Kind of an impression: the post was on the screen for at least half of the time that reading it takes. People read 238
 # words a minute (Brysbaert 2019), which in English are 24 characters a second; a picture is given two seconds.
@@ -84,7 +83,7 @@ class Events:
     account  (n,) one number per account, -1 if unknown
     country  (n,) index into COUNTRIES, UNKNOWN_COUNTRY if unknown
     at       (n,) [hours, 0 is now]
-    kind     (n,) of an engagement an index into COUNTED; of an impression READ or 0
+    kind     (n,) of an engagement an index into POSITIVE_KINDS; of an impression READ or 0
     """
 
     post: IntArray
@@ -137,7 +136,7 @@ def _events(columns: Columns, posts: KeyArray, now: datetime) -> Events:
     """The events on posts of the history with a known kind and date, oldest first."""
     post = lookup(id_keys(columns["content"]), posts)
     kind = columns["kind"].astype(np.int64) if "kind" in columns else np.zeros(len(post), np.int64)
-    is_sound = (kind >= 0) & (kind < len(COUNTED)) & (columns["at"] > 0)
+    is_sound = (kind >= 0) & (kind < len(POSITIVE_KINDS)) & (columns["at"] > 0)
     rows = np.flatnonzero(is_sound & (post >= 0))
     rows = rows[np.argsort(columns["at"][rows], kind="stable")]
     account, country = columns["account"][rows], columns["country"][rows]

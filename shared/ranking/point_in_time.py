@@ -13,9 +13,9 @@ import numpy as np
 from shared.clock import decay
 from shared.columns import BoolArray, FloatArray, IntArray
 from shared.countries import UNKNOWN_COUNTRY
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.counters import N_COUNTRY_BUCKETS, RELATIONS, Counters, country_bucket, relation_keys
 from shared.ranking.decay import PopularityDecay
-from shared.ranking.history import COUNTED
 
 # Weight of the prior of a lift, in engagements: with as many engagements a lift counts half.
 _LIFT_RECENT, _LIFT_POST, _LIFT_AUTHOR, _LIFT_TOPIC, _LIFT_LANGUAGE = 2.0, 8.0, 8.0, 20.0, 20.0
@@ -57,13 +57,15 @@ class PointInTimePosts:
 
     @cached_property
     def kinds(self) -> FloatArray:
-        """(4, n) engagements with the post by kind of COUNTED."""
-        return np.array([self.counters.by_post_kind.count(self.post * len(COUNTED) + k, self.at) for k in range(4)])
+        """(4, n) engagements with the post by kind."""
+        first = self.post * len(POSITIVE_KINDS)
+        return np.array([self.counters.by_post_kind.count(first + k, self.at) for k in range(len(POSITIVE_KINDS))])
 
     @cached_property
     def author_kinds(self) -> FloatArray:
-        """(4, n) engagements with all posts of the author by kind of COUNTED."""
-        return np.array([self.counters.by_author_kind.count(self.author * len(COUNTED) + k, self.at) for k in range(4)])
+        """(4, n) engagements with all posts of the author by kind."""
+        first = self.author * len(POSITIVE_KINDS)
+        return np.array([self.counters.by_author_kind.count(first + k, self.at) for k in range(len(POSITIVE_KINDS))])
 
     @cached_property
     def engagements(self) -> FloatArray:

@@ -14,12 +14,12 @@ from pymongo.database import Database
 from shared.change import ClusterTime, Order
 from shared.clock import EPOCH
 from shared.documents import Document
+from shared.engagement_kinds import POSITIVE_KINDS
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.cluster_time import cluster_time
 from shared.store.decoding import as_moment, other_types, sound
 from shared.store.expressions import (
-    ENGAGEMENTS,
     changed_from,
     count,
     has_type,
@@ -39,7 +39,7 @@ from shared.store.visibility import PUBLISHED
 _STATE = {"visibility": 1, "payload.message": 1, "updatedAt": 1}
 
 _COUNTS_SOUND = tuple(
-    optional(f"$engagements.{kind}.count", is_count(f"$engagements.{kind}.count")) for kind in ENGAGEMENTS
+    optional(f"$engagements.{kind}.count", is_count(f"$engagements.{kind}.count")) for kind in POSITIVE_KINDS
 )
 _SOUND = (
     has_type("$_id", "objectId"),
@@ -102,7 +102,7 @@ class Contents:
     def popularity(self, ids: Iterable[ObjectId], *, now: datetime) -> dict[ObjectId, tuple[datetime, float]]:
         """When each of the published ones among these posts was created, 1970 where that is unknown, and the number of
         its engagements, without reports."""
-        counts = {"$add": [count(f"$engagements.{kind}.count") for kind in ENGAGEMENTS]}
+        counts = {"$add": [count(f"$engagements.{kind}.count") for kind in POSITIVE_KINDS]}
         dated = {"$ifNull": [moments(now)["createdAt"], EPOCH]}
         shown = {"createdAt": dated, "acts": counts, "sound": {"$and": [*_COUNTS_SOUND, is_moment("$createdAt", now)]}}
         popularity: dict[ObjectId, tuple[datetime, float]] = {}

@@ -19,6 +19,7 @@ from shared.clock import SKEW, epoch_ms
 from shared.columns import Columns, concat, is_valid
 from shared.documents import Document, either_form
 from shared.documents import object_id as as_object_id
+from shared.engagement_kinds import ENGAGEMENT_KINDS
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
@@ -38,9 +39,8 @@ from shared.store.expressions import (
 from shared.store.tombstones import Tombstones
 from shared.store.visibility import PUBLISHED
 
-KINDS = ("like", "comment", "recast", "quote", "report")
 _ACTOR = {"$ifNull": ["$account", "$user"]}
-_ON_CONTENTS: Document = {"targetRef.$ref": "content", "type": {"$in": list(KINDS)}}
+_ON_CONTENTS: Document = {"targetRef.$ref": "content", "type": {"$in": list(ENGAGEMENT_KINDS)}}
 
 
 def _on(contents: Sequence[ObjectId]) -> Document:
@@ -63,7 +63,7 @@ class Engagements:
 
         user     (n,) ids
         content  (n,) ids
-        kind     (n,) index into KINDS
+        kind     (n,) index into ENGAGEMENT_KINDS
         at       (n,) moment of the engagement [ms since 1970]; 1, the oldest, where it is dated ahead of now
         touched  (n,) last change of the record [ms since 1970]
         stands   (n,) 1, or 0 where it was taken back or is malformed
@@ -78,8 +78,10 @@ class Engagements:
 
     def acts(self, start: datetime, end: datetime) -> Columns:
         """Engagements of that time that were not taken back: actor (n,) ids of accounts, or of users where an old
-        record names no account; content (n,) ids; kind (n,) index into KINDS; at (n,) [ms since 1970]. One that is
-        recorded twice is returned twice: see `Actors.acts` for counting."""
+        record names no account; content (n,) ids; kind (n,) index into ENGAGEMENT_KINDS; at (n,) [ms since 1970].
+
+        One that is recorded twice is returned twice: see `Accounts.engagements` of shared.ranking for counting.
+        """
         name_undated(self._engagements, "updatedAt", _ON_CONTENTS)
         engagements = read_columns(
             self._engagements,
@@ -87,7 +89,7 @@ class Engagements:
             {
                 "actor": ("id", _ACTOR),
                 "content": ("id", "$targetRef.$id"),
-                "kind": ("code", {"$indexOfArray": [list(KINDS), "$type"]}),
+                "kind": ("code", {"$indexOfArray": [list(ENGAGEMENT_KINDS), "$type"]}),
                 "at": ("moment", "$createdAt"),
             },
         )
@@ -174,7 +176,7 @@ class Engagements:
             {
                 "user": ("id", "$user"),
                 "content": ("id", "$targetRef.$id"),
-                "kind": ("code", {"$indexOfArray": [list(KINDS), "$type"]}),
+                "kind": ("code", {"$indexOfArray": [list(ENGAGEMENT_KINDS), "$type"]}),
                 "at": ("moment", "$createdAt"),
                 "touched": ("moment", "$updatedAt"),
                 "stands": ("code", {"$cond": [{"$eq": ["$visibility", PUBLISHED]}, 1, 0]}),

@@ -63,7 +63,7 @@ class Exposures:
     def between(self, start: datetime, end: datetime) -> Columns:
         """Exposures of that time: viewer (n,) ids of accounts or users; content (n,) ids; at and until (n,) when it
         came on the screen and when it left it, 0 where that is unknown [ms since 1970]. One that is recorded twice is
-        returned twice: see `Actors.exposures` for counting."""
+        returned twice: see `Accounts.exposures` for counting."""
         return self._read({"seenAt": {"$gte": start, "$lte": end}}, self._fields())
 
     def latest(self, since: datetime | None, *, now: datetime) -> Columns:

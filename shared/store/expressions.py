@@ -16,7 +16,6 @@ FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 1, 1, tzinfo=UTC)  # a date from here on is malformed
 NO_ARRAY: Document = {"$not": {"$type": "array"}}  # a query for a value also finds arrays that hold it
 ABSENT = ("missing", "null")
-ENGAGEMENTS = ("like", "comment", "recast", "quote")
 
 
 def has_type(path: str | Expression, *types: str) -> Expression:

@@ -15,7 +15,8 @@ from bson.datetime_ms import DatetimeMS
 from shared.columns import object_ids
 from shared.config import Exposures
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
-from shared.ranking.history import COUNTED, LANGUAGE_CODES, read_history
+from shared.engagement_kinds import POSITIVE_KINDS
+from shared.ranking.history import LANGUAGE_CODES, read_history
 from shared.store import Store
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
@@ -43,7 +44,7 @@ def engagements_of(history):
         engagements.at.tolist(),
         strict=True,
     )
-    return sorted((posts[p], country_name(c) or "", COUNTED[k], round(-at, 3)) for p, c, k, at in rows)
+    return sorted((posts[p], country_name(c) or "", POSITIVE_KINDS[k], round(-at, 3)) for p, c, k, at in rows)
 
 
 def posts_of(history):
@@ -148,11 +149,11 @@ def test_only_engagements_that_stand_and_show_interest_count(store, app):
             engagement("listed", "p", at=at, kind="listed", type=["like"]),
             engagement("critic", "p", at=at, targetRef=DBRef("comment", an_id("p"))),
             engagement("lost", "nowhere", at=at),
-            *(engagement("cat", "p", at=at, kind=kind) for kind in COUNTED),
+            *(engagement("cat", "p", at=at, kind=kind) for kind in POSITIVE_KINDS),
         ]
     )
 
-    assert [kind for _, _, kind, _ in engagements_of(read(store))] == sorted(COUNTED)
+    assert [kind for _, _, kind, _ in engagements_of(read(store))] == sorted(POSITIVE_KINDS)
 
 
 STRANGE_DATES = {

@@ -1,0 +1,24 @@
+"""Tables by kind of engagement have all kinds, in the order of the codes."""
+
+from shared.config import Weights
+from shared.engagement_kinds import ENGAGEMENT_KINDS, POSITIVE_KINDS
+from shared.ranking.features import FEATURES
+from shared.store.content_stats import COUNTS
+from shared.store.creator_pipeline import TOTALS
+from shared.store.engagement_stats import FIELDS
+
+
+def test_arrays_of_positive_kinds_have_the_codes_of_all_kinds():
+    assert ENGAGEMENT_KINDS[: len(POSITIVE_KINDS)] == POSITIVE_KINDS
+
+
+def test_every_table_has_all_kinds():
+    assert tuple(FIELDS) == ENGAGEMENT_KINDS
+    assert tuple(COUNTS) == tuple(TOTALS) == POSITIVE_KINDS
+    assert tuple(Weights.__annotations__) == POSITIVE_KINDS
+
+
+def test_the_counts_among_the_features_are_in_the_order_of_the_kinds():
+    first = FEATURES.names.index("likeCount")
+
+    assert FEATURES.names[first : first + len(POSITIVE_KINDS)] == tuple(f"{kind}Count" for kind in POSITIVE_KINDS)

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, classification_report, precision_recall_curve, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
@@ -54,43 +53,14 @@ def one_class(explained: float) -> Fit:
     return fit
 
 
-def isolation_forest(features: FloatArray, bot: BoolArray) -> Score:
-    """One-class baseline: the number of random cuts that separate a credential from the bots."""
-    forest = IsolationForest(n_estimators=50, random_state=SEED).fit(features[bot])
-    return lambda unseen: np.asarray(forest.score_samples(unseen))
-
-
-def ecod(features: FloatArray, bot: BoolArray) -> Score:
-    """One-class baseline: how far a credential lies in the tails of the bots' features (Li et al., "ECOD", 2022).
-
-    The tail probability of a value is the part of the bots that lie at least as far out. The score takes the rarest
-    of three sums of log probabilities: left tails, right tails, and per feature the tail to which bots are skewed.
-    """
-    ordered = np.sort(features[bot], axis=0)
-    n = len(ordered)
-    skewed_left = _skewness(ordered) < 0
-
-    def score(unseen: FloatArray) -> FloatArray:
-        left = np.stack(
-            [np.searchsorted(ordered[:, k], unseen[:, k], "right") for k in range(ordered.shape[1])], axis=1
-        )
-        right = np.stack(
-            [n - np.searchsorted(ordered[:, k], unseen[:, k], "left") for k in range(ordered.shape[1])], axis=1
-        )
-        tails = [-np.log(np.maximum(count, 0.5) / n) for count in (left, right)]
-        skewed = np.where(skewed_left, tails[0], tails[1])
-        return np.asarray(-np.maximum.reduce([tails[0].sum(axis=1), tails[1].sum(axis=1), skewed.sum(axis=1)]))
-
-    return score
-
-
 def supervised(features: FloatArray, bot: BoolArray) -> Score:
-    """Two-class baseline: logistic regression, which learns from people too."""
+    """Two-class baseline: logistic regression, which learns from people too; where it is far ahead, there are enough
+    labels for a supervised method."""
     model = make_pipeline(RobustScaler(), LogisticRegression(max_iter=1_000)).fit(np.log1p(features), bot)
     return lambda unseen: np.asarray(model.decision_function(np.log1p(unseen)))
 
 
-BASELINES: Final[dict[str, Fit]] = {"isolation forest": isolation_forest, "ECOD": ecod, "supervised": supervised}
+BASELINES: Final[dict[str, Fit]] = {"supervised": supervised}
 
 
 def out_of_fold(fit: Fit, features: FloatArray, bot: BoolArray, splits: int, repeats: int) -> FloatArray:
@@ -178,10 +148,3 @@ def _placements(scores: FloatArray, bot: BoolArray) -> tuple[FloatArray, FloatAr
         )
 
     return below(scores[bot], people), 1 - below(scores[~bot], bots)
-
-
-def _skewness(features: FloatArray) -> FloatArray:
-    """(k,) skewness of each column, not corrected for the size of the sample."""
-    deviations = features - features.mean(axis=0)
-    spread = np.maximum(deviations.std(axis=0), 1e-12)
-    return np.asarray(((deviations / spread) ** 3).mean(axis=0))

@@ -62,8 +62,7 @@ def train_global(training: Training) -> tuple[CountryModel | None, dict[str, Det
     model = CountryModel(model.name, model.version, model.model, model.decay, estimate.weight)
     metrics = mean_ndcg(queries, model, {"live": live})
     evidence = estimate.metrics() | {"engagements": float(len(training.history.engagements))}
-    is_better = model.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
-    if is_better:
+    if estimate.is_promoted(metrics, has_live=live is not None):
         live = training.promote(GLOBAL, model, metrics | evidence)
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
     evidence |= model.metrics()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shared.artifacts import Artifact, Manifest, Registry
+from shared.artifacts import Challenge, Registry, version_at
 from shared.columns import FloatArray
 from shared.config import Coldstart
 from shared.ml import trees
@@ -44,25 +44,19 @@ class Training:
     @property
     def version(self) -> str:
         """Version of all models of the run; the same if the run is repeated for the same moment."""
-        return f"{self.history.now:%Y%m%dT%H%M%SZ}"
+        return version_at(self.history.now)
 
     def promote(self, family: str, model: CountryModel, metrics: Mapping[str, float]) -> CountryModel:
         """Store the model and make it live; returns it."""
         now, options = self.history.now, self.options
-        manifest = Manifest(
-            family=family,
-            key=model.name,
-            version=model.version,
-            trained_at=now,
+        Challenge.begin(self.registry, family, model.name, now=now).promote(
+            model.model,
             window=(now - options.holdout - options.examples_span, now - options.holdout),
             features=FEATURES.names,
             fingerprint=FEATURES.fingerprint,
             metrics={**metrics, **model.metrics()},
             libraries={"xgboost": trees.version()},
         )
-        self.registry.add(Artifact(manifest, model.model))
-        live = self.registry.live_version(family, model.name)
-        self.registry.promote(family, model.name, model.version, instead_of=live, at=now)
         self.promoted.append(model.name)
         return model
 

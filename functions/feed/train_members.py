@@ -16,7 +16,7 @@ from functions.feed.global_personal_ranker import (
     shrink_to_country,
 )
 from functions.feed.item_embeddings import ItemEmbeddings
-from shared.artifacts import Artifact, Manifest, Registry
+from shared.artifacts import Challenge, Registry
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray
 from shared.config import Coldstart, Members
@@ -65,18 +65,26 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         model = training.fit(cuts[0], logits)
         if not model or not any(map(len, cuts)):
             return Report(read, details={"skipped": why_skipped(history, cuts)})
+        challenge = Challenge.begin(registry, MEMBERS, GLOBAL_PERSONAL_KEY, now=now)
         live, refused = load_global_personal_ranker(registry)
-        version = f"{now:%Y%m%dT%H%M%SZ}"
-        evidence = training.evidence_for(GlobalPersonalRanker(version, model, 1.0))
-        challenger = GlobalPersonalRanker(version, model, evidence.weight)
+        evidence = training.evidence_for(GlobalPersonalRanker(challenge.version, model, 1.0))
+        challenger = GlobalPersonalRanker(challenge.version, model, evidence.weight)
         metrics = training.ndcg_of_models({"model": challenger, "live": live})
-        is_better = evidence.weight > 0 if live is None else metrics.get("model", 0.0) > metrics.get("live", 0.0)
+        promoted = evidence.is_promoted(metrics, has_live=live is not None)
         used = evidence.metrics() | {"engagements": float(read), "half_life_hours": logits.decay.half_life_hours}
-        if is_better:
-            promote(registry, challenger, metrics | used, cuts[0].options, now)
+        if promoted:
+            holdout_start = now - cuts[0].options.holdout
+            challenge.promote(
+                model,
+                window=(holdout_start - cuts[0].options.examples_span, holdout_start),
+                features=FEATURES.names,
+                fingerprint=FEATURES.fingerprint,
+                metrics=metrics | used,
+                libraries={"xgboost": trees.version()},
+            )
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
     rounded = {name: round(value, 4) for name, value in used.items()}
-    return Report(read, int(is_better), details={**ndcg, **rounded, "refused": len(refused)})
+    return Report(read, int(promoted), details={**ndcg, **rounded, "refused": len(refused)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,32 +194,3 @@ class Training:
                 by_name.setdefault(name, []).append(values)
         means = {name: float(np.concatenate(values).mean()) for name, values in by_name.items()}
         return means | {"lists": float(len(cut))} if means else {}
-
-
-def promote(
-    registry: Registry,
-    ranker: GlobalPersonalRanker,
-    metrics: dict[str, float],
-    coldstart: Coldstart,
-    now: datetime,
-) -> None:
-    """Add the ranker to the registry and make it live in place of the one that is."""
-    manifest = Manifest(
-        family=MEMBERS,
-        key=GLOBAL_PERSONAL_KEY,
-        version=ranker.version,
-        trained_at=now,
-        window=(now - coldstart.holdout - coldstart.examples_span, now - coldstart.holdout),
-        features=FEATURES.names,
-        fingerprint=FEATURES.fingerprint,
-        metrics=metrics,
-        libraries={"xgboost": trees.version()},
-    )
-    registry.add(Artifact(manifest, ranker.model))
-    registry.promote(
-        MEMBERS,
-        GLOBAL_PERSONAL_KEY,
-        ranker.version,
-        instead_of=registry.live_version(MEMBERS, GLOBAL_PERSONAL_KEY),
-        at=now,
-    )

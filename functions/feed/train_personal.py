@@ -15,7 +15,7 @@ from functions.feed.inputs import INPUTS, Inputs
 from functions.feed.item_embeddings import ItemEmbeddings
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of, with_trees
 from functions.feed.user_profile_builder import profiles_now
-from shared.artifacts import Artifact, Manifest, Registry
+from shared.artifacts import Artifact, Manifest, Registry, version_at
 from shared.columns import IntArray, id_array, object_ids
 from shared.config import Coldstart, Members
 from shared.errors import StaleModel
@@ -109,7 +109,7 @@ def run(
     ]
     written = registry.replace(artifacts, at=now) if artifacts else 0
     unknown = {account.lower() for account in accounts} - set(keys)
-    removed = registry.remove(PERSONAL, unknown, f"{trainer.read_at:%Y%m%dT%H%M%SZ}")
+    removed = registry.remove(PERSONAL, unknown, version_at(trainer.read_at))
     if store.tombstones.state() != trainer.erased:  # an account or a post in the history was erased since it was read
         removed += store.erasures.sweep(schema.ACCOUNT_ARTIFACTS)
         store.erasures.outdate(map(ObjectId, keys))
@@ -172,7 +172,7 @@ def make_artifact(
     manifest = Manifest(
         family=PERSONAL,
         key=key,
-        version=f"{at:%Y%m%dT%H%M%SZ}",
+        version=version_at(at),
         trained_at=at,
         window=(at - coldstart.window, at),
         features=FEATURES.names,

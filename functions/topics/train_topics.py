@@ -10,7 +10,7 @@ import numpy as np
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Heads, Rule
 from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import ancestors, taxonomy
-from shared.artifacts import Artifact, Manifest, Registry
+from shared.artifacts import Artifact, Challenge, Manifest, Registry
 from shared.columns import BoolArray, Float32Array, IntArray
 from shared.config import Topics
 from shared.ml.ridge import ridge_loo
@@ -76,7 +76,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
     """
     with store.leases.hold(NAME):
         trained_on = training_signature(store, options, now)
-        instead_of = registry.live_version(FAMILY, KEY)
+        challenge = Challenge.begin(registry, FAMILY, KEY, now=now)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, _Live.read)
         newest = registry.newest(FAMILY, KEY)
         if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
@@ -93,9 +93,14 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         promoted = metrics.get("newer_candidate", 1.0) >= metrics.get("newer_live", 0.0)
         if promoted:
             window = (usable[-1].updated_at, usable[0].updated_at) if usable else (now, now)
-            manifest = manifest_of(window, metrics | {"trained_on": trained_on}, now)
-            registry.add(Artifact(manifest, Classifier(prototypes, heads).to_bytes()))
-            registry.promote(FAMILY, KEY, manifest.version, instead_of=instead_of, at=now)
+            challenge.promote(
+                Classifier(prototypes, heads).to_bytes(),
+                window=window,
+                features=(embedding.NAME,),
+                fingerprint=FINGERPRINT,
+                metrics=metrics | {"trained_on": trained_on},
+                libraries={"numpy": np.__version__},
+            )
     details = {name: round(value, 4) for name, value in metrics.items()}
     details |= {"promoted": int(promoted), "refused": len(refused), "unusable": len(texts) - len(usable)}
     return Report(len(texts) + len(malformed), int(promoted), malformed=malformed, details=details)
@@ -149,21 +154,6 @@ def compare_with_live(
         "newer_live": f1(live.classifier.confidences(part.vectors), part, topics),
         "newer_candidate": f1(unseen[newer], part, topics),
     }
-
-
-def manifest_of(window: tuple[datetime, datetime], metrics: dict[str, Any], now: datetime) -> Manifest:
-    """The manifest of the model that this run trained; `window` is the first and the last change of its texts."""
-    return Manifest(
-        family=FAMILY,
-        key=KEY,
-        version=f"{now:%Y%m%dT%H%M%SZ}",
-        trained_at=now,
-        window=window,
-        features=(embedding.NAME,),
-        fingerprint=FINGERPRINT,
-        metrics=metrics,
-        libraries={"numpy": np.__version__},
-    )
 
 
 def train_heads(

@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.live_artifacts import LiveArtifacts, live_key
-from shared.artifacts.manifest import Artifact
+from shared.artifacts.manifest import Artifact, version_at
 from shared.clock import MAX_AHEAD
 from shared.documents import Document
 from shared.errors import Conflict, NotFound
@@ -39,7 +39,7 @@ class Registry(LiveArtifacts):
         """Make a kept version live by one atomic update, if `instead_of` still is the live one (None: no own model).
 
         Raises NotFound, with the kept versions, for a version that is not kept, StaleModel for one that fails its
-        checks, Conflict when another version was made live meanwhile.
+        checks, Conflict when another version was made live meanwhile. A version that is live already stays so.
         """
         kept = {"family": family, "account": family_of(family).stored(key), "version": version}
         sealed = self._versions.find_one(kept, {"_id": 0})
@@ -48,7 +48,8 @@ class Registry(LiveArtifacts):
             versions = ", ".join(filter(None, (as_text(row["version"]) for row in rows))) or "none"
             raise NotFound(f"version: no {family}/{key} {version}; kept: {versions}")
         Artifact.unseal(sealed, self._keys)
-        live = sealed | {"promotedAt": at, "instead_of": instead_of}
+        replaced_version = instead_of if instead_of != version else self._replaced_by_live(family, key)
+        live = sealed | {"promotedAt": at, "instead_of": replaced_version}
         none: Document = {"$not": {"$type": "string"}}  # a malformed version counts as no model
         replaced = live_key(family, key) | {"version": none if instead_of is None else instead_of}
         try:
@@ -68,7 +69,7 @@ class Registry(LiveArtifacts):
         writes: dict[str, list[ReplaceOne[Document]]] = {}
         for artifact in artifacts:
             family, key, version = artifact.manifest.family, artifact.manifest.key, artifact.manifest.version
-            later = {"$gt": version, "$lte": f"{at + MAX_AHEAD:%Y%m%dT%H%M%SZ}"}  # others would stay for ever
+            later = {"$gt": version, "$lte": version_at(at + MAX_AHEAD)}  # others would stay for ever
             older = live_key(family, key) | {"version": {"$not": later}}
             live = artifact.seal(self._keys) | {"promotedAt": at}
             writes.setdefault(family, []).append(ReplaceOne(older, live, upsert=True))
@@ -109,6 +110,11 @@ class Registry(LiveArtifacts):
             kept.append(self.live_version(key["family"], str(key["account"])))
             removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
         return removed
+
+    def _replaced_by_live(self, family: str, key: str) -> str | None:
+        """The version that the live one was promoted instead of; None for the first."""
+        document = self._collection(family).find_one(live_key(family, key), {"instead_of": 1})
+        return None if document is None else as_text(document.get("instead_of"))
 
 
 def _version_of(sealed: Document) -> Document:

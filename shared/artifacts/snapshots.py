@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymongo.database import Database
 
-from shared.artifacts.manifest import Artifact, Manifest, is_signed, signature_of
+from shared.artifacts.manifest import Artifact, Manifest, is_signed, signature_of, version_at
 from shared.clock import MAX_AHEAD
 from shared.documents import Document
 from shared.errors import BadConfig, Refused, StaleModel
@@ -35,7 +35,6 @@ PART_BYTES = 12 * 2**20  # of one part, before packing
 MAX_PARTS = 50  # of one version
 MAX_TRIED = 16  # versions beside the live one that are tried before giving up
 MAX_LISTED = 1_000  # parts whose ids are read to list the versions
-_VERSION = "%Y%m%dT%H%M%SZ"
 _PART = re.compile(r" ([0-9]{8}T[0-9]{6}Z) [0-9]{1,2}")
 _LAYOUT = 1  # of a head
 _SIGNED = ("_id", "layout", "version", "parts", "at", "digests")
@@ -72,7 +71,7 @@ class Snapshots:
         The last good version before stays until the next one, for readers that are about to read it and for those that
         refuse this one. A damaged head is replaced. Raises Refused for more than 50 parts.
         """
-        content, version = packed(arrays), f"{at:{_VERSION}}"
+        content, version = packed(arrays), version_at(at)
         pieces = [content[first : first + PART_BYTES] for first in range(0, len(content), PART_BYTES)]
         if len(pieces) > MAX_PARTS:
             raise Refused(f"snapshot {name}: {len(content)} bytes make more than {MAX_PARTS} parts")
@@ -144,7 +143,7 @@ class Snapshots:
 
     def _versions(self, name: str, latest: datetime) -> list[Head]:
         """Versions until that moment of which parts exist, the newest first."""
-        ids = _ids_of(name) | {"$lt": f"{name} {latest:{_VERSION}}!"}  # ids of another form do not use up the limit
+        ids = _ids_of(name) | {"$lt": f"{name} {version_at(latest)}!"}  # ids of another form do not use up the limit
         rows = self._snapshots.find({"_id": ids}, {"_id": 1}).sort("_id", -1).limit(MAX_LISTED)
         matches = (_PART.fullmatch(row["_id"].removeprefix(name)) for row in rows)
         parts = Counter(match[1] for match in matches if match)
@@ -195,7 +194,7 @@ class Snapshots:
     def _prune(self, name: str, kept: Sequence[Head], at: datetime) -> None:
         """Delete the parts of all versions before the newest kept one but for those kept, and of versions dated
         ahead."""
-        latest = f"{at + MAX_AHEAD:{_VERSION}}"
+        latest = version_at(at + MAX_AHEAD)
         parts = [_part(name, head.version, number) for head in kept for number in range(head.parts)]
         other = {"_id": {**_ids_of(name), "$nin": parts}}
         ranges = [{"_id": {"$lt": f"{name} {kept[0].version}!"}}, {"_id": {"$gt": f"{name} {latest}!"}}]

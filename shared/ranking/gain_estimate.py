@@ -1,5 +1,6 @@
 """How much a ranker gains over the one that answers without it, and how much it may count for that."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,14 @@ class GainEstimate:
         if self.gain <= 0 or not np.isfinite(self.error):
             return 0.0
         return max(0.0, 1 - (self.error / self.gain) ** 2)
+
+    def is_promoted(self, ndcg: Mapping[str, float], *, has_live: bool) -> bool:
+        """Whether the ranker goes live: if its mean NDCG is above that of the live one; without one, if its weight is
+        above 0.
+
+        ndcg  on the latest holdout, of the ranker as `model` and of the live one as `live`; empty without queries
+        """
+        return ndcg.get("model", 0.0) > ndcg.get("live", 0.0) if has_live else self.weight > 0
 
     def metrics(self) -> dict[str, float]:
         """Metrics for a manifest and a report; without `gain_error` if it is infinite."""

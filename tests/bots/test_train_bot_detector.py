@@ -40,7 +40,7 @@ def test_the_document_has_the_fields_of_the_contract_and_ours(town):
     assert set(document["dataset"]) == set(features.distinct("_id", {"verifiedAt": {"$exists": True}}))
     assert document["evaluationReport"]["bot_class_support"] == 14
     assert document["evaluationReport"]["human_class_support"] == 40
-    assert document["metrics"]["others"].keys() == {"isolation forest", "ECOD", "supervised"}
+    assert document["metrics"]["others"].keys() == {"supervised"}
     assert {"roc_auc", "average_precision", "precision_at_budget", "budget"} == document["metrics"]["ours"].keys()
     assert isinstance(document["artifact"], bytes)
     assert len(document["artifact"]) < 10_000

@@ -15,7 +15,7 @@ from local.workspace import truth_of
 from shared.config import settings
 from shared.errors import Unavailable
 from shared.store import Store, schema
-from shared.store.suspects import Suspect
+from functions.bots.store.suspects import Suspect
 
 WITHIN_S = 20.0
 POLL_EVERY_S = 0.01

@@ -14,7 +14,7 @@ from local.homes import Home
 from local.posts import Answer
 from shared.countries import country_of
 from shared.store import Store
-from shared.store.suspects import Suspect
+from functions.bots.store.suspects import Suspect
 
 MAX_TEXT_LENGTH = 24  # characters of a post
 OTHER_COLUMNS = 26  # characters of a table of answers that neither topics nor posts take

@@ -14,7 +14,7 @@ from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.credential_features import LAYOUT, Window
+from functions.bots.store.credential_features import LAYOUT, Window
 from shared.store.deadline import DeadlineExecutor
 
 NAME: Final = "extract_reading_features"

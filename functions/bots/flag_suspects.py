@@ -17,7 +17,7 @@ from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.suspects import Suspect
+from functions.bots.store.suspects import Suspect
 
 NAME: Final = "flag_suspects"
 

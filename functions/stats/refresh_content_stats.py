@@ -5,7 +5,7 @@ from datetime import datetime
 from shared.config import ContentStats
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.content_stats import LAYOUT
+from functions.stats.store.content_stats import LAYOUT
 from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import as_moment
 

@@ -8,7 +8,7 @@ from shared.config import CreatorStats
 from shared.documents import NO_ID
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.creator_stats import LAYOUT
+from functions.stats.store.creator_stats import LAYOUT
 from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_creator_stats"

@@ -16,7 +16,7 @@ from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor
-from shared.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
+from functions.stats.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 
 NAME = "refresh_engagement_stats"
 

@@ -10,7 +10,7 @@ from shared.documents import Document
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor
-from shared.store.hashtag_stats import LAYOUT, fingerprint
+from functions.stats.store.hashtag_stats import LAYOUT, fingerprint
 
 NAME = "refresh_hashtag_stats"
 

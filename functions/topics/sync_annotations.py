@@ -11,7 +11,7 @@ from bson import ObjectId
 from functions.topics.annotate import TextAnnotator
 from shared.change import Order
 from shared.store import Store
-from shared.store.content_info import AnnotationRow, StoredAnnotation
+from functions.topics.store.content_info import AnnotationRow, StoredAnnotation
 from shared.store.visibility import PUBLISHED
 
 

@@ -16,7 +16,7 @@ from shared.config import Topics
 from shared.ml.ridge import ridge_loo
 from shared.report import Report
 from shared.store import Store
-from shared.store.labelled_texts import LabelledText
+from functions.topics.store.labelled_texts import LabelledText
 from shared.text import PREPARATION, embedding
 from shared.text.normalise import plain
 from shared.text.vectors import EMBEDDING_SIZE

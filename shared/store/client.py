@@ -6,36 +6,36 @@ from typing import TYPE_CHECKING, Any
 from pymongo import MongoClient
 
 from shared.config import Exposures as Names
-from shared.store.accounts import Accounts
-from shared.store.content_info import ContentInfo
-from shared.store.content_stats import ContentStatistics
+from functions.feed.store.accounts import Accounts
+from functions.topics.store.content_info import ContentInfo
+from functions.stats.store.content_stats import ContentStatistics
 from shared.store.contents import Contents
-from shared.store.creator_stats import CreatorStatistics
+from functions.stats.store.creator_stats import CreatorStatistics
 from shared.store.erasures import Erasures
-from shared.store.feed_performances import FeedPerformances
+from functions.monitor.store.feed_performances import FeedPerformances
 from shared.store.leases import Leases
 from shared.store.parked_changes import ParkedChanges
-from shared.store.popular_creators import PopularCreators
-from shared.store.relationships import Relationships
-from shared.store.suspects import Suspects
+from functions.feed.store.popular_creators import PopularCreators
+from functions.feed.store.relationships import Relationships
+from functions.bots.store.suspects import Suspects
 from shared.store.tombstones import Tombstones
-from shared.store.topic_tree import TopicTree
-from shared.store.verdicts import Verdicts
+from functions.topics.store.topic_tree import TopicTree
+from functions.bots.store.verdicts import Verdicts
 from shared.store.visibility import Visibility
 from shared.store.watermarks import Watermarks
 
 if TYPE_CHECKING:
-    from shared.store.account_links import AccountLinks
+    from functions.bots.store.account_links import AccountLinks
     from shared.store.content_topics import ContentTopics
-    from shared.store.credential_features import CredentialFeatures
-    from shared.store.engagement_stats import EngagementStatistics
+    from functions.bots.store.credential_features import CredentialFeatures
+    from functions.stats.store.engagement_stats import EngagementStatistics
     from shared.store.engagements import Engagements
     from shared.store.exposures import Exposures
-    from shared.store.follows import Follows
+    from functions.feed.store.follows import Follows
     from shared.store.guest_feed import GuestFeed
-    from shared.store.hashtag_stats import HashtagStatistics
-    from shared.store.home_pages import HomePages
-    from shared.store.labelled_texts import LabelledTexts
+    from functions.stats.store.hashtag_stats import HashtagStatistics
+    from functions.feed.store.home_pages import HomePages
+    from functions.topics.store.labelled_texts import LabelledTexts
     from shared.store.people import People
     from shared.store.posts import Posts
 
@@ -63,7 +63,7 @@ class Store:
 
     @cached_property
     def hashtag_stats(self) -> "HashtagStatistics":
-        from shared.store.hashtag_stats import HashtagStatistics
+        from functions.stats.store.hashtag_stats import HashtagStatistics
 
         return HashtagStatistics(self.app, self.analytics)
 
@@ -85,7 +85,7 @@ class Store:
 
     @cached_property
     def account_links(self) -> "AccountLinks":
-        from shared.store.account_links import AccountLinks
+        from functions.bots.store.account_links import AccountLinks
 
         return AccountLinks(self.app, self.analytics)
 
@@ -123,7 +123,7 @@ class Store:
 
     @cached_property
     def credential_features(self) -> "CredentialFeatures":
-        from shared.store.credential_features import CredentialFeatures
+        from functions.bots.store.credential_features import CredentialFeatures
 
         return CredentialFeatures(self.analytics)
 
@@ -141,7 +141,7 @@ class Store:
 
     @cached_property
     def engagement_stats(self) -> "EngagementStatistics":
-        from shared.store.engagement_stats import EngagementStatistics
+        from functions.stats.store.engagement_stats import EngagementStatistics
 
         return EngagementStatistics(self.analytics)
 
@@ -159,7 +159,7 @@ class Store:
 
     @cached_property
     def follows(self) -> "Follows":
-        from shared.store.follows import Follows
+        from functions.feed.store.follows import Follows
 
         return Follows(self.app)
 
@@ -177,13 +177,13 @@ class Store:
 
     @cached_property
     def home_pages(self) -> "HomePages":
-        from shared.store.home_pages import HomePages
+        from functions.feed.store.home_pages import HomePages
 
         return HomePages(self.analytics)
 
     @cached_property
     def labelled_texts(self) -> "LabelledTexts":
-        from shared.store.labelled_texts import LabelledTexts
+        from functions.topics.store.labelled_texts import LabelledTexts
 
         return LabelledTexts(self.analytics)
 

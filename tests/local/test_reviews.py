@@ -15,7 +15,7 @@ from local.reviews import by_truth, detectors, review
 from shared.artifacts import Registry
 from shared.errors import Unavailable
 from shared.store.malformed import collecting
-from shared.store.suspects import Suspect
+from functions.bots.store.suspects import Suspect
 from tests.bots.conftest import NOON, Town, extract, is_bot, judge, like_a_bot, like_a_person, names, readings, train
 from tests.conftest import SIGNING_KEY
 from tests.factories import an_id

@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 
-from shared.store import hashtag_stats
+from functions.stats.store import hashtag_stats
 from shared.text import PREPARATION, plain
 from shared.text.hashtags import hashtags
 

@@ -5,7 +5,7 @@ from bson import ObjectId
 
 from functions.stats import refresh_content_stats
 from shared.config import ContentStats, Weights
-from shared.store import content_stats
+from functions.stats.store import content_stats
 from tests.factories import an_id, post
 
 OPTIONS = ContentStats()

@@ -8,7 +8,7 @@ from bson import DatetimeMS, Timestamp
 
 from functions.topics.classify_content import latest_states
 from shared.change import Change, ClusterTime, Order
-from shared.store.content_info import AnnotationRow
+from functions.topics.store.content_info import AnnotationRow
 from tests.changes import START, TEXT, change_event, deleted, edited, inserted, moment, state
 from tests.factories import an_id
 from tests.topics.texts import CATS, MOVIE, STUB, hash_of

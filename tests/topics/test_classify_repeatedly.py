@@ -11,7 +11,7 @@ from functions.topics import classify_content, reclassify_contents
 from functions.topics.sync_annotations import sync_annotations
 from shared.change import Change, ClusterTime, Order
 from shared.config import Topics
-from shared.store.content_info import AnnotationRow
+from functions.topics.store.content_info import AnnotationRow
 from shared.text.embedding import embed
 from tests.changes import START, TEXT, as_json, change_event, deleted, edited, ids, inserted, state
 from tests.factories import an_id

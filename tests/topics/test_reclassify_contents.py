@@ -15,7 +15,7 @@ from shared.change import ClusterTime, Order
 from shared.config import Options, Topics
 from shared.documents import object_id
 from shared.errors import Conflict
-from shared.store.content_info import AnnotationRow
+from functions.topics.store.content_info import AnnotationRow
 from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.conftest import SIGNING_KEY

@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId, Timestamp
 
 from shared.change import ClusterTime, Order
-from shared.store.content_info import AnnotationRow, StoredAnnotation
+from functions.topics.store.content_info import AnnotationRow, StoredAnnotation
 from tests.changes import moment
 from tests.factories import an_id, topics_of
 

@@ -20,7 +20,7 @@ from shared.documents import Document, either_form
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.contents import in_window
-from shared.store.creator_pipeline import profile, scored, totals
+from functions.stats.store.creator_pipeline import profile, scored, totals
 from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
     changed_from,
@@ -32,7 +32,7 @@ from shared.store.expressions import (
     optional,
     optional_type,
 )
-from shared.store.stored_totals import OF_CREATORS
+from functions.stats.store.stored_totals import OF_CREATORS
 from shared.store.tombstones import Tombstones
 from shared.store.visibility import PUBLISHED, Visibility
 

@@ -28,7 +28,7 @@ from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
-from shared.store.stored_totals import OF_HASHTAGS
+from functions.stats.store.stored_totals import OF_HASHTAGS
 from shared.store.tombstones import Tombstones
 
 LAYOUT: Final = "4"  # of the rows; raise it when their fields or formulas change, so that all are computed anew

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from shared.columns import id_array, id_keys
 from shared.errors import BadEvent
-from shared.store.home_pages import BLOCK
+from functions.feed.store.home_pages import BLOCK
 from tests.factories import an_id
 
 CAT, DOG = an_id("account of cat"), an_id("account of dog")

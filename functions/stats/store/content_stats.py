@@ -24,7 +24,7 @@ from shared.store.contents import in_window
 from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
-from shared.store.stored_totals import OF_CONTENTS
+from functions.stats.store.stored_totals import OF_CONTENTS
 from shared.store.tombstones import Tombstones
 
 LAYOUT: Final = "1"  # of the rows; raise it when their fields or formulas change, so that all are computed anew

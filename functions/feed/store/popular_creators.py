@@ -8,7 +8,7 @@ from pymongo.database import Database
 
 from shared.documents import Document
 from shared.store import schema
-from shared.store.creator_pipeline import TOTALS
+from functions.stats.store.creator_pipeline import TOTALS
 from shared.store.decoding import as_count, as_number, own_id, sound
 from shared.store.malformed import name_malformed
 

@@ -14,7 +14,7 @@ from shared.store import schema
 from shared.store.column_kinds import MALFORMED_CODE, Kind
 from shared.store.column_reader import read_columns
 from shared.store.expressions import changed_at, object_id, optional_type, period
-from shared.store.relationships import FLAGS
+from functions.feed.store.relationships import FLAGS
 
 _FIELDS: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "followed": ("id", "$followedUser")}
 

@@ -1,0 +1,1 @@
+"""The collections that only monitor needs: the performance of each day."""

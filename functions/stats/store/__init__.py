@@ -1,0 +1,1 @@
+"""The collections of statistics, and the stages that compute their rows."""

@@ -20,6 +20,7 @@ from functions.bots import evaluation, flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import LabelledSet
 from functions.bots.reading_features import FEATURES
+from functions.bots.store.credential_features import CredentialFeatures
 from shared.artifacts import Registry
 from shared.columns import BoolArray, FloatArray, to_bson
 
@@ -74,7 +75,7 @@ def evaluate(bench: BenchDatabase, tell: Tell) -> tuple[list[MethodResult], Dete
         return [], None
     truth = {row["seenCredential"]: row["isBot"] for row in bench.truth.truth_credentials.find()}
     labelled = LabelledSet.read(store, options, now=NOW)
-    rows = flag_suspects.newest_of_each(store.credential_features.unjudged(FEATURES.names))
+    rows = flag_suspects.newest_of_each(CredentialFeatures(store).unjudged(FEATURES.names))
     features = flag_suspects.features_of(rows)
     bot = np.array([truth[credential] for credential in to_bson(rows["credential"])], bool)
     if bot.all() or not bot.any():

@@ -113,12 +113,13 @@ def post(
 @app.command()
 def review(context: typer.Context) -> None:
     """Show suspects with what speaks against them, and take verdicts."""
+    from functions.bots.store.suspects import Suspects
     from local.changes import relaying
     from local.reviews import at_terminal
     from local.reviews import review as reviewed
 
     with workspace(context.obj) as store:
-        suspects = store.suspects.waiting()
+        suspects = Suspects(store).waiting()
         if not suspects:
             console.print("nobody is suspected")
             return

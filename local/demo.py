@@ -1,6 +1,7 @@
 """The demo: a network, every function once, posts written while the relay runs, and verdicts; and what came out."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -16,6 +17,7 @@ from local.runs import run_and_say, run_pipeline
 from local.terminal import console, say
 from local.workspace import fill, workspace
 from shared.errors import Refused
+from shared.store import Store
 
 COUNTRIES = ("th", "us", "jp")  # whose guest feeds are shown
 
@@ -57,30 +59,44 @@ def run_demo(size: str, rows: int) -> None:
     rows  of each table
     Raises Refused where a function did not run.
     """
-    began = time.perf_counter()
+    began, functions = time.perf_counter(), all_functions()
     with workspace(None, prefix=f"demo-{token_hex(6)}-", started=began) as store:
         now, ran = datetime.now(UTC), set[str]()
         fill(store, size, now=now)
         ran |= run_pipeline(store, now, anew=True)
         for country in COUNTRIES:
             show.guest_feed(console, store, country, rows, now=now)
-        show.homes(console, store, two_homes(store, 2 * rows, now=now), now=now)
-        suspects = store.suspects.waiting()
+        if "recommend_home" in functions:
+            show.homes(console, store, two_homes(store, 2 * rows, now=now), now=now)
         with relaying(store, lambda run: ran.add(run.stem)) as relay:
             relay.await_start()
-            story = tell_story(Author(store, relay.check))
-            reviewed = review(store, suspects, by_truth(store), relay.check)
-        show.answers(console, "posts written while the relay runs", story.published)
-        show.answers(console, "one with another text, and one withdrawn", [story.edited, story.withdrawn])
-        flagged = [suspect for suspect in suspects if not suspect.sampled]
-        show.suspects(console, f"{len(flagged)} suspects, the first {min(rows, len(flagged))}", flagged[:rows])
-        verdicts = f"bots {len(reviewed.bots)}  people {len(reviewed.people)}, all taken over as labels"
-        say("verdicts", reviewed.seconds, verdicts)
-        run_and_say("train_bot_detector", datetime.now(UTC))
-        show.detector_report(console, detectors(store))
+            if "classify_content" in functions:
+                story = tell_story(Author(store, relay.check))
+                show.answers(console, "posts written while the relay runs", story.published)
+                show.answers(console, "one with another text, and one withdrawn", [story.edited, story.withdrawn])
+            judged = "flag_suspects" in functions and judge_suspects(store, relay.check, rows)
+        if "train_bot_detector" in functions:
+            run_and_say("train_bot_detector", datetime.now(UTC))
+            show.detector_report(console, detectors(store))
         for stem, request in requests(store, datetime.now(UTC)).items():
-            ran |= run_and_say(stem, datetime.now(UTC), request)
-    without_work = set() if suspects else {"apply_verdicts"}  # a small network may have no suspect to judge
-    say("everything", time.perf_counter() - began, f"{len(ran)} of {len(all_functions())} functions ran")
-    if missing := sorted(all_functions().keys() - ran - without_work):
+            ran |= run_and_say(stem, datetime.now(UTC), request) if stem in functions else set()
+    without_work = set() if judged else {"apply_verdicts"}  # a small network may have no suspect to judge
+    say("everything", time.perf_counter() - began, f"{len(ran)} of {len(functions)} functions ran")
+    if missing := sorted(functions.keys() - ran - without_work):
         raise Refused(f"the demo does not run {', '.join(missing)}")
+
+
+def judge_suspects(store: Store, check: Callable[[], None], rows: int) -> bool:
+    """Judge every suspect as the network's truth says, print the first ones, and return whether there are any.
+
+    check  called while waiting; an error that it raises ends the wait
+    """
+    from functions.bots.store.suspects import Suspects
+
+    suspects = Suspects(store).waiting()
+    reviewed = review(store, suspects, by_truth(store), check)
+    flagged = [suspect for suspect in suspects if not suspect.sampled]
+    show.suspects(console, f"{len(flagged)} suspects, the first {min(rows, len(flagged))}", flagged[:rows])
+    verdicts = f"bots {len(reviewed.bots)}  people {len(reviewed.people)}, all taken over as labels"
+    say("verdicts", reviewed.seconds, verdicts)
+    return bool(suspects)

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent
 
 Handler = Callable[[Any, Any], dict[str, Any]]
 
-# The scheduled functions in the order that a new network needs: each reads what those before it wrote.
-PIPELINE = (
+# What a new network needs first: each of these functions reads what those before it wrote.
+ORDER = (
     "refresh_content_stats",
     "refresh_creator_stats",
     "refresh_hashtag_stats",
@@ -84,6 +84,13 @@ class Function:
 def all_functions() -> dict[str, Function]:
     """Every function of serverless.yml by stem."""
     return {function.stem: function for function in map(_function, declared().values())}
+
+
+def pipeline() -> tuple[str, ...]:
+    """The scheduled functions, by stem, in the order that a new network needs; those that the order does not name come
+    last."""
+    scheduled = [stem for stem, function in all_functions().items() if function.cron]
+    return tuple(sorted(scheduled, key=lambda stem: ORDER.index(stem) if stem in ORDER else len(ORDER)))
 
 
 def declared() -> dict[str, Any]:

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bson import ObjectId
 
-from functions.feed import recommend_home
-from functions.feed.feed_ranker import FeedRanker, open_feed_ranker
-from functions.feed.pages import Page
-from functions.feed.recommend_home import HomeRequest
 from shared.columns import FloatArray, id_array, id_keys
 from shared.config import settings
 from shared.store import Store
+
+if TYPE_CHECKING:
+    from functions.feed.feed_ranker import FeedRanker
+    from functions.feed.pages import Page
 
 COMPARED_ACCOUNTS = 60  # of the most active ones
 MAX_LIKES = 4  # topics that are shown of an account
@@ -32,7 +32,7 @@ class Home:
     account: ObjectId
     likes: dict[str, float]
     follows: int
-    page: Page
+    page: "Page"
 
 
 def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
@@ -41,6 +41,8 @@ def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
 
     items  posts of each page
     """
+    from functions.feed.feed_ranker import open_feed_ranker
+
     feed_ranker = open_feed_ranker(store, settings().artifact_keys, settings().options.members)
     feed_ranker.refresh(now)
     rows = store.analytics.mlArtifacts.find({}, {"account": 1}).sort([("metrics.acts", -1), ("account", 1)])
@@ -52,10 +54,12 @@ def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
     return [home_of(store, feed_ranker, accounts[row], items, now) for row in (0, most_different)]
 
 
-def home_of(store: Store, feed_ranker: FeedRanker, account: ObjectId, items: int, now: datetime) -> Home:
+def home_of(store: Store, feed_ranker: "FeedRanker", account: ObjectId, items: int, now: datetime) -> Home:
     """The first page of an account that has a model, with its topics and follows."""
+    from functions.feed import recommend_home
+
     options = settings().options
-    page = recommend_home.run(feed_ranker, options.home, HomeRequest(str(account), items), now=now)
+    page = recommend_home.run(feed_ranker, options.home, recommend_home.HomeRequest(str(account), items), now=now)
     personal = feed_ranker.viewer(account).personal
     assert personal is not None
     topics: list[dict[str, Any]] = list(store.analytics.topics.find({"path": {"$exists": True}}, {"path": 1}))
@@ -66,7 +70,7 @@ def home_of(store: Store, feed_ranker: FeedRanker, account: ObjectId, items: int
     return Home(account, dict(list(likes.items())[:MAX_LIKES]), int(personal.profile.follows), page)
 
 
-def topic_vector(feed_ranker: FeedRanker, account: ObjectId) -> FloatArray:
+def topic_vector(feed_ranker: "FeedRanker", account: ObjectId) -> FloatArray:
     """(n_topics,) engagements of the account by topic of the post index, scaled to length 1."""
     post_index, personal = feed_ranker.post_index, feed_ranker.viewer(account).personal
     assert post_index is not None

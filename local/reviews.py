@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,12 +15,14 @@ from local.workspace import truth_of
 from shared.config import settings
 from shared.errors import Unavailable
 from shared.store import Store, schema
-from functions.bots.store.suspects import Suspect
+
+if TYPE_CHECKING:
+    from functions.bots.store.suspects import Suspect
 
 WITHIN_S = 20.0
 POLL_EVERY_S = 0.01
 
-Decide = Callable[[Suspect], bool | None]  # whether it is a bot; None skips it
+Decide = Callable[["Suspect"], bool | None]  # whether it is a bot; None skips it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +32,27 @@ class Review:
     seconds  until all verdicts had become labels [s]
     """
 
-    suspects: Sequence[Suspect]
-    bots: Sequence[Suspect]
-    people: Sequence[Suspect]
+    suspects: Sequence["Suspect"]
+    bots: Sequence["Suspect"]
+    people: Sequence["Suspect"]
     seconds: float
 
 
-def review(store: Store, suspects: Sequence[Suspect], decide: Decide, check: Callable[[], None]) -> Review:
+def review(store: Store, suspects: Sequence["Suspect"], decide: Decide, check: Callable[[], None]) -> Review:
     """Ask for a verdict on each suspect, store it as a page for reviewers would, and wait until all are labels.
 
     check  called while waiting; an error that it raises ends the wait
     Raises Unavailable where the verdicts are not taken over in time.
     """
+    from functions.bots.store.suspects import Suspects
+
+    waiting = Suspects(store)
     by_verdict: dict[bool, list[Suspect]] = {True: [], False: []}
     for suspect in suspects:
         is_bot = decide(suspect)
         if is_bot is not None:
             verdict = settings().options.bots.verdict(bot=is_bot)
-            store.suspects.judge(suspect.credential, verdict, at=datetime.now(UTC))
+            waiting.judge(suspect.credential, verdict, at=datetime.now(UTC))
             by_verdict[is_bot].append(suspect)
     began = time.monotonic()
     judged = [suspect.credential for group in by_verdict.values() for suspect in group]
@@ -64,7 +69,7 @@ def at_terminal() -> Decide:
     """Decide by asking a person at the terminal, until the person quits: then the remaining suspects are skipped."""
     has_quit = False
 
-    def ask(suspect: Suspect) -> bool | None:
+    def ask(suspect: "Suspect") -> bool | None:
         nonlocal has_quit
         if has_quit:
             return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from local.functions import PIPELINE, Function, function
+from local.functions import Function, function, pipeline
 from local.terminal import console, say
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
@@ -75,8 +75,8 @@ def deliver() -> Iterator[Run]:
     from shared.runtime import queue  # not before the settings are made: loggers read them when they are imported
     from shared.runtime.change_events import QUEUE
 
-    trainer = function("train_personal")
     while queue.waiting:
+        trainer = function("train_personal")
         at, began = datetime.now(UTC), time.perf_counter()
         body = json.dumps(queue.waiting.pop(0))
         record = {"messageId": uuid4().hex, "body": body, "attributes": {}, "eventSource": QUEUE}
@@ -116,7 +116,7 @@ def run_pipeline(store: Store, now: datetime, *, anew: bool) -> set[str]:
     """
     record, ran = store.analytics[FIRST_RUNS], set[str]()
     if anew:
-        record.replace_one(PIPELINE_RECORD, {"left": list(PIPELINE)}, upsert=True)
+        record.replace_one(PIPELINE_RECORD, {"left": list(pipeline())}, upsert=True)
     remaining = (record.find_one(PIPELINE_RECORD) or {}).get("left", ())
     if remaining and not anew:  # its queued messages were lost with the process: it considers everything again
         store.analytics[schema.WATERMARKS.name].update_one({"_id": remaining[0]}, {"$unset": {"options": 1}})

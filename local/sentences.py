@@ -9,6 +9,7 @@ A sentence about several topics has a line for each; small talk has an empty top
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -19,7 +20,6 @@ from bson import ObjectId
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from functions.topics.taxonomy import taxonomy
 from local.tables import Row, Tally, rows
 from shared.documents import Document
 from shared.store import schema
@@ -61,10 +61,12 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
 
     Raises NotFound without the file, BadEvent when it is no such table, both before anything is written.
     """
-    sentences: dict[str, _Sentence] = {}
+    from functions.topics.taxonomy import taxonomy
+
+    paths, sentences = taxonomy().paths, dict[str, _Sentence]()
     tally = Tally()
     for line, row in rows(file, tally, needed=NEEDED, tabs=True):
-        fault = _fault_of(row, sentences)
+        fault = _fault_of(row, paths, sentences)
         if fault:
             tally.skip(line, fault)
             continue
@@ -76,13 +78,16 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
     return SentencesReport(tally, len(sentences), changed)
 
 
-def _fault_of(row: Row, sentences: dict[str, _Sentence]) -> str:
-    """Why a line cannot be used; empty where it can."""
+def _fault_of(row: Row, paths: Collection[str], sentences: dict[str, _Sentence]) -> str:
+    """Why a line cannot be used; empty where it can.
+
+    paths  of the taxonomy
+    """
     language = row.get("language", "")
     earlier = sentences.get(row["text"])
     if not row["text"]:
         return "no text"
-    if row["topic"] and row["topic"] not in taxonomy().paths:
+    if row["topic"] and row["topic"] not in paths:
         return f"no topic {row['topic']!r}"
     if language and not _LANGUAGE.fullmatch(language):
         return f"no language {language!r}: two small letters are needed"

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from functions.feed.pages import REASONS
 from local.homes import Home
 from local.posts import Answer
 from shared.countries import country_of
 from shared.store import Store
-from functions.bots.store.suspects import Suspect
+
+if TYPE_CHECKING:
+    from functions.bots.store.suspects import Suspect
 
 MAX_TEXT_LENGTH = 24  # characters of a post
 OTHER_COLUMNS = 26  # characters of a table of answers that neither topics nor posts take
@@ -54,6 +55,8 @@ def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: 
 
 def homes(console: Console, store: Store, pages: Sequence[Home], *, now: datetime) -> None:
     """Print home pages of accounts, the topics that each likes, and the number of posts that the pages share."""
+    from functions.feed.pages import REASONS
+
     for home in pages:
         likes = ", ".join(f"{name} ×{times:.1f}" for name, times in home.likes.items()) or "nothing in particular"
         title = f"home of {home.account}: follows {home.follows}, likes more than its country {likes}"
@@ -85,7 +88,7 @@ def _topic_names(store: Store, contents: dict[str, Any]) -> dict[Any, str]:
     return {content: max(of_post, key=lambda path: path.count("/")) for content, of_post in paths.items() if of_post}
 
 
-def suspects(console: Console, title: str, rows: Sequence[Suspect]) -> None:
+def suspects(console: Console, title: str, rows: Sequence["Suspect"]) -> None:
     """Print suspects, each with the reasons why it may be a bot."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name, width in (("#", 3), ("score", 6)):
@@ -98,7 +101,7 @@ def suspects(console: Console, title: str, rows: Sequence[Suspect]) -> None:
     console.print(table)
 
 
-def reasons_of(suspect: Suspect) -> list[str]:
+def reasons_of(suspect: "Suspect") -> list[str]:
     """A line for each reason, with the value and the usual range of people's values."""
     lines = []
     for reason in suspect.reasons:

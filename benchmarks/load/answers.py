@@ -119,6 +119,7 @@ def _home() -> dict[str, Any]:
     from functions.feed import candidate_sources, recommend_home
     from functions.feed.feed_ranker import open_feed_ranker
     from functions.feed.recommend_home import HomeRequest
+    from functions.feed.store.relationships import Relationships
     from shared.config import settings
     from shared.store import open_store
 
@@ -131,7 +132,7 @@ def _home() -> dict[str, Any]:
     numbers = []
     for request in requests[:50]:
         viewer = feed_ranker.viewer(ObjectId(request.account))
-        relationships = store.relationships.follows_and_blocks(viewer.users, options.home.most_follows)
+        relationships = Relationships(store).follows_and_blocks(viewer.users, options.home.most_follows)
         interactions = candidate_sources.past_interactions(store, viewer, options.home)
         authors = [*relationships.blocked, *viewer.users]
         excluded = candidate_sources.excluded_posts(post_index, interactions, authors)

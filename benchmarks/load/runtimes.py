@@ -16,7 +16,7 @@ from benchmarks.places import NOW, BenchDatabase, Tell, Workload, work_so_far
 from benchmarks.table import Sheet, yes_or_no
 from layers.build import lock
 from layers.package import RESULT, package
-from local.functions import PIPELINE, ROOT, Function, all_functions
+from local.functions import ROOT, Function, all_functions, pipeline
 from local.sandbox import Outcome, Sandbox, Shipped, python_of_the_runtime, unpack
 from shared.artifacts import Registry
 from shared.errors import Refused
@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 IDS, ACCOUNTS = 200, 200
 # First what fills a new network, then what answers requests, last what removes data.
 ORDER = (
-    *PIPELINE,
+    *pipeline(),
     "train_personal",
     "classify_content",
     "apply_verdicts",

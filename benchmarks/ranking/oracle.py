@@ -5,10 +5,10 @@ a post by quality, age and language; following draws an author whom the person f
 """
 
 import numpy as np
-from local.world.engagements import FOLLOWED_VISIBLE, FOLLOWING_RATIO, NEWEST_RATIO
 
 from local.world import World
 from local.world.browsing import VISIBLE, affinity_of, decay, reader_classes
+from local.world.engagements import FOLLOWED_VISIBLE, FOLLOWING_RATIO, NEWEST_RATIO
 from local.world.vocabulary import TOPICS
 from shared.columns import FloatArray, IntArray
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from functions.bots.store.verdicts import Verdicts
 from shared.change import Change
 from shared.config import Bots
 from shared.report import Report
@@ -27,8 +28,9 @@ def take_over(store: Store, options: Bots, rows: Sequence[Any] | None, *, now: d
     """
     erased = store.erasures.sweep(schema.SUSPECTS)
     person = options.verdict(bot=False)
-    verdicts = store.verdicts.given(rows)
-    outcomes = Counter[str](store.verdicts.take_over(verdict, person=person, now=now) for verdict in verdicts)
+    verdicts = Verdicts(store)
+    given = verdicts.given(rows)
+    outcomes = Counter[str](verdicts.take_over(verdict, person=person, now=now) for verdict in given)
     erased += store.erasures.sweep(schema.CREDENTIAL_FEATURES)  # of credentials that were erased meanwhile
     changed = sum(outcomes[outcome] for outcome in ("labelled", "changed", "unmatched"))
     return Report(outcomes.total(), changed, removed=outcomes.total() + erased, details=dict(outcomes))

@@ -7,6 +7,8 @@ from typing import Final
 from bson import ObjectId
 
 from functions.bots.reading_features import FEATURES, Rhythm
+from functions.bots.store.account_links import AccountLinks
+from functions.bots.store.credential_features import LAYOUT, CredentialFeatures, Window
 from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
 from shared.columns import Columns, to_bson
@@ -14,7 +16,6 @@ from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
-from functions.bots.store.credential_features import LAYOUT, Window
 from shared.store.deadline import DeadlineExecutor
 
 NAME: Final = "extract_reading_features"
@@ -35,14 +36,15 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
     if period.late:
         return Report.late()
+    features, account_links = CredentialFeatures(store), AccountLinks(store)
     erased = store.erasures.credentials()
     reports: list[Report] = []
     with DeadlineExecutor(1) as aside:
-        links = [aside.submit(store.account_links.note_users, period.since)]
+        links = [aside.submit(account_links.note_users, period.since)]
         changed = None if period.since is None else store.exposures.touched(period.since)
-        stored = store.credential_features.newest(changed or ())
+        stored = features.newest(changed or ())
         used = {credential: viewers for credential, viewers in (changed or {}).items() if credential in stored}
-        links.append(aside.submit(store.account_links.note_credentials, used))
+        links.append(aside.submit(account_links.note_credentials, used))
         for batches in exposures(store, options, changed, stored, now):
             for group in windows(batches, options.limit, options.least_readings):
                 credentials = to_bson(group.credential)
@@ -50,7 +52,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
                 links.append(aside.submit(link_viewers, store, unlinked))
                 computed = rows_of(group, store.exposures.viewers(credentials))
                 rows = [(window, values) for window, values in computed if window.credential not in erased]
-                written = store.credential_features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
+                written = features.put(rows, kept=options.kept, superseded=options.superseded, now=now)
                 reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
         for link in links:
             link.result()
@@ -61,7 +63,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
 
 def link_viewers(store: Store, credentials: Sequence[Credential]) -> None:
     """Note every viewer of these credentials, which have no stored features yet."""
-    store.account_links.note_credentials(store.exposures.all_viewers(credentials))
+    AccountLinks(store).note_credentials(store.exposures.all_viewers(credentials))
 
 
 def exposures(

@@ -10,6 +10,8 @@ import numpy as np
 
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.reading_features import FEATURES
+from functions.bots.store.credential_features import CredentialFeatures
+from functions.bots.store.suspects import Suspect, Suspects
 from shared.artifacts import Artifact, Registry
 from shared.clock import from_epoch_ms
 from shared.columns import BoolArray, Columns, FloatArray, IntArray, to_bson
@@ -17,7 +19,6 @@ from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
-from functions.bots.store.suspects import Suspect
 
 NAME: Final = "flag_suspects"
 
@@ -29,14 +30,15 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     flagged again for `cool_down`. The sampled ones lie below the threshold: only their verdicts show which bots the
     threshold misses. Safe to repeat. Days are UTC; what the budget of today leaves out is considered again tomorrow.
     """
+    suspects, features = Suspects(store), CredentialFeatures(store)
     with store.leases.hold(NAME):
         loaded, refused = registry.load(FAMILY, KEY, FINGERPRINT, _with_version)
         if loaded is None:
             return Report(details={"skipped": "there is no detector yet", "refused": len(refused)})
         detector, version = loaded
-        rows = newest_of_each(store.credential_features.unjudged(FEATURES.names))
+        rows = newest_of_each(features.unjudged(FEATURES.names))
         unreviewed = UnreviewedCredentials(to_bson(rows["credential"]), rows, detector.scores(features_of(rows)))
-        waiting = {suspect.credential: suspect for suspect in store.suspects.waiting()}
+        waiting = {suspect.credential: suspect for suspect in suspects.waiting()}
         eligible = find_eligible(store, options, unreviewed, waiting, now)
         above = unreviewed.score >= detector.limit
 
@@ -51,7 +53,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         refreshed = [suspect for suspect in current if suspect.finding != waiting[suspect.credential].finding]
         new = [unreviewed.suspect(row, detector, version) for row in flagged]
         new += [unreviewed.suspect(row, detector, version, sampled=True) for row in sampled]
-        written = store.suspects.put([*new, *refreshed], now=now)
+        written = suspects.put([*new, *refreshed], now=now)
         removed = store.erasures.sweep(schema.SUSPECTS)
     details = {
         "above": int((eligible & above).sum()),
@@ -112,8 +114,8 @@ def find_eligible(
 ) -> BoolArray:
     """(n,) whether each credential may be flagged: it is not waiting for a verdict, had none within `cool_down`, and is
     not of an erased account."""
-    excluded = store.credential_features.judged_since(now - options.cool_down, now=now) | store.suspects.judged()
-    excluded |= store.erasures.credentials()
+    excluded = CredentialFeatures(store).judged_since(now - options.cool_down, now=now)
+    excluded |= Suspects(store).judged() | store.erasures.credentials()
     allowed = [credential not in waiting and credential not in excluded for credential in unreviewed.credential]
     return np.array(allowed, bool)
 
@@ -129,8 +131,8 @@ def remaining_budget(store: Store, budget: int, now: datetime, *, sampled: bool 
     budget   credentials a day
     sampled  whether of the sampled ones or of those above the threshold
     """
-    waiting = store.suspects.flagged(day_of(now), sampled=sampled, now=now)
-    judged = store.credential_features.flagged_and_judged(day_of(now), sampled=sampled, now=now)
+    waiting = Suspects(store).flagged(day_of(now), sampled=sampled, now=now)
+    judged = CredentialFeatures(store).flagged_and_judged(day_of(now), sampled=sampled, now=now)
     return max(budget - waiting - judged, 0)
 
 

@@ -9,6 +9,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.bots.reading_features import FEATURES
+from functions.bots.store.credential_features import CredentialFeatures
 from shared.clock import from_epoch_ms
 from shared.config import Bots
 from shared.store import Store
@@ -32,7 +33,8 @@ class LabelledSet:
     @classmethod
     def read(cls, store: Store, options: Bots, *, now: datetime) -> "LabelledSet":
         """The latest verdicts, at most `labelled_most` labels; without credentials that lack a feature."""
-        ids, verdicts, columns = store.credential_features.judged(FEATURES.names, options.labelled_most, now=now)
+        stored = CredentialFeatures(store)
+        ids, verdicts, columns = stored.judged(FEATURES.names, options.labelled_most, now=now)
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
         latest = np.zeros(len(ids), bool)
         latest[np.unique(columns["credential"], return_index=True)[1]] = True  # labels come with the latest first

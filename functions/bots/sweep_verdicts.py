@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from functions.bots.apply_verdicts import take_over
+from functions.bots.store.verdicts import Verdicts
 from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
@@ -14,6 +15,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     Safe to repeat, also while changes are applied.
     """
     applied = take_over(store, options, None, now=now)
-    incomplete = store.verdicts.incomplete()
-    details = {**applied.details, "incomplete": len(incomplete), "without_features": store.verdicts.without_features()}
+    verdicts = Verdicts(store)
+    incomplete = verdicts.incomplete()
+    details = {**applied.details, "incomplete": len(incomplete), "without_features": verdicts.without_features()}
     return Report(applied.read, applied.written, applied.removed, malformed=incomplete, details=details)

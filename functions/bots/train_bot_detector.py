@@ -7,6 +7,7 @@ from typing import Any, Final
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import LabelledSet, insufficient_labels
 from functions.bots.reading_features import FEATURES
+from functions.bots.store.credential_features import CredentialFeatures
 from shared.artifacts import Artifact, Challenge, Manifest, Registry
 from shared.config import Bots
 from shared.report import Report
@@ -48,7 +49,7 @@ def _with_manifest(artifact: Artifact) -> tuple[Detector, Manifest]:
 
 def training_signature(store: Store, options: Bots, now: datetime) -> dict[str, Any]:
     """Everything that a detector depends on: training again with the same signature gives the same detector."""
-    labels = store.credential_features.labels(FEATURES.names, now=now)
+    labels = CredentialFeatures(store).labels(FEATURES.names, now=now)
     return {
         "labels": labels.count,
         "until": labels.until and labels.until.isoformat(),

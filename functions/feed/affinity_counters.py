@@ -16,6 +16,7 @@ from functions.feed.candidate_features import (
     mean_by,
 )
 from functions.feed.item_embeddings import ItemEmbeddings
+from functions.feed.store.follows import Follows
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray, IdArray, IntArray, deduplicate, id_keys, lookup
 from shared.ml.asof import AsOf
@@ -151,7 +152,7 @@ class FollowRows:
 
 def read_follows(store: Store, history: History) -> FollowRows:
     """The follows, as of now, of the accounts of the history, whether it has posts of the followed user or not."""
-    follows = store.follows.all()
+    follows = Follows(store).all()
     account, _ = history.accounts.of(follows["user"])
     is_known = account >= 0
     rows = {"account": account[is_known], "followed": follows["followed"][is_known]}

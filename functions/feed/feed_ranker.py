@@ -16,6 +16,7 @@ from bson import ObjectId
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker, shrink_to_country
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
+from functions.feed.store.accounts import Accounts
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
 from functions.feed.visible_posts import VisibilityCheck
 from shared.artifacts import Artifact, Registry, Snapshots
@@ -80,7 +81,7 @@ class FeedRanker:
 
     def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
         self.store, self.options = store, options
-        self._registry, self._snapshots = registry, snapshots
+        self._registry, self._snapshots, self._accounts = registry, snapshots, Accounts(store)
         self.visibility = VisibilityCheck(store.visibility, None)
         self._global_ranker: GlobalPersonalRanker | None = None
         self._index_version = ""
@@ -115,7 +116,7 @@ class FeedRanker:
         """The account, with its users, country and model; NotFound where there is neither an account nor a model."""
         with TaskGroup(self.threads) as tasks:
             loading = tasks.submit(self._registry.load, PERSONAL, str(account), PROFILE_FINGERPRINT, self._cached_model)
-            member = self.store.accounts.member(account)
+            member = self._accounts.member(account)
         personal, refused = loading.result()
         self.refused += refused
         if member is None and personal is None:

@@ -12,6 +12,7 @@ from functions.feed.affinity_counters import read_follows
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
 from functions.feed.inputs import INPUTS, Inputs, history_until
 from functions.feed.item_embeddings import engagements_and_reads, latest_events
+from functions.feed.store.follows import Follows
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of
 from shared.artifacts import Registry
 from shared.clock import HOUR_MS, epoch_ms
@@ -167,7 +168,7 @@ def engagements(store: Store, since: datetime | None, start: datetime, now: date
 
 def follows(store: Store, since: datetime | None, start: datetime, now: datetime) -> Changes:
     """Follows that were made or taken back, by the user that follows."""
-    rows = store.follows.latest(since, now=now)
+    rows = Follows(store).latest(since, now=now)
     return rows["user"], rows["at"]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from bson import ObjectId
 
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.store.relationships import Relationships
 from shared.documents import id_bytes
 from shared.store.deadline import TaskGroup
 
@@ -23,14 +24,14 @@ def run(feed_ranker: FeedRanker, account: str, contents: Sequence[str], *, now: 
     0 for whatever is not the id of a post that the account may be shown. NotFound for an unknown account.
     """
     feed_ranker.refresh(now)
-    visibility = feed_ranker.visibility
+    visibility, relationships = feed_ranker.visibility, Relationships(feed_ranker.store)
     raw_ids = {text: raw for text in contents if (raw := id_bytes(text))}
     ids = np.frombuffer(b"".join(raw_ids.values()), "V12")
     post = feed_ranker.positions(ids)
     with TaskGroup(feed_ranker.threads) as tasks:
         visible = tasks.submit(visibility.visible, ids, post)  # at the same time as the scoring
         viewer = feed_ranker.viewer(ObjectId(account))
-        blocked = tasks.submit(feed_ranker.store.relationships.blocked, viewer.users)
+        blocked = tasks.submit(relationships.blocked, viewer.users)
         scores = feed_ranker.scores(viewer, ids, post, now)
     scores[~visibility.visible_to(visible.result(), ids, blocked.result())] = 0
     by_id = dict.fromkeys(contents, 0.0) | dict(zip(raw_ids, scores.tolist(), strict=True))

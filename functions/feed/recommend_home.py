@@ -16,6 +16,8 @@ from functions.feed.candidate_sources import (
 from functions.feed.diversify import diversify
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.pages import Item, Page, make_item
+from functions.feed.store.home_pages import HomePages
+from functions.feed.store.relationships import Relationships
 from shared.columns import IntArray, id_array
 from shared.config import Home
 from shared.errors import Unavailable
@@ -52,20 +54,21 @@ def run(feed_ranker: FeedRanker, options: Home, request: HomeRequest, *, now: da
     """
     feed_ranker.refresh(now)
     store, visibility = feed_ranker.store, feed_ranker.visibility
+    home_pages, relationships = HomePages(store), Relationships(store)
     post_index = visibility.post_index
     if post_index is None:
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
     with TaskGroup(feed_ranker.threads) as tasks:
         viewer = feed_ranker.viewer(ObjectId(request.account))
         interactions = tasks.submit(past_interactions, store, viewer, options)
-        relationships = tasks.submit(store.relationships.follows_and_blocks, viewer.users, options.most_follows)
+        follows_and_blocks = tasks.submit(relationships.follows_and_blocks, viewer.users, options.most_follows)
         guest_feed = GuestFeedReader(store.guest_feed, post_index, viewer.country)
         first_rows = tasks.submit(guest_feed.read, options.trending)
-        paging = store.home_pages.first(expires_at=now + options.cursor_valid)
+        paging = home_pages.first(expires_at=now + options.cursor_valid)
         if request.cursor:
-            paging = store.home_pages.given(viewer.account, request.cursor, now=now)
+            paging = home_pages.given(viewer.account, request.cursor, now=now)
     first_rows.result()
-    followed, blocked = relationships.result().followed, relationships.result().blocked
+    followed, blocked = follows_and_blocks.result().followed, follows_and_blocks.result().blocked
     ids = np.concatenate([paging.posts, id_array(map(ObjectId, request.exclude)), interactions.result()])
     excluded = excluded_posts(post_index, ids, [*blocked, *viewer.users])
 
@@ -89,4 +92,4 @@ def run(feed_ranker: FeedRanker, options: Home, request: HomeRequest, *, now: da
     shown = items[: request.limit]
     if not request.paged or len(items) <= request.limit:
         return Page(shown, "")
-    return Page(shown, store.home_pages.add(viewer.account, paging, [item.content for item in shown]))
+    return Page(shown, home_pages.add(viewer.account, paging, [item.content for item in shown]))

@@ -8,6 +8,9 @@ from typing import Any
 
 from bson import ObjectId
 
+from functions.feed.store.accounts import Accounts
+from functions.feed.store.popular_creators import PopularCreators
+from functions.feed.store.relationships import Relationships
 from shared.config import People
 from shared.countries import SPELLINGS, country_of
 from shared.errors import NotFound
@@ -39,15 +42,16 @@ def run(store: Store, options: People, account: str, *, limit: int) -> list[Sugg
 
     None of them is a user of the account, is followed by it, or has a block with it. NotFound for an unknown account.
     """
-    member = store.accounts.member(ObjectId(account))
+    relationships = Relationships(store)
+    member = Accounts(store).member(ObjectId(account))
     if member is None:
         raise NotFound(f"accountId: there is no account {account}")
-    follows_and_blocks = store.relationships.follows_and_blocks(member.users, options.most_follows)
+    follows_and_blocks = relationships.follows_and_blocks(member.users, options.most_follows)
     excluded = {*member.users, *follows_and_blocks.followed, *follows_and_blocks.blocked}
 
     def eligible(users: Sequence[ObjectId]) -> set[ObjectId]:
         """Those of these users that may be shown, and are not among the older follows, which `excluded` lacks."""
-        return store.visibility.users(users) - store.relationships.followed_among(users, member.users)
+        return store.visibility.users(users) - relationships.followed_among(users, member.users)
 
     friends = friends_of_friends(store, follows_and_blocks.followed, excluded, eligible, options)
     social_proof = {user: count / len(follows_and_blocks.followed) for user, count, _ in friends}
@@ -55,7 +59,7 @@ def run(store: Store, options: People, account: str, *, limit: int) -> list[Sugg
     candidates = (user for user in ranked if user not in excluded)
     scores = blended(social_proof, position_scores(first_eligible(candidates, eligible, options.candidates)), options)
     best = list(scores)[:limit]
-    creators = store.popular_creators.among(best)
+    creators = PopularCreators(store).among(best)
     engagements = {user: creator.engagements for user, creator in creators.items()}
     through = {user: followed for user, _, followed in friends}
     return [Suggestion(user, scores[user], engagements.get(user, 0), through.get(user, ())) for user in best]
@@ -66,9 +70,9 @@ def friends_of_friends(
 ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
     """Eligible users that most of the followed users follow: the user, through how many of them, and up to three of
     these. Followed users that may not be shown do not count."""
-    visible = sorted(store.visibility.users(followed))
+    relationships, visible = Relationships(store), sorted(store.visibility.users(followed))
     while True:
-        friends = store.relationships.friends_of_friends(visible, excluded, options.follows_each, options.candidates)
+        friends = relationships.friends_of_friends(visible, excluded, options.follows_each, options.candidates)
         suggestible = eligible([user for user, _, _ in friends])
         if len(suggestible) == len(friends) or len(friends) < options.candidates:
             return [friend for friend in friends if friend[0] in suggestible]
@@ -95,7 +99,7 @@ def popular(store: Store, country: str | None, batch: int) -> Iterator[ObjectId]
     spellings = [code for code in SPELLINGS if country and country_of(code) == country]
     yielded: set[ObjectId] = set()
     for countries in ([*spellings, *map(str.upper, spellings)], None) if spellings else (None,):
-        for creator in store.popular_creators.ranked(countries, batch):
+        for creator in PopularCreators(store).ranked(countries, batch):
             if creator.user not in yielded:
                 yielded.add(creator.user)
                 yield creator.user

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from functions.monitor.store.feed_performances import FeedPerformances
 from shared.clock import HOUR_MS, hours
 from shared.columns import BoolArray, Columns, FloatArray, IntArray, id_keys, is_valid
 from shared.config import MeasureFeed
@@ -66,7 +67,7 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     engagements = accounts.engagements(store.engagements.acts(start, now))
     measured = attribute(exposures, engagements, options)
     impressions, engaged = measured.impressions, measured.engaged
-    store.feed_performances.put(
+    FeedPerformances(store).put(
         scores(impressions, engaged)
         | {
             "calculatedAt": now,

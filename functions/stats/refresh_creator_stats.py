@@ -4,11 +4,11 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from functions.stats.store.creator_stats import LAYOUT, CreatorStatistics
 from shared.config import CreatorStats
 from shared.documents import NO_ID
 from shared.report import Report
 from shared.store import Store, schema
-from functions.stats.store.creator_stats import LAYOUT
 from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_creator_stats"
@@ -24,6 +24,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
     creators of `REPEATED_A_RUN` posts again, all in turn. Safe to repeat: the same posts and the same `now` give the
     same rows.
     """
+    creator_stats = CreatorStatistics(store)
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
@@ -33,23 +34,23 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
         creators, repeated = None, None
         if period.since is not None:
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
-            in_turn, repeated = store.creator_stats.in_turn(after, REPEATED_A_RUN)
+            in_turn, repeated = creator_stats.in_turn(after, REPEATED_A_RUN)
             creators = (
                 store.contents.authors_touched(period.since)
-                | store.creator_stats.touched(period.since)
-                | store.creator_stats.outdated(options, now=now)
+                | creator_stats.touched(period.since)
+                | creator_stats.outdated(options, now=now)
                 | in_turn
             )
-        store.creator_stats.refresh(options, creators, now=now)
-        removed = store.creator_stats.prune(creators, now=now)
-        store.creator_stats.apply_decay(options, now=now)
+        creator_stats.refresh(options, creators, now=now)
+        removed = creator_stats.prune(creators, now=now)
+        creator_stats.apply_decay(options, now=now)
         removed += store.erasures.sweep(schema.CREATOR_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=repeated)
-        written = store.creator_stats.written(now)
+        written = creator_stats.written(now)
         read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
     return Report(read, written, removed, malformed=malformed.result())
 
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
     """`_id`s of posts and users with a field of the wrong type or range."""
-    return [*store.contents.malformed(since, now=now), *store.creator_stats.malformed(since, now=now)]
+    return [*store.contents.malformed(since, now=now), *CreatorStatistics(store).malformed(since, now=now)]

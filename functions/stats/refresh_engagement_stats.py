@@ -7,6 +7,7 @@ import numpy as np
 from bson import ObjectId
 
 from functions.stats.leaf_topics import LeafTopics, Parents
+from functions.stats.store.engagement_stats import FIELDS, LAYOUT, Counts, EngagementStatistics, changed
 from shared.clock import epoch_ms
 from shared.columns import BoolArray, Columns, deduplicate, id_array, id_keys, lookup, object_ids, unique_ids
 from shared.config import EngagementStats
@@ -16,7 +17,6 @@ from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor
-from functions.stats.store.engagement_stats import FIELDS, LAYOUT, Counts, changed
 
 NAME = "refresh_engagement_stats"
 
@@ -63,8 +63,9 @@ def count_everything(store: Store, parents: Parents, *, now: datetime) -> tuple[
     engagements = store.engagements.on_contents(now=now)
     topics = LeafTopics.of(store.content_topics.pairs(), parents)
     base, delta = split(engagements, topics, now)
-    written = store.engagement_stats.put(rows(base, delta), now=now)
-    return len(engagements["at"]), written, store.engagement_stats.prune(now=now)
+    engagement_stats = EngagementStatistics(store)
+    written = engagement_stats.put(rows(base, delta), now=now)
+    return len(engagements["at"]), written, engagement_stats.prune(now=now)
 
 
 def count_changes(
@@ -76,6 +77,7 @@ def count_changes(
     since    from which moment on changes count
     full_at  moment of the last full run, up to which the base counts reach
     """
+    engagement_stats = EngagementStatistics(store)
     engagements = store.engagements.on_contents(now=now, updated_since=min(since, full_at))
     retopiced = store.content_topics.changed_since(since)
     is_changed = engagements["touched"] >= epoch_ms(since)
@@ -87,11 +89,11 @@ def count_changes(
     base, delta = split(recount, topics_of(store, parents, recount), full_at)
     newer = by_users(engagements, updated)
     delta |= split(newer, topics_of(store, parents, newer), full_at)[1]
-    base |= dict(store.engagement_stats.base_counts(updated))
+    base |= dict(engagement_stats.base_counts(updated))
     counted = list(rows(base, delta))
-    written = store.engagement_stats.put(counted, now=now)
+    written = engagement_stats.put(counted, now=now)
     gone = (recounted | updated) - {user for user, *_ in counted}
-    return len(engagements["at"]) + len(recount["at"]), written, store.engagement_stats.remove(gone)
+    return len(engagements["at"]) + len(recount["at"]), written, engagement_stats.remove(gone)
 
 
 def reconcile(
@@ -104,15 +106,16 @@ def reconcile(
     after    the last user of the run before; from there on users are recounted until they have `COMPARED_A_RUN`
              engagements together
     """
+    engagement_stats = EngagementStatistics(store)
     users, last = store.engagements.users_in_turn(after, COMPARED_A_RUN)
-    users |= store.engagement_stats.users(after, last)
+    users |= engagement_stats.users(after, last)
     engagements = store.engagements.on_contents(now=now, users=users)
     topics = topics_of(store, parents, engagements)
     counted = {user: (total, delta) for user, total, delta in rows(*split(engagements, topics, full_at))}
-    stored = dict(store.engagement_stats.rows(users))
+    stored = dict(engagement_stats.rows(users))
     differing = [(user, *counts) for user, counts in counted.items() if stored.get(user) != counts]
-    written = store.engagement_stats.put(differing, now=now)
-    return written, store.engagement_stats.remove(users - counted.keys()), last
+    written = engagement_stats.put(differing, now=now)
+    return written, engagement_stats.remove(users - counted.keys()), last
 
 
 def topics_of(store: Store, parents: Parents, engagements: Columns) -> LeafTopics:

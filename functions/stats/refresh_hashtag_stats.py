@@ -5,12 +5,12 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from functions.stats.store.hashtag_stats import LAYOUT, HashtagStatistics, fingerprint
 from shared.config import HashtagStats
 from shared.documents import Document
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor
-from functions.stats.store.hashtag_stats import LAYOUT, fingerprint
 
 NAME = "refresh_hashtag_stats"
 
@@ -20,17 +20,18 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
 
     Safe to repeat: the same posts and the same `now` give the same rows.
     """
+    hashtag_stats = HashtagStatistics(store)
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
         malformed = aside.submit(store.contents.malformed, period.since, now=now)
-        foreign = store.hashtag_stats.remove_foreign()
-        stored = store.hashtag_stats.fingerprints()
-        rows = total(store.hashtag_stats.posts(options, now=now), options)
+        foreign = hashtag_stats.remove_foreign()
+        stored = hashtag_stats.fingerprints()
+        rows = total(hashtag_stats.posts(options, now=now), options)
         outdated = rows if period.since is None else changed(rows, stored)
-        written = store.hashtag_stats.put(outdated.values(), options, now=now)
-        removed = foreign + store.hashtag_stats.remove(stored.keys() - rows.keys())
+        written = hashtag_stats.put(outdated.values(), options, now=now)
+        removed = foreign + hashtag_stats.remove(stored.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
         store.watermarks.advance(NAME, options, period, now=now)
         read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)

@@ -11,6 +11,7 @@ from typing import Any
 from bson import ObjectId
 
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Match
+from functions.topics.store.topic_tree import TopicTree
 from functions.topics.taxonomy import taxonomy
 from shared.artifacts import Registry
 from shared.config import Options, Topics
@@ -108,7 +109,7 @@ def open_annotator(store: Store, registry: Registry, options: Options, *, now: d
 
 
 def _sources(store: Store, registry: Registry, options: Options) -> Sources:
-    return store, registry.live_version(FAMILY, KEY), store.topic_tree.fingerprint(), options
+    return store, registry.live_version(FAMILY, KEY), TopicTree(store).fingerprint(), options
 
 
 def _make(store: Store, registry: Registry, options: Options, now: datetime) -> TextAnnotator:
@@ -118,7 +119,7 @@ def _make(store: Store, registry: Registry, options: Options, now: datetime) -> 
         identify = aside.submit(identifier, options.language)
         classifier, refused = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
         topics = {topic.path: {"name": topic.name, "iab": topic.iab or None} for topic in taxonomy().topics}
-        topic_ids = store.topic_tree.resolve(topics, now=now)
+        topic_ids = TopicTree(store).resolve(topics, now=now)
         embedding.result()
     classifier = classifier or Classifier.of_taxonomy()
     version = version_of(classifier.version, options, topic_ids)

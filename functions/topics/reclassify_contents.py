@@ -6,6 +6,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from functions.topics.annotate import TextAnnotator
+from functions.topics.store.content_info import ContentInfo
 from functions.topics.sync_annotations import is_up_to_date, states_now, sync_annotations
 from shared.config import Topics
 from shared.documents import object_id
@@ -23,12 +24,13 @@ def run(store: Store, annotator: TextAnnotator, options: Topics, *, now: datetim
     A run checks `reclassify_most` posts, and the next one continues where it ended, also after a run that was cut
     short. Safe to repeat, also while changes arrive.
     """
+    content_info = ContentInfo(store)
     read = annotated = removed = 0
     with store.leases.hold(NAME):
         before = store.watermarks.cursor(NAME, object_id)
-        if under_text := store.content_info.under_text(min(PAGE, options.reclassify_most)):
+        if under_text := content_info.under_text(min(PAGE, options.reclassify_most)):
             annotated, removed = check(store, annotator, under_text, options, now=now)
-            read, removed = len(under_text), removed + store.content_info.remove_under_text(under_text)
+            read, removed = len(under_text), removed + content_info.remove_under_text(under_text)
         while read < options.reclassify_most:
             posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
             counts = check(store, annotator, posts, options, now=now)
@@ -45,7 +47,7 @@ def check(
     store: Store, annotator: TextAnnotator, posts: Sequence[ObjectId], options: Topics, *, now: datetime
 ) -> tuple[int, int]:
     """Bring the outdated annotations of these posts up to date; how many were written, and removed."""
-    stored = store.content_info.known(posts)
+    stored = ContentInfo(store).known(posts)
     states = states_now(store, posts)
     outdated = {
         post: state for post, state in states.items() if not is_up_to_date(state, stored.get(post), annotator.version)
@@ -59,5 +61,5 @@ def next_page(store: Store, before: ObjectId | None, size: int) -> list[ObjectId
     size    posts at most
     before  the last post of the page before, None for the first page
     """
-    posts = {*store.contents.with_text(size, before), *store.content_info.kept(size, before)}
+    posts = {*store.contents.with_text(size, before), *ContentInfo(store).kept(size, before)}
     return sorted(posts, reverse=True)[:size]

@@ -9,9 +9,9 @@ from typing import Any
 from bson import ObjectId
 
 from functions.topics.annotate import TextAnnotator
+from functions.topics.store.content_info import AnnotationRow, ContentInfo, StoredAnnotation
 from shared.change import Order
 from shared.store import Store
-from functions.topics.store.content_info import AnnotationRow, StoredAnnotation
 from shared.store.visibility import PUBLISHED
 
 
@@ -62,12 +62,13 @@ def sync_annotations(
     again. Of an erased post nothing is kept, not even that it is gone. Safe to repeat, also while other runs are going
     on.
     """
+    content_info = ContentInfo(store)
     annotated = removed = 0
     for batch in batches(states, size):
         erased = store.tombstones.posts_among(batch)
         remaining = {post: state for post, state in batch.items() if post not in erased}
         while remaining:
-            stored = store.content_info.known(remaining)
+            stored = content_info.known(remaining)
             newer = {post: is_newer(state, stored.get(post)) for post, state in remaining.items()}
             pending = {post: remaining[post] for post in remaining if newer[post]}
             gone = {post: state.order for post, state in pending.items() if state.text is None}
@@ -77,15 +78,15 @@ def sync_annotations(
                 if post not in gone and is_annotated(state, stored.get(post), annotator.version)
             }
             new = {post: state for post, state in pending.items() if post not in gone and post not in same}
-            withdrawn = store.content_info.withdraw(gone, now=now)
-            put = store.content_info.put(rows(annotator, new), now=now)
-            confirmed = store.content_info.confirm(same)
+            withdrawn = content_info.withdraw(gone, now=now)
+            put = content_info.put(rows(annotator, new), now=now)
+            confirmed = content_info.confirm(same)
             removed, annotated = removed + withdrawn, annotated + put
             # Where another run has written a state in the meantime that is not older, compare again.
             complete = confirmed and withdrawn == len(gone) and put == len(new)
             unordered = [post for post in remaining if newer[post] is None]
             remaining = ({} if complete else pending) | states_now(store, unordered)
-        removed += store.content_info.remove(erased | store.tombstones.posts_among(batch))
+        removed += content_info.remove(erased | store.tombstones.posts_among(batch))
     return annotated, removed
 
 

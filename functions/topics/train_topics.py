@@ -9,6 +9,7 @@ import numpy as np
 
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Heads, Rule
 from functions.topics.prototypes import Prototypes
+from functions.topics.store.labelled_texts import LabelledText, LabelledTexts
 from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Challenge, Manifest, Registry
 from shared.columns import BoolArray, Float32Array, IntArray
@@ -16,7 +17,6 @@ from shared.config import Topics
 from shared.ml.ridge import ridge_loo
 from shared.report import Report
 from shared.store import Store
-from functions.topics.store.labelled_texts import LabelledText
 from shared.text import PREPARATION, embedding
 from shared.text.normalise import plain
 from shared.text.vectors import EMBEDDING_SIZE
@@ -82,7 +82,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
             return Report(details={"skipped": "nothing changed"})
 
-        texts, malformed = store.labelled_texts.newest(options.labelled_most, now=now)
+        texts, malformed = LabelledTexts(store).newest(options.labelled_most, now=now)
         topics = set(taxonomy().paths)
         usable = [text for text in texts if is_usable(text, topics)]
         vectors = embedding.embed([plain(text.text) for text in usable])
@@ -119,7 +119,7 @@ class _Live:
 def training_signature(store: Store, options: Topics, now: datetime) -> dict[str, Any]:
     """Everything that a model depends on, as its manifest keeps it: training again with the same signature gives the
     same model."""
-    labelled = store.labelled_texts.extent(now=now)
+    labelled = LabelledTexts(store).extent(now=now)
     return {
         "labelled": labelled.count,
         "until": labelled.until and labelled.until.isoformat(),

@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import OperationFailure
 
-from local.functions import PIPELINE
+from local.functions import pipeline
 from local.rehearsal.cloud import Cloud
 from local.rehearsal.stage import Disproved, Stage, somebody
 from local.waiting import wait_for
@@ -24,7 +24,7 @@ def a_network_is_filled(stage: Stage) -> str:
     rows = stage.store.app.guestfeeditems.estimated_document_count()
     if not rows:
         raise Disproved("there is no guest feed")
-    return f"{len(PIPELINE)} functions one after the other; {rows:,} rows in the guest feed"
+    return f"{len(pipeline())} functions one after the other; {rows:,} rows in the guest feed"
 
 
 def a_schedule_fires(stage: Stage) -> str:

@@ -1,7 +1,9 @@
-"""All access to MongoDB.
+"""Access to MongoDB.
 
-Lives here: the table of collections, the client, one repository per collection, queries and bulk writes.
-Does not live here: decisions about what the data means (jobs), formulas over arrays (ml).
+Lives here: the table of all collections, the client, the repositories that several domains need, and what all
+repositories are made of: expressions, decoding, columns, upserts.
+Does not live here: a repository that one domain alone uses (`functions/<domain>/store`), decisions about what the data
+means (jobs), formulas over arrays (ml).
 """
 
 from shared.store.client import Store

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from functions.bots import apply_verdicts
+from functions.bots.store.suspects import Suspects
+from functions.bots.store.verdicts import Verdicts
 from shared.change import Change
 from shared.errors import Conflict, NotFound
 from tests.bots.conftest import DAY, HOUR, MINUTE, NOON, QUICK, extract, like_a_bot, read, readings, suspect
@@ -141,21 +143,21 @@ def test_a_label_without_features_is_kept_and_gets_them_when_they_come(store):
     store.app.suspiciouscredentials.insert_one(row)
 
     report = apply(store, changed(row))
-    waiting = store.verdicts.without_features()
+    waiting = Verdicts(store).without_features()
     store.app.feeditems.insert_many(made)
     extract(store, now=NOON + MINUTE)
 
     assert report.as_dict() == {"read": 1, "written": 1, "removed": 1, "unmatched": 1}
-    assert (waiting, store.verdicts.without_features()) == (1, 0)
+    assert (waiting, Verdicts(store).without_features()) == (1, 0)
     [label] = store.analytics.credentialfeatures.find()
     assert (label["verificationStatus"], label["count"], "current" in label) == (True, 60, False)
     assert store.app.suspiciouscredentials.count_documents({}) == 0
 
 
 def test_a_verdict_that_is_changed_while_it_is_taken_over_comes_again(store, flagged):
-    [first] = store.verdicts.given()
+    [first] = Verdicts(store).given()
     store.app.suspiciouscredentials.update_one({}, {"$set": {"verificationStatus": False, "verifiedAt": NOON}})
-    store.verdicts.take_over(first, person=False, now=NOON)
+    Verdicts(store).take_over(first, person=False, now=NOON)
 
     assert store.app.suspiciouscredentials.count_documents({}) == 1, "the other verdict waits"
     apply(store, changed(flagged))
@@ -164,7 +166,7 @@ def test_a_verdict_that_is_changed_while_it_is_taken_over_comes_again(store, fla
 
 def test_a_reviewer_gives_a_verdict_once(store, flagged):
     store.app.suspiciouscredentials.update_one({}, {"$unset": {"verificationStatus": "", "verifiedAt": ""}})
-    judge = store.suspects.judge
+    judge = Suspects(store).judge
 
     judge(an_id("b1"), True, at=NOON)
     judge(an_id("b1"), True, at=NOON + timedelta(seconds=1))
@@ -174,4 +176,4 @@ def test_a_reviewer_gives_a_verdict_once(store, flagged):
     with pytest.raises(NotFound, match="does not wait for a verdict"):
         judge(an_id("nobody"), False, at=NOON)
     assert store.app.suspiciouscredentials.find_one()["verifiedAt"] == NOON
-    assert store.suspects.waiting() == []
+    assert Suspects(store).waiting() == []

@@ -5,6 +5,7 @@ import pytest
 
 from functions.bots import flag_suspects
 from functions.bots.detector import REASON_TEXTS
+from functions.bots.store.suspects import Suspects
 from shared.errors import Conflict
 from tests.bots.conftest import (
     DAY,
@@ -94,7 +95,7 @@ def test_what_is_judged_meanwhile_counts_in_the_budget(guarded):
     options = replace(QUICK, daily_budget=2, daily_sample=0)
     flag(guarded, options)
     for row in suspects(guarded):
-        guarded.store.suspects.judge(row["seenCredential"], True, at=NOON + 2 * MINUTE)
+        Suspects(guarded.store).judge(row["seenCredential"], True, at=NOON + 2 * MINUTE)
     judge(guarded.store, at=NOON + 3 * MINUTE)  # the sweep takes them over
     assert suspects(guarded) == []
 
@@ -143,7 +144,7 @@ def test_after_a_verdict_a_credential_is_left_alone_for_a_while(guarded, verdict
     flag(guarded)
     flagged = suspects(guarded, sampled=False)[0]
     name = who(guarded, [flagged])[0]
-    guarded.store.suspects.judge(flagged["seenCredential"], verdict, at=NOON + 2 * MINUTE)
+    Suspects(guarded.store).judge(flagged["seenCredential"], verdict, at=NOON + 2 * MINUTE)
 
     def comes_back(at):
         read(guarded.store, name, *like_a_bot(np.random.default_rng(9)), until=at)
@@ -221,14 +222,14 @@ def test_a_verdict_that_comes_while_suspects_are_refreshed_stays(guarded, monkey
     name = who(guarded, [flagged])[0]
     read(guarded.store, name, *like_a_bot(np.random.default_rng(9)), until=NOON + HOUR)
     extract(guarded.store, now=NOON + HOUR)
-    waiting = guarded.store.suspects.waiting
+    waiting = Suspects.waiting
 
-    def a_moment_too_late():
-        listed = waiting()
-        guarded.store.suspects.judge(flagged["seenCredential"], True, at=NOON + HOUR)
+    def a_moment_too_late(repository):
+        listed = waiting(repository)
+        repository.judge(flagged["seenCredential"], True, at=NOON + HOUR)
         return listed
 
-    monkeypatch.setattr(guarded.store.suspects, "waiting", a_moment_too_late)
+    monkeypatch.setattr(Suspects, "waiting", a_moment_too_late)
     flag(guarded, now=NOON + HOUR)
 
     after = guarded.store.app.suspiciouscredentials.find_one({"_id": flagged["_id"]})

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from functions.stats.store.hashtag_stats import HashtagStatistics
 from shared.columns import object_ids
 from shared.config import HashtagStats
 from shared.text import plain
@@ -40,7 +41,7 @@ def test_a_post_has_the_same_hashtags_everywhere(store, databases, posts):
 
     ids, names = store.posts.hashtags(NOON - timedelta(days=1), NOON, "createdAt")
     ranking = dict(zip(object_ids(ids), names, strict=True))
-    statistics = {row["_id"]: row["names"] for row in store.hashtag_stats.posts(HashtagStats(), now=NOON)}
+    statistics = {row["_id"]: row["names"] for row in HashtagStatistics(store).posts(HashtagStats(), now=NOON)}
 
     expected = {key: tags for key, text in said.items() if (tags := hashtags(text))}
     assert statistics == ranking == expected

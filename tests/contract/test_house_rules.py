@@ -53,6 +53,11 @@ def within(path: Path, *folders: str) -> bool:
     return any(path.as_posix() == folder or path.as_posix().startswith(f"{folder}/") for folder in folders)
 
 
+def in_store(path: Path) -> bool:
+    """Whether a file is in `shared/store` or in the `store` of a domain."""
+    return within(path, "shared/store") or (path.parts[0] == "functions" and path.parts[2:3] == ("store",))
+
+
 def is_of(module: str, *packages: str) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
@@ -84,13 +89,13 @@ def handlers_hold_the_settings(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def drivers_stay_in_their_packages(path: Path, tree: ast.Module) -> Iterator[str]:
-    """MongoDB in the store and the artifacts, AWS in the runtime, xgboost in ml; all may import the type ObjectId."""
+    """MongoDB in stores and the artifacts, AWS in the runtime, xgboost in ml; all may import the type ObjectId."""
     if not within(path, "functions", "shared"):
         return
     for module, name in imported(tree):
         of_mongo = is_of(module, "pymongo", "bson", "gridfs") and (module, name) != ("bson", "ObjectId")
-        if of_mongo and not within(path, "shared/store", "shared/artifacts"):
-            yield f"{path} imports {module} {name}: the store speaks to MongoDB"
+        if of_mongo and not in_store(path) and not within(path, "shared/artifacts"):
+            yield f"{path} imports {module} {name}: a store speaks to MongoDB"
         if is_of(module, "boto3", "botocore", "aws_lambda_powertools") and not within(path, "shared/runtime"):
             yield f"{path} imports {module}: the runtime speaks to AWS"
         if is_of(module, "xgboost") and not within(path, "shared/ml"):
@@ -179,7 +184,7 @@ def lines_of(tree: ast.Module) -> int:
 
 
 def repositories_stay_short(path: Path, tree: ast.Module) -> Iterator[str]:
-    if within(path, "shared/store") and path.name != "schema.py" and lines_of(tree) > MAX_REPOSITORY_LINES:
+    if in_store(path) and lines_of(tree) > MAX_REPOSITORY_LINES:
         yield f"{path} has {lines_of(tree)} lines"
 
 
@@ -203,7 +208,7 @@ def what_is_public_says_what_it_does(path: Path, tree: ast.Module) -> Iterator[s
 
 def its_module_explains_it(path: Path, tree: ast.Module) -> bool:
     """A repository is explained by the document in its module's docstring, a section of options by its fields."""
-    repository = within(path, "shared/store") and "{" in (ast.get_docstring(tree) or "")
+    repository = in_store(path) and "{" in (ast.get_docstring(tree) or "")
     return repository or within(path, "shared/config/options.py", "shared/config/feed_options.py")
 
 
@@ -269,6 +274,7 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
     ],
     drivers_stay_in_their_packages: [
         ("functions/a/job.py", "import pymongo", "shared/store/x.py", "import pymongo"),
+        ("functions/store/x.py", "import pymongo", "functions/a/store/x.py", "import pymongo"),
         ("functions/a/job.py", "from bson import DBRef", "functions/a/job.py", "from bson import ObjectId"),
         ("functions/a/job.py", "import boto3", "shared/runtime/x.py", "import boto3"),
         ("shared/store/x.py", "from aws_lambda_powertools import Logger", "tests/x.py", "import boto3"),
@@ -314,6 +320,7 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
     ],
     repositories_stay_short: [
         ("shared/store/x.py", "\n" * MAX_REPOSITORY_LINES + "x = 1", "shared/store/x.py", "x = 1"),
+        ("functions/a/store/x.py", "\n" * MAX_REPOSITORY_LINES + "x = 1", "functions/a/store/x.py", "x = 1"),
     ],
     shipped_files_stay_short: [
         ("shared/x.py", "\n" * MAX_SHIPPED_LINES + "x = 1", "shared/x.py", "\n" * (MAX_SHIPPED_LINES - 1) + "x = 1"),
@@ -324,6 +331,7 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("shared/x.py", "'''X.'''\nclass A: ...", "shared/x.py", "'''X.'''\nclass A:\n    '''A.'''"),
         ("functions/a/x.py", "x = 1", "functions/a/handlers/x.py", "'''X.'''\ndef handler(tick): ..."),
         ("shared/store/x.py", "'''Y.'''\nclass A: ...", "shared/store/x.py", "'''For example: {}.'''\nclass A: ..."),
+        ("functions/a/x.py", "'''{}.'''\nclass A: ...", "functions/a/store/x.py", "'''{}.'''\nclass A: ..."),
     ],
     nothing_is_printed: [("shared/x.py", "print('x')", "local/x.py", "print('x')")],
     limits_of_time_grow_with_the_machine: [

@@ -12,7 +12,7 @@ import pytest
 from pymongo import MongoClient
 
 from layers.build import ROOT
-from local.functions import PIPELINE, function
+from local.functions import function, pipeline
 from local.mongod import mongo_server
 from local.rehearsal.operator import DEPLOYING, blocks
 from local.rehearsal.operator import PAGE as PAGE_FILE
@@ -80,7 +80,7 @@ def test_the_deployment_is_filled_in_the_order_of_the_pipeline() -> None:
     (block,) = (item for item in blocks(PAGE_FILE) if item.heading == "The first deployment")
     names = re.findall(r"[a-z]+[A-Z]\w+", block.text.partition("; do")[0])
 
-    assert names == [function(stem).key for stem in PIPELINE]
+    assert names == [function(stem).key for stem in pipeline()]
 
 
 def test_the_deployment_is_ten_lines_and_ends_with_the_relay_that_the_page_knows() -> None:

@@ -19,7 +19,8 @@ from functions.stats import (
     refresh_engagement_stats,
     refresh_hashtag_stats,
 )
-from local.functions import PIPELINE, function
+from functions.topics.store.labelled_texts import LabelledTexts
+from local.functions import function, pipeline
 from local.runs import deliver
 from local.world import WorldOptions, build_world, write_world
 from shared.columns import id_keys
@@ -130,7 +131,7 @@ def everything(store) -> dict[str, Any]:
     values["languages"] = history.posts.language.tolist()
     values["quality"] = quality(store.posts.quality(), id_keys(history.posts.ids)).tolist()
     values["follows"] = follow_pairs(history, read_follows(store, history)).tolist()
-    values["labelled"] = store.labelled_texts.newest(10, now=NOON)
+    values["labelled"] = LabelledTexts(store).newest(10, now=NOON)
     return values
 
 
@@ -176,7 +177,7 @@ def run_all(store, now) -> dict[str, Any]:
     for collection in rows.values():
         collection.delete_many({})
     outcome: dict[str, Any] = {}
-    for stem in PIPELINE:
+    for stem in pipeline():
         answer = function(stem).invoke(at=now)
         outcome[stem] = {name: value for name, value in answer.items() if name not in ("read", "kilobytes")}
     outcome["queued"] = list(queue.waiting)

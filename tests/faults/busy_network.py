@@ -12,7 +12,7 @@ from bson import DBRef, ObjectId
 
 from functions.feed import train_personal
 from functions.feed.serve_feed import ROUTES
-from local.functions import PIPELINE, all_functions, function
+from local.functions import all_functions, function, pipeline
 from local.http import event_of
 from local.world import WorldOptions, build_world, write_world
 from shared.documents import Document
@@ -102,7 +102,7 @@ def grow(network: Network) -> None:
     write_world(build_world(WORLD, now=NOW), store.app, store.analytics, store.client[network.copies])
     store.client.drop_database(network.copies)
     enrich(network)
-    for stem in PIPELINE:
+    for stem in pipeline():
         describe(network)
         network.recorded(stem, partial(function(stem).invoke, at=NOW))
         if stem == "extract_reading_features":

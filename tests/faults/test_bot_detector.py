@@ -7,6 +7,7 @@ from bson import Decimal128
 from functions.bots import flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.reading_features import FEATURES
+from functions.bots.store.credential_features import CredentialFeatures
 from tests.bots.conftest import (
     HOUR,
     MINUTE,
@@ -112,7 +113,7 @@ def test_a_bot_that_reads_like_people_in_one_respect_only_is_still_detected(labe
         read(labelled.store, f"p{200 + number}", *like_a_person(rng))
     extract(labelled.store, now=NOON + 10 * MINUTE)
     detector, _ = labelled.registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
-    rows = flag_suspects.newest_of_each(labelled.store.credential_features.unjudged(FEATURES.names))
+    rows = flag_suspects.newest_of_each(CredentialFeatures(labelled.store).unjudged(FEATURES.names))
     scores = detector.scores(flag_suspects.features_of(rows))
     bots = {b"o" + str(an_id(f"b{200 + number}")).encode() for number in range(10)}
     are_bots = np.array([key in bots for key in rows["credential"].tolist()])
@@ -130,7 +131,7 @@ def test_bots_that_have_fooled_the_detector_are_detected_after_a_few_verdicts(la
 
     def detected():
         detector, _ = labelled.registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
-        rows = flag_suspects.newest_of_each(labelled.store.credential_features.unjudged(FEATURES.names))
+        rows = flag_suspects.newest_of_each(CredentialFeatures(labelled.store).unjudged(FEATURES.names))
         return detector.scores(flag_suspects.features_of(rows)) >= detector.limit
 
     assert detected().sum() == 0

@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from functions.bots.store.credential_features import CredentialFeatures
+from functions.bots.store.suspects import Suspects
+from functions.bots.store.verdicts import Verdicts
+from functions.topics.store.labelled_texts import LabelledTexts
 from local.functions import function
 from shared.artifacts import Registry
 from shared.config import Bots, Members
@@ -179,16 +183,17 @@ def test_labels_verdicts_and_suspects_of_the_future_delay_nothing(store: Store) 
         suspect | {"verificationStatus": False, "verifiedAt": NOON}
     ).inserted_id
 
-    assert store.labelled_texts.extent(now=NOON).until == NOON
-    labelled, malformed = store.labelled_texts.newest(10, now=NOON)
+    labelled_texts, judged, verdicts = LabelledTexts(store), CredentialFeatures(store), Verdicts(store)
+    assert labelled_texts.extent(now=NOON).until == NOON
+    labelled, malformed = labelled_texts.newest(10, now=NOON)
     assert ([text.text for text in labelled], len(malformed)) == (["text 0"], 2)
-    assert store.credential_features.labels((), now=NOON).until is None
-    assert store.credential_features.judged_since(NOON - DAYS, now=NOON) == set()
-    assert store.credential_features.flagged_and_judged(NOON, sampled=False, now=NOON) == 0
-    assert store.suspects.flagged(NOON, sampled=False, now=NOON) == 0
-    [verdict] = store.verdicts.given([row])
+    assert judged.labels((), now=NOON).until is None
+    assert judged.judged_since(NOON - DAYS, now=NOON) == set()
+    assert judged.flagged_and_judged(NOON, sampled=False, now=NOON) == 0
+    assert Suspects(store).flagged(NOON, sampled=False, now=NOON) == 0
+    [verdict] = verdicts.given([row])
     person = Bots().verdict(bot=False)
-    assert store.verdicts.take_over(verdict, person=person, now=NOON) == "changed", "the later verdict counts"
+    assert verdicts.take_over(verdict, person=person, now=NOON) == "changed", "the later verdict counts"
 
 
 MARKS: list[Document] = [

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from local.functions import PIPELINE
+from local.functions import pipeline
 from local.world import SIZES, build_world, write_world
 from shared.store import Store
 from tests.conftest import Databases
@@ -57,7 +57,7 @@ def test_every_job_does_its_work_where_nothing_can_be_written_to_a_disk(
     variables["FEEDKEEPER_OPTIONS"] = '{"guest_feed": {"rows_per_country": 20}}'
 
     process = subprocess.run(
-        [sys.executable, "-c", FULL, noon.isoformat(), *PIPELINE],
+        [sys.executable, "-c", FULL, noon.isoformat(), *pipeline()],
         cwd=tmp_path, env=variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId
 
 from functions.feed import recommend_people
+from functions.feed.store.relationships import Relationships
 from functions.stats import refresh_creator_stats
 from shared.config import CreatorStats, People
 from shared.errors import NotFound
@@ -131,7 +132,7 @@ def test_who_was_followed_long_ago_is_not_suggested_anew(friends, databases):
 
     suggestions = suggested(friends, options=People(most_follows=1))
 
-    assert len(friends.relationships.follows_and_blocks([an_id("me")], 1).followed) == 1
+    assert len(Relationships(friends).follows_and_blocks([an_id("me")], 1).followed) == 1
     assert not set(users(suggestions)) & {an_id("ann"), an_id("bob")}
 
 
@@ -277,7 +278,7 @@ def test_of_the_follows_of_one_the_newest_lead_on(crowd, databases):
     newest = follow("ann", "a discovery", at=NOON, _id=ObjectId("f" * 24))
     databases.app.relationships.insert_one(newest)
 
-    friends = crowd.relationships.friends_of_friends([an_id("ann")], set(), 1, 10)
+    friends = Relationships(crowd).friends_of_friends([an_id("ann")], set(), 1, 10)
 
     assert friends == [(an_id("a discovery"), 1, [an_id("ann")])]
 

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from functions.bots.store.suspects import Suspect, Suspects
 from local import __main__ as commands
 from local import show
 from local.changes import relaying
@@ -15,7 +16,6 @@ from local.reviews import by_truth, detectors, review
 from shared.artifacts import Registry
 from shared.errors import Unavailable
 from shared.store.malformed import collecting
-from functions.bots.store.suspects import Suspect
 from tests.bots.conftest import NOON, Town, extract, is_bot, judge, like_a_bot, like_a_person, names, readings, train
 from tests.conftest import SIGNING_KEY
 from tests.factories import an_id
@@ -39,7 +39,7 @@ def waiting(deployed, store):
         store.app.feeditems.insert_many(readings(name, *rhythm))
     extract(store)
     rows = store.analytics.credentialfeatures.find()
-    store.suspects.put(
+    Suspects(store).put(
         [Suspect(row["seenCredential"], row["firstSeenAt"], row["lastSeenAt"], 0.9, [], "v1") for row in rows], now=NOON
     )
     return store
@@ -55,7 +55,7 @@ def test_malformed_reasons_are_left_out_and_the_suspect_is_shown(waiting):
     waiting.app.suspiciouscredentials.update_many({}, {"$set": {"reasons": [*malformed_reasons, ANN.reasons[0]]}})
 
     with collecting() as malformed:
-        suspects = waiting.suspects.waiting()
+        suspects = Suspects(waiting).waiting()
 
     assert [list(suspect.reasons) for suspect in suspects] == [[ANN.reasons[0]]] * 3
     assert len(malformed.ids) == 3
@@ -76,7 +76,7 @@ def test_a_verdict_travels_by_the_relay_and_becomes_a_label(waiting):
     with relaying(waiting, lambda run: None) as relay:
         relay.await_start()
         result = review(
-            waiting, waiting.suspects.waiting(), lambda suspect: suspect.credential != an_id("p1"), relay.check
+            waiting, Suspects(waiting).waiting(), lambda suspect: suspect.credential != an_id("p1"), relay.check
         )
 
     assert (len(result.bots), len(result.people)) == (2, 1)
@@ -88,7 +88,7 @@ def test_a_verdict_travels_by_the_relay_and_becomes_a_label(waiting):
 
 
 def test_a_suspect_that_a_reviewer_skips_stays(waiting):
-    result = review(waiting, waiting.suspects.waiting(), lambda suspect: None, never)
+    result = review(waiting, Suspects(waiting).waiting(), lambda suspect: None, never)
 
     assert (list(result.bots), list(result.people)) == ([], [])
     assert waiting.app.suspiciouscredentials.count_documents({"verificationStatus": {"$exists": False}}) == 3
@@ -98,7 +98,7 @@ def test_a_verdict_that_nobody_takes_over_is_kept_and_reported(waiting, monkeypa
     monkeypatch.setattr("local.reviews.WITHIN_S", 0.05)
 
     with pytest.raises(Unavailable, match="sweep_verdicts"):
-        review(waiting, waiting.suspects.waiting()[:1], lambda suspect: True, never)
+        review(waiting, Suspects(waiting).waiting()[:1], lambda suspect: True, never)
 
     assert waiting.app.suspiciouscredentials.count_documents({"verificationStatus": True}) == 1
 
@@ -113,7 +113,7 @@ def test_a_person_reviews_at_the_terminal(waiting, monkeypatch):
     assert "1 of 3 suspects judged" in command.output
     assert command.output.count("score 0.900") == 3
     assert waiting.analytics.credentialfeatures.count_documents({"verificationStatus": True}) == 1
-    assert len(waiting.suspects.waiting()) == 2
+    assert len(Suspects(waiting).waiting()) == 2
 
 
 def test_the_demo_network_knows_its_bots(store, databases):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from functions.topics.store.labelled_texts import LabelledTexts
 from functions.topics.taxonomy import taxonomy
 from local.sentences import SentencesReport, import_sentences
 from local.tables import Tally
@@ -30,7 +31,7 @@ def table(tmp_path):
 def test_sentences_become_labelled_texts_that_training_reads(store, noon, table):
     report = import_sentences(table(TABLE), store.analytics, now=noon)
 
-    texts, malformed = store.labelled_texts.newest(10, now=noon)
+    texts, malformed = LabelledTexts(store).newest(10, now=noon)
     assert report == SentencesReport(Tally(read=3, kept=3), texts=3, changed=3)
     assert malformed == []
     assert {text.text: (text.topics, text.language, text.updated_at) for text in texts} == {
@@ -57,7 +58,7 @@ def test_only_a_sentence_with_another_topic_is_replaced(store, noon, table):
 
     report = import_sentences(table(TABLE.replace("pets/cats", "pets")), store.analytics, now=later)
 
-    texts, _ = store.labelled_texts.newest(10, now=later)
+    texts, _ = LabelledTexts(store).newest(10, now=later)
     assert report.changed == 1
     assert [text.topics for text in texts if text.updated_at == later] == [("pets",)]
 
@@ -65,7 +66,7 @@ def test_only_a_sentence_with_another_topic_is_replaced(store, noon, table):
 def test_a_sentence_that_stands_there_twice_is_about_both(store, noon, table):
     import_sentences(table("topic\ttext\npets\tA fair for dogs\nsports\tA fair for dogs\n"), store.analytics, now=noon)
 
-    [only] = store.labelled_texts.newest(10, now=noon)[0]
+    [only] = LabelledTexts(store).newest(10, now=noon)[0]
     assert (only.topics, only.language) == (("pets", "sports"), None)
 
 

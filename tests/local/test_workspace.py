@@ -13,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 from local import dev, ownership, runs, workspace
-from local.functions import PIPELINE, ROOT
+from local.functions import ROOT, pipeline
 from local.mongod import mongo_server
 from local.workspace import alone, random_text, whole
 from local.world import SIZES, build_world, write_world
@@ -73,7 +73,7 @@ def test_a_start_that_was_cut_short_is_completed_by_the_next(prepared, store):
 
     second = prepared()
 
-    assert [*first, *second] == list(PIPELINE)
+    assert [*first, *second] == list(pipeline())
     assert second[0] == "train_coldstart"
     assert prepared() == []
 
@@ -83,7 +83,7 @@ def test_a_function_that_another_run_holds_remains_with_all_later_ones(store, mo
         return {"skipped": under_way(stem) if stem in held else "there is too little of it"}
 
     held, order = {"train_topics"}, ["refresh_content_stats", "train_topics", "reclassify_contents"]
-    monkeypatch.setattr(runs, "PIPELINE", tuple(order))
+    monkeypatch.setattr(runs, "pipeline", lambda: tuple(order))
     monkeypatch.setattr(runs, "function", lambda stem: SimpleNamespace(stem=stem, invoke=lambda **_: skipping(stem)))
 
     def remaining():

@@ -16,7 +16,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from functions.feed import train_personal
 from functions.privacy import erase_account
-from local.functions import PIPELINE, function
+from local.functions import function, pipeline
 from local.runs import deliver
 from shared.columns import id_array, id_keys
 from shared.documents import Document
@@ -135,7 +135,7 @@ class Town:
 
     def run(self, at: datetime) -> None:
         """Run every function that has a schedule, and what they queue."""
-        for stem in PIPELINE:
+        for stem in pipeline():
             self.call(stem, at=at)
         self.call("recommend_home", at=at, payload={"accountId": ACCOUNT, "maxResults": 1})
 

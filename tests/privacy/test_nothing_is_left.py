@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from layers.build import ROOT
-from local.functions import PIPELINE, all_functions
+from local.functions import pipeline
 from shared.documents import object_id
 from shared.errors import Unavailable
 from shared.store import schema
@@ -35,10 +35,6 @@ from tests.privacy.conftest import (
 NEXT, LATER = NOW + 26 * HOUR, NOW + 52 * HOUR  # every run at these is a full one
 
 FORMS = pytest.mark.parametrize("form", [as_it_is, in_hex, in_capitals])
-
-
-def test_every_scheduled_function_is_run_here() -> None:
-    assert {function.stem for function in all_functions().values() if function.cron} <= set(PIPELINE)
 
 
 def test_what_is_searched_for_stands_in_every_collection_that_says_so(town: Town) -> None:
@@ -177,7 +173,7 @@ def test_an_erasure_that_ended_in_the_middle_is_completed_by_the_next(
     assert town.remaining() == set()
 
 
-@pytest.mark.parametrize("stem", [*PIPELINE, "classify_content", "train_personal"])
+@pytest.mark.parametrize("stem", [*pipeline(), "classify_content", "train_personal"])
 def test_erased_while_a_function_runs_that_has_read_already(town: Town, stem: str, erasing: Erasing) -> None:
     """Between what it reads and the first document that it writes."""
     town.prepare()

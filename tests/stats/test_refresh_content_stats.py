@@ -4,8 +4,8 @@ import pytest
 from bson import ObjectId
 
 from functions.stats import refresh_content_stats
-from shared.config import ContentStats, Weights
 from functions.stats.store import content_stats
+from shared.config import ContentStats, Weights
 from tests.factories import an_id, post
 
 OPTIONS = ContentStats()

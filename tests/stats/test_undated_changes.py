@@ -9,6 +9,8 @@ import pytest
 from pymongo.collection import Collection
 
 from functions.stats import refresh_creator_stats, refresh_engagement_stats
+from functions.stats.store.creator_stats import CreatorStatistics
+from functions.stats.store.engagement_stats import EngagementStatistics
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
 from tests.stats.conftest import JOBS
 from tests.stats.test_incremental_runs import everything_anew, statistics, tolerant
@@ -153,8 +155,8 @@ def test_what_is_dated_far_ahead_is_seen_at_each_change(store, town, noon, colle
     run_jobs(store, noon)
     nothing: tuple[set[Any], None] = (set(), None)
     monkeypatch.setattr(type(store.engagements), "users_in_turn", lambda *_: nothing)
-    monkeypatch.setattr(type(store.engagement_stats), "users", lambda *_: set())
-    monkeypatch.setattr(type(store.creator_stats), "in_turn", lambda *_: nothing)
+    monkeypatch.setattr(EngagementStatistics, "users", lambda *_: set())
+    monkeypatch.setattr(CreatorStatistics, "in_turn", lambda *_: nothing)
 
     for step, (field, value) in enumerate(CHANGED[collection].items(), 1):
         before = statistics(store)

@@ -7,8 +7,8 @@ import pytest
 from bson import DatetimeMS, Timestamp
 
 from functions.topics.classify_content import latest_states
+from functions.topics.store.content_info import AnnotationRow, ContentInfo
 from shared.change import Change, ClusterTime, Order
-from functions.topics.store.content_info import AnnotationRow
 from tests.changes import START, TEXT, change_event, deleted, edited, inserted, moment, state
 from tests.factories import an_id
 from tests.topics.texts import CATS, MOVIE, STUB, hash_of
@@ -84,16 +84,16 @@ def test_a_deletion_that_meets_an_insertion_of_its_transaction_at_the_database_i
     store, annotator, classify, kept, noon, monkeypatch
 ):
     """Another run writes between the read of the stored annotation and the write."""
-    known, order = store.content_info.known, Order(ClusterTime(START + 2, 1), moment(1))
+    known, order = ContentInfo.known, Order(ClusterTime(START + 2, 1), moment(1))
     inserted_there = AnnotationRow(an_id("one"), hash_of(TEXT), annotator.version, order, {"topics": []})
 
-    def overtaken(posts):
-        monkeypatch.setattr(store.content_info, "known", known)
-        stored = known(posts)
-        store.content_info.put([inserted_there], now=noon)
+    def overtaken(content_info, posts):
+        monkeypatch.setattr(ContentInfo, "known", known)
+        stored = known(content_info, posts)
+        content_info.put([inserted_there], now=noon)
         return stored
 
-    monkeypatch.setattr(store.content_info, "known", overtaken)
+    monkeypatch.setattr(ContentInfo, "known", overtaken)
     report = classify(deleted("one", second=2))
 
     assert kept("one").keys() == STUB

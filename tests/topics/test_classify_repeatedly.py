@@ -8,10 +8,10 @@ import pytest
 from bson import Timestamp
 
 from functions.topics import classify_content, reclassify_contents
+from functions.topics.store.content_info import AnnotationRow, ContentInfo
 from functions.topics.sync_annotations import sync_annotations
 from shared.change import Change, ClusterTime, Order
 from shared.config import Topics
-from functions.topics.store.content_info import AnnotationRow
 from shared.text.embedding import embed
 from tests.changes import START, TEXT, as_json, change_event, deleted, edited, ids, inserted, state
 from tests.factories import an_id
@@ -156,18 +156,18 @@ def test_a_text_that_is_replaced_while_it_is_confirmed_is_looked_at_again(
     store, annotator, classify, kept, noon, monkeypatch
 ):
     classify(inserted("one", TEXT, second=1))
-    known = store.content_info.known
+    known = ContentInfo.known
     other = AnnotationRow(
         an_id("one"), hash_of(CATS), annotator.version, Order(ClusterTime(START + 5, 1), None), {"topics": []}
     )
 
-    def overtaken(posts):
-        monkeypatch.setattr(store.content_info, "known", known)
-        stored = known(posts)
-        store.content_info.put([other], now=noon)
+    def overtaken(content_info, posts):
+        monkeypatch.setattr(ContentInfo, "known", known)
+        stored = known(content_info, posts)
+        content_info.put([other], now=noon)
         return stored
 
-    monkeypatch.setattr(store.content_info, "known", overtaken)
+    monkeypatch.setattr(ContentInfo, "known", overtaken)
     classify(edited("one", TEXT, second=9))
 
     assert (kept("one")["textHash"], kept("one")["clusterTime"]) == (hash_of(TEXT), Timestamp(START + 9, 1))

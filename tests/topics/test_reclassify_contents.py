@@ -10,12 +10,12 @@ from bson.raw_bson import RawBSONDocument
 
 from functions.topics import reclassify_contents
 from functions.topics.annotate import open_annotator
+from functions.topics.store.content_info import AnnotationRow, ContentInfo
 from shared.artifacts import Registry
 from shared.change import ClusterTime, Order
 from shared.config import Options, Topics
 from shared.documents import object_id
 from shared.errors import Conflict
-from functions.topics.store.content_info import AnnotationRow
 from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.conftest import SIGNING_KEY
@@ -265,8 +265,9 @@ def test_what_a_change_wrote_meanwhile_stays(run, contents, store, annotator, ke
             contents.delete_one({"_id": an_id("two")}, session=session)
             order = Order(ClusterTime(session.operation_time.time, session.operation_time.inc), None)
         fields = annotator.annotate([CATS])[0]
-        store.content_info.put([AnnotationRow(an_id("one"), hash_of(CATS), annotator.version, order, fields)], now=noon)
-        store.content_info.withdraw({an_id("two"): order}, now=noon)
+        content_info = ContentInfo(store)
+        content_info.put([AnnotationRow(an_id("one"), hash_of(CATS), annotator.version, order, fields)], now=noon)
+        content_info.withdraw({an_id("two"): order}, now=noon)
         return embed(texts)
 
     monkeypatch.setattr("functions.topics.annotate.embed", overtaken)

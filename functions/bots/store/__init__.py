@@ -1,1 +1,1 @@
-"""The collections that only bots needs: suspects, verdicts, features of credentials, and whose credentials these are."""
+"""Repositories that bots alone uses: suspects, verdicts, features of credentials, and links of accounts to them."""

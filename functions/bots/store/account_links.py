@@ -17,26 +17,25 @@ import numpy as np
 from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne
 from pymongo.collection import Collection
-from pymongo.database import Database
 
 from shared.columns import Columns, combine_keys, is_valid, object_ids
 from shared.documents import Credential, Document, either_form, object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
 from shared.store.decoding import needed, optional, sound
 from shared.store.expressions import changed_from
-from shared.store.tombstones import Erased, Tombstones
+from shared.store.tombstones import Erased
 from shared.store.upserts import guarded_upsert
 
 LINKS_A_BATCH = 2_000
 
 
 class AccountLinks:
-    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._users, self._links = app[schema.USERS.name], analytics[schema.ACCOUNT_LINKS.name]
-        self._tombstones = Tombstones(app, analytics)
+    def __init__(self, store: Store) -> None:
+        self._users, self._links = store.app[schema.USERS.name], store.analytics[schema.ACCOUNT_LINKS.name]
+        self._tombstones = store.tombstones
 
     def note_users(self, changed: datetime | None) -> None:
         """Link each user that changed since then, all for None, to the account that owns it, unless that is erased."""

@@ -16,12 +16,11 @@ from typing import Any, Final
 
 from bson import ObjectId
 from pymongo import UpdateOne
-from pymongo.database import Database
 
 from shared.clock import EPOCH
 from shared.columns import Columns, is_valid, object_ids
 from shared.documents import Credential, Document, credential_forms, object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
@@ -78,8 +77,8 @@ class Labels:
 
 
 class CredentialFeatures:
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._features = analytics[schema.CREDENTIAL_FEATURES.name]
+    def __init__(self, store: Store) -> None:
+        self._features = store.analytics[schema.CREDENTIAL_FEATURES.name]
 
     def newest(self, credentials: Iterable[Credential]) -> dict[Credential, Window]:
         """The newest window of each of these credentials, labelled or not; none where there are no features."""

@@ -14,11 +14,10 @@ from itertools import islice
 from typing import Any
 
 from pymongo import UpdateOne
-from pymongo.database import Database
 
 from shared.documents import Credential, Document, credential_forms
 from shared.errors import Conflict, NotFound
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
 from shared.store.expressions import period
 from shared.store.malformed import name_malformed
@@ -62,8 +61,8 @@ class Suspect:
 
 
 class Suspects:
-    def __init__(self, app: Database[Document]) -> None:
-        self._suspects = app[schema.SUSPECTS.name]
+    def __init__(self, store: Store) -> None:
+        self._suspects = store.app[schema.SUSPECTS.name]
 
     def waiting(self, limit: int = 0) -> list[Suspect]:
         """At most `limit` suspects without a verdict, all for 0, the highest score first."""

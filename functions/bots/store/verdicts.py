@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from shared.documents import Document
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import as_moment, credential_of, needed, optional, sound
 
 Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
@@ -50,10 +48,10 @@ class Verdict:
 class Verdicts:
     """For example: {verificationStatus: true, verifiedAt: …} in a row of `suspects`, and then in one of features."""
 
-    def __init__(self, client: MongoClient[Document], app: Database[Document], analytics: Database[Document]) -> None:
-        self._client = client
-        self._suspects = app[schema.SUSPECTS.name]
-        self._features = analytics[schema.CREDENTIAL_FEATURES.name]
+    def __init__(self, store: Store) -> None:
+        self._client = store.client
+        self._suspects = store.app[schema.SUSPECTS.name]
+        self._features = store.analytics[schema.CREDENTIAL_FEATURES.name]
 
     def given(self, rows: Sequence[Any] | None = None) -> Iterator[Verdict]:
         """The complete verdicts that are no labels yet, of these suspects or of all for None, the earliest first."""

@@ -1,1 +1,1 @@
-"""The collections that only feed needs: follows and blocks, accounts, popular creators, and pages of a home."""
+"""Repositories that feed alone uses: follows and blocks, accounts, popular creators, and pages of a home."""

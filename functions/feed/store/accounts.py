@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bson import ObjectId
-from pymongo.database import Database
 
 from shared.documents import Document, either_form, object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import as_text
 from shared.store.malformed import name_malformed
 
@@ -29,9 +28,9 @@ class Member:
 
 
 class Accounts:
-    def __init__(self, app: Database[Document]) -> None:
-        self._accounts = app[schema.ACCOUNTS.name]
-        self._users = app[schema.USERS.name]
+    def __init__(self, store: Store) -> None:
+        self._accounts = store.app[schema.ACCOUNTS.name]
+        self._users = store.app[schema.USERS.name]
 
     def member(self, account: ObjectId) -> Member | None:
         """An account and its users, read by one query; None where there is no such account."""

@@ -6,15 +6,13 @@ For example: {_id: ObjectId, user: ObjectId, followedUser: ObjectId, following: 
 from datetime import datetime
 from typing import Any
 
-from pymongo.database import Database
-
+from functions.feed.store.relationships import FLAGS
 from shared.columns import Columns, is_valid
 from shared.documents import Document
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.column_kinds import MALFORMED_CODE, Kind
 from shared.store.column_reader import read_columns
 from shared.store.expressions import changed_at, object_id, optional_type, period
-from functions.feed.store.relationships import FLAGS
 
 _FIELDS: dict[str, tuple[Kind, Any]] = {"user": ("id", "$user"), "followed": ("id", "$followedUser")}
 
@@ -26,8 +24,8 @@ _SOUND = {"$cond": [{"$and": _KEPT}, 1, MALFORMED_CODE]}
 
 
 class Follows:
-    def __init__(self, app: Database[Document]) -> None:
-        self._relationships = app[schema.RELATIONSHIPS.name]
+    def __init__(self, store: Store) -> None:
+        self._relationships = store.app[schema.RELATIONSHIPS.name]
 
     def all(self) -> Columns:
         """The present follows without a block: user (n,) and followed (n,) ids of users."""

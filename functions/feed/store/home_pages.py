@@ -17,12 +17,11 @@ from bson import ObjectId
 from bson.binary import Binary
 from numpy.typing import NDArray
 from pymongo import WriteConcern
-from pymongo.database import Database
 
 from shared.columns import id_array
 from shared.documents import Document
 from shared.errors import BadEvent
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import as_list, as_moment, as_text, needed, sound
 
 BLOCK = 250  # posts of one document at most, or as many as its page has
@@ -47,8 +46,8 @@ class Given:
 
 
 class HomePages:
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._pages, self._tombstones = analytics[schema.HOME_PAGES.name], analytics[schema.ERASURES.name]
+    def __init__(self, store: Store) -> None:
+        self._pages, self._tombstones = store.analytics[schema.HOME_PAGES.name], store.analytics[schema.ERASURES.name]
         # Not durable: where a page is lost with its server, the reader begins without a cursor.
         self._unsafe = self._pages.with_options(write_concern=WriteConcern(w=1))
 

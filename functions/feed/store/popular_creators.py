@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bson import ObjectId
-from pymongo.database import Database
 
 from shared.documents import Document
-from shared.store import schema
-from functions.stats.store.creator_pipeline import TOTALS
+from shared.store import Store, schema
 from shared.store.decoding import as_count, as_number, own_id, sound
 from shared.store.malformed import name_malformed
 
@@ -29,8 +27,8 @@ class Creator:
 class PopularCreators:
     """{_id: ObjectId, score: 2.59, geolocation: {countryCode: "th"}, creatorLikedCount: 5, …}"""
 
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._stats = analytics[schema.CREATOR_STATS.name]
+    def __init__(self, store: Store) -> None:
+        self._stats = store.analytics[schema.CREATOR_STATS.name]
 
     def ranked(self, countries: Sequence[str] | None, batch: int) -> Iterator[Creator]:
         """The creators of these countries, of all for None, the most popular first.
@@ -55,5 +53,5 @@ class PopularCreators:
         return Creator(own_id(row), max(as_number(score) or 0.0, 0.0), sum(as_count(total) or 0 for total in totals))
 
 
-_NUMBERS = ("score", *TOTALS.values())
+_NUMBERS = ("score", "creatorLikedCount", "creatorCommentedCount", "creatorRecastedCount", "creatorQuotedCount")
 _SHOWN = dict.fromkeys(_NUMBERS, 1)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from bson import ObjectId
-from pymongo.database import Database
 
 from shared.documents import Document, either_form
 from shared.documents import object_id as as_object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import needed, sound
 from shared.store.expressions import is_id, object_id
 from shared.store.malformed import name_malformed
@@ -36,8 +35,8 @@ class FollowsAndBlocks:
 
 
 class Relationships:
-    def __init__(self, app: Database[Document]) -> None:
-        self._relationships, self._users = app[schema.RELATIONSHIPS.name], app[schema.USERS.name]
+    def __init__(self, store: Store) -> None:
+        self._relationships, self._users = store.app[schema.RELATIONSHIPS.name], store.app[schema.USERS.name]
 
     def follows_and_blocks(self, users: Sequence[ObjectId], limit: int) -> FollowsAndBlocks:
         """The newest follows of these users together, at most `limit`, and all of their blocks."""

@@ -1,1 +1,1 @@
-"""The collections that only monitor needs: the performance of each day."""
+"""The repository that monitor alone uses: the performance of each day."""

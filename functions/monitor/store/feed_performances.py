@@ -13,15 +13,12 @@ interval.
 from collections.abc import Mapping
 from typing import Any
 
-from pymongo.database import Database
-
-from shared.documents import Document
-from shared.store import schema
+from shared.store import Store, schema
 
 
 class FeedPerformances:
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._performances = analytics[schema.FEED_PERFORMANCES.name]
+    def __init__(self, store: Store) -> None:
+        self._performances = store.analytics[schema.FEED_PERFORMANCES.name]
 
     def put(self, day: Mapping[str, Any]) -> None:
         """Store the performance of a day, in place of an earlier one of that day."""

@@ -1,1 +1,1 @@
-"""The collections of statistics, and the stages that compute their rows."""
+"""Repositories that stats alone uses, one for each collection of statistics, and the stages that compute rows."""

@@ -13,19 +13,17 @@ from typing import Final
 
 from bson import ObjectId
 from pymongo.collection import Collection
-from pymongo.database import Database
 
+from functions.stats.store.stored_totals import OF_CONTENTS
 from shared.clock import SKEW
 from shared.config import ContentStats
 from shared.documents import Document
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.contents import in_window
 from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
-from functions.stats.store.stored_totals import OF_CONTENTS
-from shared.store.tombstones import Tombstones
 
 LAYOUT: Final = "1"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
@@ -35,11 +33,11 @@ COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCo
 
 
 class ContentStatistics:
-    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._contents = app[schema.CONTENTS.name]
-        self._stats = analytics[schema.CONTENT_STATS.name]
-        self._target = {"db": analytics.name, "coll": schema.CONTENT_STATS.name}
-        self._tombstones = Tombstones(app, analytics)
+    def __init__(self, store: Store) -> None:
+        self._contents = store.app[schema.CONTENTS.name]
+        self._stats = store.analytics[schema.CONTENT_STATS.name]
+        self._target = {"db": store.analytics.name, "coll": schema.CONTENT_STATS.name}
+        self._tombstones = store.tombstones
 
     def rebuild(self, options: ContentStats, *, now: datetime) -> int:
         """Compute the rows of all posts of the window and replace the collection in one step; its indexes stay.

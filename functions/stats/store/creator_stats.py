@@ -13,14 +13,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from bson import ObjectId
-from pymongo.database import Database
 
+from functions.stats.store.creator_pipeline import profile, scored, totals
+from functions.stats.store.stored_totals import OF_CREATORS
 from shared.config import CreatorStats
 from shared.documents import Document, either_form
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.contents import in_window
-from functions.stats.store.creator_pipeline import profile, scored, totals
 from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
     changed_from,
@@ -32,20 +32,18 @@ from shared.store.expressions import (
     optional,
     optional_type,
 )
-from functions.stats.store.stored_totals import OF_CREATORS
-from shared.store.tombstones import Tombstones
-from shared.store.visibility import PUBLISHED, Visibility
+from shared.store.visibility import PUBLISHED
 
 LAYOUT: Final = "3"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
 
 class CreatorStatistics:
-    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._contents, self._users = app[schema.CONTENTS.name], app[schema.USERS.name]
-        self._accounts, self._visibility = app[schema.ACCOUNTS.name], Visibility(app)
-        self._stats = analytics[schema.CREATOR_STATS.name]
-        self._target = {"db": analytics.name, "coll": schema.CREATOR_STATS.name}
-        self._tombstones = Tombstones(app, analytics)
+    def __init__(self, store: Store) -> None:
+        self._contents, self._users = store.app[schema.CONTENTS.name], store.app[schema.USERS.name]
+        self._accounts, self._visibility = store.app[schema.ACCOUNTS.name], store.visibility
+        self._stats = store.analytics[schema.CREATOR_STATS.name]
+        self._target = {"db": store.analytics.name, "coll": schema.CREATOR_STATS.name}
+        self._tombstones = store.tombstones
 
     def refresh(self, options: CreatorStats, creators: Iterable[ObjectId] | None, *, now: datetime) -> None:
         """Compute the rows of these creators, or of all for None."""

@@ -15,10 +15,9 @@ from typing import Any, Final
 
 from bson import ObjectId
 from pymongo import ReplaceOne
-from pymongo.database import Database
 
 from shared.documents import Document, object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_counts, as_document, needed, sound
 from shared.store.write_behind import WriteBehind
@@ -38,8 +37,8 @@ ROWS_A_WRITE = 1_000
 
 
 class EngagementStatistics:
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._stats = analytics[schema.ENGAGEMENT_STATS.name]
+    def __init__(self, store: Store) -> None:
+        self._stats = store.analytics[schema.ENGAGEMENT_STATS.name]
 
     def put(self, rows: Iterable[tuple[ObjectId, Counts, Counts]], *, now: datetime) -> int:
         """Replace the row of each user; returns how many those were.

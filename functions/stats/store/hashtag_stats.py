@@ -16,20 +16,18 @@ from typing import Final
 
 from bson import encode
 from pymongo import UpdateOne
-from pymongo.database import Database
 
+from functions.stats.store.stored_totals import OF_HASHTAGS
 from shared.config import HashtagStats
 from shared.documents import Document
 from shared.engagement_kinds import POSITIVE_KINDS
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.contents import in_window
 from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
-from functions.stats.store.stored_totals import OF_HASHTAGS
-from shared.store.tombstones import Tombstones
 
 LAYOUT: Final = "4"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
@@ -40,10 +38,10 @@ def fingerprint(row: Document) -> str:
 
 
 class HashtagStatistics:
-    def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
-        self._contents = app[schema.CONTENTS.name]
-        self._stats = analytics[schema.HASHTAG_STATS.name]
-        self._tombstones = Tombstones(app, analytics)
+    def __init__(self, store: Store) -> None:
+        self._contents = store.app[schema.CONTENTS.name]
+        self._stats = store.analytics[schema.HASHTAG_STATS.name]
+        self._tombstones = store.tombstones
 
     def posts(self, options: HashtagStats, *, now: datetime) -> list[Document]:
         """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}.

@@ -1,1 +1,1 @@
-"""The collections that only topics needs: annotations of posts, the tree of topics, and labelled texts."""
+"""Repositories that topics alone uses: annotations of posts, the tree of topics, and labelled texts."""

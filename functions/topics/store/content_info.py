@@ -16,11 +16,10 @@ from typing import Any
 
 from bson import ObjectId, Timestamp
 from pymongo import UpdateOne
-from pymongo.database import Database
 
 from shared.change import ClusterTime, Order
 from shared.documents import Document, either_form, object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.cluster_time import has_passed
 from shared.store.decoding import as_moment, as_text, needed, sound
@@ -57,8 +56,8 @@ class AnnotationRow:
 
 
 class ContentInfo:
-    def __init__(self, app: Database[Document]) -> None:
-        self._info = app[schema.CONTENT_INFO.name]
+    def __init__(self, store: Store) -> None:
+        self._info = store.app[schema.CONTENT_INFO.name]
 
     def known(self, contents: Iterable[ObjectId]) -> dict[ObjectId, StoredAnnotation]:
         """The stored annotations of these posts, by post; none for a post without a row."""

@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
-from pymongo.database import Database
 
 from shared.clock import EPOCH, SKEW
 from shared.documents import Document
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import Malformed, as_list, as_moment, as_text, needed, optional
 from shared.store.expressions import fingerprint, period
 
@@ -44,8 +43,8 @@ class CollectionVersion:
 
 
 class LabelledTexts:
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._texts = analytics[schema.LABELLED_TEXTS.name]
+    def __init__(self, store: Store) -> None:
+        self._texts = store.analytics[schema.LABELLED_TEXTS.name]
 
     def extent(self, *, now: datetime) -> CollectionVersion:
         """The present state, which differs from that of a trained model where any text was added, changed or removed.

@@ -13,18 +13,17 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
-from pymongo.database import Database
 
 from shared.documents import Document, object_id
-from shared.store import schema
+from shared.store import Store, schema
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import fingerprint
 from shared.store.upserts import upsert_all
 
 
 class TopicTree:
-    def __init__(self, analytics: Database[Document]) -> None:
-        self._topics = analytics[schema.TOPICS.name]
+    def __init__(self, store: Store) -> None:
+        self._topics = store.analytics[schema.TOPICS.name]
 
     def resolve(self, topics: Mapping[str, Mapping[str, Any]], *, now: datetime) -> dict[str, ObjectId]:
         """Write these topics into the tree; returns the id of each path, without one whose stored `_id` is no id.

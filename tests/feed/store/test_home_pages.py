@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from bson import ObjectId
 
+from functions.feed.store.home_pages import BLOCK, HomePages
 from shared.columns import id_array, id_keys
 from shared.errors import BadEvent
-from functions.feed.store.home_pages import BLOCK
 from tests.factories import an_id
 
 CAT, DOG = an_id("account of cat"), an_id("account of dog")
@@ -18,7 +18,7 @@ VALID = timedelta(hours=1)
 
 @pytest.fixture
 def pages(store):
-    return store.home_pages
+    return HomePages(store)
 
 
 def beginning(pages, noon):

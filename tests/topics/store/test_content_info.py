@@ -8,8 +8,8 @@ from threading import Barrier
 import pytest
 from bson import ObjectId, Timestamp
 
+from functions.topics.store.content_info import AnnotationRow, ContentInfo, StoredAnnotation
 from shared.change import ClusterTime, Order
-from functions.topics.store.content_info import AnnotationRow, StoredAnnotation
 from tests.changes import moment
 from tests.factories import an_id, topics_of
 
@@ -21,7 +21,7 @@ STUB = {"_id", "contentId", "clusterTime", "contentUpdatedAt", "removedAt", "upd
 
 @pytest.fixture
 def info(store):
-    return store.content_info
+    return ContentInfo(store)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from threading import Barrier
 
 import pytest
 
+from functions.topics.store.topic_tree import TopicTree
 from functions.topics.taxonomy import taxonomy
 from tests.factories import an_id, topic
 
@@ -24,7 +25,7 @@ TOPICS = {
 
 @pytest.fixture
 def tree(store):
-    return store.topic_tree
+    return TopicTree(store)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Tables by kind of engagement have all kinds, in the order of the codes."""
 
+from functions.stats.store.content_stats import COUNTS
+from functions.stats.store.creator_pipeline import TOTALS
+from functions.stats.store.engagement_stats import FIELDS
 from shared.config import Weights
 from shared.engagement_kinds import ENGAGEMENT_KINDS, POSITIVE_KINDS
 from shared.ranking.features import FEATURES
-from shared.store.content_stats import COUNTS
-from shared.store.creator_pipeline import TOTALS
-from shared.store.engagement_stats import FIELDS
 
 
 def test_arrays_of_positive_kinds_have_the_codes_of_all_kinds():

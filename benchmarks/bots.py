@@ -19,6 +19,7 @@ from benchmarks.table import Sheet, yes_or_no
 from functions.bots import evaluation, flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import LabelledSet
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
 from functions.bots.store.credential_features import CredentialFeatures
 from shared.artifacts import Registry
@@ -64,7 +65,7 @@ def evaluate(bench: BenchDatabase, tell: Tell) -> tuple[list[MethodResult], Dete
     Returns nothing where too few are reviewed for a detector, or where all the others are bots or all are people.
     """
     tell(f"{bench.size}, seed {bench.seed}: bots")
-    store, options = bench.store, bench.settings.options.bots
+    store, options = bench.store, bench.settings.options.of(Bots)
     review_anew(bench, NOW)
     registry = Registry(store.analytics, bench.settings.artifact_keys)
     report = train_bot_detector.run(store, registry, options, now=NOW)

@@ -12,6 +12,7 @@ from secrets import token_hex
 from pymongo.database import Database
 
 from functions.bots import extract_reading_features, sweep_verdicts
+from functions.bots.options import Bots
 from local import ownership
 from local.workspace import drop, truth_of
 from local.world import SIZES, World, WorldOptions, build_world, documents, truth_documents, write_world
@@ -103,7 +104,7 @@ def databases(uri: str, name: str, more: Mapping[str, str]) -> Iterator[tuple[di
 
 def review_anew(bench: BenchDatabase, due: datetime) -> None:
     """Replace everything about bots by the features of all credentials, labelled by the verdicts of the world."""
-    store, options = bench.store, bench.settings.options.bots
+    store, options = bench.store, bench.settings.options.of(Bots)
     bot_collections = (schema.SUSPECTS, schema.CREDENTIAL_FEATURES, schema.BOT_ARTIFACTS)
     for collection in bot_collections:
         database = store.app if collection.database == "app" else store.analytics

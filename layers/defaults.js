@@ -8,7 +8,8 @@
 //   requires  names of its layers, such as `numeric`
 //
 // and its schedules may be written as `- schedule: cron(…)`, in UTC. Every function gets a dead-letter queue, a package
-// with the files of its own domain and of `shared`, and a role of its own with the rights that it names and no others.
+// with the files of its own domain and of `shared` and the options of all domains, and a role of its own with the rights
+// that it names and no others.
 
 class Defaults {
   constructor(serverless) {
@@ -66,17 +67,21 @@ function layers(descriptions, { runtime, stage }) {
   return Object.fromEntries(entries);
 }
 
-// Files of a function's package: its own domain and `shared`, with byte code for the runtime's version of Python only.
+// Files of a function's package: its own domain and `shared`, and of the other domains their options, which every
+// function checks; with byte code for the runtime's version of Python only.
 function patterns(domain, byteCode) {
   const compiled = `*${byteCode}.pyc`;
   return [
     'functions/__init__.py',
+    'functions/*/__init__.py',
+    'functions/*/options.py',
     `functions/${domain}/**`,
     'shared/**',
     '!**/*.pyc',
     '!**/*.yml',
     '!**/*.md',
     `functions/__pycache__/${compiled}`,
+    `functions/*/__pycache__/{__init__,options}${compiled}`,
     `functions/${domain}/**/${compiled}`,
     `shared/**/${compiled}`,
   ];

@@ -25,13 +25,13 @@ from local.terminal import console
 from local.workspace import HOME, alone, api_key, fill, typed, whole, workspace
 from shared import command_line
 from shared.config import preset
-from shared.config.options import Tokens
 from shared.documents import Document
 from shared.errors import NotFound
+from shared.runtime.options import Tokens
 from shared.store import Store, schema
 
 SIGNING = ("ARTIFACT_KEYS",)  # settings that functions need which write or read models
-MAX_TOKEN_HOURS = Tokens().longest_life / timedelta(hours=1)  # a longer one would be refused
+MAX_TOKEN_HOURS = Tokens().max_lifetime / timedelta(hours=1)  # a longer one would be refused
 
 Size = Annotated[str, typer.Option(parser=world_size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
 Rows = Annotated[int, typer.Option(min=1, max=1000, help="to print")]

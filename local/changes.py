@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from local.functions import Function, function
 from local.runs import Run
@@ -19,6 +21,7 @@ from relay.sinks import FanOut, Here, SendResult
 from relay.watched import Watched, watched
 from shared.config import settings
 from shared.errors import AppError, Unavailable
+from shared.runtime import options as runtime
 from shared.store import Store, schema
 
 Show = Callable[[Run], None]
@@ -94,7 +97,7 @@ def relaying(store: Store, show: Show, collections: Collection[str] = ()) -> Ite
     show         called with each run of a function, in a thread of the relay
     collections  to follow; all that are declared, where none is named
     """
-    options, stop = settings().options.relay, threading.Event()
+    options, stop = settings().options.of(runtime.Relay), threading.Event()
     options = replace(options, lease_s=min(options.lease_s, LEASE_S))
 
     def sink(collection: Watched) -> FanOut:

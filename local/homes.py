@@ -42,8 +42,9 @@ def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
     items  posts of each page
     """
     from functions.feed.feed_ranker import open_feed_ranker
+    from functions.feed.options import Members
 
-    feed_ranker = open_feed_ranker(store, settings().artifact_keys, settings().options.members)
+    feed_ranker = open_feed_ranker(store, settings().artifact_keys, settings().options.of(Members))
     feed_ranker.refresh(now)
     rows = store.analytics.mlArtifacts.find({}, {"account": 1}).sort([("metrics.acts", -1), ("account", 1)])
     accounts = [row["account"] for row in rows.limit(COMPARED_ACCOUNTS)]
@@ -56,10 +57,10 @@ def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
 
 def home_of(store: Store, feed_ranker: "FeedRanker", account: ObjectId, items: int, now: datetime) -> Home:
     """The first page of an account that has a model, with its topics and follows."""
-    from functions.feed import recommend_home
+    from functions.feed import options, recommend_home
 
-    options = settings().options
-    page = recommend_home.run(feed_ranker, options.home, recommend_home.HomeRequest(str(account), items), now=now)
+    home_options = settings().options.of(options.Home)
+    page = recommend_home.run(feed_ranker, home_options, recommend_home.HomeRequest(str(account), items), now=now)
     personal = feed_ranker.viewer(account).personal
     assert personal is not None
     topics: list[dict[str, Any]] = list(store.analytics.topics.find({"path": {"$exists": True}}, {"path": 1}))

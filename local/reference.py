@@ -10,14 +10,15 @@ import re
 import sys
 import tokenize
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+from msgspec import Struct, structs
+
 from local.functions import ROOT, Function, all_functions
 from shared import command_line
-from shared.config import Options
+from shared.config import Section, sections
 from shared.store import schema
 
 DOCS = ROOT / "docs"
@@ -70,17 +71,18 @@ def _options() -> Iterator[str]:
     yield "Overridden by `FEEDKEEPER_OPTIONS`, a JSON object by section and name; spans are in hours:"
     yield '`{"guest_feed": {"rows_per_country": 500}, "content_stats": {"window": 336}}`. In a deployment it stands'
     yield "under `provider.environment` of serverless.yml, beside `APP_DB`, `ANALYTICS_DB` and `DB_PREFIX`, which name"
-    yield "the databases; the relay and `python -m shared.store` read their own environment."
-    for section in fields(Options):
-        values = getattr(Options(), section.name)
-        sentences = comments(type(values))
-        yield from ("", f"## {section.name}", "", "| option | default | |", "|---|---|---|")
-        for option in fields(values):
-            yield _row(f"`{option.name}`", _default(getattr(values, option.name)), sentences[option.name])
+    yield "the databases; the relay and `python -m shared.store` read their own environment. Every function checks all"
+    yield "sections. They are declared in the `options.py` of a domain or of a package of `shared`."
+    for name, section in sections().items():
+        defaults, sentences = section(), comments(section)
+        yield from ("", f"## {name}", "", "| option | default | |", "|---|---|---|")
+        for option in structs.fields(section):
+            default = _default(getattr(defaults, option.name))
+            yield _row(f"`{option.encode_name}`", default, sentences[option.name])
 
 
-def comments(section: type) -> dict[str, str]:
-    """The comment behind each field of a section of options, by field."""
+def comments(section: type[Section]) -> dict[str, str]:
+    """The comment behind each field of a section of options, by its name in Python."""
     sentences: dict[str, str] = {}
     name = ""
     for before, token in pairwise(tokenize.generate_tokens(io.StringIO(inspect.getsource(section)).readline)):
@@ -92,8 +94,9 @@ def comments(section: type) -> dict[str, str]:
 
 
 def _default(value: Any) -> str:
-    if is_dataclass(value):
-        return ", ".join(f"{part.name} {getattr(value, part.name):g}" for part in fields(value))
+    if isinstance(value, Struct):
+        parts = structs.fields(value)
+        return ", ".join(f"{part.encode_name} {getattr(value, part.name):g}" for part in parts)
     return f"{value / timedelta(hours=1):g} h" if isinstance(value, timedelta) else f"{value}"
 
 

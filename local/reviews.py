@@ -44,6 +44,7 @@ def review(store: Store, suspects: Sequence["Suspect"], decide: Decide, check: C
     check  called while waiting; an error that it raises ends the wait
     Raises Unavailable where the verdicts are not taken over in time.
     """
+    from functions.bots.options import Bots
     from functions.bots.store.suspects import Suspects
 
     waiting = Suspects(store)
@@ -51,7 +52,7 @@ def review(store: Store, suspects: Sequence["Suspect"], decide: Decide, check: C
     for suspect in suspects:
         is_bot = decide(suspect)
         if is_bot is not None:
-            verdict = settings().options.bots.verdict(bot=is_bot)
+            verdict = settings().options.of(Bots).verdict(bot=is_bot)
             waiting.judge(suspect.credential, verdict, at=datetime.now(UTC))
             by_verdict[is_bot].append(suspect)
     began = time.monotonic()

@@ -24,6 +24,7 @@ from relay.watched import watched
 from shared import command_line
 from shared.config import Settings, settings
 from shared.errors import BadConfig
+from shared.runtime.options import Relay
 from shared.runtime.secrets import fetch_secret
 from shared.store import connect
 from shared.store.malformed import collecting
@@ -54,7 +55,7 @@ def run(to: Target, only: Only = None) -> None:
     require_replica_set(store.client)
     command_line.on_ending(lambda *_: stop.set())
     followers = [
-        Follower(store, collection, receiver, config.options.relay, stop)
+        Follower(store, collection, receiver, config.options.of(Relay), stop)
         for collection, receiver in zip(selected, sinks, strict=True)
     ]
     serve(followers, stop)
@@ -68,7 +69,7 @@ def replay(to: Target) -> None:
     store, count = connect(config), 0
     require_replica_set(store.client)
     with collecting() as malformed:
-        for parked, outcome in replayed(store, sinks, config.options.relay.most_bytes):
+        for parked, outcome in replayed(store, sinks, config.options.of(Relay).max_bytes):
             count += 1
             typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {outcome}")
     typer.echo(f"{count} were parked")

@@ -19,10 +19,10 @@ from relay.sinks import Sink
 from relay.stream import ChangeStream, HistoryLost, StreamItem, start_of
 from relay.watched import Watched
 from shared.clock import EPOCH
-from shared.config import Relay
 from shared.documents import Document
 from shared.errors import Conflict
 from shared.runtime.changes import MAX_KEPT
+from shared.runtime.options import Relay
 from shared.store import Store, as_app_error
 from shared.store.cluster_time import cluster_time
 from shared.store.leases import Lease, Leases
@@ -74,7 +74,7 @@ class Follower:
         pause  before the attempt that has failed [s]; it is doubled
         began  when that attempt began: after one that lasted long the pauses start over
         """
-        max_pause = self._options.longest_pause_s
+        max_pause = self._options.max_pause_s
         pause = FIRST_PAUSE_S if time.monotonic() - began > max_pause else min(pause * 2, max_pause)
         self._stop.wait(pause)
         return pause
@@ -162,7 +162,7 @@ class Follower:
                 logger.warning("not taken", collection=self._watched.collection, count=len(events), reason=outcome.why)
                 if self._stop.wait(pause):
                     raise Stopped
-                pause = min(pause * 2, self._options.longest_pause_s)
+                pause = min(pause * 2, self._options.max_pause_s)
             self._renew(lease)
 
     def _save(self, position: Position, items: Sequence[StreamItem], sent: int, extra: Document) -> None:

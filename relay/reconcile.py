@@ -11,8 +11,8 @@ from relay.meter import logger
 from relay.positions import Position
 from relay.watched import Watched
 from shared.clock import EPOCH
-from shared.config import Relay
 from shared.documents import Document
+from shared.runtime.options import Relay
 
 Deliver = Callable[[Sequence[Event]], None]
 
@@ -36,7 +36,7 @@ def reconcile(
     missed   the record of the gap
     deliver  sends a batch
 
-    Goes on where an earlier copy of the relay has stopped, and ends after `reconcile_most` documents. A change that
+    Goes on where an earlier copy of the relay has stopped, and ends after `max_reconciled` documents. A change that
     comes meanwhile has a later cluster time than `start`, which the documents are sent with, and so supersedes them.
     Documents that were deleted in the gap are not found here: reclassify_contents removes what was derived from them.
     """
@@ -44,10 +44,10 @@ def reconcile(
     earlier = covered  # documents before `last`; those of that date are sent again where another copy goes on
     batch: list[Event] = []
     documents = database[watched.collection].find({"updatedAt": {"$gte": last}}, watched.projection | {"updatedAt": 1})
-    for document in documents.sort("updatedAt", 1).limit(max(options.reconcile_most - covered, 1)):
+    for document in documents.sort("updatedAt", 1).limit(max(options.max_reconciled - covered, 1)):
         if document["updatedAt"] != last:
             last, earlier = document["updatedAt"], covered
-        batch.append(event_of(replacement(database.name, watched, document, missed["start"]), options.most_bytes))
+        batch.append(event_of(replacement(database.name, watched, document, missed["start"]), options.max_bytes))
         covered += 1
         if len(batch) == options.batch:
             deliver(batch)
@@ -63,7 +63,7 @@ def reconcile(
         covered_from=missed["from"],
         covered_to=last,
         documents=covered,
-        complete=covered < options.reconcile_most,
+        complete=covered < options.max_reconciled,
     )
 
 

@@ -12,8 +12,8 @@ from pymongo.errors import OperationFailure
 from relay.events import Event, event_of
 from relay.watched import Watched
 from shared.change import is_of_document
-from shared.config import Relay
 from shared.documents import Document
+from shared.runtime.options import Relay
 
 # Codes of errors after which a stream cannot go on at its token: ChangeStreamHistoryLost, InvalidResumeToken,
 # ChangeStreamFatalError; FailedToParse, Overflow and three without a name for a token that is damaged or another
@@ -111,7 +111,7 @@ class ChangeStream:
                 elif not is_of_document(change):
                     yield StreamItem(change["_id"], ended=change["operationType"] == "invalidate")
                 else:
-                    event = event_of(change, self.options.most_bytes)
+                    event = event_of(change, self.options.max_bytes)
                     yield StreamItem(change["_id"], event, change["clusterTime"])
 
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from msgspec.structs import replace
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from functions.coldstart.options import GuestFeed
+from functions.feed.options import Members
 from local.world import WorldOptions, build_world, write_world
 from shared.artifacts import Registry, Snapshots
-from shared.config import Coldstart, GuestFeed, Members, load
+from shared.config import load
 from shared.documents import Document
+from shared.ranking.options import Coldstart
 from shared.store import Store, connect, schema
 from tests.conftest import SIGNING_KEY
 from tests.factories import account, engagement, post, user, write_users
@@ -28,17 +32,17 @@ QUICK = replace(
     Coldstart(),
     base_country="th",
     max_positives=2_000,
-    country_engagements=800,
+    max_country_positives=800,
     rounds=20,
     country_rounds=8,
-    country_lists=10,
-    country_positives=200,
+    min_country_queries=10,
+    min_country_positives=200,
     candidates=50,
-    margin=0.0,
+    min_gain_se=0.0,
 )
 SHORT = GuestFeed(rows_per_country=10)
 QUICK_MEMBERS = Members(
-    max_positives=3_000, negatives=5, rounds=20, least_lists=10, accounts_a_message=50, look_every_s=0.0
+    max_positives=3_000, negatives=5, rounds=20, min_queries=10, accounts_per_message=50, refresh_interval_s=0.0
 )
 
 

@@ -10,8 +10,8 @@ from cronsim import CronSim
 from benchmarks.cost.assumptions import DAY, DAY_S, MEASURED, NODES, Assumed, Prices
 from benchmarks.cost.growth import Growth
 from benchmarks.cost.measurements import Measurements, TimeSpent, on_lambda
+from functions.feed.options import Members
 from local.functions import Function, all_functions, declared
-from shared.config import Options
 
 QUEUES, POLLS = 5, 5 * DAY_S / 20  # polls of a queue a day: five pollers, each waiting 20 s
 PROPORTIONAL = ("measure_feed",)  # jobs that were not measured at several sizes, and grow
@@ -94,7 +94,7 @@ class Network:
     @property
     def messages(self) -> float:
         """Messages to trainPersonal in a day."""
-        return self.accounts * self.assumed.active_ratio / Options().members.accounts_a_message
+        return self.accounts * self.assumed.active_ratio / Members().accounts_per_message
 
     def each(self) -> dict[str, TimeSpent]:
         """What one answer, one change, one trained account and one post take, by title."""

@@ -17,6 +17,7 @@ from benchmarks.load.jobs import GUEST_FEED, from_nothing
 from benchmarks.load.reaction import Reaction
 from benchmarks.places import NOW, BenchDatabase, Tell
 from benchmarks.table import Sheet
+from functions.feed.options import Home, Members
 from local.functions import ROOT
 from shared.errors import Refused
 
@@ -124,7 +125,7 @@ def _home() -> dict[str, Any]:
     from shared.store import open_store
 
     store, options = open_store(), settings().options
-    feed_ranker = open_feed_ranker(store, settings().artifact_keys, options.members)
+    feed_ranker = open_feed_ranker(store, settings().artifact_keys, options.of(Members))
     requests = [HomeRequest(str(call["accountId"]), 25) for call in _calls(500)]
     feed_ranker.refresh(NOW)
     post_index = feed_ranker.post_index
@@ -132,19 +133,19 @@ def _home() -> dict[str, Any]:
     numbers = []
     for request in requests[:50]:
         viewer = feed_ranker.viewer(ObjectId(request.account))
-        relationships = Relationships(store).follows_and_blocks(viewer.users, options.home.most_follows)
-        interactions = candidate_sources.past_interactions(store, viewer, options.home)
+        relationships = Relationships(store).follows_and_blocks(viewer.users, options.of(Home).max_follows)
+        interactions = candidate_sources.past_interactions(store, viewer, options.of(Home))
         authors = [*relationships.blocked, *viewer.users]
         excluded = candidate_sources.excluded_posts(post_index, interactions, authors)
         guest_feed = candidate_sources.GuestFeedReader(store.guest_feed, post_index, viewer.country)
         candidates = candidate_sources.retrieve_candidates(
-            post_index, viewer, guest_feed, relationships.followed, excluded, options.home, NOW
+            post_index, viewer, guest_feed, relationships.followed, excluded, options.of(Home), NOW
         )
         numbers.append(len(candidates.post))
     if np.median(numbers) < MIN_CANDIDATES:
         raise Refused(f"only {np.median(numbers)} candidates")
     took = [
-        _timed(lambda request=request: recommend_home.run(feed_ranker, options.home, request, now=NOW))  # type: ignore[misc]
+        _timed(lambda request=request: recommend_home.run(feed_ranker, options.of(Home), request, now=NOW))  # type: ignore[misc]
         for request in requests
     ]
     return {"ms": took, "note": f"{len(took)} pages, {int(np.median(numbers))} candidates in the median"}

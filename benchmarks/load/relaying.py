@@ -19,6 +19,7 @@ from relay.sinks import SendResult, Sink, sink
 from relay.watched import watched
 from shared import command_line
 from shared.config import settings
+from shared.runtime.options import Relay
 from shared.store import open_store
 
 
@@ -52,7 +53,7 @@ def main(receiver: str, limit: str) -> None:
     stop, contents = threading.Event(), watched()[0]
     command_line.on_ending(lambda *_: stop.set())
     counted = Counted(Nowhere() if receiver == "nothing" else sink("here", contents), int(limit), stop)
-    Follower(open_store(), contents, counted, settings().options.relay, stop).run()
+    Follower(open_store(), contents, counted, settings().options.of(Relay), stop).run()
     if counted.ended_at:
         print(json.dumps({"seconds": counted.ended_at - counted.began_at, "changes": counted.changes}))
 

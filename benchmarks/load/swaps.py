@@ -4,7 +4,7 @@ import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 from bson import ObjectId
+from msgspec.structs import replace
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
@@ -22,9 +23,11 @@ from benchmarks.load import jobs
 from benchmarks.places import NOW, BenchDatabase, Tell
 from benchmarks.table import Sheet, yes_or_no
 from functions.coldstart import build_guest_feed
+from functions.coldstart.options import GuestFeed
 from shared.artifacts import Registry
 from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.documents import Document
+from shared.ranking.options import Coldstart
 from shared.store import schema
 
 Result = TypeVar("Result")
@@ -106,8 +109,8 @@ def publish(bench: BenchDatabase, number: int) -> None:
     """Publish one generation, a minute after the one before."""
     registry = Registry(bench.store.analytics, bench.settings.artifact_keys)
     options = bench.settings.options
-    short = replace(options.guest_feed, rows_per_country=ROWS)
-    build_guest_feed.run(bench.store, registry, short, options.coldstart, now=NOW + number * BETWEEN_RUNS)
+    short = replace(options.of(GuestFeed), rows_per_country=ROWS)
+    build_guest_feed.run(bench.store, registry, short, options.of(Coldstart), now=NOW + number * BETWEEN_RUNS)
 
 
 def read_until(uri: str, database: str, number: int, stop: Event, sender: Connection) -> None:

@@ -15,6 +15,7 @@ from shared.columns import FloatArray
 from shared.ml import ranking
 from shared.ml.ranking import RankingMetrics
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 
 RESAMPLES = 1_000
 MODEL = "model"
@@ -44,7 +45,7 @@ class CountryQuality:
 def evaluate(bench: BenchDatabase, tell: Tell) -> Iterator[CountryQuality]:
     """Compare the live rankers of a network with the baselines, under each protocol."""
     tell(f"{bench.size}, seed {bench.seed}: ranking every post for every country")
-    history = read_history(bench.store, bench.settings.options.coldstart, now=NOW)
+    history = read_history(bench.store, bench.settings.options.of(Coldstart), now=NOW)
     held_out = HeldOutEngagements.read(bench, history)
     countries = np.unique(held_out.country)
     by_country, answered = country_logits(bench, history, countries)

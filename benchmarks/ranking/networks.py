@@ -23,11 +23,13 @@ from benchmarks.ranking.rankers import (
 )
 from functions.coldstart import train_coldstart
 from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
+from functions.feed.options import Members
 from local.world import WorldOptions
 from local.world.browsing import HALF_LIFE
 from shared.artifacts import Registry, Snapshots
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 
 DESKDROP = "Deskdrop"  # name of the network
 
@@ -38,23 +40,25 @@ def train(bench: BenchDatabase, now: datetime, tell: Tell) -> None:
     registry, snapshots = Registry(store.analytics, keys), Snapshots(store.analytics, keys)
     name = f"{bench.size} {bench.seed}"
     tell(f"{name}: train_coldstart")
-    train_coldstart.run(store, registry, options.coldstart, now=now)
+    train_coldstart.run(store, registry, options.of(Coldstart), now=now)
     tell(f"{name}: refresh_catalogue")
-    refresh_catalogue.run(store, registry, snapshots, options.coldstart, options.members, now=now)
+    refresh_catalogue.run(store, registry, snapshots, options.of(Coldstart), options.of(Members), now=now)
     tell(f"{name}: train_members")
-    train_members.run(store, registry, options.coldstart, options.members, now=now)
+    train_members.run(store, registry, options.of(Coldstart), options.of(Members), now=now)
     messages: list[Mapping[str, Any]] = []
-    plan_personal_training.run(store, registry, messages.extend, options.members, now=now)
-    trainer = train_personal.open_trainer(store, registry, options.coldstart, options.members, now=now)
+    plan_personal_training.run(store, registry, messages.extend, options.of(Members), now=now)
+    trainer = train_personal.open_trainer(store, registry, options.of(Coldstart), options.of(Members), now=now)
     for number, message in enumerate(messages, 1):
         tell(f"{name}: train_personal, {number} of {len(messages)} messages")
-        train_personal.run(store, trainer, registry, options.coldstart, options.members, message["accounts"], now=now)
+        train_personal.run(
+            store, trainer, registry, options.of(Coldstart), options.of(Members), message["accounts"], now=now
+        )
     train_personal.forget()
 
 
 def evaluate_world(bench: BenchDatabase, tell: Tell) -> list[Leaderboard]:
     """All rankers on a demo world whose models are trained, under each protocol."""
-    history = read_history(bench.store, bench.settings.options.coldstart, now=NOW, with_exposures=True)
+    history = read_history(bench.store, bench.settings.options.of(Coldstart), now=NOW, with_exposures=True)
     held_out = HeldOutEngagements.read(bench, history)
     half_life = PopularityDecay(bench.world.options.half_life_hours or HALF_LIFE / 3_600)
     rankers = {**RANKERS, PLANTED_HALF_LIFE: by_popularity(half_life), HINDSIGHT: by_hindsight, ORACLE: by_truth}
@@ -92,7 +96,7 @@ def evaluate_deskdrop(uri: str, file: Path, tell: Tell, cuts: Sequence[int] = CU
     for cut in cuts:
         with open_deskdrop(uri, events, cut, tell) as deskdrop:
             train(deskdrop.bench, deskdrop.now, tell)
-            options = deskdrop.bench.settings.options.coldstart
+            options = deskdrop.bench.settings.options.of(Coldstart)
             history = read_history(deskdrop.bench.store, options, now=deskdrop.now, with_exposures=True)
             for protocol, days in deskdrop.protocols.items():
                 queries = deskdrop.queries(history, days)

@@ -11,6 +11,7 @@ from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.history import History
+from shared.ranking.options import Coldstart
 
 BASELINE = "popularity x decay"
 
@@ -30,7 +31,7 @@ def country_logits(bench: BenchDatabase, history: History, countries: IntArray) 
     """
     rankers = Rankers(Registry(bench.store.analytics, bench.settings.artifact_keys))
     every_post = np.arange(len(history.posts))
-    scores = CountryScores(history, Counters(history), every_post, rankers, bench.settings.options.coldstart)
+    scores = CountryScores(history, Counters(history), every_post, rankers, bench.settings.options.of(Coldstart))
     answered: dict[str, int] = {}
     for country in countries.tolist():
         ranker = scores.ranker_of(country)

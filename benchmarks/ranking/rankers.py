@@ -12,6 +12,7 @@ from benchmarks.ranking.evaluation import Evaluation, Score
 from benchmarks.ranking.oracle import engagement_rates
 from benchmarks.ranking.post_scores import BASELINE, baselines, country_logits
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.options import Members
 from local.world.ids import Identities
 from shared.artifacts import Registry, Snapshots
 from shared.columns import FloatArray, id_array, id_keys, lookup, object_ids
@@ -19,6 +20,7 @@ from shared.ml import ranking
 from shared.ranking.counters import Counters
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.half_life import estimate_decay
+from shared.ranking.options import Coldstart
 
 FACTORS, REGULARIZATION, ALPHA, ITERATIONS, NEIGHBOURS = 32, 0.1, 2.0, 15, 100  # of the libraries
 PERSONAL_RANKER, COUNTRY_RANKER, ORACLE = "personal", "country", "oracle"
@@ -52,7 +54,7 @@ def by_popularity(decay: PopularityDecay) -> Score:
 
 def by_own_half_life(evaluation: Evaluation) -> FloatArray:
     """Decayed popularity with the half-life that is estimated from the history."""
-    options = evaluation.bench.settings.options.coldstart
+    options = evaluation.bench.settings.options.of(Coldstart)
     return by_popularity(estimate_decay(evaluation.history, Counters(evaluation.history), options))(evaluation)
 
 
@@ -75,7 +77,7 @@ def by_account(evaluation: Evaluation) -> FloatArray:
     settings, store = evaluation.bench.settings, evaluation.bench.store
     keys = settings.artifact_keys
     feed_ranker = FeedRanker(
-        store, Registry(store.analytics, keys), Snapshots(store.analytics, keys), settings.options.members
+        store, Registry(store.analytics, keys), Snapshots(store.analytics, keys), settings.options.of(Members)
     )
     feed_ranker.refresh(evaluation.now)
     assert feed_ranker.post_index is not None

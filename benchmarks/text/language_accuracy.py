@@ -3,15 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from msgspec.structs import replace
+
 from benchmarks.floors import Figure
 from benchmarks.table import Sheet, yes_or_no
-from shared.config import Language
 from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain
 from shared.text.language import ENGINES
+from shared.text.options import Language
 
 CUT = 30  # characters that are kept of a cut text
 DEFAULT = "scripts + py3langid (default)"

@@ -15,11 +15,11 @@ from benchmarks.floors import TOPICS, Figure
 from benchmarks.table import Sheet, yes_or_no
 from benchmarks.text.our_posts import read_posts
 from functions.topics.classifier import Classifier, Heads, Rule
+from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import taxonomy
 from functions.topics.train_topics import Examples, fit_heads
 from shared.columns import BoolArray, Float32Array, IntArray
-from shared.config import Topics
 from shared.text import embedding
 
 FOLDS, ASSIGNMENTS = 5, 10  # folds, and random ways to assign sentences to them
@@ -198,7 +198,7 @@ def in_languages(
     examples = Examples.of(english.vectors, labels)
     for number, fold in enumerate(assignments):
         for held in range(FOLDS):
-            heads = fit_heads(prototypes, examples.part(fold != held), Topics().head_texts)
+            heads = fit_heads(prototypes, examples.part(fold != held), Topics().min_head_texts)
             classifier = Classifier(prototypes, heads)
             for code, corpus in corpora.items():
                 part = corpus.part(fold == held)
@@ -229,7 +229,9 @@ def at_thresholds(corpora: Sequence[Corpus], prototypes: Prototypes) -> Iterator
     for threshold in THRESHOLDS:
         predicted = confidences >= threshold
         hits = (predicted & labelled).sum()
-        matches = Classifier(prototypes, Heads.none(), Rule(threshold=threshold)).classify(vectors, limit=Topics().most)
+        matches = Classifier(prototypes, Heads.none(), Rule(threshold=threshold)).classify(
+            vectors, limit=Topics().max_topics
+        )
         by_post = [[match.path for match in of_post] for of_post in matches]  # paths of the topics of each post
         lowest = [[path for path in paths if not any(_is_below(other, path) for other in paths)] for paths in by_post]
         topical = [(label, paths, low) for (label, _), paths, low in zip(posts, by_post, lowest, strict=True) if label]

@@ -1,7 +1,7 @@
 """Deletion of old versions of models."""
 
+from functions.artifacts.options import Artifacts
 from shared.artifacts import Registry
-from shared.config import Artifacts
 from shared.report import Report
 from shared.store import Store
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from functions.bots.options import Bots
 from functions.bots.store.verdicts import Verdicts
 from shared.change import Change
-from shared.config import Bots
 from shared.report import Report
 from shared.store import Store, schema
 

@@ -8,11 +8,11 @@ import sklearn
 
 from functions.bots import evaluation
 from functions.bots.detector import FINGERPRINT, Detector, probability
-from functions.bots.labels import LabelledSet
+from functions.bots.labels import REPEATS, SPLITS, LabelledSet
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Challenge, Manifest
 from shared.columns import FloatArray
-from shared.config import Bots
 from shared.report import Detail
 
 CHANCE_AUC: Final = 0.5  # ROC AUC of scores that do not depend on who is a bot
@@ -31,7 +31,7 @@ def challenge_live(
     detector, metrics, unseen = train(labelled, options)
     comparison = compare_with_live(live, detector, unseen, labelled) if live else {}
     promoted = metrics["ours"]["roc_auc"] > CHANCE_AUC and (
-        comparison.get("auc_difference", 0.0) >= -options.margin * comparison.get("auc_error", 0.0)
+        comparison.get("auc_difference", 0.0) >= -options.max_loss_se * comparison.get("auc_error", 0.0)
     )
     if promoted:
         challenge.promote(
@@ -54,9 +54,7 @@ def challenge_live(
 def train(labelled: LabelledSet, options: Bots) -> tuple[Detector, Metrics, FloatArray]:
     """A detector, cross-validated metrics of it and of the baselines, and (n,) its cross-validated scores 0..1."""
     features, bot = labelled.features, labelled.bot
-    ours = evaluation.out_of_fold(
-        evaluation.one_class(options.explained_ratio), features, bot, options.splits, options.repeats
-    )
+    ours = evaluation.out_of_fold(evaluation.one_class(options.explained_ratio), features, bot, SPLITS, REPEATS)
     slope, offset = evaluation.calibration(ours, bot)
     unseen = probability(-ours, slope, offset)
     detector = Detector(
@@ -69,7 +67,7 @@ def train(labelled: LabelledSet, options: Bots) -> tuple[Detector, Metrics, Floa
     )
     baselines = {}
     for name, fit in evaluation.BASELINES.items():
-        scores = evaluation.out_of_fold(fit, features, bot, options.splits, 1)
+        scores = evaluation.out_of_fold(fit, features, bot, SPLITS, 1)
         threshold = evaluation.threshold_for(scores, bot, options.precision_ratio, options.recall_ratio)
         baselines[name] = {
             **evaluation.metrics(scores, bot, options.daily_budget),
@@ -79,6 +77,7 @@ def train(labelled: LabelledSet, options: Bots) -> tuple[Detector, Metrics, Floa
         "ours": evaluation.metrics(ours, bot, options.daily_budget),
         "others": baselines,
         "threshold": detector.limit,
+        "hyperparameters": {"splits": SPLITS, "repeats": REPEATS},
         **labelled.counts(),
     }
     return detector, metrics, unseen

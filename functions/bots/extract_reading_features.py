@@ -6,13 +6,13 @@ from typing import Final
 
 from bson import ObjectId
 
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.store.account_links import AccountLinks
 from functions.bots.store.credential_features import LAYOUT, CredentialFeatures, Window
 from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
 from shared.columns import Columns, to_bson
-from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema
@@ -46,7 +46,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
         used = {credential: viewers for credential, viewers in (changed or {}).items() if credential in stored}
         links.append(aside.submit(account_links.note_credentials, used))
         for batches in exposures(store, options, changed, stored, now):
-            for group in windows(batches, options.limit, options.least_readings):
+            for group in windows(batches, options.limit, options.min_readings):
                 credentials = to_bson(group.credential)
                 unlinked = [credential for credential in credentials if credential not in stored]
                 links.append(aside.submit(link_viewers, store, unlinked))

@@ -9,13 +9,13 @@ from typing import Final
 import numpy as np
 
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
 from functions.bots.store.credential_features import CredentialFeatures
 from functions.bots.store.suspects import Suspect, Suspects
 from shared.artifacts import Artifact, Registry
 from shared.clock import from_epoch_ms
 from shared.columns import BoolArray, Columns, FloatArray, IntArray, to_bson
-from shared.config import Bots
 from shared.documents import Credential
 from shared.report import Report
 from shared.store import Store, schema

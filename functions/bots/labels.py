@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
 from functions.bots.store.credential_features import CredentialFeatures
 from shared.clock import from_epoch_ms
-from shared.config import Bots
 from shared.store import Store
+
+SPLITS: Final = 5  # parts of the labelled set, each scored by a detector that was fitted on the others
+REPEATS: Final = 2  # times that it is split anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,9 @@ class LabelledSet:
 
     @classmethod
     def read(cls, store: Store, options: Bots, *, now: datetime) -> "LabelledSet":
-        """The latest verdicts, at most `labelled_most` labels; without credentials that lack a feature."""
+        """The latest verdicts, at most `max_labelled` labels; without credentials that lack a feature."""
         stored = CredentialFeatures(store)
-        ids, verdicts, columns = stored.judged(FEATURES.names, options.labelled_most, now=now)
+        ids, verdicts, columns = stored.judged(FEATURES.names, options.max_labelled, now=now)
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
         latest = np.zeros(len(ids), bool)
         latest[np.unique(columns["credential"], return_index=True)[1]] = True  # labels come with the latest first
@@ -59,7 +63,7 @@ class LabelledSet:
 def insufficient_labels(labelled: LabelledSet, options: Bots) -> str:
     """Why there are too few labels to learn from; empty where there are enough."""
     counts = labelled.counts()
-    needed = {"bots": max(options.least_bots, 2), "people": max(options.least_people, 2)}
+    needed = {"bots": max(options.min_bots, 2), "people": max(options.min_people, 2)}
     reasons = [
         f"{counts[kind]} {kind} are judged, {minimum} are needed"
         for kind, minimum in needed.items()

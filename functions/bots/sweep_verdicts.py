@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from functions.bots.apply_verdicts import take_over
+from functions.bots.options import Bots
 from functions.bots.store.verdicts import Verdicts
-from shared.config import Bots
 from shared.report import Report
 from shared.store import Store
 

@@ -1,15 +1,15 @@
 """Train the bot detector on the credentials that reviewers have labelled."""
 
-import dataclasses
 from datetime import datetime
 from typing import Any, Final
 
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
-from functions.bots.labels import LabelledSet, insufficient_labels
+from functions.bots.labels import REPEATS, SPLITS, LabelledSet, insufficient_labels
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
 from functions.bots.store.credential_features import CredentialFeatures
 from shared.artifacts import Artifact, Challenge, Manifest, Registry
-from shared.config import Bots
+from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store
 from shared.store.decoding import as_document
@@ -54,6 +54,6 @@ def training_signature(store: Store, options: Bots, now: datetime) -> dict[str, 
         "labels": labels.count,
         "until": labels.until and labels.until.isoformat(),
         "which": labels.fingerprint,
-        "options": list(map(str, dataclasses.astuple(options))),
+        "options": digest(options, SPLITS, REPEATS),
         "fingerprint": FINGERPRINT,
     }

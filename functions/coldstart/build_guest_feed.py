@@ -7,15 +7,16 @@ from datetime import datetime
 import numpy as np
 
 from functions.coldstart.candidates import Candidates, language_factor, select_candidates, spread
+from functions.coldstart.options import GuestFeed
 from shared.artifacts import Registry
 from shared.columns import FloatArray, IntArray
-from shared.config import Coldstart, GuestFeed
 from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES, UNKNOWN_COUNTRY
 from shared.errors import Refused
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers, scores_from_logits
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.guest_feed import Staging, least_rows
@@ -41,7 +42,7 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
         staging.index()
         removed = store.guest_feed.remove_withdrawn_from_live()
         live = store.guest_feed.young_by_country(now - coldstart.window, coldstart.age_from)
-        rows = staging.check(least_rows(live, written, options.least_rows_ratio, options.rows_per_country))
+        rows = staging.check(least_rows(live, written, options.min_rows_ratio, options.rows_per_country))
         if not (rows or removed) and store.contents.are_none():
             raise Refused("guest feed: there is no post that may be shown")
         if not rows:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from functions.coldstart.options import GuestFeed
 from shared.columns import FloatArray, IntArray, id_keys, is_valid, lookup, object_ids
-from shared.config import GuestFeed
 from shared.ranking.chains import read_repost_chains
 from shared.ranking.counters import ENGLISH
 from shared.ranking.history import Posts

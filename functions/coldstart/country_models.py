@@ -9,10 +9,11 @@ from datetime import datetime
 import numpy as np
 
 from functions.coldstart.training import Training, mean_ndcg
-from shared.config import Coldstart
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.ranking.country_ranker import COUNTRY, GLOBAL_KEY, CountryModel
+from shared.ranking.country_training import COUNTRY_LEARNING_RATE
 from shared.ranking.evaluation_queries import EvaluationQueries
+from shared.ranking.options import Coldstart
 
 
 def train_countries(training: Training, global_model: CountryModel | None) -> None:
@@ -32,7 +33,7 @@ def train_countries(training: Training, global_model: CountryModel | None) -> No
     with_data = {
         key
         for key, queries in queries_of.items()
-        if len(queries) >= options.country_lists and has_positives(training, key)
+        if len(queries) >= options.min_country_queries and has_positives(training, key)
     }
     with_model = training.registry.owners(COUNTRY) & set(COUNTRIES)
     parent = global_model
@@ -48,7 +49,7 @@ def train_countries(training: Training, global_model: CountryModel | None) -> No
 def has_positives(training: Training, country: str) -> bool:
     """Whether a country has enough engagements for a model of its own."""
     engagements = training.history.engagements
-    return int((engagements.country == COUNTRIES.index(country)).sum()) >= training.options.country_positives
+    return int((engagements.country == COUNTRIES.index(country)).sum()) >= training.options.min_country_positives
 
 
 def keep_unless_worse(
@@ -56,14 +57,14 @@ def keep_unless_worse(
 ) -> CountryModel | None:
     """The country's live model; None if there is none, or if it was given up.
 
-    It is given up if it is worse than the parent by `margin` standard errors over the queries that there are, however
-    few.
+    It is given up if it is worse than the parent by `min_gain_se` standard errors over the queries that there are,
+    however few.
     """
     live = training.rankers.own(COUNTRY, key)
     if live is None or queries is None or len(queries) < 2:
         return live
     loss = queries.ndcg(parent) - queries.ndcg(live)
-    if loss.mean() <= training.options.margin * loss.std(ddof=1) / np.sqrt(len(loss)):
+    if loss.mean() <= training.options.min_gain_se * loss.std(ddof=1) / np.sqrt(len(loss)):
         return live
     give_up(training, key)
     return None
@@ -77,16 +78,16 @@ def give_up(training: Training, key: str) -> None:
 def train_country(training: Training, queries: EvaluationQueries, parent: CountryModel) -> CountryModel | None:
     """Continue the parent's trees with the country's own examples; returns the model that is live afterwards, if any.
 
-    The new model is promoted if it beats the parent by `margin` standard errors, and the live model by anything. If it
-    is not, a live model that is worse than the parent is given up.
+    The new model is promoted if it beats the parent by `min_gain_se` standard errors, and the live model by anything.
+    If it is not, a live model that is worse than the parent is given up.
     """
     options, key = training.options, COUNTRIES[queries.country]
     live = training.rankers.own(COUNTRY, key)
     model = replace(training.trainer, decay=parent.decay).fit(
         training.cuts[0],
-        options.country_engagements,
+        options.max_country_positives,
         options.country_rounds,
-        options.country_learning_rate,
+        COUNTRY_LEARNING_RATE,
         country=queries.country,
         start=parent.model,
     )
@@ -95,7 +96,7 @@ def train_country(training: Training, queries: EvaluationQueries, parent: Countr
     if model:
         challenger = CountryModel(key, training.version, model, parent.decay, parent.weight)
         gain = queries.ndcg(challenger) - parent_ndcg
-        is_better = len(gain) > 1 and gain.mean() > options.margin * gain.std(ddof=1) / np.sqrt(len(gain))
+        is_better = len(gain) > 1 and gain.mean() > options.min_gain_se * gain.std(ddof=1) / np.sqrt(len(gain))
         if is_better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
             metrics = mean_ndcg([queries], challenger, {"live": live, "parent": parent})
             return training.promote(COUNTRY, challenger, metrics)

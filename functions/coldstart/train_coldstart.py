@@ -7,7 +7,6 @@ import numpy as np
 from functions.coldstart.country_models import train_countries, write_aliases
 from functions.coldstart.training import Training, mean_ndcg
 from shared.artifacts import Registry
-from shared.config import Coldstart
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, CountryModel, DecayedPopularity, Rankers
 from shared.ranking.country_training import CountryTrainer
@@ -15,6 +14,7 @@ from shared.ranking.gain_estimate import GainEstimate
 from shared.ranking.half_life import estimate_decay
 from shared.ranking.history import History, read_history
 from shared.ranking.holdout import rolling_cuts, why_skipped
+from shared.ranking.options import Coldstart
 from shared.report import Detail, Report
 from shared.store import Store
 
@@ -43,7 +43,7 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
 def prepare(registry: Registry, history: History, options: Coldstart) -> Training:
     """Count the history, draw the queries of every cut, and estimate the decay of popularity."""
     counters = Counters(history)
-    cuts = rolling_cuts(history, counters, options, options.judged_lists)
+    cuts = rolling_cuts(history, counters, options, options.min_queries)
     trainer = CountryTrainer(history, counters, estimate_decay(history, counters, options))
     return Training(registry, Rankers(registry), trainer, cuts)
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from shared.artifacts import Challenge, Registry, version_at
 from shared.columns import FloatArray
-from shared.config import Coldstart
 from shared.ml import trees
 from shared.ranking.country_ranker import CountryModel, DecayedPopularity, Ranker, Rankers
-from shared.ranking.country_training import CountryTrainer
+from shared.ranking.country_training import HYPERPARAMETERS, CountryTrainer
 from shared.ranking.evaluation_queries import EvaluationQueries
 from shared.ranking.features import FEATURES, popularity_of
 from shared.ranking.history import History
 from shared.ranking.holdout import Cut
+from shared.ranking.options import Coldstart
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Training:
             window=(now - options.holdout - options.examples_span, now - options.holdout),
             features=FEATURES.names,
             fingerprint=FEATURES.fingerprint,
-            metrics={**metrics, **model.metrics()},
+            metrics={**metrics, **model.metrics(), "hyperparameters": HYPERPARAMETERS},
             libraries={"xgboost": trees.version()},
         )
         self.promoted.append(model.name)

@@ -11,10 +11,10 @@ from bson import ObjectId
 from numpy.typing import NDArray
 
 from functions.feed.feed_ranker import Viewer
+from functions.feed.options import Home
 from functions.feed.post_index import PostIndex
 from shared.clock import epoch_hours, hours
 from shared.columns import BoolArray, IdArray, IntArray, id_array, id_keys
-from shared.config import Home
 from shared.countries import COUNTRIES, GLOBAL_PARTITION, UNKNOWN_COUNTRY
 from shared.store import Store
 from shared.store.guest_feed import GuestFeed
@@ -61,8 +61,8 @@ class GuestFeedReader:
 
 def past_interactions(store: Store, viewer: Viewer, options: Home) -> IdArray:
     """(n,) ids of the posts that the account or its users saw or engaged with, the latest of each."""
-    impressions = store.exposures.of_viewers([viewer.account, *viewer.users], options.remembered)
-    engagements = store.engagements.of_account(viewer.account, viewer.users, options.remembered)
+    impressions = store.exposures.of_viewers([viewer.account, *viewer.users], options.seen_limit)
+    engagements = store.engagements.of_account(viewer.account, viewer.users, options.seen_limit)
     return id_array([*impressions, *engagements])
 
 
@@ -122,16 +122,18 @@ def posts_by_source(
     hour  the moment [hours since 1970]
     """
     by_followed = post_index.by_authors(sorted(followed), options.per_author, excluded)
-    yield "following", by_followed[hour - post_index.created[by_followed] <= hours(options.followed_for)]
-    oldest = int(np.searchsorted(post_index.created, hour - hours(options.found_for)))
+    yield "following", by_followed[hour - post_index.created[by_followed] <= hours(options.max_age_followed)]
+    oldest = int(np.searchsorted(post_index.created, hour - hours(options.max_age_discovered)))
     if viewer.personal is not None:
         own = post_index.positions(viewer.personal.profile.posts)
         own = own[own >= 0]
         yield "alike", nearest(post_index.item_factors, own, oldest, options.alike, excluded)
         yield "meaning", nearest(post_index.text_embeddings, own, oldest, options.meaning, excluded)
     yield "trending", guest_feed.first(options.trending, excluded)
-    recent = np.arange(int(np.searchsorted(post_index.created, hour - hours(options.found_for) / 7)), len(post_index))
-    by_new_author = post_index.engagements_of_author[post_index.author[recent]] <= options.few_acts
+    recent = np.arange(
+        int(np.searchsorted(post_index.created, hour - hours(options.max_age_discovered) / 7)), len(post_index)
+    )
+    by_new_author = post_index.engagements_of_author[post_index.author[recent]] <= options.new_author_max_engagements
     yield "new", recent[by_new_author & ~excluded[recent]]
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from functions.feed.candidate_sources import Candidates
+from functions.feed.options import Home
 from functions.feed.post_index import PostIndex
 from shared.columns import FloatArray, IntArray
-from shared.config import Home
 
 
 def diversify(
@@ -21,8 +21,9 @@ def diversify(
     """Rows of the selected candidates, at most `limit`, in their order on the page; and rows of those that turned out
     not to be visible.
 
-    The best come first, except that at most `in_a_row` posts that follow one another share an author or a topic, as
-    far as other candidates allow, and that every `explore_every`-th slot goes to the best post of a new author.
+    The best come first, except that at most `max_consecutive` posts that follow one another share an author or a topic,
+    as far as other candidates allow, and that every `exploration_interval`-th slot goes to the best post of a new
+    author.
 
     logits   (n,) of the candidates, higher is better
     visible  returns those of some posts, positions in the index, that may be shown; it is asked for the best candidates
@@ -41,14 +42,14 @@ def diversify(
         for queue in (regular, exploratory):
             queue[:] = [row for row in queue if row not in gone] if gone else queue
 
-    ahead = 2 * limit
-    check([*regular[:ahead], *exploratory[: ahead // options.explore_every + 1 if options.explore_every else 0]])
+    ahead, interval = 2 * limit, options.exploration_interval
+    check([*regular[:ahead], *exploratory[: ahead // interval + 1 if interval else 0]])
     while len(selected) < limit and (regular or exploratory):
         slot = len(selected) + 1
-        explores = bool(exploratory and options.explore_every) and slot % options.explore_every == 0
+        explores = bool(exploratory and interval) and slot % interval == 0
         queue = exploratory if explores or not regular else regular
-        run = candidates.post[selected[-options.in_a_row :]]
-        authors, topics = saturated(post_index, run) if len(run) == options.in_a_row else (set(), set())
+        run = candidates.post[selected[-options.max_consecutive :]]
+        authors, topics = saturated(post_index, run) if len(run) == options.max_consecutive else (set(), set())
         fresh = (at for at, row in enumerate(queue) if not repeats(post_index, candidates.post[row], authors, topics))
         first = next(fresh, 0)
         if queue[first] in checked:

@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker, shrink_to_country
+from functions.feed.options import Members
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
 from functions.feed.store.accounts import Accounts
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
@@ -22,7 +23,6 @@ from functions.feed.visible_posts import VisibilityCheck
 from shared.artifacts import Artifact, Registry, Snapshots
 from shared.clock import epoch_hours
 from shared.columns import FloatArray, IdArray, IntArray, object_ids
-from shared.config import Members
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY, country_of
 from shared.errors import NotFound
 from shared.ml.trees import Trees
@@ -100,7 +100,7 @@ class FeedRanker:
 
         Where one cannot be used, `refused` says why, and the former one, or the last good one before, stays in use.
         """
-        interval = timedelta(seconds=self.options.look_every_s)
+        interval = timedelta(seconds=self.options.refresh_interval_s)
         if self._refreshed_at is not None and abs(now - self._refreshed_at) < interval:
             return
         newest, self.refused = self._snapshots.newest(NAME, FINGERPRINT, now=now, known=self._index_version)
@@ -154,7 +154,7 @@ class FeedRanker:
         own = self._global_ranker.logits(features)
         if trees is not None and profile.base == self._global_ranker.version:
             own = own + trees.logits(FEATURES.matrix(features))
-        return shrink_to_country(own, features, self.options.half_weight_acts)
+        return shrink_to_country(own, features)
 
     def scores(self, viewer: Viewer, ids: IdArray, post: IntArray, now: datetime) -> FloatArray:
         """(n,) scores of n posts that may be shown, above 0, higher is better; 0 for posts that do not exist.

@@ -15,6 +15,8 @@ from shared.ranking.country_ranker import WEIGHT
 MEMBERS: Final = "members"  # the family of its artifacts
 GLOBAL_PERSONAL_KEY: Final = "all"  # its key in the family
 
+HALF_WEIGHT_ENGAGEMENTS: Final = 0.5  # of an account, at which its own ranker and its country's count alike  [count]
+
 
 class GlobalPersonalRanker:
     """Trees over candidate features, whose logits are added to the country's.
@@ -42,13 +44,12 @@ class GlobalPersonalRanker:
         return features.country_logit + self.weight * self._trees.logits(FEATURES.matrix(features))
 
 
-def shrink_to_country(own: FloatArray, features: CandidateFeatures, half_weight_acts: float) -> FloatArray:
+def shrink_to_country(own: FloatArray, features: CandidateFeatures) -> FloatArray:
     """(n,) logits of an account, shrunk towards its country's, the less the more engagements the account has.
 
-    own               (n,) logits of the personal rankers
-    half_weight_acts  engagements at which the two count alike  [count]
+    own  (n,) logits of the personal rankers
     """
-    weight = features.engagements / np.maximum(features.engagements + half_weight_acts, 1e-9)
+    weight = features.engagements / np.maximum(features.engagements + HALF_WEIGHT_ENGAGEMENTS, 1e-9)
     return np.asarray(features.country_logit + weight * (own - features.country_logit))
 
 

@@ -13,9 +13,15 @@ from typing import Final
 import numpy as np
 
 from functions.feed.affinity_counters import FollowRows
+from functions.feed.candidate_features import COUNTRY_PRIOR, LANGUAGE_PRIOR, TOPIC_PRIOR
+from functions.feed.item_embeddings import RECENT_POSTS
+from functions.feed.options import Members
+from functions.feed.residual_model import HYPERPARAMETERS
 from shared.clock import HOUR_MS, epoch_ms
 from shared.columns import FloatArray, IdArray, IntArray, KeyArray, combine_keys
+from shared.provenance import digest
 from shared.ranking.history import Events, History
+from shared.ranking.options import Coldstart
 
 INPUTS: Final = "inputs"  # name of the digest among the inputs that a manifest lists
 DAY_MS = 86_400_000
@@ -98,6 +104,13 @@ def _sums(text: str) -> IdArray:
         return np.frombuffer(bytes.fromhex(text), _SUM)
     except ValueError:
         return np.empty(0, _SUM)
+
+
+def options_of(coldstart: Coldstart, options: Members) -> str:
+    """A digest of the options and hyper-parameters that decide which profile and which trees a history gives."""
+    history = (coldstart.window, coldstart.age_from, coldstart.min_hashtag_posts, RECENT_POSTS)
+    priors = (TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
+    return digest(history, priors, options.trees_min_engagements, options.trees_min_gain_se, HYPERPARAMETERS)
 
 
 def history_until(history: History, moments: FloatArray) -> History:

@@ -17,6 +17,7 @@ from shared.columns import Float32Array, FloatArray, IntArray
 from shared.ranking.history import READ, Events, History
 
 N_FACTORS = 32
+RECENT_POSTS = 200  # that an account engaged with or read last, of which its profile and its vector are made
 THREADS = 2  # decompositions at once: most of their work is done without the lock of the interpreter
 _NOISE = 1e-4  # numerical noise, which differs from run to run: smaller values become 0
 _MIN_RANK = 2  # factors without which accounts and posts have nothing in common

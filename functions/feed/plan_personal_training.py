@@ -10,16 +10,17 @@ from bson import ObjectId
 
 from functions.feed.affinity_counters import read_follows
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
-from functions.feed.inputs import INPUTS, Inputs, history_until
-from functions.feed.item_embeddings import engagements_and_reads, latest_events
+from functions.feed.inputs import INPUTS, Inputs, history_until, options_of
+from functions.feed.item_embeddings import RECENT_POSTS, engagements_and_reads, latest_events
+from functions.feed.options import Members
 from functions.feed.store.follows import Follows
-from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of
+from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
 from shared.artifacts import Registry
 from shared.clock import HOUR_MS, epoch_ms
 from shared.columns import IdArray, IntArray, id_array, id_keys, lookup, object_ids, unique_ids
-from shared.config import Coldstart, Members
 from shared.countries import SPELLINGS, country_of
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.decoding import as_moment
@@ -90,7 +91,7 @@ def run(
         due |= accounts_with_erased_inputs(store, registry, store.tombstones.unsearched())
         due = {key for key in due if ObjectId.is_valid(key)}
         due -= set(map(str, store.tombstones.among(map(ObjectId, due))))
-        batches = in_batches(sorted(due), options.accounts_a_message)
+        batches = in_batches(sorted(due), options.accounts_per_message)
         messages = [{"time": now.isoformat(), "accounts": batch} for batch in batches]
         send(messages)
         store.tombstones.searched(erased, now=now)
@@ -120,7 +121,7 @@ def accounts_with_changed_inputs(
             moments[number[key]] = (epoch_ms(until) - epoch_ms(now)) / HOUR_MS
             stored_inputs[number[key]] = text
     learnt_history = history_until(history, moments)
-    recent = latest_events(engagements_and_reads(learnt_history), options.recent_posts)
+    recent = latest_events(engagements_and_reads(learnt_history), RECENT_POSTS)
     inputs = Inputs.of(learnt_history, read_follows(store, learnt_history), recent)
     start = epoch_ms(now - coldstart.window)
     differing = inputs.since(start).differing(Inputs.read(stored_inputs).since(start))

@@ -15,11 +15,11 @@ from functions.feed.candidate_sources import (
 )
 from functions.feed.diversify import diversify
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.options import Home
 from functions.feed.pages import Item, Page, make_item
 from functions.feed.store.home_pages import HomePages
 from functions.feed.store.relationships import Relationships
 from shared.columns import IntArray, id_array
-from shared.config import Home
 from shared.errors import Unavailable
 from shared.store.deadline import TaskGroup
 
@@ -61,7 +61,7 @@ def run(feed_ranker: FeedRanker, options: Home, request: HomeRequest, *, now: da
     with TaskGroup(feed_ranker.threads) as tasks:
         viewer = feed_ranker.viewer(ObjectId(request.account))
         interactions = tasks.submit(past_interactions, store, viewer, options)
-        follows_and_blocks = tasks.submit(relationships.follows_and_blocks, viewer.users, options.most_follows)
+        follows_and_blocks = tasks.submit(relationships.follows_and_blocks, viewer.users, options.max_follows)
         guest_feed = GuestFeedReader(store.guest_feed, post_index, viewer.country)
         first_rows = tasks.submit(guest_feed.read, options.trending)
         paging = home_pages.first(expires_at=now + options.cursor_valid)

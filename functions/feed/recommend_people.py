@@ -8,10 +8,10 @@ from typing import Any
 
 from bson import ObjectId
 
+from functions.feed.options import People
 from functions.feed.store.accounts import Accounts
 from functions.feed.store.popular_creators import PopularCreators
 from functions.feed.store.relationships import Relationships
-from shared.config import People
 from shared.countries import SPELLINGS, country_of
 from shared.errors import NotFound
 from shared.store import Store
@@ -46,7 +46,7 @@ def run(store: Store, options: People, account: str, *, limit: int) -> list[Sugg
     member = Accounts(store).member(ObjectId(account))
     if member is None:
         raise NotFound(f"accountId: there is no account {account}")
-    follows_and_blocks = relationships.follows_and_blocks(member.users, options.most_follows)
+    follows_and_blocks = relationships.follows_and_blocks(member.users, options.max_follows)
     excluded = {*member.users, *follows_and_blocks.followed, *follows_and_blocks.blocked}
 
     def eligible(users: Sequence[ObjectId]) -> set[ObjectId]:

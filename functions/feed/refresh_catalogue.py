@@ -6,19 +6,20 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.feed.item_embeddings import ItemEmbeddings
+from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
+from functions.feed.options import Members
 from functions.feed.post_index import FINGERPRINT, NAME
 from functions.feed.post_index_builder import build_post_index
 from shared.artifacts import Registry, Snapshots
 from shared.clock import DAY_HOURS
 from shared.columns import Float32Array, IdArray, KeyArray, id_keys, lookup
-from shared.config import Coldstart, Members
 from shared.countries import COUNTRIES
 from shared.ranking.chains import read_repost_chains
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 from shared.ranking.quality import quality
 from shared.report import Report
 from shared.store import Store, schema
@@ -41,7 +42,7 @@ def run(
         posts, rankers = history.posts, Rankers(registry)
         scores = CountryScores(history, Counters(history), np.arange(len(posts)), rankers, options)
         base_country = COUNTRIES.index(options.base_country)
-        item_factors = ItemEmbeddings(history, members.recent_posts, DAY_HOURS).item_factors_now()
+        item_factors = ItemEmbeddings(history, RECENT_POSTS, DAY_HOURS).item_factors_now()
         text_embeddings = random_projection(store.posts.text_embeddings(), id_keys(posts.ids))
         chains, factor = read_repost_chains(store, posts), quality(store.posts.quality(), id_keys(posts.ids))
         post_index = build_post_index(scores, chains, item_factors, text_embeddings, factor, base_country)

@@ -1,23 +1,43 @@
 """The residual model of one account: a few trees on what the global personal ranker leaves unexplained, kept only where
 they improve the order of later engagements."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from functions.feed.affinity_counters import AffinityCounters
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker
+from functions.feed.options import Members
 from shared.columns import Float32Array, FloatArray, IntArray
-from shared.config import Coldstart, Members
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml import trees
 from shared.ml.trees import Trees
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.examples import positive_examples, sample_negatives
+from shared.ranking.options import Coldstart
 
-NEGATIVES = 5  # for each engagement
-_PARAMETERS = {"objective": "reg:logistic", "min_child_weight": 2.0, "reg_lambda": 4.0, "max_bin": 32}
+MAX_ENGAGEMENTS: Final = 100  # of an account, the latest, that become examples
+NEGATIVES: Final = 5  # for each engagement
+LATER_RATIO: Final = 0.25  # part of the examples, the latest, that the trees are evaluated on
+ROUNDS: Final = 30
+_PARAMETERS: Final = {
+    "objective": "reg:logistic",
+    "learning_rate": 0.05,
+    "max_depth": 3,
+    "min_child_weight": 2.0,
+    "reg_lambda": 4.0,
+    "max_bin": 32,
+}
+HYPERPARAMETERS: Final = {
+    "max_engagements": MAX_ENGAGEMENTS,
+    "negatives": NEGATIVES,
+    "later_ratio": LATER_RATIO,
+    "rounds": ROUNDS,
+    **_PARAMETERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +61,6 @@ def examples_of(
     logits: CountryScores,
     ranker: GlobalPersonalRanker,
     coldstart: Coldstart,
-    options: Members,
 ) -> dict[int, ResidualExamples]:
     """Examples of each of these accounts, (n,) numbers, from its latest engagements, by account.
 
@@ -51,7 +70,7 @@ def examples_of(
     rows = np.flatnonzero(np.isin(history.engagements.account, accounts))
     rows = rows[np.lexsort((-history.engagements.at[rows], history.engagements.account[rows]))]
     first = np.searchsorted(history.engagements.account[rows], history.engagements.account[rows])
-    rows = np.sort(rows[np.arange(len(rows)) - first < options.trees_most_acts])
+    rows = np.sort(rows[np.arange(len(rows)) - first < MAX_ENGAGEMENTS])
     rng = np.random.default_rng(0)
     equal_weights = np.ones(len(POSITIVE_KINDS))
     positives = positive_examples(history, history.engagements.where(rows), equal_weights, coldstart, rng)
@@ -74,9 +93,9 @@ def fit(examples: ResidualExamples, options: Members) -> bytes:
     """The trees as XGBoost's UBJSON; empty where there are too few examples, or the trees do not improve the order.
 
     They are fitted on the earlier engagements. On the later ones the pairwise win rate has to grow, over that of the
-    global personal ranker alone, by more than `trees_margin` standard errors.
+    global personal ranker alone, by more than `trees_min_gain_se` standard errors.
     """
-    later = max(int(len(examples) * options.trees_later_ratio), 2)
+    later = max(int(len(examples) * LATER_RATIO), 2)
     earlier = len(examples) - later
     if earlier < later:
         return b""
@@ -88,15 +107,15 @@ def fit(examples: ResidualExamples, options: Members) -> bytes:
         matrix.reshape(label.size, -1),
         label.ravel(),
         weight.ravel(),
-        parameters=_PARAMETERS | {"learning_rate": options.trees_learning_rate, "max_depth": options.trees_max_depth},
-        rounds=options.trees_rounds,
+        parameters=_PARAMETERS,
+        rounds=ROUNDS,
         monotone_sign=FEATURES.monotone_sign,
         base=base.ravel(),
     )
     later_matrix, later_base = examples.matrix[earlier:], examples.base[earlier:]
     residual = Trees(model).logits(later_matrix.reshape(later_base.size, -1)).reshape(later_base.shape)
     gain = pairwise_win_rate(later_base + residual) - pairwise_win_rate(later_base)
-    is_better = gain.mean() > options.trees_margin * gain.std(ddof=1) / np.sqrt(len(gain))
+    is_better = gain.mean() > options.trees_min_gain_se * gain.std(ddof=1) / np.sqrt(len(gain))
     return model if is_better else b""
 
 

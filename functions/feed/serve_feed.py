@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from functions.feed import pages, rank_contents, recommend_home, recommend_people
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.options import Home, People
 from functions.feed.recommend_home import HomeRequest
 from shared.api import MAX_CURSOR_LENGTH, Caller, Route
 from shared.config import Options
@@ -81,14 +82,16 @@ def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datet
     """People to follow, the best first."""
     account = caller.account_for(request.account_id or request.user_id)
     limit = recommend_people.MAX_SUGGESTIONS
-    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.people, account, limit=limit)
+    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(People), account, limit=limit)
     return recommend_people.follow_scores(suggested, now=now)
 
 
 def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, with the source of each."""
     account = caller.account_for(request.account_id)
-    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.people, account, limit=request.max_results)
+    suggested = recommend_people.run(
+        feed.feed_ranker.store, feed.options.of(People), account, limit=request.max_results
+    )
     return recommend_people.suggestions(suggested)
 
 
@@ -108,7 +111,7 @@ def home(feed: Feed, caller: Caller, request: HomeQuery, now: datetime) -> Mappi
 
 def home_page(feed: Feed, home_request: HomeRequest, now: datetime) -> pages.Page:
     """The requested page."""
-    return recommend_home.run(feed.feed_ranker, feed.options.home, home_request, now=now)
+    return recommend_home.run(feed.feed_ranker, feed.options.of(Home), home_request, now=now)
 
 
 ROUTES: tuple[Route[Feed], ...] = (

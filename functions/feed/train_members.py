@@ -1,35 +1,39 @@
 """Trains the global personal ranker, and promotes it if it orders later engagements better than the live one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
 from functions.feed.candidate_features import FEATURES, CandidateFeatures
 from functions.feed.global_personal_ranker import (
     GLOBAL_PERSONAL_KEY,
+    HALF_WEIGHT_ENGAGEMENTS,
     MEMBERS,
     GlobalPersonalRanker,
     load_global_personal_ranker,
     shrink_to_country,
 )
-from functions.feed.item_embeddings import ItemEmbeddings
+from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
+from functions.feed.options import Members
 from shared.artifacts import Challenge, Registry
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray
-from shared.config import Coldstart, Members
 from shared.ml import trees
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, DecayedPopularity, Rankers, SingleModelRankers
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.country_training import CountryTrainer
 from shared.ranking.evaluation_queries import EvaluationQueries
-from shared.ranking.examples import draw_examples
+from shared.ranking.examples import KIND_PRIOR, SKIPPED_WEIGHT, draw_examples
 from shared.ranking.gain_estimate import GainEstimate
 from shared.ranking.history import read_history
 from shared.ranking.holdout import Cut, rolling_cuts, why_skipped
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store
 
@@ -43,6 +47,12 @@ _PARAMETERS = {
     "colsample_bytree": 0.7,
     "max_bin": 64,
 }
+HYPERPARAMETERS: Final = {  # as the manifest names them
+    "recent_posts": RECENT_POSTS,
+    "half_weight_acts": HALF_WEIGHT_ENGAGEMENTS,
+    "kind_prior": KIND_PRIOR,
+    "passed_over_weight": SKIPPED_WEIGHT,
+}
 
 
 def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members, *, now: datetime) -> Report:
@@ -54,12 +64,12 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
     with store.leases.hold(NAME):
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
-        item_embeddings = ItemEmbeddings(history, options.recent_posts, DAY_HOURS)
+        item_embeddings = ItemEmbeddings(history, RECENT_POSTS, DAY_HOURS)
         affinities = AffinityCounters(
             history, counters, follow_pairs(history, read_follows(store, history)), item_embeddings
         )
         logits = CountryScores(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
-        cuts = rolling_cuts(history, counters, coldstart, options.least_lists)
+        cuts = rolling_cuts(history, counters, coldstart, options.min_queries)
         training = Training(affinities, logits, cuts, coldstart, options)
         read = len(history.engagements)
         model = training.fit(cuts[0], logits)
@@ -79,7 +89,7 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
                 window=(holdout_start - cuts[0].options.examples_span, holdout_start),
                 features=FEATURES.names,
                 fingerprint=FEATURES.fingerprint,
-                metrics=metrics | used,
+                metrics=metrics | used | {"hyperparameters": HYPERPARAMETERS},
                 libraries={"xgboost": trees.version()},
             )
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
@@ -178,7 +188,7 @@ class Training:
 
         features  of the candidates, as `candidate_features` gives them
         """
-        scores = shrink_to_country(model.logits(features), features, self.options.half_weight_acts)
+        scores = shrink_to_country(model.logits(features), features)
         return queries.ndcg_of(scores.reshape(queries.posts.shape))
 
     def ndcg_of_models(self, models: Mapping[str, GlobalPersonalRanker | None]) -> dict[str, float]:

@@ -11,13 +11,13 @@ from functions.feed import residual_model
 from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker
-from functions.feed.inputs import INPUTS, Inputs
-from functions.feed.item_embeddings import ItemEmbeddings
-from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, options_of, with_trees
+from functions.feed.inputs import INPUTS, Inputs, options_of
+from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
+from functions.feed.options import Members
+from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, with_trees
 from functions.feed.user_profile_builder import profiles_now
 from shared.artifacts import Artifact, Manifest, Registry, version_at
 from shared.columns import IntArray, id_array, object_ids
-from shared.config import Coldstart, Members
 from shared.errors import StaleModel
 from shared.ml import trees
 from shared.provenance import MadeFrom
@@ -25,6 +25,7 @@ from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers
 from shared.ranking.country_scores import CountryScores
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.tombstones import ErasureState
@@ -60,7 +61,7 @@ def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options
         erased = store.tombstones.state()
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
-        item_embeddings = ItemEmbeddings(history, options.recent_posts, FACTORS_STEP_HOURS)
+        item_embeddings = ItemEmbeddings(history, RECENT_POSTS, FACTORS_STEP_HOURS)
         follows = read_follows(store, history)
         affinities = AffinityCounters(history, counters, follow_pairs(history, follows), item_embeddings)
         logits = CountryScores(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
@@ -132,7 +133,7 @@ def fit_trees(
     ranker = trainer.ranker
     if not len(accounts) or ranker is None:
         return {}
-    examples = residual_model.examples_of(accounts, trainer.affinities, trainer.logits, ranker, coldstart, options)
+    examples = residual_model.examples_of(accounts, trainer.affinities, trainer.logits, ranker, coldstart)
     return {
         number: with_trees(profiles[number], residual_model.fit(own, options), ranker.version)
         for number, own in examples.items()
@@ -160,7 +161,7 @@ def with_live_trees(
 
 def needs_trees(profile: UserProfile, options: Members) -> bool:
     """Whether there are enough engagements to fit trees, and enough more than when that was last tried."""
-    return profile.acts >= max(options.trees_least_acts, profile.tried_at * REFIT_RATIO)
+    return profile.acts >= max(options.trees_min_engagements, profile.tried_at * REFIT_RATIO)
 
 
 def make_artifact(

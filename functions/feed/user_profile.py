@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.candidate_features import (
-    COUNTRY_PRIOR,
     FEATURES,
     LANGUAGE_PRIOR,
     TOPIC_PRIOR,
@@ -20,7 +19,6 @@ from functions.feed.item_embeddings import cosines, unit
 from functions.feed.post_index import PostIndex
 from shared.artifacts.snapshots import packed, unpacked
 from shared.columns import BoolArray, Float32Array, FloatArray, IntArray, KeyArray, id_keys
-from shared.config import Coldstart, Members
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.errors import StaleModel
 from shared.provenance import digest
@@ -156,13 +154,6 @@ PROFILE_FINGERPRINT: Final = digest(
     tuple(tuple(table.descr) for table in (TOPIC_ROW, AUTHOR_ROW, LANGUAGE_ROW)),
     LANGUAGE_CODES,
 )
-
-
-def options_of(coldstart: Coldstart, options: Members) -> str:
-    """A digest of the options and constants that decide which profile a history gives."""
-    history = (coldstart.window, coldstart.age_from, coldstart.hashtag_uses, options.recent_posts)
-    trees = {field.name: getattr(options, field.name) for field in fields(options) if field.name.startswith("trees_")}
-    return digest(history, trees, TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
 
 
 def with_trees(profile: UserProfile, trees: bytes, base: str) -> UserProfile:

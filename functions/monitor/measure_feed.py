@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from functions.monitor.options import MeasureFeed
 from functions.monitor.store.feed_performances import FeedPerformances
 from shared.clock import HOUR_MS, hours
 from shared.columns import BoolArray, Columns, FloatArray, IntArray, id_keys, is_valid
-from shared.config import MeasureFeed
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml.asof import AsOf
 from shared.ml.rates import wilson
@@ -20,6 +20,7 @@ from shared.store import Store
 
 SOURCES = ("personal", "global")  # of a feed item, as the application names them
 UNKNOWN = "unknown"
+MIN_SECONDS: Final = 1.0  # on the screen from which a post was seen, where they are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
 def attribute(exposures: Columns, engagements: Columns, options: MeasureFeed) -> Measured:
     """The impressions among the exposures, and whether an engagement of the viewer followed each.
 
-    An exposure is an impression if its viewer and post are known and it lasted at least `least_seconds`, or for an
+    An exposure is an impression if its viewer and post are known and it lasted at least `MIN_SECONDS`, or for an
     unknown or negative time.
 
     exposures, engagements  as `Accounts.exposures` and `Accounts.engagements` give them
@@ -94,7 +95,7 @@ def attribute(exposures: Columns, engagements: Columns, options: MeasureFeed) ->
     viewer, actor = exposures["account"], engagements["account"]
     posts = np.unique(np.concatenate([id_keys(exposures["content"]), id_keys(engagements["content"])]))
     shown_s = (exposures["until"] - exposures["at"]) / 1_000
-    too_short = (shown_s >= 0) & (shown_s < options.least_seconds)
+    too_short = (shown_s >= 0) & (shown_s < MIN_SECONDS)
     is_impression = (viewer >= 0) & is_valid(exposures["content"]) & ~too_short
     shown_pair = viewer * len(posts) + np.searchsorted(posts, id_keys(exposures["content"]))
     columns = (exposures[name][is_impression] for name in ("at", "source", "model"))

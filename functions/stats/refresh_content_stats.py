@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from functions.stats.options import ContentStats
 from functions.stats.store.content_stats import LAYOUT, ContentStatistics
-from shared.config import ContentStats
 from shared.report import Report
 from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from functions.stats.options import CreatorStats
 from functions.stats.store.creator_stats import LAYOUT, CreatorStatistics
-from shared.config import CreatorStats
 from shared.documents import NO_ID
 from shared.report import Report
 from shared.store import Store, schema

@@ -7,10 +7,10 @@ import numpy as np
 from bson import ObjectId
 
 from functions.stats.leaf_topics import LeafTopics, Parents
+from functions.stats.options import EngagementStats
 from functions.stats.store.engagement_stats import FIELDS, LAYOUT, Counts, EngagementStatistics, changed
 from shared.clock import epoch_ms
 from shared.columns import BoolArray, Columns, deduplicate, id_array, id_keys, lookup, object_ids, unique_ids
-from shared.config import EngagementStats
 from shared.documents import NO_ID
 from shared.engagement_kinds import ENGAGEMENT_KINDS
 from shared.provenance import digest
@@ -35,7 +35,10 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
     """
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         parents = store.content_topics.parents()
-        made_from = {"layout": LAYOUT, "hierarchy": digest(sorted(parents.items()))}
+        made_from = {
+            "layout": LAYOUT,
+            "hierarchy": digest({str(topic): list(map(str, above)) for topic, above in parents.items()}),
+        }
         period = store.watermarks.period(NAME, options, made_from, now=now)
         if period.late:
             return Report.late()

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from functions.stats.options import HashtagStats
 from functions.stats.store.hashtag_stats import LAYOUT, HashtagStatistics, fingerprint
-from shared.config import HashtagStats
 from shared.documents import Document
 from shared.report import Report
 from shared.store import Store, schema

@@ -11,15 +11,17 @@ from typing import Any
 from bson import ObjectId
 
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Match
+from functions.topics.options import Topics
 from functions.topics.store.topic_tree import TopicTree
 from functions.topics.taxonomy import taxonomy
 from shared.artifacts import Registry
-from shared.config import Options, Topics
+from shared.config import Options
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store
 from shared.text import PREPARATION, UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
 from shared.text.embedding import SUPPORTED, embed, load
+from shared.text.options import Language
 from shared.text.vectors import packed
 
 
@@ -67,7 +69,7 @@ class TextAnnotator:
             self._fields(language, "unknown" if language.code == UNKNOWN else "unsupported", [])
             for language in languages
         ]
-        matches_of = self.classifier.classify(vectors, self.options.most)
+        matches_of = self.classifier.classify(vectors, self.options.max_topics)
         for row, matches, vector in zip(supported, matches_of, packed(vectors), strict=True):
             state = self._state(words[row], languages[row], matches)
             named = matches if state == "named" else []
@@ -93,7 +95,7 @@ class TextAnnotator:
         }
 
 
-Sources = tuple[Store, str | None, int, Options]
+Sources = tuple[Store, str | None, int, Language, Topics]
 _cache: dict[Sources, TextAnnotator] = {}  # one entry at most
 
 
@@ -109,21 +111,23 @@ def open_annotator(store: Store, registry: Registry, options: Options, *, now: d
 
 
 def _sources(store: Store, registry: Registry, options: Options) -> Sources:
-    return store, registry.live_version(FAMILY, KEY), TopicTree(store).fingerprint(), options
+    version = registry.live_version(FAMILY, KEY)
+    return store, version, TopicTree(store).fingerprint(), options.of(Language), options.of(Topics)
 
 
 def _make(store: Store, registry: Registry, options: Options, now: datetime) -> TextAnnotator:
+    language, topic_options = options.of(Language), options.of(Topics)
     # Half of each load is unpacking, during which the other can run.
     with short_switch_interval(), ThreadPoolExecutor(2) as aside:
         embedding = aside.submit(load)
-        identify = aside.submit(identifier, options.language)
+        identify = aside.submit(identifier, language)
         classifier, refused = registry.load(FAMILY, KEY, FINGERPRINT, Classifier.read)
         topics = {topic.path: {"name": topic.name, "iab": topic.iab or None} for topic in taxonomy().topics}
         topic_ids = TopicTree(store).resolve(topics, now=now)
         embedding.result()
     classifier = classifier or Classifier.of_taxonomy()
-    version = version_of(classifier.version, options, topic_ids)
-    return TextAnnotator(identify.result(), classifier, topic_ids, options.topics, version, refused)
+    version = version_of(classifier.version, language, topic_options, topic_ids)
+    return TextAnnotator(identify.result(), classifier, topic_ids, topic_options, version, refused)
 
 
 @contextmanager
@@ -140,12 +144,12 @@ def short_switch_interval() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def version_of(model: str, options: Options, topic_ids: Mapping[str, ObjectId]) -> str:
+def version_of(model: str, language: Language, options: Topics, topic_ids: Mapping[str, ObjectId]) -> str:
     """A hash of everything that annotations depend on: the model, the preparation of texts, the options and the ids of
     the topics.
 
-    >>> version_of("a", Options(), {}) == version_of("a", Options(), {}) != version_of("b", Options(), {})
+    >>> version_of("a", Language(), Topics(), {}) != version_of("b", Language(), Topics(), {})
     True
     """
-    topics = (options.topics.min_tokens, options.topics.only_languages, options.topics.most)
-    return digest(model, PREPARATION, options.language, topics, sorted(topic_ids.items()))
+    topics = (options.min_tokens, options.only_languages, options.max_topics)
+    return digest(model, PREPARATION, language, topics, {path: str(topic) for path, topic in topic_ids.items()})

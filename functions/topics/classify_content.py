@@ -6,9 +6,9 @@ from datetime import datetime
 from bson import ObjectId
 
 from functions.topics.annotate import TextAnnotator
+from functions.topics.options import Topics
 from functions.topics.sync_annotations import PostState, states_now, sync_annotations
 from shared.change import Change, Order
-from shared.config import Topics
 from shared.errors import BadEvent
 from shared.report import Report
 from shared.store import Store

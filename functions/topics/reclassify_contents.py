@@ -6,9 +6,9 @@ from datetime import datetime
 from bson import ObjectId
 
 from functions.topics.annotate import TextAnnotator
+from functions.topics.options import Topics
 from functions.topics.store.content_info import ContentInfo
 from functions.topics.sync_annotations import is_up_to_date, states_now, sync_annotations
-from shared.config import Topics
 from shared.documents import object_id
 from shared.report import Report
 from shared.store import Store, schema
@@ -21,18 +21,18 @@ def run(store: Store, annotator: TextAnnotator, options: Topics, *, now: datetim
     """Check all posts, the newest first: annotate those whose text or model is not the recorded one, remove the
     annotations of those that are gone, and the rows that another program stored under ids as text.
 
-    A run checks `reclassify_most` posts, and the next one continues where it ended, also after a run that was cut
+    A run checks `max_reclassified` posts, and the next one continues where it ended, also after a run that was cut
     short. Safe to repeat, also while changes arrive.
     """
     content_info = ContentInfo(store)
     read = annotated = removed = 0
     with store.leases.hold(NAME):
         before = store.watermarks.cursor(NAME, object_id)
-        if under_text := content_info.under_text(min(PAGE, options.reclassify_most)):
+        if under_text := content_info.under_text(min(PAGE, options.max_reclassified)):
             annotated, removed = check(store, annotator, under_text, options, now=now)
             read, removed = len(under_text), removed + content_info.remove_under_text(under_text)
-        while read < options.reclassify_most:
-            posts = next_page(store, before, min(PAGE, options.reclassify_most - read))
+        while read < options.max_reclassified:
+            posts = next_page(store, before, min(PAGE, options.max_reclassified - read))
             counts = check(store, annotator, posts, options, now=now)
             read, annotated, removed = read + len(posts), annotated + counts[0], removed + counts[1]
             before = posts[-1] if posts else None

@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Heads, Rule
+from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.store.labelled_texts import LabelledText, LabelledTexts
 from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Challenge, Manifest, Registry
 from shared.columns import BoolArray, Float32Array, IntArray
-from shared.config import Topics
 from shared.ml.ridge import ridge_loo
 from shared.report import Report
 from shared.store import Store
@@ -24,6 +24,7 @@ from shared.text.vectors import EMBEDDING_SIZE
 NAME: Final = "train_topics"
 
 PENALTIES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # of a head's squared weights; leave-one-out chooses
+HEAD_FOLDS: Final = 5  # parts of the labelled texts, each scored by heads that were fitted on the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,14 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
             return Report(details={"skipped": "nothing changed"})
 
-        texts, malformed = LabelledTexts(store).newest(options.labelled_most, now=now)
+        texts, malformed = LabelledTexts(store).newest(options.max_labelled, now=now)
         topics = set(taxonomy().paths)
         usable = [text for text in texts if is_usable(text, topics)]
         vectors = embedding.embed([plain(text.text) for text in usable])
         examples = Examples.of(vectors, [text.topics for text in usable])
         prototypes = Prototypes.of(taxonomy())
         heads, metrics, unseen = train_heads(prototypes, examples, options)
-        metrics |= compare_with_live(live, usable, examples, unseen, options.head_texts)
+        metrics |= compare_with_live(live, usable, examples, unseen, options.min_head_texts)
         promoted = metrics.get("newer_candidate", 1.0) >= metrics.get("newer_live", 0.0)
         if promoted:
             window = (usable[-1].updated_at, usable[0].updated_at) if usable else (now, now)
@@ -124,7 +125,7 @@ def training_signature(store: Store, options: Topics, now: datetime) -> dict[str
         "labelled": labelled.count,
         "until": labelled.until and labelled.until.isoformat(),
         "which": labelled.fingerprint,
-        "options": [options.head_texts, options.head_folds, options.labelled_most],
+        "options": [options.min_head_texts, HEAD_FOLDS, options.max_labelled],
         "fingerprint": FINGERPRINT,
         "rule": list(astuple(Rule())),
         "preparation": str(PREPARATION),
@@ -161,7 +162,7 @@ def train_heads(
 ) -> tuple[Heads, dict[str, float], Float32Array]:
     """The heads, none where they do not help; F1 with and without heads; and (n, n_topics) confidences 0..1 in each
     text, cross-validated where heads are used."""
-    heads = fit_heads(prototypes, examples, options.head_texts)
+    heads = fit_heads(prototypes, examples, options.min_head_texts)
     without_heads = Classifier(prototypes, Heads.none()).confidences(examples.vectors)
     metrics: dict[str, float] = {"labelled": len(examples), "heads": len(heads.topic)}
     if not heads.topic.size:
@@ -176,10 +177,10 @@ def train_heads(
 
 def out_of_fold(prototypes: Prototypes, examples: Examples, options: Topics) -> Float32Array:
     """(n, n_topics) cross-validated confidences 0..1: each text is scored by heads that were fitted without it."""
-    fold = np.arange(len(examples)) % max(options.head_folds, 2)
+    fold = np.arange(len(examples)) % HEAD_FOLDS
     confidences = np.empty(examples.about.shape, np.float32)
     for held_out in np.unique(fold):
-        heads = fit_heads(prototypes, examples.part(fold != held_out), options.head_texts)
+        heads = fit_heads(prototypes, examples.part(fold != held_out), options.min_head_texts)
         test_vectors = examples.vectors[fold == held_out]
         confidences[fold == held_out] = Classifier(prototypes, heads).confidences(test_vectors)
     return confidences

@@ -1,7 +1,7 @@
-"""Settings: where the data is, and every tunable.
+"""Settings: where the data is, and the options of every job.
 
-Lives here: reading the environment once, the options of every job with unit, default and one sentence.
-Does not live here: constants that only one module uses.
+Lives here: reading the environment once, and checking the options that an operator gives.
+Does not live here: the sections of options (`options.py` of each domain, and of the packages of `shared`), constants.
 """
 
 from shared.config.env import (
@@ -16,43 +16,19 @@ from shared.config.env import (
     settings,
     share_region,
 )
-from shared.config.feed_options import Coldstart, Exposures, GuestFeed, Home, MeasureFeed, Members, People
-from shared.config.options import (
-    Artifacts,
-    Bots,
-    ContentStats,
-    CreatorStats,
-    EngagementStats,
-    HashtagStats,
-    Language,
-    Options,
-    Relay,
-    Tokens,
-    Topics,
-    Weights,
-)
+from shared.config.options import Options, sections
+from shared.config.section import Count, Hours, Number, PositiveCount, Ratio, Section, Weights
 
 __all__ = [
     "HERE",
-    "Artifacts",
-    "Bots",
-    "Coldstart",
-    "ContentStats",
-    "CreatorStats",
-    "EngagementStats",
-    "Exposures",
-    "GuestFeed",
-    "HashtagStats",
-    "Home",
-    "Language",
-    "MeasureFeed",
-    "Members",
+    "Count",
+    "Hours",
+    "Number",
     "Options",
-    "People",
-    "Relay",
+    "PositiveCount",
+    "Ratio",
+    "Section",
     "Settings",
-    "Tokens",
-    "Topics",
     "Weights",
     "are_known",
     "forget_settings",
@@ -60,6 +36,7 @@ __all__ = [
     "own_server",
     "preset",
     "presetting",
+    "sections",
     "settings",
     "share_region",
 ]

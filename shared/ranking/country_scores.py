@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from shared.columns import Float32Array, FloatArray, IntArray
-from shared.config import Coldstart
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.ranking.counters import ENGLISH, FOREIGN, HOME, RELATIONS, Counters, relation_keys, relations
 from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, Ranker, Rankers
@@ -15,6 +14,7 @@ from shared.ranking.decay import PopularityDecay
 from shared.ranking.features import FEATURES
 from shared.ranking.half_life import estimate_decay
 from shared.ranking.history import History
+from shared.ranking.options import Coldstart
 from shared.ranking.point_in_time import PointInTimeCountryRows, PointInTimePosts
 
 ROWS_AT_ONCE = 50_000  # rows whose features are computed at once; more take more memory and no less time
@@ -92,7 +92,7 @@ class CountryScores:
     def profile_country(self, country: int) -> int:
         """The country whose engagements describe the posts: the first with enough engagements of the country itself and
         the base country, else UNKNOWN_COUNTRY, which has those of everybody."""
-        has_profile = self._engagements_by_country >= self.options.country_positives
+        has_profile = self._engagements_by_country >= self.options.min_country_positives
         countries = (country, COUNTRIES.index(self.options.base_country))
         return (
             UNKNOWN_COUNTRY
@@ -102,7 +102,7 @@ class CountryScores:
 
     def countries_with_profile(self) -> Sequence[int]:
         """The countries whose own engagements describe the posts, ascending."""
-        return np.flatnonzero(self._engagements_by_country >= self.options.country_positives).tolist()
+        return np.flatnonzero(self._engagements_by_country >= self.options.min_country_positives).tolist()
 
     def relation_to(self, country: int) -> FloatArray:
         """(n,) what the language of each post is to viewers of that country: HOME, ENGLISH, FOREIGN or nan."""

@@ -1,6 +1,7 @@
 """Training of the trees of countries, which learn what decayed popularity leaves unexplained."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from shared.ml import trees
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import GLOBAL_KEY, CountryModel
 from shared.ranking.decay import PopularityDecay
-from shared.ranking.examples import draw_examples
+from shared.ranking.examples import KIND_PRIOR, SKIPPED_WEIGHT, draw_examples
 from shared.ranking.features import FEATURES, decayed_popularity_of
 from shared.ranking.history import History
 from shared.ranking.holdout import Cut
@@ -16,12 +17,18 @@ from shared.ranking.holdout import Cut
 # Least weight of the examples in a leaf: high, so that few examples change little of the order by popularity; lower for
 # a country that continues a parent's trees, since it has fewer examples and adds fewer trees.
 _MIN_LEAF, _MIN_LEAF_OF_COUNTRY = 20.0, 5.0
+COUNTRY_LEARNING_RATE: Final = 0.03  # of the trees that a country adds to its parent's
 _PARAMETERS = {
     "objective": "reg:logistic",
     "reg_lambda": 2.0,
     "subsample": 0.7,
     "colsample_bytree": 0.7,
     "max_bin": 64,
+}
+HYPERPARAMETERS: Final = {  # as manifests name them
+    "kind_prior": KIND_PRIOR,
+    "passed_over_weight": SKIPPED_WEIGHT,
+    "country_learning_rate": COUNTRY_LEARNING_RATE,
 }
 
 

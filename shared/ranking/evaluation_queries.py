@@ -7,7 +7,6 @@ import numpy as np
 
 from shared.clock import hours
 from shared.columns import BoolArray, Float32Array, FloatArray, IntArray
-from shared.config import Coldstart
 from shared.ml import ranking
 from shared.ranking.counters import Counters, relations
 from shared.ranking.country_ranker import Ranker
@@ -15,6 +14,7 @@ from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import account_post_pairs, among
 from shared.ranking.features import FEATURES
 from shared.ranking.history import Events, History
+from shared.ranking.options import Coldstart
 from shared.ranking.point_in_time import PointInTimeCountryRows, PointInTimePosts
 
 # Posts that the candidates of all queries are drawn from, so that the features of each are computed once per country.
@@ -127,8 +127,8 @@ def _draw_candidates(
     """
     length = min(options.candidates, len(pool))
     accounts = np.unique(later.account)
-    if len(accounts) > options.lists_per_country:
-        accounts = rng.choice(accounts, options.lists_per_country, replace=False)
+    if len(accounts) > options.max_queries_per_country:
+        accounts = rng.choice(accounts, options.max_queries_per_country, replace=False)
     later_posts_of, column = _posts_by_account(later), np.arange(length)
     for account in accounts.tolist():
         relevant = np.unique(later_posts_of(account))

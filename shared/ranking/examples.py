@@ -7,21 +7,24 @@ weight.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from shared.clock import hours
 from shared.columns import BoolArray, FloatArray, IntArray
-from shared.config import Coldstart
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.counters import Counters, relations
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.history import Events, History
+from shared.ranking.options import Coldstart
 from shared.ranking.point_in_time import PointInTimeCountryRows, PointInTimePosts
 
 # Half of the negatives are drawn from the newest tenth of the posts, where the order matters most. They are weighted
 # back to how often feeds show posts: a new one with a probability of 0.09, else any.
 _NEW_PART, _FROM_NEW, _FEEDS_NEW = 0.1, 0.5, 0.09
+KIND_PRIOR: Final = 1_000.0  # engagements of each kind that are added before counting which kinds are rare
+SKIPPED_WEIGHT: Final = 0.02  # of all examples of exposures without engagement, relative to the positives
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,16 @@ def draw_examples(
     country     index into COUNTRIES
     """
     start, end = -hours(options.examples_span + options.holdout), -hours(options.holdout)
-    kind_weights = inverse_frequency_weights(_between(history.engagements, start, end, None), options.kind_prior)
+    kind_weights = inverse_frequency_weights(_between(history.engagements, start, end, None), KIND_PRIOR)
     engagements = _between(history.engagements, start, end, country)
     if len(engagements) > max_positives:
         engagements = engagements.where(np.sort(rng.choice(len(engagements), max_positives, replace=False)))
     positives = positive_examples(history, engagements, kind_weights, options, rng)
     negatives = sample_negatives(history, positives, options, rng)
     impressions = _between(history.impressions, start, end, country)
-    max_skipped = int(options.passed_over_ratio * len(positives))
+    max_skipped = int(options.max_skipped_ratio * len(positives))
     skipped = _skipped_impressions(history, impressions, interacted, max_skipped, rng)
-    skipped_weight = options.passed_over_weight * positives.weight.sum() / max(len(skipped), 1)
+    skipped_weight = SKIPPED_WEIGHT * positives.weight.sum() / max(len(skipped), 1)
     return Examples(
         np.concatenate([positives.post, negatives.post, skipped.post]),
         np.concatenate([positives.country, negatives.country, skipped.country]),

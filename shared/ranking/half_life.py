@@ -1,18 +1,18 @@
 """Estimation of how fast popularity decays in a network, from its engagements."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+from msgspec.structs import replace
 
 from shared.clock import DAY_HOURS, hours
 from shared.columns import FloatArray
-from shared.config import Coldstart
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.counters import Counters
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.examples import positive_examples, sample_negatives
 from shared.ranking.history import History
+from shared.ranking.options import Coldstart
 
 # Engagements that the estimate uses, a random sample if there are more, and posts that are drawn against each.
 _SAMPLE, _DRAWN = 1_000, 60

@@ -21,10 +21,10 @@ from shared.columns import (
     object_ids,
     unique_ids,
 )
-from shared.config import Coldstart
 from shared.countries import LANGUAGES
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.accounts import Accounts
+from shared.ranking.options import Coldstart
 from shared.ranking.post_topics import read_post_topics
 from shared.store import Store
 from shared.store.deadline import DeadlineExecutor

@@ -6,17 +6,18 @@ network, the holdout and the time before an engagement that its example may be o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from shared.clock import hours
 from shared.columns import IntArray
-from shared.config import Coldstart
 from shared.ranking.counters import Counters
 from shared.ranking.evaluation_queries import EvaluationQueries, draw_queries
 from shared.ranking.examples import interacted_pairs
 from shared.ranking.history import History
+from shared.ranking.options import Coldstart
 
 # Longest holdout, as a share of the time since the median engagement: a quarter of the age of a network with equally
 # many engagements every day.
@@ -49,7 +50,7 @@ class Cut:
 def rolling_cuts(history: History, counters: Counters, options: Coldstart, min_queries: int) -> list[Cut]:
     """The latest cut and earlier ones, each a holdout before the one after it, the latest first.
 
-    As many as it takes for `min_queries` queries, at least one; none farther back than `longest_holdout`, or before the
+    As many as it takes for `min_queries` queries, at least one; none farther back than `max_holdout`, or before the
     first engagement. Their number does not depend on the result of the evaluation, so that the error of a decision is
     that of a single test.
     """
@@ -61,11 +62,11 @@ def rolling_cuts(history: History, counters: Counters, options: Coldstart, min_q
         holdout = shortened.holdout * number
         if cuts and (
             sum(map(len, cuts)) >= min_queries
-            or options.holdout * number > options.longest_holdout
+            or options.holdout * number > options.max_holdout
             or not first < -hours(holdout) < cuts[-1].at
         ):
             return cuts
-        of_cut = _with_enough_examples(history, replace(shortened, holdout=holdout), options.least_positives)
+        of_cut = _with_enough_examples(history, replace(shortened, holdout=holdout), options.min_positives)
         interacted = interacted_pairs(history, -hours(holdout))
         until = -hours(shortened.holdout * len(cuts))
         queries = list(draw_queries(history, interacted, counters, of_cut, until, np.random.default_rng(len(cuts))))

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from shared.columns import IntArray, KeyArray, id_keys, lookup
-from shared.config import Coldstart
+from shared.ranking.options import Coldstart
 from shared.store import Store
 
 
@@ -26,7 +26,7 @@ def read_post_topics(
     in_history = post >= 0
     tagged, names = store.posts.hashtags(start, now, options.age_from)
     posts_of = _posts_by_hashtag(lookup(id_keys(tagged), posts), names, set(post[in_history].tolist()))
-    hashtags = [name for name in sorted(posts_of) if len(posts_of[name]) >= options.hashtag_uses]
+    hashtags = [name for name in sorted(posts_of) if len(posts_of[name]) >= options.min_hashtag_posts]
     hashtag_post = [np.array(posts_of[name], np.int64) for name in hashtags]
     hashtag = [np.full(len(posts_of[name]), len(topics) + number) for number, name in enumerate(hashtags)]
     pair_post = np.concatenate([post[in_history], *hashtag_post])

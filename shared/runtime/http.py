@@ -33,6 +33,7 @@ from shared.report import Report
 from shared.runtime.direct import ANSWER_WITHIN_S
 from shared.runtime.http_request import MEDIA_TYPE, HttpRequest, parsed
 from shared.runtime.invocation import Handler, invoke, log_failure, prepare, to_app_error
+from shared.runtime.options import Tokens
 from shared.runtime.tokens import caller_of
 from shared.store.deadline import deadline
 
@@ -143,7 +144,7 @@ def _answer(
         prepare()
         config, now, request = settings(), datetime.now(UTC), HttpRequest.of(event)
         is_public = request.path == DOCUMENTATION
-        caller = None if is_public else caller_of(request, config.api_keys, config.options.tokens, now=now)
+        caller = None if is_public else caller_of(request, config.api_keys, config.options.of(Tokens), now=now)
         if request.path not in methods:
             raise NotFound("path: there is no such route")
         if request.method not in methods[request.path]:

@@ -11,9 +11,9 @@ from typing import Any
 import jwt
 
 from shared.api import Caller
-from shared.config import Tokens
 from shared.errors import BadConfig, Unauthorized
 from shared.runtime.http_request import HttpRequest
+from shared.runtime.options import Tokens
 from shared.runtime.queue import is_id
 
 ALGORITHM = "HS256"  # the only one that is accepted, whatever the header of a token says
@@ -37,8 +37,8 @@ def caller_of(request: HttpRequest, keys: Sequence[bytes], options: Tokens, *, n
     if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN_LENGTH or not token.isascii():
         raise Unauthorized("authorization: needs a bearer token")
     claims = _claims(token, keys, options.leeway_s)
-    if _life(claims, now) > options.longest_life.total_seconds() + ("iat" not in claims) * options.leeway_s:
-        raise Unauthorized(f"authorization: the token is valid for longer than {options.longest_life}")
+    if _life(claims, now) > options.max_lifetime.total_seconds() + ("iat" not in claims) * options.leeway_s:
+        raise Unauthorized(f"authorization: the token is valid for longer than {options.max_lifetime}")
     if claims.get("service") is True:
         return Caller(str(claims["sub"]), is_service=True)
     if not is_id(claims["sub"]):

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo import MongoClient
 
-from shared.config import Exposures as Names
 from shared.store.contents import Contents
 from shared.store.erasures import Erasures
 from shared.store.leases import Leases
+from shared.store.options import Exposures as Names
 from shared.store.parked_changes import ParkedChanges
 from shared.store.tombstones import Tombstones
 from shared.store.visibility import Visibility

@@ -10,6 +10,7 @@ from pymongo.synchronous import monitor
 from shared.config import Settings, settings
 from shared.errors import BadConfig
 from shared.store.client import Store
+from shared.store.options import Exposures
 from shared.store.schema import require_names
 
 ANSWER_WITHIN_MS = 5_000  # to select a server and to connect to it
@@ -48,7 +49,7 @@ def connect(configured: Settings) -> Store:
 
     BadConfig for a URI or a name that cannot be used.
     """
-    require_names(configured.options.exposures)
+    require_names(configured.options.of(Exposures))
     try:
         client = MongoClient[dict[str, Any]](
             configured.mongo_uri,
@@ -63,7 +64,7 @@ def connect(configured: Settings) -> Store:
             connectTimeoutMS=ANSWER_WITHIN_MS,
             socketTimeoutMS=MAX_ANSWER_MS,
         )
-        return Store(client, configured.app_db, configured.analytics_db, configured.options.exposures)
+        return Store(client, configured.app_db, configured.analytics_db, configured.options.of(Exposures))
     except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
     except OSError as error:  # of a certificate that it names

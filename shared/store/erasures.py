@@ -12,12 +12,12 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.database import Database
 
-from shared.config import Exposures as Names
 from shared.documents import Document, either_form, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_credential
 from shared.store.expressions import NO_ARRAY, array
+from shared.store.options import Exposures as Names
 from shared.store.schema import Collection
 from shared.store.tombstones import Erased, ErasureState, Tombstones
 

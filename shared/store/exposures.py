@@ -16,7 +16,6 @@ from pymongo.database import Database
 
 from shared.clock import EPOCH, epoch_ms
 from shared.columns import Columns, is_valid
-from shared.config import Exposures as Names
 from shared.documents import Credential, Document, credential_forms, either_form, object_id
 from shared.store.batches import in_batches
 from shared.store.column_kinds import KEY_BYTES, MALFORMED_CODE, Kind
@@ -24,6 +23,7 @@ from shared.store.column_reader import read_batches, read_columns
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
 from shared.store.expressions import changed_at, changed_from, optional_type, period
 from shared.store.expressions import object_id as object_id_of
+from shared.store.options import Exposures as Names
 from shared.store.write_behind import read_ahead
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
+from typing import Final
 
-from shared.config import Language
 from shared.errors import BadConfig, Unavailable
 from shared.text.alphabets import may_be_written_in
 from shared.text.characters import HAN, SCRIPTS
 from shared.text.han import language_of_han
 from shared.text.normalise import plain
+from shared.text.options import Language
 from shared.text.scripts import LANGUAGE_OF_SCRIPT, main_script, only, weights
 
 UNKNOWN = "n/a"
@@ -26,6 +27,9 @@ MAX_LIBRARY_CHARACTERS = 1_000  # of a text that a library is given; more only t
 # the pairs of words that it names, 95 % and 97 % if Indonesian and Malay count as one. langdetect is always sure, so
 # that letters alone count: 88 % (sib200, train).
 MIN_EVIDENCE = {"py3langid": 1.5, "langdetect": 9.0}
+MIN_LETTERS: Final = 4  # different letters that a text needs, unless its script settles the language
+MIN_CONFIDENCE: Final = 0.3  # probability among the served languages, below which none is named
+MIN_SERVED: Final = 0.1  # probability of all served languages together, among all known ones, below which none is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +87,15 @@ def _identifier(options: Language) -> Namer:
         if len(by_script) > 1:
             text = only(script, text)
         letters = sum(SCRIPTS[letter] != "" for letter in set(text))
-        if letters < options.least_letters:
+        if letters < MIN_LETTERS:
             return UNKNOWN_LANGUAGE
-        likeliest = _likeliest(probabilities(text), letters, options)
+        likeliest = _likeliest(probabilities(text), letters, options.engine)
         return likeliest if may_be_written_in(likeliest.code, text) else UNKNOWN_LANGUAGE
 
     return name
 
 
-def _likeliest(probabilities: dict[str, float], letters: int, options: Language) -> NamedLanguage:
+def _likeliest(probabilities: dict[str, float], letters: int, engine: str) -> NamedLanguage:
     """The most probable of the served languages; unknown where the text is likely of another language, or has too
     little evidence.
 
@@ -99,12 +103,12 @@ def _likeliest(probabilities: dict[str, float], letters: int, options: Language)
     letters        number of different letters of the text
     """
     of_served = sum(probabilities.values())
-    if not of_served or of_served < options.least_served_ratio:
+    if not of_served or of_served < MIN_SERVED:
         return UNKNOWN_LANGUAGE
     code = max(probabilities, key=probabilities.__getitem__)
     confidence = min(probabilities[code] / of_served, 1.0)
     evidence = probabilities[code] * letters
-    is_enough = confidence >= options.least_confidence_ratio and evidence >= MIN_EVIDENCE[options.engine]
+    is_enough = confidence >= MIN_CONFIDENCE and evidence >= MIN_EVIDENCE[engine]
     return NamedLanguage(code, confidence) if is_enough else UNKNOWN_LANGUAGE
 
 

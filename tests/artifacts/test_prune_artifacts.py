@@ -3,7 +3,7 @@
 import pytest
 
 from functions.artifacts import prune_artifacts
-from shared.config import Artifacts
+from functions.artifacts.options import Artifacts
 from shared.errors import Conflict
 
 

@@ -14,6 +14,7 @@ from benchmarks.ranking.queries import EvaluationQueries, HeldOutEngagements
 from benchmarks.ranking.rankers import LIBRARIES, ORACLE, PERSONAL_RANKER, RANKERS, by_truth
 from benchmarks.ranking.report import FLOOR_PROTOCOLS, figures, row_of
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 from tests.factories import account
 
 
@@ -28,7 +29,7 @@ def evaluation(mongo_uri: str) -> Iterator[Evaluation]:
         bench.add_text()
         bench.store.app.accounts.insert_one(account("account of somebody who never does anything", now=NOW))
         train(bench, NOW, silent)
-        history = read_history(bench.store, bench.settings.options.coldstart, now=NOW, with_exposures=True)
+        history = read_history(bench.store, bench.settings.options.of(Coldstart), now=NOW, with_exposures=True)
         held_out = HeldOutEngagements.read(bench, history)
         queries = held_out.queries(history, 0.25, np.random.default_rng(0))
         yield Evaluation(bench, NOW, history, queries, 7)

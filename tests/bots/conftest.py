@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from functions.bots import extract_reading_features, sweep_verdicts, train_bot_detector
+from functions.bots.options import Bots
 from shared.artifacts import Registry
-from shared.config import Bots
 from shared.documents import Document
 from shared.store import Store
 from tests.conftest import SIGNING_KEY
@@ -19,7 +19,7 @@ NOON = datetime.fromisoformat("2026-01-31T12:00:00+00:00")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 CENTURY = timedelta(days=36_500)
 # The server ages documents out by its own clock, for which noon is long past.
-QUICK = Bots(limit=60, least_readings=40, kept=CENTURY, superseded=CENTURY / 2)
+QUICK = Bots(limit=60, min_readings=40, kept=CENTURY, superseded=CENTURY / 2)
 READINGS = 70  # of each credential
 
 

@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -7,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 
 from functions.bots.reading_features import FEATURES
-from shared.config import Exposures
 from shared.store import Store, column_reader, connect, schema
+from shared.store.options import Exposures
 from tests.bots.conftest import (
     DAY,
     HOUR,

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from functions.bots import evaluation
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector

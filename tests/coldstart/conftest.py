@@ -1,13 +1,13 @@
 """A network that tests only read, with its models and its feed, and a small network for each test that writes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 from pymongo import MongoClient
 
 from functions.coldstart import build_guest_feed, train_coldstart

@@ -120,7 +120,10 @@ def test_a_country_with_enough_acts_but_no_model_has_its_own_taste(village, buil
     app, before = village.store.app, int(build().details["lists"])
     app.accounts.insert_one(account("account of gaucho", now=NOON, country="ar"))
     app.engagements.insert_many(
-        [engagement("gaucho", "p7", at=NOON - HOUR / 2 - timedelta(seconds=n)) for n in range(QUICK.country_positives)]
+        [
+            engagement("gaucho", "p7", at=NOON - HOUR / 2 - timedelta(seconds=n))
+            for n in range(QUICK.min_country_positives)
+        ]
     )
 
     report = build()

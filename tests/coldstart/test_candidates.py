@@ -5,8 +5,8 @@ import pytest
 from bson import Decimal128, Int64
 
 from functions.coldstart.candidates import language_factor, select_candidates, spread
+from functions.coldstart.options import GuestFeed
 from shared.columns import id_array, id_keys
-from shared.config import GuestFeed
 from shared.ranking.history import read_history
 from shared.ranking.quality import quality
 from tests.factories import an_id, post, write_users

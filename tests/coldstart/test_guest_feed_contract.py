@@ -1,11 +1,11 @@
 """The contract of the rows of the guest feed, and which model ranks them, on a network with models."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 
 from functions.coldstart import build_guest_feed
 from functions.coldstart.candidates import language_factor, select_candidates

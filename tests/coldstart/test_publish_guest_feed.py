@@ -1,9 +1,9 @@
 """How the guest feed is published: checks, takedowns, failures and runs beside each other."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from functions.coldstart import build_guest_feed
 from shared.errors import Conflict, Refused
@@ -140,7 +140,7 @@ def test_a_feed_that_shrank_to_the_least_part_of_it_is_published(village, build)
     build(rows_per_country=30)
     village.store.app.contents.update_many({"_id": {"$nin": [an_id(f"p{n}") for n in range(14)]}}, UNREADABLE)
 
-    build(rows_per_country=30, least_rows_ratio=0.4)
+    build(rows_per_country=30, min_rows_ratio=0.4)
 
     assert len(village.feed("ad")) == 14
 

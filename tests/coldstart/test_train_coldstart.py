@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import xgboost
+from msgspec import structs
 
 from functions.coldstart import train_coldstart
 from shared.countries import COUNTRIES
@@ -74,7 +75,7 @@ def train(world):
     """Train on the world with another registry."""
 
     def run(registry, *, now=NOON, **options):
-        return train_coldstart.run(world.store, registry, replace(QUICK, **options), now=now)
+        return train_coldstart.run(world.store, registry, structs.replace(QUICK, **options), now=now)
 
     return run
 
@@ -163,7 +164,7 @@ def test_a_worse_challenger_is_not_promoted(world, fresh, train, shuffled):
     copied(world, fresh)
     before = models(fresh)
 
-    report = train(fresh, now=NOON + SECOND, margin=2.0)
+    report = train(fresh, now=NOON + SECOND, min_gain_se=2.0)
 
     assert report.details["promoted"] == 0
     assert report.details["ndcg_model"] < report.details["ndcg_live"]
@@ -198,13 +199,13 @@ def test_a_country_is_given_up_when_its_model_falls_behind_its_parent(world, own
     country = own[-1]
     promote_noise(fresh, artifact(world, COUNTRY, country))
 
-    train(fresh, now=NOON + SECOND, margin=1e9)
+    train(fresh, now=NOON + SECOND, min_gain_se=1e9)
 
     assert fresh.alias_of(COUNTRY, country) == "th"
     assert fresh.owners(COUNTRY) == set(own) - {country}
 
 
-@pytest.mark.parametrize("too_few", [{"country_lists": 1_000}, {"country_positives": 10**6}], ids=str)
+@pytest.mark.parametrize("too_few", [{"min_country_queries": 1_000}, {"min_country_positives": 10**6}], ids=str)
 def test_a_country_without_the_data_for_another_model_keeps_its_own_as_long_as_that_is_good(
     world, own, fresh, train, too_few
 ):
@@ -229,7 +230,7 @@ def test_without_a_base_model_the_model_of_all_answers(fresh, train):
 
 
 def test_a_network_with_few_people_a_day_is_judged_from_earlier_moments_too(fresh, train):
-    report = train(fresh, judged_lists=400, longest_holdout=4 * QUICK.holdout)
+    report = train(fresh, min_queries=400, max_holdout=4 * QUICK.holdout)
 
     manifest, _ = fresh.load(GLOBAL, GLOBAL_KEY, FEATURES.fingerprint, lambda sealed: sealed.manifest)
     assert "skipped" not in report.details

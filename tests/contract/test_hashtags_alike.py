@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from functions.stats.options import HashtagStats
 from functions.stats.store.hashtag_stats import HashtagStatistics
 from shared.columns import object_ids
-from shared.config import HashtagStats
 from shared.text import plain
 from shared.text.hashtags import HASH_SIGNS, hashtags
 from tests.factories import an_id, post

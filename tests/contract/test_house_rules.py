@@ -7,6 +7,7 @@ become fewer.
 
 import ast
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -76,6 +77,16 @@ def imports_point_down(path: Path, tree: ast.Module) -> Iterator[str]:
             yield f"{path} imports {target}, another domain"
         if shipped and not is_handler and not within(path, "shared/runtime") and is_of(target, "shared.runtime"):
             yield f"{path} imports {target}: only handlers do"
+
+
+def options_stand_alone(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Every function imports the sections of all domains to check what an operator gives, whatever its layers hold."""
+    if path.name != "options.py" or not within(path, "functions", "shared") or within(path, "shared/config"):
+        return
+    for module, name in imported(tree):
+        ours = is_of(module, "shared.config", "shared.errors")
+        if not ours and module.split(".")[0] not in ("msgspec", *sys.stdlib_module_names):
+            yield f"{path} imports {module} {name}"
 
 
 def handlers_hold_the_settings(path: Path, tree: ast.Module) -> Iterator[str]:
@@ -209,7 +220,7 @@ def what_is_public_says_what_it_does(path: Path, tree: ast.Module) -> Iterator[s
 def its_module_explains_it(path: Path, tree: ast.Module) -> bool:
     """A repository is explained by the document in its module's docstring, a section of options by its fields."""
     repository = in_store(path) and "{" in (ast.get_docstring(tree) or "")
-    return repository or within(path, "shared/config/options.py", "shared/config/feed_options.py")
+    return repository or path.name == "options.py"
 
 
 def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
@@ -262,6 +273,16 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("functions/a/job.py", "from shared import runtime", "functions/a/job.py", "from shared import clock"),
         ("shared/ml/x.py", "from functions.a import y", "local/x.py", "from functions.a import y"),
         ("shared/ml/x.py", "def f():\n    import local.mongod", "tests/x.py", "import local.mongod"),
+    ],
+    options_stand_alone: [
+        ("functions/a/options.py", "import numpy", "functions/a/job.py", "import numpy"),
+        (
+            "functions/a/options.py",
+            "from shared.store import x",
+            "functions/a/options.py",
+            "from shared.config import X",
+        ),
+        ("shared/a/options.py", "from functions import a", "shared/a/options.py", "from datetime import timedelta"),
     ],
     handlers_hold_the_settings: [
         (

@@ -6,7 +6,6 @@ What stands in blocks of shell is typed by a rehearsal, which proves that nothin
 import os
 import re
 import subprocess
-from dataclasses import fields
 
 import pytest
 from pymongo import MongoClient
@@ -16,12 +15,12 @@ from local.functions import function, pipeline
 from local.mongod import mongo_server
 from local.rehearsal.operator import DEPLOYING, blocks
 from local.rehearsal.operator import PAGE as PAGE_FILE
-from shared.config import Options
+from shared.config import sections
 from shared.documents import Document
 from tests.conftest import SIGNING_KEY
 from tests.contract.conftest import Deployment
 
-SECTIONS = "|".join(section.name for section in fields(Options))
+SECTIONS = "|".join(sections())
 PAGE = PAGE_FILE.read_text()
 TYPED_HERE = re.compile(r"`\.venv/bin/python -m ([^`]+)`")  # in a sentence, so that no rehearsal types it
 
@@ -95,7 +94,7 @@ def test_the_deployment_is_ten_lines_and_ends_with_the_relay_that_the_page_knows
 def test_every_option_that_is_named_is_there(option: str) -> None:
     section, name = option.split(".")
 
-    assert hasattr(getattr(Options(), section), name)
+    assert name in sections()[section].__struct_encode_fields__
 
 
 def test_the_concurrency_that_is_reserved_is_told(deployment: Deployment) -> None:

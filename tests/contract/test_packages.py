@@ -11,6 +11,7 @@ import pytest
 
 from layers.build import BUDGET_MB, INFLATED, LAYERS, PYTHON, ROOT, Layer, build_all, interpreter
 from layers.package import Size, layer_name, sizes
+from shared.config import sections
 from tests.contract.conftest import Deployment, handlers, key_of
 
 # The runtime's version of Python where this machine has it, else that of the tests; layers are built for it.
@@ -21,7 +22,9 @@ BESIDE_DEV = {"bench.txt"}  # packages that only benchmarks compare with, not al
 BESIDE_ALL = {"rehearsal.txt"}  # for a separate environment, with versions of its own
 REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
 
-IMPORT = "import importlib, json, sys; sys.path[:0] = json.loads(sys.argv[1]); importlib.import_module(sys.argv[2])"
+BEGIN = "import importlib, json, sys; sys.path[:0] = json.loads(sys.argv[1]);"
+IMPORT = f"{BEGIN} importlib.import_module(sys.argv[2])"
+LIST_SECTIONS = f"{BEGIN} from shared.config import sections; print(*sections())"
 
 on_lambdas_platform = pytest.mark.skipif(sys.platform != "linux", reason="layers hold Linux binaries")
 
@@ -38,14 +41,21 @@ def shipped(handler: Path, deployment: Deployment) -> zipfile.ZipFile:
 def import_alone(
     module: str, handler: Path, deployment: Deployment, layers: dict[str, Layer], folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Import `module` as Lambda would on behalf of `handler`: /var/task first, then /opt/python."""
+    """Import `module` as Lambda would on behalf of `handler`."""
+    return run_alone(IMPORT, module, handler, deployment, layers, folder)
+
+
+def run_alone(
+    code: str, argument: str, handler: Path, deployment: Deployment, layers: dict[str, Layer], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run `code` with what `handler` finds on Lambda: /var/task first, then /opt/python."""
     with shipped(handler, deployment) as archive:
         archive.extractall(folder / "task")
     function = deployment.properties(key_of(handler), "LambdaFunction")
     reachable = [str(folder / "task")]
     reachable += [str(layers[layer_name(reference)].packages) for reference in function["Layers"]]
     return subprocess.run(
-        [str(interpreter(VERSION)), "-I", "-S", "-B", "-c", IMPORT, json.dumps(reachable), module],
+        [str(interpreter(VERSION)), "-I", "-S", "-B", "-c", code, json.dumps(reachable), argument],
         cwd=folder,
         env={name: str(value) for name, value in function["Environment"]["Variables"].items()},
         capture_output=True,
@@ -67,6 +77,16 @@ def test_a_handler_imports_from_its_own_package(
 
 
 @on_lambdas_platform
+@pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
+def test_every_function_knows_the_options_of_all_domains(
+    handler: Path, deployment: Deployment, layers: dict[str, Layer], tmp_path: Path
+) -> None:
+    outcome = run_alone(LIST_SECTIONS, "", handler, deployment, layers, tmp_path)
+
+    assert outcome.stdout.split() == list(sections()), outcome.stderr
+
+
+@on_lambdas_platform
 @pytest.mark.parametrize("stranger", ["pytest", "boto3", "sklearn", "tests", "local", "layers"])
 def test_what_is_not_shipped_is_out_of_reach(
     stranger: str, deployment: Deployment, layers: dict[str, Layer], tmp_path: Path
@@ -77,9 +97,10 @@ def test_what_is_not_shipped_is_out_of_reach(
 
 
 @pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
-def test_a_package_is_its_domain_and_what_is_shared(handler: Path, deployment: Deployment) -> None:
+def test_a_package_is_its_domain_what_is_shared_and_all_options(handler: Path, deployment: Deployment) -> None:
     domain = handler.relative_to(ROOT).parts[1]
-    ours = re.compile(rf"functions/__init__\.py|functions/__pycache__/__init__\..+|functions/{domain}/.+|shared/.+")
+    of_all = r"functions/(\w+/)?(__init__|options)\.py|functions/(\w+/)?__pycache__/(__init__|options)\..+"
+    ours = re.compile(rf"{of_all}|functions/{domain}/.+|shared/.+")
 
     with shipped(handler, deployment) as archive:
         names = archive.namelist()

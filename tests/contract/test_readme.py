@@ -1,15 +1,15 @@
 """README and the pages of docs/ say what the code says."""
 
 import re
-from dataclasses import fields
 
 import pytest
+from msgspec import structs
 
 from local import __main__ as commands
 from local import reference
 from local.functions import ROOT, all_functions
 from relay.watched import watched
-from shared.config import Options
+from shared.config import sections
 from shared.store import schema
 
 README = (ROOT / "README.md").read_text()
@@ -39,9 +39,10 @@ def test_every_function_option_and_collection_is_in_the_reference() -> None:
 
     assert set(re.findall(r"^\| `(\w+)` \|", pages["functions.md"], re.MULTILINE)) == set(all_functions())
     options = re.findall(r"^\| `(\w+)` \|", pages["options.md"], re.MULTILINE)
-    sections = [getattr(Options(), section.name) for section in fields(Options)]
-    assert options == [option.name for section in sections for option in fields(section)]
-    assert all(sentence for section in sections for sentence in reference.comments(type(section)).values())
+    fields = {section: structs.fields(section) for section in sections().values()}
+    assert options == [field.encode_name for of_section in fields.values() for field in of_section]
+    for section, of_section in fields.items():
+        assert all(reference.comments(section)[field.name] for field in of_section)
     named = set(re.findall(r"^\| `(\w+)` \|", pages["collections.md"], re.MULTILINE))
     assert named == {collection.name for collection in schema.COLLECTIONS}
 

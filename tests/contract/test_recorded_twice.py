@@ -10,15 +10,18 @@ import pytest
 from bson import BSON, ObjectId
 
 from functions.bots import extract_reading_features
+from functions.bots.options import Bots
 from functions.feed import train_personal
 from functions.feed.affinity_counters import follow_pairs, read_follows
 from functions.monitor import measure_feed
+from functions.monitor.options import MeasureFeed
 from functions.stats import (
     refresh_content_stats,
     refresh_creator_stats,
     refresh_engagement_stats,
     refresh_hashtag_stats,
 )
+from functions.stats.options import ContentStats, CreatorStats, EngagementStats, HashtagStats
 from functions.topics.store.labelled_texts import LabelledTexts
 from local.functions import function, pipeline
 from local.runs import deliver
@@ -28,6 +31,7 @@ from shared.config import Options
 from shared.documents import Document
 from shared.ranking.accounts import Accounts
 from shared.ranking.history import read_history
+from shared.ranking.options import Coldstart
 from shared.ranking.quality import quality
 from shared.runtime import queue
 from shared.store import schema
@@ -116,14 +120,14 @@ def everything(store) -> dict[str, Any]:
     """All statistics, reading features, measurements, and the history that ranking reads, by name."""
     for collection in (*OUTPUTS, schema.WATERMARKS):
         store.analytics[collection.name].delete_many({})
-    refresh_content_stats.run(store, OPTIONS.content_stats, now=NOON)
-    refresh_creator_stats.run(store, OPTIONS.creator_stats, now=NOON)
-    refresh_hashtag_stats.run(store, OPTIONS.hashtag_stats, now=NOON)
-    refresh_engagement_stats.run(store, OPTIONS.engagement_stats, now=NOON)
-    extract_reading_features.run(store, OPTIONS.bots, now=NOON)
-    measure_feed.run(store, OPTIONS.measure_feed, now=NOON)
+    refresh_content_stats.run(store, OPTIONS.of(ContentStats), now=NOON)
+    refresh_creator_stats.run(store, OPTIONS.of(CreatorStats), now=NOON)
+    refresh_hashtag_stats.run(store, OPTIONS.of(HashtagStats), now=NOON)
+    refresh_engagement_stats.run(store, OPTIONS.of(EngagementStats), now=NOON)
+    extract_reading_features.run(store, OPTIONS.of(Bots), now=NOON)
+    measure_feed.run(store, OPTIONS.of(MeasureFeed), now=NOON)
     values: dict[str, Any] = {item.name: rows_of(store, item) for item in OUTPUTS}
-    history = read_history(store, OPTIONS.coldstart, now=NOON, with_exposures=True)
+    history = read_history(store, OPTIONS.of(Coldstart), now=NOON, with_exposures=True)
     for name in ("engagements", "impressions"):
         events = getattr(history, name)
         values[name] = sorted(zip(events.post, events.account, events.at, events.kind, strict=True))

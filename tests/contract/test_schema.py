@@ -10,10 +10,11 @@ from datetime import timedelta
 import pytest
 
 from layers.build import ROOT
-from shared.config import Exposures, load
+from shared.config import load
 from shared.errors import BadConfig
 from shared.store import connect, schema
 from shared.store.__main__ import main
+from shared.store.options import Exposures
 
 TOTAL = sum(len(collection.indexes) for collection in schema.COLLECTIONS)
 

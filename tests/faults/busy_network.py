@@ -30,7 +30,7 @@ OPTIONS = {
     "coldstart": {"max_positives": 800, "rounds": 4, "country_rounds": 3, "candidates": 20, "country_lists": 10},
     "members": {"max_positives": 800, "negatives": 3, "rounds": 4, "least_lists": 10, "look_every_s": 0.0},
     "guest_feed": {"rows_per_country": 5},
-    "bots": {"limit": 60, "least_readings": 40, "least_bots": 3, "least_people": 3, "splits": 2, "repeats": 1},
+    "bots": {"limit": 60, "least_readings": 40, "least_bots": 3, "least_people": 3},
 }
 
 

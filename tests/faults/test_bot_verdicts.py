@@ -2,13 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Event, Thread
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pymongo import MongoClient, ReadPreference
 from pymongo.errors import AutoReconnect, PyMongoError
 
@@ -219,7 +219,7 @@ def test_a_clock_that_jumps_back_and_forth_leaves_finite_features(store):
             exposure["offScreenAt"] = exposure["seenAt"] - HOUR
     store.app.feeditems.insert_many(exposures)
 
-    extract(store, replace(QUICK, least_readings=20))
+    extract(store, replace(QUICK, min_readings=20))
 
     row = features_of(store, "jumps")
     assert row["count"] >= 20

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from functions.bots.options import Bots
 from functions.bots.store.credential_features import CredentialFeatures
 from functions.bots.store.suspects import Suspects
 from functions.bots.store.verdicts import Verdicts
+from functions.feed.options import Members
 from functions.topics.store.labelled_texts import LabelledTexts
 from local.functions import function
 from shared.artifacts import Registry
-from shared.config import Bots, Members
 from shared.documents import Document
 from shared.errors import Conflict
 from shared.store import Store

@@ -16,11 +16,12 @@ from functions.coldstart import build_guest_feed, train_coldstart
 from functions.feed import plan_personal_training, rank_contents, recommend_home, refresh_catalogue, train_members
 from functions.feed import train_personal as training
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.options import Home
 from functions.feed.pages import Page
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
 from functions.feed.recommend_home import HomeRequest
 from functions.privacy import erase_account
-from shared.config import Home, forget_settings
+from shared.config import forget_settings
 from shared.documents import Document
 from shared.runtime import direct
 from shared.store import close_store

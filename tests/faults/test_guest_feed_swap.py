@@ -15,10 +15,11 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from functions.coldstart import build_guest_feed
+from functions.coldstart.options import GuestFeed
 from shared.artifacts import Registry
-from shared.config import Coldstart, GuestFeed
 from shared.countries import COUNTRIES
 from shared.errors import Conflict, Refused
+from shared.ranking.options import Coldstart
 from shared.store import Store, connect, schema
 from shared.store.guest_feed import STAGING, Staging
 from tests.factories import an_id, post, write_users
@@ -37,7 +38,9 @@ import os, signal, sys
 from datetime import datetime
 from functions.coldstart import build_guest_feed
 from shared.artifacts import Registry
-from shared.config import Coldstart, GuestFeed, settings
+from shared.ranking.options import Coldstart
+from functions.coldstart.options import GuestFeed
+from shared.config import settings
 from shared.store import open_store
 from shared.store.guest_feed import Staging
 

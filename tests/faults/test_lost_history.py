@@ -166,7 +166,7 @@ def test_where_the_history_is_lost_again_and_again_each_time_less_is_sent_after_
     client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 6}, "data": failure})
     receiver, began = Receiver(), time.monotonic()
     try:
-        with follow(receiver, overlap=timedelta(0), longest_pause_s=0.4):
+        with follow(receiver, overlap=timedelta(0), max_pause_s=0.4):
             until(lambda: [message for message, _ in relay_log].count("reconciled") == 6)
             store.app.contents.insert_one(post("after", now=now(), age_hours=0))
             until(lambda: receiver.of(an_id("after")))
@@ -213,7 +213,7 @@ def test_where_a_relay_goes_on_among_documents_of_one_date_none_is_counted_twice
         until(lambda: follower.meter.retried)
 
     receiver = Receiver()
-    with follow(receiver, batch=10, reconcile_most=41):
+    with follow(receiver, batch=10, max_reconciled=41):
         until(lambda: any(message == "reconciled" for message, _ in relay_log))
 
     (covered,) = [details for message, details in relay_log if message == "reconciled"]
@@ -226,7 +226,7 @@ def test_catching_up_is_bounded_and_that_is_logged(store, follow, relay_log):
     store.app.contents.insert_many([post(f"post {number}", now=now(), age_hours=0) for number in range(30)])
     receiver = Receiver()
 
-    with follow(receiver, reconcile_most=20, batch=7):
+    with follow(receiver, max_reconciled=20, batch=7):
         until(lambda: any(message == "reconciled" for message, _ in relay_log))
 
     assert len(receiver.changes) == 20

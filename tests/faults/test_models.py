@@ -18,12 +18,12 @@ from pymongo import MongoClient
 
 from functions.artifacts import promote_artifact
 from functions.coldstart import build_guest_feed, train_coldstart
-from shared.config import Coldstart
 from shared.countries import COUNTRIES
 from shared.documents import Document
 from shared.errors import Conflict
 from shared.ranking.country_ranker import COUNTRY, GLOBAL, GLOBAL_KEY, Rankers
 from shared.ranking.features import FEATURES
+from shared.ranking.options import Coldstart
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import (
     HOUR,

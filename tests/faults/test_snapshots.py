@@ -10,11 +10,11 @@ from pymongo import MongoClient
 
 from functions.feed import recommend_home, refresh_catalogue
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.options import Home
 from functions.feed.post_index import NAME
 from functions.feed.recommend_home import HomeRequest
 from shared.artifacts import Artifact, Manifest, Snapshots
 from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_TRIED, PART_BYTES, Head, packed
-from shared.config import Home
 from shared.errors import Refused, StaleModel, Unavailable
 from shared.store import Store
 from tests.conftest import SIGNING_KEY

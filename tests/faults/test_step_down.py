@@ -13,7 +13,7 @@ from local.mongod import mongo_server
 from relay.follow import Follower
 from relay.sinks import sink
 from relay.watched import watched
-from shared.config import Relay
+from shared.runtime.options import Relay
 from tests.faults.writers import Writer, caught_up, differences
 from tests.relay.conftest import has_sent, position_of
 from tests.waiting import allowed, until

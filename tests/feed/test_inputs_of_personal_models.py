@@ -1,10 +1,10 @@
 """Every input of a personal model, changed alone, queues the accounts whose models it is an input of, and no others."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.feed import plan_personal_training, train_personal, user_profile
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
@@ -77,11 +77,11 @@ def moves(network, monkeypatch):
 
 
 def option_changes(network, monkeypatch):
-    return {"members": replace(QUICK_MEMBERS, recent_posts=7)}
+    return {"members": replace(QUICK_MEMBERS, trees_min_engagements=7)}
 
 
 def another_option_changes(network, monkeypatch):
-    return {"members": replace(QUICK_MEMBERS, look_every_s=7.0)}
+    return {"members": replace(QUICK_MEMBERS, refresh_interval_s=7.0)}
 
 
 def window_changes(network, monkeypatch):

@@ -124,7 +124,7 @@ def test_many_accounts_go_in_several_messages(world):
     plan_personal_training.run(world.store, world.registry, messages.extend, QUICK_MEMBERS, now=NOON)
 
     sizes = [len(message["accounts"]) for message in messages]
-    assert max(sizes) == QUICK_MEMBERS.accounts_a_message
+    assert max(sizes) == QUICK_MEMBERS.accounts_per_message
     assert sum(sizes) == len({account for message in messages for account in message["accounts"]})
     world.store.analytics.mlArtifacts.update_many({}, {"$set": {"windowTo": NOON}})
 

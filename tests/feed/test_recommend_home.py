@@ -1,19 +1,19 @@
 """Pages of the home: their candidates, their order, what they leave out, and the cursor."""
 
 import json
-from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 
 from functions.coldstart import build_guest_feed
 from functions.feed import recommend_home, refresh_catalogue
+from functions.feed.options import Home
 from functions.feed.pages import home
 from functions.feed.recommend_home import HomeRequest
-from shared.config import Home
 from shared.countries import COUNTRIES
 from shared.errors import BadEvent, NotFound, Unavailable
 from shared.text.vectors import EMBEDDING_SIZE, packed
@@ -165,7 +165,7 @@ def test_pages_are_full_however_few_candidates_a_source_gives(town):
     refresh(town)
     build_guest_feed.run(town.store, town.registry, replace(SHORT, rows_per_country=30), QUICK, now=NOON + HOUR)
     app.users.update_many({"_id": {"$in": posts(*(f"author {n}" for n in (0, 3, 6)))}}, {"$set": {"visibility": "no"}})
-    options = replace(OPTIONS, trending=3, per_author=2, explore_every=0, few_acts=0)
+    options = replace(OPTIONS, trending=3, per_author=2, exploration_interval=0, new_author_max_engagements=0)
 
     for limit in (1, 5):
         pages = all_pages(town, "cat", limit, options=options)
@@ -247,7 +247,10 @@ def test_an_account_that_moves_has_the_home_of_its_country_now(town):
     app.guestfeeditems.insert_many([{"countryCode": code, "content": an_id(best)} for code, best in BEST.items()])
     train_accounts(town)
     refresh(town)
-    feed_ranker, options = feed_ranker_of(town), replace(OPTIONS, alike=0, meaning=0, explore_every=0, few_acts=0)
+    feed_ranker, options = (
+        feed_ranker_of(town),
+        replace(OPTIONS, alike=0, meaning=0, exploration_interval=0, new_author_max_engagements=0),
+    )
     app.engagements.delete_many({"account": an_id("account of thai")})
 
     def trending_of(country):
@@ -263,7 +266,7 @@ def test_an_account_that_moves_has_the_home_of_its_country_now(town):
 
 
 def test_no_run_of_one_author_is_too_long(town):
-    page = page_of(town, "cat", 20, options=replace(OPTIONS, in_a_row=1, explore_every=0))
+    page = page_of(town, "cat", 20, options=replace(OPTIONS, max_consecutive=1, exploration_interval=0))
 
     authors = [item.author for item in page.items]
     assert all(author != following for author, following in pairwise(authors))
@@ -275,7 +278,7 @@ def test_no_run_of_one_topic_is_too_long(town):
     )
     refresh(town)
 
-    shown = contents(page_of(town, "cat", 12, options=replace(OPTIONS, in_a_row=2, explore_every=0)))
+    shown = contents(page_of(town, "cat", 12, options=replace(OPTIONS, max_consecutive=2, exploration_interval=0)))
 
     cats = [content in set(posts(*(f"p{n}" for n in range(30) if n % 3))) for content in shown]
     assert not any(all(cats[at : at + 3]) for at in range(len(cats) - 2))
@@ -287,13 +290,13 @@ def test_every_nth_slot_explores_a_new_author(town):
     )
     write_users(town.store.app, *(f"newcomer {n}" for n in range(5)), now=NOON)
     refresh(town)
-    options = replace(OPTIONS, explore_every=4, few_acts=0, trending=10)
+    options = replace(OPTIONS, exploration_interval=4, new_author_max_engagements=0, trending=10)
 
     page = page_of(town, "cat", 12, options=options)
 
     sources = [item.source for item in page.items]
     assert [at for at, source in enumerate(sources) if source == "new"] == [3, 7, 11]
-    without = page_of(town, "cat", 8, options=replace(options, explore_every=0))
+    without = page_of(town, "cat", 8, options=replace(options, exploration_interval=0))
     assert "new" not in [item.source for item in without.items]
 
 
@@ -309,7 +312,7 @@ def test_similar_items_and_similar_texts_find_posts_that_nobody_follows(town):
     app.contentinfo.insert_many([topics_of(f"p{n}", at=NOON, vector=vector) for n, vector in info])
     train_accounts(town)
     refresh(town)
-    options = replace(OPTIONS, trending=0, explore_every=0, alike=1, meaning=1)
+    options = replace(OPTIONS, trending=0, exploration_interval=0, alike=1, meaning=1)
 
     sources = {item.content: item.source for item in page_of(town, "dog", 30, options=options).items}
 

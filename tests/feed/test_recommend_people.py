@@ -1,16 +1,17 @@
 """Suggestions of users to follow: social proof, popularity, and who is never suggested."""
 
 import json
-from dataclasses import replace
 from importlib import import_module
 
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 
 from functions.feed import recommend_people
+from functions.feed.options import People
 from functions.feed.store.relationships import Relationships
 from functions.stats import refresh_creator_stats
-from shared.config import CreatorStats, People
+from functions.stats.options import CreatorStats
 from shared.errors import NotFound
 from shared.store import open_store
 from tests.factories import account, an_id, follow, post, user, write_users
@@ -130,7 +131,7 @@ def test_nobody_of_a_withdrawn_account_is_suggested(friends, databases):
 def test_who_was_followed_long_ago_is_not_suggested_anew(friends, databases):
     databases.analytics.creatorStats.insert_many([{"_id": an_id(who), "score": 99.0} for who in ("ann", "bob")])
 
-    suggestions = suggested(friends, options=People(most_follows=1))
+    suggestions = suggested(friends, options=People(max_follows=1))
 
     assert len(Relationships(friends).follows_and_blocks([an_id("me")], 1).followed) == 1
     assert not set(users(suggestions)) & {an_id("ann"), an_id("bob")}

@@ -18,13 +18,15 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 
 from functions.coldstart import build_guest_feed
+from functions.coldstart.options import GuestFeed
 from functions.feed import refresh_catalogue
 from functions.feed.serve_feed import ROUTES
 from functions.stats import refresh_creator_stats
+from functions.stats.options import CreatorStats
 from local.functions import ROOT
 from local.http import event_of, serving
 from shared.artifacts import Registry, Snapshots
-from shared.config import CreatorStats, GuestFeed, forget_settings
+from shared.config import forget_settings
 from shared.config import settings as current_settings
 from shared.errors import Unavailable
 from shared.runtime.tokens import token_for

@@ -1,8 +1,7 @@
 """The global personal ranker improves on the countries' rankers, and is promoted only if it beats the live one."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from functions.feed import train_members
 from functions.feed.candidate_features import FEATURES
@@ -69,7 +68,7 @@ def test_nothing_to_learn_from_changes_nothing(village):
 
 
 def test_the_report_and_the_manifest_say_which_evidence_was_used(world, fresh):
-    report = train(world, fresh, least_lists=400)
+    report = train(world, fresh, min_queries=400)
 
     manifest = fresh.newest(MEMBERS, GLOBAL_PERSONAL_KEY)
     assert report.details["cuts"] == manifest.metrics["cuts"] > 1

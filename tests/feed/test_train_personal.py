@@ -1,17 +1,17 @@
 """Personal models: the profile of an account, its trees, and which messages change what is live."""
 
 import json
-from dataclasses import replace
 from importlib import import_module
 from statistics import median
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from functions.feed import residual_model, train_personal
 from functions.feed.candidate_features import FEATURES
+from functions.feed.options import Members
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
-from shared.config import Members
 from tests.factories import account, an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
@@ -133,7 +133,7 @@ def test_trees_that_learn_something_are_kept_and_others_are_not():
 @pytest.fixture
 def generous():
     """Trees are fitted early, and kept whether they help or not."""
-    return replace(QUICK_MEMBERS, trees_least_acts=5, trees_margin=-100.0)
+    return replace(QUICK_MEMBERS, trees_min_engagements=5, trees_min_gain_se=-100.0)
 
 
 def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
@@ -154,8 +154,8 @@ def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
     assert models.find_one({"account": account_id})["metrics"]["trees"] is True
 
     # They were fitted with other options, so they go, though there are no new engagements.
-    assert run(replace(generous, trees_rounds=generous.trees_rounds + 1)).details == {"tried": 1, "trees": 1}
-    assert run(replace(generous, trees_least_acts=1_000_000)).details == {}
+    assert run(replace(generous, trees_min_gain_se=-99.0)).details == {"tried": 1, "trees": 1}
+    assert run(replace(generous, trees_min_engagements=1_000_000)).details == {}
     assert models.find_one({"account": account_id})["metrics"]["trees"] is False
     models.delete_one({"account": account_id})
     models.insert_one(stored)

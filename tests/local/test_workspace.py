@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import pytest
 from pymongo import MongoClient
 
+from functions.stats.options import ContentStats
 from local import dev, ownership, runs, workspace
 from local.functions import ROOT, pipeline
 from local.mongod import mongo_server
 from local.workspace import alone, random_text, whole
 from local.world import SIZES, build_world, write_world
-from shared.config import ContentStats, own_server, presetting
+from shared.config import own_server, presetting
 from shared.documents import Document
 from shared.errors import BadConfig, Conflict
 from shared.store.leases import under_way

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from functions.monitor import measure_feed
+from functions.monitor.options import MeasureFeed
 from local.world import WorldOptions, build_world, write_world
-from shared.config import MeasureFeed
 from tests.factories import account, an_id, engagement, exposure, user
 from tests.networks import HOUR, NOON
 

@@ -16,7 +16,7 @@ from functions.stats import (
     refresh_engagement_stats,
     refresh_hashtag_stats,
 )
-from shared.config import ContentStats, CreatorStats, EngagementStats, HashtagStats
+from functions.stats.options import ContentStats, CreatorStats, EngagementStats, HashtagStats
 from shared.errors import BadEvent
 from tests.bots.conftest import extract, like_a_bot, readings, suspect
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user

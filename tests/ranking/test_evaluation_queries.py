@@ -1,9 +1,10 @@
 """Evaluation queries: which posts are candidates, and which of them are relevant."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.ranking.counters import Counters
@@ -140,4 +141,4 @@ def test_a_ranker_that_knows_the_relevant_posts_reaches_the_top_and_chance_does_
 
 
 def test_there_are_no_more_queries_of_a_country_than_asked_for(history):
-    assert all(len(queries) <= 5 for queries in queries_of(history, lists_per_country=5))
+    assert all(len(queries) <= 5 for queries in queries_of(history, max_queries_per_country=5))

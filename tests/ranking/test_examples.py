@@ -1,15 +1,21 @@
 """Training examples: what is drawn, of which moments, and with which weights."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from shared.clock import hours
 from shared.columns import object_ids
 from shared.countries import COUNTRIES
-from shared.ranking.examples import draw_examples, interacted_pairs, inverse_frequency_weights
+from shared.ranking.examples import (
+    KIND_PRIOR,
+    SKIPPED_WEIGHT,
+    draw_examples,
+    interacted_pairs,
+    inverse_frequency_weights,
+)
 from shared.ranking.history import read_history
 from tests.factories import account, an_id, engagement, exposure, post
 from tests.networks import HOUR, NOON, QUICK
@@ -26,7 +32,7 @@ def draw(history, *, seed=1, max_positives=100_000, **overrides):
 
 @pytest.fixture
 def drawn(history):
-    return draw(history, passed_over_ratio=0.0)
+    return draw(history, max_skipped_ratio=0.0)
 
 
 def test_an_engagement_is_predicted_from_up_to_a_day_before(history, drawn):
@@ -62,7 +68,7 @@ def test_drawn_posts_together_weigh_what_the_engagements_do(drawn):
 
 def test_a_rare_kind_of_engagement_weighs_more(history, drawn):
     engagements = history.engagements.where((history.engagements.at > START) & (history.engagements.at <= END))
-    worth = inverse_frequency_weights(engagements, QUICK.kind_prior)
+    worth = inverse_frequency_weights(engagements, KIND_PRIOR)
     counts = np.bincount(engagements.kind, minlength=4)
 
     assert (np.diff(worth[np.argsort(counts)]) < 0).all()
@@ -115,7 +121,7 @@ def feed_of_cat(store, databases):
 
 
 def test_an_impression_with_an_engagement_is_no_skipped_impression(feed_of_cat):
-    drawn = draw(feed_of_cat, passed_over_ratio=10.0)
+    drawn = draw(feed_of_cat, max_skipped_ratio=10.0)
     is_skipped = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
 
     ids = object_ids(feed_of_cat.posts.ids)
@@ -123,11 +129,11 @@ def test_an_impression_with_an_engagement_is_no_skipped_impression(feed_of_cat):
 
 
 def test_skipped_impressions_weigh_little_in_all(feed_of_cat):
-    drawn = draw(feed_of_cat, passed_over_ratio=10.0)
+    drawn = draw(feed_of_cat, max_skipped_ratio=10.0)
     is_skipped = np.isclose(drawn.at, -80.0, atol=1e-9) & (drawn.label == 0)
 
     positives = drawn.weight[drawn.label == 1].sum()
-    assert drawn.weight[is_skipped].sum() == pytest.approx(QUICK.passed_over_weight * positives)
+    assert drawn.weight[is_skipped].sum() == pytest.approx(SKIPPED_WEIGHT * positives)
 
 
 def test_without_engagements_there_are_no_examples(store, databases):

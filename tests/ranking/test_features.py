@@ -6,6 +6,7 @@ from math import log
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from shared.columns import object_ids
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
@@ -158,7 +159,7 @@ def test_what_happens_later_changes_no_feature_of_an_earlier_moment(store, small
 
 def test_no_example_of_the_world_knows_its_future(history, counters):
     """Counters without anything from the last examples' moments on give the same numbers as those with all of it."""
-    options = replace(QUICK, examples_span=timedelta(days=4), holdout=timedelta(days=6))
+    options = structs.replace(QUICK, examples_span=timedelta(days=4), holdout=timedelta(days=6))
     interacted = interacted_pairs(history, -144.0)
     drawn = draw_examples(history, interacted, options, np.random.default_rng(5), max_positives=2000)
     assert drawn.at.max() <= -144.0

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from shared.config import Coldstart
 from shared.countries import UNKNOWN_COUNTRY
 from shared.ranking.accounts import Accounts
 from shared.ranking.counters import Counters
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.half_life import estimate_decay
 from shared.ranking.history import Events, History, Posts
+from shared.ranking.options import Coldstart
 from shared.store.posts import UNKNOWN_LANGUAGE
 from tests.networks import NOON
 

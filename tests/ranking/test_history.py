@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ from typing import Any
 import pytest
 from bson import DBRef, Decimal128
 from bson.datetime_ms import DatetimeMS
+from msgspec.structs import replace
 
 from shared.columns import object_ids
-from shared.config import Exposures
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.history import LANGUAGE_CODES, read_history
 from shared.store import Store
+from shared.store.options import Exposures
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
 from tests.networks import HOUR, NOON, QUICK
@@ -280,8 +280,8 @@ def test_topics_come_from_contentinfo_else_from_hashtags_in_use(store, app):
     app.contents.insert_many([*tagged, with_topics, post("plain", now=NOON)])
     app.contentinfo.insert_one(topics_of("both", "music", "song", at=NOON))
 
-    history = read(store, hashtag_uses=3)
-    few = read(store, hashtag_uses=4)
+    history = read(store, min_hashtag_posts=3)
+    few = read(store, min_hashtag_posts=4)
 
     names = dict(enumerate(object_ids(history.posts.ids)))
     topics: dict[Any, set[int]] = {}
@@ -309,7 +309,7 @@ def test_hashtags_are_those_of_the_message_whatever_the_application_keeps_of_the
     said = [post(f"said {n}", now=NOON, payload={"message": text}, hashtags=kept) for n, text in enumerate(texts)]
     app.contents.insert_many([*said, post("untagged", now=NOON, hashtags=kept)])
 
-    posts = read(store, hashtag_uses=1).posts
+    posts = read(store, min_hashtag_posts=1).posts
 
     tagged = {post_id for n, post_id in enumerate(object_ids(posts.ids)) if n in posts.topic_of}
     assert tagged == {an_id("said 0"), an_id("said 1")}

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from shared.clock import hours
 from shared.ranking.counters import Counters
@@ -17,7 +18,7 @@ from tests.networks import NOON, QUICK
 
 def test_earlier_cuts_are_added_until_there_are_enough_queries(history):
     counters = Counters(history)
-    options = replace(QUICK, holdout=timedelta(days=1), longest_holdout=timedelta(days=6))
+    options = structs.replace(QUICK, holdout=timedelta(days=1), max_holdout=timedelta(days=6))
     (latest,) = rolling_cuts(history, counters, options, min_queries=1)
     three = rolling_cuts(history, counters, options, min_queries=2 * len(latest) + 1)
     most = rolling_cuts(history, counters, options, min_queries=10**6)
@@ -28,7 +29,7 @@ def test_earlier_cuts_are_added_until_there_are_enough_queries(history):
 
 
 def test_relevant_engagements_of_a_cut_are_after_it_and_before_the_next(history):
-    options = replace(QUICK, holdout=timedelta(days=1), longest_holdout=timedelta(days=3))
+    options = structs.replace(QUICK, holdout=timedelta(days=1), max_holdout=timedelta(days=3))
     engagements = history.engagements
 
     for cut in rolling_cuts(history, Counters(history), options, min_queries=10**6):
@@ -41,9 +42,11 @@ def test_relevant_engagements_of_a_cut_are_after_it_and_before_the_next(history)
 
 
 def test_a_quiet_network_learns_from_more_days(history):
-    options = replace(QUICK, examples_span=timedelta(days=1))
+    options = structs.replace(QUICK, examples_span=timedelta(days=1))
     busy, quiet = (
-        rolling_cuts(history, Counters(history), replace(options, least_positives=least), min_queries=1)[0].options
+        rolling_cuts(history, Counters(history), structs.replace(options, min_positives=least), min_queries=1)[
+            0
+        ].options
         for least in (10, 10**6)
     )
 
@@ -83,9 +86,9 @@ def of_the_last(history: History, age: float) -> History:
 def cuts_of_fixed_length(history, options):
     """Every cut that the options allow, each a whole holdout before the next: (at, queries)."""
     counters = Counters(history)
-    for number in range(options.longest_holdout // options.holdout):
+    for number in range(options.max_holdout // options.holdout):
         until = -hours(options.holdout * number)
-        of_cut = replace(options, holdout=options.holdout * (number + 1))
+        of_cut = structs.replace(options, holdout=options.holdout * (number + 1))
         at = -hours(of_cut.holdout)
         rng = np.random.default_rng(number)
         yield at, list(draw_queries(history, interacted_pairs(history, at), counters, of_cut, until, rng))
@@ -133,7 +136,7 @@ def test_a_few_engagements_long_ago_do_not_make_a_network_old(history):
     cuts = rolling_cuts(with_few, Counters(with_few), QUICK, min_queries=10**6)
 
     assert -24 < cuts[0].at < 0
-    assert len(cuts) <= QUICK.longest_holdout // QUICK.holdout
+    assert len(cuts) <= QUICK.max_holdout // QUICK.holdout
     assert len(cuts[0]) > 20
 
 
@@ -150,6 +153,6 @@ def test_engagements_of_one_moment_are_cut_after_it_and_give_no_queries(history,
 
 
 def test_a_holdout_of_no_length_is_one_cut(history):
-    (now,) = rolling_cuts(history, Counters(history), replace(QUICK, holdout=timedelta(0)), min_queries=10**6)
+    (now,) = rolling_cuts(history, Counters(history), structs.replace(QUICK, holdout=timedelta(0)), min_queries=10**6)
 
     assert (now.at, len(now)) == (0, 0)

@@ -4,18 +4,19 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import Timestamp
+from msgspec.structs import replace
 
 from relay.events import Event, event_of
 from relay.follow import Follower
 from relay.sinks import SendResult, Sink
 from relay.watched import Watched
-from shared.config import Relay
+from shared.runtime.options import Relay
 from shared.store import Store
 from shared.store.extended_json import decoded
 from tests.factories import an_id
@@ -27,7 +28,7 @@ WATCHED = Watched(
     ("payload", "visibility"),
     ("payload.message", "visibility", "updatedAt"),
 )
-QUICK = Relay(lease_s=1.5, beat_s=0.1, longest_pause_s=0.2, batch=50, queue=100)
+QUICK = Relay(lease_s=1.5, beat_s=0.1, max_pause_s=0.2, batch=50, queue=100)
 
 
 @dataclass

@@ -134,7 +134,7 @@ def test_what_there_was_no_time_for_is_sent_at_once(store, follow, noon):
             return SendResult(unsent=events[2:])
 
     receiver = Hasty()
-    with follow(receiver, longest_pause_s=1_000.0) as follower:
+    with follow(receiver, max_pause_s=1_000.0) as follower:
         receiver.gate.clear()
         store.app.contents.insert_many([post(f"post {number}", now=noon) for number in range(30)])
         receiver.gate.set()
@@ -205,7 +205,7 @@ def test_a_slow_receiver_holds_back_the_reading(store, follow, noon):
 def test_a_large_document_is_sent_as_its_key(store, follow, noon):
     receiver = Receiver()
 
-    with follow(receiver, most_bytes=2_000):
+    with follow(receiver, max_bytes=2_000):
         store.app.contents.insert_one(post("large", now=noon, payload={"message": "ก" * 2_000}))
         store.app.contents.insert_one(post("small", now=noon))
         until(lambda: len(receiver.changes) == 2)

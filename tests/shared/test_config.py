@@ -1,22 +1,26 @@
 """Settings from environment variables, and options that override their defaults."""
 
 import json
-from dataclasses import fields
+import re
 from datetime import timedelta
-from typing import get_type_hints
 
 import pytest
+from msgspec import structs
 
-from shared.config import ContentStats, Options, Weights, load
-from shared.config.feed_options import CollectionName, FieldName
+from functions.coldstart.options import GuestFeed
+from functions.feed.options import Home
+from functions.stats.options import ContentStats, CreatorStats
+from layers.build import ROOT
+from shared.config import Options, Weights, load, sections
 from shared.errors import BadConfig
+from shared.store.options import Exposures
 
 KEY = "sixteen bytes or more"
 SOUND = {"MONGO_URI": "mongodb://user:pass@host/", "ARTIFACT_KEYS": KEY}
 
 
-def options(**sections):
-    return load(SOUND | {"FEEDKEEPER_OPTIONS": json.dumps(sections)}).options
+def options(**values):
+    return load(SOUND | {"FEEDKEEPER_OPTIONS": json.dumps(values)}).options
 
 
 def test_the_defaults_need_nothing_but_the_database():
@@ -42,13 +46,19 @@ def test_of_several_keys_the_first_is_the_newest():
 def test_options_override_what_they_name_and_nothing_else():
     changed = options(content_stats={"window": 336, "weights": {"quote": 3}}, guest_feed={"rows_per_country": 500})
 
-    assert changed.content_stats == ContentStats(window=timedelta(days=14), weights=Weights(quote=3.0))
-    assert changed.guest_feed.rows_per_country == 500
-    assert changed.creator_stats == Options().creator_stats
+    assert changed.of(ContentStats) == ContentStats(window=timedelta(days=14), weights=Weights(quote=3.0))
+    assert changed.of(GuestFeed).rows_per_country == 500
+    assert changed.of(CreatorStats) == CreatorStats()
+
+
+def test_an_option_is_given_under_its_public_name():
+    assert options(home={"explore_every": 7}).of(Home).exploration_interval == 7
+    with pytest.raises(BadConfig, match=r"option home\.exploration_interval does not exist"):
+        options(home={"exploration_interval": 7})
 
 
 def test_a_choice_takes_only_what_there_is_to_choose():
-    assert options(content_stats={"age_from": "updatedAt"}).content_stats.age_from == "updatedAt"
+    assert options(content_stats={"age_from": "updatedAt"}).of(ContentStats).age_from == "updatedAt"
     with pytest.raises(BadConfig, match=r"content_stats\.age_from"):
         options(content_stats={"age_from": "deletedAt"})
 
@@ -64,6 +74,8 @@ def test_a_choice_takes_only_what_there_is_to_choose():
         ({"FEEDKEEPER_OPTIONS": '{"stats": {}}'}, "option stats does not exist"),
         ({"FEEDKEEPER_OPTIONS": '{"content_stats": {"windov": 1}}'}, r"content_stats\.windov does not exist"),
         ({"FEEDKEEPER_OPTIONS": '{"content_stats": 3}'}, "content_stats: needs an object"),
+        ({"FEEDKEEPER_OPTIONS": '{"content_stats": {"weights": [1]}}'}, r"content_stats\.weights: needs an object"),
+        ({"FEEDKEEPER_OPTIONS": '{"bots": {"splits": 5}}'}, r"option bots\.splits does not exist"),
         ({"FEEDKEEPER_OPTIONS": '{"content_stats": {"weights": {"share": 1}}}'}, r"content_stats\.weights\.share"),
         ({"MONGO_URI": "", "MONGO_URI_PARAMETER": "/x"}, "MONGO_URI_PARAMETER"),
     ],
@@ -87,9 +99,14 @@ def test_what_is_wrong_is_named(environment, named):
         ("content_stats", "lag_ratio", 1.5),
         ("content_stats", "lag_ratio", -0.1),
         ("content_stats", "bias", float("inf")),
+        ("content_stats", "bias", 10**400),
+        ("content_stats", "bias", -1_000_001),
         ("content_stats", "bias", None),
         ("content_stats", "age_from", ["createdAt"]),
+        ("content_stats", "weights", {"like": "1"}),
         ("hashtag_stats", "max_contents", 2.5),
+        ("hashtag_stats", "max_contents", 2.0),
+        ("hashtag_stats", "max_contents", {"value": 2}),
         ("hashtag_stats", "max_contents", -1),
         ("hashtag_stats", "max_contents", True),
         ("hashtag_stats", "max_contents", 10**12),
@@ -97,17 +114,16 @@ def test_what_is_wrong_is_named(environment, named):
         ("members", "accounts_a_message", 0),
         ("members", "accounts_a_message", 2_001),
         ("topics", "batch", 0),
-        ("topics", "head_folds", 1),
         ("relay", "batch", 0),
         ("relay", "queue", 0),
-        ("bots", "splits", 1),
         ("home", "in_a_row", 0),
         ("people", "follows_each", 0),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(section, name, value):
-    with pytest.raises(BadConfig, match=rf"{section}\.{name}"):
+    with pytest.raises(BadConfig, match=rf"option {section}\.{name}") as caught:
         options(**{section: {name: value}})
+    assert repr(value) in str(caught.value) or isinstance(value, dict)
 
 
 def test_secrets_come_from_where_the_parameter_says():
@@ -141,26 +157,46 @@ def test_secrets_never_show():
         assert KEY not in shown
 
 
-@pytest.mark.parametrize("section", [section.name for section in fields(Options)])
-def test_every_section_has_a_default(section):
-    assert getattr(Options(), section) == getattr(Options.from_mapping({section: {}}), section)
+@pytest.mark.parametrize("name", sections())
+def test_every_section_has_defaults(name):
+    section = sections()[name]
+
+    assert Options().of(section) == Options.from_mapping({name: {}}).of(section) == section()
 
 
-NAMES = {
-    f"{section.name}.{name}"
-    for section in fields(Options)
-    for name, kind in get_type_hints(section.default_factory, include_extras=True).items()
-    if kind in (CollectionName, FieldName)
-}
+def test_every_section_has_a_name_of_its_own():
+    files = ROOT.glob("functions/*/options.py"), ROOT.glob("shared/*/options.py")
+    texts = [file.read_text() for of_package in files for file in of_package]
+    declared = [name for text in texts for name in re.findall(r'section: ClassVar\[str\] = "(\w+)"', text)]
+
+    assert sorted(declared) == sorted(sections())
+
+
+@pytest.mark.parametrize("name", sections())
+def test_a_default_could_be_given(name):
+    section = sections()[name]
+    given = {option.encode_name: as_given(getattr(section(), option.name)) for option in structs.fields(section)}
+
+    assert options(**{name: given}).of(section) == section()
+
+
+def as_given(value):
+    """The JSON that an operator gives for a value of an option."""
+    if isinstance(value, Weights):
+        return structs.asdict(value)
+    return value / timedelta(hours=1) if isinstance(value, timedelta) else value
+
+
+NAMES = {f"exposures.{option.encode_name}" for option in structs.fields(Exposures)}
 NO_NAMES = ["", "$x", "a$b", "a..b", ".a", "a.", "a\0b", "a\n", "\ud800", "a" * 101, 3, None, True, ["a"]]
 
 
 def test_each_text_that_is_no_name_is_read_as_something_else():
     texts = {
-        f"{section.name}.{name}"
-        for section in fields(Options)
-        for name, kind in get_type_hints(section.default_factory).items()
-        if kind is str
+        f"{name}.{option.encode_name}"
+        for name, section in sections().items()
+        for option in structs.fields(section)
+        if option.type is str
     }
 
     assert texts - NAMES == {"coldstart.base_country", "language.served", "topics.only_languages"}
@@ -179,4 +215,4 @@ def test_what_mongodb_takes_for_no_name_is_refused_by_the_name_of_the_option(opt
 def test_a_collection_of_the_server_itself_is_none_of_the_application():
     with pytest.raises(BadConfig, match=r"option exposures\.collection: 'system\.views' is not a name"):
         options(exposures={"collection": "system.views"})
-    assert options(exposures={"credential": "system.device"}).exposures.credential == "system.device"
+    assert options(exposures={"credential": "system.device"}).of(Exposures).credential == "system.device"

@@ -3,15 +3,16 @@ import subprocess
 import sys
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
-from shared.config import Language
 from shared.errors import BadConfig
 from shared.text import UNKNOWN, NamedLanguage, identifier, plain
 from shared.text.alphabets import FOREIGN_LETTERS, LETTERS
 from shared.text.characters import script_of
+from shared.text.language import MIN_CONFIDENCE
+from shared.text.options import Language
 from shared.text.scripts import LANGUAGE_OF_SCRIPT
 from tests.shared.test_text_scripts import ALONE
 
@@ -69,7 +70,7 @@ def test_every_language_that_is_served_is_named_by_its_code(options):
     said = {code: identifier(options)(text) for code, text in OWN.items() if code in options.served.split()}
 
     assert {code: language.code for code, language in said.items()} == {code: code for code in said}
-    assert all(options.least_confidence_ratio <= language.confidence <= 1.0 for language in said.values())
+    assert all(MIN_CONFIDENCE <= language.confidence <= 1.0 for language in said.values())
 
 
 def test_a_sentence_of_each_served_language_stands_here():
@@ -284,7 +285,7 @@ def test_weak_letters_inside_a_clear_text_change_neither_its_name_nor_that_it_ha
     for times in (1, 2, 3) if len(weak) == 1 else (1,):
         for added in (f"{text} {weak * times}", f"{' '.join([weak] * times)} {text}"):
             said = name(added)
-            assert (said.code, said.confidence >= PY3LANGID.least_confidence_ratio) == (code, True), added
+            assert (said.code, said.confidence >= MIN_CONFIDENCE) == (code, True), added
 
 
 @pytest.mark.parametrize(

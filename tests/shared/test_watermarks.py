@@ -1,10 +1,10 @@
 """How far each job has come, and what its next run has to compute."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from bson.datetime_ms import DatetimeMS
+from msgspec import Struct
 
 from shared.documents import object_id
 from shared.store.watermarks import Period
@@ -13,8 +13,7 @@ from tests.factories import an_id
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class JobOptions:
+class JobOptions(Struct, frozen=True, kw_only=True):
     overlap: timedelta = timedelta(minutes=5)
     full_every: timedelta = timedelta(days=1)
     weight: float = 1.0

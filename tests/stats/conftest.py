@@ -1,12 +1,13 @@
 """A small network, and the four jobs of the statistics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from functions.stats import (
     refresh_content_stats,
@@ -14,7 +15,7 @@ from functions.stats import (
     refresh_engagement_stats,
     refresh_hashtag_stats,
 )
-from shared.config import ContentStats, CreatorStats, EngagementStats, HashtagStats
+from functions.stats.options import ContentStats, CreatorStats, EngagementStats, HashtagStats
 from shared.report import Report
 from shared.store import Store
 from tests.conftest import Databases

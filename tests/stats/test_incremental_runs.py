@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from bson import DBRef
 
-from shared.config import Exposures
 from shared.store import Store
+from shared.store.options import Exposures
 from tests.conftest import Databases
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
 from tests.stats.conftest import JOBS

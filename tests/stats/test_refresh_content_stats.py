@@ -4,8 +4,9 @@ import pytest
 from bson import ObjectId
 
 from functions.stats import refresh_content_stats
+from functions.stats.options import ContentStats
 from functions.stats.store import content_stats
-from shared.config import ContentStats, Weights
+from shared.config import Weights
 from tests.factories import an_id, post
 
 OPTIONS = ContentStats()
@@ -65,7 +66,9 @@ def test_a_row_is_what_other_programs_read(store, databases, noon):
 
 def test_weights_and_bias_are_options(store, databases, noon):
     databases.app.contents.insert_one(post("one", now=noon, age_hours=12, likes=2, comments=1, recasts=1, quotes=1))
-    options = ContentStats(weights=Weights(1.0, 10.0, 100.0, 1000.0), bias=0.0, half_life_hours=12)
+    options = ContentStats(
+        weights=Weights(like=1.0, comment=10.0, recast=100.0, quote=1000.0), bias=0.0, half_life_hours=12
+    )
 
     refresh(store, noon, options)
 

@@ -4,7 +4,8 @@ from unittest.mock import ANY
 import pytest
 
 from functions.stats import refresh_creator_stats
-from shared.config import CreatorStats, Weights
+from functions.stats.options import CreatorStats
+from shared.config import Weights
 from tests.factories import account, an_id, post, user, write_users
 
 OPTIONS = CreatorStats()
@@ -100,7 +101,7 @@ def test_creator_totals_sum_the_real_counters(store, databases, ann, noon):
 def test_each_kind_counts_with_its_own_weight(store, databases, ann, noon):
     databases.app.contents.insert_one(post("a", now=noon, age_hours=0, likes=1, comments=1, recasts=1, quotes=1))
 
-    refresh(store, noon, CreatorStats(weights=Weights(1.0, 10.0, 100.0, 1000.0)))
+    refresh(store, noon, CreatorStats(weights=Weights(like=1.0, comment=10.0, recast=100.0, quote=1000.0)))
 
     row = creator(databases)
     assert row["aggregator"]["engagementScore"] == row["summary"][0]["aggregator"]["engagementScore"] == 1111.0

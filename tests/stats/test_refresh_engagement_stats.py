@@ -4,7 +4,7 @@ import pytest
 from bson import DBRef
 
 from functions.stats import refresh_engagement_stats
-from shared.config import EngagementStats
+from functions.stats.options import EngagementStats
 from tests.factories import an_id, engagement, topic, topics_of
 
 OPTIONS = EngagementStats()

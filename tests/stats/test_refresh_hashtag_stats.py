@@ -7,7 +7,8 @@ from bson import encode
 from bson.raw_bson import RawBSONDocument
 
 from functions.stats import refresh_hashtag_stats
-from shared.config import HashtagStats, Weights
+from functions.stats.options import HashtagStats
+from shared.config import Weights
 from tests.factories import an_id, post
 
 OPTIONS = HashtagStats()
@@ -71,7 +72,7 @@ def test_a_row_is_what_other_programs_read(store, databases, noon):
 def test_each_kind_counts_with_its_own_weight(store, databases, noon):
     databases.app.contents.insert_one(says("#a", "a", noon, likes=1, comments=1, recasts=1, quotes=1))
 
-    refresh(store, noon, HashtagStats(weights=Weights(1.0, 10.0, 100.0, 1000.0)))
+    refresh(store, noon, HashtagStats(weights=Weights(like=1.0, comment=10.0, recast=100.0, quote=1000.0)))
 
     assert hashtags(databases)["a"]["aggregator"]["engagementScore"] == 1111.0
 

@@ -10,8 +10,9 @@ import pytest
 from functions.topics import classify_content
 from functions.topics.annotate import TextAnnotator, open_annotator
 from functions.topics.classifier import Classifier
+from functions.topics.options import Topics
 from shared.artifacts import Registry
-from shared.config import Options, Topics
+from shared.config import Options
 from shared.documents import Document
 from shared.report import Report
 from shared.runtime.change_events import change_of

@@ -4,9 +4,10 @@ import pytest
 
 from functions.topics import annotate, train_topics
 from functions.topics.handlers import classify_content, reclassify_contents
+from functions.topics.options import Topics
 from shared.artifacts import Registry
-from shared.config import Options, Topics
 from shared.text import PREPARATION
+from shared.text.options import Language
 from tests.changes import inserted, relayed
 
 DAMAGED = {"$set": {"artifact": b"damaged"}}
@@ -65,7 +66,7 @@ def test_a_text_in_other_characters_is_annotated_as_the_plain_one(annotator, tex
 
 
 def test_annotations_are_outdated_once_texts_are_prepared_otherwise(monkeypatch):
-    before = annotate.version_of("a", Options(), {})
+    before = annotate.version_of("a", Language(), Topics(), {})
     monkeypatch.setattr(annotate, "PREPARATION", PREPARATION + 1)
 
-    assert annotate.version_of("a", Options(), {}) != before
+    assert annotate.version_of("a", Language(), Topics(), {}) != before

@@ -6,8 +6,8 @@ import pytest
 from bson import Timestamp
 
 from functions.topics import classify_content
+from functions.topics.options import Topics
 from shared.change import Change
-from shared.config import Topics
 from shared.errors import BadEvent
 from tests.changes import START, TEXT, change_event, deleted, edited, ids, inserted, moment, state
 from tests.factories import an_id

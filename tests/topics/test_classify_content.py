@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bson import ObjectId, Timestamp
 
-from shared.config import Topics
+from functions.topics.options import Topics
 from shared.text.vectors import unpacked
 from tests.changes import START, TEXT, inserted, moment
 from tests.topics.texts import CATS, THAI, VIETNAMESE, hash_of
@@ -93,7 +93,7 @@ def test_only_the_chosen_languages_get_topics(classify, kept, annotator):
 
 def test_a_post_has_no_more_topics_than_asked_for(classify, kept, paths, annotator):
     several = "The central bank raised interest rates and the stock market fell"
-    few = replace(annotator, options=Topics(most=1), version="few")
+    few = replace(annotator, options=Topics(max_topics=1), version="few")
 
     classify(inserted("one", several), by=few)
     classify(inserted("two", several))

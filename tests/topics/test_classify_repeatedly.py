@@ -8,10 +8,10 @@ import pytest
 from bson import Timestamp
 
 from functions.topics import classify_content, reclassify_contents
+from functions.topics.options import Topics
 from functions.topics.store.content_info import AnnotationRow, ContentInfo
 from functions.topics.sync_annotations import sync_annotations
 from shared.change import Change, ClusterTime, Order
-from shared.config import Topics
 from shared.text.embedding import embed
 from tests.changes import START, TEXT, as_json, change_event, deleted, edited, ids, inserted, state
 from tests.factories import an_id

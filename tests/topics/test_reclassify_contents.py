@@ -10,10 +10,11 @@ from bson.raw_bson import RawBSONDocument
 
 from functions.topics import reclassify_contents
 from functions.topics.annotate import open_annotator
+from functions.topics.options import Topics
 from functions.topics.store.content_info import AnnotationRow, ContentInfo
 from shared.artifacts import Registry
 from shared.change import ClusterTime, Order
-from shared.config import Options, Topics
+from shared.config import Options
 from shared.documents import object_id
 from shared.errors import Conflict
 from shared.text.embedding import embed
@@ -169,7 +170,7 @@ def test_a_post_without_a_text_leaves_no_mark(run, contents, kept):
 def test_a_run_looks_at_so_many_posts_and_the_next_goes_on_there(run, contents, kept, pages_of_two, embedded):
     contents.insert_many([numbered(n) for n in range(1, 8)])
 
-    reports = [run(reclassify_most=3).as_dict() for _ in range(4)]
+    reports = [run(max_reclassified=3).as_dict() for _ in range(4)]
 
     assert reports == [
         {"read": 3, "written": 3, "finished": 0},
@@ -184,7 +185,7 @@ def test_a_run_looks_at_so_many_posts_and_the_next_goes_on_there(run, contents, 
 def test_the_newest_posts_come_first(run, contents, kept, limit):
     contents.insert_many([numbered(n) for n in range(1, 8)])
 
-    assert run(reclassify_most=limit).read == limit
+    assert run(max_reclassified=limit).read == limit
 
     assert [row["contentId"] for row in kept()] == [ObjectId(bytes([n]) * 12) for n in range(8 - limit, 8)]
 
@@ -203,7 +204,7 @@ def test_posts_and_what_is_kept_of_others_are_walked_together(run, contents, dat
 def test_none_are_looked_at_where_none_shall_be(run, contents, kept):
     contents.insert_one(state("one"))
 
-    assert run(reclassify_most=0).as_dict()["read"] == 0
+    assert run(max_reclassified=0).as_dict()["read"] == 0
     assert kept() == []
 
 
@@ -324,7 +325,7 @@ def test_strange_texts_do_not_stop_the_others(run, contents, kept):
 def test_the_mark_says_how_far_it_has_come(run, store, contents, databases, noon):
     contents.insert_many([numbered(n) for n in range(1, 5)])
 
-    run(reclassify_most=3)
+    run(max_reclassified=3)
 
     (mark,) = databases.analytics.watermarks.find()
     assert mark == {"_id": "reclassify_contents", "cursor": ObjectId(bytes([2]) * 12), "until": noon}

@@ -1,24 +1,24 @@
-from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
 import numpy as np
 import pytest
 from bson import DatetimeMS
+from msgspec.structs import replace
 
 from functions.topics import train_topics
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Rule
+from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import taxonomy
 from functions.topics.train_topics import Examples, f1, fit_heads
 from shared.artifacts import Registry
-from shared.config import Topics
 from shared.errors import Conflict, Unavailable
 from shared.text.embedding import embed
 from shared.text.vectors import EMBEDDING_SIZE
 from tests.conftest import SIGNING_KEY
 
-OPTIONS = Topics(head_texts=12)
+OPTIONS = Topics(min_head_texts=12)
 DAY = timedelta(days=1)
 
 # How a network could speak of sports and food, in words that no prototype of the taxonomy has.
@@ -164,7 +164,7 @@ def test_whatever_changes_is_learnt_from(labelled, label, store, registry, train
     if change == "remove":
         texts.delete_one({"text": FOOD[3]})
 
-    train(now=noon + DAY, head_texts=13 if change == "option" else OPTIONS.head_texts)
+    train(now=noon + DAY, min_head_texts=13 if change == "option" else OPTIONS.min_head_texts)
 
     assert live(registry)[0].version == "20260201T120000Z"
 
@@ -247,7 +247,7 @@ def test_only_dates_beyond_the_calendar_are_no_texts(store, train):
 def test_only_the_texts_that_changed_last_are_read(labelled, label, train, noon):
     label(["Ramen at midnight"], "food", at=noon)
 
-    assert train(labelled_most=20).read == 20
+    assert train(max_labelled=20).read == 20
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_an_older_version_that_was_brought_back_gives_way_to_what_is_new(
     if change == "taxonomy":
         monkeypatch.setattr(train_topics, "FINGERPRINT", "0123456789ab")
 
-    assert train(now=noon + 3 * DAY, head_texts=13 if change == "option" else OPTIONS.head_texts).written == 1
+    assert train(now=noon + 3 * DAY, min_head_texts=13 if change == "option" else OPTIONS.min_head_texts).written == 1
 
     assert registry.live_version(FAMILY, KEY) == "20260203T120000Z"
 

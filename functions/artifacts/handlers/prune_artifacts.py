@@ -6,6 +6,7 @@ Writes    analytics.artifactVersions
 """
 
 from functions.artifacts import prune_artifacts
+from functions.artifacts.options import Artifacts
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
@@ -17,4 +18,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
-    return prune_artifacts.run(store, registry, config.options.artifacts)
+    return prune_artifacts.run(store, registry, config.options.of(Artifacts))

@@ -6,6 +6,7 @@ Writes    analytics.credentialfeatures, app.suspiciouscredentials
 """
 
 from functions.bots import apply_verdicts
+from functions.bots.options import Bots
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Changes, on_change
@@ -14,4 +15,4 @@ from shared.store import open_store
 
 @on_change("suspiciouscredentials")
 def handler(changes: Changes) -> Report:
-    return apply_verdicts.run(open_store(), settings().options.bots, changes.items, now=changes.time)
+    return apply_verdicts.run(open_store(), settings().options.of(Bots), changes.items, now=changes.time)

@@ -6,6 +6,7 @@ Writes    analytics.credentialfeatures, analytics.accountLinks
 """
 
 from functions.bots import extract_reading_features
+from functions.bots.options import Bots
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Tick, on_schedule
@@ -14,4 +15,4 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    return extract_reading_features.run(open_store(), settings().options.bots, now=tick.time)
+    return extract_reading_features.run(open_store(), settings().options.of(Bots), now=tick.time)

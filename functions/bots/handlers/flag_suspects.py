@@ -6,6 +6,7 @@ Writes    app.suspiciouscredentials
 """
 
 from functions.bots import flag_suspects
+from functions.bots.options import Bots
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
@@ -17,4 +18,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
-    return flag_suspects.run(store, registry, config.options.bots, now=tick.time)
+    return flag_suspects.run(store, registry, config.options.of(Bots), now=tick.time)

@@ -9,6 +9,7 @@ Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics
 from functions.coldstart import train_coldstart
 from shared.artifacts import Registry
 from shared.config import settings
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.runtime import Tick, on_schedule
 from shared.store import open_store
@@ -18,4 +19,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
-    return train_coldstart.run(store, registry, config.options.coldstart, now=tick.time)
+    return train_coldstart.run(store, registry, config.options.of(Coldstart), now=tick.time)

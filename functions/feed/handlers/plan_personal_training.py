@@ -7,8 +7,10 @@ Writes    the queue of train_personal
 """
 
 from functions.feed import plan_personal_training
+from functions.feed.options import Members
 from shared.artifacts import Registry
 from shared.config import settings
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.runtime import Tick, on_schedule, send_to_training
 from shared.store import open_store
@@ -19,5 +21,5 @@ def handler(tick: Tick) -> Report:
     store, options = open_store(), settings().options
     registry = Registry(store.analytics, settings().artifact_keys)
     return plan_personal_training.run(
-        store, registry, send_to_training, options.members, options.coldstart, now=tick.time
+        store, registry, send_to_training, options.of(Members), options.of(Coldstart), now=tick.time
     )

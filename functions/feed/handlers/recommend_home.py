@@ -7,6 +7,7 @@ Writes    analytics.homePages
 """
 
 from functions.feed.feed_ranker import open_feed_ranker
+from functions.feed.options import Home, Members
 from functions.feed.pages import error_response, home
 from functions.feed.recommend_home import MAX_EXCLUDED, MAX_ITEMS, HomeRequest, run
 from shared.config import settings
@@ -17,8 +18,8 @@ from shared.store import open_store
 
 @on_direct_answer(error_response)
 def handler(request: Request) -> Answer:
-    feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members)
-    options = settings().options.home
+    feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
+    options = settings().options.of(Home)
     limit, exclude = request.number("maxResults", options.items, MAX_ITEMS), request.ids("exclude", MAX_EXCLUDED)
     account, cursor = request.id("accountId"), request.cursor("cursor")
     page = run(feed_ranker, options, HomeRequest(account, limit, exclude, cursor), now=request.time)

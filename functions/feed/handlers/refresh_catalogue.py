@@ -7,8 +7,10 @@ Writes    analytics.snapshots
 """
 
 from functions.feed import refresh_catalogue
+from functions.feed.options import Members
 from shared.artifacts import Registry, Snapshots
 from shared.config import settings
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.runtime import Tick, on_schedule
 from shared.store import open_store
@@ -18,4 +20,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, keys, options = open_store(), settings().artifact_keys, settings().options
     registry, snapshots = Registry(store.analytics, keys), Snapshots(store.analytics, keys)
-    return refresh_catalogue.run(store, registry, snapshots, options.coldstart, options.members, now=tick.time)
+    return refresh_catalogue.run(store, registry, snapshots, options.of(Coldstart), options.of(Members), now=tick.time)

@@ -8,6 +8,7 @@ Writes    analytics.homePages
 """
 
 from functions.feed.feed_ranker import open_feed_ranker
+from functions.feed.options import Members
 from functions.feed.serve_feed import ROUTES, Feed
 from shared.config import settings
 from shared.runtime.http import on_http
@@ -16,5 +17,5 @@ from shared.store import open_store
 
 @on_http(ROUTES, title="Feedkeeper")
 def handler() -> Feed:
-    feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.members)
+    feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
     return Feed(feed_ranker, settings().options)

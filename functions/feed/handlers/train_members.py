@@ -7,8 +7,10 @@ Writes    analytics.mlArtifacts_members, analytics.artifactVersions
 """
 
 from functions.feed import train_members
+from functions.feed.options import Members
 from shared.artifacts import Registry
 from shared.config import settings
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.runtime import Tick, on_schedule
 from shared.store import open_store
@@ -18,4 +20,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, options = open_store(), settings().options
     registry = Registry(store.analytics, settings().artifact_keys)
-    return train_members.run(store, registry, options.coldstart, options.members, now=tick.time)
+    return train_members.run(store, registry, options.of(Coldstart), options.of(Members), now=tick.time)

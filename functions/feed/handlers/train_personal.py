@@ -7,8 +7,10 @@ Writes    analytics.mlArtifacts
 """
 
 from functions.feed import train_personal
+from functions.feed.options import Members
 from shared.artifacts import Registry
 from shared.config import settings
+from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.runtime import Message, on_queue
 from shared.store import open_store
@@ -19,5 +21,5 @@ def handler(message: Message) -> Report:
     store, options = open_store(), settings().options
     registry = Registry(store.analytics, settings().artifact_keys)
     accounts, now = message.ids("accounts", train_personal.MAX_ACCOUNTS), message.moment("time")
-    trainer = train_personal.open_trainer(store, registry, options.coldstart, options.members, now=now)
-    return train_personal.run(store, trainer, registry, options.coldstart, options.members, accounts, now=now)
+    trainer = train_personal.open_trainer(store, registry, options.of(Coldstart), options.of(Members), now=now)
+    return train_personal.run(store, trainer, registry, options.of(Coldstart), options.of(Members), accounts, now=now)

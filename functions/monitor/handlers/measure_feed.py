@@ -6,6 +6,7 @@ Writes    analytics.feedperformances
 """
 
 from functions.monitor import measure_feed
+from functions.monitor.options import MeasureFeed
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Tick, on_schedule
@@ -14,4 +15,4 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    return measure_feed.run(open_store(), settings().options.measure_feed, now=tick.time)
+    return measure_feed.run(open_store(), settings().options.of(MeasureFeed), now=tick.time)

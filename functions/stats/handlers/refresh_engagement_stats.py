@@ -6,6 +6,7 @@ Writes    analytics.userEngagementStats
 """
 
 from functions.stats import refresh_engagement_stats
+from functions.stats.options import EngagementStats
 from shared.config import settings
 from shared.report import Report
 from shared.runtime import Tick, on_schedule
@@ -14,4 +15,4 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    return refresh_engagement_stats.run(open_store(), settings().options.engagement_stats, now=tick.time)
+    return refresh_engagement_stats.run(open_store(), settings().options.of(EngagementStats), now=tick.time)

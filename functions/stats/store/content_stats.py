@@ -14,9 +14,9 @@ from typing import Final
 from bson import ObjectId
 from pymongo.collection import Collection
 
+from functions.stats.options import ContentStats
 from functions.stats.store.stored_totals import OF_CONTENTS
 from shared.clock import SKEW
-from shared.config import ContentStats
 from shared.documents import Document
 from shared.store import Store, schema
 from shared.store.batches import in_batches
@@ -26,6 +26,8 @@ from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
 
 LAYOUT: Final = "1"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
+
+MIN_SCORE_DECAYED: Final = 0.001  # lower stored scores are left to the next full run
 
 COMPARED_A_RUN = 1_000  # posts; so that the time of a run does not grow with the network
 
@@ -56,11 +58,11 @@ class ContentStatistics:
     def apply_decay(self, options: ContentStats, *, now: datetime) -> int:
         """Score again, at `now`, the rows whose score may lag behind its decay by more than `lag_ratio`.
 
-        Returns how many those were. Scores below `negligible` wait for the next full run.
+        Returns how many those were. Scores below `MIN_SCORE_DECAYED` wait for the next full run.
         """
         min_ratio = max(1 - options.lag_ratio, 1e-9)
         allowed = timedelta(hours=-options.half_life_hours * math.log2(min_ratio))
-        lagging: Document = {"score": {"$gte": options.negligible}, "scoredAt": {"$lt": now - allowed}}
+        lagging: Document = {"score": {"$gte": MIN_SCORE_DECAYED}, "scoredAt": {"$lt": now - allowed}}
         # An update tests the totals of every row of the window, which takes twice as long where none lags.
         if self._stats.find_one(lagging, {"_id": 1}) is None:
             return 0

@@ -5,7 +5,7 @@ In order: `totals`, `profile`, `scored`; the last one also scores a stored row a
 
 from datetime import datetime
 
-from shared.config import CreatorStats
+from functions.stats.options import CreatorStats
 from shared.documents import Document
 from shared.store import schema
 from shared.store.expressions import (

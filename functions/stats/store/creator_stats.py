@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from functions.stats.options import CreatorStats
 from functions.stats.store.creator_pipeline import profile, scored, totals
 from functions.stats.store.stored_totals import OF_CREATORS
-from shared.config import CreatorStats
 from shared.documents import Document, either_form
 from shared.store import Store, schema
 from shared.store.batches import in_batches

@@ -17,8 +17,8 @@ from typing import Final
 from bson import encode
 from pymongo import UpdateOne
 
+from functions.stats.options import HashtagStats
 from functions.stats.store.stored_totals import OF_HASHTAGS
-from shared.config import HashtagStats
 from shared.documents import Document
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.store import Store, schema

@@ -7,6 +7,7 @@ Writes    app.contentinfo, analytics.topics
 
 from functions.topics import reclassify_contents
 from functions.topics.annotate import open_annotator
+from functions.topics.options import Topics
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
@@ -19,5 +20,5 @@ def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
     annotator = open_annotator(store, registry, config.options, now=tick.time)
-    report = reclassify_contents.run(store, annotator, config.options.topics, now=tick.time)
+    report = reclassify_contents.run(store, annotator, config.options.of(Topics), now=tick.time)
     return Report.together([report, annotator.warning])

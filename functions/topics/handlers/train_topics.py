@@ -6,6 +6,7 @@ Writes    analytics.mlArtifacts_topics, analytics.artifactVersions
 """
 
 from functions.topics import train_topics
+from functions.topics.options import Topics
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
@@ -17,4 +18,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
-    return train_topics.run(store, registry, config.options.topics, now=tick.time)
+    return train_topics.run(store, registry, config.options.of(Topics), now=tick.time)

@@ -1,6 +1,6 @@
 """Collections that the application writes; we read them, and add the indexes that our reads need."""
 
-from shared.config import Exposures
+from shared.store.options import Exposures
 from shared.store.schema.types import NOBODY, About, Collection, index
 
 CONTENTS = Collection(

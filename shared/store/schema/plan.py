@@ -6,9 +6,9 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from shared.config import Exposures
 from shared.documents import Document
 from shared.errors import BadConfig
+from shared.store.options import Exposures
 from shared.store.schema.application import DEFAULT_NAMES, FEED_ITEMS, feed_items
 from shared.store.schema.tables import COLLECTIONS
 from shared.store.schema.types import Collection, Index

@@ -1,7 +1,7 @@
 """The table of all collections of both databases, and the names that options may not give to one."""
 
-from shared.config import Exposures
 from shared.errors import BadConfig
+from shared.store.options import Exposures
 from shared.store.schema.application import (
     ACCOUNTS,
     CONTENT_FILTERING,

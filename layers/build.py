@@ -30,7 +30,8 @@ BUDGET_MB = 220  # size of a function with its layers, unzipped [1e6 bytes]
 
 # Lambda's python3.13 has glibc 2.34, so wheels for any older one fit; pip needs each of them named.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-DEAD_WEIGHT = frozenset({".pyi", ".pxd", ".h"})  # endings of files that are needed at build time only
+# Endings of files that only a build, or a check of types, reads.
+DEAD_WEIGHT = frozenset({".a", ".build", ".c", ".cpp", ".h", ".pxd", ".pyi", ".pyx", ".tp"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The profile of an account: its affinities against its country, small enough for one document per account."""
 
+import hashlib
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -21,7 +22,6 @@ from shared.artifacts.snapshots import packed, unpacked
 from shared.columns import BoolArray, Float32Array, FloatArray, IntArray, KeyArray, id_keys
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.errors import StaleModel
-from shared.provenance import digest
 from shared.ranking.history import LANGUAGE_CODES
 from shared.store.posts import UNKNOWN_LANGUAGE
 
@@ -146,14 +146,16 @@ class UserProfile:
 
 _NUMBERS = ("acts", "topic_acts", "follows", "tried_at")
 
-# Changes with the features that a profile serves, and with the layout of its bytes.
-PROFILE_FINGERPRINT: Final = digest(
+_LAYOUT = (
     FEATURES.fingerprint,
     tuple(field.name for field in fields(UserProfile)),
     _NUMBERS,
     tuple(tuple(table.descr) for table in (TOPIC_ROW, AUTHOR_ROW, LANGUAGE_ROW)),
     LANGUAGE_CODES,
 )
+# Changes with the features that a profile serves, and with the layout of its bytes. Models under another one are not
+# used: another formula would take every personal model out of service until it is trained again.
+PROFILE_FINGERPRINT: Final = hashlib.sha256(repr(_LAYOUT).encode()).hexdigest()[:12]
 
 
 def with_trees(profile: UserProfile, trees: bytes, base: str) -> UserProfile:

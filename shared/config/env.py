@@ -28,7 +28,7 @@ class Settings:
                     given
     api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
-    options         tunables of the jobs
+    options         of the jobs
     """
 
     mongo_uri: str

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from functions.feed import plan_personal_training, train_personal, user_profile
+from functions.feed import inputs, plan_personal_training, train_personal, user_profile
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
 from shared.text import PREPARATION
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
@@ -80,6 +80,14 @@ def option_changes(network, monkeypatch):
     return {"members": replace(QUICK_MEMBERS, trees_min_engagements=7)}
 
 
+def hyperparameter_changes(network, monkeypatch):
+    monkeypatch.setattr(inputs, "HYPERPARAMETERS", inputs.HYPERPARAMETERS | {"rounds": 31})
+
+
+def history_of_profiles_changes(network, monkeypatch):
+    monkeypatch.setattr(inputs, "RECENT_POSTS", 7)
+
+
 def another_option_changes(network, monkeypatch):
     return {"members": replace(QUICK_MEMBERS, refresh_interval_s=7.0)}
 
@@ -132,6 +140,8 @@ CHANGES = {
     "preparation": (preparation_changes, EVERYBODY),
 }
 MORE = {
+    "a hyper-parameter of trees": (hyperparameter_changes, EVERYBODY),
+    "how far back profiles go": (history_of_profiles_changes, EVERYBODY),
     "an option of reading": (another_option_changes, ()),
     "an option of another section": (window_changes, EVERYBODY),
     "a model that does not say its inputs": (comes_of_an_earlier_version, ("nomad",)),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from functions.feed import inputs, plan_personal_training, train_personal, user_profile
+from functions.feed import inputs, plan_personal_training, residual_model, train_personal, user_profile
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
 from shared.text import PREPARATION
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
@@ -81,7 +81,7 @@ def option_changes(network, monkeypatch):
 
 
 def hyperparameter_changes(network, monkeypatch):
-    monkeypatch.setattr(inputs, "HYPERPARAMETERS", inputs.HYPERPARAMETERS | {"rounds": 31})
+    monkeypatch.setattr(inputs, "HYPERPARAMETERS", residual_model.HYPERPARAMETERS | {"rounds": 31})
 
 
 def history_of_profiles_changes(network, monkeypatch):

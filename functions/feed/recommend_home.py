@@ -23,7 +23,6 @@ from shared.columns import IntArray, id_array
 from shared.errors import Unavailable
 from shared.store.deadline import TaskGroup
 
-MAX_ITEMS = 100  # items of one page
 MAX_EXCLUDED = 1_000  # posts that a caller excludes
 
 

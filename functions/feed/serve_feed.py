@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from functions.feed import pages, rank_contents, recommend_home, recommend_people
 from functions.feed.feed_ranker import FeedRanker
-from functions.feed.options import Home, People
+from functions.feed.options import MAX_ITEMS, Home, People
 from functions.feed.recommend_home import HomeRequest
 from shared.api import MAX_CURSOR_LENGTH, Caller, Route
 from shared.config import Options
@@ -57,7 +57,7 @@ class SuggestRequest(Request):
     """How many suggestions an account is to get, and which posts it is not."""
 
     account_id: Id | None = None
-    max_results: int = Field(default=25, ge=1, le=recommend_home.MAX_ITEMS)
+    max_results: int = Field(default=25, ge=1, le=MAX_ITEMS)
     exclude: list[Id] = Field(default=[], max_length=recommend_home.MAX_EXCLUDED)
 
 
@@ -65,7 +65,7 @@ class HomeQuery(Request):
     """A page of the home, the first without a cursor."""
 
     account_id: Id | None = None
-    max_results: int = Field(default=25, ge=1, le=recommend_home.MAX_ITEMS)
+    max_results: int = Field(default=25, ge=1, le=MAX_ITEMS)
     cursor: Annotated[str, StringConstraints(max_length=MAX_CURSOR_LENGTH)] = ""
 
 

@@ -31,7 +31,6 @@ from shared.store import Store, schema
 from shared.store.tombstones import ErasureState
 from shared.text import PREPARATION
 
-MAX_ACCOUNTS = 2_000  # accounts of one message
 FACTORS_STEP_HOURS = 120.0  # how long item factors are used for, among examples of a month
 REFIT_RATIO = 1.2  # growth of an account's engagements after which its trees are fitted again
 

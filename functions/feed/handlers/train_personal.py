@@ -7,7 +7,7 @@ Writes    analytics.mlArtifacts
 """
 
 from functions.feed import train_personal
-from functions.feed.options import Members
+from functions.feed.options import MAX_ACCOUNTS_PER_MESSAGE, Members
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.ranking.options import Coldstart
@@ -20,6 +20,6 @@ from shared.store import open_store
 def handler(message: Message) -> Report:
     store, options = open_store(), settings().options
     registry = Registry(store.analytics, settings().artifact_keys)
-    accounts, now = message.ids("accounts", train_personal.MAX_ACCOUNTS), message.moment("time")
+    accounts, now = message.ids("accounts", MAX_ACCOUNTS_PER_MESSAGE), message.moment("time")
     trainer = train_personal.open_trainer(store, registry, options.of(Coldstart), options.of(Members), now=now)
     return train_personal.run(store, trainer, registry, options.of(Coldstart), options.of(Members), accounts, now=now)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from bson import ObjectId
 
 from local.world.sizes import SIZES
 from shared.countries import GLOBAL_PARTITION, country_of
+from shared.documents import is_id
 
 
 def number(low: float, high: float) -> Callable[[str | float], float]:
@@ -73,7 +73,7 @@ def seed_number(text: str | int) -> int:
 
 def object_id(text: str) -> str:
     """Parse an id of 24 hexadecimal digits."""
-    if len(text) != 24 or not ObjectId.is_valid(text):
+    if not is_id(text):
         raise typer.BadParameter(f"{text!r} is not an id of 24 hexadecimal digits; `local accounts` lists some")
     return text.lower()
 

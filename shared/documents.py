@@ -4,12 +4,15 @@ In aggregations `expressions.object_id` does the same; arrays of ids (`shared.co
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from bson import ObjectId
+from msgspec import Meta
 
 Document = dict[str, Any]
 Credential = ObjectId | str  # of a device, in the form that the application stores
+# The text of an id, in models of requests. The length is needed beside the pattern: `$` also stands before a last "\n".
+Id = Annotated[str, Meta(pattern="^[0-9a-fA-F]{24}$", max_length=24)]
 
 NO_ID = ObjectId(b"\0" * 12)  # sorts before every other id
 
@@ -42,6 +45,15 @@ def id_bytes(text: str) -> bytes | None:
     except ValueError:
         return None
     return raw if len(raw) == 12 else None
+
+
+def is_id(value: Any) -> bool:
+    """Whether `value` is the text of an id.
+
+    >>> is_id("65f0a1b2c3d4e5f60718293a"), is_id("zz"), is_id({"$ne": None})
+    (True, False, False)
+    """
+    return type(value) is str and id_bytes(value) is not None
 
 
 def credential_forms(credentials: Iterable[Credential]) -> list[Credential]:

@@ -19,6 +19,7 @@ from shared.artifacts import Registry
 from shared.clock import HOUR_MS, epoch_ms
 from shared.columns import IdArray, IntArray, id_array, id_keys, lookup, object_ids, unique_ids
 from shared.countries import SPELLINGS, country_of
+from shared.documents import is_id
 from shared.ranking.history import read_history
 from shared.ranking.options import Coldstart
 from shared.report import Report
@@ -89,7 +90,7 @@ def run(
             compared, due = now, due | accounts_with_changed_inputs(store, registry, coldstart, options, now=now)
         erased = store.tombstones.state()
         due |= accounts_with_erased_inputs(store, registry, store.tombstones.unsearched())
-        due = {key for key in due if ObjectId.is_valid(key)}
+        due = {key for key in due if is_id(key)}
         due -= set(map(str, store.tombstones.among(map(ObjectId, due))))
         batches = in_batches(sorted(due), options.accounts_per_message)
         messages = [{"time": now.isoformat(), "accounts": batch} for batch in batches]

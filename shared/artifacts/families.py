@@ -5,6 +5,7 @@ from typing import Final
 
 from bson import ObjectId
 
+from shared.documents import object_id
 from shared.errors import NotFound
 from shared.store import schema
 
@@ -33,9 +34,10 @@ class Family:
         """The key as documents store it; NotFound for a key that is no account id where one is needed."""
         if not self.of_accounts:
             return key
-        if not ObjectId.is_valid(key):
+        account = object_id(key)
+        if account is None:
             raise NotFound(f"key: {key} is no account")
-        return ObjectId(key)
+        return account
 
 
 FAMILIES: Final = {

@@ -18,11 +18,11 @@ from bson import ObjectId
 
 from shared.change import KINDS, Change, ClusterTime, Kind, is_of_document
 from shared.clock import EPOCH, MAX_AHEAD
+from shared.documents import object_id
 from shared.errors import BadEvent
 
 DOCUMENT_DB = "aws:docdb"
 QUEUE = "aws:sqs"
-_HEX_DIGITS = 24  # of an ObjectId as text
 _COUNTER_END = 2**32  # both parts of a cluster time are unsigned 32-bit integers
 
 
@@ -165,7 +165,7 @@ def _with_types(value: Any, name: str = "") -> Any:
 
 
 def _as_id(text: str) -> ObjectId | str:
-    return ObjectId(text) if len(text) == _HEX_DIGITS and ObjectId.is_valid(text) else text
+    return object_id(text) or text
 
 
 def _as_date(text: str) -> datetime | str:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from shared.config import HERE, settings
+from shared.documents import is_id
 from shared.errors import BadConfig, BadEvent, Unavailable
 from shared.report import Report
 from shared.runtime.change_events import is_queue
@@ -45,15 +46,6 @@ class Message:
     def moment(self, field: str) -> datetime:
         """The field as a moment, ISO 8601 with a zone, not in the future; BadEvent names it otherwise."""
         return moment_of(self.body.get(field), field, clock=self.time)
-
-
-def is_id(value: Any) -> bool:
-    """Whether `value` is the text of an ObjectId: 24 hexadecimal digits.
-
-    >>> is_id("65f0a1b2c3d4e5f60718293a"), is_id("zz"), is_id({"$ne": None})
-    (True, False, False)
-    """
-    return isinstance(value, str) and len(value) == 24 and all(digit in "0123456789abcdefABCDEF" for digit in value)
 
 
 def on_queue(body: Callable[[Message], Report]) -> Handler:

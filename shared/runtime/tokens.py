@@ -11,10 +11,10 @@ from typing import Any
 import jwt
 
 from shared.api import Caller
+from shared.documents import is_id
 from shared.errors import BadConfig, Unauthorized
 from shared.runtime.http_request import HttpRequest
 from shared.runtime.options import Tokens
-from shared.runtime.queue import is_id
 
 ALGORITHM = "HS256"  # the only one that is accepted, whatever the header of a token says
 ISSUER, AUDIENCE = "feedkeeper", "feedkeeper-feeds"

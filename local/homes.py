@@ -58,9 +58,10 @@ def two_homes(store: Store, items: int, *, now: datetime) -> list[Home]:
 def home_of(store: Store, feed_ranker: "FeedRanker", account: ObjectId, items: int, now: datetime) -> Home:
     """The first page of an account that has a model, with its topics and follows."""
     from functions.feed import options, recommend_home
+    from functions.feed.requests import HomeRequest
 
-    home_options = settings().options.of(options.Home)
-    page = recommend_home.run(feed_ranker, home_options, recommend_home.HomeRequest(str(account), items), now=now)
+    home_options, request = settings().options.of(options.Home), HomeRequest(max_results=items)
+    page = recommend_home.run(feed_ranker, home_options, str(account), request, now=now)
     personal = feed_ranker.viewer(account).personal
     assert personal is not None
     topics: list[dict[str, Any]] = list(store.analytics.topics.find({"path": {"$exists": True}}, {"path": 1}))

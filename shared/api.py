@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from msgspec import Struct
+
 from shared.errors import BadEvent, Forbidden
 from shared.report import Detail
-
-MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line stays well below the limit of a gateway
+from shared.requests import NEEDS_ID
 
 
 class HasDetails(Protocol):
@@ -38,11 +39,14 @@ class Caller:
         """
         if self.is_service:
             if requested is None:
-                raise BadEvent("accountId: is missing")
+                raise BadEvent(f"accountId: {NEEDS_ID}")
             return requested
         if requested is not None and requested.lower() != self.account.lower():
             raise Forbidden("accountId: is another's")
         return self.account
+
+
+DIRECT_CALLER = Caller("", is_service=True)  # who may call a function directly may name any account
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,12 @@ class Route(Generic[Service]):
     """One route.
 
     summary  one line for the API's documentation
-    request  pydantic model of the body of a POST, or of the query of a GET
+    request  model of the body of a POST, or of the query of a GET
     respond  gives the answer to (service, caller, request, now)
     """
 
     method: Literal["GET", "POST"]
     path: str
     summary: str
-    request: type[Any]
+    request: type[Struct]
     respond: Callable[[Service, Caller, Any, datetime], Mapping[str, Any]]

@@ -119,20 +119,20 @@ def _home() -> dict[str, Any]:
     """Home pages; Refused where the median page has fewer than MIN_CANDIDATES candidates."""
     from functions.feed import candidate_sources, recommend_home
     from functions.feed.feed_ranker import open_feed_ranker
-    from functions.feed.recommend_home import HomeRequest
+    from functions.feed.requests import HomeRequest
     from functions.feed.store.relationships import Relationships
     from shared.config import settings
     from shared.store import open_store
 
     store, options = open_store(), settings().options
     feed_ranker = open_feed_ranker(store, settings().artifact_keys, options.of(Members))
-    requests = [HomeRequest(str(call["accountId"]), 25) for call in _calls(500)]
+    accounts, request = [str(call["accountId"]) for call in _calls(500)], HomeRequest(max_results=25)
     feed_ranker.refresh(NOW)
     post_index = feed_ranker.post_index
     assert post_index is not None
     numbers = []
-    for request in requests[:50]:
-        viewer = feed_ranker.viewer(ObjectId(request.account))
+    for account in accounts[:50]:
+        viewer = feed_ranker.viewer(ObjectId(account))
         relationships = Relationships(store).follows_and_blocks(viewer.users, options.of(Home).max_follows)
         interactions = candidate_sources.past_interactions(store, viewer, options.of(Home))
         authors = [*relationships.blocked, *viewer.users]
@@ -145,8 +145,8 @@ def _home() -> dict[str, Any]:
     if np.median(numbers) < MIN_CANDIDATES:
         raise Refused(f"only {np.median(numbers)} candidates")
     took = [
-        _timed(lambda request=request: recommend_home.run(feed_ranker, options.of(Home), request, now=NOW))  # type: ignore[misc]
-        for request in requests
+        _timed(lambda account=account: recommend_home.run(feed_ranker, options.of(Home), account, request, now=NOW))  # type: ignore[misc]
+        for account in accounts
     ]
     return {"ms": took, "note": f"{len(took)} pages, {int(np.median(numbers))} candidates in the median"}
 

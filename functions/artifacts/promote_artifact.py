@@ -2,8 +2,19 @@
 
 from datetime import datetime
 
+from msgspec import Struct
+
 from shared.artifacts import Registry
 from shared.report import Report
+from shared.requests import ShortText
+
+
+class PromoteRequest(Struct, frozen=True):
+    """The version to make live."""
+
+    family: ShortText
+    key: ShortText
+    version: ShortText
 
 
 def run(registry: Registry, family: str, key: str, version: str, *, now: datetime) -> Report:

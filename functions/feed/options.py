@@ -8,7 +8,7 @@ from msgspec import Meta, field
 from shared.config import Count, Number, PositiveCount, Ratio, Section
 
 MAX_ACCOUNTS_PER_MESSAGE: Final = 2_000
-MAX_ITEMS: Final = 100  # of a page
+MAX_ITEMS: Final = 100  # of a page, and of suggestions
 
 
 class Members(Section, frozen=True, kw_only=True):

@@ -8,11 +8,10 @@ import numpy as np
 from bson import ObjectId
 
 from functions.feed.feed_ranker import FeedRanker
+from functions.feed.requests import MAX_CONTENTS
 from functions.feed.store.relationships import Relationships
 from shared.documents import id_bytes
 from shared.store.deadline import TaskGroup
-
-MAX_CONTENTS = 2_000  # ids of one call
 
 # Callers have always been given this text, with its line break and spaces.
 ERROR_REMARK = "Sorry, Can not predict the contents \n                please change the contents."

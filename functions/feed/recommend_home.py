@@ -1,7 +1,5 @@
 """The home page of an account: candidates are retrieved, ranked for the account, re-ranked and cut into a page."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -17,34 +15,21 @@ from functions.feed.diversify import diversify
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.options import Home
 from functions.feed.pages import Item, Page, make_item
+from functions.feed.requests import HomeRequest
 from functions.feed.store.home_pages import HomePages
 from functions.feed.store.relationships import Relationships
 from shared.columns import IntArray, id_array
 from shared.errors import Unavailable
 from shared.store.deadline import TaskGroup
 
-MAX_EXCLUDED = 1_000  # posts that a caller excludes
 
-
-@dataclass(frozen=True, slots=True)
-class HomeRequest:
-    """A request for one page.
-
-    limit    items of the page, at most
-    exclude  ids of posts that the page must not hold
-    cursor   of the page before; empty for the first page
-    paged    whether the answer is to have a cursor for the next page
-    """
-
-    account: str
-    limit: int
-    exclude: Sequence[str] = ()
-    cursor: str = ""
-    paged: bool = True
-
-
-def run(feed_ranker: FeedRanker, options: Home, request: HomeRequest, *, now: datetime) -> Page:
+def run(
+    feed_ranker: FeedRanker, options: Home, account: str, request: HomeRequest, *, paged: bool = True, now: datetime
+) -> Page:
     """The next page of an account, the best items first.
+
+    request  how many items, the option's number by default; which posts it must not hold; the cursor of the page before
+    paged    whether the answer is to have a cursor for the next page
 
     It holds nothing that the account saw, engaged with or wrote, nothing that it excludes or that earlier pages held,
     nothing of users with whom it has a block, and of each canonical id one post only.
@@ -52,13 +37,13 @@ def run(feed_ranker: FeedRanker, options: Home, request: HomeRequest, *, now: da
     Raises NotFound for an unknown account, BadEvent for a cursor that is none, Unavailable before a post index exists.
     """
     feed_ranker.refresh(now)
-    store, visibility = feed_ranker.store, feed_ranker.visibility
+    store, visibility, limit = feed_ranker.store, feed_ranker.visibility, request.limit(options.items)
     home_pages, relationships = HomePages(store), Relationships(store)
     post_index = visibility.post_index
     if post_index is None:
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
     with TaskGroup(feed_ranker.threads) as tasks:
-        viewer = feed_ranker.viewer(ObjectId(request.account))
+        viewer = feed_ranker.viewer(ObjectId(account))
         interactions = tasks.submit(past_interactions, store, viewer, options)
         follows_and_blocks = tasks.submit(relationships.follows_and_blocks, viewer.users, options.max_follows)
         guest_feed = GuestFeedReader(store.guest_feed, post_index, viewer.country)
@@ -76,19 +61,19 @@ def run(feed_ranker: FeedRanker, options: Home, request: HomeRequest, *, now: da
         return visibility.still_visible(posts, blocked)
 
     items, model = list[Item](), feed_ranker.version_for(viewer)
-    while len(items) <= request.limit:  # one more item than the page holds shows that there is a next page
+    while len(items) <= limit:  # one more item than the page holds shows that there is a next page
         candidates = retrieve_candidates(post_index, viewer, guest_feed, followed, excluded, options, now)
         posts = candidates.post
         if not len(posts):
             break
         logits = feed_ranker.logits(viewer, posts, now) + np.log(post_index.quality[posts])
-        missing = request.limit + 1 - len(items)
+        missing = limit + 1 - len(items)
         selected, refused = diversify(post_index, candidates, logits, options, missing, still_visible)
         items += [make_item(post_index, posts[row], logits[row], candidates.source[row], model) for row in selected]
-        if len(items) <= request.limit:  # another round, without these candidates
+        if len(items) <= limit:  # another round, without these candidates
             excluded |= np.isin(post_index.canonical_id, post_index.canonical_id[posts[selected]])
             excluded[posts[refused]] = True
-    shown = items[: request.limit]
-    if not request.paged or len(items) <= request.limit:
+    shown = items[:limit]
+    if not paged or len(items) <= limit:
         return Page(shown, "")
     return Page(shown, home_pages.add(viewer.account, paging, [item.content for item in shown]))

@@ -16,8 +16,6 @@ from shared.countries import SPELLINGS, country_of
 from shared.errors import NotFound
 from shared.store import Store
 
-MAX_SUGGESTIONS = 100
-
 # Returns those of some users that may be suggested.
 Eligible = Callable[[Sequence[ObjectId]], set[ObjectId]]
 

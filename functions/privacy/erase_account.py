@@ -3,9 +3,17 @@
 from datetime import datetime
 
 from bson import ObjectId
+from msgspec import Struct
 
 from shared.report import Report
+from shared.requests import AccountId
 from shared.store import Store
+
+
+class EraseRequest(Struct, frozen=True, rename="camel"):
+    """The account to forget."""
+
+    account_id: AccountId
 
 
 def run(store: Store, account: str, *, now: datetime) -> Report:

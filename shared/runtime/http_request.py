@@ -137,7 +137,7 @@ def _query(raw: Any) -> dict[str, str]:
     except ValueError:
         raise BadEvent(f"query: is not UTF-8, or has more than {MAX_PARAMETERS} parameters") from None
     for _, value in pairs:
-        if "," in value:  # validation would split it into several values and use the first
+        if "," in value:  # by which gateways join the values of a repeated parameter
             raise BadEvent("query: a value holds a comma")
     return _object(pairs, "query")
 

@@ -19,7 +19,7 @@ from functions.feed.feed_ranker import FeedRanker
 from functions.feed.options import Home
 from functions.feed.pages import Page
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
-from functions.feed.recommend_home import HomeRequest
+from functions.feed.requests import HomeRequest
 from functions.privacy import erase_account
 from shared.config import forget_settings
 from shared.documents import Document
@@ -67,7 +67,7 @@ def answers(network: Network, who: str) -> tuple[dict[str, float], Page]:
     feed_ranker = FeedRanker(network.store, network.registry, network.snapshots, QUICK_MEMBERS)
     key = str(an_id(f"account of {who}"))
     ranked = rank_contents.run(feed_ranker, key, [str(an_id(f"p{n}")) for n in range(30)], now=NOON)
-    return ranked, recommend_home.run(feed_ranker, Home(), HomeRequest(key, 10), now=NOON)
+    return ranked, recommend_home.run(feed_ranker, Home(), key, HomeRequest(max_results=10), now=NOON)
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=repr)

@@ -12,7 +12,7 @@ from functions.feed import recommend_home, refresh_catalogue
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.options import Home
 from functions.feed.post_index import NAME
-from functions.feed.recommend_home import HomeRequest
+from functions.feed.requests import HomeRequest
 from shared.artifacts import Artifact, Manifest, Snapshots
 from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_TRIED, PART_BYTES, Head, packed
 from shared.errors import Refused, StaleModel, Unavailable
@@ -263,7 +263,8 @@ def village(mongo_uri: str, client: MongoClient[dict[str, Any]]) -> Iterator[Net
 
 def home_of(feed_ranker: FeedRanker, now: datetime) -> int:
     """How many posts the home of an account has."""
-    return len(recommend_home.run(feed_ranker, Home(), HomeRequest(str(an_id("account of thai")), 100), now=now).items)
+    account, request = str(an_id("account of thai")), HomeRequest(max_results=100)
+    return len(recommend_home.run(feed_ranker, Home(), account, request, now=now).items)
 
 
 def refresh(network: Network, now: datetime) -> Any:

@@ -13,7 +13,7 @@ from functions.coldstart import build_guest_feed
 from functions.feed import recommend_home, refresh_catalogue
 from functions.feed.options import Home
 from functions.feed.pages import home
-from functions.feed.recommend_home import HomeRequest
+from functions.feed.requests import HomeRequest
 from shared.countries import COUNTRIES
 from shared.errors import BadEvent, NotFound, Unavailable
 from shared.text.vectors import EMBEDDING_SIZE, packed
@@ -30,8 +30,9 @@ def refresh(network):
 
 
 def page_of(network, who, limit=25, feed_ranker=None, options=OPTIONS, exclude=(), cursor=""):
-    request = HomeRequest(str(an_id(f"account of {who}")), limit, [str(an_id(name)) for name in exclude], cursor)
-    return recommend_home.run(feed_ranker or feed_ranker_of(network), options, request, now=NOON)
+    account = str(an_id(f"account of {who}"))
+    request = HomeRequest(max_results=limit, exclude=[str(an_id(name)) for name in exclude], cursor=cursor)
+    return recommend_home.run(feed_ranker or feed_ranker_of(network), options, account, request, now=NOON)
 
 
 def contents(page):
@@ -219,9 +220,9 @@ def test_a_cursor_stays_short_however_long_the_paging_goes(town):
 
 
 def test_suggestions_keep_no_page(town):
-    request = HomeRequest(str(an_id("account of cat")), 3, paged=False)
+    account, request = str(an_id("account of cat")), HomeRequest(max_results=3)
 
-    assert recommend_home.run(feed_ranker_of(town), OPTIONS, request, now=NOON).cursor == ""
+    assert recommend_home.run(feed_ranker_of(town), OPTIONS, account, request, paged=False, now=NOON).cursor == ""
     assert town.store.analytics.homePages.count_documents({}) == 0
 
 
@@ -231,10 +232,9 @@ def test_a_cursor_of_another_account_or_that_is_too_old_is_refused(town):
     with pytest.raises(BadEvent, match="cursor"):
         page_of(town, "nomad", 5, cursor=cursor)
     late = NOON + OPTIONS.cursor_valid
+    request = HomeRequest(max_results=5, cursor=cursor)
     with pytest.raises(BadEvent, match="too old"):
-        recommend_home.run(
-            feed_ranker_of(town), OPTIONS, HomeRequest(str(an_id("account of cat")), 5, cursor=cursor), now=late
-        )
+        recommend_home.run(feed_ranker_of(town), OPTIONS, str(an_id("account of cat")), request, now=late)
 
 
 BEST = {"ar": "p17", "th": "p4", "en": "p8"}
@@ -326,8 +326,7 @@ def test_two_accounts_with_different_profiles_have_different_pages(world):
     feed_ranker = feed_ranker_of(world)
 
     pages = [
-        [item.content for item in recommend_home.run(feed_ranker, OPTIONS, HomeRequest(str(who), 25), now=NOON).items]
-        for who in (first, second)
+        contents(recommend_home.run(feed_ranker, OPTIONS, str(who), HomeRequest(), now=NOON)) for who in (first, second)
     ]
 
     assert all(len(page) == 25 for page in pages)

@@ -6,17 +6,19 @@ Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics
           analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts, analytics.artifactVersions
 """
 
+from datetime import datetime
+
 from functions.artifacts import promote_artifact
+from functions.artifacts.promote_artifact import PromoteRequest
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import Request, on_direct_call
+from shared.runtime import on_direct_call
 from shared.store import open_store
 
 
-@on_direct_call
-def handler(request: Request) -> Report:
+@on_direct_call(PromoteRequest)
+def handler(request: PromoteRequest, now: datetime) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
-    names = (request.text("family"), request.text("key"), request.text("version"))
-    return promote_artifact.run(registry, *names, now=request.time)
+    return promote_artifact.run(registry, request.family, request.key, request.version, now=now)

@@ -6,19 +6,23 @@ Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapsh
 Writes    nothing
 """
 
+from datetime import datetime
+
 from functions.feed import rank_contents
 from functions.feed.feed_ranker import open_feed_ranker
 from functions.feed.options import Members
+from functions.feed.requests import RankRequest
+from shared.api import DIRECT_CALLER
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import Request, on_direct_answer
+from shared.runtime import on_direct_answer
 from shared.runtime.direct import Answer
 from shared.store import open_store
 
 
-@on_direct_answer(rank_contents.error_response)
-def handler(request: Request) -> Answer:
+@on_direct_answer(RankRequest, rank_contents.error_response)
+def handler(request: RankRequest, now: datetime) -> Answer:
+    account = DIRECT_CALLER.account_for(request.account_id)
     feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
-    contents = request.texts("contents", rank_contents.MAX_CONTENTS)
-    scores = rank_contents.run(feed_ranker, request.id("accountId"), contents, now=request.time)
+    scores = rank_contents.run(feed_ranker, account, request.contents, now=now)
     return rank_contents.answer(scores), Report(len(scores), details=feed_ranker.details())

@@ -6,20 +6,23 @@ Reads     analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapsh
 Writes    analytics.homePages
 """
 
+from datetime import datetime
+
 from functions.feed.feed_ranker import open_feed_ranker
-from functions.feed.options import MAX_ITEMS, Home, Members
+from functions.feed.options import Home, Members
 from functions.feed.pages import error_response, home
-from functions.feed.recommend_home import MAX_EXCLUDED, HomeRequest, run
+from functions.feed.recommend_home import run
+from functions.feed.requests import HomeRequest
+from shared.api import DIRECT_CALLER
 from shared.config import settings
 from shared.report import Report
-from shared.runtime.direct import Answer, Request, on_direct_answer
+from shared.runtime.direct import Answer, on_direct_answer
 from shared.store import open_store
 
 
-@on_direct_answer(error_response)
-def handler(request: Request) -> Answer:
+@on_direct_answer(HomeRequest, error_response)
+def handler(request: HomeRequest, now: datetime) -> Answer:
+    account = DIRECT_CALLER.account_for(request.account_id)
     feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
-    limit = request.number("maxResults", settings().options.of(Home).items, MAX_ITEMS)
-    wanted = HomeRequest(request.id("accountId"), limit, request.ids("exclude", MAX_EXCLUDED), request.cursor("cursor"))
-    page = run(feed_ranker, settings().options.of(Home), wanted, now=request.time)
+    page = run(feed_ranker, settings().options.of(Home), account, request, now=now)
     return home(page), Report(written=len(page.items), details=feed_ranker.details())

@@ -6,12 +6,15 @@ Writes    analytics.erasures, and every collection of ours that shared/store/sch
           a post or a credential
 """
 
+from datetime import datetime
+
 from functions.privacy import erase_account
+from functions.privacy.erase_account import EraseRequest
 from shared.report import Report
-from shared.runtime import Request, on_direct_call
+from shared.runtime import on_direct_call
 from shared.store import open_store
 
 
-@on_direct_call
-def handler(request: Request) -> Report:
-    return erase_account.run(open_store(), request.id("accountId"), now=request.time)
+@on_direct_call(EraseRequest)
+def handler(request: EraseRequest, now: datetime) -> Report:
+    return erase_account.run(open_store(), request.account_id, now=now)

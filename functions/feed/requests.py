@@ -1,0 +1,91 @@
+"""Requests for rankings, home pages and suggestions, as direct calls and HTTP bring them."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from functions.feed.options import MAX_ITEMS
+from shared.documents import Id
+from shared.requests import MAX_TEXT_LENGTH, AccountId, refused, whole_number
+
+MAX_CONTENTS = 2_000  # posts to rank
+MAX_EXCLUDED = 1_000  # posts
+DEFAULT_PEOPLE = 25  # suggested where their number is not asked for; of posts it is the option `home.items`
+MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line stays well below the limit of a gateway
+
+Contents = Annotated[
+    list[
+        Annotated[
+            str,
+            Meta(max_length=MAX_TEXT_LENGTH),
+            refused(f"holds what is no text of at most {MAX_TEXT_LENGTH} characters"),
+        ]
+    ],
+    Meta(max_length=MAX_CONTENTS),
+    refused(f"needs a list of at most {MAX_CONTENTS} texts"),
+]
+Excluded = Annotated[
+    list[Id],
+    Meta(max_length=MAX_EXCLUDED),
+    refused(f"needs a list of at most {MAX_EXCLUDED} ids, 24 hexadecimal digits each"),
+]
+Cursor = Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH), refused("is not one that a page came with")]
+
+
+class AccountRequest(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request for an account, over HTTP the caller's own where none is named."""
+
+    account_id: AccountId | None = None
+
+
+class RankRequest(AccountRequest, frozen=True, kw_only=True):
+    """Posts to rank for an account, the caller's own where none is named."""
+
+    contents: Contents
+
+
+class FollowRequest(AccountRequest, frozen=True, kw_only=True):
+    """An account to suggest people to, the caller's own where none is named; older callers name it `userId`."""
+
+    user_id: AccountId | None = None
+
+
+class ItemsRequest(AccountRequest, frozen=True, kw_only=True):
+    """At most so many items for an account."""
+
+    max_results: (
+        Annotated[
+            int,
+            whole_number(1, MAX_ITEMS),
+            Meta(description=f"without it {DEFAULT_PEOPLE} people, and as many posts as the option `home.items` says"),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    def limit(self, default: int) -> int:
+        """The number of items that was asked for, or the default."""
+        return default if self.max_results is UNSET else self.max_results
+
+
+class PeopleRequest(ItemsRequest, frozen=True, kw_only=True):
+    """How many people to suggest to an account; older callers name it `userId`."""
+
+    user_id: AccountId | None = None
+
+
+class SuggestRequest(ItemsRequest, frozen=True, kw_only=True):
+    """How many suggestions an account is to get, and which posts it is not."""
+
+    exclude: Excluded = []
+
+
+class HomeQuery(ItemsRequest, frozen=True, kw_only=True):
+    """A page of the home, the first without a cursor."""
+
+    cursor: Cursor = ""
+
+
+class HomeRequest(HomeQuery, frozen=True, kw_only=True):
+    """A page of the home, the first without a cursor, and posts that it must not hold."""
+
+    exclude: Excluded = []

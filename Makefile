@@ -22,7 +22,7 @@ check: .venv/ready ## format, lint, types and the house rules
 	$(RUN) -m pytest tests/contract
 
 quick: .venv/ready ## tests of pure code, without a database
-	$(RUN) -m pytest -n 2 --no-database functions shared relay tests/ranking tests/shared tests/bots tests/topics tests/feed \
+	$(RUN) -m pytest -n 2 --no-database functions shared relay tests/shared tests/bots tests/topics tests/feed \
 	  tests/coldstart tests/stats tests/relay tests/contract/test_house_rules.py tests/contract/test_import_cycles.py
 
 docs: .venv/ready ## write the reference pages anew; CHECK=1 only compares them

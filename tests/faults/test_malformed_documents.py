@@ -32,7 +32,7 @@ from tests.faults.reads import Fields, Recorder
 
 # Signed: a changed document is refused as a whole, which tests/faults/test_models.py shows.
 SIGNED = {family.live for family in FAMILIES.values()} | {schema.ARTIFACT_VERSIONS.name, schema.SNAPSHOTS.name}
-# One document for each function, which tests/shared/test_leases.py spoils.
+# One document for each function, which tests/shared/store/test_leases.py spoils.
 SINGLE = {schema.LEASES.name}
 
 # Fields where a malformed value has no effect.

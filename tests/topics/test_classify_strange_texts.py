@@ -3,7 +3,7 @@
 from bson.raw_bson import RawBSONDocument
 
 from tests.changes import TEXT, change_event, ids, inserted, state
-from tests.shared.test_contents import invalid_text
+from tests.shared.store.test_contents import invalid_text
 from tests.topics.texts import hash_of
 
 

@@ -21,7 +21,7 @@ from shared.text.embedding import embed
 from tests.changes import TEXT, deleted, ids, inserted, state
 from tests.conftest import SIGNING_KEY
 from tests.factories import an_id, topics_of
-from tests.shared.test_contents import invalid_text
+from tests.shared.store.test_contents import invalid_text
 from tests.topics.texts import CATS, MOVIE, STUB, THAI, hash_of
 
 HOUR = timedelta(hours=1)

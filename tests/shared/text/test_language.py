@@ -14,7 +14,7 @@ from shared.text.characters import script_of
 from shared.text.language import MIN_CONFIDENCE
 from shared.text.options import Language
 from shared.text.scripts import LANGUAGE_OF_SCRIPT
-from tests.shared.test_text_scripts import ALONE
+from tests.shared.text.test_scripts import ALONE
 
 OWN = {
     "ar": "أحب قراءة الكتب في المساء مع فنجان من الشاي",

@@ -145,11 +145,11 @@ def test_a_report_becomes_the_answer_one_log_line_and_metrics(logged, capsys):
     assert answer == {"read": 5, "written": 4, "removed": 1, "countries": 2, "model": "v1"}
     (line,) = logged()
     assert (line["level"], line["message"], line["report"]) == ("INFO", "done", answer)
-    assert (line["function"], line["correlation_id"]) == ("test_runtime", "request-1")
+    assert (line["function"], line["correlation_id"]) == ("test_invocation", "request-1")
     namespace, metrics, dimensions = metrics_in(capsys.readouterr().out)
     assert namespace == "Feedkeeper"
     assert metrics == {"read": [5.0], "written": [4.0], "removed": [1.0], "countries": [2.0]}
-    assert dimensions["function"] == "test_runtime"
+    assert dimensions["function"] == "test_invocation"
 
 
 def test_metrics_of_one_run_do_not_leak_into_the_next(capsys):

@@ -14,6 +14,7 @@ from shared.countries import COUNTRIES
 from shared.errors import Conflict
 from shared.ml import trees
 from shared.ranking.country_ranker import COUNTRY, GLOBAL, GLOBAL_KEY, Rankers
+from shared.ranking.country_training import HYPERPARAMETERS
 from shared.ranking.features import FEATURES
 from tests.networks import NOON, QUICK, copy_artifacts
 
@@ -124,7 +125,7 @@ def test_the_manifest_says_how_good_a_model_is_beside_the_baselines(world):
 
     ndcg = {"random", "popularity", "decayed_popularity", "model", "lists"}
     evidence = {"cuts", "judged_lists", "people", "gain", "gain_error", "engagements"}
-    assert set(metrics) == ndcg | evidence | LEARNT
+    assert set(metrics) == ndcg | evidence | LEARNT | {"hyperparameters"}
     assert metrics["random"] < metrics["popularity"] < metrics["decayed_popularity"] < metrics["model"] <= 1
     assert metrics["lists"] > 100
 
@@ -134,7 +135,8 @@ def test_a_model_of_a_countrys_own_is_better_than_its_parent(world, own):
         manifest = artifact(world, COUNTRY, country).manifest
 
         ndcg = {"random", "popularity", "decayed_popularity", "model", "parent", "lists"}
-        assert set(manifest.metrics) == ndcg | LEARNT
+        assert set(manifest.metrics) == ndcg | LEARNT | {"hyperparameters"}
+        assert manifest.metrics["hyperparameters"] == HYPERPARAMETERS
         assert manifest.metrics["model"] > manifest.metrics["parent"]
         assert manifest.key == country
         assert manifest.window == (NOON - QUICK.holdout - QUICK.examples_span, NOON - QUICK.holdout)

@@ -10,6 +10,7 @@ from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
+from functions.stats.options import ContentStats, EngagementStats
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user, write_users
 
 YEAR_20000 = DatetimeMS(568_971_820_800_000)
@@ -247,7 +248,7 @@ def test_dates_outside_every_window_are_left_out_and_told(store, databases, noon
         a_post(noon, name) | {"createdAt": date, "updatedAt": noon} for name, date in dates.items()
     )
 
-    report = job.run(store, import_module("shared.config").ContentStats(), now=noon)
+    report = job.run(store, ContentStats(), now=noon)
 
     assert [row["_id"] for row in databases.analytics.contentStats.find()] == [an_id("now")]
     assert report.malformed == [an_id("year 20000")]
@@ -278,7 +279,7 @@ def test_an_act_on_nothing_is_left_out(store, databases, noon, reference):
         [engagement("cat", "song", at=noon, targetRef=reference), engagement("zoe", "song", at=noon)]
     )
 
-    report = job.run(store, import_module("shared.config").EngagementStats(), now=noon)
+    report = job.run(store, EngagementStats(), now=noon)
 
     assert [row["userId"] for row in databases.analytics.userEngagementStats.find()] == [an_id("zoe")]
     assert len(report.malformed) == 1

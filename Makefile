@@ -44,6 +44,7 @@ requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--u
 
 .venv/ready: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, and $(PYTHON) is {v[0]}.{v[1]}: name another by PYTHON=")'
+	@test ! -L .venv || { echo ".venv is a link; remove it, since what it leads to would be emptied"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@

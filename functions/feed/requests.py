@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from functions.feed.options import MAX_ITEMS
+from shared.api import DIRECT_CALLER
 from shared.documents import Id
 from shared.requests import MAX_TEXT_LENGTH, AccountId, refused, whole_number
 
@@ -36,6 +37,11 @@ class AccountRequest(Struct, frozen=True, kw_only=True, rename="camel"):
     """A request for an account, over HTTP the caller's own where none is named."""
 
     account_id: AccountId | None = None
+
+    @property
+    def named_account(self) -> str:
+        """The account that a direct call names; BadEvent where it names none."""
+        return DIRECT_CALLER.account_for(self.account_id)
 
 
 class RankRequest(AccountRequest, frozen=True, kw_only=True):
@@ -71,6 +77,11 @@ class PeopleRequest(ItemsRequest, frozen=True, kw_only=True):
     """How many people to suggest to an account; older callers name it `userId`."""
 
     user_id: AccountId | None = None
+
+    @property
+    def named_account(self) -> str:
+        """The account that a direct call names by either field; BadEvent where it names none."""
+        return DIRECT_CALLER.account_for(self.account_id or self.user_id)
 
 
 class SuggestRequest(ItemsRequest, frozen=True, kw_only=True):

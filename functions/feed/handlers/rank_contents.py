@@ -12,17 +12,14 @@ from functions.feed import rank_contents
 from functions.feed.feed_ranker import open_feed_ranker
 from functions.feed.options import Members
 from functions.feed.requests import RankRequest
-from shared.api import DIRECT_CALLER
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import on_direct_answer
-from shared.runtime.direct import Answer
+from shared.runtime.direct import Answer, on_direct_answer
 from shared.store import open_store
 
 
 @on_direct_answer(RankRequest, rank_contents.error_response)
 def handler(request: RankRequest, now: datetime) -> Answer:
-    account = DIRECT_CALLER.account_for(request.account_id)
     feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
-    scores = rank_contents.run(feed_ranker, account, request.contents, now=now)
+    scores = rank_contents.run(feed_ranker, request.named_account, request.contents, now=now)
     return rank_contents.answer(scores), Report(len(scores), details=feed_ranker.details())

@@ -8,21 +8,18 @@ Writes    analytics.homePages
 
 from datetime import datetime
 
+from functions.feed import pages, recommend_home
 from functions.feed.feed_ranker import open_feed_ranker
 from functions.feed.options import Home, Members
-from functions.feed.pages import error_response, home
-from functions.feed.recommend_home import run
 from functions.feed.requests import HomeRequest
-from shared.api import DIRECT_CALLER
 from shared.config import settings
 from shared.report import Report
 from shared.runtime.direct import Answer, on_direct_answer
 from shared.store import open_store
 
 
-@on_direct_answer(HomeRequest, error_response)
+@on_direct_answer(HomeRequest, pages.error_response)
 def handler(request: HomeRequest, now: datetime) -> Answer:
-    account = DIRECT_CALLER.account_for(request.account_id)
     feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
-    page = run(feed_ranker, settings().options.of(Home), account, request, now=now)
-    return home(page), Report(written=len(page.items), details=feed_ranker.details())
+    page = recommend_home.run(feed_ranker, settings().options.of(Home), request.named_account, request, now=now)
+    return pages.home(page), Report(written=len(page.items), details=feed_ranker.details())

@@ -10,17 +10,14 @@ from datetime import datetime
 from functions.feed.options import People
 from functions.feed.recommend_people import error_response, follow_scores, run
 from functions.feed.requests import DEFAULT_PEOPLE, PeopleRequest
-from shared.api import DIRECT_CALLER
 from shared.config import settings
 from shared.report import Report
-from shared.runtime import on_direct_answer
-from shared.runtime.direct import Answer
+from shared.runtime.direct import Answer, on_direct_answer
 from shared.store import open_store
 
 
 @on_direct_answer(PeopleRequest, error_response)
 def handler(request: PeopleRequest, now: datetime) -> Answer:
-    account = DIRECT_CALLER.account_for(request.account_id or request.user_id)
     limit = request.limit(DEFAULT_PEOPLE)
-    suggested = run(open_store(), settings().options.of(People), account, limit=limit)
+    suggested = run(open_store(), settings().options.of(People), request.named_account, limit=limit)
     return follow_scores(suggested, now=now), Report(written=len(suggested))

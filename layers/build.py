@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import source_from_cache
 from pathlib import Path
 
 from shared import command_line
@@ -163,10 +164,15 @@ def add_byte_code(layer: Layer) -> None:
 
 
 def add_our_byte_code(python: str = PYTHON) -> None:
-    """Add byte code beside our sources, from where it is packaged; Python checks it against them, since they change."""
+    """Add byte code beside our sources, from where it is packaged, and delete that of sources that do not exist any
+    more; Python checks it against the sources, since they change."""
+    folders = ROOT / "functions", ROOT / "shared"
+    for compiled in (path for folder in folders for path in folder.rglob("__pycache__/*.pyc")):
+        if not Path(source_from_cache(str(compiled))).exists():
+            compiled.unlink()
     executable = interpreter(python)
     if executable is not None:
-        compile_all(executable, "checked-hash", ROOT, "/var/task", ROOT / "functions", ROOT / "shared")
+        compile_all(executable, "checked-hash", ROOT, "/var/task", *folders)
 
 
 def compile_all(python: Path, validity: str, root: Path, deployed_root: str, *folders: Path) -> None:

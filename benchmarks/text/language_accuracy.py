@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from benchmarks.floors import Figure
 from benchmarks.table import Sheet, yes_or_no
-from shared.text import UNKNOWN, NamedLanguage, Namer, identifier, plain
-from shared.text.language import ENGINES
+from shared.text.language import ENGINES, UNKNOWN, NamedLanguage, Namer, identifier
+from shared.text.normalise import plain
 from shared.text.options import Language
 
 CUT = 30  # characters that are kept of a cut text

@@ -174,7 +174,7 @@ class Detector:
 
 
 def probability(log_distances: FloatArray, slope: float, offset: float) -> FloatArray:
-    """(n,) probability of a bot, 0..1: a logistic curve over the log of the squared distance.
+    """(n,) calibrated probability of a bot, 0..1 (Platt scaling): a logistic curve over log squared distances.
 
     log_distances  (n,)
 

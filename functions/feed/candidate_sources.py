@@ -1,5 +1,5 @@
-"""Candidate retrieval for the home page: posts of followed authors, posts similar by co-engagement or by text, trending
-posts of the country, and posts of new authors."""
+"""Candidate generation (retrieval) for the home page: posts of followed authors, posts similar by co-engagement or by
+text, trending posts of the country, and posts of new authors."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

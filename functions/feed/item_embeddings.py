@@ -1,4 +1,5 @@
-"""Embeddings of posts by co-engagement: a truncated SVD in which posts that the same accounts engage with are close.
+"""Embeddings of posts by co-engagement: a matrix factorisation (truncated SVD) in which posts that the same accounts
+engage with are close.
 
 The item factors are the strongest singular vectors of the matrix of accounts and posts. Each side is scaled by the root
 of its count, so that neither active accounts nor popular posts dominate. The vector of an account is the sum of the

@@ -62,12 +62,16 @@ def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
     hastagDiversityScore  contributors / uses, 0..1, 1 = no account used it twice
     engagementScore       weighted engagements of all its posts
     """
-    by_author: dict[ObjectId, list[ObjectId]] = {}
+    by_author: dict[bytes, list[bytes]] = {}  # by the bytes of ids, which are compared much faster
     for post in posts:
-        by_author.setdefault(post["author"], []).append(post["_id"])
+        by_author.setdefault(post["author"].binary, []).append(post["_id"].binary)
     busiest = sorted(by_author.items(), key=lambda item: (-len(item[1]), item[0]))[: options.max_contributors]
     contributions = [
-        {"_id": author, "contributionCount": len(ids), "contents": sorted(ids, reverse=True)[: options.max_contents]}
+        {
+            "_id": ObjectId(author),
+            "contributionCount": len(ids),
+            "contents": [ObjectId(post) for post in sorted(ids, reverse=True)[: options.max_contents]],
+        }
         for author, ids in busiest
     ]
     content = {

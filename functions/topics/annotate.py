@@ -19,8 +19,10 @@ from shared.config import Options
 from shared.provenance import digest
 from shared.report import Report
 from shared.store import Store
-from shared.text import PREPARATION, UNKNOWN, NamedLanguage, Namer, identifier, plain, tokens
+from shared.text import PREPARATION
 from shared.text.embedding import SUPPORTED, embed, load
+from shared.text.language import UNKNOWN, NamedLanguage, Namer, identifier
+from shared.text.normalise import plain, tokens
 from shared.text.options import Language
 from shared.text.vectors import packed
 

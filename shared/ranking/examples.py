@@ -127,8 +127,8 @@ def positive_examples(
 def sample_negatives(
     history: History, positives: Examples, options: Coldstart, rng: np.random.Generator, new_ratio: float = _FEEDS_NEW
 ) -> Examples:
-    """(n_positives * negatives,) `negatives` posts per positive, in the order of the positives, that existed at its
-    moment. Their weights are in sum those of the positives.
+    """Negative sampling: (n_positives * negatives,) `negatives` posts per positive, in the order of the positives, that
+    existed at its moment. Their weights are in sum those of the positives.
 
     new_ratio  probability, 0..1, of a post of the newest tenth in a feed, beside that of any post
     """

@@ -1,4 +1,4 @@
-"""Evaluation on later engagements, from several moments of the past on (rolling origin).
+"""Temporal split: evaluation on later engagements, from several moments of the past on (rolling origin, backtest).
 
 A model that learnt from before a cut is evaluated on the engagements of the time after it, the holdout. Earlier cuts,
 each with a model of its own, are added until there are enough queries. If most engagements are recent, as in a young

@@ -1,4 +1,5 @@
-"""Erasure of accounts: delete everything derived from one, and keep a tombstone so that it is not derived again.
+"""Erasure of accounts (right to be forgotten, GDPR): delete everything derived from one, and keep a tombstone so that
+it is not derived again.
 
 What is deleted follows from the schema: each collection declares whose ids its documents hold, and in which fields.
 """

@@ -4,15 +4,10 @@ Lives here: compatible characters, plain texts, hashtags, scripts, alphabets, th
 of its own) embeddings.
 Does not live here: topics, lexicons, anything that knows what a post is.
 
-Heavy libraries are loaded at first use: `import shared.text` needs neither numpy nor a library that names languages.
+Heavy libraries are loaded at first use. The package imports none of its modules: statistics need hashtags alone.
 """
 
 from typing import Final
 
-from shared.text.language import UNKNOWN, NamedLanguage, Namer, identifier
-from shared.text.normalise import MAX_CHARACTERS, plain, tokens
-
 # Raise it whenever a text may get other words, hashtags or another language: stored annotations are then outdated.
 PREPARATION: Final = 5
-
-__all__ = ["MAX_CHARACTERS", "PREPARATION", "UNKNOWN", "NamedLanguage", "Namer", "identifier", "plain", "tokens"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from functions.stats.options import HashtagStats
 from functions.stats.store.hashtag_stats import HashtagStatistics
 from shared.columns import object_ids
-from shared.text import plain
 from shared.text.hashtags import HASH_SIGNS, hashtags
+from shared.text.normalise import plain
 from tests.factories import an_id, post
 from tests.networks import NOON
 

@@ -254,7 +254,9 @@ def retried(read: Any) -> Any:
         return read()
 
 
-def test_readers_never_see_an_empty_partial_or_mixed_page(network: Store, mongo_uri: str, noon: datetime) -> None:
+def test_a_swap_leaves_no_gap_or_empty_partial_or_mixed_page_for_readers(
+    network: Store, mongo_uri: str, noon: datetime
+) -> None:
     stop, n_pages, faults = threading.Event(), [0], list[str]()
 
     def read_pages() -> None:

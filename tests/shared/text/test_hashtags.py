@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.text import MAX_CHARACTERS, plain
 from shared.text.cleaning import cleaned
 from shared.text.hashtags import HASH_SIGNS, MAX_NAME_LENGTH, hashtags, spelling, without_marks
+from shared.text.normalise import MAX_CHARACTERS, plain
 
 EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 PIECES = (

@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from shared.errors import BadConfig
-from shared.text import UNKNOWN, NamedLanguage, identifier, plain
 from shared.text.alphabets import FOREIGN_LETTERS, LETTERS
 from shared.text.characters import script_of
-from shared.text.language import MIN_CONFIDENCE
+from shared.text.language import MIN_CONFIDENCE, UNKNOWN, NamedLanguage, identifier
+from shared.text.normalise import plain
 from shared.text.options import Language
 from shared.text.scripts import LANGUAGE_OF_SCRIPT
 from tests.shared.text.test_scripts import ALONE

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from shared.text import MAX_CHARACTERS, plain, tokens
+from shared.text.normalise import MAX_CHARACTERS, plain, tokens
 
 EVERY_SCRIPT = (
     "ที่นี่มีน้ำ ๆ",

@@ -4,8 +4,9 @@ import hashlib
 import unicodedata
 
 from functions.stats.store import hashtag_stats
-from shared.text import PREPARATION, plain
+from shared.text import PREPARATION
 from shared.text.hashtags import hashtags
+from shared.text.normalise import plain
 
 # Characters that have been assigned for so long that every Python knows the same of them.
 CHARACTERS = [

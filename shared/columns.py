@@ -122,3 +122,26 @@ def lookup(keys: KeyArray, table: KeyArray) -> IntArray:
     order = np.argsort(table, kind="stable")
     position = order[np.minimum(np.searchsorted(table, keys, sorter=order), len(table) - 1)]
     return np.where(table[position] == keys, position, -1)
+
+
+def rank_within(groups: NDArray[np.integer[Any]]) -> IntArray:
+    """(n,) position of each row within its run of equal groups, (n,), from 0.
+
+    >>> rank_within(np.array([7, 7, 8, 9, 9, 9])).tolist()
+    [0, 1, 0, 0, 1, 2]
+    """
+    start = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
+    return np.asarray(np.arange(len(groups)) - np.repeat(start, np.diff(np.append(start, len(groups)))))
+
+
+def expand_ranges(first: IntArray, count: IntArray) -> tuple[IntArray, IntArray]:
+    """The positions first, first + 1, ... of n ranges, one range after the other: (m,) range of each position, and (m,)
+    positions.
+
+    first, count  (n,) first position of each range, and how many it has
+
+    >>> [part.tolist() for part in expand_ranges(np.array([5, 0, 2]), np.array([2, 0, 1]))]
+    [[0, 0, 2], [5, 6, 2]]
+    """
+    which = np.repeat(np.arange(len(first)), count)
+    return which, np.repeat(first - np.cumsum(count) + count, count) + np.arange(len(which))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from functions.coldstart.options import GuestFeed
-from shared.columns import FloatArray, IntArray, id_keys, is_valid, lookup, object_ids
+from shared.columns import FloatArray, IntArray, id_keys, is_valid, lookup, object_ids, rank_within
 from shared.ranking.chains import read_repost_chains
 from shared.ranking.counters import ENGLISH
 from shared.ranking.history import Posts
@@ -71,8 +71,6 @@ def spread(scores: FloatArray, author: IntArray, ratio: float) -> FloatArray:
     [4.0, 1.5, 2.0]
     """
     order = np.lexsort((-scores, author))
-    is_first = np.r_[True, np.diff(author[order]) != 0]
-    rank = np.arange(len(order)) - np.maximum.accumulate(np.where(is_first, np.arange(len(order)), 0))
     result = np.empty_like(scores)
-    result[order] = scores[order] * ratio ** np.minimum(rank, 100)
+    result[order] = scores[order] * ratio ** np.minimum(rank_within(author[order]), 100)
     return result

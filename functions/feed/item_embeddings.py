@@ -14,7 +14,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
-from shared.columns import Float32Array, FloatArray, IntArray
+from shared.columns import Float32Array, FloatArray, IntArray, rank_within
 from shared.ranking.history import READ, Events, History
 
 N_FACTORS = 32
@@ -90,9 +90,7 @@ def engagements_and_reads(history: History) -> Events:
 def latest_events(events: Events, limit: int) -> Events:
     """At most `limit` events of each account, its latest, in the order of `events`."""
     newest_first = np.lexsort((-events.at, events.account))
-    account = events.account[newest_first]
-    rank = np.arange(len(account)) - np.searchsorted(account, account)
-    return events.where(np.sort(newest_first[rank < limit]))
+    return events.where(np.sort(newest_first[rank_within(events.account[newest_first]) < limit]))
 
 
 def item_factors(events: Events, shape: tuple[int, int]) -> Float32Array:

@@ -21,6 +21,7 @@ from shared.columns import (
     id_keys,
     lookup,
     object_ids,
+    rank_within,
     unique_ids,
 )
 from shared.ranking.counters import RELATIONS, all_of, relation_keys, relations
@@ -173,9 +174,7 @@ class PostIndex:
         parts = [order[start[number] : start[number + 1]] for number in numbers[numbers >= 0].tolist()]
         posts = np.concatenate(parts) if parts else np.empty(0, np.int64)
         posts = posts[~excluded[posts]]
-        first = np.r_[True, np.diff(self.author[posts]) != 0].nonzero()[0] if len(posts) else posts
-        rank = np.arange(len(posts)) - np.repeat(first, np.diff(np.r_[first, len(posts)]))
-        newest: IntArray = posts[rank < limit]
+        newest: IntArray = posts[rank_within(self.author[posts]) < limit]
         return newest
 
     def involves_authors(self, authors: Iterable[ObjectId]) -> BoolArray:

@@ -11,7 +11,7 @@ from functions.feed.affinity_counters import AffinityCounters
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker
 from functions.feed.options import Members
-from shared.columns import Float32Array, FloatArray, IntArray
+from shared.columns import Float32Array, FloatArray, IntArray, rank_within
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml import trees
 from shared.ml.trees import Trees
@@ -69,8 +69,7 @@ def examples_of(
     history = affinities.history
     rows = np.flatnonzero(np.isin(history.engagements.account, accounts))
     rows = rows[np.lexsort((-history.engagements.at[rows], history.engagements.account[rows]))]
-    first = np.searchsorted(history.engagements.account[rows], history.engagements.account[rows])
-    rows = np.sort(rows[np.arange(len(rows)) - first < MAX_ENGAGEMENTS])
+    rows = np.sort(rows[rank_within(history.engagements.account[rows]) < MAX_ENGAGEMENTS])
     rng = np.random.default_rng(0)
     equal_weights = np.ones(len(POSITIVE_KINDS))
     positives = positive_examples(history, history.engagements.where(rows), equal_weights, coldstart, rng)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from bson import ObjectId
 
-from shared.columns import Columns, IntArray, KeyArray, id_keys, lookup, object_ids, unique_ids
+from shared.columns import Columns, IntArray, KeyArray, expand_ranges, id_keys, lookup, object_ids, unique_ids
 
 Parents = Mapping[ObjectId, list[ObjectId]]  # the topics directly above each topic
 
@@ -51,9 +51,8 @@ class LeafTopics:
         """
         first = np.searchsorted(self.posts, keys, "left")
         count = np.searchsorted(self.posts, keys, "right") - first
-        post = np.repeat(np.arange(len(keys)), count)
-        rank = np.arange(len(post)) - np.repeat(np.cumsum(count) - count, count)
-        return post, self.topics[np.repeat(first, count) + rank]
+        post, pair = expand_ranges(first, count)
+        return post, self.topics[pair]
 
 
 def _lineage(ids: list[ObjectId], parents: Parents) -> list[tuple[int, int]]:

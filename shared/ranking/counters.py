@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.clock import DAY_HOURS
-from shared.columns import FloatArray, IntArray
+from shared.columns import FloatArray, IntArray, expand_ranges
 from shared.countries import COUNTRIES, LANGUAGES, UNKNOWN_COUNTRY
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ml.asof import AsOf
@@ -87,10 +87,8 @@ def all_of(start: NDArray[Any], values: NDArray[Any], rows: IntArray) -> tuple[I
     [[0, 1, 1], [9, 7, 8]]
     """
     first = start[rows].astype(np.int64)
-    number = start[rows + 1] - first
-    which = np.repeat(np.arange(len(rows)), number)
-    within = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
-    return which, values[np.repeat(first, number) + within].astype(np.int64)
+    which, position = expand_ranges(first, start[rows + 1] - first)
+    return which, values[position].astype(np.int64)
 
 
 def relations(countries: IntArray, languages: IntArray) -> FloatArray:

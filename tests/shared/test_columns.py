@@ -10,7 +10,17 @@ from bson import Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from shared.clock import epoch_ms
-from shared.columns import id_array, id_keys, is_valid, lookup, object_ids, to_bson, unique_ids
+from shared.columns import (
+    expand_ranges,
+    id_array,
+    id_keys,
+    is_valid,
+    lookup,
+    object_ids,
+    rank_within,
+    to_bson,
+    unique_ids,
+)
 from shared.documents import NO_ID, object_id
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_batches, read_columns
@@ -172,3 +182,16 @@ def test_an_id_of_zeros_is_no_id():
 def test_keys_are_not_found_in_an_empty_table():
     assert lookup(np.array([1, 2], "u8"), np.array([], "u8")).tolist() == [-1, -1]
     assert lookup(np.array([], "u8"), np.array([1], "u8")).tolist() == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ranks_within_groups_and_expanded_ranges_are_those_of_a_loop(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(0, 30))
+    groups = rng.integers(0, 3, n)
+    first, count = rng.integers(0, 50, n), rng.integers(0, 4, n)
+
+    ranks = [row - max((at + 1 for at in range(row) if groups[at] != groups[row]), default=0) for row in range(n)]
+    positions = [(number, first[number] + step) for number in range(n) for step in range(count[number])]
+    assert rank_within(groups).tolist() == ranks
+    assert [tuple(pair) for pair in np.stack(expand_ranges(first, count), axis=1).tolist()] == positions

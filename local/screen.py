@@ -22,10 +22,12 @@ Status = Callable[[], str]
 
 
 class Screen:
-    """Lines that scroll; on a terminal with the status below them, elsewhere with a line of it now and then."""
+    """Lines that scroll; on a terminal that can write over lines with the status below them, elsewhere with a line of it
+    now and then."""
 
     def __init__(self, console: Console, status_every_s: float = STATUS_EVERY_S) -> None:
         self._console, self._every_s = console, status_every_s
+        self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._status_at = time.monotonic()
 
     def show(self, run: Run) -> None:
@@ -42,7 +44,7 @@ class Screen:
     def showing(self, status: Status) -> Iterator[None]:
         """Show the status and the loggers' warnings while the body runs."""
         with self._logged():
-            if not self._console.is_terminal:
+            if not self._is_live:
                 yield
                 return
 
@@ -54,7 +56,7 @@ class Screen:
 
     def beat(self, status: Status) -> None:
         """Print the status every `status_every_s` where it is not shown all the time."""
-        if not self._console.is_terminal and time.monotonic() - self._status_at >= self._every_s:
+        if not self._is_live and time.monotonic() - self._status_at >= self._every_s:
             self._status_at = time.monotonic()
             self.say(f"{datetime.now(UTC):%H:%M:%S}  {status()}")
 

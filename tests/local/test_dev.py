@@ -65,6 +65,7 @@ def serving(deployed, store, monkeypatch):
     def serve(*functions, terminal=False):
         monkeypatch.setattr(dev, "all_functions", lambda: {function.stem: function for function in functions})
         shown, stop = io.StringIO(), threading.Event()
+        monkeypatch.setenv("TERM", "xterm")  # on a dumb terminal the status is not written over
         screen = Screen(Console(file=shown, width=100, force_terminal=terminal), status_every_s=0.2)
         thread = threading.Thread(target=dev.serve, args=(store, screen, stop, 0, "python -m local"))
         thread.start()

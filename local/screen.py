@@ -22,8 +22,8 @@ Status = Callable[[], str]
 
 
 class Screen:
-    """Lines that scroll; on a terminal that can write over lines with the status below them, elsewhere with a line of it
-    now and then."""
+    """Lines that scroll, with the status below them on a terminal that can write over lines; elsewhere a line of the
+    status now and then."""
 
     def __init__(self, console: Console, status_every_s: float = STATUS_EVERY_S) -> None:
         self._console, self._every_s = console, status_every_s

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import source_from_cache
 from pathlib import Path
 
 from shared import command_line
@@ -168,8 +167,8 @@ def add_our_byte_code(python: str = PYTHON) -> None:
     more; Python checks it against the sources, since they change."""
     folders = ROOT / "functions", ROOT / "shared"
     for compiled in (path for folder in folders for path in folder.rglob("__pycache__/*.pyc")):
-        if not Path(source_from_cache(str(compiled))).exists():
-            compiled.unlink()
+        if not (compiled.parents[1] / f"{compiled.name.partition('.')[0]}.py").exists():
+            compiled.unlink(missing_ok=True)
     executable = interpreter(python)
     if executable is not None:
         compile_all(executable, "checked-hash", ROOT, "/var/task", *folders)

@@ -27,11 +27,17 @@ from shared import command_line
 from shared.config import preset
 from shared.documents import Document
 from shared.errors import NotFound
-from shared.runtime.options import Tokens
 from shared.store import Store, schema
 
 SIGNING = ("ARTIFACT_KEYS",)  # settings that functions need which write or read models
-MAX_TOKEN_HOURS = Tokens().max_lifetime / timedelta(hours=1)  # a longer one would be refused
+
+
+def token_hours(text: str) -> float:
+    """How long a token is to be valid for [hours]; at most what `Tokens` allows, since others are refused."""
+    from shared.runtime.options import Tokens  # here, since it loads the loggers before their level is set
+
+    return float(number(0.01, Tokens().max_lifetime / timedelta(hours=1))(text))
+
 
 Size = Annotated[str, typer.Option(parser=world_size, metavar="SIZE", help="of the demo network: XS, S, M or L")]
 Rows = Annotated[int, typer.Option(min=1, max=1000, help="to print")]
@@ -203,9 +209,7 @@ def token(
         str, typer.Argument(parser=unicode_text, metavar="ACCOUNT", help="its id, see `accounts`; or a service's name")
     ],
     service: Annotated[bool, typer.Option(help="of a service, which may ask for any account")] = False,
-    hours: Annotated[
-        float, typer.Option(parser=number(0.01, MAX_TOKEN_HOURS), metavar="HOURS", help="that it is valid for")
-    ] = 12.0,
+    hours: Annotated[float, typer.Option(parser=token_hours, metavar="HOURS", help="that it is valid for")] = 12.0,
 ) -> None:
     """Print a token for requests to the HTTP API that `dev` serves."""
     from shared.runtime.tokens import token_for

@@ -39,12 +39,12 @@ _KINDS = {
 
 
 def refused(sentence: str) -> Meta:
-    """For the annotation of a field, or of the items of a list: what a caller is told of any other value."""
+    """Metadata with the sentence that a caller gets for any other value; for the annotation of a field or of items."""
     return Meta(extra={"refused": sentence})
 
 
 def whole_number(low: int, high: int) -> Meta:
-    """For the annotation of a field that is a whole number from `low` to `high`."""
+    """The constraint of a field that is a whole number from `low` to `high`, for its annotation."""
     return Meta(ge=low, le=high, extra={"refused": f"needs a whole number of {low} to {high}"})
 
 
@@ -111,5 +111,6 @@ def kind_of(error: msgspec.ValidationError) -> str:
 
 
 def _encodable(value: Any) -> Any:
-    """The value; a text with "?" for each half of a surrogate pair, which JSON can hold and msgspec cannot read."""
+    """The value; a text with "?" for each half of a surrogate pair, which JSON can hold, but which msgspec cannot read
+    as a number, nor MongoDB store."""
     return value.encode(errors="replace").decode() if isinstance(value, str) else value

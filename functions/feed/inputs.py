@@ -106,7 +106,7 @@ def _sums(text: str) -> IdArray:
         return np.empty(0, _SUM)
 
 
-def options_of(coldstart: Coldstart, options: Members) -> str:
+def digest_of_options(coldstart: Coldstart, options: Members) -> str:
     """A digest of the options and hyper-parameters that decide which profile and which trees a history gives."""
     history = (coldstart.window, coldstart.age_from, coldstart.min_hashtag_posts, RECENT_POSTS)
     priors = (TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)

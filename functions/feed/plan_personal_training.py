@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from functions.feed.affinity_counters import read_follows
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
-from functions.feed.inputs import INPUTS, Inputs, history_until, options_of
+from functions.feed.inputs import INPUTS, Inputs, digest_of_options, history_until
 from functions.feed.item_embeddings import RECENT_POSTS, engagements_and_reads, latest_events
 from functions.feed.options import Members
 from functions.feed.store.follows import Follows
@@ -78,7 +78,7 @@ def run(
         due = {key for key, at in changed.items() if at > learnt_until.get(key, -1)}
         due |= {key for key, at in changed_if_trained.items() if key in learnt_until and at > learnt_until[key]}
         made_from = {
-            "options": [options_of(coldstart, options)],
+            "options": [digest_of_options(coldstart, options)],
             "preparation": [str(PREPARATION)],
             "ranker": ["", registry.live_version(MEMBERS, GLOBAL_PERSONAL_KEY) or ""],
         }

@@ -39,9 +39,14 @@ class AccountRequest(Struct, frozen=True, kw_only=True, rename="camel"):
     account_id: AccountId | None = None
 
     @property
+    def account(self) -> str | None:
+        """The account that the request names."""
+        return self.account_id
+
+    @property
     def named_account(self) -> str:
         """The account that a direct call names; BadEvent where it names none."""
-        return DIRECT_CALLER.account_for(self.account_id)
+        return DIRECT_CALLER.account_for(self.account)
 
 
 class RankRequest(AccountRequest, frozen=True, kw_only=True):
@@ -54,6 +59,11 @@ class FollowRequest(AccountRequest, frozen=True, kw_only=True):
     """An account to suggest people to, the caller's own where none is named; older callers name it `userId`."""
 
     user_id: AccountId | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The account that the request names by either field."""
+        return self.account_id or self.user_id
 
 
 class ItemsRequest(AccountRequest, frozen=True, kw_only=True):
@@ -79,9 +89,9 @@ class PeopleRequest(ItemsRequest, frozen=True, kw_only=True):
     user_id: AccountId | None = None
 
     @property
-    def named_account(self) -> str:
-        """The account that a direct call names by either field; BadEvent where it names none."""
-        return DIRECT_CALLER.account_for(self.account_id or self.user_id)
+    def account(self) -> str | None:
+        """The account that the request names by either field."""
+        return self.account_id or self.user_id
 
 
 class SuggestRequest(ItemsRequest, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Map
 
 def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, the best first: as many as there may be, since this route has no field for their number."""
-    account = caller.account_for(request.account_id or request.user_id)
+    account = caller.account_for(request.account)
     suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(People), account, limit=MAX_ITEMS)
     return recommend_people.follow_scores(suggested, now=now)
 

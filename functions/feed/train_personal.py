@@ -11,7 +11,7 @@ from functions.feed import residual_model
 from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker
-from functions.feed.inputs import INPUTS, Inputs, options_of
+from functions.feed.inputs import INPUTS, Inputs, digest_of_options
 from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
 from functions.feed.options import Members
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, with_trees
@@ -95,7 +95,7 @@ def run(
     trained = np.unique(numbers[numbers >= 0])
     keys = [str(account) for account in object_ids(history.accounts.ids[trained])]
     live = registry.current(PERSONAL, keys, PROFILE_FINGERPRINT)
-    fitted_with = {"options": options_of(coldstart, options), "preparation": str(PREPARATION)}
+    fitted_with = {"options": digest_of_options(coldstart, options), "preparation": str(PREPARATION)}
     profiles = {
         number: with_live_trees(profile, live.get(key), trainer.ranker, fitted_with)
         for number, key, profile in zip(trained.tolist(), keys, profiles_now(trainer.affinities, trained), strict=True)

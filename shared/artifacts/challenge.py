@@ -14,7 +14,7 @@ class Challenge:
     """A training whose model may replace the live one of a key.
 
     now         the moment of the training; names the version, so that a repeated run writes the same one
-    instead_of  the version that was live when the training began; None where there was none
+    instead_of  the version that was live when the challenge began; None where there was none
     """
 
     registry: Registry
@@ -46,7 +46,7 @@ class Challenge:
     ) -> None:
         """Keep the model with a manifest of these fields, and make it live.
 
-        Raises Conflict where another version was made live since the training began, Refused for a model that is too
+        Raises Conflict where another version was made live since the challenge began, Refused for a model that is too
         large.
         """
         manifest = Manifest(

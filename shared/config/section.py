@@ -20,7 +20,7 @@ Hours = Annotated[float, Meta(gt=0, le=LARGEST)]  # also of a span, which is a t
 S = TypeVar("S", bound=Struct)
 
 
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Section(Struct, frozen=True, kw_only=True):
     """Options of one job or of a family of jobs, with their defaults.
 
     A field whose name in Python differs from its public one gives the public one to `msgspec.field`. The comment behind
@@ -65,5 +65,5 @@ def _converted(value: Any, kind: Any, path: str) -> Any:
         if kind is timedelta:
             return timedelta(hours=msgspec.convert(value, Hours))
         return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for half of a surrogate pair
         raise BadConfig(f"option {path}: {value!r} is not a valid value: {error}") from None

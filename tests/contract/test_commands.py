@@ -31,6 +31,13 @@ def test_a_command_says_what_it_does(module: str) -> None:
     assert answer.stdout.strip()
 
 
+def test_the_level_of_the_loggers_is_set_before_they_are_imported():
+    script = "import sys, local.__main__; print('aws_lambda_powertools.logging' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize("words", [["local", "accounts"], ["relay", "run", "--to", "here"]], ids=lambda words: words[0])
 def test_ctrl_c_while_a_program_is_imported_ends_it_without_a_trace(words):
     command = [sys.executable, "-X", "importtime", "-m", *words]

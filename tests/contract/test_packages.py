@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from layers import build
 from layers.build import BUDGET_MB, INFLATED, LAYERS, PYTHON, ROOT, Layer, build_all, interpreter
 from layers.package import Size, layer_name, sizes
 from shared.config import sections
@@ -111,6 +112,21 @@ def test_a_package_is_its_domain_what_is_shared_and_all_options(handler: Path, d
     assert sorted(name for name in names if name.endswith(".pyc")) == sorted(
         byte_code_of(name) for name in names if name.endswith(".py") if interpreter(PYTHON)
     )
+
+
+def test_byte_code_of_sources_that_are_gone_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("functions", "shared"):
+        (tmp_path / name / "__pycache__").mkdir(parents=True)
+    compiled = tmp_path / "shared" / "__pycache__"
+    (tmp_path / "shared" / "here.py").touch()
+    for name in ("here.cpython-313.pyc", "gone.cpython-313.pyc", "gone.cpython-311-pytest-9.2.0.pyc"):
+        (compiled / name).touch()
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "interpreter", lambda python: None)
+
+    build.add_our_byte_code()
+
+    assert [path.name for path in compiled.iterdir()] == ["here.cpython-313.pyc"]
 
 
 def byte_code_of(source: str) -> str:

@@ -50,7 +50,7 @@ VALID: dict[str, dict[str, Any]] = {
     "promote_artifact": {"family": "country", "key": "th", "version": "v1"},
     "erase_account": {"accountId": CAT},
 }
-DOORS = [
+ROUTES_OF = [
     ("rank_contents", "POST", RANK),
     ("recommend_home", "GET", HOME),
     ("recommend_home", "POST", CONTENTS),
@@ -98,7 +98,7 @@ def test_a_value_is_refused_by_a_direct_call_and_over_http_alike(
     answer = function(stem)(payload, None)
     assert answer["code"] == 1001
     assert answer["reason"].startswith(f"{field}: ")
-    for _, method, path in (door for door in DOORS if door[0] == stem):
+    for _, method, path in (route for route in ROUTES_OF if route[0] == stem):
         of_a_query = isinstance(value, str) or field == "maxResults"
         of_a_query &= "\ud800" not in str(value)  # which no query can hold
         if field in MODELS[path].__struct_encode_fields__ and (method == "POST" or of_a_query):
@@ -110,7 +110,7 @@ def test_a_value_is_refused_by_a_direct_call_and_over_http_alike(
             ] == [field]
 
 
-@pytest.mark.parametrize(("stem", "method", "path"), DOORS)
+@pytest.mark.parametrize(("stem", "method", "path"), ROUTES_OF)
 def test_a_service_that_names_no_account_is_refused_in_the_same_words(
     deployed: None, stem: str, method: str, path: str
 ) -> None:
@@ -172,7 +172,7 @@ def crowd(deployed: None) -> None:
     function("refresh_catalogue")({"source": "aws.scheduler", "time": NOW.isoformat()}, None)
 
 
-def test_a_page_has_as_many_items_as_the_option_says_through_both_doors(
+def test_a_page_has_as_many_items_as_the_option_says_directly_and_over_http(
     crowd: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, options in ((25, ""), (7, '{"home": {"items": 7}}')):
@@ -185,7 +185,7 @@ def test_a_page_has_as_many_items_as_the_option_says_through_both_doors(
         assert len(over_http("POST", CONTENTS, {"maxResults": 9}, member=CAT)[1]["payload"]) == 9
 
 
-def test_people_are_as_many_through_both_doors_but_all_where_their_number_cannot_be_said(crowd: None) -> None:
+def test_people_are_as_many_directly_and_over_http_but_all_where_their_number_cannot_be_said(crowd: None) -> None:
     for number, payload in ((25, {}), (7, {"maxResults": 7})):
         assert len(function("recommend_people")({"accountId": CAT} | payload, None)["result"]) == number
         assert len(over_http("POST", USERS, payload, member=CAT)[1]["payload"]) == number
@@ -202,7 +202,7 @@ def test_a_field_that_a_model_does_not_have_is_ignored(crowd: None) -> None:
     assert over_http("POST", FOLLOW, {"maxResults": "many"} | junk, member=CAT)[0] == 200
 
 
-@pytest.mark.parametrize(("stem", "method", "path"), DOORS[1:4])
+@pytest.mark.parametrize(("stem", "method", "path"), ROUTES_OF[1:4])
 def test_a_number_may_be_a_text_over_http_only(crowd: None, stem: str, method: str, path: str) -> None:
     payload = {"accountId": CAT, "maxResults": "3"}
 

@@ -34,8 +34,8 @@ def test_the_pipeline_runs_whatever_a_schedule_fires_once_and_topics_before_thos
     stems = pipeline()
     position = stems.index
 
-    assert sorted(ORDER) == sorted(function.stem for function in all_functions().values() if function.cron)
-    assert stems == ORDER
+    assert sorted(stems) == sorted(function.stem for function in all_functions().values() if function.cron)
+    assert stems == tuple(stem for stem in ORDER if stem in stems)
     assert position("train_topics") < position("reclassify_contents") < position("refresh_engagement_stats")
     assert position("refresh_engagement_stats") < position("train_coldstart") < position("build_guest_feed")
 

@@ -47,11 +47,11 @@ class PopularCreators:
 
     def _creator(self, row: Document) -> Creator:
         """The creator of a row; a malformed number is read as 0."""
-        score, *totals = (row.get(name) for name in _NUMBERS)
+        score, *totals = (row.get(name) for name in NUMBERS)
         if any(as_number(value) is None for value in (score, *totals) if value is not None):
             name_malformed(self._stats.name, row["_id"])
         return Creator(own_id(row), max(as_number(score) or 0.0, 0.0), sum(as_count(total) or 0 for total in totals))
 
 
-_NUMBERS = ("score", "creatorLikedCount", "creatorCommentedCount", "creatorRecastedCount", "creatorQuotedCount")
-_SHOWN = dict.fromkeys(_NUMBERS, 1)
+NUMBERS = ("score", "creatorLikedCount", "creatorCommentedCount", "creatorRecastedCount", "creatorQuotedCount")
+_SHOWN = dict.fromkeys(NUMBERS, 1)

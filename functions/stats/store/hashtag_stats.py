@@ -10,7 +10,7 @@ scoredAt: …}
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -24,7 +24,6 @@ from shared.engagement_kinds import POSITIVE_KINDS
 from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.contents import in_window
-from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
@@ -43,24 +42,10 @@ class HashtagStatistics:
         self._stats = store.analytics[schema.HASHTAG_STATS.name]
         self._tombstones = store.tombstones
 
-    def posts(self, options: HashtagStats, *, now: datetime) -> list[Document]:
-        """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}.
-
-        Both halves of the window are read at the same time, since reading the texts takes most of the time of a run.
-        """
+    def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
+        """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
-        middle = now - options.window / 2
-        older: Document = {options.age_from: {"$lt": middle}}
-        newer: Document = {options.age_from: {"$gte": middle}}
-
-        def read(half: Document) -> list[Document]:
-            stages = [{"$match": {"$and": [query, half]}}, *_with_hash_signs(options, now)]
-            return list(with_hashtags(self._contents.aggregate(stages)))
-
-        with DeadlineExecutor(1) as aside:
-            of_older = aside.submit(read, older)
-            of_newer = read(newer)
-        return of_older.result() + of_newer
+        return with_hashtags(self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""

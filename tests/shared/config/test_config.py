@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -185,6 +186,19 @@ def as_given(value):
     if isinstance(value, Weights):
         return structs.asdict(value)
     return value / timedelta(hours=1) if isinstance(value, timedelta) else value
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("nan"), [], {}, None, [1], "\0"], ids=ascii)
+def test_no_option_that_is_no_text_takes_a_value_of_another_type(value):
+    taken, names = [], [(name, option) for name, section in sections().items() for option in structs.fields(section)]
+    for name, option in names:
+        if option.type is str or (option.type is Weights and value == {}):
+            continue
+        with suppress(BadConfig):
+            options(**{name: {option.encode_name: value}})
+            taken.append(f"{name}.{option.encode_name}")
+
+    assert (len(names) > 100, taken) == (True, [])
 
 
 NAMES = {f"exposures.{option.encode_name}" for option in structs.fields(Exposures)}

@@ -1,5 +1,6 @@
 """Tables by kind of engagement have all kinds, in the order of the codes."""
 
+from functions.feed.store.popular_creators import NUMBERS
 from functions.stats.store.content_stats import COUNTS
 from functions.stats.store.creator_pipeline import TOTALS
 from functions.stats.store.engagement_stats import FIELDS
@@ -15,6 +16,7 @@ def test_arrays_of_positive_kinds_have_the_codes_of_all_kinds():
 def test_every_table_has_all_kinds():
     assert tuple(FIELDS) == ENGAGEMENT_KINDS
     assert tuple(COUNTS) == tuple(TOTALS) == POSITIVE_KINDS
+    assert ("score", *TOTALS.values()) == NUMBERS
     assert tuple(Weights.__annotations__) == POSITIVE_KINDS
 
 

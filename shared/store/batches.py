@@ -1,19 +1,23 @@
-"""Ids in lists that are short enough for one command."""
+"""Lists of items, ids for example, that are short enough for one command."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-Id = TypeVar("Id")
+Item = TypeVar("Item")
 
 IDS_A_BATCH = 10_000
 
 
-def in_batches(ids: Iterable[Id]) -> Iterator[list[Id]]:
-    """Lists of at most IDS_A_BATCH ids, in order; none is empty."""
-    batch: list[Id] = []
-    for item in ids:
+def in_batches(items: Iterable[Item], size: int | None = None) -> Iterator[list[Item]]:
+    """Lists of at most `size` items, in order; none is empty. Without a size they have what fits in one command.
+
+    >>> list(in_batches("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    batch, limit = list[Item](), size or IDS_A_BATCH
+    for item in items:
         batch.append(item)
-        if len(batch) == IDS_A_BATCH:
+        if len(batch) == limit:
             yield batch
             batch = []
     if batch:

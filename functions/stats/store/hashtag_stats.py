@@ -27,6 +27,9 @@ from shared.store.contents import in_window
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
+from shared.store.write_behind import read_ahead
+
+POSTS_A_BATCH: Final = 2_000  # read while hashtags are searched in those before
 
 LAYOUT: Final = "4"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
@@ -45,7 +48,10 @@ class HashtagStatistics:
     def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}."""
         query = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
-        return with_hashtags(self._contents.aggregate([{"$match": query}, *_with_hash_signs(options, now)]))
+        stages = [{"$match": query}, *_with_hash_signs(options, now)]
+        posts = self._contents.aggregate(stages, batchSize=POSTS_A_BATCH)
+        for batch in read_ahead(in_batches(posts, POSTS_A_BATCH)):
+            yield from with_hashtags(batch)
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""

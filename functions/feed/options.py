@@ -25,10 +25,8 @@ class Members(Section, frozen=True, kw_only=True):
     trees_min_engagements: Count = field(  # engagements that an account needs for trees of its own
         name="trees_least_acts", default=30
     )
-    trees_min_gain_se: Number = (
-        field(  # standard errors by which an account's trees must beat the ranker of all members
-            name="trees_margin", default=2.0
-        )
+    trees_min_gain_se: Number = field(  # standard errors by which an account's trees must beat all members' ranker
+        name="trees_margin", default=2.0
     )
     refresh_interval_s: Number = field(  # seconds after which a container looks for newer posts and rankers
         name="look_every_s", default=10.0
@@ -38,9 +36,7 @@ class Members(Section, frozen=True, kw_only=True):
     )
     overlap: timedelta = timedelta(minutes=5)  # how far a plan looks back behind the last one, for late writes
     full_every: timedelta = timedelta(days=7)  # how often a plan looks at everybody
-    compare_every: timedelta = timedelta(
-        days=1
-    )  # how often a plan compares what models were made from with what is now
+    compare_every: timedelta = timedelta(days=1)  # how often a plan compares the inputs of models with those of now
 
 
 class Home(Section, frozen=True, kw_only=True):
@@ -54,8 +50,8 @@ class Home(Section, frozen=True, kw_only=True):
     max_age_followed: timedelta = field(  # how old a post of a followed author may be
         name="followed_for", default=timedelta(days=10)
     )
-    alike: Count = 200  # candidates whose public is that of what the account engaged with
-    meaning: Count = 100  # candidates that mean the like of what the account engaged with
+    alike: Count = 200  # candidates that are similar by co-engagement to what the account engaged with
+    meaning: Count = 100  # candidates whose text is similar to that of what the account engaged with
     max_age_discovered: timedelta = field(  # how old a candidate of `alike` or `meaning` may be
         name="found_for", default=timedelta(days=7)
     )
@@ -66,10 +62,10 @@ class Home(Section, frozen=True, kw_only=True):
     max_consecutive: PositiveCount = field(  # posts of one author, or of one topic, that may stand one below the other
         name="in_a_row", default=2
     )
-    exploration_interval: Count = field(  # of so many places one goes to an author whom few know yet; 0 for none
+    exploration_interval: Count = field(  # every so many slots, one goes to a new author; 0 for none
         name="explore_every", default=10
     )
-    new_author_max_engagements: Count = field(  # engagements in all of an author whom few know yet, at most
+    new_author_max_engagements: Count = field(  # engagements up to which an author is a new one
         name="few_acts", default=20
     )
     cursor_valid: timedelta = timedelta(days=2)  # how long after its first page a home can be paged through

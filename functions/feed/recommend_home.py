@@ -15,7 +15,7 @@ from functions.feed.diversify import diversify
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.options import Home
 from functions.feed.pages import Item, Page, make_item
-from functions.feed.requests import HomeRequest
+from functions.feed.requests import HomeRequest, limit_of
 from functions.feed.store.home_pages import HomePages
 from functions.feed.store.relationships import Relationships
 from shared.columns import IntArray, id_array
@@ -37,7 +37,7 @@ def run(
     Raises NotFound for an unknown account, BadEvent for a cursor that is none, Unavailable before a post index exists.
     """
     feed_ranker.refresh(now)
-    store, visibility, limit = feed_ranker.store, feed_ranker.visibility, request.limit(options.items)
+    store, visibility, limit = feed_ranker.store, feed_ranker.visibility, limit_of(request.max_results, options.items)
     home_pages, relationships = HomePages(store), Relationships(store)
     post_index = visibility.post_index
     if post_index is None:

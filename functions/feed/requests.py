@@ -30,6 +30,14 @@ Excluded = Annotated[
     Meta(max_length=MAX_EXCLUDED),
     refused(f"needs a list of at most {MAX_EXCLUDED} ids, 24 hexadecimal digits each"),
 ]
+MaxResults = (
+    Annotated[
+        int,
+        whole_number(1, MAX_ITEMS),
+        Meta(description=f"without it {DEFAULT_PEOPLE} people, and as many posts as the option `home.items` says"),
+    ]
+    | UnsetType
+)
 Cursor = Annotated[str, Meta(max_length=MAX_CURSOR_LENGTH), refused("is not one that a page came with")]
 
 
@@ -66,32 +74,16 @@ class FollowRequest(AccountRequest, frozen=True, kw_only=True):
         return self.account_id or self.user_id
 
 
+class PeopleRequest(FollowRequest, frozen=True, kw_only=True):
+    """How many people to suggest to an account; older callers name it `userId`."""
+
+    max_results: MaxResults = UNSET
+
+
 class ItemsRequest(AccountRequest, frozen=True, kw_only=True):
     """At most so many items for an account."""
 
-    max_results: (
-        Annotated[
-            int,
-            whole_number(1, MAX_ITEMS),
-            Meta(description=f"without it {DEFAULT_PEOPLE} people, and as many posts as the option `home.items` says"),
-        ]
-        | UnsetType
-    ) = UNSET
-
-    def limit(self, default: int) -> int:
-        """The number of items that was asked for, or the default."""
-        return default if self.max_results is UNSET else self.max_results
-
-
-class PeopleRequest(ItemsRequest, frozen=True, kw_only=True):
-    """How many people to suggest to an account; older callers name it `userId`."""
-
-    user_id: AccountId | None = None
-
-    @property
-    def account(self) -> str | None:
-        """The account that the request names by either field."""
-        return self.account_id or self.user_id
+    max_results: MaxResults = UNSET
 
 
 class SuggestRequest(ItemsRequest, frozen=True, kw_only=True):
@@ -110,3 +102,8 @@ class HomeRequest(HomeQuery, frozen=True, kw_only=True):
     """A page of the home, the first without a cursor, and posts that it must not hold."""
 
     exclude: Excluded = []
+
+
+def limit_of(max_results: int | UnsetType, default: int) -> int:
+    """The number of items that was asked for, or the default."""
+    return default if isinstance(max_results, UnsetType) else max_results

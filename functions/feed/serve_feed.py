@@ -15,6 +15,7 @@ from functions.feed.requests import (
     HomeRequest,
     RankRequest,
     SuggestRequest,
+    limit_of,
 )
 from shared.api import Caller, Route
 from shared.config import Options
@@ -52,7 +53,7 @@ def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datet
 
 def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, with the source of each."""
-    account, limit = caller.account_for(request.account_id), request.limit(DEFAULT_PEOPLE)
+    account, limit = caller.account_for(request.account_id), limit_of(request.max_results, DEFAULT_PEOPLE)
     suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(People), account, limit=limit)
     return recommend_people.suggestions(suggested)
 

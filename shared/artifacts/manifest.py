@@ -17,8 +17,6 @@ from shared.provenance import MadeFrom
 
 Keys = Sequence[bytes]
 
-VERSION_FORMAT = "%Y%m%dT%H%M%SZ"  # of a moment in UTC; versions sort by time as texts
-
 MAX_BYTES = 15 * 2**20  # of a packed model; leaves a margin for the other fields below MongoDB's 16 MiB
 LAYOUT = 1  # of the documents
 
@@ -115,13 +113,13 @@ class Artifact:
 
 
 def version_at(moment: datetime) -> str:
-    """The version of a model or a snapshot that was made at this moment.
+    """The version of a model or a snapshot that was made at this moment, in UTC; versions sort by time as texts.
 
     >>> from datetime import UTC
     >>> version_at(datetime(2026, 1, 31, 12, tzinfo=UTC))
     '20260131T120000Z'
     """
-    return f"{moment:{VERSION_FORMAT}}"
+    return f"{moment:%Y%m%dT%H%M%SZ}"
 
 
 def _manifest(document: Document) -> Manifest:

@@ -22,11 +22,12 @@ from shared.columns import Columns, is_valid, object_ids
 from shared.documents import Credential, Document, credential_forms, object_id
 from shared.store import Store, schema
 from shared.store.batches import in_batches
+from shared.store.collection_version import CollectionVersion
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
 from shared.store.decoding import as_count, as_credential, as_moment, credential_of, name_undated, needed, sound
 from shared.store.decoding import optional as optionally
-from shared.store.expressions import FIRST_DAY, LAST_DAY, fingerprint, id_of_its_own, period
+from shared.store.expressions import FIRST_DAY, LAST_DAY, id_of_its_own, period
 from shared.store.upserts import upsert_all
 
 LAYOUT: Final = "2"  # of the rows; raise it when the readings of a window change, so that all are computed anew
@@ -64,16 +65,6 @@ class Window:
         differs = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
         until_now = {"lastSeenAt": {"$lte": self.last_seen_at}, "current": True}
         return {"seenCredential": {"$in": credential_forms([self.credential])}, **until_now, "$or": differs}
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """How many windows are labelled, when a label was last written, None without any, and a fingerprint of the labelled
-    windows, their labels and their features."""
-
-    count: int
-    until: datetime | None
-    fingerprint: int
 
 
 class CredentialFeatures:
@@ -130,15 +121,11 @@ class CredentialFeatures:
         is_sound = (rows["credential"] != b"") & (rows["first"] > 0) & (rows["last"] > 0)
         return {name: column[is_sound] for name, column in rows.items()}
 
-    def labels(self, features: Sequence[str], *, now: datetime) -> Labels:
-        """The state of the labels of all windows; the fingerprint covers these features."""
-        query = {"verifiedAt": _IN_CALENDAR}
-        last = self._features.find_one(query | {"labelledAt": period(EPOCH, now)}, sort=[("labelledAt", -1)])
+    def labels(self, features: Sequence[str], *, now: datetime) -> CollectionVersion:
+        """The state of the labelled windows; the fingerprint covers their labels and these features."""
         values = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
         values |= {name: f"${name}" for name in features}  # a label may come before its features
-        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(values)}}
-        group = next(iter(self._features.aggregate([{"$match": query}, {"$group": total}])), {})
-        return Labels(group.get("count", 0), last["labelledAt"] if last else None, group.get("fingerprint", 0))
+        return CollectionVersion.read(self._features, {"verifiedAt": _IN_CALENDAR}, "labelledAt", values, now=now)
 
     def judged(
         self, features: Sequence[str], limit: int, *, now: datetime

@@ -11,11 +11,11 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from shared.clock import EPOCH, SKEW
+from shared.clock import SKEW
 from shared.documents import Document
 from shared.store import Store, schema
+from shared.store.collection_version import CollectionVersion
 from shared.store.decoding import Malformed, as_list, as_moment, as_text, needed, optional
-from shared.store.expressions import fingerprint, period
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +32,13 @@ class LabelledText:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionVersion:
-    """The state of the collection: the number of texts, the moment of the latest change, None without any, and a
-    fingerprint of all documents."""
-
-    count: int
-    until: datetime | None
-    fingerprint: int
-
-
 class LabelledTexts:
     def __init__(self, store: Store) -> None:
         self._texts = store.analytics[schema.LABELLED_TEXTS.name]
 
     def extent(self, *, now: datetime) -> CollectionVersion:
-        """The present state, which differs from that of a trained model where any text was added, changed or removed.
-
-        A date ahead of now is ignored: it would hide every change before it.
-        """
-        newest = self._texts.find_one({"updatedAt": period(EPOCH, now)}, {"updatedAt": 1}, sort=_NEWEST_FIRST)
-        total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint("$$ROOT")}}
-        group = next(iter(self._texts.aggregate([{"$group": total}])), {})
-        return CollectionVersion(
-            group.get("count", 0), newest["updatedAt"] if newest else None, group.get("fingerprint", 0)
-        )
+        """The present state, which differs from that of a trained model where a text was added, changed or removed."""
+        return CollectionVersion.read(self._texts, {}, "updatedAt", "$$ROOT", now=now)
 
     def newest(self, limit: int, *, now: datetime) -> tuple[list[LabelledText], Sequence[Any]]:
         """The last changed texts, newest first, and the ids of malformed ones and of those dated ahead of now; at most

@@ -4,17 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.artifacts import Challenge, Registry
+from shared.artifacts import Challenge
 from shared.errors import Conflict
-from tests.conftest import SIGNING_KEY
 
 HOUR = timedelta(hours=1)
 FINGERPRINT = "0123456789ab"
-
-
-@pytest.fixture
-def registry(store):
-    return Registry(store.analytics, [SIGNING_KEY.encode()])
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ FEATURES = "0123456789ab"
 
 
 @pytest.fixture
-def registry(store):
-    return Registry(store.analytics, [SIGNING_KEY.encode()])
-
-
-@pytest.fixture
 def artifact(noon):
     """Make the artifact of a version, whose model names the version."""
 

@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from functions.stats.options import HashtagStats
 from functions.stats.store.hashtag_stats import LAYOUT, HashtagStatistics, fingerprint
+from shared.clock import from_epoch_ms
 from shared.documents import Document
 from shared.report import Report
 from shared.store import Store, schema
@@ -78,9 +79,9 @@ def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
         "_id": name,
         "name": name,
         "__v": 0,
-        "createdAt": min(post["createdAt"] for post in posts),
-        "updatedAt": max(post["updatedAt"] for post in posts),
-        "lastContentCreatedAt": max(post["createdAt"] for post in posts),
+        "createdAt": from_epoch_ms(min(post["createdAt"] for post in posts)),
+        "updatedAt": from_epoch_ms(max(post["updatedAt"] for post in posts)),
+        "lastContentCreatedAt": from_epoch_ms(max(post["createdAt"] for post in posts)),
         "useCount": len(posts),
         "contributorCount": len(by_author),
         "aggregator": {

@@ -73,7 +73,8 @@ def array(path: str) -> Expression:
 
 def holds_any(text: str | Expression, parts: Sequence[str]) -> Expression:
     """Whether a string contains one of these parts, by bytes: regular expressions do not match invalid UTF-8."""
-    return {"$or": [{"$gte": [{"$indexOfBytes": [text, part]}, 0]} for part in parts]}
+    any_part = {"$or": [{"$gte": [{"$indexOfBytes": ["$$text", part]}, 0]} for part in parts]}
+    return {"$let": {"vars": {"text": text}, "in": any_part}}  # evaluated once
 
 
 def object_id(path: str | Expression) -> Expression:

@@ -1,7 +1,9 @@
 """Keep the hashtags in use: how many posts and accounts use each, and its score."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import fsum
 
 from bson import ObjectId
 
@@ -39,13 +41,35 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
     return Report(read, written, removed, malformed=malformed.result())
 
 
+@dataclass(slots=True)
+class Uses:
+    """The posts that use one hashtag.
+
+    created, updated  their dates [ms since 1970]
+    points            their weighted engagements
+    by_author         the ids of each author's posts; by the bytes of ids, which are compared much faster
+    """
+
+    created: list[int] = field(default_factory=list)
+    updated: list[int] = field(default_factory=list)
+    points: list[float] = field(default_factory=list)
+    by_author: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+    def add(self, post: Document) -> None:
+        """Count a post, which was not added before."""
+        self.created.append(post["createdAt"])
+        self.updated.append(post["updatedAt"])
+        self.points.append(post["points"])
+        self.by_author.setdefault(post["author"].binary, []).append(post["_id"].binary)
+
+
 def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Document]:
     """The row of each hashtag, by name; a post counts once for a hashtag, however often it repeats it."""
-    posts_of: dict[str, list[Document]] = {}
+    uses: dict[str, Uses] = {}
     for post in posts:
         for name in post["names"]:
-            posts_of.setdefault(name, []).append(post)
-    return {name: row(name, tagged, options) for name, tagged in posts_of.items()}
+            (uses.get(name) or uses.setdefault(name, Uses())).add(post)
+    return {name: row(name, of_name, options) for name, of_name in uses.items()}
 
 
 def changed(rows: dict[str, Document], stored: dict[str, str | None]) -> dict[str, Document]:
@@ -56,17 +80,13 @@ def changed(rows: dict[str, Document], stored: dict[str, str | None]) -> dict[st
     return {name: row for name, row in rows.items() if stored.get(name) != row["contentFingerprint"]}
 
 
-def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
+def row(name: str, uses: Uses, options: HashtagStats) -> Document:
     """The row of one hashtag without the fields that depend on the time.
 
-    posts                 those with the hashtag
     hastagDiversityScore  contributors / uses, 0..1, 1 = no account used it twice
     engagementScore       weighted engagements of all its posts
     """
-    by_author: dict[bytes, list[bytes]] = {}  # by the bytes of ids, which are compared much faster
-    for post in posts:
-        by_author.setdefault(post["author"].binary, []).append(post["_id"].binary)
-    busiest = sorted(by_author.items(), key=lambda item: (-len(item[1]), item[0]))[: options.max_contributors]
+    busiest = sorted(uses.by_author.items(), key=lambda item: (-len(item[1]), item[0]))[: options.max_contributors]
     contributions = [
         {
             "_id": ObjectId(author),
@@ -75,19 +95,20 @@ def row(name: str, posts: list[Document], options: HashtagStats) -> Document:
         }
         for author, ids in busiest
     ]
+    use_count, contributor_count = len(uses.created), len(uses.by_author)
     content = {
         "_id": name,
         "name": name,
         "__v": 0,
-        "createdAt": from_epoch_ms(min(post["createdAt"] for post in posts)),
-        "updatedAt": from_epoch_ms(max(post["updatedAt"] for post in posts)),
-        "lastContentCreatedAt": from_epoch_ms(max(post["createdAt"] for post in posts)),
-        "useCount": len(posts),
-        "contributorCount": len(by_author),
+        "createdAt": from_epoch_ms(min(uses.created)),
+        "updatedAt": from_epoch_ms(max(uses.updated)),
+        "lastContentCreatedAt": from_epoch_ms(max(uses.created)),
+        "useCount": use_count,
+        "contributorCount": contributor_count,
         "aggregator": {
             "contributions": contributions,
-            "hastagDiversityScore": len(by_author) / len(posts),
-            "engagementScore": sum(post["points"] for post in posts),
+            "hastagDiversityScore": contributor_count / use_count,
+            "engagementScore": fsum(uses.points),
         },
     }
     return content | {"contentFingerprint": fingerprint(content)}

@@ -22,6 +22,7 @@ from shared.store.batches import in_batches
 from shared.store.column_kinds import MALFORMED_CODE, Kind
 from shared.store.column_reader import read_columns
 from shared.store.content_topics import AS_TEXT, rows_that_count
+from shared.store.contents import newest_first
 from shared.store.decoding import name_undated, needed, sound
 from shared.store.expressions import has_type, id_of_its_own, is_id, optional, optional_type, text
 from shared.store.malformed import name_malformed
@@ -68,7 +69,8 @@ class Posts:
             "original": ("id", original),
             "original_author": ("id", "$originalPost.author.id"),
         }
-        posts = read_columns(self._contents, [{"$match": query}], fields, {"original", "original_author"})
+        stages = [{"$match": query}, newest_first(clock)]
+        posts = read_columns(self._contents, stages, fields, {"original", "original_author"})
         for name in ("photos", "characters"):
             posts[name] = np.maximum(posts[name], 0)
         sound = is_valid(posts["id"]) & is_valid(posts["author"]) & (posts["created"] > 0) & (posts.pop("refers") >= 0)
@@ -77,7 +79,7 @@ class Posts:
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
         """The posts of that time that have hashtags: (n,) ids, and the spellings of the hashtags of each, each once."""
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
-        posts = self._contents.find(query | MAY_HAVE_HASHTAGS, {"message": MESSAGE})
+        posts = self._contents.find(query | MAY_HAVE_HASHTAGS, {"message": MESSAGE}, sort=newest_first(clock)["$sort"])
         tagged = {post["_id"]: post["names"] for post in with_hashtags(posts)}
         return id_array(tagged), list(tagged.values())
 

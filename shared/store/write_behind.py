@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, TypeVar
 
 from shared.store.deadline import DeadlineExecutor
@@ -40,10 +40,14 @@ class WriteBehind:
             self._pending.popleft().result()
 
 
-def read_ahead(parts: Iterator[T]) -> Iterator[T]:
-    """The same parts; each is read while the one before it is being used, so that two are in memory."""
-    with DeadlineExecutor(1) as thread:
-        following = thread.submit(next, parts, None)
-        while (part := following.result()) is not None:
-            following = thread.submit(next, parts, None)
-            yield part
+def read_ahead(*sources: Iterator[T]) -> Iterator[T]:
+    """The parts of these iterators, those of each in its order; of each the next part is read while others are being
+    used, so that one more than there are iterators is in memory."""
+    with DeadlineExecutor(len(sources)) as threads:
+        following = {threads.submit(next, source, None): source for source in sources}
+        while following:
+            for future in wait(following, return_when=FIRST_COMPLETED).done:
+                source, part = following.pop(future), future.result()
+                if part is not None:
+                    following[threads.submit(next, source, None)] = source
+                    yield part

@@ -5,9 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from functions.stats.options import ContentStats, CreatorStats, HashtagStats
+from functions.stats.store.content_stats import ContentStatistics
+from functions.stats.store.creator_stats import CreatorStatistics
+from functions.stats.store.hashtag_stats import HashtagStatistics
 from tests.factories import engagement, post, topics_of
 
 MINUTES = timedelta(minutes=1)
+MONTH = timedelta(days=30)
 
 
 @pytest.fixture
@@ -55,3 +60,44 @@ def test_a_run_in_between_scans_no_collection_of_the_application(store, job, net
     assert report.read > 0
     assert plans
     assert [(collection, plan) for collection, plan in plans if "COLLSCAN" in plan] == []
+
+
+WINDOW_READS = {
+    "rows of contents": lambda store, clock, now: ContentStatistics(store).rebuild(
+        ContentStats(age_from=clock), now=now
+    ),
+    "comparison of contents": lambda store, clock, now: ContentStatistics(store).reconcile(
+        ContentStats(age_from=clock), before=None, now=now
+    ),
+    "rows of creators": lambda store, clock, now: CreatorStatistics(store).refresh(
+        CreatorStats(age_from=clock), None, now=now
+    ),
+    "comparison of creators": lambda store, clock, now: CreatorStatistics(store).outdated(
+        CreatorStats(age_from=clock), now=now
+    ),
+    "uses of hashtags": lambda store, clock, now: list(
+        HashtagStatistics(store).posts(HashtagStats(age_from=clock), now=now)
+    ),
+    "number of posts": lambda store, clock, now: store.contents.published(now - MONTH, clock, now=now),
+    "posts of the rankers": lambda store, clock, now: store.posts.published(now - MONTH, now, clock),
+    "hashtags of the rankers": lambda store, clock, now: store.posts.hashtags(now - MONTH, now, clock),
+}
+
+
+@pytest.mark.parametrize("clock", ["createdAt", "updatedAt"])
+@pytest.mark.parametrize("read", WINDOW_READS.values(), ids=WINDOW_READS)
+def test_no_post_before_the_window_is_read(store, databases, noon, profiled, read, clock):
+    """Where most of the first posts of any index fulfil the other conditions, the planner finds each as fast."""
+    databases.app.contents.insert_many(
+        [post(f"old {i}", now=noon, age_hours=24 * 70, payload={"message": "#old"}) for i in range(1_500)]
+        + [post(f"{i}", now=noon, age_hours=i / 2, payload={"message": "#new"}) for i in range(600)]
+    )
+
+    ContentStatistics(store).rebuild(ContentStats(), now=noon)
+
+    with profiled():
+        read(store, clock, noon)
+
+    commands = databases.app["system.profile"].find({"ns": databases.app.contents.full_name})
+    examined = [command["keysExamined"] for command in commands if "keysExamined" in command]
+    assert 0 < max(examined) <= 601

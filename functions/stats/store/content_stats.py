@@ -20,7 +20,7 @@ from shared.clock import SKEW
 from shared.documents import Document
 from shared.store import Store, schema
 from shared.store.batches import in_batches
-from shared.store.contents import in_window
+from shared.store.contents import in_window, newest_first
 from shared.store.deadline import DeadlineExecutor
 from shared.store.decoding import other_types
 from shared.store.expressions import age_score, count, fingerprint, moments, object_id, period, text, weighted
@@ -48,7 +48,8 @@ class ContentStatistics:
         """
         query = in_window(now - options.window, options.age_from, now)
         not_erased = {"$match": query | self._tombstones.authors("author.id")}
-        self._contents.aggregate([not_erased, *_statistics(options, now), {"$out": self._target}])
+        in_order = newest_first(options.age_from)
+        self._contents.aggregate([not_erased, in_order, *_statistics(options, now), {"$out": self._target}])
         return self._stats.estimated_document_count()
 
     def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
@@ -96,8 +97,8 @@ class ContentStatistics:
             if last:
                 part[clock]["$gte"] = last[clock]
             part_published = {"$and": [published, part]}
-            rows = aside.submit(_fingerprint, self._stats, part)
-            same = _fingerprint(self._contents, part_published) == rows.result()
+            rows = aside.submit(_fingerprint, self._stats, part, clock)
+            same = _fingerprint(self._contents, part_published, clock) == rows.result()
             if posts.result() != self._stats.estimated_document_count():
                 return removed + self._replace_differing(published, {}, options, now), None
         if not same:
@@ -155,10 +156,12 @@ def _scored(options: ContentStats, now: datetime) -> Document:
     }
 
 
-def _fingerprint(collection: Collection[Document], query: Document) -> int:
+def _fingerprint(collection: Collection[Document], query: Document, clock: str) -> int:
     """A fingerprint of the ids of the documents of a query, whatever their order."""
     summed: Document = {"$group": {"_id": None, "sum": {"$sum": fingerprint("$_id")}}}
-    return next((int(group["sum"]) for group in collection.aggregate([{"$match": query}, summed])), 0)
+    return next(
+        (int(group["sum"]) for group in collection.aggregate([{"$match": query}, newest_first(clock), summed])), 0
+    )
 
 
 def _ids(collection: Collection[Document], query: Document) -> Iterator[ObjectId]:

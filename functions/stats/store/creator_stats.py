@@ -20,7 +20,7 @@ from functions.stats.store.stored_totals import OF_CREATORS
 from shared.documents import Document, either_form
 from shared.store import Store, schema
 from shared.store.batches import in_batches
-from shared.store.contents import in_window
+from shared.store.contents import in_window, newest_first
 from shared.store.decoding import as_count, own_id, sound
 from shared.store.expressions import (
     changed_from,
@@ -49,10 +49,10 @@ class CreatorStatistics:
         """Compute the rows of these creators, or of all for None."""
         query = in_window(now - options.window, options.age_from, now)
         if creators is None:
-            self._merge(query, options, now)
+            self._merge(query, [newest_first(options.age_from)], options, now)
             return
         for batch in in_batches(creators):
-            self._merge(query | {"author.id": {"$in": either_form(batch)}}, options, now)
+            self._merge(query | {"author.id": {"$in": either_form(batch)}}, [], options, now)
 
     def apply_decay(self, options: CreatorStats, *, now: datetime) -> int:
         """Score again, at `now`, every row that this run did not compute; returns how many those were."""
@@ -70,8 +70,9 @@ class CreatorStatistics:
         """Creators whose row was made from other posts than the window has now, or who have posts and no row."""
         query = in_window(now - options.window, options.age_from, now)
         window = {"$match": query | self._tombstones.authors("author.id")}
+        in_order = newest_first(options.age_from)
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
-        posts = {group["_id"]: group["posts"] for group in self._contents.aggregate([window, by_author])}
+        posts = {group["_id"]: group["posts"] for group in self._contents.aggregate([window, in_order, by_author])}
         stored = self._stats.find({}, {"contentFingerprint": 1})
         rows = dict(sound(self._stats, stored, lambda row: (own_id(row), row.get("contentFingerprint"))))
         shown = self._visibility.users(posts.keys() - rows.keys() - {None})
@@ -120,8 +121,8 @@ class CreatorStatistics:
         """How many rows the run of that moment computed or scored again."""
         return self._stats.count_documents({"scoredAt": now})
 
-    def _merge(self, query: Document, options: CreatorStats, now: datetime) -> None:
+    def _merge(self, query: Document, in_order: list[Document], options: CreatorStats, now: datetime) -> None:
         into = {"into": self._target, "on": "_id", "whenMatched": "replace", "whenNotMatched": "insert"}
         not_erased = {"$match": query | self._tombstones.authors("author.id")}
-        stages = [not_erased, *totals(options, now), *profile(now), *scored(options, now), {"$merge": into}]
-        self._contents.aggregate(stages, allowDiskUse=True)
+        rows = [*totals(options, now), *profile(now), *scored(options, now)]
+        self._contents.aggregate([not_erased, *in_order, *rows, {"$merge": into}], allowDiskUse=True)

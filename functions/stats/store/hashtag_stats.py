@@ -23,7 +23,7 @@ from shared.documents import Document
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.store import Store, schema
 from shared.store.batches import in_batches
-from shared.store.contents import in_window
+from shared.store.contents import in_window, newest_first
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
@@ -49,14 +49,20 @@ class HashtagStatistics:
         """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}.
 
         createdAt, updatedAt  milliseconds since 1970, which are decoded and compared faster than dates
-        Read by `find`, which sends posts while it reads on; an aggregation reads 4 MB of them before it sends any.
+        In any order. Both halves of the window are read at once, by `find`, which sends posts while it reads on; an
+        aggregation reads 4 MB of them before it sends any.
         """
         window = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
         points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in POSITIVE_KINDS})
         dates = {name: {"$toLong": date} for name, date in moments(now).items()}
         fields = dates | {"author": object_id("$author.id"), "message": MESSAGE, "points": points}
-        posts = self._contents.find(window | MAY_HAVE_HASHTAGS, fields, batch_size=POSTS_A_BATCH)
-        for batch in read_ahead(in_batches(posts, POSTS_A_BATCH)):
+        recent = {"$gte": now - options.window / 2}
+        halves = (
+            {"$and": [window | MAY_HAVE_HASHTAGS, {options.age_from: half}]} for half in (recent, {"$not": recent})
+        )
+        in_order = newest_first(options.age_from)["$sort"]
+        cursors = (self._contents.find(half, fields, sort=in_order, batch_size=POSTS_A_BATCH) for half in halves)
+        for batch in read_ahead(*(in_batches(cursor, POSTS_A_BATCH) for cursor in cursors)):
             yield from with_hashtags(post for post in batch if None not in (post["author"], post["createdAt"]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:

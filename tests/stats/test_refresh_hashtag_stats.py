@@ -8,6 +8,7 @@ from bson.raw_bson import RawBSONDocument
 
 from functions.stats import refresh_hashtag_stats
 from functions.stats.options import HashtagStats
+from functions.stats.store.hashtag_stats import HashtagStatistics
 from shared.config import Weights
 from tests.factories import an_id, post
 
@@ -134,6 +135,20 @@ def test_lists_are_capped_though_the_counts_are_not(store, databases, noon):
     assert (row["useCount"], row["contributorCount"]) == (13, 3)
     assert [len(one["contents"]) for one in listed] == [3, 3]
     assert listed[0] == {"_id": an_id("cat"), "contributionCount": 5, "contents": listed[0]["contents"]}
+
+
+def test_a_post_whose_date_changes_while_the_window_is_read_counts_once(store, databases, noon):
+    options = HashtagStats(age_from="updatedAt", window=10 * HOUR)
+    recent = [says("#a", f"recent {i}", noon, age_hours=i / 100) for i in range(400)]
+    databases.app.contents.insert_many([*recent, says("#a", "old", noon, age_hours=6)])
+    read = []
+
+    for tagged in HashtagStatistics(store).posts(options, now=noon, batch=1):
+        read.append(tagged["_id"])
+        if tagged["_id"] == an_id("old"):
+            edit(databases, "old", noon - 4.5 * HOUR)
+
+    assert sorted(read) == sorted([an_id("old"), *(document["_id"] for document in recent)])
 
 
 @pytest.mark.parametrize("act", ["edit", "hide", "delete"])

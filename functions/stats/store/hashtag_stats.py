@@ -45,12 +45,13 @@ class HashtagStatistics:
         self._stats = store.analytics[schema.HASHTAG_STATS.name]
         self._tombstones = store.tombstones
 
-    def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
+    def posts(self, options: HashtagStats, *, now: datetime, batch: int = POSTS_A_BATCH) -> Iterator[Document]:
         """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}.
 
         createdAt, updatedAt  milliseconds since 1970, which are decoded and compared faster than dates
-        In any order. Both halves of the window are read at once, by `find`, which sends posts while it reads on; an
-        aggregation reads 4 MB of them before it sends any.
+        batch                 posts that are read at once
+        Each post once, in any order. Both halves of the window are read at the same time, by `find`, which sends posts
+        while it reads on; an aggregation reads 4 MB of them before it sends any.
         """
         window = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
         points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in POSITIVE_KINDS})
@@ -61,9 +62,13 @@ class HashtagStatistics:
             {"$and": [window | MAY_HAVE_HASHTAGS, {options.age_from: half}]} for half in (recent, {"$not": recent})
         )
         in_order = newest_first(options.age_from)["$sort"]
-        cursors = (self._contents.find(half, fields, sort=in_order, batch_size=POSTS_A_BATCH) for half in halves)
-        for batch in read_ahead(*(in_batches(cursor, POSTS_A_BATCH) for cursor in cursors)):
-            yield from with_hashtags(post for post in batch if None not in (post["author"], post["createdAt"]))
+        cursors = (self._contents.find(half, fields, sort=in_order, batch_size=batch) for half in halves)
+        yielded = set[bytes]()  # a post whose date is changed meanwhile can be in both halves
+        for posts in read_ahead(*(in_batches(cursor, batch) for cursor in cursors)):
+            for post in with_hashtags(post for post in posts if None not in (post["author"], post["createdAt"])):
+                if post["_id"].binary not in yielded:
+                    yielded.add(post["_id"].binary)
+                    yield post
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""

@@ -14,12 +14,20 @@ from typing import Annotated
 import typer
 
 from benchmarks import bots
+from benchmarks.bench_database import (
+    NOW,
+    BenchDatabase,
+    Tell,
+    load_average,
+    machine,
+    open_bench_database,
+    storage_sizes,
+)
 from benchmarks.floors import ARTIFACT_KB, Figure
 from benchmarks.load import answers, callers, changes, jobs, readings, runtimes
 from benchmarks.load.jobs import JOBS, TRAIN, from_nothing
 from benchmarks.load.reaction import Reaction
 from benchmarks.load.swaps import under_readers
-from benchmarks.places import NOW, BenchDatabase, Tell, load_average, machine, open_bench_database, storage_sizes
 from benchmarks.ranking import country_quality, networks
 from benchmarks.run_results import RunResults
 from benchmarks.table import console_of_width

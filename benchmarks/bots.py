@@ -13,8 +13,8 @@ from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from sklearn.preprocessing import RobustScaler
 
+from benchmarks.bench_database import NOW, BenchDatabase, Tell, review_anew
 from benchmarks.floors import BOTS, Figure
-from benchmarks.places import NOW, BenchDatabase, Tell, review_anew
 from benchmarks.table import Sheet, yes_or_no
 from functions.bots import evaluation, flag_suspects, train_bot_detector
 from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from benchmarks import bots, table
+from benchmarks.bench_database import StorageSize
 from benchmarks.bots import DetectionResult, MethodResult
 from benchmarks.floors import Figure
 from benchmarks.load import answers, callers, changes, job_tables, readings, runtimes, swaps
@@ -15,7 +16,6 @@ from benchmarks.load.reaction import Reaction
 from benchmarks.load.readings import Extracted
 from benchmarks.load.runtimes import StartupTime
 from benchmarks.load.swaps import SwapResult
-from benchmarks.places import StorageSize
 from benchmarks.ranking import country_quality, report
 from benchmarks.ranking.country_quality import CountryQuality
 from benchmarks.ranking.leaderboard import Leaderboard

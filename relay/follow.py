@@ -166,7 +166,7 @@ class Follower:
             self._renew(lease)
 
     def _save(self, position: Position, items: Sequence[StreamItem], sent: int, extra: Document) -> None:
-        """Save where the stream goes on behind these items; without changes only every `beat_s` seconds.
+        """Save where the stream goes on behind these items; without changes only every `heartbeat_s` seconds.
 
         sent   how many changes of them were sent
         extra  further fields of the position, saved by the same write
@@ -178,7 +178,7 @@ class Follower:
         elif is_fresh:
             self.meter.up_to = datetime.now(UTC) - timedelta(seconds=age_s)
         is_quiet = not sent and not extra
-        if is_quiet and time.monotonic() - self._saved_at < self._options.beat_s:
+        if is_quiet and time.monotonic() - self._saved_at < self._options.heartbeat_s:
             return
         fields: Document = {"token": items[-1].token, "startAt": None, **extra}
         if times:

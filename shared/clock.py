@@ -8,7 +8,9 @@ if TYPE_CHECKING:  # so that a function without arrays is deployed without numpy
     from numpy.typing import NDArray
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR_S = 3_600.0
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 DAY_HOURS = 24.0
 # How far correct clocks may differ; a document that is dated further ahead counts as undated.
 SKEW = timedelta(minutes=1)

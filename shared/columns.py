@@ -117,11 +117,20 @@ def lookup(keys: KeyArray, table: KeyArray) -> IntArray:
     >>> lookup(np.array([5, 7, 9], "u8"), np.array([9, 5], "u8")).tolist()
     [1, -1, 0]
     """
-    if not len(table):
+    order = np.append(np.argsort(table, kind="stable"), -1)  # the last one is that of a key that is not there
+    return order[lookup_sorted(keys, table[order[:-1]])]
+
+
+def lookup_sorted(keys: NDArray[Any], ascending: NDArray[Any]) -> IntArray:
+    """(n,) position of each key, (n,), in an ascending table; -1 if it is not there.
+
+    >>> lookup_sorted(np.array([2, 4]), np.array([1, 2, 3])).tolist()
+    [1, -1]
+    """
+    if not len(ascending):
         return np.full(len(keys), -1)
-    order = np.argsort(table, kind="stable")
-    position = order[np.minimum(np.searchsorted(table, keys, sorter=order), len(table) - 1)]
-    return np.where(table[position] == keys, position, -1)
+    position = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    return np.where(ascending[position] == keys, position, -1)
 
 
 def rank_within(groups: NDArray[np.integer[Any]]) -> IntArray:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from functions.feed.options import Members
 from local.world import WorldOptions, build_world, write_world
 from shared.artifacts import Registry, Snapshots
@@ -40,7 +40,7 @@ QUICK = replace(
     candidates=50,
     min_gain_se=0.0,
 )
-SHORT = GuestFeed(rows_per_country=10)
+SHORT = GuestFeedOptions(rows_per_country=10)
 QUICK_MEMBERS = Members(
     max_positives=3_000, negatives=5, rounds=20, min_queries=10, accounts_per_message=50, refresh_interval_s=0.0
 )

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from bson import ObjectId
 
+from benchmarks.bench_database import NOW, BenchDatabase, Tell
 from benchmarks.floors import ANSWERS, Figure
 from benchmarks.load.jobs import GUEST_FEED, from_nothing
 from benchmarks.load.reaction import Reaction
-from benchmarks.places import NOW, BenchDatabase, Tell
 from benchmarks.table import Sheet
 from functions.feed.options import Home, Members
 from local.functions import ROOT

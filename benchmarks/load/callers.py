@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bench_database import BenchDatabase, Tell, server_cpu_seconds
 from benchmarks.floors import Figure
 from benchmarks.load.runtimes import API_KEY, IDS
-from benchmarks.places import BenchDatabase, Tell, server_cpu_seconds
 from benchmarks.table import Sheet
 from layers.build import lock
 from layers.package import RESULT, package

@@ -16,9 +16,9 @@ from typing import Any
 
 from bson import ObjectId
 
+from benchmarks.bench_database import Tell, databases
 from benchmarks.floors import CHANGES, Figure
 from benchmarks.load.reaction import Reaction
-from benchmarks.places import Tell, databases
 from benchmarks.table import Sheet
 from benchmarks.text.our_posts import read_posts
 from local import ownership

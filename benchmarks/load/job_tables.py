@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 
+from benchmarks.bench_database import StorageSize
 from benchmarks.floors import ORIGINAL, ORIGINAL_JOBS
 from benchmarks.load.jobs import Measured
-from benchmarks.places import StorageSize
 from benchmarks.table import RUNS, Sheet, yes_or_no
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from bson import ObjectId
 
-from benchmarks.floors import LIMITS, Figure, Limits
-from benchmarks.places import (
+from benchmarks.bench_database import (
     NOW,
     BenchDatabase,
     Tell,
@@ -23,6 +22,7 @@ from benchmarks.places import (
     server_cpu_seconds,
     work_so_far,
 )
+from benchmarks.floors import LIMITS, Figure, Limits
 from local import ownership
 from local.functions import ROOT
 from shared.errors import Refused

@@ -8,10 +8,10 @@ import numpy as np
 from bson.raw_bson import RawBSONDocument
 from numpy.typing import NDArray
 
+from benchmarks.bench_database import NOTHING_EXPIRES, NOW, BenchDatabase, Tell, databases
 from benchmarks.floors import Figure
 from benchmarks.load import jobs
 from benchmarks.load.jobs import Job, Run
-from benchmarks.places import NOTHING_EXPIRES, NOW, BenchDatabase, Tell, databases
 from benchmarks.table import Sheet, yes_or_no
 from local.world import SIZES, build_world
 from shared.store import schema

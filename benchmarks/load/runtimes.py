@@ -11,8 +11,8 @@ from typing import Any
 
 from bson import ObjectId
 
+from benchmarks.bench_database import NOW, BenchDatabase, Tell, Workload, work_so_far
 from benchmarks.floors import FIRST_ANSWER_S, MEMORY_SHARE, Figure
-from benchmarks.places import NOW, BenchDatabase, Tell, Workload, work_so_far
 from benchmarks.table import Sheet, yes_or_no
 from layers.build import lock
 from layers.package import RESULT, package

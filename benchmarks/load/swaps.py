@@ -18,12 +18,12 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
+from benchmarks.bench_database import NOW, BenchDatabase, Tell
 from benchmarks.floors import ORIGINAL, ORIGINAL_SWAPS, Figure
 from benchmarks.load import jobs
-from benchmarks.places import NOW, BenchDatabase, Tell
 from benchmarks.table import Sheet, yes_or_no
 from functions.coldstart import build_guest_feed
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from shared.artifacts import Registry
 from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.documents import Document
@@ -109,7 +109,7 @@ def publish(bench: BenchDatabase, number: int) -> None:
     """Publish one generation, a minute after the one before."""
     registry = Registry(bench.store.analytics, bench.settings.artifact_keys)
     options = bench.settings.options
-    short = replace(options.of(GuestFeed), rows_per_country=ROWS)
+    short = replace(options.of(GuestFeedOptions), rows_per_country=ROWS)
     build_guest_feed.run(bench.store, registry, short, options.of(Coldstart), now=NOW + number * BETWEEN_RUNS)
 
 

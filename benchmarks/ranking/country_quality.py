@@ -6,8 +6,8 @@ from statistics import fmean
 
 import numpy as np
 
+from benchmarks.bench_database import NOW, BenchDatabase, Tell
 from benchmarks.floors import BASELINE_RATIO_OF_THE_ORIGINAL, ORIGINAL, ORIGINAL_QUALITY, RATIOS, Figure
-from benchmarks.places import NOW, BenchDatabase, Tell
 from benchmarks.ranking.post_scores import BASELINE, baselines, country_logits
 from benchmarks.ranking.queries import PROTOCOLS, HeldOutEngagements
 from benchmarks.table import Sheet, yes_or_no

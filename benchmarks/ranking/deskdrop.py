@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from bson import ObjectId
 
-from benchmarks.places import BenchDatabase, Tell, databases
-from benchmarks.ranking.queries import CANDIDATES, EvaluationQueries
+from benchmarks.bench_database import BenchDatabase, Tell, databases
+from benchmarks.ranking.queries import CANDIDATES, NetworkQueries
 from local.deskdrop import COLUMNS, ENGAGEMENTS, Event, import_deskdrop, object_id, read_events
 from local.tables import Tally
 from local.world import SIZES, build_world
@@ -42,7 +42,7 @@ class DeskdropDatabase:
     future: list[tuple[ObjectId, ObjectId]]
     protocols: dict[str, float]
 
-    def queries(self, history: History, days: float) -> EvaluationQueries:
+    def queries(self, history: History, days: float) -> NetworkQueries:
         """Draw candidates: posts that the account had neither seen nor engaged with before the cut.
 
         Each query has the posts that the account engaged with later and other posts of the last days, 200 together, or
@@ -72,7 +72,7 @@ class DeskdropDatabase:
                 accounts.append(number)
         numbers, shape = np.array(accounts, np.int64), (len(accounts), length)
         country = history.accounts.country[numbers] if len(numbers) else numbers
-        return EvaluationQueries(
+        return NetworkQueries(
             numbers, country, np.array(rows, np.int64).reshape(shape), np.array(relevant, np.bool_).reshape(shape)
         )
 

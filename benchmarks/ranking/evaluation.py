@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sparse
 
-from benchmarks.places import BenchDatabase
-from benchmarks.ranking.queries import EvaluationQueries
+from benchmarks.bench_database import BenchDatabase
+from benchmarks.ranking.queries import NetworkQueries
 from functions.feed.item_embeddings import engagements_and_reads
 from shared.columns import BoolArray, FloatArray
 from shared.ranking.history import History
@@ -31,7 +31,7 @@ class Evaluation:
     bench: BenchDatabase
     now: datetime
     history: History
-    queries: EvaluationQueries
+    queries: NetworkQueries
     seed: int
 
     @cached_property

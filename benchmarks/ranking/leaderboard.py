@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.places import Tell
+from benchmarks.bench_database import Tell
 from benchmarks.ranking.evaluation import Evaluation, Score
 from benchmarks.ranking.rankers import OWN_HALF_LIFE, PERSONAL_RANKER
 from shared.columns import FloatArray

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.places import NOW, BenchDatabase, Tell, open_bench_database
+from benchmarks.bench_database import NOW, BenchDatabase, Tell, open_bench_database
 from benchmarks.ranking.deskdrop import CUTS, open_deskdrop, read_deskdrop
 from benchmarks.ranking.evaluation import Evaluation
 from benchmarks.ranking.leaderboard import Leaderboard, leaderboard

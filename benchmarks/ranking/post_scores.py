@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.places import BenchDatabase
+from benchmarks.bench_database import BenchDatabase
 from shared.artifacts import Registry
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray, IntArray

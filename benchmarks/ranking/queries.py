@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.places import BenchDatabase
+from benchmarks.bench_database import BenchDatabase
 from shared.columns import BoolArray, IntArray, id_keys, lookup
 from shared.countries import COUNTRIES, SPELLINGS, UNKNOWN_COUNTRY, country_of
 from shared.ranking.history import History
@@ -20,7 +20,7 @@ PROTOCOLS = {"uniform": 0.0, "3/4 uniform, 1/4 last 2 days": 0.25}
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationQueries:
+class NetworkQueries:
     """One row per account.
 
     account   (n_queries,) number of the account in the history
@@ -65,7 +65,7 @@ class HeldOutEngagements:
         country = country_of_code[accounts["country"]][numbers]
         return cls(np.array(numbers, np.int64), country, relevant, interacted)
 
-    def queries(self, history: History, recent_ratio: float, rng: np.random.Generator) -> EvaluationQueries:
+    def queries(self, history: History, recent_ratio: float, rng: np.random.Generator) -> NetworkQueries:
         """Draw candidates: the posts that each account engaged with later, and posts that it had not interacted with.
 
         A query has 200 candidates, or half of all posts in a network that has fewer than twice as many. Accounts that
@@ -98,7 +98,7 @@ class HeldOutEngagements:
                 posts.append(candidates[order])
                 relevant.append(order < len(positives))
         selected, shape = np.array(rows, np.int64), (len(rows), length)
-        return EvaluationQueries(
+        return NetworkQueries(
             self.account[selected],
             self.country[selected],
             np.array(posts, np.int64).reshape(shape),

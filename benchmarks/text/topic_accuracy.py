@@ -18,7 +18,7 @@ from functions.topics.classifier import Classifier, Heads, Rule
 from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import taxonomy
-from functions.topics.train_topics import Examples, fit_heads
+from functions.topics.train_topics import LabelledEmbeddings, fit_heads
 from shared.columns import BoolArray, Float32Array, IntArray
 from shared.text import embedding
 
@@ -195,7 +195,7 @@ def in_languages(
     assignments += [rng.permutation(assignments[0]) for _ in range(ASSIGNMENTS)]
     right = {code: np.zeros((len(assignments), len(corpus.label)), np.bool_) for code, corpus in corpora.items()}
     labels = [[classes[english.classes[label]]] for label in english.label]
-    examples = Examples.of(english.vectors, labels)
+    examples = LabelledEmbeddings.of(english.vectors, labels)
     for number, fold in enumerate(assignments):
         for held in range(FOLDS):
             heads = fit_heads(prototypes, examples.part(fold != held), Topics().min_head_texts)

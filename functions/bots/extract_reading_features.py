@@ -41,7 +41,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
     reports: list[Report] = []
     with DeadlineExecutor(1) as aside:
         links = [aside.submit(account_links.note_users, period.since)]
-        changed = None if period.since is None else store.exposures.touched(period.since)
+        changed = None if period.since is None else store.exposures.changed_credentials(period.since)
         stored = features.newest(changed or ())
         used = {credential: viewers for credential, viewers in (changed or {}).items() if credential in stored}
         links.append(aside.submit(account_links.note_credentials, used))

@@ -114,8 +114,8 @@ def find_eligible(
 ) -> BoolArray:
     """(n,) whether each credential may be flagged: it is not waiting for a verdict, had none within `cool_down`, and is
     not of an erased account."""
-    excluded = CredentialFeatures(store).judged_since(now - options.cool_down, now=now)
-    excluded |= Suspects(store).judged() | store.erasures.credentials()
+    excluded = CredentialFeatures(store).labelled_since(now - options.cool_down, now=now)
+    excluded |= Suspects(store).labelled() | store.erasures.credentials()
     allowed = [credential not in waiting and credential not in excluded for credential in unreviewed.credential]
     return np.array(allowed, bool)
 
@@ -132,8 +132,8 @@ def remaining_budget(store: Store, budget: int, now: datetime, *, sampled: bool 
     sampled  whether of the sampled ones or of those above the threshold
     """
     waiting = Suspects(store).flagged(day_of(now), sampled=sampled, now=now)
-    judged = CredentialFeatures(store).flagged_and_judged(day_of(now), sampled=sampled, now=now)
-    return max(budget - waiting - judged, 0)
+    labelled = CredentialFeatures(store).flagged_and_labelled(day_of(now), sampled=sampled, now=now)
+    return max(budget - waiting - labelled, 0)
 
 
 def most_suspicious(unreviewed: UnreviewedCredentials, selected: BoolArray) -> list[int]:

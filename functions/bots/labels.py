@@ -38,7 +38,7 @@ class LabelledSet:
     def read(cls, store: Store, options: Bots, *, now: datetime) -> "LabelledSet":
         """The latest verdicts, at most `max_labelled` labels; without credentials that lack a feature."""
         stored = CredentialFeatures(store)
-        ids, verdicts, columns = stored.judged(FEATURES.names, options.max_labelled, now=now)
+        ids, verdicts, columns = stored.labelled(FEATURES.names, options.max_labelled, now=now)
         features = np.stack([columns[name] for name in FEATURES.names], axis=1)
         latest = np.zeros(len(ids), bool)
         latest[np.unique(columns["credential"], return_index=True)[1]] = True  # labels come with the latest first

@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 
 from functions.bots.windows import SECOND_MS, Windows
+from shared.clock import HOUR_S
 from shared.columns import FloatArray
 from shared.ml.features import Feature, FeatureSet
 
 KEPT_RATIO: Final = 0.95  # of a series; the longest values, of a phone that was put down, say little
 MIN_S: Final = 0.001  # shorter times count as this, the resolution of the clocks [s]
 PAUSE_S: Final = 1_800.0  # a gap from which on it is a pause [s]
-HOUR_S: Final = 3_600.0
 HOURS: Final = 24  # of a day
 
 

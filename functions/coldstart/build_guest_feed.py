@@ -6,8 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from functions.coldstart.candidates import Candidates, language_factor, select_candidates, spread
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.candidates import CountryCandidates, language_factor, select_candidates, spread
+from functions.coldstart.options import GuestFeedOptions
 from shared.artifacts import Registry
 from shared.columns import FloatArray, IntArray
 from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES, UNKNOWN_COUNTRY
@@ -27,7 +27,7 @@ NOTHING_TO_SHOW = "no post of the window may be shown"
 RankedList = tuple[IntArray, FloatArray]  # (n_rows,) positions among the candidates and their scores, best first
 
 
-def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldstart, *, now: datetime) -> Report:
+def run(store: Store, registry: Registry, options: GuestFeedOptions, coldstart: Coldstart, *, now: datetime) -> Report:
     """Rank the published posts for every country, and publish all lists in one step if they pass their checks.
 
     Every run removes from the live feed what may no longer be shown, even if it publishes nothing. Where no post of the
@@ -54,7 +54,7 @@ def run(store: Store, registry: Registry, options: GuestFeed, coldstart: Coldsta
 
 
 def write_lists(
-    store: Store, staging: Staging, rankers: Rankers, options: GuestFeed, coldstart: Coldstart, *, now: datetime
+    store: Store, staging: Staging, rankers: Rankers, options: GuestFeedOptions, coldstart: Coldstart, *, now: datetime
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write the list of every partition; returns its length by partition, and counts for the report.
 
@@ -78,8 +78,8 @@ class GuestFeedBuilder:
     """
 
     country_scores: CountryScores
-    candidates: Candidates
-    options: GuestFeed
+    candidates: CountryCandidates
+    options: GuestFeedOptions
     lists: dict[Hashable, RankedList] = field(default_factory=dict)
 
     def write(self, staging: Staging, partition: str) -> int:

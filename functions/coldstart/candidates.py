@@ -4,18 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from shared.columns import FloatArray, IntArray, id_keys, is_valid, lookup, object_ids, rank_within
 from shared.ranking.chains import read_repost_chains
 from shared.ranking.counters import ENGLISH
-from shared.ranking.history import Posts
+from shared.ranking.history import PostColumns
 from shared.ranking.quality import quality
 from shared.store import Store
 from shared.store.guest_feed import Entry
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class CountryCandidates:
     """Posts that a guest feed is ranked from.
 
     post     (n,) position among the posts of the history
@@ -30,7 +30,7 @@ class Candidates:
     entries: list[Entry]
 
 
-def select_candidates(store: Store, posts: Posts) -> Candidates:
+def select_candidates(store: Store, posts: PostColumns) -> CountryCandidates:
     """Every post that guests may see, without recasts; but for a post outside the history its newest recast."""
     chains = read_repost_chains(store, posts)
     newest_first = np.arange(len(posts))[::-1]
@@ -51,10 +51,12 @@ def select_candidates(store: Store, posts: Posts) -> Candidates:
         )
         for content, author, original, original_author, has_original, has_original_author in rows
     ]
-    return Candidates(post, posts.author[post], quality(store.posts.quality(), id_keys(posts.ids))[post], entries)
+    return CountryCandidates(
+        post, posts.author[post], quality(store.posts.quality(), id_keys(posts.ids))[post], entries
+    )
 
 
-def language_factor(relation: FloatArray, options: GuestFeed) -> FloatArray:
+def language_factor(relation: FloatArray, options: GuestFeedOptions) -> FloatArray:
     """(n,) factor on the score, 0..1: 1 for a language of the country and for English, `unknown_language` for an
     unknown one, `foreign_language` for any other.
 

@@ -7,7 +7,7 @@ from msgspec import field
 from shared.config import Number, PositiveCount, Ratio, Section
 
 
-class GuestFeed(Section, frozen=True, kw_only=True):
+class GuestFeedOptions(Section, frozen=True, kw_only=True):
     section: ClassVar[str] = "guest_feed"
 
     rows_per_country: PositiveCount = 2_000  # posts in the feed of one country

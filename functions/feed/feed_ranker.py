@@ -17,7 +17,7 @@ from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker, shrink_to_country
 from functions.feed.options import Members
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
-from functions.feed.store.accounts import Accounts
+from functions.feed.store.accounts import MemberAccounts
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
 from functions.feed.visible_posts import VisibilityCheck
 from shared.artifacts import Artifact, Registry, Snapshots
@@ -81,7 +81,7 @@ class FeedRanker:
 
     def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
         self.store, self.options = store, options
-        self._registry, self._snapshots, self._accounts = registry, snapshots, Accounts(store)
+        self._registry, self._snapshots, self._accounts = registry, snapshots, MemberAccounts(store)
         self.visibility = VisibilityCheck(store.visibility, None)
         self._global_ranker: GlobalPersonalRanker | None = None
         self._index_version = ""

@@ -17,14 +17,13 @@ from functions.feed.candidate_features import COUNTRY_PRIOR, LANGUAGE_PRIOR, TOP
 from functions.feed.item_embeddings import RECENT_POSTS
 from functions.feed.options import Members
 from functions.feed.residual_model import HYPERPARAMETERS
-from shared.clock import HOUR_MS, epoch_ms
+from shared.clock import DAY_MS, HOUR_MS, epoch_ms
 from shared.columns import FloatArray, IdArray, IntArray, KeyArray, combine_keys
 from shared.provenance import digest
 from shared.ranking.history import Events, History
 from shared.ranking.options import Coldstart
 
 INPUTS: Final = "inputs"  # name of the digest among the inputs that a manifest lists
-DAY_MS = 86_400_000
 _UNDATED = 0  # the day of follows
 _SUM = np.dtype([("day", "<u2"), ("sum", "<u4")])
 

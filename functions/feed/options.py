@@ -71,7 +71,7 @@ class Home(Section, frozen=True, kw_only=True):
     cursor_valid: timedelta = timedelta(days=2)  # how long after its first page a home can be paged through
 
 
-class People(Section, frozen=True, kw_only=True):
+class PeopleOptions(Section, frozen=True, kw_only=True):
     section: ClassVar[str] = "people"
 
     max_follows: Count = field(  # follows of an account that are looked through, the newest

@@ -24,6 +24,7 @@ from shared.ranking.history import read_history
 from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store, schema
+from shared.store.batches import in_batches
 from shared.store.decoding import as_moment
 from shared.store.tombstones import Erased
 from shared.text import PREPARATION
@@ -212,8 +213,3 @@ def moved_since(store: Store, registry: Registry, since: datetime | None) -> set
     trained_in = registry.made_from(PERSONAL, keys, "country")
     country = dict(zip(keys, accounts["country"].tolist(), strict=True))
     return {key for key, code in trained_in.items() if countries[country[key]] != code}
-
-
-def in_batches(accounts: list[str], size: int) -> Iterable[list[str]]:
-    """The accounts in order, in batches of at most `size`."""
-    return (accounts[first : first + size] for first in range(0, len(accounts), size))

@@ -20,6 +20,7 @@ from shared.columns import (
     id_array,
     id_keys,
     lookup,
+    lookup_sorted,
     object_ids,
     rank_within,
     unique_ids,
@@ -160,12 +161,9 @@ class PostIndex:
 
     def positions(self, ids: IdArray) -> IntArray:
         """(m,) position of each of m posts, -1 for those outside the index."""
-        if not len(self):
-            return np.full(len(ids), -1)
         ascending, order = self._sorted_keys
-        keys = id_keys(ids)
-        at = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
-        return np.where(ascending[at] == keys, order[at], -1)
+        at = lookup_sorted(id_keys(ids), ascending)
+        return np.where(at >= 0, order[at], -1) if len(self) else at
 
     def by_authors(self, authors: list[ObjectId], limit: int, excluded: BoolArray) -> IntArray:
         """(n_found,) positions of at most `limit` posts of each author that are not excluded, (n,), its newest."""

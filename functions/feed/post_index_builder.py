@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.feed.post_index import PostIndex
-from shared.clock import DAY_HOURS, epoch_hours
+from shared.clock import DAY_HOURS, decay, epoch_hours
 from shared.columns import Float32Array, FloatArray
 from shared.countries import UNKNOWN_COUNTRY
 from shared.ranking.chains import RepostChains
@@ -68,7 +68,7 @@ def build_post_index(
 def recent_reads(history: History) -> FloatArray:
     """(n_posts,) reads of each post until the moment of the history, each halved every 24 hours [count]."""
     reads = history.impressions.where(history.impressions.kind == READ)
-    return np.asarray(np.bincount(reads.post, 0.5 ** (-reads.at / DAY_HOURS), len(history.posts)), np.float64)
+    return np.asarray(np.bincount(reads.post, decay(-reads.at, DAY_HOURS), len(history.posts)), np.float64)
 
 
 def fit_line(x: FloatArray, y: FloatArray) -> FloatArray:

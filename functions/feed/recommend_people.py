@@ -8,8 +8,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from functions.feed.options import People
-from functions.feed.store.accounts import Accounts
+from functions.feed.options import PeopleOptions
+from functions.feed.store.accounts import MemberAccounts
 from functions.feed.store.popular_creators import PopularCreators
 from functions.feed.store.relationships import Relationships
 from shared.countries import SPELLINGS, country_of
@@ -35,13 +35,13 @@ class Suggestion:
     through: Sequence[ObjectId]
 
 
-def run(store: Store, options: People, account: str, *, limit: int) -> list[Suggestion]:
+def run(store: Store, options: PeopleOptions, account: str, *, limit: int) -> list[Suggestion]:
     """At most `limit` users who may be shown, the best first, in the same order each time.
 
     None of them is a user of the account, is followed by it, or has a block with it. NotFound for an unknown account.
     """
     relationships = Relationships(store)
-    member = Accounts(store).member(ObjectId(account))
+    member = MemberAccounts(store).member(ObjectId(account))
     if member is None:
         raise NotFound(f"accountId: there is no account {account}")
     follows_and_blocks = relationships.follows_and_blocks(member.users, options.max_follows)
@@ -64,7 +64,7 @@ def run(store: Store, options: People, account: str, *, limit: int) -> list[Sugg
 
 
 def friends_of_friends(
-    store: Store, followed: Collection[ObjectId], excluded: Set[ObjectId], eligible: Eligible, options: People
+    store: Store, followed: Collection[ObjectId], excluded: Set[ObjectId], eligible: Eligible, options: PeopleOptions
 ) -> list[tuple[ObjectId, int, list[ObjectId]]]:
     """Eligible users that most of the followed users follow: the user, through how many of them, and up to three of
     these. Followed users that may not be shown do not count."""
@@ -114,7 +114,7 @@ def position_scores(users: Sequence[ObjectId]) -> dict[ObjectId, float]:
 
 
 def blended(
-    social_proof: Mapping[ObjectId, float], popular: Mapping[ObjectId, float], options: People
+    social_proof: Mapping[ObjectId, float], popular: Mapping[ObjectId, float], options: PeopleOptions
 ) -> dict[ObjectId, float]:
     """Score of every user of either, 0..1, the best first; equal ones in the order of their ids.
 

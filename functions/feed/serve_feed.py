@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.feed import pages, rank_contents, recommend_home, recommend_people
 from functions.feed.feed_ranker import FeedRanker
-from functions.feed.options import MAX_ITEMS, Home, People
+from functions.feed.options import MAX_ITEMS, Home, PeopleOptions
 from functions.feed.requests import (
     DEFAULT_PEOPLE,
     FollowRequest,
@@ -47,14 +47,14 @@ def rank(feed: Feed, caller: Caller, request: RankRequest, now: datetime) -> Map
 def follow_scores(feed: Feed, caller: Caller, request: FollowRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, the best first: as many as there may be, since this route has no field for their number."""
     account = caller.account_for(request.account)
-    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(People), account, limit=MAX_ITEMS)
+    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(PeopleOptions), account, limit=MAX_ITEMS)
     return recommend_people.follow_scores(suggested, now=now)
 
 
 def suggest_users(feed: Feed, caller: Caller, request: SuggestRequest, now: datetime) -> Mapping[str, Any]:
     """People to follow, with the source of each."""
     account, limit = caller.account_for(request.account_id), limit_of(request.max_results, DEFAULT_PEOPLE)
-    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(People), account, limit=limit)
+    suggested = recommend_people.run(feed.feed_ranker.store, feed.options.of(PeopleOptions), account, limit=limit)
     return recommend_people.suggestions(suggested)
 
 

@@ -70,7 +70,7 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         )
         logits = CountryScores(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
         cuts = rolling_cuts(history, counters, coldstart, options.min_queries)
-        training = Training(affinities, logits, cuts, coldstart, options)
+        training = MembersTraining(affinities, logits, cuts, coldstart, options)
         read = len(history.engagements)
         model = training.fit(cuts[0], logits)
         if not model or not any(map(len, cuts)):
@@ -98,7 +98,7 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class MembersTraining:
     """The data and options of one training.
 
     logits  by the live rankers of the countries

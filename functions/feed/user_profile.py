@@ -19,7 +19,7 @@ from functions.feed.candidate_features import (
 from functions.feed.item_embeddings import cosines, unit
 from functions.feed.post_index import PostIndex
 from shared.artifacts.snapshots import packed, unpacked
-from shared.columns import BoolArray, Float32Array, FloatArray, IntArray, KeyArray, id_keys
+from shared.columns import BoolArray, Float32Array, FloatArray, IntArray, KeyArray, id_keys, lookup_sorted
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.errors import StaleModel
 from shared.ranking.history import LANGUAGE_CODES
@@ -82,7 +82,7 @@ class UserProfile:
             country, base = texts.tolist()
             return cls(**arrays, **by_name, country=country, base=base, trees=trees.tobytes())  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
-            raise StaleModel("the taste of an artifact is not whole") from None
+            raise StaleModel("the profile of an artifact is not complete") from None
 
     def is_made_of(self, posts: KeyArray, authors: KeyArray) -> bool:
         """Whether every post and every author of the profile is among those with these keys, (n,) and (m,)."""
@@ -170,8 +170,8 @@ def _lookup_rows(table: NDArray[np.void], keys: NDArray[Any]) -> tuple[NDArray[n
     """(n,) the row of each key, any row where the table has none, and (n,) whether it has one."""
     if not len(table):
         return np.zeros(len(keys), table.dtype), np.zeros(len(keys), bool)
-    at = np.minimum(np.searchsorted(table["key"], keys), len(table) - 1)
-    return table[at], table["key"][at] == keys
+    at = lookup_sorted(keys, table["key"])
+    return table[at], at >= 0
 
 
 def _absent_log_lift(total: float, prior: float) -> float:

@@ -65,7 +65,7 @@ def run(store: Store, options: MeasureFeed, *, now: datetime) -> Report:
     models = store.exposures.models(start, end)
     accounts = Accounts.read(store)
     exposures = accounts.exposures(store.exposures.shown(start, end, SOURCES, models))
-    engagements = accounts.engagements(store.engagements.acts(start, now))
+    engagements = accounts.engagements(store.engagements.between(start, now))
     measured = attribute(exposures, engagements, options)
     impressions, engaged = measured.impressions, measured.engaged
     FeedPerformances(store).put(

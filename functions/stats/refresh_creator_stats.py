@@ -36,8 +36,8 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
             in_turn, repeated = creator_stats.in_turn(after, REPEATED_A_RUN)
             creators = (
-                store.contents.authors_touched(period.since)
-                | creator_stats.touched(period.since)
+                store.contents.changed_authors(period.since)
+                | creator_stats.changed_users(period.since)
                 | creator_stats.outdated(options, now=now)
                 | in_turn
             )

@@ -83,7 +83,7 @@ def count_changes(
     engagement_stats = EngagementStatistics(store)
     engagements = store.engagements.on_contents(now=now, updated_since=min(since, full_at))
     retopiced = store.content_topics.changed_since(since)
-    is_changed = engagements["touched"] >= epoch_ms(since)
+    is_changed = engagements["changed_at"] >= epoch_ms(since)
     in_base = is_changed & (engagements["at"] < epoch_ms(full_at))
     recounted = users_of(engagements, in_base) | store.engagements.users_of(retopiced, before=full_at, now=now)
     changed_users = users_of(engagements, is_changed) | store.engagements.users_of(retopiced, before=now, now=now)
@@ -131,7 +131,7 @@ def split(engagements: Columns, topics: LeafTopics, moment: datetime) -> tuple[U
     """The counts of the engagements before that moment and of those since; without those that were taken back, and
     each once though it is recorded twice."""
     standing = {name: column[engagements["stands"] == 1] for name, column in engagements.items()}
-    standing = deduplicate(standing, ("user", "content", "kind", "at"), standing["touched"])
+    standing = deduplicate(standing, ("user", "content", "kind", "at"), standing["changed_at"])
     before = standing["at"] < epoch_ms(moment)
     return count(standing, before, topics), count(standing, ~before, topics)
 

@@ -1,7 +1,7 @@
 """Bring the stored annotations of posts up to date with the posts' texts."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from functions.topics.annotate import TextAnnotator
 from functions.topics.store.content_info import AnnotationRow, ContentInfo, StoredAnnotation
 from shared.change import Order
 from shared.store import Store
+from shared.store.batches import in_batches
 from shared.store.visibility import PUBLISHED
 
 
@@ -64,7 +65,7 @@ def sync_annotations(
     """
     content_info = ContentInfo(store)
     annotated = removed = 0
-    for batch in batches(states, size):
+    for batch in map(dict, in_batches(states.items(), size)):
         erased = store.tombstones.posts_among(batch)
         remaining = {post: state for post, state in batch.items() if post not in erased}
         while remaining:
@@ -126,9 +127,3 @@ def is_newer(state: PostState, stored: StoredAnnotation | None) -> bool | None:
     newer = state.order.is_after(stored.order)
     equal = stored.gone if state.text is None else stored.text_hash == state.text_hash
     return False if newer is None and equal else newer
-
-
-def batches(states: Mapping[ObjectId, PostState], size: int) -> Iterator[dict[ObjectId, PostState]]:
-    """The states in batches of at most `size` posts."""
-    items = list(states.items())
-    yield from (dict(items[start : start + size]) for start in range(0, len(items), size))

@@ -17,7 +17,7 @@ from shared.errors import BadConfig
 FILE: Final = Path(__file__).with_name("taxonomy.tsv")
 HEAD: Final = "path\tname\tiab\tphrases"
 MAX_LEVELS: Final = 3
-SMALL_TALK: Final = "-"
+NONE_CLASS: Final = "-"
 
 _PATH = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(/[a-z0-9]+(-[a-z0-9]+)*)*")
 
@@ -61,7 +61,7 @@ class Taxonomy:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all paths and phrases and their order; names and ids may change freely."""
-        rows = [(topic.path, *topic.prototypes) for topic in self.topics] + [(SMALL_TALK, *self.none_class_prototypes)]
+        rows = [(topic.path, *topic.prototypes) for topic in self.topics] + [(NONE_CLASS, *self.none_class_prototypes)]
         lines = "\n".join("\t".join(row) for row in rows)
         return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
@@ -105,15 +105,15 @@ def read(lines: Iterable[str]) -> Taxonomy:
         if fault:
             raise BadConfig(f"taxonomy, line {number + 1}: {path!r} {fault}")
         topics[path] = topic
-    small_talk = topics.pop(SMALL_TALK, None)
-    if small_talk is None:
-        raise BadConfig(f"taxonomy: has no line of small talk, whose path is {SMALL_TALK!r}")
-    return Taxonomy(tuple(topics.values()), small_talk.prototypes)
+    none_class = topics.pop(NONE_CLASS, None)
+    if none_class is None:
+        raise BadConfig(f"taxonomy: has no line of small talk, whose path is {NONE_CLASS!r}")
+    return Taxonomy(tuple(topics.values()), none_class.prototypes)
 
 
 def _fault_of(topic: Topic, above: dict[str, Topic]) -> str:
     """What is wrong with a topic, given those of the lines above it; empty where nothing is."""
-    if not _PATH.fullmatch(topic.path) and topic.path != SMALL_TALK:
+    if not _PATH.fullmatch(topic.path) and topic.path != NONE_CLASS:
         return "is no path of slugs of a-z, 0-9 and dashes"
     if topic.path in above:
         return "stands there twice"

@@ -28,7 +28,7 @@ HEAD_FOLDS: Final = 5  # parts of the labelled texts, each scored by heads that 
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
+class LabelledEmbeddings:
     """Labelled texts as vectors and targets, with topics in the order of the taxonomy.
 
     vectors  (n, 512) embeddings
@@ -41,7 +41,7 @@ class Examples:
     unknown: BoolArray
 
     @classmethod
-    def of(cls, vectors: Float32Array, labels: Sequence[Iterable[str]]) -> "Examples":
+    def of(cls, vectors: Float32Array, labels: Sequence[Iterable[str]]) -> "LabelledEmbeddings":
         """Examples of texts with these embeddings and labels.
 
         vectors  (n, 512)
@@ -60,9 +60,9 @@ class Examples:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def part(self, rows: BoolArray) -> "Examples":
+    def part(self, rows: BoolArray) -> "LabelledEmbeddings":
         """The examples of these rows, (n,)."""
-        return Examples(self.vectors[rows], self.about[rows], self.unknown[rows])
+        return LabelledEmbeddings(self.vectors[rows], self.about[rows], self.unknown[rows])
 
 
 def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> Report:
@@ -87,7 +87,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         topics = set(taxonomy().paths)
         usable = [text for text in texts if is_usable(text, topics)]
         vectors = embedding.embed([plain(text.text) for text in usable])
-        examples = Examples.of(vectors, [text.topics for text in usable])
+        examples = LabelledEmbeddings.of(vectors, [text.topics for text in usable])
         prototypes = Prototypes.of(taxonomy())
         heads, metrics, unseen = train_heads(prototypes, examples, options)
         metrics |= compare_with_live(live, usable, examples, unseen, options.min_head_texts)
@@ -139,7 +139,11 @@ def is_usable(text: LabelledText, topics: Set[str]) -> bool:
 
 
 def compare_with_live(
-    live: _Live | None, texts: Sequence[LabelledText], examples: Examples, unseen: Float32Array, min_texts: int
+    live: _Live | None,
+    texts: Sequence[LabelledText],
+    examples: LabelledEmbeddings,
+    unseen: Float32Array,
+    min_texts: int,
 ) -> dict[str, float]:
     """F1 of the live classifier and of the candidate on the texts that changed after the live one was trained; empty
     with fewer than `min_texts` of them.
@@ -158,7 +162,7 @@ def compare_with_live(
 
 
 def train_heads(
-    prototypes: Prototypes, examples: Examples, options: Topics
+    prototypes: Prototypes, examples: LabelledEmbeddings, options: Topics
 ) -> tuple[Heads, dict[str, float], Float32Array]:
     """The heads, none where they do not help; F1 with and without heads; and (n, n_topics) confidences 0..1 in each
     text, cross-validated where heads are used."""
@@ -175,7 +179,7 @@ def train_heads(
     return Heads.none(), metrics | {"heads": 0}, without_heads
 
 
-def out_of_fold(prototypes: Prototypes, examples: Examples, options: Topics) -> Float32Array:
+def out_of_fold(prototypes: Prototypes, examples: LabelledEmbeddings, options: Topics) -> Float32Array:
     """(n, n_topics) cross-validated confidences 0..1: each text is scored by heads that were fitted without it."""
     fold = np.arange(len(examples)) % HEAD_FOLDS
     confidences = np.empty(examples.about.shape, np.float32)
@@ -186,14 +190,16 @@ def out_of_fold(prototypes: Prototypes, examples: Examples, options: Topics) -> 
     return confidences
 
 
-def fit_heads(prototypes: Prototypes, examples: Examples, min_texts: int) -> Heads:
+def fit_heads(prototypes: Prototypes, examples: LabelledEmbeddings, min_texts: int) -> Heads:
     """A head for each topic that at least `min_texts` texts are about and as many are not.
 
     A head is a ridge regression of "about the topic" (1 or 0) on the vectors; the prototypes are examples like the
     texts.
     """
     paths = np.array([*taxonomy().paths, ""])
-    of_prototypes = Examples.of(prototypes.vectors, [[path] if path else [] for path in paths[prototypes.topic]])
+    of_prototypes = LabelledEmbeddings.of(
+        prototypes.vectors, [[path] if path else [] for path in paths[prototypes.topic]]
+    )
     vectors = np.concatenate([examples.vectors, of_prototypes.vectors])
     about = np.concatenate([examples.about, of_prototypes.about])
     unknown = np.concatenate([examples.unknown, of_prototypes.unknown])
@@ -211,7 +217,7 @@ def fit_heads(prototypes: Prototypes, examples: Examples, min_texts: int) -> Hea
     return Heads(topics, weights, bias)
 
 
-def f1(confidences: Float32Array, examples: Examples, topics: IntArray) -> float:
+def f1(confidences: Float32Array, examples: LabelledEmbeddings, topics: IntArray) -> float:
     """Micro-averaged F1 of these topics over all texts, 0..1, where it is known whether a text is about a topic.
 
     confidences  (n, n_topics) 0..1

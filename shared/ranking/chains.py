@@ -18,7 +18,7 @@ from shared.columns import (
     unique_ids,
 )
 from shared.documents import NO_ID
-from shared.ranking.history import Posts
+from shared.ranking.history import PostColumns
 from shared.store import Store
 from shared.store.lineage import Link, lineage
 
@@ -46,7 +46,7 @@ class RepostChains:
     owners: IdArray
 
 
-def read_repost_chains(store: Store, posts: Posts) -> RepostChains:
+def read_repost_chains(store: Store, posts: PostColumns) -> RepostChains:
     """Find the chain of every post; reads only posts outside the history, and which authors may be shown."""
     referring = np.flatnonzero(is_valid(posts.originals) | posts.recast)
     links = _links(store, posts, referring)
@@ -73,7 +73,7 @@ def read_repost_chains(store: Store, posts: Posts) -> RepostChains:
     )
 
 
-def _links(store: Store, posts: Posts, referring: IntArray) -> dict[ObjectId, Link]:
+def _links(store: Store, posts: PostColumns, referring: IntArray) -> dict[ObjectId, Link]:
     """Every published post that a chain begins at or can lead to.
 
     referring  (n_referring,) positions of the posts that repeat or quote another

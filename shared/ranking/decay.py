@@ -20,5 +20,8 @@ class PopularityDecay:
 
     def logits(self, popularity: FloatArray, age: FloatArray) -> FloatArray:
         """(n,) log of the popularity [engagements] + 1, decayed by the age [hours]; an age below 0 counts as 0."""
-        factor = np.exp2(-np.maximum(age, 0.0) / self.half_life_hours) + self.floor
-        return np.asarray(np.log(popularity + 1) + np.log(factor + 1e-300))
+        return np.asarray(np.log(popularity + 1) + self.log_factor(age))
+
+    def log_factor(self, age: FloatArray) -> FloatArray:
+        """Log of the factor on the popularity, in the shape of `age` [hours], finite also where the factor is 0."""
+        return np.asarray(np.log(np.exp2(-np.maximum(age, 0.0) / self.half_life_hours) + self.floor + 1e-300))

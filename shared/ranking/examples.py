@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from shared.clock import hours
-from shared.columns import BoolArray, FloatArray, IntArray
+from shared.columns import BoolArray, FloatArray, IntArray, lookup_sorted
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.counters import Counters, relations
 from shared.ranking.decay import PopularityDecay
@@ -180,10 +180,7 @@ def among(values: IntArray, ascending: IntArray) -> BoolArray:
     >>> among(np.array([1, 2]), np.array([2, 5])).tolist()
     [False, True]
     """
-    if not len(ascending):
-        return np.zeros(len(values), bool)
-    contained: BoolArray = ascending[np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)] == values
-    return contained
+    return lookup_sorted(values, ascending) >= 0
 
 
 def _between(events: Events, start: float, end: float, country: int | None) -> Events:

@@ -58,7 +58,7 @@ def _log_likelihood(log_popularity: FloatArray, age: FloatArray, decay: Populari
     log_popularity  (n, 1 + drawn) log of the engagements + 1, plus, for a drawn post, of how many posts it represents
     age             (n, 1 + drawn) [hours]
     """
-    utility = log_popularity + np.log(np.exp2(-age / decay.half_life_hours) + decay.floor + 1e-300)
+    utility = log_popularity + decay.log_factor(age)
     return float((utility[:, 0] - np.log(np.exp(utility).sum(1))).sum())
 
 

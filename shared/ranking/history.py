@@ -42,7 +42,7 @@ LANGUAGE_CODES: tuple[str, ...] = tuple(sorted({code for codes in LANGUAGES.valu
 
 
 @dataclass(frozen=True, slots=True)
-class Posts:
+class PostColumns:
     """Published posts, oldest first.
 
     ids         (n_posts,) ids
@@ -105,7 +105,7 @@ class History:
     """The published posts of a window, the engagements with them and, if they were read, their impressions."""
 
     now: datetime
-    posts: Posts
+    posts: PostColumns
     accounts: Accounts
     engagements: Events
     impressions: Events
@@ -118,7 +118,7 @@ def read_history(store: Store, options: Coldstart, *, now: datetime, with_exposu
     """
     start = now - options.window
     with DeadlineExecutor(2) as threads:
-        engagement_rows = threads.submit(store.engagements.acts, start, now)
+        engagement_rows = threads.submit(store.engagements.between, start, now)
         exposure_rows = threads.submit(store.exposures.between, start, now) if with_exposures else None
         posts = _read_posts(store, options, start, now)
         accounts = Accounts.read(store)
@@ -152,13 +152,13 @@ def _impression_kinds(exposures: Columns, posts: KeyArray, characters: NDArray[n
     return np.where((shown_s < 0) | (shown_s >= READ_RATIO * reading_s), READ, 0)
 
 
-def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime) -> Posts:
+def _read_posts(store: Store, options: Coldstart, start: datetime, now: datetime) -> PostColumns:
     columns = _without_erased(store, store.posts.published(start, now, options.age_from))
     columns = {name: column[np.argsort(columns["created"], kind="stable")] for name, column in columns.items()}
     keys = id_keys(columns["id"])
     author = np.unique(id_keys(columns["author"]), return_inverse=True)[1]
     topic_of, topic, topic_keys = read_post_topics(store, options, keys, start, now)
-    return Posts(
+    return PostColumns(
         ids=columns["id"],
         created=_hours(columns["created"], now),
         author=author,

@@ -26,7 +26,9 @@ class Relay(Section, frozen=True, kw_only=True):
         name="most_bytes", default=240_000
     )
     lease_s: Number = 30.0  # seconds after which another copy takes over from one that is silent
-    beat_s: Number = 10.0  # seconds between two notes of where a quiet collection stands
+    heartbeat_s: Number = field(
+        name="beat_s", default=10.0
+    )  # seconds between two notes of where a quiet collection stands
     max_pause_s: Number = field(name="longest_pause_s", default=30.0)  # seconds between two attempts to send, at most
     overlap: timedelta = timedelta(hours=2)  # how far behind its last note the relay looks after a loss of history
     max_reconciled: Count = field(  # documents that are sent again after a loss of history, at most

@@ -11,7 +11,7 @@ from shared import command_line
 from shared.config import settings
 from shared.store import schema
 from shared.store.connection import open_store
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from shared.store.topology import require_replica_set
 
 
@@ -20,7 +20,7 @@ def main(arguments: list[str], write: Callable[[str], object] = print) -> int:
     if arguments not in (["plan"], ["apply"]):
         write("usage: python -m shared.store plan|apply")
         return 2
-    store, names = open_store(), settings().options.of(Exposures)
+    store, names = open_store(), settings().options.of(ExposureFields)
     require_replica_set(store.client)
     for collection, index in schema.missing(store.app, store.analytics, names):
         write(f"{collection.database}.{collection.name}: index {index.name}{' (unique)' if index.unique else ''}")

@@ -8,7 +8,7 @@ from pymongo import MongoClient
 from shared.store.contents import Contents
 from shared.store.erasures import Erasures
 from shared.store.leases import Leases
-from shared.store.options import Exposures as Names
+from shared.store.options import ExposureFields
 from shared.store.parked_changes import ParkedChanges
 from shared.store.tombstones import Tombstones
 from shared.store.visibility import Visibility
@@ -27,7 +27,9 @@ class Store:
     """The two databases, and the repositories that several domains need; those that need numpy or read texts are
     imported on first use. A repository of one domain, in its `store/`, is made from a store: `Suspects(store)`."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str, names: Names) -> None:
+    def __init__(
+        self, client: MongoClient[dict[str, Any]], app_db: str, analytics_db: str, names: ExposureFields
+    ) -> None:
         self.client, self._names = client, names
         self.app = client[app_db]
         self.analytics = client[analytics_db]

@@ -10,7 +10,7 @@ from pymongo.synchronous import monitor
 from shared.config import Settings, settings
 from shared.errors import BadConfig
 from shared.store.client import Store
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from shared.store.schema import require_names
 
 ANSWER_WITHIN_MS = 5_000  # to select a server and to connect to it
@@ -49,7 +49,7 @@ def connect(configured: Settings) -> Store:
 
     BadConfig for a URI or a name that cannot be used.
     """
-    require_names(configured.options.of(Exposures))
+    require_names(configured.options.of(ExposureFields))
     try:
         client = MongoClient[dict[str, Any]](
             configured.mongo_uri,
@@ -64,7 +64,7 @@ def connect(configured: Settings) -> Store:
             connectTimeoutMS=ANSWER_WITHIN_MS,
             socketTimeoutMS=MAX_ANSWER_MS,
         )
-        return Store(client, configured.app_db, configured.analytics_db, configured.options.of(Exposures))
+        return Store(client, configured.app_db, configured.analytics_db, configured.options.of(ExposureFields))
     except (ConfigurationError, ValueError) as error:
         raise BadConfig(f"MONGO_URI cannot be used: {type(error).__name__}") from None
     except OSError as error:  # of a certificate that it names

@@ -123,7 +123,7 @@ class Contents:
         query |= {"visibility": PUBLISHED, "payload.message": {"$gt": ""}} | self._tombstones.authors("author.id")
         return [post["_id"] for post in self._contents.find(query, {"_id": 1}).sort("_id", -1).limit(size)]
 
-    def authors_touched(self, since: datetime) -> set[ObjectId]:
+    def changed_authors(self, since: datetime) -> set[ObjectId]:
         """Authors of the posts that changed since then."""
         authors = {"$group": {"_id": object_id("$author.id")}}  # a cursor; `distinct` answers in one document of 16 MB
         groups = self._contents.aggregate([{"$match": {"updatedAt": changed_from(since)}}, authors])

@@ -61,12 +61,12 @@ class Engagements:
         updated_since  only records that changed from then on
         users          only engagements of these users; those of all for None
 
-        user     (n,) ids
-        content  (n,) ids
-        kind     (n,) index into ENGAGEMENT_KINDS
-        at       (n,) moment of the engagement [ms since 1970]; 1, the oldest, where it is dated ahead of now
-        touched  (n,) last change of the record [ms since 1970]
-        stands   (n,) 1, or 0 where it was taken back or is malformed
+        user        (n,) ids
+        content     (n,) ids
+        kind        (n,) index into ENGAGEMENT_KINDS
+        at          (n,) moment of the engagement [ms since 1970]; 1, the oldest, where it is dated ahead of now
+        changed_at  (n,) last change of the record [ms since 1970]
+        stands      (n,) 1, or 0 where it was taken back or is malformed
         """
         query: Document = _ON_CONTENTS | self._tombstones.authors("user")
         if updated_since is not None:
@@ -76,7 +76,7 @@ class Engagements:
         parts = [self._read(query | {"user": {"$in": either_form(batch)}}, now) for batch in in_batches(users)]
         return concat(parts or [self._read({"_id": None}, now)])
 
-    def acts(self, start: datetime, end: datetime) -> Columns:
+    def between(self, start: datetime, end: datetime) -> Columns:
         """Engagements of that time that were not taken back: actor (n,) ids of accounts, or of users where an old
         record names no account; content (n,) ids; kind (n,) index into ENGAGEMENT_KINDS; at (n,) [ms since 1970].
 
@@ -141,19 +141,19 @@ class Engagements:
             users.update(sound(self._engagements, rows, lambda row: needed(as_object_id(row.get("user")))))
         return users
 
-    def users_in_turn(self, after: ObjectId, acts: int) -> tuple[set[ObjectId], ObjectId | None]:
+    def users_in_turn(self, after: ObjectId, limit: int) -> tuple[set[ObjectId], ObjectId | None]:
         """The next users in the order of their ids, and the last of them, None where no more are left.
 
         after  users behind this id
-        acts   about how many engagements they have together; there is at least one user
+        limit  about how many engagements they have together; there is at least one user
         """
         users, ends = set[ObjectId](), []
         for first in (after, str(after), str(after).upper()):  # each form that ids are stored in has its own order
-            rows = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(acts)
+            rows = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(limit)
             ids = [as_object_id(row["user"]) for row in rows]
             behind = [user for user in ids if user is not None and user > after]
             users.update(behind)
-            if len(ids) == acts:
+            if len(ids) == limit:
                 ends += behind[-1:]
         last = min(ends, default=None)
         return {user for user in users if last is None or user <= last}, last
@@ -178,12 +178,12 @@ class Engagements:
                 "content": ("id", "$targetRef.$id"),
                 "kind": ("code", {"$indexOfArray": [list(ENGAGEMENT_KINDS), "$type"]}),
                 "at": ("moment", "$createdAt"),
-                "touched": ("moment", "$updatedAt"),
+                "changed_at": ("moment", "$updatedAt"),
                 "stands": ("code", {"$cond": [{"$eq": ["$visibility", PUBLISHED]}, 1, 0]}),
             },
         )
         is_sound = is_valid(engagements["user"]) & (engagements["kind"] >= 0) & (engagements["at"] > 0)
         engagements["stands"] = engagements["stands"] * is_sound
-        at = np.minimum(engagements["at"], engagements["touched"])  # no engagement is newer than its record
+        at = np.minimum(engagements["at"], engagements["changed_at"])  # no engagement is newer than its record
         engagements["at"] = np.where(at > epoch_ms(now + SKEW), 1, at)
         return engagements

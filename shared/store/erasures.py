@@ -18,7 +18,7 @@ from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_credential
 from shared.store.expressions import NO_ARRAY, array
-from shared.store.options import Exposures as Names
+from shared.store.options import ExposureFields
 from shared.store.schema import Collection
 from shared.store.tombstones import Erased, ErasureState, Tombstones
 
@@ -28,7 +28,7 @@ SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "crede
 class Erasures:
     """Erasures in the collections of both databases; `names` are the collection and fields of the exposures."""
 
-    def __init__(self, app: Database[Document], analytics: Database[Document], names: Names) -> None:
+    def __init__(self, app: Database[Document], analytics: Database[Document], names: ExposureFields) -> None:
         self._databases = {"app": app, "analytics": analytics}
         self._app, self._analytics, self._names = app, analytics, names
         self._notes = analytics[schema.ERASURES.name]

@@ -23,14 +23,14 @@ from shared.store.column_reader import read_batches, read_columns
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
 from shared.store.expressions import changed_at, changed_from, optional_type, period
 from shared.store.expressions import object_id as object_id_of
-from shared.store.options import Exposures as Names
+from shared.store.options import ExposureFields
 from shared.store.write_behind import read_ahead
 
 
 class Exposures:
     """Exposures in the collection and the fields that the options name."""
 
-    def __init__(self, app: Database[Document], names: Names) -> None:
+    def __init__(self, app: Database[Document], names: ExposureFields) -> None:
         self._exposures, self._names = app[names.collection], names
 
     def of_viewers(self, viewers: Sequence[ObjectId], limit: int) -> list[ObjectId]:
@@ -76,7 +76,7 @@ class Exposures:
         named = is_valid(viewers["viewer"])
         return {name: column[named] for name, column in viewers.items()}
 
-    def touched(self, since: datetime) -> dict[Credential, set[ObjectId]]:
+    def changed_credentials(self, since: datetime) -> dict[Credential, set[ObjectId]]:
         """Credentials with exposures that were written from that moment on, each with the accounts or users of these
         exposures, as far as they are known."""
         changed = {"updatedAt": changed_from(since)}

@@ -8,7 +8,7 @@ from shared.errors import BadConfig
 MAX_NAME_LENGTH: Final = 100  # bytes of a collection's or a field's name
 
 
-class Exposures(Section, frozen=True, kw_only=True):
+class ExposureFields(Section, frozen=True, kw_only=True):
     section: ClassVar[str] = "exposures"
 
     collection: str = "feeditems"  # collection of the application that says what was on whose screen

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from benchmarks.places import NOW, open_bench_database
+from benchmarks.bench_database import NOW, open_bench_database
 from benchmarks.ranking.evaluation import Evaluation
 from benchmarks.ranking.leaderboard import Leaderboard, leaderboard
 from benchmarks.ranking.networks import train
 from benchmarks.ranking.post_scores import BASELINE
-from benchmarks.ranking.queries import EvaluationQueries, HeldOutEngagements
+from benchmarks.ranking.queries import HeldOutEngagements, NetworkQueries
 from benchmarks.ranking.rankers import LIBRARIES, ORACLE, PERSONAL_RANKER, RANKERS, by_truth
 from benchmarks.ranking.report import FLOOR_PROTOCOLS, figures, row_of
 from shared.ranking.history import read_history
@@ -70,7 +70,7 @@ def test_a_library_is_neutral_towards_an_unknown_account(evaluation: Evaluation)
     quiet = np.setdiff1d(np.arange(len(evaluation.history.accounts.ids)), evaluation.interactions.nonzero()[0])[:1]
     queries = evaluation.queries
     n = len(quiet)
-    of_quiet = EvaluationQueries(quiet, queries.country[:n], queries.posts[:n], queries.relevant[:n])
+    of_quiet = NetworkQueries(quiet, queries.country[:n], queries.posts[:n], queries.relevant[:n])
 
     for name in LIBRARIES:
         scores = RANKERS[name](Evaluation(evaluation.bench, NOW, evaluation.history, of_quiet, 7))

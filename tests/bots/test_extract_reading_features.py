@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from functions.bots.reading_features import FEATURES
 from shared.store import Store, column_reader, connect, schema
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from tests.bots.conftest import (
     DAY,
     HOUR,
@@ -260,7 +260,7 @@ def test_a_late_run_does_nothing(store):
 
 
 def test_the_newer_fields_of_the_application_work_by_options_alone(store):
-    names = Exposures(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
+    names = ExposureFields(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
     newer = Store(store.client, store.app.name, store.analytics.name, names)
     schema.apply(newer.app, newer.analytics, names)
     rng = np.random.default_rng(1)

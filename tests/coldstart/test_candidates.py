@@ -5,7 +5,7 @@ import pytest
 from bson import Decimal128, Int64
 
 from functions.coldstart.candidates import language_factor, select_candidates, spread
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from shared.columns import id_array, id_keys
 from shared.ranking.history import read_history
 from shared.ranking.quality import quality
@@ -166,7 +166,7 @@ def test_whatever_the_filter_says_factors_are_finite_and_positive(store, databas
 
 
 def test_a_language_of_the_country_and_english_count_in_full():
-    factors = language_factor(np.array([1.0, 0.5, 0.0, np.nan]), GuestFeed())
+    factors = language_factor(np.array([1.0, 0.5, 0.0, np.nan]), GuestFeedOptions())
 
     assert factors.tolist() == [1.0, 1.0, 1e-7, 0.75]
 

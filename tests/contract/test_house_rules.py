@@ -456,3 +456,16 @@ def test_filler_names_above_and_below_the_allowance_are_named() -> None:
         "c.py: 1 filler names, 4 are allowed: lower the allowance",
         "gone.py: 0 filler names, 2 are allowed: lower the allowance",
     ]
+
+
+def test_a_class_of_what_is_deployed_has_its_name_alone() -> None:
+    """One name, one meaning: whoever searches for a class finds one."""
+    places: dict[str, list[str]] = {}
+    for path in OURS:
+        if path.parts[0] in ("functions", "shared", "relay"):
+            for node in ast.parse((ROOT / path).read_text()).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(str(path))
+
+    assert len(places) > 100
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -14,7 +14,7 @@ from shared.config import load
 from shared.errors import BadConfig
 from shared.store import connect, schema
 from shared.store.__main__ import main
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 
 TOTAL = sum(len(collection.indexes) for collection in schema.COLLECTIONS)
 
@@ -50,7 +50,7 @@ def test_every_index_is_created_as_the_schema_has_it(databases):
 
 
 def test_exposures_get_their_indexes_in_the_collection_that_the_options_name(databases):
-    names = Exposures(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
+    names = ExposureFields(collection="feeditemv2s", off_screen="offViewAt", credential="seenUUID")
 
     schema.apply(databases.app, databases.analytics, names)
 

@@ -189,8 +189,8 @@ def test_labels_verdicts_and_suspects_of_the_future_delay_nothing(store: Store) 
     labelled, malformed = labelled_texts.newest(10, now=NOON)
     assert ([text.text for text in labelled], len(malformed)) == (["text 0"], 2)
     assert judged.labels((), now=NOON).until is None
-    assert judged.judged_since(NOON - DAYS, now=NOON) == set()
-    assert judged.flagged_and_judged(NOON, sampled=False, now=NOON) == 0
+    assert judged.labelled_since(NOON - DAYS, now=NOON) == set()
+    assert judged.flagged_and_labelled(NOON, sampled=False, now=NOON) == 0
     assert Suspects(store).flagged(NOON, sampled=False, now=NOON) == 0
     [verdict] = verdicts.given([row])
     person = Bots().verdict(bot=False)

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from functions.coldstart import build_guest_feed
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from shared.artifacts import Registry
 from shared.countries import COUNTRIES
 from shared.errors import Conflict, Refused
@@ -27,7 +27,7 @@ from tests.factories import an_id, post, write_users
 ROOT = Path(__file__).parents[2]
 ROWS = 6
 PARTITIONS = len(COUNTRIES) + 1
-FEED = GuestFeed(rows_per_country=ROWS)
+FEED = GuestFeedOptions(rows_per_country=ROWS)
 
 # Where a run is killed: the method of a generation that is being built, and whether before or after its body.
 STEPS = [("put", "before"), ("put", "after"), ("index", "before"), ("index", "after"), ("check", "after")]

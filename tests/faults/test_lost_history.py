@@ -199,7 +199,7 @@ def test_after_a_relay_that_dies_at_any_save_a_renamed_collection_is_sent_comple
         until(lambda: receiver.changes)
     with monkeypatch.context() as patch:
         patch.setattr(Position, "save", dies)
-        with follow(receiver, wait=False, beat_s=1_000.0):
+        with follow(receiver, wait=False, heartbeat_s=1_000.0):
             restored.rename("contents", dropTarget=True)
             until(lambda: died.is_set() or is_complete())
     with follow(receiver):

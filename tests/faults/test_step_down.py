@@ -36,7 +36,7 @@ def client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 def test_posts_that_are_written_while_the_primary_steps_down_are_annotated(prepared, client):
     stop, contents = threading.Event(), watched()[0]
-    follower = Follower(prepared, contents, sink("here", contents), Relay(batch=16, beat_s=0.2), stop)
+    follower = Follower(prepared, contents, sink("here", contents), Relay(batch=16, heartbeat_s=0.2), stop)
     thread = threading.Thread(target=follower.run)
     thread.start()
     try:

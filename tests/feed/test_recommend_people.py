@@ -8,7 +8,7 @@ from bson import ObjectId
 from msgspec.structs import replace
 
 from functions.feed import recommend_people
-from functions.feed.options import People
+from functions.feed.options import PeopleOptions
 from functions.feed.store.relationships import Relationships
 from functions.stats import refresh_creator_stats
 from functions.stats.options import CreatorStats
@@ -19,7 +19,7 @@ from tests.networks import HOUR, NOON
 
 handler = import_module("functions.feed.handlers.recommend_people").handler
 
-SOCIAL_ONLY, POPULAR_ONLY = People(popularity_ratio=0.0), People(popularity_ratio=1.0)
+SOCIAL_ONLY, POPULAR_ONLY = PeopleOptions(popularity_ratio=0.0), PeopleOptions(popularity_ratio=1.0)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_nobody_of_a_withdrawn_account_is_suggested(friends, databases):
 def test_who_was_followed_long_ago_is_not_suggested_anew(friends, databases):
     databases.analytics.creatorStats.insert_many([{"_id": an_id(who), "score": 99.0} for who in ("ann", "bob")])
 
-    suggestions = suggested(friends, options=People(max_follows=1))
+    suggestions = suggested(friends, options=PeopleOptions(max_follows=1))
 
     assert len(Relationships(friends).follows_and_blocks([an_id("me")], 1).followed) == 1
     assert not set(users(suggestions)) & {an_id("ann"), an_id("bob")}
@@ -173,7 +173,7 @@ def test_no_more_are_suggested_than_are_asked_for(friends):
 def test_what_is_no_number_counts_as_none(friends, databases, wrong):
     databases.analytics.creatorStats.update_many({}, {"$set": {"score": wrong, "creatorLikedCount": wrong}})
 
-    suggestions = suggested(friends, options=People())
+    suggestions = suggested(friends, options=PeopleOptions())
 
     assert an_id("star") in users(suggestions)
     assert json.dumps(recommend_people.suggestions(suggestions), allow_nan=False)
@@ -255,7 +255,7 @@ def test_withdrawn_users_take_no_slot_however_many_they_are(friends, databases):
 
 @pytest.mark.parametrize("country", ["th", ""])
 def test_a_crowd_costs_a_bounded_number_of_documents(crowd, databases, country):
-    options = People(follows_each=100, candidates=50)
+    options = PeopleOptions(follows_each=100, candidates=50)
     databases.app.accounts.update_one({"_id": an_id("account of me")}, {"$set": {"geolocation.countryCode": country}})
     profiled = (databases.app, databases.analytics)
     for database in profiled:

@@ -18,7 +18,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 
 from functions.coldstart import build_guest_feed
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from functions.feed import refresh_catalogue
 from functions.feed.serve_feed import ROUTES
 from functions.stats import refresh_creator_stats
@@ -67,7 +67,7 @@ def town(deployed: None, store: Store) -> Store:
     keys = current_settings().artifact_keys
     registry, snapshots = Registry(store.analytics, keys), Snapshots(store.analytics, keys)
     refresh_creator_stats.run(store, CreatorStats(), now=NOW)
-    build_guest_feed.run(store, registry, GuestFeed(rows_per_country=10), QUICK, now=NOW)
+    build_guest_feed.run(store, registry, GuestFeedOptions(rows_per_country=10), QUICK, now=NOW)
     refresh_catalogue.run(store, registry, snapshots, QUICK, QUICK_MEMBERS, now=NOW)
     return store
 

@@ -27,8 +27,8 @@ import numpy as np
 from bson import ObjectId, Timestamp
 from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
 
+from benchmarks.bench_database import NOW, BenchDatabase, open_bench_database
 from benchmarks.load import jobs
-from benchmarks.places import NOW, BenchDatabase, open_bench_database
 from functions.topics.taxonomy import taxonomy
 from local import ownership
 from local.mongod import mongo_server

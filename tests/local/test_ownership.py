@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
-from benchmarks import places
+from benchmarks import bench_database
 from local import __main__ as commands
 from local import ownership
 from local.deskdrop import import_deskdrop
@@ -333,7 +333,7 @@ def test_a_network_of_the_bench_has_a_name_of_its_own_and_is_dropped_alone(busy)
     uri, client = busy
     before = everything(client)
 
-    with places.databases(uri, "S-7", {}) as (_, settings, store):
+    with bench_database.databases(uri, "S-7", {}) as (_, settings, store):
         assert settings.app_db not in NAMES
         store.app.users.insert_one({"_id": 1})
         assert everything(client) != before

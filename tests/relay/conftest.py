@@ -28,7 +28,7 @@ WATCHED = Watched(
     ("payload", "visibility"),
     ("payload.message", "visibility", "updatedAt"),
 )
-QUICK = Relay(lease_s=1.5, beat_s=0.1, max_pause_s=0.2, batch=50, queue=100)
+QUICK = Relay(lease_s=1.5, heartbeat_s=0.1, max_pause_s=0.2, batch=50, queue=100)
 
 
 @dataclass

@@ -104,7 +104,7 @@ def test_after_a_pause_it_goes_on_where_it_ended(store, follow, noon):
 def test_a_copy_that_dies_before_it_ever_sent_leaves_no_gap(store, follow, noon):
     receiver = Receiver()
     receiver.gate.clear()
-    with follow(receiver, wait=False, beat_s=1_000.0):
+    with follow(receiver, wait=False, heartbeat_s=1_000.0):
         until(lambda: position_of(store).get("startAt"))
         started = position_of(store)
         receiver.gate.set()
@@ -353,7 +353,7 @@ def test_what_was_read_long_ago_tells_nothing_of_now(store, follow, noon, monkey
 
     monkeypatch.setattr("relay.stream.StreamItem", remember)
     receiver = Slow()
-    with follow(receiver, batch=2, queue=6, beat_s=0.0):
+    with follow(receiver, batch=2, queue=6, heartbeat_s=0.0):
         receiver.gate.clear()
         before = len(reads)
         store.app.contents.insert_one(post("first", now=noon))

@@ -9,7 +9,7 @@ import pytest
 from bson import DBRef
 
 from shared.store import Store
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from tests.conftest import Databases
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
 from tests.stats.conftest import JOBS
@@ -180,7 +180,7 @@ def tolerant(value: Any, lag: float = 1e-9) -> Any:
 
 def everything_anew(store: Store, now: datetime) -> dict[str, dict[Any, Any]]:
     """The statistics of full runs that begin with the application's data alone."""
-    fresh = Store(store.client, store.app.name, f"{store.app.name[:13]}-anew", Exposures())
+    fresh = Store(store.client, store.app.name, f"{store.app.name[:13]}-anew", ExposureFields())
     try:
         fresh.analytics.topics.insert_many(store.analytics.topics.find())
         for job in JOBS:

@@ -2,10 +2,10 @@ import pytest
 
 from benchmarks.text.our_posts import read_posts
 from benchmarks.text.topic_accuracy import CLASSES, FOURTEEN, measure
-from functions.topics.taxonomy import FILE, HEAD, SMALL_TALK, read, taxonomy
+from functions.topics.taxonomy import FILE, HEAD, NONE_CLASS, read, taxonomy
 from shared.errors import BadConfig
 
-TALK = f"{SMALL_TALK}\tSmall talk\t\tgood evening"
+TALK = f"{NONE_CLASS}\tSmall talk\t\tgood evening"
 
 
 def lines(*rows, head=HEAD, talk=TALK):

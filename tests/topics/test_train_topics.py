@@ -11,7 +11,7 @@ from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Ru
 from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import taxonomy
-from functions.topics.train_topics import Examples, f1, fit_heads
+from functions.topics.train_topics import LabelledEmbeddings, f1, fit_heads
 from shared.artifacts import Registry
 from shared.errors import Conflict, Unavailable
 from shared.text.embedding import embed
@@ -351,7 +351,7 @@ def test_two_runs_never_mix(store, train):
 
 
 def test_a_label_says_nothing_about_the_topics_below_it():
-    examples = Examples.of(np.zeros((3, EMBEDDING_SIZE), np.float32), [["sports"], ["sports/golf"], []])
+    examples = LabelledEmbeddings.of(np.zeros((3, EMBEDDING_SIZE), np.float32), [["sports"], ["sports/golf"], []])
     sports, golf, tennis = (taxonomy().paths.index(path) for path in ("sports", "sports/golf", "sports/tennis"))
 
     assert examples.about[:, [sports, golf, tennis]].tolist() == [
@@ -372,8 +372,8 @@ def test_heads_do_not_depend_on_the_order_of_the_texts():
     order = np.random.default_rng(1).permutation(32)
     prototypes = Prototypes.of(taxonomy())
 
-    in_order = fit_heads(prototypes, Examples.of(vectors, named), 12)
-    shuffled = fit_heads(prototypes, Examples.of(vectors[order], [named[n] for n in order]), 12)
+    in_order = fit_heads(prototypes, LabelledEmbeddings.of(vectors, named), 12)
+    shuffled = fit_heads(prototypes, LabelledEmbeddings.of(vectors[order], [named[n] for n in order]), 12)
 
     assert shuffled.weights == pytest.approx(in_order.weights, abs=1e-4)
     assert shuffled.topic.tolist() == in_order.topic.tolist()

@@ -127,7 +127,7 @@ class CredentialFeatures:
         values |= {name: f"${name}" for name in features}  # a label may come before its features
         return CollectionVersion.read(self._features, {"verifiedAt": _IN_CALENDAR}, "labelledAt", values, now=now)
 
-    def judged(
+    def labelled(
         self, features: Sequence[str], limit: int, *, now: datetime
     ) -> tuple[list[ObjectId], list[bool], Columns]:
         """At most `limit` labelled windows, the latest verdicts first: their ids, their verdicts as they were given,
@@ -146,14 +146,14 @@ class CredentialFeatures:
         rows = {name: column[is_sound] for name, column in rows.items()}
         return object_ids(rows["id"]), [bool(verdict) for verdict in rows["verdict"]], rows
 
-    def judged_since(self, moment: datetime, *, now: datetime) -> set[Credential]:
+    def labelled_since(self, moment: datetime, *, now: datetime) -> set[Credential]:
         """Credentials with a verdict that was given from that moment on."""
         groups = self._features.aggregate(
             [{"$match": {"verifiedAt": period(moment, now)}}, {"$group": {"_id": "$seenCredential"}}]
         )
         return {credential for group in groups if (credential := as_credential(group["_id"])) is not None}
 
-    def flagged_and_judged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
+    def flagged_and_labelled(self, since: datetime, *, sampled: bool, now: datetime) -> int:
         """How many windows were flagged from that moment on, at random where `sampled`, and are labelled by now."""
         query = {"verifiedAt": {"$type": "date"}, "flaggedAt": period(since, now), "sampled": sampled}
         return self._features.count_documents(query)
@@ -179,7 +179,7 @@ def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
 
 def _features(window: Window, values: Mapping[str, float], now: datetime, expires_at: datetime) -> list[Document]:
     """The update that writes a window's features into an upserted row, one with features, or one with a label alone."""
-    is_judged = {"$eq": [{"$type": "$verifiedAt"}, "date"]}
+    is_labelled = {"$eq": [{"$type": "$verifiedAt"}, "date"]}
     return [
         {
             "$set": {
@@ -189,8 +189,8 @@ def _features(window: Window, values: Mapping[str, float], now: datetime, expire
                 "precededAt": window.preceded_at,
                 "createdAt": {"$ifNull": ["$createdAt", now]},
                 "updatedAt": now,
-                "current": {"$cond": [is_judged, "$$REMOVE", True]},
-                "expiresAt": {"$cond": [is_judged, "$$REMOVE", expires_at]},
+                "current": {"$cond": [is_labelled, "$$REMOVE", True]},
+                "expiresAt": {"$cond": [is_labelled, "$$REMOVE", expires_at]},
             }
         }
     ]

@@ -104,7 +104,7 @@ class Suspects:
         ]
         return guarded_upsert(self._suspects, writes) if writes else 0
 
-    def judged(self) -> set[Credential]:
+    def labelled(self) -> set[Credential]:
         """Credentials with a verdict that is no label yet."""
         rows = self._suspects.find({"verificationStatus": {"$exists": True}}, {"seenCredential": 1})
         return set(sound(self._suspects, rows, lambda row: credential_of(row.get("seenCredential"))))

@@ -7,7 +7,7 @@ Writes    app.guestfeeditems, by way of a staging collection
 """
 
 from functions.coldstart import build_guest_feed
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.ranking.options import Coldstart
@@ -21,4 +21,4 @@ def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
     options = config.options
-    return build_guest_feed.run(store, registry, options.of(GuestFeed), options.of(Coldstart), now=tick.time)
+    return build_guest_feed.run(store, registry, options.of(GuestFeedOptions), options.of(Coldstart), now=tick.time)

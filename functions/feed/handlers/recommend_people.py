@@ -7,7 +7,7 @@ Writes    nothing
 
 from datetime import datetime
 
-from functions.feed.options import People
+from functions.feed.options import PeopleOptions
 from functions.feed.recommend_people import error_response, follow_scores, run
 from functions.feed.requests import DEFAULT_PEOPLE, PeopleRequest, limit_of
 from shared.config import settings
@@ -19,5 +19,5 @@ from shared.store import open_store
 @on_direct_answer(PeopleRequest, error_response)
 def handler(request: PeopleRequest, now: datetime) -> Answer:
     limit = limit_of(request.max_results, DEFAULT_PEOPLE)
-    suggested = run(open_store(), settings().options.of(People), request.named_account, limit=limit)
+    suggested = run(open_store(), settings().options.of(PeopleOptions), request.named_account, limit=limit)
     return follow_scores(suggested, now=now), Report(written=len(suggested))

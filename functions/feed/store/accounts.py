@@ -27,7 +27,7 @@ class Member:
     users: Sequence[ObjectId]
 
 
-class Accounts:
+class MemberAccounts:
     def __init__(self, store: Store) -> None:
         self._accounts = store.app[schema.ACCOUNTS.name]
         self._users = store.app[schema.USERS.name]

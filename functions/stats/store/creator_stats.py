@@ -93,7 +93,7 @@ class CreatorStatistics:
                 return creators, row["_id"]
         return creators, None
 
-    def touched(self, since: datetime) -> set[ObjectId]:
+    def changed_users(self, since: datetime) -> set[ObjectId]:
         """Users whose own document, or that of their account, changed since then."""
         changed = {"updatedAt": changed_from(since)}
         accounts = sound(self._accounts, self._accounts.find(changed, {"_id": 1}), own_id)

@@ -1,6 +1,6 @@
 """Collections that the application writes; we read them, and add the indexes that our reads need."""
 
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from shared.store.schema.types import NOBODY, About, Collection, index
 
 CONTENTS = Collection(
@@ -63,7 +63,7 @@ RELATIONSHIPS = Collection(
 )
 
 
-def feed_items(names: Exposures) -> Collection:
+def feed_items(names: ExposureFields) -> Collection:
     """The collection of exposures, under the names that the options give to it and its fields."""
     return Collection(
         "app",
@@ -85,7 +85,7 @@ def feed_items(names: Exposures) -> Collection:
     )
 
 
-DEFAULT_NAMES = Exposures()
+DEFAULT_NAMES = ExposureFields()
 FEED_ITEMS = feed_items(DEFAULT_NAMES)
 LABELLED_TEXTS = Collection(
     "analytics",

@@ -8,14 +8,14 @@ from pymongo.errors import OperationFailure
 
 from shared.documents import Document
 from shared.errors import BadConfig
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from shared.store.schema.application import DEFAULT_NAMES, FEED_ITEMS, feed_items
 from shared.store.schema.tables import COLLECTIONS
 from shared.store.schema.types import Collection, Index
 
 
 def missing(
-    app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES
+    app: Database[Document], analytics: Database[Document], names: ExposureFields = DEFAULT_NAMES
 ) -> Iterator[tuple[Collection, Index]]:
     """Every index of the schema that the databases lack."""
     for collection in (feed_items(names) if table is FEED_ITEMS else table for table in COLLECTIONS):
@@ -33,7 +33,7 @@ def _serves(stored: Any, index: Index) -> bool:
     return flags and stored.get("expireAfterSeconds") == expires
 
 
-def apply(app: Database[Document], analytics: Database[Document], names: Exposures = DEFAULT_NAMES) -> int:
+def apply(app: Database[Document], analytics: Database[Document], names: ExposureFields = DEFAULT_NAMES) -> int:
     """Create the missing indexes; returns how many.
 
     Raises BadConfig naming the index where it cannot be created (two documents with one unique key, or an index of

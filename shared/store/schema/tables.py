@@ -1,7 +1,7 @@
 """The table of all collections of both databases, and the names that options may not give to one."""
 
 from shared.errors import BadConfig
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from shared.store.schema.application import (
     ACCOUNTS,
     CONTENT_FILTERING,
@@ -76,7 +76,7 @@ COLLECTIONS = (
 OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")
 
 
-def require_names(names: Exposures) -> None:
+def require_names(names: ExposureFields) -> None:
     """Raise BadConfig where options give the exposures the name of another collection, or two fields the same name."""
     exposures = feed_items(names)
     of_app = (collection for collection in COLLECTIONS if collection.database == "app" and collection is not FEED_ITEMS)

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from functions.feed.options import Home
 from functions.stats.options import ContentStats, CreatorStats
 from layers.build import ROOT
 from shared.config import Options, Weights, load, sections
 from shared.errors import BadConfig
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 
 KEY = "sixteen bytes or more"
 SOUND = {"MONGO_URI": "mongodb://user:pass@host/", "ARTIFACT_KEYS": KEY}
@@ -48,7 +48,7 @@ def test_options_override_what_they_name_and_nothing_else():
     changed = options(content_stats={"window": 336, "weights": {"quote": 3}}, guest_feed={"rows_per_country": 500})
 
     assert changed.of(ContentStats) == ContentStats(window=timedelta(days=14), weights=Weights(quote=3.0))
-    assert changed.of(GuestFeed).rows_per_country == 500
+    assert changed.of(GuestFeedOptions).rows_per_country == 500
     assert changed.of(CreatorStats) == CreatorStats()
 
 
@@ -201,7 +201,7 @@ def test_no_option_that_is_no_text_takes_a_value_of_another_type(value):
     assert (len(names) > 100, taken) == (True, [])
 
 
-NAMES = {f"exposures.{option.encode_name}" for option in structs.fields(Exposures)}
+NAMES = {f"exposures.{option.encode_name}" for option in structs.fields(ExposureFields)}
 NO_NAMES = ["", "$x", "a$b", "a..b", ".a", "a.", "a\0b", "a\n", "\ud800", "a" * 101, 3, None, True, ["a"]]
 
 
@@ -229,4 +229,4 @@ def test_what_mongodb_takes_for_no_name_is_refused_by_the_name_of_the_option(opt
 def test_a_collection_of_the_server_itself_is_none_of_the_application():
     with pytest.raises(BadConfig, match=r"option exposures\.collection: 'system\.views' is not a name"):
         options(exposures={"collection": "system.views"})
-    assert options(exposures={"credential": "system.device"}).of(Exposures).credential == "system.device"
+    assert options(exposures={"credential": "system.device"}).of(ExposureFields).credential == "system.device"

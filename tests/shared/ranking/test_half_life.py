@@ -8,7 +8,7 @@ from shared.ranking.accounts import Accounts
 from shared.ranking.counters import Counters
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.half_life import estimate_decay
-from shared.ranking.history import Events, History, Posts
+from shared.ranking.history import Events, History, PostColumns
 from shared.ranking.options import Coldstart
 from shared.store.posts import UNKNOWN_LANGUAGE
 from tests.networks import NOON
@@ -29,7 +29,7 @@ def history_with(engagements: int, half_life: float, floor: float = 0.0, seed: i
         popularity[post[number]] += 1
     ids = np.frombuffer(rng.bytes(12 * POSTS), "V12")
     none, zeros = np.zeros(0, np.int64), np.zeros(POSTS, np.int32)
-    posts = Posts(
+    posts = PostColumns(
         ids, created, np.arange(POSTS), ids, zeros, zeros, np.full(POSTS, UNKNOWN_LANGUAGE), none, none,
         np.zeros(0, np.uint64), np.zeros(POSTS, bool), np.zeros(POSTS, "V12"), np.zeros(POSTS, "V12"),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.ranking.history import LANGUAGE_CODES, read_history
 from shared.store import Store
-from shared.store.options import Exposures
+from shared.store.options import ExposureFields
 from shared.store.posts import OTHER_LANGUAGE, UNKNOWN_LANGUAGE
 from tests.factories import account, an_id, engagement, exposure, post, topics_of, user
 from tests.networks import HOUR, NOON, QUICK
@@ -366,7 +366,7 @@ def test_exposures_may_lie_in_another_collection_and_name_users(store, app):
     app.users.insert_one(user("cat", now=NOON))
     app.feeditemv2.insert_one(exposure("cat", "p", at=NOON - HOUR / 2, viewer=an_id("cat")))
 
-    elsewhere = Store(store.client, store.app.name, store.analytics.name, Exposures(collection="feeditemv2"))
+    elsewhere = Store(store.client, store.app.name, store.analytics.name, ExposureFields(collection="feeditemv2"))
     impressions = read(elsewhere).impressions
 
     assert impressions.account.tolist() == [0]

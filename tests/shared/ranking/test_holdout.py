@@ -11,7 +11,7 @@ from shared.clock import hours
 from shared.ranking.counters import Counters
 from shared.ranking.evaluation_queries import draw_queries
 from shared.ranking.examples import interacted_pairs
-from shared.ranking.history import History, Posts, read_history
+from shared.ranking.history import History, PostColumns, read_history
 from shared.ranking.holdout import rolling_cuts
 from tests.networks import NOON, QUICK
 
@@ -63,7 +63,7 @@ def test_without_engagements_no_cut_has_queries(store):
 # How old a network is: the same history, of which there is only what happened in its last hours.
 
 AGES = np.geomspace(6, 720, 30).tolist()
-PER_POST = [column.name for column in fields(Posts) if column.name not in ("topic_of", "topic", "topic_keys")]
+PER_POST = [column.name for column in fields(PostColumns) if column.name not in ("topic_of", "topic", "topic_keys")]
 
 
 def of_the_last(history: History, age: float) -> History:

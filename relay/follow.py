@@ -74,10 +74,13 @@ class Follower:
         pause  before the attempt that has failed [s]; it is doubled
         began  when that attempt began: after one that lasted long the pauses start over
         """
-        max_pause = self._options.max_pause_s
-        pause = FIRST_PAUSE_S if time.monotonic() - began > max_pause else min(pause * 2, max_pause)
+        pause = FIRST_PAUSE_S if time.monotonic() - began > self._options.max_pause_s else self._doubled(pause)
         self._stop.wait(pause)
         return pause
+
+    def _doubled(self, pause: float) -> float:
+        """The pause after the next failure in a row [s]."""
+        return min(pause * 2, self._options.max_pause_s)
 
     def _follow(self, lease: Lease) -> None:
         """Go on at the position that the last holder of the lease has left."""
@@ -162,7 +165,7 @@ class Follower:
                 logger.warning("not taken", collection=self._watched.collection, count=len(events), reason=outcome.why)
                 if self._stop.wait(pause):
                     raise Stopped
-                pause = min(pause * 2, self._options.max_pause_s)
+                pause = self._doubled(pause)
             self._renew(lease)
 
     def _save(self, position: Position, items: Sequence[StreamItem], sent: int, extra: Document) -> None:

@@ -19,7 +19,7 @@ from shared.ranking.history import read_history
 from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.guest_feed import Staging, least_rows
+from shared.store.guest_feed import Staging, min_rows
 
 NAME = "build_guest_feed"
 NOTHING_TO_SHOW = "no post of the window may be shown"
@@ -42,7 +42,7 @@ def run(store: Store, registry: Registry, options: GuestFeedOptions, coldstart: 
         staging.index()
         removed = store.guest_feed.remove_withdrawn_from_live()
         live = store.guest_feed.young_by_country(now - coldstart.window, coldstart.age_from)
-        rows = staging.check(least_rows(live, written, options.min_rows_ratio, options.rows_per_country))
+        rows = staging.check(min_rows(live, written, options.min_rows_ratio, options.rows_per_country))
         if not (rows or removed) and store.contents.are_none():
             raise Refused("guest feed: there is no post that may be shown")
         if not rows:

@@ -128,13 +128,13 @@ def _secret(name: str, environment: Mapping[str, str], fetch: FetchSecret | None
     return secret
 
 
-def _keys(name: str, least_bytes: int, environment: Mapping[str, str], fetch: FetchSecret | None) -> tuple[bytes, ...]:
+def _keys(name: str, min_bytes: int, environment: Mapping[str, str], fetch: FetchSecret | None) -> tuple[bytes, ...]:
     """None for a function that needs none, and so may not read the secret."""
     if not environment.get(name) and not environment.get(f"{name}_PARAMETER"):
         return ()
     keys = tuple(key.strip().encode() for key in _secret(name, environment, fetch).split(","))
-    if any(len(key) < least_bytes for key in keys):
-        raise BadConfig(f"{name}: each key needs at least {least_bytes} bytes")
+    if any(len(key) < min_bytes for key in keys):
+        raise BadConfig(f"{name}: each key needs at least {min_bytes} bytes")
     return keys
 
 

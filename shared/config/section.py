@@ -9,13 +9,13 @@ from msgspec import Meta, Struct, structs
 
 from shared.errors import BadConfig
 
-LARGEST: Final = 1_000_000  # of any number; a span that is longer would begin before the calendar does
+MAX_NUMBER: Final = 1_000_000  # of any number; a span that is longer would begin before the calendar does
 
-Count = Annotated[int, Meta(ge=0, le=LARGEST)]
-PositiveCount = Annotated[int, Meta(ge=1, le=LARGEST)]
-Number = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+PositiveCount = Annotated[int, Meta(ge=1, le=MAX_NUMBER)]
+Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
-Hours = Annotated[float, Meta(gt=0, le=LARGEST)]  # also of a span, which is a timedelta in Python
+Hours = Annotated[float, Meta(gt=0, le=MAX_NUMBER)]  # also of a span, which is a timedelta in Python
 
 S = TypeVar("S", bound=Struct)
 

@@ -78,8 +78,8 @@ def _holdout_ratio(history: History, options: Coldstart) -> float:
     time since the median engagement. The median, so that a few engagements long ago do not make a network old."""
     if not len(history.engagements):
         return 1.0
-    longest = -float(np.median(history.engagements.at)) * _MAX_HOLDOUT_RATIO
-    return longest / hours(options.holdout) if longest < hours(options.holdout) else 1.0
+    max_holdout = -float(np.median(history.engagements.at)) * _MAX_HOLDOUT_RATIO
+    return max_holdout / hours(options.holdout) if max_holdout < hours(options.holdout) else 1.0
 
 
 def why_skipped(history: History, cuts: Sequence[Cut]) -> str:

@@ -201,10 +201,10 @@ class Staging:
         return {"country": country[order], "score": rows["score"][stays][order]}
 
 
-def least_rows(live: dict[str, int], countries: Iterable[str], ratio: float, limit: int) -> dict[str, int]:
+def min_rows(live: dict[str, int], countries: Iterable[str], ratio: float, limit: int) -> dict[str, int]:
     """Rows that each country must have: `ratio` times its rows in the live feed, of which at most `limit` count.
 
-    >>> least_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
+    >>> min_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
     {'th': 5, 'us': 5, 'jp': 0}
     """
     return {country: math.ceil(ratio * min(live.get(country, 0), limit)) for country in countries}

@@ -1,4 +1,4 @@
-"""Take over the verdicts that no change told of.
+"""Take over the verdicts whose change event was missed.
 
 Trigger   schedule, hourly
 Reads     app.suspiciouscredentials, analytics.credentialfeatures

@@ -1,4 +1,4 @@
-"""Train the ranker of all members: how much taste, follows and country count.
+"""Train the ranker of all members, which weighs affinities, follows and the country's score.
 
 Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,

@@ -1,4 +1,4 @@
-"""Name the language and topics of posts that no change told of, or that an older model named.
+"""Name the language and topics of posts whose change event was missed, or that an older model named.
 
 Trigger   schedule, every 12 hours
 Reads     app.contents, app.contentinfo, analytics.topics, analytics.mlArtifacts_topics

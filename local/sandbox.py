@@ -2,7 +2,8 @@
 
 A `Sandbox` is one execution environment: a process under awslambdaric, which fetches its events one at a time from a
 Runtime API that this module serves. A call that exceeds the function's time-out is killed with the process, and the
-next call starts another, as on Lambda.
+next call starts another, as on Lambda. AWS's own emulator comes in a package of 340 MB; this one also reports the init
+time and the peak memory of each call, and tests can shorten a time-out.
 """
 
 import json

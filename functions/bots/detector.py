@@ -7,7 +7,8 @@ cleared for being too regular. The principal components of the bots, with one va
 bots. The one feature that speaks most against a bot is left out of it, so that faking a single feature does not help.
 
 Inference is written in numpy instead of calling scikit-learn's `PCA.score_samples`: it needs only the (k, k) precision
-matrix, so `flag_suspects`, which runs every minute, stays without the `learn` layer (scikit-learn and SciPy).
+matrix, so `flag_suspects`, which runs every minute, stays without the layers `science` and `learn` (SciPy and
+scikit-learn). Tests compare the distance with theirs.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,10 @@
 """Counters as of any moment of the past, rebuilt from timestamped events.
 
 The value of a counter today includes the events that a model is to predict; its value as of a moment before does not.
+
+These are no as-of joins of a library (`pandas.merge_asof`): such a join gives the last event, and no count that decays,
+and pandas would take 44 MB of the 250 MB that a function may have with its layers. Tests compare with a search through
+all events.
 """
 
 from functools import cached_property

@@ -1,4 +1,8 @@
-"""Metrics of rankings: over queries, each with candidates of which some are relevant."""
+"""Metrics of rankings: over queries, each with candidates of which some are relevant.
+
+Written in numpy instead of calling scikit-learn, which the functions that train rankers have in none of their layers.
+Tests compare NDCG and AUC with scikit-learn's; of equal scores the order counts here, where `ndcg_score` takes a mean.
+"""
 
 from dataclasses import dataclass
 

@@ -4,6 +4,9 @@ The server projects documents to fields of fixed types, so that all have the sam
 array. A value that is missing, or of another type, becomes the neutral value of its kind: an id of zeros, 1970, nan or
 -1. A code is a whole number that an expression computes.
 
+PyMongoArrow does the same, but needs pyarrow, 164 MB of the 250 MB that a function may have with its layers. Tests
+compare the columns with the documents that `find` gives.
+
 Documents with a malformed value are reported by their ids (`malformed`), by one more aggregation where there are any.
 """
 

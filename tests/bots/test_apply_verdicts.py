@@ -1,3 +1,5 @@
+"""Verdicts that become labels as their changes arrive, in any order and repeatedly."""
+
 from datetime import timedelta
 from itertools import permutations
 

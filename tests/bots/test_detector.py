@@ -1,8 +1,14 @@
+"""The model of bots' reading, its distance against scikit-learn and SciPy."""
+
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import RobustScaler
 
-from functions.bots.detector import REASON_TEXTS, Detector, OneClassPca
-from functions.bots.evaluation import one_class_pca
+from functions.bots import evaluation
+from functions.bots.detector import REASON_TEXTS, Detector, OneClassPca, one_sided
+from functions.bots.evaluation import MIN_VARIANCE, SPREAD_PERCENTILES, one_class_pca
 from functions.bots.reading_features import FEATURES
 from shared.artifacts import Artifact, Manifest
 from shared.artifacts.snapshots import packed, unpacked
@@ -34,6 +40,70 @@ def detector(pca, bots):
     people = np.stack([np.full(K, 2.0), np.full(K, 3.0), np.full(K, 4.0)])
     limit = np.array([0.5])
     return Detector(pca, np.array([-1.5]), np.array([5.0]), limit, people, np.median(bots, axis=0))
+
+
+@pytest.fixture
+def by_sklearn(bots):
+    """Scaler and principal components of the bots, both fitted by scikit-learn."""
+    scaler = RobustScaler(quantile_range=SPREAD_PERCENTILES).fit(np.log1p(bots))
+    return scaler, PCA(0.99, svd_solver="full").fit(one_sided(scaler.transform(np.log1p(bots))))
+
+
+@pytest.fixture
+def unlike_bots(pca):
+    """(50, k) features on the people's side of the bots' centre, which one-siding leaves as they are."""
+    spreads = np.random.default_rng(6).uniform(0, 1.5, (50, K))
+    sign = np.array([-1 if monotone_sign > 0 else 1 for monotone_sign in FEATURES.monotone_sign])
+    return np.expm1(np.maximum(pca.centre + sign * spreads * pca.scale, 0))
+
+
+def distance_of_all(pca, features):
+    """(n,) squared Mahalanobis distance before the largest coordinate is left out."""
+    deviations = pca.deviations(features)
+    return ((deviations @ pca.precision) * deviations).sum(axis=1)
+
+
+def by_density(log_densities, log_density_of_mean):
+    """(n,) squared Mahalanobis distance that log densities of a Gaussian imply; at the mean it is 0."""
+    return -2 * (log_densities - log_density_of_mean)
+
+
+def test_without_a_minimum_of_variance_the_distance_is_that_of_sklearns_probabilistic_pca(
+    bots, unlike_bots, by_sklearn, monkeypatch
+):
+    monkeypatch.setattr(evaluation, "MIN_VARIANCE", 0.0)
+    scaler, components = by_sklearn
+
+    distance = distance_of_all(one_class_pca(bots, 0.99), unlike_bots)
+
+    of_rows = components.score_samples(scaler.transform(np.log1p(unlike_bots)))
+    np.testing.assert_allclose(distance, by_density(of_rows, components.score_samples(components.mean_[None])))
+
+
+def test_with_a_minimum_of_variance_the_distance_is_that_of_scipys_gaussian(pca, unlike_bots, by_sklearn):
+    scaler, components = by_sklearn
+    gaussian = multivariate_normal(components.mean_, components.get_covariance() + np.eye(K) * MIN_VARIANCE)
+
+    distance = distance_of_all(pca, unlike_bots)
+
+    of_rows = gaussian.logpdf(scaler.transform(np.log1p(unlike_bots)))
+    np.testing.assert_allclose(distance, by_density(of_rows, gaussian.logpdf(components.mean_)))
+
+
+def test_with_one_feature_left_out_the_distance_is_the_least_of_scipys_gaussians_of_the_others(
+    pca, unlike_bots, by_sklearn
+):
+    scaler, components = by_sklearn
+    mean, scaled = components.mean_, scaler.transform(np.log1p(unlike_bots))
+    covariance = components.get_covariance() + np.eye(K) * MIN_VARIANCE
+
+    distance = pca.squared_mahalanobis(unlike_bots)
+
+    each = []
+    for others in (np.delete(np.arange(K), column) for column in range(K)):
+        gaussian = multivariate_normal(mean[others], covariance[np.ix_(others, others)])
+        each.append(by_density(gaussian.logpdf(scaled[:, others]), gaussian.logpdf(mean[others])))
+    np.testing.assert_allclose(distance, np.min(each, axis=0))
 
 
 def test_bots_are_near_and_others_are_far(pca, bots):

@@ -1,3 +1,5 @@
+"""Fitting, thresholds, calibration and metrics of the detector, against scikit-learn and simulation."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score, roc_auc_score

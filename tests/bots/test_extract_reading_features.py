@@ -1,3 +1,5 @@
+"""Reading features of credentials: which exposures count, and which credentials a run reads again."""
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier

@@ -1,3 +1,5 @@
+"""Suspects before the reviewers: budget, random sample, updates and cool-down."""
+
 import numpy as np
 import pytest
 from msgspec.structs import replace

@@ -1,3 +1,5 @@
+"""Each reading feature against its formula, and for any readings finite and not negative."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

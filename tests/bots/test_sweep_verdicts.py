@@ -1,3 +1,5 @@
+"""Verdicts whose change event was missed, and those that cannot be applied."""
+
 import numpy as np
 
 from functions.bots import sweep_verdicts

@@ -1,3 +1,5 @@
+"""When the detector is trained, what its artifact holds, and when it is promoted."""
+
 import numpy as np
 import pytest
 from msgspec.structs import replace

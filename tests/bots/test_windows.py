@@ -1,3 +1,5 @@
+"""Windows of readings, whatever the batches in which exposures are read."""
+
 from itertools import pairwise
 
 import numpy as np

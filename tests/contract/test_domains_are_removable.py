@@ -4,7 +4,8 @@ Shown on a copy of the sources without one domain: without its folder, its sampl
 serverless.yml without its line and without its names under `custom.changes`. There every other module of functions,
 shared, relay and local is imported by a new process; the descriptions of the service and of the watched collections
 have the functions of the other domains and no more; the reference is written anew and then says what the code says; the
-layers are kept, and there is no import cycle.
+layers are kept, and there is no import cycle. Without the bots, the tests of the other domains that need no database
+pass too, with the doctests, and each function's package holds what it held before, but for the files of the domain.
 
 For every domain, that nothing outside imports it before it is used is read from the sources; benchmarks and tests are
 not looked at. What one domain alone uses is no repository of `shared/store`.
@@ -16,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -27,11 +29,14 @@ from layers.build import ROOT
 from layers.service import load_service
 from relay.watched import watched
 from shared.store import Store
+from tests.contract.conftest import Deployment
 from tests.contract.test_house_rules import sources
 
 DOMAINS = sorted(path.parent.name for path in ROOT.glob("functions/*/serverless.yml"))
 COPIED = ("functions", "shared", "relay", "local", "layers", "benchmarks", "tests", "docs", "events")
 COPIED_FILES = ("serverless.yml", "pyproject.toml")
+LINKED = ("requirements", "node_modules", "layers/build", "package.json", "package-lock.json")  # to package a copy
+SLOW = "tests/topics/test_classifier.py"  # of the tests without a database
 STORE = re.compile(r"\b_?store(\(\))?$")  # an expression that is a store
 RULES = "imports_point_down or drivers_stay_in_their_packages or cycle"
 
@@ -55,6 +60,12 @@ assert SERVICE == Path.cwd() / "serverless.yml"
 functions = sorted(load_service()["functions"])
 changes = {entry.collection: entry.stems for entry in watched()}
 print(json.dumps({"modules": names, "functions": functions, "changes": changes, "pipeline": pipeline()}))
+"""
+
+PACKAGE = """
+from layers.package import package, sizes
+
+print(*[size.function for size in sizes(package("prod"))])
 """
 
 
@@ -124,6 +135,49 @@ def test_without_a_domain_the_others_go_on(domain: str, tmp_path: Path) -> None:
     }
     assert f"functions/{domain}/" not in (folder / "docs" / "functions.md").read_text()
     assert re.search(r"\d+ passed", rules)
+
+
+@pytest.fixture(scope="module")
+def without_bots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_without("bots", tmp_path_factory.mktemp("without") / "copy")
+
+
+def domains_without(domain: str) -> list[str]:
+    """The other domains whose tests use nothing of this one."""
+    used = re.compile(rf"\b(functions|tests)\.{domain}\b")
+    texts = {
+        other: "".join(path.read_text() for path in (ROOT / "tests" / other).rglob("*.py"))
+        for other in DOMAINS
+        if other != domain
+    }
+    return [other for other, text in texts.items() if not used.search(text)]
+
+
+def test_without_the_bots_the_tests_of_the_others_pass(without_bots: Path) -> None:
+    domains = domains_without("bots")
+    folders = [*(f"tests/{other}" for other in domains), "functions", "shared"]
+
+    said = run(without_bots, "-m", "pytest", "-p", "no:cacheprovider", "--no-database", f"--ignore={SLOW}", *folders)
+
+    assert set(domains) >= {"coldstart", "feed", "stats", "topics"}
+    assert re.search(r"\d+ passed", said)
+
+
+def test_without_the_bots_the_packages_of_the_others_hold_the_same(without_bots: Path, deployment: Deployment) -> None:
+    for name in LINKED:
+        (without_bots / name).symlink_to(ROOT / name)
+
+    packaged = run(without_bots, "-c", PACKAGE).splitlines()[-1].split()
+
+    assert sorted(packaged) == sorted(load_service()["functions"].keys() - keys_of("bots"))
+    for function in packaged:
+        before = files_in(deployment.folder / f"{function}.zip")
+        after = files_in(without_bots / ".serverless" / f"{function}.zip")
+        assert after == {name for name in before if not name.startswith("functions/bots/")}
+
+
+def files_in(archive: Path) -> set[str]:
+    return set(zipfile.ZipFile(archive).namelist())
 
 
 def imported_at_once(node: ast.AST) -> Iterator[str]:

@@ -45,7 +45,7 @@ def test_one_stem_stands_in_five_places(path: Path) -> None:
     assert keys[key_of(path)]["handler"] == f"functions/{domain}/handlers/{stem}.handler", "the key in serverless.yml"
 
 
-def test_every_job_has_a_door() -> None:
+def test_every_job_has_an_entry_point() -> None:
     jobs = [
         path
         for path in sources("functions")

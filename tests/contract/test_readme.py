@@ -58,6 +58,35 @@ def test_a_domain_says_in_ten_lines_what_it_does_and_how_it_fails(domain: str) -
     assert f"[{domain}](functions/{domain}/README.md)" in README
 
 
+def collections(text: str) -> set[str]:
+    """The collections that a text names, each with its database; a name without one has that of the name before.
+
+    >>> sorted(collections("app.contents, users; analytics.topics, and what is not stored"))
+    ['analytics.topics', 'app.contents', 'app.users']
+    """
+    known = {f"{collection.database}.{collection.name}" for collection in schema.COLLECTIONS}
+    named, database = set[str](), ""
+    for qualifier, word in re.findall(r"(?:\b(app|analytics)\.)?(\w+)", text):
+        database = qualifier or database
+        if qualifier or f"{database}.{word}" in known:
+            named.add(f"{database}.{word}")
+    assert named <= known, f"there is no {', '.join(sorted(named - known))}"
+    return named
+
+
+@pytest.mark.parametrize("part", ["Reads", "Writes"])
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_domain_names_the_collections_that_its_handlers_name(domain: str, part: str) -> None:
+    page = (ROOT / "functions" / domain / "README.md").read_text()
+    said = re.search(rf"^- \*\*{part}:\*\* (.+?)(?=^- |\Z)", page, re.MULTILINE | re.DOTALL)
+    handlers = [
+        reference.described(function)[1][part] for function in all_functions().values() if function.domain == domain
+    ]
+
+    assert said
+    assert collections(said[1]) == set[str]().union(*map(collections, handlers))
+
+
 def test_the_demo_is_said_to_run_each_function_by_what_fires_it():
     """Whether a demo really runs them is tested in tests/local/test_ownership.py."""
     functions, queued = all_functions(), {"train_personal"}

@@ -1,7 +1,7 @@
 """Columns of ids, keys, moments and numbers, as they are read and as arrays."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from shared.columns import (
     unique_ids,
 )
 from shared.documents import NO_ID, object_id
+from shared.engagement_kinds import ENGAGEMENT_KINDS
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_batches, read_columns
 from shared.store.malformed import collecting
@@ -141,6 +142,39 @@ def test_columns_of_one_document_stand_in_one_row_however_many_batches(store, mo
 
     by_id = dict(zip(object_ids(read["id"]), zip(read["at"], read["n"], strict=True), strict=True))
     assert by_id == {row["_id"]: (epoch_ms(MOMENT), row["n"]) for row in rows}
+
+
+def test_columns_of_every_kind_are_what_find_gives(store, monkeypatch):
+    monkeypatch.setattr("shared.store.column_reader.DOCUMENTS_A_BATCH", 30)
+    rng = np.random.default_rng(8)
+    store.app.things.insert_many(
+        {
+            "of": ObjectId(rng.bytes(12)),
+            "by": ObjectId(rng.bytes(12)) if rng.random() < 0.5 else f"credential {rng.integers(99)}",
+            "at": MOMENT + timedelta(milliseconds=int(rng.integers(-(10**12), 10**12))),
+            "seconds": [float(rng.normal()), int(rng.integers(-9, 9)), Int64(2**40)][rng.integers(3)],
+            "type": str(rng.choice(ENGAGEMENT_KINDS)),
+        }
+        for _ in range(200)
+    )
+    fields: dict[str, tuple[Kind, Any]] = {
+        "of": ("id", "$of"),
+        "by": ("key", "$by"),
+        "at": ("moment", "$at"),
+        "seconds": ("number", "$seconds"),
+        "type": ("code", {"$indexOfArray": [list(ENGAGEMENT_KINDS), "$type"]}),
+    }
+
+    read = read_columns(store.app.things, [{"$sort": {"_id": 1}}], fields)
+
+    rows = list(store.app.things.find().sort("_id", 1))
+    assert object_ids(read["of"]) == [row["of"] for row in rows]
+    assert to_bson(read["by"]) == [row["by"] for row in rows]
+    assert [datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at) for at in read["at"].tolist()] == [
+        row["at"] for row in rows
+    ]
+    assert read["seconds"].tolist() == [row["seconds"] for row in rows]
+    assert [ENGAGEMENT_KINDS[code] for code in read["type"].tolist()] == [row["type"] for row in rows]
 
 
 def test_nothing_read_is_empty_columns_of_the_right_kinds(store):

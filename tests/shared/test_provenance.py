@@ -12,11 +12,10 @@ import pytest
 from bson import ObjectId
 from msgspec import Struct, defstruct, field
 
-from functions.bots.options import Bots
-from functions.stats.options import ContentStats
 from layers.build import ROOT
 from shared.config import Section, Weights
 from shared.provenance import digest
+from shared.ranking.options import Coldstart
 
 
 class Feed(Section, frozen=True, kw_only=True):
@@ -47,6 +46,12 @@ class OtherDefault(Section, frozen=True, kw_only=True):
     max_age: timedelta = field(name="found_for", default=timedelta(days=7))
 
 
+class Weighted(Section, frozen=True, kw_only=True):
+    section: ClassVar[str] = "weighted"
+
+    weights: Weights = Weights()
+
+
 def test_a_name_in_python_changes_nothing():
     assert digest(RenamedInPython()) == digest(Feed())
     assert digest("a", [RenamedInPython(n_rows=3)]) == digest("a", [Feed(rows=3)]) != digest("a", [Feed()])
@@ -60,23 +65,25 @@ def test_a_value_a_default_or_a_public_name_changes_the_digest(other):
 
 
 def test_options_inside_options_count():
-    assert digest(ContentStats(weights=Weights(like=2.0))) != digest(ContentStats())
+    assert digest(Weighted(weights=Weights(like=2.0))) != digest(Weighted())
 
 
 @pytest.mark.parametrize(
-    "other", [Bots(window=timedelta(1)), Bots(limit=1), Bots(min_readings=1), Bots(verdict_true_means="person")]
+    "other",
+    [Coldstart(window=timedelta(1)), Coldstart(rounds=1), Coldstart(min_gain_se=0.5), Coldstart(base_country="th")],
 )
 def test_every_option_of_a_section_counts(other):
-    assert digest(other) != digest(Bots())
+    assert digest(other) != digest(Coldstart())
 
 
 def test_a_digest_is_the_same_in_every_process():
     code = (
-        "from functions.bots.options import Bots as B; from shared.provenance import digest; print(digest(B(), {1: 2}))"
+        "from shared.ranking.options import Coldstart; from shared.provenance import digest; "
+        "print(digest(Coldstart(), {1: 2}))"
     )
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert other.stdout.strip() == digest(Bots(), {1: 2})
+    assert other.stdout.strip() == digest(Coldstart(), {1: 2})
 
 
 def test_the_order_of_names_does_not_count():

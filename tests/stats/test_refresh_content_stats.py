@@ -1,3 +1,5 @@
+"""Rows of contentStats: scores, window, and full and incremental runs."""
+
 from datetime import timedelta
 
 import pytest

@@ -1,3 +1,5 @@
+"""Rows of creatorStats: totals, weights, window, and full and incremental runs."""
+
 from datetime import timedelta
 from unittest.mock import ANY
 

@@ -1,3 +1,5 @@
+"""Rows of userEngagementStats: topics and kinds, and full and incremental runs."""
+
 from datetime import timedelta
 
 import pytest

@@ -1,3 +1,5 @@
+"""Rows of hashtagStats: spellings, totals and limits."""
+
 import unicodedata
 from datetime import timedelta
 from unittest.mock import ANY

@@ -1,3 +1,5 @@
+"""Topics of texts: confidences, thresholds, prototypes and trained heads."""
+
 import hashlib
 import io
 from dataclasses import replace

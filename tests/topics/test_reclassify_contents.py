@@ -1,4 +1,4 @@
-"""The walk over all posts: what no change told of, what an older model named, what is no longer there."""
+"""The walk over all posts: those whose change event was missed, that an older model named, or that are gone."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The taxonomy: its size, names, phrases and fingerprint, and malformed ones."""
+
 import pytest
 
 from benchmarks.text.our_posts import read_posts

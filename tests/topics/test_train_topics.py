@@ -1,3 +1,5 @@
+"""When topic heads are trained, which are kept, and what the artifact holds."""
+
 from datetime import timedelta
 from itertools import product
 

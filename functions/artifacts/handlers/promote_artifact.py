@@ -1,7 +1,8 @@
 """Make a kept version of a model live: to bring an older one back, or a candidate forward.
 
 Trigger   on demand: {family, key, version}
-Reads     analytics.artifactVersions
+Reads     analytics.artifactVersions, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
+          analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.mlArtifacts_members,
           analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts, analytics.artifactVersions
 """

@@ -1,7 +1,8 @@
 """Delete the versions of models that nobody will go back to.
 
 Trigger   schedule, daily
-Reads     analytics.artifactVersions
+Reads     analytics.artifactVersions, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
+          analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts
 Writes    analytics.artifactVersions
 """
 

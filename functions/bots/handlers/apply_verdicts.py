@@ -1,7 +1,7 @@
 """Take over a verdict the moment that it is given.
 
 Trigger   change: suspiciouscredentials
-Reads     app.suspiciouscredentials
+Reads     app.suspiciouscredentials, analytics.credentialfeatures
 Writes    analytics.credentialfeatures, app.suspiciouscredentials
 """
 

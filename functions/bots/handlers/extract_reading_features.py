@@ -1,7 +1,7 @@
 """Describe how credentials read, as soon as they have read something new.
 
 Trigger   schedule, every 5 minutes
-Reads     app.feeditems, app.users
+Reads     app.feeditems, app.users, analytics.credentialfeatures, analytics.accountLinks
 Writes    analytics.credentialfeatures, analytics.accountLinks
 """
 

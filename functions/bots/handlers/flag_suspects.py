@@ -1,7 +1,7 @@
 """Put suspicious credentials before the reviewers.
 
 Trigger   schedule, every minute
-Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts
+Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts, app.suspiciouscredentials
 Writes    app.suspiciouscredentials
 """
 

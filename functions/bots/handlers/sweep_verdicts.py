@@ -1,7 +1,7 @@
-"""Take over the verdicts that no change told of.
+"""Take over the verdicts whose change event was missed.
 
 Trigger   schedule, hourly
-Reads     app.suspiciouscredentials
+Reads     app.suspiciouscredentials, analytics.credentialfeatures
 Writes    analytics.credentialfeatures, app.suspiciouscredentials
 """
 

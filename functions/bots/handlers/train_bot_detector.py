@@ -1,7 +1,7 @@
 """Train the detector of bots, when people have judged something new.
 
 Trigger   schedule, hourly
-Reads     analytics.credentialfeatures
+Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts, analytics.artifactVersions
 Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions
 """
 

@@ -1,8 +1,8 @@
 """Publish the best posts for the guests of every country.
 
 Trigger   schedule, every 30 minutes
-Reads     analytics.mlArtifacts_country, app.contents, app.engagements, app.contentinfo, app.users, app.accounts,
-          analytics.contentfiltering
+Reads     analytics.mlArtifacts_country, analytics.mlArtifacts_global, app.contents, app.engagements, app.contentinfo,
+          app.users, app.accounts, analytics.contentfiltering, app.guestfeeditems
 Writes    app.guestfeeditems, by way of a staging collection
 """
 

@@ -1,8 +1,8 @@
 """Take what may no longer be shown out of the guest feed, the moment that it is withdrawn.
 
 Trigger   change: contents, users, accounts
-Reads     app.contents, app.users, app.accounts, app.guestfeeditems, analytics.watermarks
-Writes    app.guestfeeditems, and its staging collection; analytics.watermarks
+Reads     app.contents, app.users, app.accounts, app.guestfeeditems
+Writes    app.guestfeeditems, and its staging collection
 """
 
 from functions.coldstart import remove_withdrawn

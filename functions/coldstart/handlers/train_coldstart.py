@@ -2,7 +2,8 @@
 
 Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users, app.contentinfo,
-          analytics.contentfiltering
+          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
+          analytics.artifactVersions
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions
 """
 

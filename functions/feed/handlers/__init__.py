@@ -1,1 +1,1 @@
-"""The doors of this domain, one Lambda each."""
+"""The entry points of this domain, one Lambda each."""

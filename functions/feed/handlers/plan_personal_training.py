@@ -3,7 +3,7 @@
 Trigger   schedule, daily
 Reads     app.engagements, app.relationships, app.users, app.accounts, app.feeditems, app.contentinfo, app.contents,
           analytics.contentfiltering, analytics.mlArtifacts, analytics.mlArtifacts_members
-Writes    the queue of train_personal
+Writes    analytics.mlArtifacts, analytics.artifactVersions, and the queue of train_personal
 """
 
 from functions.feed import plan_personal_training

@@ -2,7 +2,7 @@
 
 Trigger   schedule, every 5 minutes
 Reads     app.contents, app.engagements, app.feeditems, app.contentinfo, app.accounts, app.users,
-          analytics.contentfiltering, analytics.mlArtifacts_country
+          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.snapshots
 Writes    analytics.snapshots
 """
 

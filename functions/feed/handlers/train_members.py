@@ -1,8 +1,9 @@
-"""Train the ranker of all members: how much taste, follows and country count.
+"""Train the ranker of all members, which weighs affinities, follows and the country's score.
 
 Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
-          analytics.contentfiltering, analytics.mlArtifacts_country
+          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
+          analytics.mlArtifacts_members, analytics.artifactVersions
 Writes    analytics.mlArtifacts_members, analytics.artifactVersions
 """
 

@@ -2,7 +2,8 @@
 
 Trigger   queue, from plan_personal_training
 Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
-          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_members, analytics.erasures
+          analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
+          analytics.mlArtifacts_members, analytics.mlArtifacts
 Writes    analytics.mlArtifacts
 """
 
@@ -18,8 +19,7 @@ from shared.store import open_store
 
 @on_queue
 def handler(message: Message) -> Report:
-    store, options = open_store(), settings().options
-    registry = Registry(store.analytics, settings().artifact_keys)
-    accounts, now = message.ids("accounts", MAX_ACCOUNTS_PER_MESSAGE), message.moment("time")
+    store, options, accounts = open_store(), settings().options, message.ids("accounts", MAX_ACCOUNTS_PER_MESSAGE)
+    registry, now = Registry(store.analytics, settings().artifact_keys), message.moment("time")
     trainer = train_personal.open_trainer(store, registry, options.of(Coldstart), options.of(Members), now=now)
     return train_personal.run(store, trainer, registry, options.of(Coldstart), options.of(Members), accounts, now=now)

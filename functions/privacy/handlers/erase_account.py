@@ -1,7 +1,9 @@
 """Forget an account.
 
 Trigger   on demand: {"accountId": ...}
-Reads     app.users, app.accounts, app.contents, app.engagements, app.feeditems
+Reads     app.users, app.accounts, app.contents, app.engagements, app.feeditems, app.contentinfo, app.guestfeeditems,
+          analytics.contentStats, analytics.creatorStats, analytics.credentialfeatures, analytics.accountLinks,
+          analytics.erasures
 Writes    analytics.erasures, and every collection of ours that shared/store/schema says is about an account, a user,
           a post or a credential
 """

@@ -1,7 +1,7 @@
 """Rank recent posts by engagement.
 
 Trigger   schedule, every 5 minutes
-Reads     app.contents
+Reads     app.contents, analytics.contentStats
 Writes    analytics.contentStats
 """
 

@@ -1,7 +1,7 @@
 """Total what the posts of each creator earn.
 
 Trigger   schedule, hourly
-Reads     app.contents, app.users, app.accounts
+Reads     app.contents, app.users, app.accounts, analytics.creatorStats
 Writes    analytics.creatorStats
 """
 

@@ -1,7 +1,7 @@
 """Count which topics each user engages with.
 
 Trigger   schedule, hourly
-Reads     app.engagements, app.contentinfo, analytics.topics
+Reads     app.engagements, app.contentinfo, analytics.topics, analytics.userEngagementStats
 Writes    analytics.userEngagementStats
 """
 

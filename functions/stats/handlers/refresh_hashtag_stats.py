@@ -1,7 +1,7 @@
 """Total the use of each hashtag.
 
 Trigger   schedule, hourly
-Reads     app.contents
+Reads     app.contents, analytics.hashtagStats
 Writes    analytics.hashtagStats
 """
 

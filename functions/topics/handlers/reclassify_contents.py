@@ -1,7 +1,7 @@
-"""Name the language and topics of posts that no change told of, or that an older model named.
+"""Name the language and topics of posts whose change event was missed, or that an older model named.
 
 Trigger   schedule, every 12 hours
-Reads     app.contents, app.contentinfo, analytics.mlArtifacts_topics
+Reads     app.contents, app.contentinfo, analytics.topics, analytics.mlArtifacts_topics
 Writes    app.contentinfo, analytics.topics
 """
 

@@ -1,3 +1,5 @@
+"""Confidence intervals of rates, against SciPy."""
+
 import pytest
 from scipy.stats import binomtest
 

@@ -1,3 +1,5 @@
+"""Ridge regression and the choice of its penalty, against scikit-learn."""
+
 import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV

@@ -1,3 +1,5 @@
+"""Writing behind and reading ahead: order, limits and errors."""
+
 from threading import Event
 
 import pytest

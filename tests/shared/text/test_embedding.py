@@ -1,3 +1,5 @@
+"""Text embeddings: likeness across languages, independence of other texts, and how they are stored."""
+
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np

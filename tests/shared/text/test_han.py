@@ -1,3 +1,5 @@
+"""Han characters: Chinese, Japanese, Korean, or not certain."""
+
 from itertools import pairwise
 
 import pytest

@@ -1,3 +1,5 @@
+"""Hashtags of a text: where they begin and end, and which are the same."""
+
 import sys
 import time
 import unicodedata

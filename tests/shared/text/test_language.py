@@ -1,3 +1,5 @@
+"""Languages of texts, and texts whose language is unknown."""
+
 import re
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""Plain texts: which characters are removed, and which stay."""
+
 import time
 
 import pytest

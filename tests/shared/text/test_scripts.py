@@ -1,3 +1,5 @@
+"""Scripts of texts, and the languages that follow from them."""
+
 import pytest
 
 from shared.text.characters import HAN, KANA, LATIN, THAI, script_of

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from functions.feed import recommend_home, refresh_catalogue
 from functions.feed.feed_ranker import FeedRanker
@@ -196,15 +197,20 @@ def test_more_parts_than_readers_take_are_not_published(snapshots: Snapshots, mo
 def test_a_run_that_died_between_two_parts_leaves_the_live_version(
     store: Store, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*arguments: Any) -> None:
-        raise KeyboardInterrupt
+    later, replace = LIVE + HOUR / 60, Collection.replace_one
+    parts = [f"x {later:%Y%m%dT%H%M%SZ} {number}" for number in range(3)]
+
+    def die_at_the_second(collection: Any, query: dict[str, Any], *arguments: Any, **named: Any) -> Any:
+        if query["_id"] == parts[1]:
+            raise KeyboardInterrupt
+        return replace(collection, query, *arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Snapshots, "_make_live", die)
+        patched.setattr(Collection, "replace_one", die_at_the_second)
         with pytest.raises(KeyboardInterrupt):
-            snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE + HOUR / 60)
+            snapshots.publish("x", arrays(LIVE), PRINT, at=later)
+    assert store.analytics.snapshots.distinct("_id", {"_id": {"$in": parts}}) == parts[:1]
     assert served(snapshots) == (LIVE, 0)
-    store.analytics.snapshots.delete_one({"_id": f"x {LIVE + HOUR / 60:%Y%m%dT%H%M%SZ} 1"})
     damage(store, "x", {"$unset": {"signature": 1}})
 
     assert served(snapshots) == (LIVE, 2)

@@ -228,13 +228,14 @@ def private_server() -> Iterator[str]:
 
 @pytest.fixture
 def failing(private_server: str) -> Iterator[Failing]:
-    """Makes the private server refuse these commands of Feedkeeper's clients inside a `with`."""
+    """Inside a `with`, makes the private server refuse these commands of our clients: all, or the first `times`."""
     with MongoClient[Document](private_server) as admin:
 
         @contextmanager
-        def refuse(*commands: str, code: int = NOT_PRIMARY) -> Iterator[None]:
+        def refuse(*commands: str, code: int = NOT_PRIMARY, times: int | None = None) -> Iterator[None]:
             data = {"failCommands": list(commands), "errorCode": code, "appName": "feedkeeper"}
-            admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data})
+            mode = {"times": times} if times else "alwaysOn"
+            admin.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
             try:
                 yield
             finally:

@@ -11,12 +11,16 @@ from shared.store.decoding import as_moment
 
 NAME = "refresh_content_stats"
 
+COMPARED_A_RUN = 1_000  # posts; so that the time of a run does not grow with the network
 
-def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
+
+def run(store: Store, options: ContentStats, *, now: datetime, compared_a_run: int = COMPARED_A_RUN) -> Report:
     """Score the posts that changed since the last run, apply the decay to the others, and remove the rows of posts that
     have left the window or are no longer published.
 
-    Safe to repeat: the same posts and the same `now` give the same rows.
+    A post that was added, removed or hidden without a new date is noticed by the number of posts, and because each run
+    compares the ids of `compared_a_run` posts with those of the rows, all in turn. Safe to repeat: the same posts and
+    the same `now` give the same rows.
     """
     content_stats = ContentStatistics(store)
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
@@ -33,7 +37,8 @@ def run(store: Store, options: ContentStats, *, now: datetime) -> Report:
             content_stats.refresh(options, period.since, now=now)
             written = read + content_stats.apply_decay(options, now=now)
             removed = content_stats.remove(store.contents.withdrawn_since(period.since))
-        surplus, compared = content_stats.reconcile(options, before=as_moment(period.cursor), now=now)
+        before = as_moment(period.cursor)
+        surplus, compared = content_stats.reconcile(options, before=before, posts_compared=compared_a_run, now=now)
         removed += surplus + store.erasures.sweep(schema.CONTENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
     return Report(read, written, removed, malformed=malformed.result())

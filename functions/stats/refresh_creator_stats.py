@@ -13,15 +13,15 @@ from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_creator_stats"
 
-REPEATED_A_RUN = 500  # posts whose creators are totalled again; a constant, whatever the size of the network
+REPEATED_A_RUN = 500  # posts; a constant, whatever the size of the network
 
 
-def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
+def run(store: Store, options: CreatorStats, *, now: datetime, repeated_a_run: int = REPEATED_A_RUN) -> Report:
     """Total the creators whose posts, user or account changed, apply the decay to the others, and remove the rows of
     creators without a post in the window.
 
     A user or an account that was removed, or changed without a new date, is noticed because each run also totals the
-    creators of `REPEATED_A_RUN` posts again, all in turn. Safe to repeat: the same posts and the same `now` give the
+    creators of `repeated_a_run` posts again, all in turn. Safe to repeat: the same posts and the same `now` give the
     same rows.
     """
     creator_stats = CreatorStatistics(store)
@@ -34,7 +34,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime) -> Report:
         creators, repeated = None, None
         if period.since is not None:
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
-            in_turn, repeated = creator_stats.in_turn(after, REPEATED_A_RUN)
+            in_turn, repeated = creator_stats.in_turn(after, repeated_a_run)
             creators = (
                 store.contents.changed_authors(period.since)
                 | creator_stats.changed_users(period.since)

@@ -20,18 +20,18 @@ from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_engagement_stats"
 
-COMPARED_A_RUN = 500  # engagements that a run recounts; a constant, whatever the size of the network
+COMPARED_A_RUN = 500  # engagements; a constant, whatever the size of the network
 
 UserCounts = dict[ObjectId, Counts]  # by user
 
 
-def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
+def run(store: Store, options: EngagementStats, *, now: datetime, compared_a_run: int = COMPARED_A_RUN) -> Report:
     """Update the counts of the users with new or withdrawn engagements since the last run; remove rows without counts.
 
     A full run counts all engagements, which become the base counts. A run in between adds the newer engagements to the
     base counts as delta counts, recounts a user from the beginning only where an older engagement changed, and compares
-    the rows of some users, all in turn, with their engagements. Safe to repeat: the same data and `now` give the same
-    rows.
+    the rows of some users, all in turn, with their engagements, about `compared_a_run` together. Safe to repeat: the
+    same data and `now` give the same rows.
     """
     with store.leases.hold(NAME), DeadlineExecutor(1) as aside:
         parents = store.content_topics.parents()
@@ -49,7 +49,9 @@ def run(store: Store, options: EngagementStats, *, now: datetime) -> Report:
         else:
             read, written, removed = count_changes(store, parents, period.since, period.full_at, now=now)
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
-            differing, surplus, compared = reconcile(store, parents, period.full_at, after=after, now=now)
+            differing, surplus, compared = reconcile(
+                store, parents, period.full_at, after=after, acts=compared_a_run, now=now
+            )
             written, removed = written + differing, removed + surplus
         removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
@@ -100,17 +102,17 @@ def count_changes(
 
 
 def reconcile(
-    store: Store, parents: Parents, full_at: datetime, *, after: ObjectId, now: datetime
+    store: Store, parents: Parents, full_at: datetime, *, after: ObjectId, acts: int, now: datetime
 ) -> tuple[int, int, ObjectId | None]:
     """Recount the users whose turn it is and correct their rows, for engagements and topics of posts that were added,
     removed or changed without a new date; returns how many rows were written and removed, and the last user.
 
     full_at  moment of the last full run, up to which the base counts reach
-    after    the last user of the run before; from there on users are recounted until they have `COMPARED_A_RUN`
-             engagements together
+    after    the last user of the run before; those behind it are recounted
+    acts     about how many engagements they have together; there is at least one user
     """
     engagement_stats = EngagementStatistics(store)
-    users, last = store.engagements.users_in_turn(after, COMPARED_A_RUN)
+    users, last = store.engagements.users_in_turn(after, acts)
     users |= engagement_stats.users(after, last)
     engagements = store.engagements.on_contents(now=now, users=users)
     topics = topics_of(store, parents, engagements)

@@ -14,25 +14,29 @@ from shared.report import Report
 from shared.store import Store, schema
 
 NAME = "reclassify_contents"
-PAGE = 1_000  # posts that are checked between two updates of the cursor
+PAGE_SIZE = 1_000  # posts
 
 
-def run(store: Store, annotator: TextAnnotator, options: Topics, *, now: datetime) -> Report:
+def run(
+    store: Store, annotator: TextAnnotator, options: Topics, *, now: datetime, page_size: int = PAGE_SIZE
+) -> Report:
     """Check all posts, the newest first: annotate those whose text or model is not the recorded one, remove the
     annotations of those that are gone, and the rows that another program stored under ids as text.
 
     A run checks `max_reclassified` posts, and the next one continues where it ended, also after a run that was cut
     short. Safe to repeat, also while changes arrive.
+
+    page_size  posts that are checked between two updates of the cursor
     """
     content_info = ContentInfo(store)
     read = annotated = removed = 0
     with store.leases.hold(NAME):
         before = store.watermarks.cursor(NAME, object_id)
-        if under_text := content_info.under_text(min(PAGE, options.max_reclassified)):
+        if under_text := content_info.under_text(min(page_size, options.max_reclassified)):
             annotated, removed = check(store, annotator, under_text, options, now=now)
             read, removed = len(under_text), removed + content_info.remove_under_text(under_text)
         while read < options.max_reclassified:
-            posts = next_page(store, before, min(PAGE, options.max_reclassified - read))
+            posts = next_page(store, before, min(page_size, options.max_reclassified - read))
             counts = check(store, annotator, posts, options, now=now)
             read, annotated, removed = read + len(posts), annotated + counts[0], removed + counts[1]
             before = posts[-1] if posts else None

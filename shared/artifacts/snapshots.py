@@ -57,10 +57,13 @@ class Head:
 
 
 class Snapshots:
-    """Snapshots in MongoDB, signed with the first of `keys` and checked against all."""
+    """Snapshots in MongoDB, signed with the first of `keys` and checked against all.
 
-    def __init__(self, analytics: Database[Document], keys: Sequence[bytes]) -> None:
-        self._snapshots = analytics[schema.SNAPSHOTS.name]
+    part_bytes  of one part, before packing, at most
+    """
+
+    def __init__(self, analytics: Database[Document], keys: Sequence[bytes], part_bytes: int = PART_BYTES) -> None:
+        self._snapshots, self._part_bytes = analytics[schema.SNAPSHOTS.name], part_bytes
         if not keys:
             raise BadConfig("ARTIFACT_KEYS is missing")
         self._keys = keys
@@ -71,8 +74,8 @@ class Snapshots:
         The last good version before stays until the next one, for readers that are about to read it and for those that
         refuse this one. A damaged head is replaced. Raises Refused for more than 50 parts.
         """
-        content, version = packed(arrays), version_at(at)
-        pieces = [content[first : first + PART_BYTES] for first in range(0, len(content), PART_BYTES)]
+        content, version, size = packed(arrays), version_at(at), self._part_bytes
+        pieces = [content[first : first + size] for first in range(0, len(content), size)]
         if len(pieces) > MAX_PARTS:
             raise Refused(f"snapshot {name}: {len(content)} bytes make more than {MAX_PARTS} parts")
         candidates = list(self._candidates(name, at, []))

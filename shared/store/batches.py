@@ -8,16 +8,16 @@ Item = TypeVar("Item")
 IDS_A_BATCH = 10_000
 
 
-def in_batches(items: Iterable[Item], size: int | None = None) -> Iterator[list[Item]]:
+def in_batches(items: Iterable[Item], size: int = IDS_A_BATCH) -> Iterator[list[Item]]:
     """Lists of at most `size` items, in order; none is empty. Without a size they have what fits in one command.
 
     >>> list(in_batches("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
-    batch, limit = list[Item](), size or IDS_A_BATCH
+    batch = list[Item]()
     for item in items:
         batch.append(item)
-        if len(batch) == limit:
+        if len(batch) == size:
             yield batch
             batch = []
     if batch:

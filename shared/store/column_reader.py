@@ -33,13 +33,15 @@ def read_columns(
     fields: Fields,
     optional: Container[str] = (),
     documents: tuple[Stages, Fields] | None = None,
+    batch_size: int = DOCUMENTS_A_BATCH,
 ) -> Columns:
     """The results of an aggregation as one array for each field.
 
-    fields     by name, the kind of the column and the expression that gives the value
-    optional   fields that a sound document may lack
-    documents  where the results of the pipeline are no documents of the collection: a pipeline whose results are, and
-               the fields to check in them
+    fields      by name, the kind of the column and the expression that gives the value
+    optional    fields that a sound document may lack
+    documents   where the results of the pipeline are no documents of the collection: a pipeline whose results are, and
+                the fields to check in them
+    batch_size  results that are read at once, at most
 
     Kinds:
     id      (n,) twelve bytes each, also of an id stored as 24 hex digits; compare them with `id_keys`, turn them back
@@ -49,7 +51,7 @@ def read_columns(
     number  (n,) float64
     code    (n,) int32; an expression gives MALFORMED_CODE where its input is malformed
     """
-    parts = list(read_batches(collection, pipeline, fields, optional, documents))
+    parts = list(read_batches(collection, pipeline, fields, optional, documents, batch_size))
     return concat(parts) if parts else {name: np.empty(0, _layout(fields)[name]) for name in fields}
 
 
@@ -59,12 +61,13 @@ def read_batches(
     fields: Fields,
     optional: Container[str] = (),
     documents: tuple[Stages, Fields] | None = None,
+    batch_size: int = DOCUMENTS_A_BATCH,
 ) -> Iterator[Columns]:
     """The columns of `read_columns`, batch by batch, so that only one batch is in memory."""
     layout, malformed = _layout(fields), 0
     shown = {name: fixed(kind, expression) for name, (kind, expression) in fields.items()}
     stages = [*pipeline, {"$project": {"_id": 0} | shown}]
-    batches = collection.aggregate_raw_batches(stages, batchSize=DOCUMENTS_A_BATCH, allowDiskUse=True)
+    batches = collection.aggregate_raw_batches(stages, batchSize=batch_size, allowDiskUse=True)
     for batch in batches:
         if batch:
             raw = memoryview(batch)  # type: ignore[arg-type]  # bytes, whatever the stubs say

@@ -19,7 +19,7 @@ from shared.columns import Columns, is_valid
 from shared.documents import Credential, Document, credential_forms, either_form, object_id
 from shared.store.batches import in_batches
 from shared.store.column_kinds import KEY_BYTES, MALFORMED_CODE, Kind
-from shared.store.column_reader import read_batches, read_columns
+from shared.store.column_reader import DOCUMENTS_A_BATCH, read_batches, read_columns
 from shared.store.decoding import as_credential, name_other_types, name_undated, needed, sound
 from shared.store.expressions import changed_at, changed_from, optional_type, period
 from shared.store.expressions import object_id as object_id_of
@@ -28,10 +28,13 @@ from shared.store.write_behind import read_ahead
 
 
 class Exposures:
-    """Exposures in the collection and the fields that the options name."""
+    """Exposures in the collection and the fields that the options name.
 
-    def __init__(self, app: Database[Document], names: ExposureFields) -> None:
-        self._exposures, self._names = app[names.collection], names
+    batch_size  exposures in a batch of `readings`, at most
+    """
+
+    def __init__(self, app: Database[Document], names: ExposureFields, batch_size: int = DOCUMENTS_A_BATCH) -> None:
+        self._exposures, self._names, self._batch_size = app[names.collection], names, batch_size
 
     def of_viewers(self, viewers: Sequence[ObjectId], limit: int) -> list[ObjectId]:
         """At most `limit` posts that one of these accounts or users has seen, the latest first."""
@@ -163,7 +166,9 @@ class Exposures:
             "until": ("moment", f"${self._names.off_screen}"),
         }
         in_order = {"$sort": {self._names.credential: 1, "seenAt": 1}}
-        for batch in read_ahead(read_batches(self._exposures, [*stages, in_order], fields, optional={"until"})):
+        stages = [*stages, in_order]
+        batches = read_batches(self._exposures, stages, fields, optional={"until"}, batch_size=self._batch_size)
+        for batch in read_ahead(batches):
             is_sound = (batch["at"] > 0) & (batch["credential"] != b"")
             yield _selected(batch | {"until": np.minimum(batch["until"], epoch_ms(end))}, is_sound)
 

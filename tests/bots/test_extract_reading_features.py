@@ -11,7 +11,7 @@ from bson import ObjectId
 from msgspec.structs import replace
 
 from functions.bots.reading_features import FEATURES
-from shared.store import Store, column_reader, connect, schema
+from shared.store import Store, connect, schema
 from shared.store.options import ExposureFields
 from tests.bots.conftest import (
     DAY,
@@ -384,10 +384,10 @@ def test_readings_come_out_of_the_index_and_forms_are_looked_for_from_place_to_p
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_everybody_who_used_a_described_device_is_linked_to_it(store, size, monkeypatch):
+def test_everybody_who_used_a_described_device_is_linked_to_it(store, size):
     """Whatever batches the exposures come in; who reads on a device that nothing is kept of is not."""
     rng = np.random.default_rng(5)
-    monkeypatch.setattr(column_reader, "DOCUMENTS_A_BATCH", size)
+    store.exposures = type(store.exposures)(store.app, ExposureFields(), batch_size=size)
     store.app.users.insert_one(user("ann's page", now=NOON, account="ann"))
     viewers: dict[str, list[str | None]] = {"shared": ["ann's page", "bob", None], "own": ["cat"], "seldom used": ["d"]}
     for device, people in viewers.items():

@@ -29,6 +29,7 @@ DESTRUCTIVE = {
 }  # fmt: skip
 DESTRUCTIVE_COMMANDS = {"drop", "delete", "dropDatabase", "renameCollection", "dropIndexes", "convertToCapped"}
 DELETIONS = {"DeleteOne", "DeleteMany"}
+BY_NAME = {"setattr", "getattr", "delattr", "hasattr", "patch"}  # calls that are given the name of an attribute
 
 Rule = Callable[[Path, ast.Module], Iterator[str]]
 
@@ -254,6 +255,41 @@ def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterat
             yield f"{path}:{node.lineno} sets a deadline that is the same on a slow machine"
 
 
+def private_names_are_left_alone(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Tests and benchmarks use no name that begins with one underscore: of no module, and of no object but their own.
+
+    A class may use its own in another instance of it, as in benchmarks/cost/network.py.
+    """
+    if not within(path, "tests", "benchmarks"):
+        return
+    own = {id(attribute) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for attribute in of_its_own(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and id(node) not in own:
+            yield f"{path}:{node.lineno} uses {node.attr}"
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in BY_NAME:
+            for name in (argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)):
+                if isinstance(name, str) and is_private(*name.split(".")):
+                    yield f"{path}:{node.lineno} uses {name}"
+    for module, name in imported(tree):
+        if is_private(name, *module.split(".")):
+            yield f"{path} imports {module} {name}"
+
+
+def of_its_own(node: ast.ClassDef) -> Iterator[ast.Attribute]:
+    """The attributes that a class uses of itself, and those named like its methods that it uses of anything."""
+    methods = {member.name for member in node.body if isinstance(member, ast.FunctionDef)}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute):
+            of_itself = isinstance(inner.value, ast.Name) and inner.value.id in ("self", "cls")
+            if of_itself or inner.attr in methods:
+                yield inner
+
+
+def is_private(*names: str) -> bool:
+    """Whether any of these names begins with one underscore."""
+    return any(name.startswith("_") and not name.startswith("__") for name in names)
+
+
 def fixed_seconds(node: ast.expr) -> float:
     """The value of a number, 0 for any other expression."""
     value = node.value if isinstance(node, ast.Constant) else None
@@ -365,6 +401,18 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("tests/x.py", "author.publish('a', within_s=0.5)", "tests/x.py", "author.publish('a', within_s=0)"),
         ("tests/x.py", "time.monotonic() - t < 5", "tests/x.py", "time.monotonic() - t < allowed(5)"),
         ("tests/x.py", "time.monotonic() - t < LIMIT", "tests/x.py", "time.monotonic() - t > LIMIT"),
+    ],
+    private_names_are_left_alone: [
+        ("tests/x.py", "x._y()", "tests/x.py", "x.__name__"),
+        ("benchmarks/x.py", "x._y", "shared/x.py", "x._y"),
+        ("tests/x.py", "self._y", "tests/x.py", "class X:\n    def f(self): self._y = self._z"),
+        ("tests/x.py", "self.x._y", "tests/x.py", "class X:\n    def _y(self): replace(self)._y()"),
+        ("tests/x.py", "class X:\n    def f(self): x._y", "tests/x.py", "class X:\n    def f(self): x.y"),
+        ("tests/x.py", "patched.setattr(X, '_y', f)", "tests/x.py", "patched.setattr(X, 'y', '_z')"),
+        ("tests/x.py", "patched.setattr('x._y.z', f)", "tests/x.py", "patched.setattr('x.__main__.z', f)"),
+        ("tests/x.py", "getattr(x, '_y')", "tests/x.py", "row.get('_id')"),
+        ("tests/x.py", "from x import _y", "tests/x.py", "from __future__ import annotations"),
+        ("tests/x.py", "import x._y", "tests/x.py", "import x as _y"),
     ],
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pymongo import MongoClient
+from pymongo.collection import Collection
 
 from functions.feed import recommend_home, refresh_catalogue
 from functions.feed.feed_ranker import FeedRanker
@@ -14,7 +15,7 @@ from functions.feed.options import Home
 from functions.feed.post_index import NAME
 from functions.feed.requests import HomeRequest
 from shared.artifacts import Artifact, Manifest, Snapshots
-from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_TRIED, PART_BYTES, Head, packed
+from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_PARTS, MAX_TRIED, PART_BYTES, Head, packed
 from shared.errors import Refused, StaleModel, Unavailable
 from shared.store import Store
 from tests.conftest import SIGNING_KEY
@@ -38,10 +39,9 @@ def arrays(at: datetime) -> dict[str, Any]:
 
 
 @pytest.fixture
-def snapshots(store: Store, monkeypatch: pytest.MonkeyPatch) -> Snapshots:
+def snapshots(store: Store) -> Snapshots:
     """A version that is live and the one before it, in several parts each."""
-    monkeypatch.setattr("shared.artifacts.snapshots.PART_BYTES", 2_000)
-    snapshots = Snapshots(store.analytics, [SIGNING_KEY.encode()])
+    snapshots = Snapshots(store.analytics, [SIGNING_KEY.encode()], part_bytes=2_000)
     for at in (BEFORE, LIVE):
         snapshots.publish("x", arrays(at), PRINT, at=at)
     assert store.analytics.snapshots.count_documents({}) == 1 + 2 * 3
@@ -186,25 +186,32 @@ def test_a_signed_head_of_the_future_delays_nothing(store: Store, snapshots: Sna
     repaired(snapshots)
 
 
-def test_more_parts_than_readers_take_are_not_published(snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.artifacts.snapshots.MAX_PARTS", 2)
+def test_more_parts_than_readers_take_are_not_published(store: Store) -> None:
+    size = len(packed(arrays(LIVE))) // (MAX_PARTS + 1)
+    snapshots = Snapshots(store.analytics, [SIGNING_KEY.encode()], part_bytes=size)
 
-    with pytest.raises(Refused, match="more than 2 parts"):
-        snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE + HOUR)
+    with pytest.raises(Refused, match="more than 50 parts"):
+        snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE)
+    assert store.analytics.snapshots.count_documents({}) == 0
 
 
 def test_a_run_that_died_between_two_parts_leaves_the_live_version(
     store: Store, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*arguments: Any) -> None:
-        raise KeyboardInterrupt
+    later, replace = LIVE + HOUR / 60, Collection.replace_one
+    parts = [f"x {later:%Y%m%dT%H%M%SZ} {number}" for number in range(3)]
+
+    def die_at_the_second(collection: Any, query: dict[str, Any], *arguments: Any, **named: Any) -> Any:
+        if query["_id"] == parts[1]:
+            raise KeyboardInterrupt
+        return replace(collection, query, *arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Snapshots, "_make_live", die)
+        patched.setattr(Collection, "replace_one", die_at_the_second)
         with pytest.raises(KeyboardInterrupt):
-            snapshots.publish("x", arrays(LIVE), PRINT, at=LIVE + HOUR / 60)
+            snapshots.publish("x", arrays(LIVE), PRINT, at=later)
+    assert store.analytics.snapshots.distinct("_id", {"_id": {"$in": parts}}) == parts[:1]
     assert served(snapshots) == (LIVE, 0)
-    store.analytics.snapshots.delete_one({"_id": f"x {LIVE + HOUR / 60:%Y%m%dT%H%M%SZ} 1"})
     damage(store, "x", {"$unset": {"signature": 1}})
 
     assert served(snapshots) == (LIVE, 2)

@@ -6,15 +6,18 @@ import pytest
 from functions.feed import refresh_catalogue
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
 from functions.feed.post_index_builder import fit_line
+from shared.artifacts import Snapshots
 from shared.columns import object_ids
+from shared.config import load
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.errors import StaleModel
 from tests.factories import an_id, engagement, post
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
 
-def refresh(network, now=NOON):
-    return refresh_catalogue.run(network.store, network.registry, network.snapshots, QUICK, QUICK_MEMBERS, now=now)
+def refresh(network, now=NOON, snapshots=None):
+    snapshots = snapshots or network.snapshots
+    return refresh_catalogue.run(network.store, network.registry, snapshots, QUICK, QUICK_MEMBERS, now=now)
 
 
 def post_index_of(network):
@@ -128,10 +131,10 @@ def test_a_snapshot_that_was_tampered_with_is_refused(village):
         parts.replace_one({"_id": part["_id"]}, part)
 
 
-def test_an_index_larger_than_a_document_is_stored_in_parts(village, monkeypatch):
-    monkeypatch.setattr("shared.artifacts.snapshots.PART_BYTES", 1_000)
+def test_an_index_larger_than_a_document_is_stored_in_parts(village):
+    in_parts = Snapshots(village.store.analytics, load(village.environment).artifact_keys, part_bytes=1_000)
 
-    refresh(village)
+    refresh(village, snapshots=in_parts)
 
     assert village.snapshots.head(NAME).parts > 3
     assert len(post_index_of(village)) == 30

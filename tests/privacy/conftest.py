@@ -20,10 +20,7 @@ from local.functions import function, pipeline
 from local.runs import deliver
 from shared.columns import id_array, id_keys
 from shared.documents import Document
-from shared.errors import Unavailable
 from shared.store import Store, close_store, schema
-from shared.store.erasures import Erasures
-from shared.store.tombstones import Erased
 from tests.bots.conftest import like_a_bot, readings
 from tests.changes import change_event, deleted
 from tests.factories import account, an_id, engagement, exposure, follow, post, topic, user
@@ -236,14 +233,19 @@ class Erasing(CommandListener):
 
 
 BOOKKEEPING = {"leases", "watermarks"}
-_listener = Erasing()
+
+
+@pytest.fixture(scope="session")
+def listener() -> Erasing:
+    """Registered once, since PyMongo forgets no listener."""
+    registered = Erasing()
+    monitoring.register(registered)
+    return registered
 
 
 @pytest.fixture
-def erasing(deployed: None) -> Erasing:
-    if _listener not in monitoring._LISTENERS.command_listeners:
-        monitoring.register(_listener)
-    return _listener
+def erasing(deployed: None, listener: Erasing) -> Erasing:
+    return listener
 
 
 def insertion(name: str) -> Document:
@@ -255,15 +257,3 @@ def insertion(name: str) -> Document:
 def deletions(names: Iterable[str]) -> Document:
     """The events of posts that were deleted."""
     return {"changes": [deleted(name, second=61) for name in names]}
-
-
-def ended_at(collection: schema.Collection) -> Callable[..., Iterator[int]]:
-    """An `_remove` that fails when the erasure comes to that collection."""
-    whole = Erasures._remove
-
-    def remove(self: Erasures, erased: Erased, current: schema.Collection) -> Iterator[int]:
-        if current is collection:
-            raise Unavailable("ended")
-        return whole(self, erased, current)
-
-    return remove

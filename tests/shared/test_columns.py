@@ -25,7 +25,7 @@ from shared.documents import NO_ID, object_id
 from shared.engagement_kinds import ENGAGEMENT_KINDS
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_batches, read_columns
-from shared.store.malformed import collecting
+from shared.store.malformed import MAX_IDS, collecting
 
 MOMENT = datetime(2026, 1, 31, 11, 0, 0, 123000, tzinfo=UTC)
 AN_ID = ObjectId(b"an object id")
@@ -102,21 +102,19 @@ def test_what_is_malformed_is_named_and_what_is_missing_only_where_it_is_needed(
     assert sorted(strictly.ids) == [1, *leniently.ids, 99]
 
 
-def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store, monkeypatch):
-    monkeypatch.setattr("shared.store.column_reader.MAX_IDS", 10)
-    store.app.things.insert_many([{"_id": i, "x": "seven"} for i in range(25)])
+def test_a_flood_of_malformed_documents_is_counted_and_only_some_are_named(store):
+    store.app.things.insert_many([{"_id": i, "x": "seven"} for i in range(MAX_IDS + 15)])
 
     with collecting() as malformed:
         read_columns(store.app.things, [], {"x": ("number", "$x")})
 
-    assert (len(malformed.ids), malformed.more, malformed.counts) == (10, 15, {"things": 25})
+    assert (len(malformed.ids), malformed.more, malformed.counts) == (MAX_IDS, 15, {"things": MAX_IDS + 15})
 
 
-def test_parts_are_the_whole_cut_in_pieces(store, monkeypatch):
-    monkeypatch.setattr("shared.store.column_reader.DOCUMENTS_A_BATCH", 3)
+def test_parts_are_the_whole_cut_in_pieces(store):
     store.app.things.insert_many([{"_id": i, "x": f"key {i}"} for i in range(10)])
 
-    parts = list(read_batches(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x")}))
+    parts = list(read_batches(store.app.things, [{"$sort": {"_id": 1}}], {"x": ("key", "$x")}, batch_size=3))
 
     assert [len(part["x"]) for part in parts] == [3, 3, 3, 1]
     assert to_bson(np.concatenate([part["x"] for part in parts])) == [f"key {i}" for i in range(10)]
@@ -132,13 +130,12 @@ def test_codes_are_what_an_expression_says(store):
     assert read["x"].tolist() == [1, 0, -1, -1, -1, -1]
 
 
-def test_columns_of_one_document_stand_in_one_row_however_many_batches(store, monkeypatch):
-    monkeypatch.setattr("shared.store.column_reader.DOCUMENTS_A_BATCH", 7)
+def test_columns_of_one_document_stand_in_one_row_however_many_batches(store):
     rows = [{"_id": ObjectId(), "at": MOMENT, "n": float(i)} for i in range(50)]
     store.app.things.insert_many(rows)
     fields: dict[str, tuple[Kind, str]] = {"id": ("id", "$_id"), "at": ("moment", "$at"), "n": ("number", "$n")}
 
-    read = read_columns(store.app.things, [], fields)
+    read = read_columns(store.app.things, [], fields, batch_size=7)
 
     by_id = dict(zip(object_ids(read["id"]), zip(read["at"], read["n"], strict=True), strict=True))
     assert by_id == {row["_id"]: (epoch_ms(MOMENT), row["n"]) for row in rows}

@@ -67,7 +67,7 @@ WINDOW_READS = {
         ContentStats(age_from=clock), now=now
     ),
     "comparison of contents": lambda store, clock, now: ContentStatistics(store).reconcile(
-        ContentStats(age_from=clock), before=None, now=now
+        ContentStats(age_from=clock), before=None, posts_compared=1_000, now=now
     ),
     "rows of creators": lambda store, clock, now: CreatorStatistics(store).refresh(
         CreatorStats(age_from=clock), None, now=now

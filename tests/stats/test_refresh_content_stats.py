@@ -7,7 +7,6 @@ from bson import ObjectId
 
 from functions.stats import refresh_content_stats
 from functions.stats.options import ContentStats
-from functions.stats.store import content_stats
 from shared.config import Weights
 from tests.factories import an_id, post
 
@@ -15,8 +14,8 @@ OPTIONS = ContentStats()
 MINUTES = timedelta(minutes=1)
 
 
-def refresh(store, now, options=OPTIONS):
-    return refresh_content_stats.run(store, options, now=now)
+def refresh(store, now, options=OPTIONS, **named):
+    return refresh_content_stats.run(store, options, now=now, **named)
 
 
 def row_of(databases, name):
@@ -277,19 +276,16 @@ def test_an_author_id_in_hex_digits_is_the_author(store, databases, noon):
 
 
 @pytest.mark.parametrize("gone", range(7))
-def test_one_post_gone_and_another_there_is_noticed_though_the_number_is_the_same(
-    store, databases, noon, monkeypatch, gone
-):
+def test_one_post_gone_and_another_there_is_noticed_though_the_number_is_the_same(store, databases, noon, gone):
     """Part by part where there are many, also where several were made at the same moment."""
-    monkeypatch.setattr(content_stats, "COMPARED_A_RUN", 3)
     ages = (1, 5, 5, 5, 5, 30, 80)
     databases.app.contents.insert_many([post(f"p{n}", now=noon, age_hours=age) for n, age in enumerate(ages)])
-    refresh(store, noon)
+    refresh(store, noon, compared_a_run=3)
     databases.app.contents.delete_one({"_id": an_id(f"p{gone}")})
     databases.app.contents.insert_one(post("there", now=noon, age_hours=200))
 
     for run in range(1, 5):
-        refresh(store, noon + run * 5 * MINUTES)
+        refresh(store, noon + run * 5 * MINUTES, compared_a_run=3)
 
     posts = {one["_id"] for one in databases.app.contents.find()}
     assert {row["_id"] for row in databases.analytics.contentStats.find()} == posts

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 from pymongo.collection import Collection
 
 from functions.stats import refresh_creator_stats, refresh_engagement_stats
@@ -27,6 +28,10 @@ CHANGED: dict[str, dict[str, Any]] = {
     "accounts": {"visibility": "deleted"},
     "engagements": {"visibility": "deleted"},
     "contentinfo": {"topics": [an_id("topic music")]},
+}
+SMALL_PARTS = {
+    refresh_engagement_stats.NAME: {"compared_a_run": 30},  # of 143 engagements, 12 each
+    refresh_creator_stats.NAME: {"repeated_a_run": 7},  # of 35 posts, 3 each
 }
 Rows = Collection[dict[str, Any]]
 removed: dict[str, dict[str, Any]] = {}  # by collection, the document that was removed before the first run
@@ -92,9 +97,15 @@ def town(databases, noon) -> Iterator[Any]:
     removed.clear()
 
 
-def run_jobs(store, now):
+def run_jobs(store, now, parts=None):
+    """Run the four jobs.
+
+    parts  by the name of a job, the argument that says how much a run compares; each compares what it does by default
+           for None
+    """
     for job in JOBS:
-        job.run(store, now=now, full_every=FAR)
+        options = structs.replace(job.options, full_every=FAR)
+        job.module.run(store, options, now=now, **(parts or {}).get(job.name, {}))
 
 
 def assert_as_anew(store, now):
@@ -118,31 +129,28 @@ def test_what_no_date_tells_of_is_seen_by_the_next_run(store, town, noon, collec
 
 
 @pytest.mark.parametrize("collection", ["users", "engagements", "contentinfo"])
-def test_a_network_too_large_for_one_run_is_compared_part_by_part(store, town, noon, collection, monkeypatch):
-    monkeypatch.setattr(refresh_engagement_stats, "COMPARED_A_RUN", 30)  # of 143 engagements, 12 each
-    monkeypatch.setattr(refresh_creator_stats, "REPEATED_A_RUN", 7)  # of 35 posts, 3 each
-    run_jobs(store, noon)
+def test_a_network_too_large_for_one_run_is_compared_part_by_part(store, town, noon, collection):
+    run_jobs(store, noon, SMALL_PARTS)
     for document in list(town[collection].find().sort("_id", 1))[::3]:
         town[collection].delete_one({"_id": document["_id"]})
 
     for run in range(1, 8):
-        run_jobs(store, noon + run * HOUR)
+        run_jobs(store, noon + run * HOUR, SMALL_PARTS)
 
     assert_as_anew(store, noon + run * HOUR)
 
 
 @pytest.mark.parametrize("form", [str, lambda key: str(key).upper()], ids=["text", "capitals"])
-def test_users_whose_ids_are_stored_as_text_have_their_turn(store, town, noon, monkeypatch, form):
-    monkeypatch.setattr(refresh_engagement_stats, "COMPARED_A_RUN", 30)
+def test_users_whose_ids_are_stored_as_text_have_their_turn(store, town, noon, form):
     for n, like in enumerate(list(town.engagements.find())):
         if n % 2:
             town.engagements.update_one({"_id": like["_id"]}, {"$set": {"user": form(like["user"])}})
-    run_jobs(store, noon)
+    run_jobs(store, noon, SMALL_PARTS)
     for like in list(town.engagements.find().sort("_id", 1))[::3]:
         town.engagements.delete_one({"_id": like["_id"]})
 
     for run in range(1, 16):
-        run_jobs(store, noon + run * HOUR)
+        run_jobs(store, noon + run * HOUR, SMALL_PARTS)
 
     assert_as_anew(store, noon + run * HOUR)
 

@@ -31,8 +31,8 @@ HOUR = timedelta(hours=1)
 def run(store, annotator, noon):
     """Run the job, some hours after noon."""
 
-    def at(hour=0, by=annotator, **options):
-        return reclassify_contents.run(store, by, Topics(**options), now=noon + hour * HOUR)
+    def at(hour=0, by=annotator, page_size=reclassify_contents.PAGE_SIZE, **options):
+        return reclassify_contents.run(store, by, Topics(**options), now=noon + hour * HOUR, page_size=page_size)
 
     return at
 
@@ -40,11 +40,6 @@ def run(store, annotator, noon):
 @pytest.fixture
 def contents(databases):
     return databases.app.contents
-
-
-@pytest.fixture
-def pages_of_two(monkeypatch):
-    monkeypatch.setattr(reclassify_contents, "PAGE", 2)
 
 
 def numbered(n, text=TEXT, **fields):
@@ -167,10 +162,10 @@ def test_a_post_without_a_text_leaves_no_mark(run, contents, kept):
     assert kept() == []
 
 
-def test_a_run_looks_at_so_many_posts_and_the_next_goes_on_there(run, contents, kept, pages_of_two, embedded):
+def test_a_run_looks_at_so_many_posts_and_the_next_goes_on_there(run, contents, kept, embedded):
     contents.insert_many([numbered(n) for n in range(1, 8)])
 
-    reports = [run(max_reclassified=3).as_dict() for _ in range(4)]
+    reports = [run(max_reclassified=3, page_size=2).as_dict() for _ in range(4)]
 
     assert reports == [
         {"read": 3, "written": 3, "finished": 0},
@@ -190,12 +185,12 @@ def test_the_newest_posts_come_first(run, contents, kept, limit):
     assert [row["contentId"] for row in kept()] == [ObjectId(bytes([n]) * 12) for n in range(8 - limit, 8)]
 
 
-def test_posts_and_what_is_kept_of_others_are_walked_together(run, contents, databases, kept, pages_of_two, noon):
+def test_posts_and_what_is_kept_of_others_are_walked_together(run, contents, databases, kept):
     contents.insert_many([numbered(n) for n in (1, 2, 3, 4, 9, 12)])
     orphans = [ObjectId(bytes([n]) * 12) for n in (2, 5, 6, 7, 8, 10, 11)]
     databases.app.contentinfo.insert_many([{"contentId": post, "language": "en"} for post in orphans])
 
-    assert run().as_dict() == {"read": 12, "written": 6, "removed": 6, "finished": 1}
+    assert run(page_size=2).as_dict() == {"read": 12, "written": 6, "removed": 6, "finished": 1}
 
     assert len(kept()) == 12
     assert [row["contentId"].binary[0] for row in kept() if "removedAt" not in row] == [1, 2, 3, 4, 9, 12]
@@ -209,9 +204,7 @@ def test_none_are_looked_at_where_none_shall_be(run, contents, kept):
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
-def test_a_run_that_is_cut_short_is_completed_by_the_next(
-    run, contents, kept, pages_of_two, embedded, monkeypatch, end
-):
+def test_a_run_that_is_cut_short_is_completed_by_the_next(run, contents, kept, embedded, monkeypatch, end):
     contents.insert_many([numbered(n) for n in range(1, 8)])
     batches = []
 
@@ -224,11 +217,11 @@ def test_a_run_that_is_cut_short_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr("functions.topics.annotate.embed", dies)
         with pytest.raises(end):
-            run()
+            run(page_size=2)
     assert [row["contentId"].binary[0] for row in kept()] == [4, 5, 6, 7], "two pages were done"
     embedded.clear()
 
-    report = run()
+    report = run(page_size=2)
 
     assert report.as_dict() == {"read": 3, "written": 3, "finished": 1}, "it goes on where the other ended"
     assert (len(embedded), len(kept())) == (3, 7)
@@ -298,12 +291,12 @@ def test_runs_do_not_run_beside_each_other(run, store, contents, kept):
     assert kept() == []
 
 
-def test_changes_may_arrive_while_it_walks(run, contents, kept, classify, pages_of_two):
+def test_changes_may_arrive_while_it_walks(run, contents, kept, classify):
     names = [f"post {n}" for n in range(12)]
     contents.insert_many([state(name, f"{TEXT} {name}", second=3) for name in names])
 
     with ThreadPoolExecutor(4) as pool:
-        walk = pool.submit(run)
+        walk = pool.submit(run, page_size=2)
         late = [deleted(name, second=2) for name in names] + [inserted(name, CATS, second=1) for name in names]
         list(pool.map(classify, late * 3))
         walk.result()

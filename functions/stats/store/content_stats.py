@@ -29,8 +29,6 @@ LAYOUT: Final = "1"  # of the rows; raise it when their fields or formulas chang
 
 MIN_SCORE_DECAYED: Final = 0.001  # lower stored scores are left to the next full run
 
-COMPARED_A_RUN = 1_000  # posts; so that the time of a run does not grow with the network
-
 COUNTS = {"like": "$likeCount", "comment": "$commentCount", "recast": "$recastCount", "quote": "$quoteCount"}
 
 
@@ -74,14 +72,14 @@ class ContentStatistics:
         return sum(self._stats.delete_many({"_id": {"$in": ids}}).deleted_count for ids in batches)
 
     def reconcile(
-        self, options: ContentStats, *, before: datetime | None, now: datetime
+        self, options: ContentStats, *, before: datetime | None, posts_compared: int, now: datetime
     ) -> tuple[int, datetime | None]:
         """Make the rows exactly those of the published posts of the window; returns how many were deleted, and the
         `before` of the next run.
 
         Rows that are too old, or dated ahead of now, are deleted first. Where the numbers of posts and rows then
         differ, posts were deleted, hidden or added without a new `updatedAt`: both collections are merged once in the
-        order of `_id`. Equal numbers may be of different posts: the ids of the next `COMPARED_A_RUN` posts, from the
+        order of `_id`. Equal numbers may be of different posts: the ids of the next `posts_compared` posts, from the
         moment `before` downwards, are compared by their fingerprint.
         """
         start, clock = now - options.window, options.age_from
@@ -93,7 +91,7 @@ class ContentStatistics:
             is_within = before is not None and start < before <= now
             part: Document = {clock: period(start, now) | ({"$lt": before} if is_within else {})}
             newest_first = self._contents.find({"$and": [published, part]}, {"_id": 0, clock: 1})
-            last = next(newest_first.sort(clock, -1).skip(COMPARED_A_RUN - 1).limit(1), None)
+            last = next(newest_first.sort(clock, -1).skip(posts_compared - 1).limit(1), None)
             if last:
                 part[clock]["$gte"] = last[clock]
             part_published = {"$and": [published, part]}

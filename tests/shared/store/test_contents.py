@@ -7,6 +7,7 @@ from bson import DatetimeMS, ObjectId, encode
 from bson.raw_bson import RawBSONDocument
 
 from shared.change import ClusterTime
+from shared.store.batches import IDS_A_BATCH
 from tests.factories import an_id, post
 
 
@@ -60,13 +61,13 @@ def test_no_posts_are_asked_for(contents):
     assert contents.now([]) == {}
 
 
-def test_more_posts_than_one_command_takes_are_read_in_several(contents, databases, noon, monkeypatch):
-    monkeypatch.setattr("shared.store.batches.IDS_A_BATCH", 2)
+def test_more_posts_than_one_command_takes_are_read_in_several(contents, databases, noon):
     databases.app.contents.insert_many([post(f"post {n}", now=noon) for n in range(5)])
+    gone = [an_id(f"gone {n}") for n in range(IDS_A_BATCH)]
 
-    states = contents.now([*[an_id(f"post {n}") for n in range(5)], an_id("gone")])
+    states = contents.now([*[an_id(f"post {n}") for n in range(3)], *gone, *[an_id(f"post {n}") for n in (3, 4)]])
 
-    assert [document is not None for _, document in states.values()] == [True] * 5 + [False]
+    assert [document is not None for _, document in states.values()] == [True] * 3 + [False] * len(gone) + [True] * 2
 
 
 @pytest.mark.parametrize(

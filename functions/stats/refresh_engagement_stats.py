@@ -50,7 +50,7 @@ def run(store: Store, options: EngagementStats, *, now: datetime, compared_a_run
             read, written, removed = count_changes(store, parents, period.since, period.full_at, now=now)
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
             differing, surplus, compared = reconcile(
-                store, parents, period.full_at, after=after, acts=compared_a_run, now=now
+                store, parents, period.full_at, after=after, limit=compared_a_run, now=now
             )
             written, removed = written + differing, removed + surplus
         removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
@@ -102,17 +102,17 @@ def count_changes(
 
 
 def reconcile(
-    store: Store, parents: Parents, full_at: datetime, *, after: ObjectId, acts: int, now: datetime
+    store: Store, parents: Parents, full_at: datetime, *, after: ObjectId, limit: int, now: datetime
 ) -> tuple[int, int, ObjectId | None]:
     """Recount the users whose turn it is and correct their rows, for engagements and topics of posts that were added,
     removed or changed without a new date; returns how many rows were written and removed, and the last user.
 
     full_at  moment of the last full run, up to which the base counts reach
     after    the last user of the run before; those behind it are recounted
-    acts     about how many engagements they have together; there is at least one user
+    limit    about how many engagements they have together; there is at least one user
     """
     engagement_stats = EngagementStatistics(store)
-    users, last = store.engagements.users_in_turn(after, acts)
+    users, last = store.engagements.users_in_turn(after, limit)
     users |= engagement_stats.users(after, last)
     engagements = store.engagements.on_contents(now=now, users=users)
     topics = topics_of(store, parents, engagements)

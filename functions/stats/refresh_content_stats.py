@@ -40,5 +40,6 @@ def run(store: Store, options: ContentStats, *, now: datetime, compared_a_run: i
         before = as_moment(period.cursor)
         surplus, compared = content_stats.reconcile(options, before=before, posts_compared=compared_a_run, now=now)
         removed += surplus + store.erasures.sweep(schema.CONTENT_STATS)
+        report = Report(read, written, removed, malformed=malformed.result())
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
-    return Report(read, written, removed, malformed=malformed.result())
+    return report

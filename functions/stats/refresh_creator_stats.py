@@ -45,10 +45,10 @@ def run(store: Store, options: CreatorStats, *, now: datetime, repeated_a_run: i
         removed = creator_stats.prune(creators, now=now)
         creator_stats.apply_decay(options, now=now)
         removed += store.erasures.sweep(schema.CREATOR_STATS)
-        store.watermarks.advance(NAME, options, period, now=now, cursor=repeated)
-        written = creator_stats.written(now)
         read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
-    return Report(read, written, removed, malformed=malformed.result())
+        report = Report(read, creator_stats.written(now), removed, malformed=malformed.result())
+        store.watermarks.advance(NAME, options, period, now=now, cursor=repeated)
+    return report
 
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:

@@ -54,8 +54,9 @@ def run(store: Store, options: EngagementStats, *, now: datetime, compared_a_run
             )
             written, removed = written + differing, removed + surplus
         removed += store.erasures.sweep(schema.ENGAGEMENT_STATS)
+        report = Report(read, written, removed, malformed=malformed.result())
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
-    return Report(read, written, removed, malformed=malformed.result())
+    return report
 
 
 def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:

@@ -36,9 +36,10 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         written = hashtag_stats.put(outdated.values(), options, now=now)
         removed = foreign + hashtag_stats.remove(stored.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
-        store.watermarks.advance(NAME, options, period, now=now)
         read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)
-    return Report(read, written, removed, malformed=malformed.result())
+        report = Report(read, written, removed, malformed=malformed.result())
+        store.watermarks.advance(NAME, options, period, now=now)
+    return report
 
 
 @dataclass(slots=True)

@@ -39,7 +39,7 @@ from datetime import datetime
 from functions.coldstart import build_guest_feed
 from shared.artifacts import Registry
 from shared.ranking.options import Coldstart
-from functions.coldstart.options import GuestFeed
+from functions.coldstart.options import GuestFeedOptions
 from shared.config import settings
 from shared.store import open_store
 from shared.store.guest_feed import Staging
@@ -60,7 +60,7 @@ def deadly(*arguments):
 setattr(Staging, step, deadly)
 store = open_store()
 registry = Registry(store.analytics, settings().artifact_keys)
-build_guest_feed.run(store, registry, GuestFeed(rows_per_country=6), Coldstart(), now=now)
+build_guest_feed.run(store, registry, GuestFeedOptions(rows_per_country=6), Coldstart(), now=now)
 """
 
 

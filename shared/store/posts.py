@@ -69,7 +69,7 @@ class Posts:
             "original": ("id", original),
             "original_author": ("id", "$originalPost.author.id"),
         }
-        stages = [{"$match": query}, newest_first(clock)]
+        stages = [{"$match": query}, *newest_first(clock)]
         posts = read_columns(self._contents, stages, fields, {"original", "original_author"})
         for name in ("photos", "characters"):
             posts[name] = np.maximum(posts[name], 0)
@@ -79,7 +79,8 @@ class Posts:
     def hashtags(self, start: datetime, end: datetime, clock: str) -> tuple[NDArray[np.void], list[list[str]]]:
         """The posts of that time that have hashtags: (n,) ids, and the spellings of the hashtags of each, each once."""
         query = {"visibility": PUBLISHED, clock: {"$gte": start, "$lte": end}, "_id": {"$type": "objectId"}}
-        posts = self._contents.find(query | MAY_HAVE_HASHTAGS, {"message": MESSAGE}, sort=newest_first(clock)["$sort"])
+        stages = [{"$match": query | MAY_HAVE_HASHTAGS}, *newest_first(clock), {"$project": {"message": MESSAGE}}]
+        posts = self._contents.aggregate(stages)
         tagged = {post["_id"]: post["names"] for post in with_hashtags(posts)}
         return id_array(tagged), list(tagged.values())
 

@@ -9,6 +9,7 @@ from functions.stats.options import ContentStats, CreatorStats, HashtagStats
 from functions.stats.store.content_stats import ContentStatistics
 from functions.stats.store.creator_stats import CreatorStatistics
 from functions.stats.store.hashtag_stats import HashtagStatistics
+from shared.store import schema
 from tests.factories import engagement, post, topics_of
 
 MINUTES = timedelta(minutes=1)
@@ -22,6 +23,7 @@ def profiled(databases):
     @contextmanager
     def watch():
         plans: set[tuple[str, str]] = set()
+        databases.app.drop_collection("system.profile")  # of an earlier test
         databases.app.command("profile", 2)
         try:
             yield plans
@@ -63,31 +65,24 @@ def test_a_run_in_between_scans_no_collection_of_the_application(store, job, net
 
 
 WINDOW_READS = {
-    "rows of contents": lambda store, clock, now: ContentStatistics(store).rebuild(
-        ContentStats(age_from=clock), now=now
+    "rows of contents": lambda store, now: ContentStatistics(store).rebuild(ContentStats(), now=now),
+    "comparison of contents": lambda store, now: ContentStatistics(store).reconcile(
+        ContentStats(), before=None, posts_compared=1_000, now=now
     ),
-    "comparison of contents": lambda store, clock, now: ContentStatistics(store).reconcile(
-        ContentStats(age_from=clock), before=None, posts_compared=1_000, now=now
-    ),
-    "rows of creators": lambda store, clock, now: CreatorStatistics(store).refresh(
-        CreatorStats(age_from=clock), None, now=now
-    ),
-    "comparison of creators": lambda store, clock, now: CreatorStatistics(store).outdated(
-        CreatorStats(age_from=clock), now=now
-    ),
-    "uses of hashtags": lambda store, clock, now: list(
-        HashtagStatistics(store).posts(HashtagStats(age_from=clock), now=now)
-    ),
-    "number of posts": lambda store, clock, now: store.contents.published(now - MONTH, clock, now=now),
-    "posts of the rankers": lambda store, clock, now: store.posts.published(now - MONTH, now, clock),
-    "hashtags of the rankers": lambda store, clock, now: store.posts.hashtags(now - MONTH, now, clock),
+    "rows of creators": lambda store, now: CreatorStatistics(store).refresh(CreatorStats(), None, now=now),
+    "comparison of creators": lambda store, now: CreatorStatistics(store).outdated(CreatorStats(), now=now),
+    "uses of hashtags": lambda store, now: list(HashtagStatistics(store).posts(HashtagStats(), now=now)),
+    "number of posts": lambda store, now: store.contents.published(now - MONTH, "createdAt", now=now),
+    "posts of the rankers": lambda store, now: store.posts.published(now - MONTH, now, "createdAt"),
+    "hashtags of the rankers": lambda store, now: store.posts.hashtags(now - MONTH, now, "createdAt"),
 }
 
 
-@pytest.mark.parametrize("clock", ["createdAt", "updatedAt"])
 @pytest.mark.parametrize("read", WINDOW_READS.values(), ids=WINDOW_READS)
-def test_no_post_before_the_window_is_read(store, databases, noon, profiled, read, clock):
+def test_no_post_before_the_window_is_read(store, databases, noon, profiled, read):
     """Where most of the first posts of any index fulfil the other conditions, the planner finds each as fast."""
+    databases.app.contents.drop()  # with indexes that a list in a date has made multikey for good
+    schema.apply(store.app, store.analytics)
     databases.app.contents.insert_many(
         [post(f"old {i}", now=noon, age_hours=24 * 70, payload={"message": "#old"}) for i in range(1_500)]
         + [post(f"{i}", now=noon, age_hours=i / 2, payload={"message": "#new"}) for i in range(600)]
@@ -96,7 +91,7 @@ def test_no_post_before_the_window_is_read(store, databases, noon, profiled, rea
     ContentStatistics(store).rebuild(ContentStats(), now=noon)
 
     with profiled():
-        read(store, clock, noon)
+        read(store, noon)
 
     commands = databases.app["system.profile"].find({"ns": databases.app.contents.full_name})
     examined = [command["keysExamined"] for command in commands if "keysExamined" in command]

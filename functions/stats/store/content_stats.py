@@ -47,7 +47,7 @@ class ContentStatistics:
         query = in_window(now - options.window, options.age_from, now)
         not_erased = {"$match": query | self._tombstones.authors("author.id")}
         in_order = newest_first(options.age_from)
-        self._contents.aggregate([not_erased, in_order, *_statistics(options, now), {"$out": self._target}])
+        self._contents.aggregate([not_erased, *in_order, *_statistics(options, now), {"$out": self._target}])
         return self._stats.estimated_document_count()
 
     def refresh(self, options: ContentStats, since: datetime, *, now: datetime) -> None:
@@ -157,9 +157,8 @@ def _scored(options: ContentStats, now: datetime) -> Document:
 def _fingerprint(collection: Collection[Document], query: Document, clock: str) -> int:
     """A fingerprint of the ids of the documents of a query, whatever their order."""
     summed: Document = {"$group": {"_id": None, "sum": {"$sum": fingerprint("$_id")}}}
-    return next(
-        (int(group["sum"]) for group in collection.aggregate([{"$match": query}, newest_first(clock), summed])), 0
-    )
+    stages = [{"$match": query}, *newest_first(clock), summed]
+    return next((int(group["sum"]) for group in collection.aggregate(stages)), 0)
 
 
 def _ids(collection: Collection[Document], query: Document) -> Iterator[ObjectId]:

@@ -49,7 +49,7 @@ class CreatorStatistics:
         """Compute the rows of these creators, or of all for None."""
         query = in_window(now - options.window, options.age_from, now)
         if creators is None:
-            self._merge(query, [newest_first(options.age_from)], options, now)
+            self._merge(query, newest_first(options.age_from), options, now)
             return
         for batch in in_batches(creators):
             self._merge(query | {"author.id": {"$in": either_form(batch)}}, [], options, now)
@@ -70,9 +70,11 @@ class CreatorStatistics:
         """Creators whose row was made from other posts than the window has now, or who have posts and no row."""
         query = in_window(now - options.window, options.age_from, now)
         window = {"$match": query | self._tombstones.authors("author.id")}
-        in_order = newest_first(options.age_from)
         by_author = {"$group": {"_id": object_id("$author.id"), "posts": {"$sum": fingerprint("$_id")}}}
-        posts = {group["_id"]: group["posts"] for group in self._contents.aggregate([window, in_order, by_author])}
+        posts = {
+            group["_id"]: group["posts"]
+            for group in self._contents.aggregate([window, *newest_first(options.age_from), by_author])
+        }
         stored = self._stats.find({}, {"contentFingerprint": 1})
         rows = dict(sound(self._stats, stored, lambda row: (own_id(row), row.get("contentFingerprint"))))
         shown = self._visibility.users(posts.keys() - rows.keys() - {None})

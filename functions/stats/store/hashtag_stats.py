@@ -12,6 +12,7 @@ scoredAt: …}
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from bson import encode
@@ -45,30 +46,24 @@ class HashtagStatistics:
         self._stats = store.analytics[schema.HASHTAG_STATS.name]
         self._tombstones = store.tombstones
 
-    def posts(self, options: HashtagStats, *, now: datetime, batch: int = POSTS_A_BATCH) -> Iterator[Document]:
+    def posts(self, options: HashtagStats, *, now: datetime) -> Iterator[Document]:
         """The posts of the window that have hashtags: {_id, author, names: each once, points, createdAt, updatedAt}.
 
         createdAt, updatedAt  milliseconds since 1970, which are decoded and compared faster than dates
-        batch                 posts that are read at once
-        Each post once, in any order. Both halves of the window are read at the same time, by `find`, which sends posts
-        while it reads on; an aggregation reads 4 MB of them before it sends any.
+        In any order. By `find`, which sends posts while it reads on; an aggregation reads 4 MB of them before it sends
+        any. Both halves of the window are read at the same time, unless a post that changes could move between them.
         """
-        window = in_window(now - options.window, options.age_from, now) | self._tombstones.authors("author.id")
+        clock, window = options.age_from, in_window(now - options.window, options.age_from, now)
         points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in POSITIVE_KINDS})
         dates = {name: {"$toLong": date} for name, date in moments(now).items()}
         fields = dates | {"author": object_id("$author.id"), "message": MESSAGE, "points": points}
         recent = {"$gte": now - options.window / 2}
-        halves = (
-            {"$and": [window | MAY_HAVE_HASHTAGS, {options.age_from: half}]} for half in (recent, {"$not": recent})
-        )
-        in_order = newest_first(options.age_from)["$sort"]
-        cursors = (self._contents.find(half, fields, sort=in_order, batch_size=batch) for half in halves)
-        yielded = set[bytes]()  # a post whose date is changed meanwhile can be in both halves
-        for posts in read_ahead(*(in_batches(cursor, batch) for cursor in cursors)):
-            for post in with_hashtags(post for post in posts if None not in (post["author"], post["createdAt"])):
-                if post["_id"].binary not in yielded:
-                    yielded.add(post["_id"].binary)
-                    yield post
+        parts: list[Document] = [{clock: recent}, {clock: {"$not": recent}}] if clock == "createdAt" else [{}]
+        query = window | self._tombstones.authors("author.id") | MAY_HAVE_HASHTAGS
+        order = next((stage["$sort"] for stage in newest_first(clock)), None)
+        find = partial(self._contents.find, projection=fields, sort=order, batch_size=POSTS_A_BATCH)
+        for posts in read_ahead(*(in_batches(find({"$and": [query, part]}), POSTS_A_BATCH) for part in parts)):
+            yield from with_hashtags(post for post in posts if None not in (post["author"], post["createdAt"]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
         """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""

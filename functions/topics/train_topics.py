@@ -223,7 +223,7 @@ def f1(confidences: Float32Array, examples: LabelledEmbeddings, topics: IntArray
     confidences  (n, n_topics) 0..1
     topics       positions in the taxonomy
 
-    >>> examples = Examples.of(np.zeros((2, 512), np.float32), [["sports"], ["pets/cats"]])
+    >>> examples = LabelledEmbeddings.of(np.zeros((2, 512), np.float32), [["sports"], ["pets/cats"]])
     >>> topics = np.flatnonzero(examples.about.any(axis=0))
     >>> f1(examples.about.astype(np.float32), examples, topics)
     1.0

@@ -8,7 +8,7 @@ from pymongo.collection import Collection
 
 from shared.clock import EPOCH
 from shared.documents import Document
-from shared.store.expressions import fingerprint, period
+from shared.store.expressions import NO_ARRAY, fingerprint, period
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class CollectionVersion:
                 before it
         values  expression that the fingerprint covers
         """
-        newest = collection.find_one(query | {clock: period(EPOCH, now)}, {clock: 1}, sort=[(clock, -1)])
+        newest = collection.find_one(query | {clock: period(EPOCH, now) | NO_ARRAY}, {clock: 1}, sort=[(clock, -1)])
         total = {"_id": None, "count": {"$sum": 1}, "fingerprint": {"$sum": fingerprint(values)}}
         group = next(iter(collection.aggregate([{"$match": query}, {"$group": total}])), {})
         return cls(group.get("count", 0), newest[clock] if newest else None, group.get("fingerprint", 0))

@@ -21,7 +21,7 @@ from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
 from shared.store.decoding import as_list, needed, sound
-from shared.store.expressions import changed_at, changed_from, has_type, is_id, optional, period
+from shared.store.expressions import NO_ARRAY, changed_at, changed_from, has_type, is_id, optional, period
 
 _POST = {"contentId": 1, "_id": 0}
 
@@ -39,7 +39,11 @@ def rows_that_count(info: Collection[Document], rows: Columns) -> Columns:
     if not as_text.any():
         return rows
     written = object_ids(unique_ids(rows["content"][as_text]))
-    posts = (row["contentId"] for ids in in_batches(written) for row in info.find({"contentId": {"$in": ids}}, _POST))
+    posts = (
+        row["contentId"]
+        for ids in in_batches(written)
+        for row in info.find({"contentId": {"$in": ids} | NO_ARRAY}, _POST)
+    )
     stays = ~(as_text & np.isin(id_keys(rows["content"]), id_keys(id_array(posts))))
     return {name: column[stays] for name, column in rows.items()}
 

@@ -142,14 +142,15 @@ class Engagements:
         return users
 
     def users_in_turn(self, after: ObjectId, limit: int) -> tuple[set[ObjectId], ObjectId | None]:
-        """The next users in the order of their ids, and the last of them, None where no more are left.
+        """The next users in the order of their ids, without erased ones, and the last of them, None where none follows.
 
         after  users behind this id
         limit  about how many engagements they have together; there is at least one user
         """
         users, ends = set[ObjectId](), []
         for first in (after, str(after), str(after).upper()):  # each form that ids are stored in has its own order
-            rows = self._engagements.find({"user": {"$gt": first}}, {"_id": 0, "user": 1}).sort("user", 1).limit(limit)
+            query = {"user": {"$gt": first}} | self._tombstones.authors("user")
+            rows = self._engagements.find(query, {"_id": 0, "user": 1}).sort("user", 1).limit(limit)
             ids = [as_object_id(row["user"]) for row in rows]
             behind = [user for user in ids if user is not None and user > after]
             users.update(behind)

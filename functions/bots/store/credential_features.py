@@ -27,7 +27,7 @@ from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
 from shared.store.decoding import as_count, as_credential, as_moment, credential_of, name_undated, needed, sound
 from shared.store.decoding import optional as optionally
-from shared.store.expressions import FIRST_DAY, LAST_DAY, id_of_its_own, period
+from shared.store.expressions import FIRST_DAY, LAST_DAY, NO_ARRAY, id_of_its_own, period
 from shared.store.upserts import upsert_all
 
 LAYOUT: Final = "2"  # of the rows; raise it when the readings of a window change, so that all are computed anew
@@ -133,7 +133,7 @@ class CredentialFeatures:
         """At most `limit` labelled windows, the latest verdicts first: their ids, their verdicts as they were given,
         and columns credential (n,) keys, at (n,) of the verdict [ms since 1970], and (n,) of each of the features."""
         name_undated(self._features, "verifiedAt")
-        query = {"verifiedAt": period(EPOCH, now), "verificationStatus": {"$type": "bool"}}
+        query = {"verifiedAt": period(EPOCH, now) | NO_ARRAY, "verificationStatus": {"$type": "bool"} | NO_ARRAY}
         stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(limit, 1)}]
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),

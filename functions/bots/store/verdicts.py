@@ -14,16 +14,17 @@ from pymongo.errors import DuplicateKeyError
 from shared.documents import Document
 from shared.store import Store, schema
 from shared.store.decoding import as_moment, credential_of, needed, optional, sound
+from shared.store.expressions import NO_ARRAY
 
 Outcome = Literal["labelled", "changed", "repeated", "older", "unmatched"]
 
 GIVEN: Document = {
-    "verificationStatus": {"$type": "bool"},
-    "verifiedAt": {"$type": "date"},
+    "verificationStatus": {"$type": "bool"} | NO_ARRAY,
+    "verifiedAt": {"$type": "date"} | NO_ARRAY,
     # These fields go into queries, where an object could be an operator.
-    "seenCredential": {"$type": ["objectId", "string"]},
-    "firstSeenAt": {"$type": "date"},
-    "lastSeenAt": {"$type": "date"},
+    "seenCredential": {"$type": ["objectId", "string"]} | NO_ARRAY,
+    "firstSeenAt": {"$type": "date"} | NO_ARRAY,
+    "lastSeenAt": {"$type": "date"} | NO_ARRAY,
 }
 
 

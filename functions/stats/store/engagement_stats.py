@@ -66,7 +66,8 @@ class EngagementStatistics:
     def users(self, after: ObjectId, last: ObjectId | None) -> set[ObjectId]:
         """The users with a row whose ids are above `after` and not above `last`; no upper limit for None."""
         query = {"userId": {"$gt": after} | ({"$lte": last} if last else {})}
-        return {row["userId"] for row in self._stats.find(query, {"_id": 0, "userId": 1})}
+        rows = self._stats.find(query, {"userId": 1})
+        return set(sound(self._stats, rows, lambda row: needed(object_id(row.get("userId")))))
 
     def remove(self, users: Iterable[ObjectId]) -> int:
         """Delete the rows of these users; returns how many there were."""

@@ -2,7 +2,7 @@
 for the next full run."""
 
 from shared.documents import Document
-from shared.store.expressions import MAX_COUNTED, Expression, has_type, is_count
+from shared.store.expressions import MAX_COUNTED, NO_ARRAY, Expression, has_type, is_count
 
 _COUNT: Document = {"$gte": 0, "$lt": MAX_COUNTED, "$not": {"$type": "array"}}
 _POINTS: Document = {"$type": "number", "$not": {"$type": "array"}}
@@ -18,4 +18,8 @@ OF_CREATORS: Document = {
     "followerCount": _COUNT,
     "$expr": {"$allElementsTrue": {"$map": {"input": _SUMMARY, "in": _PART}}},
 }
-OF_HASHTAGS: Document = {"aggregator.engagementScore": _POINTS, "aggregator.hastagDiversityScore": _POINTS}
+OF_HASHTAGS: Document = {
+    "aggregator": NO_ARRAY,
+    "aggregator.engagementScore": _POINTS,
+    "aggregator.hastagDiversityScore": _POINTS,
+}

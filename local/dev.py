@@ -21,8 +21,9 @@ CHECK_EVERY_S = 0.5  # whether the relay still works
 
 
 def lacks_network(store: Store) -> bool:
-    """Whether there are no users yet, or the filling of the databases was interrupted."""
-    return not store.app[schema.USERS.name].find_one({}, {"_id": 1}) or ownership.is_unfinished(store.app)
+    """Whether there are neither accounts nor users yet, or the writing of a demo network was interrupted."""
+    people = (store.app[part.name].find_one({}, {"_id": 1}) for part in (schema.ACCOUNTS, schema.USERS))
+    return not any(people) or ownership.is_half_replaced(store.app)
 
 
 def prepare(store: Store, size: str) -> None:

@@ -28,6 +28,7 @@ from shared.errors import BadConfig, Unavailable
 
 READY_WITHIN_S = 30.0
 URI_FILE = "feedkeeper.uri"
+HISTORY_MB = 256
 _PR_SET_PDEATHSIG = 1
 
 
@@ -35,29 +36,34 @@ _PR_SET_PDEATHSIG = 1
 def mongo_server(
     folder: Path | None = None,
     *,
+    private: bool = False,
     cache_gb: float = 0.5,
     nodes: int = 1,
-    history_mb: int = 256,
+    history_mb: int = HISTORY_MB,
     checkpoint_s: int = 60,
     on_start: Callable[[str], object] = lambda uri: None,
 ) -> Iterator[str]:
     """The URI of a running server: `MONGO_URI` if it is set, else that of an embedded server, stopped on exit.
 
-    folder        data folder; None for a temporary one, deleted on exit, whose server can be made to fail
-                  (`enableTestCommands`). Where another process serves the folder, its server is used; that process
-                  stops it when all processes that use it have ended
+    folder        data folder; None for a temporary one, deleted on exit. Where another process serves the folder, its
+                  server is used; that process stops it when all processes that use it have ended
+    private       always an embedded server, whatever `MONGO_URI` says, for a body that changes or breaks the server;
+                  without a folder it can be made to fail (`enableTestCommands`)
     cache_gb      WiredTiger's cache of each node [GB], at least 0.25
-    nodes         members of the replica set [count]; of three, one may step down or die
-    history_mb    size of the oplog [MB]
+    nodes         members of the replica set [count]; of three, one may step down or die. Of a private server only
+    history_mb    size of the oplog [MB], of a private server only
     checkpoint_s  time between two checkpoints, at which older history is discarded [s]
     on_start      called with the URI of a server that this call starts, before other processes use it
-    Raises BadConfig where there is neither `MONGO_URI` nor a binary, Unavailable where the server does not start.
+    Raises BadConfig where there is neither `MONGO_URI` nor a binary, Unavailable where the server does not start, and
+    ValueError where nodes or history are asked of a server that is not private, on whichever machine.
     """
-    configured = own_server()
+    if not private and (nodes, history_mb) != (1, HISTORY_MB):
+        raise ValueError("nodes and history_mb are of a private server only: MONGO_URI may name somebody else's")
+    configured = None if private else own_server()
     if configured:
         yield configured
         return
-    binary = find_binary()
+    binary, may_fail = find_binary(), private and folder is None
     members: list[tuple[subprocess.Popen[bytes], int]] = []
     with (
         _data_folder(folder) as data,
@@ -70,7 +76,7 @@ def mongo_server(
             if uri is None:
                 for number in range(nodes):
                     member = data / str(number) if number else data
-                    members.append(_launch(binary, member, cache_gb, history_mb, checkpoint_s, may_fail=folder is None))
+                    members.append(_launch(binary, member, cache_gb, history_mb, checkpoint_s, may_fail=may_fail))
                 uri = _initiate(members, data)
                 on_start(uri)
                 (data / URI_FILE).write_text(uri)

@@ -10,6 +10,9 @@ another database, and none for another owner: the token of a process is known to
 folder is used with the folder's own server alone. On the server of somebody else, a data folder's marker proves for one
 day what an interrupted filling left, and is removed when the filling is done.
 
+While a demo network is written over what a database had, the markers also have `replacing: true`. Where the writing was
+interrupted it stays, and `dev` writes the network anew; an import that was interrupted or refused leaves no such mark.
+
 Every destructive operation of local and benchmarks is one of this module; tests/contract/test_house_rules.py checks it.
 """
 
@@ -98,13 +101,11 @@ def require(*databases: Database[Document]) -> None:
 
 @contextmanager
 def filling(*databases: Database[Document]) -> Iterator[None]:
-    """Claim databases and fill them in the body; until it ends without an error they are marked as unfinished.
+    """Claim databases and fill them in the body; a new claim is marked as unfinished until it ends without an error.
 
     Raises Forbidden, before anything is changed, where one of them may not be.
     """
     claim(*databases)
-    for database in databases:
-        _markers(database).update_many({"owner": _owner.token}, {"$set": {"unfinished": True}})
     done = False
     try:
         yield
@@ -117,9 +118,28 @@ def filling(*databases: Database[Document]) -> Iterator[None]:
                 _release(database)
 
 
-def is_unfinished(database: Database[Document]) -> bool:
-    """Whether this owner began to fill the database and did not finish."""
-    return is_owned(database) and _markers(database).find_one({"owner": _owner.token, "unfinished": True}) is not None
+@contextmanager
+def replacing(*databases: Database[Document]) -> Iterator[None]:
+    """Fill databases whose former contents the body destroys; what can be computed before is computed outside of it.
+
+    Until the body ends without an error, `is_half_replaced` is true of them.
+    """
+    with filling(*databases):
+        for database in databases:
+            _markers(database).update_many({"owner": _owner.token}, {"$set": {"replacing": True}})
+        yield
+        keep(*databases)
+
+
+def is_half_replaced(database: Database[Document]) -> bool:
+    """Whether this owner began to replace what the database had and did not finish, and no import came since."""
+    return is_owned(database) and _markers(database).find_one({"owner": _owner.token, "replacing": True}) is not None
+
+
+def keep(*databases: Database[Document]) -> None:
+    """Say that what is in the databases, or is written from now on, is not half of a replacement."""
+    for database in databases:
+        _markers(database).update_many({"owner": _owner.token}, {"$unset": {"replacing": 1}})
 
 
 def drop_database(database: Database[Document]) -> None:

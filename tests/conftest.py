@@ -16,7 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from local.mongod import mongo_server
-from shared.config import HERE, Settings, forget_settings, load, own_server
+from shared.config import HERE, Settings, forget_settings, load
 from shared.documents import Document
 from shared.runtime import invocation, queue
 from shared.store import Store, close_store, connect, schema
@@ -39,11 +39,16 @@ _whole: dict[str, bool] = {}  # whether a pair of databases has every index, by 
 
 def _server_uri() -> str:
     if not _uri:
-        _uri.append(_servers.enter_context(mongo_server(cache_gb=0.25, checkpoint_s=15)))
-        if not own_server():  # the embedded server: it would delete documents of most tests for their age
-            with MongoClient[Document](_uri[0]) as admin:
-                admin.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+        server = mongo_server(cache_gb=0.25, checkpoint_s=15, on_start=_keep_old_documents)
+        _uri.append(_servers.enter_context(server))
     return _uri[0]
+
+
+def _keep_old_documents(uri: str) -> None:
+    """Let an embedded server keep documents of any age: most tests have old ones. A server of MONGO_URI is not changed:
+    `on_start` is called with the URI of one that has been started alone."""
+    with MongoClient[Document](uri) as admin:
+        admin.admin.command("setParameter", 1, ttlMonitorEnabled=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -222,7 +227,7 @@ def snapshot(databases: Databases) -> Snapshot:
 @pytest.fixture(scope="session")
 def private_server() -> Iterator[str]:
     """A server of this worker alone, so that it may be made to fail; a module uses it by a `mongo_uri` of its own."""
-    with mongo_server(cache_gb=0.25) as uri:
+    with mongo_server(private=True, cache_gb=0.25) as uri:
         yield uri
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
+from local import ownership
 from local.deskdrop.documents import SOURCE, History, documents_of, moment
 from local.deskdrop.events import Progress, read_events
 from local.tables import Tally
@@ -83,6 +84,7 @@ def import_deskdrop(
             "a shorter file; with --renew-shift the times move to now once more"
         )
     documents = documents_of(history, shift)
+    ownership.keep(app)  # else `dev` would replace these documents where a demo network was interrupted before
     changed = sum(_upsert(app, name, rows, report_progress) for name, rows in documents.items())
     return ImportReport(
         tally,

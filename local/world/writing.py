@@ -77,11 +77,11 @@ def write_world(
     """
     for database in (app, analytics, truth):
         _require_loopback(database)
-    report = progress or _quietly
-    with ownership.filling(app, analytics, truth):
-        for load in _loads(world, app, analytics, truth):
+    report, counts = progress or _quietly, _count(world)
+    loads = list(_loads(world, app, analytics, truth))
+    with ownership.replacing(app, analytics, truth):
+        for load in loads:
             _fill(load, report)
-        counts = _count(world)
         # The last write waits for the majority, and so for all writes before it.
         meta = truth["meta"].with_options(write_concern=WriteConcern("majority"))
         meta.replace_one({}, _meta(world, counts), upsert=True)

@@ -28,6 +28,12 @@ DESTRUCTIVE = {
     "find_one_and_delete",
 }  # fmt: skip
 DESTRUCTIVE_COMMANDS = {"drop", "delete", "dropDatabase", "renameCollection", "dropIndexes", "convertToCapped"}
+CHANGE_A_SERVER = {  # commands to a server, by which others who use it are harmed
+    "configureFailPoint", "replSetStepDown", "replSetFreeze", "replSetReconfig", "replSetInitiate", "setParameter",
+    "setFeatureCompatibilityVersion", "shutdown", "fsync", "fsyncUnlock", "killOp", "killAllSessions", "logRotate",
+    "createUser", "updateUser", "dropUser", "dropAllUsersFromDatabase", "grantRolesToUser", "revokeRolesFromUser",
+    "createRole", "updateRole", "dropRole", "setDefaultRWConcern",
+}  # fmt: skip
 DELETIONS = {"DeleteOne", "DeleteMany"}
 BY_NAME = {"setattr", "getattr", "delattr", "hasattr", "patch"}  # calls that are given the name of an attribute
 
@@ -179,6 +185,28 @@ def one_module_deletes(path: Path, tree: ast.Module) -> Iterator[str]:
             yield from (f"{path}:{node.lineno} commands {name!r}" for name in values & DESTRUCTIVE_COMMANDS)
         if isinstance(node, ast.Name | ast.Attribute) and getattr(node, "attr", getattr(node, "id", "")) in DELETIONS:
             yield f"{path}:{node.lineno} names a deletion of a bulk write"
+
+
+def only_private_servers_are_changed(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Tests send commands that change a server only where they have one of their own: the fixture `private_server`, or
+    `mongo_server(private=True)`. Any other server may be that of MONGO_URI, which others use."""
+    if not within(path, "tests") or has_a_private_server(tree):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "command":
+            values = {inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
+            yield from (f"{path}:{node.lineno} commands {name!r}" for name in sorted(CHANGE_A_SERVER & values))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "falling_silent":
+            yield f"{path}:{node.lineno} silences a server"
+
+
+def has_a_private_server(tree: ast.Module) -> bool:
+    """Whether a file starts a private server or asks for the fixture."""
+    nodes = list(ast.walk(tree))
+    asked = any(isinstance(node, ast.arg) and node.arg == "private_server" for node in nodes)
+    starts = (node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "mongo_server")
+    named = (keyword for node in starts for keyword in node.keywords if keyword.arg == "private")
+    return asked or any(getattr(keyword.value, "value", False) is True for keyword in named)
 
 
 def every_file_has_a_name_of_its_own(path: Path, tree: ast.Module) -> Iterator[str]:
@@ -366,6 +394,33 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("local/x.py", "database.aggregate([{'$out': 'x'}])", "local/x.py", "database.aggregate([{'$match': {}}])"),
         ("local/x.py", "database.command('dropDatabase')", "local/x.py", "database.command('ping')"),
         ("local/x.py", "rows.bulk_write([DeleteMany({})])", "local/x.py", "rows.bulk_write([ReplaceOne({}, {})])"),
+    ],
+    only_private_servers_are_changed: [
+        (
+            "tests/x.py",
+            "def f(client): client.admin.command('replSetStepDown', 3)",
+            "tests/x.py",
+            "def f(private_server): client.admin.command('replSetStepDown', 3)",
+        ),
+        (
+            "tests/x.py",
+            "with mongo_server() as uri: admin.command({'configureFailPoint': 'x', 'mode': 'off'})",
+            "tests/x.py",
+            "with mongo_server(private=True) as uri: admin.command({'configureFailPoint': 'x', 'mode': 'off'})",
+        ),
+        (
+            "tests/x.py",
+            "with mongo_server(private=False) as uri: admin.command('createUser', 'x')",
+            "tests/x.py",
+            "with mongo_server() as uri: admin.command('serverStatus')",
+        ),
+        (
+            "tests/x.py",
+            "falling_silent(uri, 'find')",
+            "tests/x.py",
+            "def f(private_server): falling_silent(uri, 'find')",
+        ),
+        ("tests/x.py", "client.admin.command('shutdown')", "local/mongod.py", "client.admin.command('shutdown')"),
     ],
     every_file_has_a_name_of_its_own: [
         ("shared/utils.py", "", "shared/useful.py", ""),

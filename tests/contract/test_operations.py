@@ -56,7 +56,7 @@ def test_what_a_sentence_has_typed_here_does_what_it_says() -> None:
     commands = [command.split() for command in TYPED_HERE.findall(PAGE)]
     assert sorted(command[1] for command in commands) == ["erase", "review", "run"]
 
-    with mongo_server() as uri, MongoClient[Document](uri) as client:
+    with mongo_server(private=True) as uri, MongoClient[Document](uri) as client:
         environment = {**os.environ, "MONGO_URI": uri, "ARTIFACT_KEYS": SIGNING_KEY}
 
         def typed(*words: str) -> str:

@@ -132,7 +132,7 @@ def test_a_deletion_that_arrives_before_the_verdict_does_nothing(store, snapshot
 
 @pytest.fixture(scope="module")
 def three_nodes():
-    with mongo_server(cache_gb=0.25, nodes=3) as uri:
+    with mongo_server(private=True, cache_gb=0.25, nodes=3) as uri:
         yield uri
 
 

@@ -25,7 +25,7 @@ MB = 2**20
 @pytest.fixture(scope="module")
 def forgetful_server() -> Iterator[str]:
     """A server that keeps about 60 MB of history, and deletes older history within a second."""
-    with mongo_server(cache_gb=0.25, history_mb=2, checkpoint_s=1) as uri:
+    with mongo_server(private=True, cache_gb=0.25, history_mb=2, checkpoint_s=1) as uri:
         yield uri
 
 

@@ -24,7 +24,7 @@ STEPS_DOWN = 3
 @pytest.fixture(scope="module")
 def mongo_uri() -> Iterator[str]:
     """A replica set of three nodes."""
-    with mongo_server(cache_gb=0.25, nodes=3) as uri:
+    with mongo_server(private=True, cache_gb=0.25, nodes=3) as uri:
         yield uri
 
 

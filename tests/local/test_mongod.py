@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from local import mongod
 from local.mongod import find_binary, mongo_server
@@ -92,6 +92,32 @@ def test_another_server_is_used_where_one_is_named(monkeypatch):
 
     with mongo_server() as uri:
         assert uri == "mongodb://elsewhere/"
+
+
+def test_a_private_server_is_never_that_of_somebody_else_and_can_be_made_to_fail(monkeypatch):
+    monkeypatch.setenv("MONGO_URI", "mongodb://elsewhere/")
+
+    with mongo_server(private=True, cache_gb=0.25) as uri, MongoClient[Document](uri) as client:
+        assert uri.startswith("mongodb://127.0.0.1:")
+        assert client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})["ok"]
+
+
+def test_a_server_that_is_not_private_cannot_be_made_to_fail():
+    with (
+        mongo_server(cache_gb=0.25) as uri,
+        MongoClient[Document](uri) as client,
+        pytest.raises(OperationFailure, match="no such command"),
+    ):
+        client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+
+
+@pytest.mark.parametrize("wanted", [{"nodes": 3}, {"history_mb": 2}], ids=str)
+@pytest.mark.parametrize("configured", ["", "mongodb://elsewhere/"])
+def test_nodes_and_history_are_of_a_private_server(monkeypatch, wanted, configured):
+    monkeypatch.setenv("MONGO_URI", configured)
+
+    with pytest.raises(ValueError, match="private"), mongo_server(**wanted):
+        pytest.fail("it may be somebody else's")
 
 
 def test_where_there_is_neither_one_sentence_says_what_to_do(monkeypatch):

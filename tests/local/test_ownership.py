@@ -161,14 +161,11 @@ def busy():
     """A server with databases of somebody else, under the names that commands have for theirs."""
     from local.mongod import mongo_server
 
-    environment = os.environ.pop("MONGO_URI", None)
-    with mongo_server(cache_gb=0.25) as uri, MongoClient[Document](uri, tz_aware=True) as connected:
+    with mongo_server(private=True, cache_gb=0.25) as uri, MongoClient[Document](uri, tz_aware=True) as connected:
         for name in (*NAMES, "demo-app-db", "demo-precious", "bench-S-7-app-db", "other"):
             connected[name].users.insert_one({"_id": f"a user of {name}"})
             connected[name].precious.insert_one({"_id": f"kept in {name}"})
         yield uri, connected
-    if environment:
-        os.environ["MONGO_URI"] = environment
 
 
 def everything(client):

@@ -11,16 +11,19 @@ from types import SimpleNamespace
 
 import pytest
 from pymongo import MongoClient
+from typer.testing import CliRunner
 
 from functions.stats.options import ContentStats
+from local import __main__ as commands
 from local import dev, ownership, runs, workspace
+from local.deskdrop import import_deskdrop
 from local.functions import ROOT, pipeline
 from local.mongod import mongo_server
 from local.workspace import alone, random_text, whole
 from local.world import SIZES, build_world, write_world
 from shared.config import own_server, presetting
 from shared.documents import Document
-from shared.errors import BadConfig, Conflict
+from shared.errors import BadConfig, BadEvent, Conflict
 from shared.store.leases import under_way
 from shared.store.watermarks import Period
 from tests.waiting import allowed
@@ -77,6 +80,65 @@ def test_a_start_that_was_cut_short_is_completed_by_the_next(prepared, store):
     assert [*first, *second] == list(pipeline())
     assert second[0] == "train_coldstart"
     assert prepared() == []
+
+
+EVENTS = "timestamp,eventType,contentId,personId,sessionId,userCountry\n1457963676,LIKE,c1,ann,s1,BR\n"
+
+
+@pytest.fixture
+def events(tmp_path):
+    """A table that can be imported, and one that is refused."""
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text(EVENTS)
+    bad.write_text(EVENTS.replace(",", ";"))
+    return good, bad
+
+
+@pytest.mark.parametrize("ending", ["refused", "cancelled"])
+def test_what_was_imported_stays_where_a_later_command_ends_before_it_writes(tmp_path, events, monkeypatch, ending):
+    def cancelled(*arguments, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    monkeypatch.setattr("local.world.build_world", cancelled)
+    runner, home, (good, bad) = CliRunner(), ["--data", str(tmp_path / "home")], events
+    later = ["import", "deskdrop", str(bad)] if ending == "refused" else ["world", "--size", "L"]
+    with mongo_server(tmp_path / "home" / "mongodb", cache_gb=0.25):  # which each command uses
+        brought = runner.invoke(commands.app, [*home, "import", "deskdrop", str(good)])
+        assert brought.exit_code == 0, brought.output
+        ended = runner.invoke(commands.app, [*home, *later])
+        assert isinstance(ended.exception, BadEvent if ending == "refused" else SystemExit), ended.output
+
+        with workspace.workspace(tmp_path / "home") as store:
+            assert not dev.lacks_network(store)
+            assert store.app.engagements.count_documents({}) == 1
+
+
+def test_an_import_into_half_a_network_is_not_replaced_and_a_refused_one_changes_nothing(prepared, store, events):
+    good, bad = events
+    ownership.claim(store.app, store.analytics)
+    prepared(until="contents")
+    with ownership.filling(store.app, store.analytics):
+        with pytest.raises(BadEvent):
+            import_deskdrop(bad, store.app, store.analytics, now=datetime.now(UTC))
+        assert dev.lacks_network(store)
+
+        import_deskdrop(good, store.app, store.analytics, now=datetime.now(UTC))
+
+    assert not dev.lacks_network(store)
+
+
+@pytest.mark.parametrize("until", ["accounts", "users"])
+def test_an_import_that_was_cut_short_is_not_replaced(store, events, until):
+    def step(name, done, total):
+        if name == until:
+            raise CutShort
+
+    with suppress(CutShort), ownership.filling(store.app, store.analytics):
+        import_deskdrop(events[0], store.app, store.analytics, now=datetime.now(UTC), progress=step)
+
+    assert store.app[until].find_one()
+    assert not dev.lacks_network(store)
 
 
 def test_a_function_that_another_run_holds_remains_with_all_later_ones(store, monkeypatch):

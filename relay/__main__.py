@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from relay.follow import Follower
+from relay.replay import SENT
 from relay.replay import replay as replayed
 from relay.serve import serve
 from relay.sinks import sink
@@ -63,18 +64,21 @@ def run(to: Target, only: Only = None) -> None:
 
 @app.command()
 def replay(to: Target) -> None:
-    """Send parked changes again."""
+    """Send parked changes again; status 1 where some are left."""
     config = configured(to)
     sinks = {(stem, item.collection): sink(to, item) for item in watched() for stem in item.stems}
-    store, count = connect(config), 0
+    store, sent, left = connect(config), 0, 0
     require_replica_set(store.client)
     with collecting() as malformed:
         for parked, outcome in replayed(store, sinks, config.options.of(Relay).max_bytes):
-            count += 1
+            sent, left = (sent + 1, left) if outcome == SENT else (sent, left + 1)
             typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {outcome}")
-    typer.echo(f"{count} were parked")
+    left += len(malformed.ids)
+    typer.echo(f"{sent} sent, {left} left")
     for key in malformed.ids:
         typer.echo(f"left where it is, since it is malformed: {key!r}")
+    if left:
+        raise typer.Exit(command_line.FAILED)
 
 
 def configured(to: str) -> Settings:

@@ -13,6 +13,8 @@ from shared.errors import BadEvent
 from shared.store import Store
 from shared.store.extended_json import decoded
 
+SENT = "sent"
+
 
 def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], max_bytes: int) -> Iterator[tuple[Document, str]]:
     """Send every parked change again by its key alone, so that the receiver reads the document as it is now.
@@ -34,7 +36,7 @@ def replay(store: Store, sinks: Mapping[tuple[str, str], Sink], max_bytes: int) 
             yield parked, outcome.why or outcome.refused[0][1]
             continue
         store.parked_changes.replayed(parked["_id"], now=now)
-        yield parked, "sent"
+        yield parked, SENT
 
 
 def _event(parked: Document, max_bytes: int) -> Event | None:

@@ -1,14 +1,15 @@
 """Receivers of changes: an EventBridge bus, an SQS queue, a Lambda function, or a handler in this process."""
 
 import hashlib
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
+from relay.aws import TRANSIENT_CODES, aws_errors, client
 from relay.events import SOURCE, Event, grouped, payload, unpacked
 from relay.watched import Watched
 from shared.errors import AppError, BadConfig, Unavailable
@@ -16,17 +17,15 @@ from shared.errors import AppError, BadConfig, Unavailable
 MAX_ENTRIES = 10  # of a call of EventBridge or SQS
 MAX_CALL_BYTES = 262_144  # that all three services accept, in every region and version
 ENTRY_OVERHEAD = 400  # bytes beside each event, and of the call itself: names, ids, attributes
-CALL_WITHIN_S = 5.0  # time-outs of connecting and of reading
 SEND_WITHIN_S = 5.0  # after which no further call is begun: the relay checks its lease before it sends the rest
-TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500  # HTTP status
 DETAIL_TYPE = "MongoDB Database Trigger for {}"  # the one of Atlas' own triggers, so that one rule serves both
 
-# Codes of errors that pass: the service is overloaded or fails.
-TRANSIENT_CODES = {
-    "InternalFailure", "InternalException", "InternalError", "ServiceUnavailable", "ServiceUnavailableException",
-    "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestThrottled", "RequestLimitExceeded",
-    "ServiceException", "KmsThrottled",
-}  # fmt: skip
+# What a target may be called, as far as AWS would refuse it in any account.
+NAMES = {
+    "bus": re.compile(r"[A-Za-z0-9_./:-]+"),
+    "queue": re.compile(r"https?://[^\s/]+(/\S*)?"),
+    "function": re.compile(r"[A-Za-z0-9_.:$-]+"),
+}
 # Codes of EventBridge for an entry that is malformed; any other code is about the sender or the bus.
 MALFORMED_ENTRY_CODES = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
 
@@ -76,7 +75,7 @@ class Bus:
         return _send(events, MAX_ENTRIES, self._put)
 
     def _put(self, group: Sequence[Event]) -> list[SendError | None]:
-        with _aws_errors("EventBridge"):
+        with aws_errors("EventBridge"):
             answer = self.client.put_events(Entries=[self._entry(event) for event in group])
         codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
         for code in set(codes) - {None} - TRANSIENT_CODES - MALFORMED_ENTRY_CODES:
@@ -100,7 +99,7 @@ class Queue:
 
     def _put(self, group: Sequence[Event]) -> list[SendError | None]:
         entries = [self._entry(str(number), event) for number, event in enumerate(group)]
-        with _aws_errors("SQS"):
+        with aws_errors("SQS"):
             answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
         failed = {entry["Id"]: SendError(entry["Code"], not entry["SenderFault"]) for entry in answer.get("Failed", ())}
         return [failed.get(str(number)) for number in range(len(group))]
@@ -124,7 +123,7 @@ class Function:
         return _send(events, len(events), self._invoke)
 
     def _invoke(self, group: Sequence[Event]) -> list[SendError | None]:
-        with _aws_errors("Lambda"):
+        with aws_errors("Lambda"):
             self.client.invoke(FunctionName=self.name, InvocationType="Event", Payload=payload(group).encode())
         return [None] * len(group)
 
@@ -189,22 +188,6 @@ def _send(events: Sequence[Event], limit: int, call: Call) -> SendResult:
     return SendResult(refused)
 
 
-@contextmanager
-def _aws_errors(service: str) -> Iterator[None]:
-    """Inside the `with`, errors of a call to AWS are raised as Unavailable where they pass, as BadConfig otherwise."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"].get("HTTPStatusCode", 500)
-        if code in TRANSIENT_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
-            raise Unavailable(f"{service} does not take it now: {code}") from None
-        raise BadConfig(f"{service} refuses every call: {code}") from None
-    except BotoCoreError as error:
-        raise Unavailable(f"{service} cannot be reached: {type(error).__name__}") from None
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -222,21 +205,10 @@ def sink(target: str, watched: Watched) -> Sink:
         return FanOut([Here(import_module(module).handler) for module in modules])
     if kind not in ("bus", "queue", "function") or not name:
         raise BadConfig("--to: needs bus:NAME, queue:URL, function:NAME or here")
+    if not NAMES[kind].fullmatch(name):
+        raise BadConfig(f"--to: {name!r} cannot be the {'URL' if kind == 'queue' else 'name'} of a {kind}")
     if kind == "bus":
-        return Bus(_client("events"), name)
+        return Bus(client("events"), name)
     if kind == "queue":
-        return Queue(_client("sqs"), name)
-    return Function(_client("lambda"), name)
-
-
-def _client(service: str) -> Any:
-    """A client without retries: the relay itself sends again, and renews its lease in between."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    config = Config(connect_timeout=CALL_WITHIN_S, read_timeout=CALL_WITHIN_S, retries={"total_max_attempts": 1})
-    try:
-        return boto3.client(service, config=config)
-    except (BotoCoreError, ValueError) as error:
-        raise BadConfig(f"settings of AWS: {error}") from None
+        return Queue(client("sqs"), name)
+    return Function(client("lambda"), name)

@@ -134,7 +134,7 @@ def _home() -> dict[str, Any]:
     for account in accounts[:50]:
         viewer = feed_ranker.viewer(ObjectId(account))
         relationships = Relationships(store).follows_and_blocks(viewer.users, options.of(Home).max_follows)
-        interactions = candidate_sources.past_interactions(store, viewer, options.of(Home))
+        interactions = candidate_sources.past_interactions(store, viewer, options.of(Home), now=NOW)
         authors = [*relationships.blocked, *viewer.users]
         excluded = candidate_sources.excluded_posts(post_index, interactions, authors)
         guest_feed = candidate_sources.GuestFeedReader(store.guest_feed, post_index, viewer.country)

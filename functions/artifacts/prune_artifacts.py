@@ -1,5 +1,7 @@
 """Deletion of old versions of models."""
 
+from datetime import datetime
+
 from functions.artifacts.options import Artifacts
 from shared.artifacts import Registry
 from shared.report import Report
@@ -8,7 +10,8 @@ from shared.store import Store
 NAME = "prune_artifacts"
 
 
-def run(store: Store, registry: Registry, options: Artifacts) -> Report:
-    """Delete all but the newest `keep` versions of every model; the live one is always kept. Safe to repeat."""
+def run(store: Store, registry: Registry, options: Artifacts, *, now: datetime) -> Report:
+    """Delete old versions of every model: the newest `keep` stay, as many that may be used, the live one, and the last
+    good one before it where that is refused. Safe to repeat."""
     with store.leases.hold(NAME):
-        return Report(removed=registry.prune(options.keep))
+        return Report(removed=registry.prune(options.keep, now=now))

@@ -59,9 +59,9 @@ class GuestFeedReader:
         return posts[:limit]
 
 
-def past_interactions(store: Store, viewer: Viewer, options: Home) -> IdArray:
+def past_interactions(store: Store, viewer: Viewer, options: Home, *, now: datetime) -> IdArray:
     """(n,) ids of the posts that the account or its users saw or engaged with, the latest of each."""
-    impressions = store.exposures.of_viewers([viewer.account, *viewer.users], options.seen_limit)
+    impressions = store.exposures.of_viewers([viewer.account, *viewer.users], options.seen_limit, now=now)
     engagements = store.engagements.of_account(viewer.account, viewer.users, options.seen_limit)
     return id_array([*impressions, *engagements])
 

@@ -44,7 +44,7 @@ def run(
         raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
     with TaskGroup(feed_ranker.threads) as tasks:
         viewer = feed_ranker.viewer(ObjectId(account))
-        interactions = tasks.submit(past_interactions, store, viewer, options)
+        interactions = tasks.submit(past_interactions, store, viewer, options, now=now)
         follows_and_blocks = tasks.submit(relationships.follows_and_blocks, viewer.users, options.max_follows)
         guest_feed = GuestFeedReader(store.guest_feed, post_index, viewer.country)
         first_rows = tasks.submit(guest_feed.read, options.trending)

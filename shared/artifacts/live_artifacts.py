@@ -21,6 +21,8 @@ from shared.store.decoding import as_moment, as_text, needed, sound
 
 Model = TypeVar("Model")
 
+LAST_PROMOTED = [("promotedAt", DESCENDING), ("version", DESCENDING)]  # the order in which kept versions are tried
+
 
 class LiveArtifacts:
     """The live artifacts and the kept versions in MongoDB, whose signatures are checked against `keys`.
@@ -160,8 +162,7 @@ class LiveArtifacts:
         if live is None or "aliasOf" in live:
             return
         yield live
-        kept = self._versions.find(was_live(family, key))
-        yield from kept.sort([("promotedAt", DESCENDING), ("version", DESCENDING)])
+        yield from self._versions.find(was_live(family, key)).sort(LAST_PROMOTED)
 
     def _collection(self, family: str) -> Collection[Document]:
         return self._analytics[family_of(family).live]

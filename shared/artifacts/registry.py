@@ -7,19 +7,20 @@ other programs read: one update of one document promotes a candidate, and the sa
 without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", trainedAt: …}
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared.artifacts.families import FAMILIES, family_of
-from shared.artifacts.live_artifacts import LiveArtifacts, live_key
+from shared.artifacts.live_artifacts import LAST_PROMOTED, LiveArtifacts, live_key, was_live
 from shared.artifacts.manifest import Artifact, version_at
 from shared.clock import MAX_AHEAD
 from shared.documents import Document
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, StaleModel
 from shared.store.batches import in_batches
 from shared.store.decoding import as_text
 from shared.store.expressions import NO_ARRAY
@@ -95,8 +96,13 @@ class Registry(LiveArtifacts):
         target = self._collection(family)
         return sum(target.delete_many({"account": {"$in": batch}, **not_later}).deleted_count for batch in batches)
 
-    def prune(self, keep: int) -> int:
-        """Delete all but the newest `keep` versions of every key and the one that is live; returns how many."""
+    def prune(self, keep: int, *, now: datetime) -> int:
+        """Delete old versions; returns how many. Of every key stay the newest `keep`, the newest `keep` that may be
+        used, the one that is live, and the last promoted that may be used, which readers fall back on.
+
+        Versions that may not be used take no places of the others, and are not deleted sooner for it: the wrong key
+        may be the one of this program. Personal models have no kept versions, since `replace` makes them.
+        """
         removed = 0
         ours = [
             {"family": {"$eq": name} | NO_ARRAY, "account": {"$type": family.key_type} | NO_ARRAY}
@@ -104,12 +110,36 @@ class Registry(LiveArtifacts):
         ]
         by_key = {"$group": {"_id": {"family": "$family", "account": "$account"}}}
         for group in self._versions.aggregate([{"$match": {"$or": ours}}, by_key]):
-            key = group["_id"]
-            newest = self._versions.find(key | {"version": {"$type": "string"} | NO_ARRAY}, {"version": 1})
-            kept = [row["version"] for row in islice(newest.sort("version", DESCENDING), keep)]
-            kept.append(self.live_version(key["family"], str(key["account"])))
-            removed += self._versions.delete_many(key | {"version": {"$nin": kept}}).deleted_count
+            rows = list(self._versions.find(group["_id"], {"version": 1}).sort("version", DESCENDING))
+            by_version = {version: row["_id"] for row in rows if (version := as_text(row.get("version"))) is not None}
+            stay = {by_version.get(version) for version in self._versions_to_keep(group["_id"], by_version, keep, now)}
+            outdated = [row["_id"] for row in rows if row["_id"] not in stay]  # not what was added meanwhile
+            removed += self._versions.delete_many({"_id": {"$in": outdated}}).deleted_count if outdated else 0
         return removed
+
+    def _versions_to_keep(self, key: Document, ids: Mapping[str, Any], keep: int, now: datetime) -> Iterable[str]:
+        """The versions that `prune` keeps of a key {family, account}. Models are read only where some are to go, one
+        after the other, and no more than are needed to find `keep` that may be used.
+
+        ids  of the documents, by version, the newest first
+        """
+        if len(ids) <= keep:
+            return ids
+        family, account = key["family"], str(key["account"])
+        usable = list(islice((version for version, number in ids.items() if self._may_be_used(number, now)), keep))
+        promoted = self._versions.find(was_live(family, account), {"version": 1}).sort(LAST_PROMOTED)
+        once_live = [row["version"] for row in promoted if as_text(row.get("version")) in ids]
+        fallback = next((name for name in once_live if name in usable or self._may_be_used(ids[name], now)), None)
+        always = [version for version in (self.live_version(family, account), fallback) if version is not None]
+        return [*islice(ids, keep), *usable, *always]
+
+    def _may_be_used(self, number: Any, now: datetime) -> bool:
+        """Whether the kept version under this `_id` passes its checks and is not dated ahead."""
+        document = self._versions.find_one({"_id": number})
+        try:
+            return document is not None and Artifact.unseal(document, self._keys).manifest.trained_at <= now + MAX_AHEAD
+        except StaleModel:
+            return False
 
     def _replaced_by_live(self, family: str, key: str) -> str | None:
         """The version that the live one was promoted instead of; None for the first."""

@@ -14,7 +14,7 @@ from bson import ObjectId
 from numpy.typing import NDArray
 from pymongo.database import Database
 
-from shared.clock import EPOCH, epoch_ms
+from shared.clock import EPOCH, SKEW, epoch_ms
 from shared.columns import Columns, is_valid
 from shared.documents import Credential, Document, credential_forms, either_form, object_id
 from shared.store.batches import in_batches
@@ -36,11 +36,15 @@ class Exposures:
     def __init__(self, app: Database[Document], names: ExposureFields, batch_size: int = DOCUMENTS_A_BATCH) -> None:
         self._exposures, self._names, self._batch_size = app[names.collection], names, batch_size
 
-    def of_viewers(self, viewers: Sequence[ObjectId], limit: int) -> list[ObjectId]:
-        """At most `limit` posts that one of these accounts or users has seen, the latest first."""
-        query = {"viewer": {"$in": either_form(viewers)}, "seenAt": {"$type": "date"}}
-        rows = islice(self._exposures.find(query, {"content": 1}).sort("seenAt", -1).limit(limit), limit)
-        return list(sound(self._exposures, rows, lambda row: needed(object_id(row.get("content")))))
+    def of_viewers(self, viewers: Sequence[ObjectId], limit: int, *, now: datetime) -> list[ObjectId]:
+        """At most `limit` posts that one of these accounts or users has seen, the latest first, and then at most as
+        many whose exposures are dated ahead, which take no places of the others."""
+        until, posts = now + SKEW, list[ObjectId]()
+        for seen_at, order in (({"$lte": until}, -1), ({"$gt": until}, 1)):
+            query = {"viewer": {"$in": either_form(viewers)}, "seenAt": seen_at}
+            rows = islice(self._exposures.find(query, {"content": 1}).sort("seenAt", order).limit(limit), limit)
+            posts += sound(self._exposures, rows, lambda row: needed(object_id(row.get("content"))))
+        return posts
 
     def models(self, start: datetime, end: datetime) -> list[str]:
         """The names of the models that ranked the exposures of that time."""

@@ -168,6 +168,37 @@ def only_the_runtime_catches_everything(path: Path, tree: ast.Module) -> Iterato
                 yield f"{path}:{node.lineno} catches everything"
 
 
+def the_latest_are_those_until_now(path: Path, tree: ast.Module) -> Iterator[str]:
+    """A limited read of the latest has an upper bound: documents that a wrong clock dates ahead would take all places.
+
+    A field is taken for a date unless it is a constant that does not end with At.
+    """
+    if not in_store(path):
+        return
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        nodes = list(ast.walk(function))
+        constants = {node.value for node in nodes if isinstance(node, ast.Constant)}
+        called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        if constants & {"$lt", "$lte", "$not"} or called & {"period", "in_window"}:
+            continue
+        calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+        methods = {call.func.attr for call in calls if isinstance(call.func, ast.Attribute)}
+        orders: list[ast.expr] = []
+        for call in calls:
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            given = [keyword.value for keyword in call.keywords if keyword.arg == "sort"]
+            orders += given if name == "find_one" or "limit" in methods else []
+            orders += call.args[:1] if name == "sort" and "limit" in methods else []
+        for stage in (node for node in nodes if isinstance(node, ast.Dict) and "$limit" in constants):
+            pairs = zip(stage.keys, stage.values, strict=True)
+            orders += [value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "$sort"]
+        for order in orders:
+            values = [node.value for node in ast.walk(order) if isinstance(node, ast.Constant)]
+            names = [value for value in values if isinstance(value, str)]
+            if not names or any(name.endswith("At") for name in names):
+                yield f"{path}:{order.lineno} reads the latest without an upper bound"
+
+
 def one_module_deletes(path: Path, tree: ast.Module) -> Iterator[str]:
     """Commands and benchmarks drop, empty, rename or replace databases and collections through local/ownership.py only,
     which checks that they are ours."""
@@ -385,6 +416,26 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("shared/x.py", "try: f()\nexcept Exception: pass", "shared/runtime/x.py", "try: f()\nexcept Exception: pass"),
         ("local/x.py", "try: f()\nexcept: pass", "local/x.py", "try: f()\nexcept ValueError: pass"),
         ("tests/x.py", "try: f()\nexcept (OSError, BaseException): g()", "tests/x.py", "f()"),
+    ],
+    the_latest_are_those_until_now: [
+        (
+            "shared/store/x.py",
+            "def f(): return rows.find({'seenAt': {'$type': 'date'}}).sort('seenAt', -1).limit(9)",
+            "shared/store/x.py",
+            "def f(): return rows.find({'seenAt': {'$lte': now}}).sort('seenAt', -1).limit(9)",
+        ),
+        (
+            "functions/x/store/y.py",
+            "def f(): return rows.find_one({}, sort=[(clock, -1)])",
+            "functions/x/store/y.py",
+            "def f(): return rows.find_one({clock: period(EPOCH, now)}, sort=[(clock, -1)])",
+        ),
+        (
+            "shared/store/x.py",
+            "def f(): return rows.aggregate([{'$sort': {'at': 1, 'verifiedAt': -1}}, {'$limit': 9}])",
+            "shared/store/x.py",
+            "def f(): return rows.aggregate([{'$sort': {'score': -1}}, {'$limit': 9}])",
+        ),
     ],
     one_module_deletes: [
         ("local/x.py", "client.drop_database(name)", "local/ownership.py", "client.drop_database(name)"),

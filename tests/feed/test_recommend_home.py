@@ -97,6 +97,19 @@ def test_blocked_authors_are_not_shown_whoever_made_the_block(town):
     assert an_id("author 2") in authors
 
 
+def test_posts_seen_according_to_a_clock_that_is_ahead_take_no_places_of_those_seen_today(town):
+    ahead = [exposure("cat", f"elsewhere {n}", at=NOON + (9_000 + n) * HOUR) for n in range(3)]
+    town.store.app.feeditems.insert_many([*ahead, exposure("cat", "p5", at=NOON + 8_000 * HOUR)])
+    town.store.app.feeditems.insert_many([exposure("cat", f"p{n}", at=NOON - n * HOUR) for n in (1, 2, 3)])
+    refresh(town)
+
+    shown = set(contents(page_of(town, "cat", 40, options=replace(OPTIONS, seen_limit=3))))
+
+    assert not shown & set(posts("p1", "p2", "p3")), "seen today"
+    assert not shown & set(posts("p5")), "seen, whenever that was"
+    assert shown >= set(posts("p4", "p6"))
+
+
 def test_no_post_comes_twice_as_itself_and_as_a_copy(town):
     app = town.store.app
     copies = {"originalPost": {"_id": an_id("p1"), "author": {"id": an_id("author 1")}}}

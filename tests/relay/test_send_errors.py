@@ -4,11 +4,20 @@ from contextlib import contextmanager
 
 import boto3
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from relay.sinks import TRANSIENT_CODES, Bus, Function, Queue, SendResult, sink
+from relay.aws import TRANSIENT_CODES
+from relay.sinks import Bus, Function, Queue, SendResult, sink
 from shared.errors import BadConfig
 from tests.relay.conftest import WATCHED, events
 
@@ -150,6 +159,36 @@ def test_a_call_that_fails_for_a_while_leaves_it_and_all_that_follows_unsent(how
     assert code in outcome.why
 
 
+class Failing:
+    """A client whose one operation raises this fault."""
+
+    def __init__(self, operation, fault):
+        self.operation, self.fault = operation, fault
+
+    def __getattr__(self, name):
+        assert name == self.operation
+
+        def fails(**request):
+            raise self.fault
+
+        return fails
+
+
+@each_call
+@pytest.mark.parametrize(
+    "fault",
+    [
+        NoCredentialsError(),
+        PartialCredentialsError(provider="x", cred_var="y"),
+        ParamValidationError(report="x"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_what_no_retry_can_cure_is_a_fault_of_the_settings(how, fault):
+    with pytest.raises(BadConfig, match=f"cannot be called: {type(fault).__name__}"):
+        how[2](Failing(how[1], fault)).send(events(1))
+
+
 @each_call
 @pytest.mark.parametrize(
     "fault",
@@ -157,23 +196,13 @@ def test_a_call_that_fails_for_a_while_leaves_it_and_all_that_follows_unsent(how
         EndpointConnectionError(endpoint_url="https://x"),
         ConnectTimeoutError(endpoint_url="https://x"),
         ReadTimeoutError(endpoint_url="https://x"),
+        CredentialRetrievalError(provider="x", error_msg="x"),
     ],
     ids=lambda fault: type(fault).__name__,
 )
 def test_a_service_that_cannot_be_reached_leaves_all_unsent(how, fault):
-    _, operation, make, _, _ = how
-
-    class Silent:
-        def __getattr__(self, name):
-            assert name == operation
-
-            def fails(**request):
-                raise fault
-
-            return fails
-
     sent = events(12)
-    outcome = make(Silent()).send(sent)
+    outcome = how[2](Failing(how[1], fault)).send(sent)
 
     assert list(outcome.unsent) == sent
     assert outcome.why.endswith(f"cannot be reached: {type(fault).__name__}")

@@ -315,6 +315,25 @@ def test_any_other_word_is_refused(target):
         sink(target, WATCHED)
 
 
+@pytest.mark.parametrize("target", ["queue:notaurl", "queue:https://", "function:x y", "bus:x y", "bus:é"])
+def test_a_name_that_nothing_can_have_is_refused(target):
+    with pytest.raises(BadConfig, match=r"--to: .* cannot be the"):
+        sink(target, WATCHED)
+
+
+@pytest.mark.parametrize("target", ["bus:b", "queue:https://q", "function:f"])
+def test_without_credentials_it_says_so(monkeypatch, target):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+
+    with pytest.raises(BadConfig, match="there are no credentials"):
+        sink(target, WATCHED)
+
+
 @pytest.mark.parametrize("target", ["bus:b", "queue:https://q", "function:f"])
 def test_without_a_region_it_says_so(monkeypatch, target):
     monkeypatch.delenv("AWS_DEFAULT_REGION")

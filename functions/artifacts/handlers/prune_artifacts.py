@@ -19,4 +19,4 @@ from shared.store import open_store
 def handler(tick: Tick) -> Report:
     store, config = open_store(), settings()
     registry = Registry(store.analytics, config.artifact_keys)
-    return prune_artifacts.run(store, registry, config.options.of(Artifacts))
+    return prune_artifacts.run(store, registry, config.options.of(Artifacts), now=tick.time)

@@ -99,7 +99,7 @@ def bench(
         if "swaps" in parts:
             with open_bench_database(uri, "XS", world_seeds[0], tell) as database:
                 results.swaps = under_readers(database, tell)
-                console.print(f"swaps: {results.swaps.counts} {results.swaps.errors}", highlight=False)
+                console.print(f"swaps: {results.swaps.counts} {results.swaps.errors}", highlight=False, markup=False)
         if "readings" in parts:
             results.readings = readings.measure(uri, tell)
         if "changes" in parts:
@@ -115,16 +115,16 @@ def bench(
             results.members += networks.evaluate_deskdrop(uri, deskdrop, tell)
     for part in ("language", "topics"):
         if part in parts and not getattr(results, part):
-            console.print(f"{part}: skipped, its sentences are not below {data}")
+            console.print(f"{part}: skipped, its sentences are not below {data}", markup=False)
     if "members" in parts and not deskdrop.exists():
-        console.print(f"Deskdrop: skipped, it is not below {data}")
+        console.print(f"Deskdrop: skipped, it is not below {data}", markup=False)
     results.took_s = round(time.perf_counter() - began, 1)
     for sheet in results.sheets():
         sheet.show(console)
     whole = not only and {"S", "M"} <= set(world_sizes) and runs >= 3 and len(world_seeds) >= 3
     results.save(name or ("full" if whole else "partial"))
     met = [figure.met for figure in results.figures() if figure.met is not None]
-    console.print(f"{sum(met)} of {len(met)} floors met, in {results.took_s:.0f} s")
+    console.print(f"{sum(met)} of {len(met)} floors met, in {results.took_s:.0f} s", markup=False)
     raise typer.Exit(0 if all(met) else 1)
 
 
@@ -164,7 +164,7 @@ def measure_size(
                 for measured in jobs.measure(bench, stems, runs, tell):
                     results.jobs.append(measured)
                     figures = f"{measured.seconds.text}, {measured.peak_mb.text}"
-                    console.print(f"{size} {measured.stem} {measured.kind}: {figures}", highlight=False)
+                    console.print(f"{size} {measured.stem} {measured.kind}: {figures}", highlight=False, markup=False)
                 results.stored += storage_sizes(bench)
             if with_runtimes:
                 results.runtimes += runtimes.measure(bench, tell)
@@ -177,8 +177,8 @@ def evaluate_country_rankers(bench: BenchDatabase, results: RunResults, tell: Te
     trained = from_nothing(bench, TRAIN, NOW)
     for quality in country_quality.evaluate(bench, tell):
         results.quality.append(quality)
-        console.print(f"{name}, {quality.protocol}: {quality.ratio.text}", highlight=False)
-    console.print(f"{name}: {trained.report}", highlight=False)
+        console.print(f"{name}, {quality.protocol}: {quality.ratio.text}", highlight=False, markup=False)
+    console.print(f"{name}: {trained.report}", highlight=False, markup=False)
 
 
 def evaluate_bots(bench: BenchDatabase, results: RunResults, tell: Tell) -> None:
@@ -187,7 +187,7 @@ def evaluate_bots(bench: BenchDatabase, results: RunResults, tell: Tell) -> None
     results.bots += by_method
     results.caught += [detection] if detection else []
     first = by_method[0] if by_method else "too few to learn from, or to tell apart"
-    console.print(f"{bench.size} seed {bench.seed}, bots: {first}", highlight=False)
+    console.print(f"{bench.size} seed {bench.seed}, bots: {first}", highlight=False, markup=False)
 
 
 def model_size(bench: BenchDatabase) -> Reaction:

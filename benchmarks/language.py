@@ -22,7 +22,7 @@ def bench(
     """Measure, print, save."""
     console = console_of_width(200)
     if not texts_in(data):
-        console.print(f"no sib200, udhr or wisesight below {data}: skipped")
+        console.print(f"no sib200, udhr or wisesight below {data}: skipped", markup=False)
         return
     accuracies = measure(data)
     sheets = [sheet_of(accuracies), *([refusal_sheet(data)] if (data / "sib200").is_dir() else [])]
@@ -33,7 +33,7 @@ def bench(
     (RESULTS / "language.md").write_text("\n".join(["# language\n", *(sheet.markdown() for sheet in sheets)]))
     figures = [figure for accuracy in accuracies for figure in (accuracy.right, accuracy.per_second)]
     met = [figure.met for figure in figures if figure.met is not None]
-    console.print(f"{sum(met)} of {len(met)} floors met")
+    console.print(f"{sum(met)} of {len(met)} floors met", markup=False)
     raise typer.Exit(0 if all(met) else 1)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.floors import ORIGINAL, ORIGINAL_NOTE, Figure
 
@@ -29,11 +30,16 @@ class Sheet:
 
     def show(self, console: Console) -> None:
         """Print the table; a row with a missed floor is red."""
-        table = Table(title=self.title, caption=self.caption, title_justify="left", caption_justify="left")
+        table = Table(
+            title=Text(self.title, "table.title"),
+            caption=Text(self.caption, "table.caption"),
+            title_justify="left",
+            caption_justify="left",
+        )
         for column in self.columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(Text(column), overflow="fold")
         for row in self.rows:
-            table.add_row(*row, style="red" if "NO" in row else None)
+            table.add_row(*map(Text, row), style="red" if "NO" in row else None)
         console.print(table)
 
     def markdown(self) -> str:

@@ -26,13 +26,13 @@ def bench(
     console = console_of_width(200)
     results = measure(data)
     if results is None:
-        console.print(f"skipped: there is no {data / 'sib200'}")
+        console.print(f"skipped: there is no {data / 'sib200'}", markup=False)
         return
     for sheet in results.sheets():
         sheet.show(console)
     save(results)
     met = [figure.met for figure in results.figures()]
-    console.print(f"{sum(map(bool, met))} of {len(met)} floors met")
+    console.print(f"{sum(map(bool, met))} of {len(met)} floors met", markup=False)
     raise typer.Exit(0 if all(met) else 1)
 
 

@@ -110,7 +110,11 @@ def post(
             answer = Author(store, relay.check).publish(text, within)
         show.answers(console, "", [answer])
     if answer.info is None:
-        console.print(f"the post is kept: `{typed(context.obj)} run reclassify_contents` describes it", soft_wrap=True)
+        console.print(
+            f"the post is kept: `{typed(context.obj)} run reclassify_contents` describes it",
+            soft_wrap=True,
+            markup=False,
+        )
         for last in failed[-1:]:
             console.print(f"{last.stem} {last.summary}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
@@ -135,7 +139,8 @@ def review(context: typer.Context) -> None:
             result = reviewed(store, suspects, at_terminal(), relay.check)
         judged = len(result.bots) + len(result.people)
         console.print(
-            f"{judged} of {len(result.suspects)} suspects judged; train_bot_detector learns from it within the hour"
+            f"{judged} of {len(result.suspects)} suspects judged; train_bot_detector learns from it within the hour",
+            markup=False,
         )
 
 
@@ -197,9 +202,11 @@ def erase(
     """Forget an account: its model, its statistics, and its posts in feeds."""
     with workspace(context.obj):
         report = function("erase_account").invoke(at=datetime.now(UTC), payload={"accountId": account})
-    console.print("  ".join(f"{name} {value}" for name, value in report.items()), soft_wrap=True)
+    console.print("  ".join(f"{name} {value}" for name, value in report.items()), soft_wrap=True, markup=False)
     if not report["read"] and not report.get("removed"):
-        console.print(f"nothing was known of {account}; it is remembered as erased all the same", soft_wrap=True)
+        console.print(
+            f"nothing was known of {account}; it is remembered as erased all the same", soft_wrap=True, markup=False
+        )
 
 
 @app.command()
@@ -218,7 +225,7 @@ def token(
     signed = token_for(
         subject, api_key(context.obj), service=service, now=datetime.now(UTC), valid_for=timedelta(hours=hours)
     )
-    console.print(signed, soft_wrap=True, highlight=False)
+    console.print(signed, soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command()

@@ -53,6 +53,7 @@ def deskdrop(
     console.print(
         f"{report.accounts} accounts, {report.contents} contents, {report.engagements} engagements, "
         f"{report.feed_items} feed items; {report.changed} documents changed; last event {report.last_at}",
+        markup=False,
         soft_wrap=True,
     )
 
@@ -77,7 +78,7 @@ def sentences(
     with alone(context.obj), workspace(context.obj, fills=fills, named=yes_empty or ()) as store:
         report = import_sentences(file, store.analytics, now=datetime.now(UTC))
     print_summary(report.tally)
-    console.print(f"{report.texts} texts; {report.changed} documents changed")
+    console.print(f"{report.texts} texts; {report.changed} documents changed", markup=False)
 
 
 def print_summary(tally: Tally) -> None:

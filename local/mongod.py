@@ -21,6 +21,7 @@ from typing import IO
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from local.data_files import text_of
 from local.terminal import console
 from local.waiting import allowed, is_late
 from shared.config import own_server
@@ -129,15 +130,15 @@ def find_binary() -> Path:
 
 
 def _running_on(folder: Path) -> str | None:
-    """URI of another process's server on the folder; None where it ended (empty lock file) or does not answer."""
+    """URI of another process's server on the folder; None where it ended (empty lock file), does not answer, or a
+    file cannot be read."""
     lock, address = folder / "mongod.lock", folder / URI_FILE
-    if not lock.exists() or not lock.read_text().strip() or not address.exists():
-        return None
-    uri = address.read_text()
     try:
+        text_of(lock)
+        uri = text_of(address)
         with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=1000) as client:
             served = str(client.admin.command("getCmdLineOpts")["parsed"]["storage"]["dbPath"])
-    except PyMongoError:
+    except (FileNotFoundError, BadConfig, PyMongoError, ValueError):
         return None
     return uri if Path(served) == folder.absolute() else None
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.text import Text
 
 from local.show import reasons_of
 from local.terminal import console
@@ -75,8 +76,8 @@ def at_terminal() -> Decide:
         if has_quit:
             return None
         since = f"{suspect.first_seen_at:%d %b %H:%M} to {suspect.last_seen_at:%d %b %H:%M}"
-        title = f"[bold]{suspect.credential}[/]  score {suspect.score:.3f}  readings of {since}"
-        console.print(title, highlight=False)
+        score = f"  score {suspect.score:.3f}  readings of {since}"
+        console.print(Text.assemble((str(suspect.credential), "bold"), score))
         for line in reasons_of(suspect):
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
         answer = ""

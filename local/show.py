@@ -33,19 +33,19 @@ def guest_feed(console: Console, store: Store, country: str, rows: int, *, now: 
     posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
     languages = {row["contentId"]: row["language"] for row in _known_languages(store, ids)}
     title = f"guest feed of {partition}: {total} rows, the first {len(items)}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table = _titled(title)
     for name, width in (("#", 3), ("score", 6), ("age", 5), ("likes", 5)):
-        table.add_column(name, justify="right", no_wrap=True, width=width)
+        table.add_column(Text(name), justify="right", no_wrap=True, width=width)
     for name, width in (("language", 8), ("author", 10), ("post", MAX_TEXT_LENGTH)):
-        table.add_column(name, no_wrap=True, width=width)
+        table.add_column(Text(name), no_wrap=True, width=width)
     for rank, item in enumerate(items, 1):
         post = posts.get(item["content"], {})
         table.add_row(
-            str(rank),
+            f"{rank:d}",
             f"{item['score']:.4g}",
-            _age(post, now),
-            str(_at(post, "engagements", "like", "count") or 0),
-            languages.get(item["content"], "?"),
+            Text(_age(post, now)),
+            Text(str(_at(post, "engagements", "like", "count") or 0)),
+            Text(str(languages.get(item["content"], "?"))),
             Text(str(_at(post, "author", "castcleId") or item.get("author", "?"))),
             Text(_first_words(post)),
         )
@@ -63,21 +63,24 @@ def homes(console: Console, store: Store, pages: Sequence[Home], *, now: datetim
         ids = {"$in": [item.content for item in home.page.items]}
         posts = {post["_id"]: post for post in store.app.contents.find({"_id": ids})}
         topics = _topic_names(store, ids)
-        table = Table(title=title, title_justify="left", box=box.SIMPLE)
+        table = _titled(title)
         for name, width in (("#", 3), ("score", 6), ("age", 5)):
-            table.add_column(name, justify="right", no_wrap=True, width=width)
+            table.add_column(Text(name), justify="right", no_wrap=True, width=width)
         for name, width in (("from", 10), ("topic", 17), ("post", MAX_TEXT_LENGTH)):
-            table.add_column(name, no_wrap=True, width=width)
+            table.add_column(Text(name), no_wrap=True, width=width)
         for rank, item in enumerate(home.page.items, 1):
             post, topic = posts.get(item.content, {}), topics.get(item.content, "")
-            table.add_row(str(rank), f"{item.score:.3g}", _age(post, now), item.source, topic, Text(_first_words(post)))
+            table.add_row(
+                f"{rank:d}", f"{item.score:.3g}", *map(Text, (_age(post, now), item.source, topic, _first_words(post)))
+            )
         console.print(table)
     sources = dict.fromkeys(item.source for home in pages for item in home.page.items)
     for source in sources:
-        console.print(f"  {source:<10} {REASONS[source]}")
+        console.print(f"  {source:<10} {REASONS[source]}", markup=False)
     contents = [{item.content for item in home.page.items} for home in pages]
     if len(contents) > 1:
-        console.print(f"the two pages have {len(set.intersection(*contents))} of {len(contents[0])} posts in common\n")
+        common = len(set.intersection(*contents))
+        console.print(f"the two pages have {common} of {len(contents[0])} posts in common\n", markup=False)
 
 
 def _topic_names(store: Store, contents: dict[str, Any]) -> dict[Any, str]:
@@ -90,14 +93,14 @@ def _topic_names(store: Store, contents: dict[str, Any]) -> dict[Any, str]:
 
 def suspects(console: Console, title: str, rows: Sequence["Suspect"]) -> None:
     """Print suspects, each with the reasons why it may be a bot."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table = _titled(title)
     for name, width in (("#", 3), ("score", 6)):
-        table.add_column(name, justify="right", no_wrap=True, width=width)
+        table.add_column(Text(name), justify="right", no_wrap=True, width=width)
     table.add_column("credential", no_wrap=True)
     table.add_column("why", overflow="fold")
     for rank, suspect in enumerate(rows, 1):
-        reasons = Text("\n".join(reasons_of(suspect)))
-        table.add_row(str(rank), f"{suspect.score:.3f}", str(suspect.credential), reasons)
+        reasons = "\n".join(reasons_of(suspect))
+        table.add_row(f"{rank:d}", f"{suspect.score:.3f}", Text(str(suspect.credential)), Text(reasons))
     console.print(table)
 
 
@@ -113,15 +116,16 @@ def reasons_of(suspect: "Suspect") -> list[str]:
 
 def detector_report(console: Console, detectors: Sequence[Mapping[str, Any]]) -> None:
     """Print how well the newest detector, the one before and other methods do on verdicts unseen by them."""
-    table = Table(title="detectors of bots, on verdicts unseen by them", title_justify="left", box=box.SIMPLE)
+    table = _titled("detectors of bots, on verdicts unseen by them")
     table.add_column("", no_wrap=True)
     columns = [(name, measures_of(detector)) for name, detector in zip(("now", "before"), detectors, strict=False)]
     if detectors:
         columns += [(name, measures) for name, measures in detectors[0]["metrics"]["others"].items()]
     for name, _ in columns:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for name, key in _MEASURES.items():
-        table.add_row(name, *(f"{measures[key]:.3g}" if key in measures else "" for _, measures in columns))
+        values = (f"{measures[key]:.3g}" if key in measures else "" for _, measures in columns)
+        table.add_row(*map(Text, (name, *values)))
     console.print(table)
 
 
@@ -147,15 +151,19 @@ def answers(console: Console, title: str, rows: Sequence[Answer]) -> None:
     """Print posts with their annotations, and how soon these came; of topics the lowest of each branch."""
     topics = [[f"{path} {confidence:.2f}" for path, confidence in row.topics.items()] or [row.remark] for row in rows]
     width = min(max(len(line) for lines in topics for line in lines), console.width // 2)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    table = _titled(title)
     table.add_column("ms", justify="right", no_wrap=True, width=5)
     table.add_column("language", no_wrap=True, width=8)
     table.add_column("topics", overflow="fold", width=width)
     table.add_column("post", no_wrap=True, width=max(console.width - OTHER_COLUMNS - width, 10))
     for row, lines in zip(rows, topics, strict=True):
         language = f"{row.language}  {row.confidence:.2f}" if row.language else ""
-        table.add_row(f"{row.seconds * 1000:.0f}", language, Text("\n".join(lines)), Text(row.text))
+        table.add_row(f"{row.seconds * 1000:.0f}", Text(language), Text("\n".join(lines)), Text(row.text))
     console.print(table)
+
+
+def _titled(title: str) -> Table:
+    return Table(title=Text(title, "table.title"), title_justify="left", box=box.SIMPLE)
 
 
 def _known_languages(store: Store, ids: dict[str, Any]) -> list[dict[str, Any]]:

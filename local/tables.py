@@ -7,12 +7,14 @@ break are skipped too, and counted.
 import csv
 import gzip
 import io
+import math
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -163,15 +165,48 @@ def fault_of_id(text: str) -> str:
     return "an id that is none" if text.lower() in _NO_VALUE or not _WORD.fullmatch(text) else ""
 
 
-MIN_LONG: Final = 3  # long ids, with fewer of which nothing is said about lost digits
-DIGITS: Final = 16  # significant decimal digits of a long number that went through a floating-point number
+DIGITS: Final = 15  # significant decimal digits that a spreadsheet keeps; nothing rounds ids to fewer
+UNLIKELY: Final = 1e-6  # chance of sound ids to be refused, if their last digits are random
+MARKED: Final = 0.1  # share of a column's ids, beyond those that chance explains, that makes it one of rounded ids
 
 
 def lost_digits(ids: Iterable[str]) -> bool:
-    """Whether most long numbers among distinct ids look as if they went through floating-point numbers.
+    """Whether the long numbers among distinct ids look as if they went through floating-point numbers.
 
-    Several ids have then become one. Of random numbers with 19 digits, 0.3 % look so.
+    Several ids have then become one. A floating-point number stands for `ulp` whole numbers, as many as lie between it
+    and the next one: 2 of 16 digits, 512 or 1,024 of most of 19. Programs print it in one of two forms:
+
+    - as few digits as tell it from its neighbours, and zeros: JavaScript, and spreadsheets, which keep 15 digits;
+    - all its digits, of which the last bits are zero: int64 from a column of float64. Half of such numbers are odd
+      multiples of `ulp`. Ids that are multiples of more are no rounded ones: they have bits that are always zero.
+      Nor are those that end with three zeros, such as times.
+
+    So one whole number of `ulp` has either form by chance. The ids of a column are expected to have it as often as
+    the sum of 1 / ulp over all of them. They are refused where a tenth of the others has it too, and where as many
+    would come by chance in fewer than one in a million columns. That is Hoeffding's bound: of n ids with the mean
+    chance p, the share q or more have the form with a probability of at most exp(-n D), D being the relative entropy
+    q ln(q / p) + (1 - q) ln((1 - q) / (1 - p)). Three ids of 19 digits are enough for it, or 20 of 16 digits.
     """
-    long = [int(text) for text in ids if _WHOLE.fullmatch(text) and abs(int(text)) > EXACT]
-    rounded = sum(int(float(number)) == number or len(str(abs(number)).rstrip("0")) <= DIGITS for number in long)
-    return len(long) >= MIN_LONG and 2 * rounded > len(long)
+    long = [number for number in (abs(int(text)) for text in ids if _WHOLE.fullmatch(text)) if number > EXACT]
+    spacings = [int(math.ulp(float(number))) for number in long]
+    multiples = [
+        number // ulp for number, ulp in zip(long, spacings, strict=True) if number % ulp == 0 < number % 1_000
+    ]
+    shortest = sum(map(_has_shortest_form, long))
+    exact = min(len(multiples), 4 * sum(multiple % 2 for multiple in multiples))
+    return _is_above_chance(max(shortest, exact), len(long), sum(1 / ulp for ulp in spacings))
+
+
+def _has_shortest_form(number: int) -> bool:
+    """Whether a number consists of the fewest digits that tell its floating-point number from others, and zeros."""
+    return int(Decimal(repr(float(number)))) == number and len(str(number).rstrip("0")) >= DIGITS
+
+
+def _is_above_chance(rounded: int, long: int, expected: float) -> bool:
+    """Whether so many ids that look rounded, of so many long ones, are far more than are expected [count]."""
+    if rounded <= expected + MARKED * (long - expected):
+        return False
+    entropy = rounded * math.log(rounded / expected)
+    if rounded < long:
+        entropy += (long - rounded) * math.log((long - rounded) / (long - expected))
+    return entropy > -math.log(UNLIKELY)

@@ -16,6 +16,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from local import ownership
+from local.data_files import text_of
 from local.functions import ROOT
 from local.mongod import mongo_server
 from local.terminal import progress_bars, say
@@ -120,10 +121,10 @@ def random_text(home: Path | None, name: str) -> str:
             temporary.flush()
             with suppress(FileExistsError):  # another command was first
                 os.link(temporary.name, file)
-    text = file.read_text()
-    if not text:
-        raise BadConfig(f"{file} is empty; delete it, and another is made")
-    return text
+    try:
+        return text_of(file)
+    except BadConfig as error:
+        raise BadConfig(f"{error}; delete it, and another is made") from None
 
 
 def api_key(home: Path) -> bytes:

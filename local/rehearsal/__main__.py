@@ -17,6 +17,7 @@ from functools import partial
 from botocore.exceptions import ClientError
 from pymongo.errors import PyMongoError
 from rich.table import Table
+from rich.text import Text
 
 from layers.build import add_our_byte_code, build_all, lock
 from layers.package import RESULT, TEMPLATE, start_osls
@@ -66,9 +67,11 @@ class Rehearsal:
         """Print the table."""
         table = Table(title="the rehearsal", title_justify="left")
         for heading in ("what", "proven", "s", "told"):
-            table.add_column(heading, justify="right" if heading == "s" else "left")
+            table.add_column(Text(heading), justify="right" if heading == "s" else "left")
         for row in self.results:
-            table.add_row(row.title, "yes" if row.proven else "[red]NO[/]", f"{row.seconds:.1f}", row.result)
+            table.add_row(
+                Text(row.title), "yes" if row.proven else "[red]NO[/]", f"{row.seconds:.1f}", Text(row.result)
+            )
         console.print(table)
 
 

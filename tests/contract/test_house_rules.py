@@ -290,6 +290,46 @@ def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
                 yield f"{path}:{node.lineno} prints"
 
 
+def markup_is_written_here(path: Path, tree: ast.Module) -> Iterator[str]:
+    """What is printed to a console or put into a table is a constant, a number or a Text: anything else might contain
+    what Rich takes for markup. `console.print` may turn markup off instead."""
+    if not within(path, "local", "relay", "layers", "benchmarks"):
+        return
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        shown: list[ast.expr] = [given[key] for key in ("title", "caption") if key in given and name == "Table"]
+        if name in ("add_row", "add_column") or (name == "print" and prints_to_console(node.func)):
+            is_plain = name == "print" and getattr(given.get("markup"), "value", True) is False
+            shown += [] if is_plain else node.args
+        if any(not (holds_no_markup(value) or getattr(value, "id", "") == "table") for value in shown):
+            yield f"{path}:{node.lineno} may print markup of somebody else"
+
+
+def prints_to_console(function: ast.expr) -> bool:
+    owner = function.value if isinstance(function, ast.Attribute) else None
+    return getattr(owner, "attr", getattr(owner, "id", "")).endswith("console")
+
+
+def holds_no_markup(node: ast.expr) -> bool:
+    """Whether an expression is a constant, a Text, a choice of such, or a text of which only formatted numbers vary."""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.IfExp():
+            return holds_no_markup(node.body) and holds_no_markup(node.orelse)
+        case ast.JoinedStr():
+            parts = [part for part in node.values if isinstance(part, ast.FormattedValue)]
+            return all(part.format_spec and ast.unparse(part.format_spec)[-2] in "dfg" for part in parts)
+        case ast.Starred(value=ast.Call(func=ast.Name(id="map"), args=[ast.Name(id="Text"), *_])):
+            return True
+        case ast.Call(func=ast.Name(id="Text" | "escape") | ast.Attribute(value=ast.Name(id="Text"))):
+            return True
+    return False
+
+
 def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterator[str]:
     """In tests and local code, time-outs and comparisons with a duration use `allowed`, which grows on a slow machine.
     Tests never wait for a fixed number of seconds."""
@@ -497,6 +537,24 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("functions/a/x.py", "'''{}.'''\nclass A: ...", "functions/a/store/x.py", "'''{}.'''\nclass A: ..."),
     ],
     nothing_is_printed: [("shared/x.py", "print('x')", "local/x.py", "print('x')")],
+    markup_is_written_here: [
+        ("local/x.py", "console.print(f'{name} ends')", "local/x.py", "console.print(f'{name} ends', markup=False)"),
+        ("local/x.py", "console.print(line)", "local/x.py", "console.print(table)"),
+        ("local/x.py", "self._console.print(line)", "local/x.py", "self._console.print(Text(line, style))"),
+        ("relay/x.py", "console.print(' '.join(names))", "relay/x.py", "console.print('[red]NO[/]')"),
+        ("local/x.py", "console.print(x, markup=True)", "local/x.py", "console.print(escape(x))"),
+        (
+            "local/x.py",
+            "table.add_row(f'{score:.3f}', str(name))",
+            "local/x.py",
+            "table.add_row(f'{score:.3f}', Text(x))",
+        ),
+        ("local/x.py", "table.add_row(f'{name:<10}')", "local/x.py", "table.add_row('[red]NO[/]' if x else 'yes')"),
+        ("benchmarks/x.py", "table.add_row(*row)", "benchmarks/x.py", "table.add_row(*map(Text, row))"),
+        ("local/x.py", "table.add_column(name)", "local/x.py", "table.add_column(Text.assemble((name, 'bold')))"),
+        ("local/x.py", "Table(title=title)", "local/x.py", "Table(title=Text(title))"),
+        ("layers/x.py", "Table(title='x', caption=note)", "layers/x.py", "f(title=title)"),
+    ],
     limits_of_time_grow_with_the_machine: [
         ("tests/x.py", "thread.join(30)", "tests/x.py", "thread.join(allowed(30))"),
         ("tests/x.py", "subprocess.run(c, timeout=60)", "relay/x.py", "subprocess.run(c, timeout=60)"),

@@ -56,6 +56,25 @@ def test_a_server_is_soon_ready_and_a_primary(tmp_path):
         assert client.tests.kept.count_documents({}) == 1, "a folder of one's own keeps its data, whatever the port"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (mongod.URI_FILE, b"\xff\xfe"),
+        (mongod.URI_FILE, b"mongodb://\0/"),
+        (mongod.URI_FILE, b"mongodb://127.0.0.1:port/"),
+        (mongod.URI_FILE, b"nothing"),
+        ("mongod.lock", b"\xff\xfe"),
+    ],
+)
+def test_with_a_damaged_file_no_server_is_running_and_one_is_started(tmp_path, name, content):
+    (tmp_path / "mongod.lock").write_text("1\n")
+    (tmp_path / mongod.URI_FILE).write_text("mongodb://127.0.0.1:1/")
+    (tmp_path / name).write_bytes(content)
+
+    with mongo_server(tmp_path, cache_gb=0.25) as uri:
+        assert listens(uri)
+
+
 def test_a_temporary_folder_is_cleared_away(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 

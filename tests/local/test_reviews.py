@@ -12,7 +12,7 @@ from functions.bots.store.suspects import Suspect, Suspects
 from local import __main__ as commands
 from local import show
 from local.changes import relaying
-from local.reviews import by_truth, detectors, review
+from local.reviews import at_terminal, by_truth, detectors, review
 from shared.artifacts import Registry
 from shared.errors import Unavailable
 from shared.store.malformed import collecting
@@ -114,6 +114,33 @@ def test_a_person_reviews_at_the_terminal(waiting, monkeypatch):
     assert command.output.count("score 0.900") == 3
     assert waiting.analytics.credentialfeatures.count_documents({"verificationStatus": True}) == 1
     assert len(Suspects(waiting).waiting()) == 2
+
+
+MARKUP = ("[/]", "[red]hidden", "[link=http://x]a", "[bold")
+
+
+@pytest.mark.parametrize("credential", MARKUP)
+def test_a_credential_that_looks_like_markup_is_shown_as_it_is(credential, monkeypatch):
+    suspect, text = Suspect(credential, NOON, NOON, 0.9, [], "v1"), io.StringIO()
+    monkeypatch.setattr("local.reviews.console", Console(file=text, width=100))
+    monkeypatch.setattr("typer.prompt", lambda question: "s")
+
+    assert at_terminal()(suspect) is None
+
+    assert f"{credential}  score 0.900" in text.getvalue()
+    assert credential in printed(show.suspects, credential, [suspect])
+
+
+@pytest.mark.parametrize("value", MARKUP)
+def test_documents_that_look_like_markup_are_shown_as_they_are(store, value):
+    post = store.app.contents.insert_one({"engagements": {"like": {"count": value[:5]}}, "payload": {"message": value}})
+    store.app.guestfeeditems.insert_one({"countryCode": "th", "content": post.inserted_id, "score": 1.0})
+    store.app.contentinfo.insert_one({"contentId": post.inserted_id, "language": value[:8]})
+    text = io.StringIO()
+
+    assert show.guest_feed(Console(file=text, width=100), store, "th", 5, now=NOON) == 1
+
+    assert value in text.getvalue()
 
 
 def test_the_demo_network_knows_its_bots(store, databases):

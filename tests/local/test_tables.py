@@ -2,7 +2,9 @@
 
 import gzip
 import inspect
+import random
 import re
+from decimal import Decimal
 
 import pytest
 from typer.testing import CliRunner
@@ -164,3 +166,86 @@ def test_random_ids_are_not_taken_for_such_that_lost_digits():
     assert not lost_digits(ids)
     assert lost_digits([str(int(float(number))) for number in ids])
     assert not lost_digits(["9007199254740993"])
+
+
+def shortest(number):
+    """A number as JavaScript prints it, in as few digits as tell it from its neighbours, and zeros."""
+    return int(Decimal(repr(float(number))))
+
+
+ROUNDED = {
+    "JavaScript": shortest,
+    "int64 from float64": lambda number: int(float(number)),
+    "a spreadsheet": lambda number: int(Decimal(f"{float(number):.14e}")),
+}
+
+
+def numbers(kind, count=1_000):
+    """Distinct ids as programs make them."""
+    drawn = random.Random(7)
+    make = {
+        "16 digits, above 2^53": lambda n: 9_100_000_000_000_000 + 7 * n,
+        "16 digits, drawn": lambda n: drawn.randrange(2**53 + 1, 10**16),
+        "17 digits": lambda n: drawn.randrange(10**16, 10**17),
+        "18 digits": lambda n: drawn.randrange(10**17, 10**18),
+        "19 digits": lambda n: drawn.randrange(10**18, 2**63),
+        "20 digits": lambda n: drawn.randrange(10**19, 2**64),
+        "negative": lambda n: -drawn.randrange(10**18, 2**63),
+        "snowflakes": lambda n: 1_780_000_000_000_000_000 + n // 2 * 419_430_412_345 + n % 2,
+        "snowflakes of one machine": lambda n: (424_000_000_000 + 100_003 * n) << 22,
+        "snowflakes of many machines": lambda n: (424_000_000_000 + 10_007 * n) << 22 | drawn.randrange(1_024) << 12,
+        "milliseconds as nanoseconds": lambda n: (1_780_000_000_000 + 7 * n) * 1_000_000,
+        "short": lambda n: 100 + n,
+    }[kind]
+    return [make(n) for n in range(count)]
+
+
+LONG = ["16 digits, above 2^53", "16 digits, drawn", "17 digits", "18 digits", "19 digits", "20 digits", "negative"]
+SPARE = ["snowflakes of one machine", "snowflakes of many machines", "milliseconds as nanoseconds", "short"]
+
+
+@pytest.mark.parametrize("kind", [*LONG, "snowflakes", *SPARE])
+def test_sound_ids_of_any_length_are_taken(kind):
+    for count in (1, 2, 3, 30, 1_000):
+        assert not lost_digits(map(str, numbers(kind, count))), count
+
+
+@pytest.mark.parametrize("way", ROUNDED)
+@pytest.mark.parametrize("kind", [*LONG, "snowflakes"])
+def test_rounded_ids_of_any_length_are_refused(kind, way):
+    ids = {ROUNDED[way](number) for number in numbers(kind)}
+
+    assert lost_digits(map(str, ids))
+
+
+@pytest.mark.parametrize("way", ROUNDED)
+def test_a_column_is_refused_also_if_only_a_part_of_it_was_rounded(way):
+    ids = numbers("19 digits")
+
+    assert lost_digits(map(str, [*map(ROUNDED[way], ids[:200]), *ids[200:]]))
+
+
+def test_three_ids_of_19_digits_are_enough_and_one_is_not():
+    ids = [str(shortest(number)) for number in numbers("19 digits", 3)]
+
+    assert lost_digits(ids)
+    assert not lost_digits(ids[:1])
+
+
+@pytest.mark.parametrize(("limit", "spacing"), [(2**54, 2), (2**57, 16), (2**63, 1_024)])
+def test_as_many_sound_ids_look_rounded_as_chance_gives(limit, spacing):
+    drawn = random.Random(3)
+    ids = [drawn.randrange(limit // 2 + 1, limit) for _ in range(100_000)]
+
+    for form in (shortest, lambda number: int(float(number))):
+        assert sum(form(number) == number for number in ids) == pytest.approx(100_000 / spacing, rel=0.35)
+
+
+def test_posts_that_javascript_merged_are_not_imported(imported, databases):
+    posts = [shortest(number) for number in numbers("snowflakes", 200)]
+    lines = [HEADERS["deskdrop"], *(f"{1457963676 + n},LIKE,{post},{n % 9},{n},BR" for n, post in enumerate(posts))]
+
+    result, _ = imported("deskdrop", "\n".join([*lines, ""]).encode())
+
+    assert "contentId went through floating-point numbers" in str(result.exception)
+    assert databases.app.contents.find_one() is None

@@ -228,11 +228,28 @@ def test_a_key_is_made_once_however_many_ask_at_the_same_moment(tmp_path):
     assert len(list((tmp_path / "new" / "folder").iterdir())) == 1
 
 
-def test_a_key_file_without_a_key_is_named(tmp_path):
-    (tmp_path / "artifact-key").touch()
+@pytest.mark.parametrize("name", ["artifact-key", "api-key", "owner"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty; delete it"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe" * 20, "is damaged: it is not UTF-8; delete it"),
+        (b"abc\0def" * 9, "is damaged: it is not one line of text"),
+    ],
+)
+def test_a_damaged_file_of_the_data_folder_is_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(BadConfig, match="artifact-key is empty"):
-        random_text(tmp_path, "artifact-key")
+    with pytest.raises(BadConfig, match=f"{tmp_path}/{name} {message}"):
+        random_text(tmp_path, name)
+
+
+def test_a_file_of_the_data_folder_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "api-key").mkdir()
+
+    with pytest.raises(BadConfig, match="api-key cannot be read: Is a directory; delete it"):
+        random_text(tmp_path, "api-key")
 
 
 def test_two_commands_do_not_fill_one_folder_at_once(tmp_path):

@@ -231,8 +231,8 @@ def test_what_is_wrong_is_one_line(to, environment, said):
 
 
 def test_the_region_may_have_the_name_that_lambda_gives_it():
-    environment = NOWHERE | {"AWS_CONFIG_FILE": "/nowhere", "AWS_REGION": "ap-southeast-1"}
-    running = command("run", "--to", "bus:b", environment=environment)
+    names = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "ap-southeast-1"}
+    running = command("run", "--to", "bus:b", environment=NOWHERE | names | {"AWS_CONFIG_FILE": "/nowhere"})
     _, err = running.communicate(timeout=allowed(30))
 
     assert running.returncode == 1

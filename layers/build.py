@@ -32,8 +32,6 @@ BUDGET_MB = 220  # size of a function with its layers, unzipped [1e6 bytes]
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 # Endings of files that only a build, or a check of types, reads.
 DEAD_WEIGHT = frozenset({".a", ".build", ".c", ".cpp", ".h", ".pxd", ".pyi", ".pyx", ".tp"})
-# Folders of tests, of scikit-learn's sample data, and of an old solver that SciPy itself has given up.
-DEAD_FOLDERS = ("tests", "sklearn/datasets/data", "sklearn/datasets/descr", "sklearn/datasets/images", "scipy/odr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +136,10 @@ def install(layer: Layer) -> None:
 
 def prune(packages: Path) -> None:
     shutil.rmtree(packages / "bin", ignore_errors=True)  # scripts that name this machine's interpreter
-    for folder in [path for name in DEAD_FOLDERS for path in packages.rglob(name) if path.is_dir()]:
+    for folder in [path for path in packages.rglob("tests") if path.is_dir()]:
         shutil.rmtree(folder, ignore_errors=True)  # ignore_errors: its parent may have been removed before
-    for file in [path for path in packages.rglob("*") if path.suffix in DEAD_WEIGHT or path.name == "RECORD"]:
-        file.unlink()  # RECORD lists what pip installed, for pip
+    for file in [path for path in packages.rglob("*") if path.suffix in DEAD_WEIGHT]:
+        file.unlink()
 
 
 def inflate(packages: Path) -> None:

@@ -90,8 +90,8 @@ class ContentStatistics:
             removed = self._stats.delete_many({"$or": outside}).deleted_count
             is_within = before is not None and start < before <= now
             part: Document = {clock: period(start, now) | ({"$lt": before} if is_within else {})}
-            newest_first = self._contents.find({"$and": [published, part]}, {"_id": 0, clock: 1})
-            last = next(newest_first.sort(clock, -1).skip(posts_compared - 1).limit(1), None)
+            dates = self._contents.find({"$and": [published, part]}, {"_id": 0, clock: 1})
+            last = next(dates.sort(clock, -1).skip(posts_compared - 1).limit(1), None)
             if last:
                 part[clock]["$gte"] = last[clock]
             part_published = {"$and": [published, part]}

@@ -32,6 +32,8 @@ from benchmarks.ranking import country_quality, networks
 from benchmarks.run_results import RunResults
 from benchmarks.table import console_of_width
 from benchmarks.text import language_accuracy, topic_accuracy
+from layers.build import lock
+from layers.package import install_osls
 from local.mongod import mongo_server
 from local.parameters import seed_number, several, world_size
 from shared import command_line
@@ -86,6 +88,9 @@ def bench(
     """Measure, print, save."""
     world_sizes, parts = sizes.split(","), set(_names(only, PARTS, "--only") or PARTS)
     world_seeds = [int(seed) for seed in seeds.split(",")]
+    if "runtimes" in parts:
+        with lock("package"):
+            install_osls()  # first: where Node is missing, it is told before anything is measured
     began = time.perf_counter()
     with mongo_server() as uri, console.status("") as status:
         results = RunResults(machine(uri), datetime.now(UTC), load_average())

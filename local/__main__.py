@@ -73,17 +73,21 @@ def dev(
     """Keep the service running, HTTP included: every function when its schedule, a change or a request fires it, until
     Ctrl-C. An empty database gets a demo network first."""
     from local.dev import lacks_network, prepare, serve
+    from local.http import Listener
     from local.screen import Screen
 
     def fills(store: Store) -> Sequence[Database[Document]]:
         return whole(store) if lacks_network(store) else ()
 
-    with workspace(context.obj, needs=("ARTIFACT_KEYS", "API_KEYS"), fills=fills, named=yes_empty or ()) as store:
+    with (
+        Listener(port) as listener,  # first: a port in use is told before anything is written
+        workspace(context.obj, needs=("ARTIFACT_KEYS", "API_KEYS"), fills=fills, named=yes_empty or ()) as store,
+    ):
         with alone(context.obj):
             prepare(store, size)
         screen = Screen(console)
         try:
-            serve(store, screen, threading.Event(), port, typed(context.obj))
+            serve(store, screen, threading.Event(), listener, typed(context.obj))
         except (KeyboardInterrupt, command_line.Ended):
             screen.say("ended; the relay has sent what it had read")
 

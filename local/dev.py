@@ -10,7 +10,7 @@ from local import ownership
 from local.accounts import members
 from local.changes import relaying
 from local.functions import Function, all_functions, function, pipeline
-from local.http import serving
+from local.http import Listener, serving
 from local.runs import FIRST_RUNS, PIPELINE_RECORD, Run, deliver, fire, run_pipeline
 from local.screen import Screen
 from local.workspace import fill
@@ -35,7 +35,7 @@ def prepare(store: Store, size: str) -> None:
     run_pipeline(store, datetime.now(UTC), anew=False)
 
 
-def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed: str) -> None:
+def serve(store: Store, screen: Screen, stop: threading.Event, listener: Listener, typed: str) -> None:
     """Fire every function when its schedule is due, and run the relay and the HTTP API; drain the relay at the end.
 
     An expected failure is shown, and the function runs again when it is due. Ctrl-C ends the service like `stop`, and
@@ -44,7 +44,7 @@ def serve(store: Store, screen: Screen, stop: threading.Event, port: int, typed:
     typed  how a command on the same data is typed
     """
     due = {function: next_due(function, datetime.now(UTC)) for function in all_functions().values() if function.cron}
-    with serving(ShownRequests(screen.show), port) as address, relaying(store, screen.show) as relay:
+    with serving(ShownRequests(screen.show), listener) as address, relaying(store, screen.show) as relay:
         collections = ", ".join(meter.collection for meter in relay.meters)
         screen.say(
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "

@@ -18,29 +18,33 @@ MAX_BYTES = 6 * 2**20  # of a request body, as of Lambda
 Handler = Callable[[Any, Any], Any]
 
 
-@contextmanager
-def serving(handler: Handler, port: int = 0) -> Iterator[str]:
-    """Answer requests in a thread, and give the address; port 0 is any free port. BadConfig for a port in use."""
-    try:
-        server = _Server((HOST, port), _requests_to(handler))
-    except OSError as error:
-        raise BadConfig(f"port {port} cannot be listened at: {error.strerror}") from None
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+class Listener(ThreadingHTTPServer):
+    """A server that listens, and lets requests wait until `serving` answers them; used in a `with`, which closes it."""
 
+    def __init__(self, port: int = 0) -> None:
+        """port 0 is any free port. BadConfig for a port in use."""
+        try:
+            super().__init__((HOST, port), BaseHTTPRequestHandler)
+        except OSError as error:
+            raise BadConfig(f"port {port} cannot be listened at: {error.strerror}") from None
 
-class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that disconnects before its answer; report anything else as the library does."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+
+@contextmanager
+def serving(handler: Handler, listener: Listener) -> Iterator[str]:
+    """Answer requests in a thread, and give the address."""
+    listener.RequestHandlerClass = _requests_to(handler)
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{listener.server_port}"
+    finally:
+        listener.shutdown()
+        thread.join()
 
 
 def event_of(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from layers.build import add_our_byte_code, build_all, lock
-from layers.package import RESULT, TEMPLATE, start_osls
+from layers.package import RESULT, TEMPLATE, install_osls, start_osls
 from local.rehearsal.cloud import HOME, STAGE, VERSION, Cloud, cloud
 from local.rehearsal.operator import DEPLOYING, Operator, blocks
 from local.rehearsal.proofs import ASIDE, FIRST, LAST, MEANWHILE
@@ -79,6 +79,8 @@ def rehearse() -> bool:
     """Deploy, prove everything, print the table; return whether all was proven."""
     if own_server():
         raise BadConfig("MONGO_URI is set, but a rehearsal fills a server of its own: unset it")
+    with lock("package"):
+        install_osls()  # first: where Node is missing, it is told before anything is written
     HOME.mkdir(exist_ok=True)
     began = time.perf_counter()
     rehearsal = Rehearsal()

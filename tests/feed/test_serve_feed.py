@@ -24,7 +24,7 @@ from functions.feed.serve_feed import ROUTES
 from functions.stats import refresh_creator_stats
 from functions.stats.options import CreatorStats
 from local.functions import ROOT
-from local.http import event_of, serving
+from local.http import Listener, event_of, serving
 from shared.artifacts import Registry, Snapshots
 from shared.config import forget_settings
 from shared.config import settings as current_settings
@@ -74,7 +74,7 @@ def town(deployed: None, store: Store) -> Store:
 
 @pytest.fixture
 def address(town: Store) -> Iterator[str]:
-    with serving(handler) as url:
+    with Listener() as listener, serving(handler, listener) as url:
         yield url
 
 
@@ -229,7 +229,7 @@ def test_a_token_of_the_key_before_is_taken_after_a_rotation(town: Store, monkey
     monkeypatch.setenv("API_KEYS", f"a new key which also has more than 32 bytes,{API_KEY}")
     forget_settings()
 
-    with serving(handler) as address:
+    with Listener() as listener, serving(handler, listener) as address:
         assert ask(address, "GET", "/feed/home", bearer=token())[0] == 200
 
 
@@ -307,7 +307,7 @@ def test_a_database_that_does_not_answer_is_unavailable_and_keeps_its_secrets(
 
         return fail
 
-    with serving(handler) as address:
+    with Listener() as listener, serving(handler, listener) as address:
         ask(address, "GET", "/feed/home", bearer=token())
         monkeypatch.setattr(Registry, "load", fails(Unavailable("the database does not answer")))
         status, answer, headers = ask(address, "GET", "/feed/home", bearer=token())

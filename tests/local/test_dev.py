@@ -20,6 +20,7 @@ from rich.console import Console
 
 from local import dev
 from local.functions import ROOT, Function, function
+from local.http import Listener
 from local.mongod import mongo_server
 from local.posts import Author
 from local.screen import Screen
@@ -67,14 +68,15 @@ def serving(deployed, store, monkeypatch):
         shown, stop = io.StringIO(), threading.Event()
         monkeypatch.setenv("TERM", "xterm")  # on a dumb terminal the status is not written over
         screen = Screen(Console(file=shown, width=100, force_terminal=terminal), status_every_s=0.2)
-        thread = threading.Thread(target=dev.serve, args=(store, screen, stop, 0, "python -m local"))
-        thread.start()
-        try:
-            yield shown.getvalue
-        finally:
-            stop.set()
-            thread.join(allowed(ENDS_WITHIN_S))
-            assert not thread.is_alive(), "it has not ended"
+        with Listener() as listener:
+            thread = threading.Thread(target=dev.serve, args=(store, screen, stop, listener, "python -m local"))
+            thread.start()
+            try:
+                yield shown.getvalue
+            finally:
+                stop.set()
+                thread.join(allowed(ENDS_WITHIN_S))
+                assert not thread.is_alive(), "it has not ended"
 
     return serve
 
@@ -226,6 +228,17 @@ def test_a_post_without_dev_runs_the_relay_itself(folder):
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "ja  1.00" in answer.stdout
     assert "Traceback" not in answer.stderr
+
+
+def test_a_port_in_use_is_told_before_anything_is_written(tmp_path):
+    with Listener() as listener:
+        port = str(listener.server_port)
+        command = [sys.executable, "-m", "local", "--data", str(tmp_path / "data"), "dev", "--port", port]
+        answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=allowed(60))
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == f"BadConfig: port {port} cannot be listened at: Address already in use\n"
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_command_that_fails_says_why_in_one_line(tmp_path):

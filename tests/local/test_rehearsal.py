@@ -49,6 +49,16 @@ def test_somebody_elses_server_is_not_filled(monkeypatch):
         rehearse()
 
 
+def test_a_machine_without_node_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.delenv("MONGO_URI", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(rehearsing, "HOME", tmp_path / "rehearsal")
+
+    with pytest.raises(SystemExit, match="needs Node"):
+        rehearse()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_waiting_ends():
     answers = iter([0, 0, 3])
 

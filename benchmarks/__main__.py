@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Annotated
@@ -29,6 +30,7 @@ from benchmarks.load.jobs import JOBS, TRAIN, from_nothing
 from benchmarks.load.reaction import Reaction
 from benchmarks.load.swaps import under_readers
 from benchmarks.ranking import country_quality, networks
+from benchmarks.ranking.deskdrop import read_deskdrop
 from benchmarks.run_results import RunResults
 from benchmarks.table import console_of_width
 from benchmarks.text import language_accuracy, topic_accuracy
@@ -58,6 +60,7 @@ NO_QUALITY = ("L",)  # sizes whose rankings are not evaluated
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = console_of_width(200)
+say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
 
 def file_name(text: str) -> str:
@@ -91,6 +94,9 @@ def bench(
     if "runtimes" in parts:
         with lock("package"):
             install_osls()  # first: where Node is missing, it is told before anything is measured
+    deskdrop = data / "deskdrop" / "interactions.csv.gz"
+    has_deskdrop = "members" in parts and deskdrop.exists()
+    events = read_deskdrop(deskdrop, datetime.now(UTC), say) if has_deskdrop else []
     began = time.perf_counter()
     with mongo_server() as uri, console.status("") as status:
         results = RunResults(machine(uri), datetime.now(UTC), load_average())
@@ -115,13 +121,12 @@ def bench(
         if "topics" in parts:
             tell("topics")
             results.topics = topic_accuracy.measure(data)
-        deskdrop = data / "deskdrop" / "interactions.csv.gz"
-        if "members" in parts and deskdrop.exists():
-            results.members += networks.evaluate_deskdrop(uri, deskdrop, tell)
+        if events:
+            results.members += networks.evaluate_deskdrop(uri, events, tell)
     for part in ("language", "topics"):
         if part in parts and not getattr(results, part):
             console.print(f"{part}: skipped, its sentences are not below {data}", markup=False)
-    if "members" in parts and not deskdrop.exists():
+    if "members" in parts and not events:
         console.print(f"Deskdrop: skipped, it is not below {data}", markup=False)
     results.took_s = round(time.perf_counter() - began, 1)
     for sheet in results.sheets():

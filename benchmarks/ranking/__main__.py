@@ -8,13 +8,15 @@ Every ranker orders the same candidates of the same accounts by what was known b
 the engagements after it.
 """
 
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from benchmarks.ranking.deskdrop import FUTURE
+from benchmarks.ranking.deskdrop import FUTURE, read_deskdrop
 from benchmarks.ranking.leaderboard import Leaderboard
 from benchmarks.ranking.networks import evaluate_deskdrop, evaluate_worlds, world_of
 from benchmarks.ranking.report import DEMO, WITH_HALF_LIFE, WITHOUT_TASTE, figures, sheets
@@ -51,12 +53,14 @@ def main(
         networks[world] = SIZES[world]
     if not networks and not deskdrop:
         raise typer.BadParameter("--world, --people, --half-lives, --no-taste, --deskdrop: one of them at least")
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    events = read_deskdrop(deskdrop, datetime.now(UTC), say) if deskdrop else []
     leaderboards: list[Leaderboard] = []
     with mongo_server() as uri, console.status("") as status:
         for size, options in networks.items():
             leaderboards += evaluate_worlds(uri, size, options, world_seeds, status.update)
-        if deskdrop:
-            leaderboards += evaluate_deskdrop(uri, deskdrop, status.update, deskdrop_cuts)
+        if events:
+            leaderboards += evaluate_deskdrop(uri, events, status.update, deskdrop_cuts)
     for sheet in sheets(leaderboards) if leaderboards else ():
         sheet.show(console)
     if not leaderboards:

@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from benchmarks.bench_database import BenchDatabase, Tell, databases
 from benchmarks.ranking.queries import CANDIDATES, NetworkQueries
-from local.deskdrop import COLUMNS, ENGAGEMENTS, Event, import_deskdrop, object_id, read_events
+from local.deskdrop import COLUMNS, ENGAGEMENTS, Event, documents, import_deskdrop, object_id, read_events
 from local.tables import Tally
 from local.world import SIZES, build_world
 from shared.columns import id_array, id_keys, lookup
@@ -77,9 +77,17 @@ class DeskdropDatabase:
         )
 
 
-def read_deskdrop(file: Path, now: datetime) -> list[Event]:
-    """The usable events of a file, oldest first; NotFound without the file, BadEvent where too few are usable."""
-    events = sorted(read_events(file, Tally(), now=now, progress=lambda step, done, total: None))
+def read_deskdrop(file: Path, now: datetime, tell: Tell) -> list[Event]:
+    """The usable events of a file, oldest first; `tell` is called with how many lines are kept, and why others are not.
+
+    Repeated events are returned, but not counted as kept, since an import leaves them out.
+    Raises NotFound without the file, BadEvent where too few events are usable.
+    """
+    tally = Tally()
+    events = sorted(read_events(file, tally, now=now, progress=lambda step, done, total: None))
+    documents.History.of(events, tally)
+    for line in tally.summary():
+        tell(line)
     if len(events) < MIN_EVENTS:
         raise BadEvent(f"{file} has {len(events)} usable events; a past and a future need at least {MIN_EVENTS}")
     return events

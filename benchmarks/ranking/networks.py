@@ -1,14 +1,13 @@
 """The networks that rankers are compared on: demo worlds and Deskdrop, with every model trained on each."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from benchmarks.bench_database import NOW, BenchDatabase, Tell, open_bench_database
-from benchmarks.ranking.deskdrop import CUTS, open_deskdrop, read_deskdrop
+from benchmarks.ranking.deskdrop import CUTS, open_deskdrop
 from benchmarks.ranking.evaluation import Evaluation
 from benchmarks.ranking.leaderboard import Leaderboard, leaderboard
 from benchmarks.ranking.queries import PROTOCOLS, HeldOutEngagements
@@ -24,6 +23,7 @@ from benchmarks.ranking.rankers import (
 from functions.coldstart import train_coldstart
 from functions.feed import plan_personal_training, refresh_catalogue, train_members, train_personal
 from functions.feed.options import Members
+from local.deskdrop import Event
 from local.world import WorldOptions
 from local.world.browsing import HALF_LIFE
 from shared.artifacts import Registry, Snapshots
@@ -87,12 +87,13 @@ def world_of(people: int, **others: Any) -> WorldOptions:
     return WorldOptions(users=people, contents=5 * people, engagements=50 * people, feed_items=100 * people, **others)
 
 
-def evaluate_deskdrop(uri: str, file: Path, tell: Tell, cuts: Sequence[int] = CUTS) -> list[Leaderboard]:
+def evaluate_deskdrop(uri: str, events: Sequence[Event], tell: Tell, cuts: Sequence[int] = CUTS) -> list[Leaderboard]:
     """All rankers on the events of a real network, at each cut evaluated on the tenth of the events after it.
 
-    cuts  part of the events that is the past [%]
+    events  of the network, oldest first
+    cuts    part of the events that is the past [%]
     """
-    events, leaderboards = read_deskdrop(file, datetime.now(UTC)), []
+    leaderboards = []
     for cut in cuts:
         with open_deskdrop(uri, events, cut, tell) as deskdrop:
             train(deskdrop.bench, deskdrop.now, tell)

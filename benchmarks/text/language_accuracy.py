@@ -144,7 +144,8 @@ def texts_in(data: Path) -> dict[str, Labelled]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
+    """All lines of a file, blank ones included: each is a text that counts."""
+    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
 def _has_thai(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Rankers can be evaluated on any file of events, or one sentence says why not."""
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks.ranking import __main__ as command
-from benchmarks.ranking.deskdrop import MIN_EVENTS
+from benchmarks.ranking.deskdrop import MIN_EVENTS, read_deskdrop
 from benchmarks.ranking.networks import evaluate_deskdrop
 from benchmarks.ranking.report import sheets
 from local.deskdrop import COLUMNS
@@ -50,6 +51,20 @@ def test_a_file_without_enough_events_is_refused_in_one_sentence(
     assert message in str(result.exception)
 
 
+def test_every_line_of_the_file_is_accounted_for(tmp_path: Path) -> None:
+    file, lines = tmp_path / "events.csv", list[str]()
+    events = "".join(row(n, 4) for n in range(MIN_EVENTS))
+    file.write_text(HEAD + events + row(0, 4) + row(99, 4, "UNHEARD OF") + "\n")
+
+    assert len(read_deskdrop(file, datetime.now(UTC), lines.append)) == MIN_EVENTS + 1
+    assert lines == [
+        f"{MIN_EVENTS + 3} lines read = {MIN_EVENTS} kept + 3 skipped",
+        f"  skipped 1: blank line (line {MIN_EVENTS + 4})",
+        f"  skipped 1: repeated engagement (line {MIN_EVENTS + 2})",
+        f"  skipped 1: unknown event type (line {MIN_EVENTS + 3})",
+    ]
+
+
 @pytest.mark.parametrize(("events", "people"), [(MIN_EVENTS, 1), (30, 30), (60, 4)])
 def test_a_tiny_file_gives_leaderboards_with_accounts_or_none(
     tmp_path: Path, mongo_uri: str, events: int, people: int
@@ -57,7 +72,7 @@ def test_a_tiny_file_gives_leaderboards_with_accounts_or_none(
     file = tmp_path / "events.csv.gz"
     file.write_bytes(gzip.compress((HEAD + "".join(row(n, people) for n in range(events))).encode()))
 
-    leaderboards = evaluate_deskdrop(mongo_uri, file, silent, [50, 90])
+    leaderboards = evaluate_deskdrop(mongo_uri, read_deskdrop(file, datetime.now(UTC), silent), silent, [50, 90])
 
     assert all(board.people > 0 for board in leaderboards)
     assert all(sheet.rows or sheet.columns for sheet in sheets(leaderboards))

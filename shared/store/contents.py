@@ -153,11 +153,17 @@ def in_window(start: datetime, clock: str, now: datetime, changed_since: datetim
     return window if changed_since is None else window | {"$and": [{"updatedAt": changed_from(changed_since)}]}
 
 
-def newest_first(clock: str) -> list[Document]:
-    """The stages behind the `$match` of a window, by which it is read by the index of its clock. Without an order the
+def window_order(clock: str) -> dict[str, int] | None:
+    """The order in which a window is read, the `sort` of a `find`: that of the index of its clock. Without an order the
     planner may take any index of published posts, if the first hundred posts of each fulfil the conditions, and then
     all posts are read that were ever published.
 
     None for `updatedAt`: a post that changes meanwhile would move past a reader that follows this index, and be missed.
     """
-    return [{"$sort": {clock: -1}}] if clock == "createdAt" else []
+    return {"createdAt": -1} if clock == "createdAt" else None
+
+
+def newest_first(clock: str) -> list[Document]:
+    """The stages behind the `$match` of a window that read it in its `window_order`."""
+    order = window_order(clock)
+    return [{"$sort": order}] if order else []

@@ -24,7 +24,7 @@ from shared.documents import Document
 from shared.engagement_kinds import POSITIVE_KINDS
 from shared.store import Store, schema
 from shared.store.batches import in_batches
-from shared.store.contents import in_window, newest_first
+from shared.store.contents import in_window, window_order
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
@@ -57,10 +57,9 @@ class HashtagStatistics:
         points = weighted(options.weights, {kind: count(f"$engagements.{kind}.count") for kind in POSITIVE_KINDS})
         dates = {name: {"$toLong": date} for name, date in moments(now).items()}
         fields = dates | {"author": object_id("$author.id"), "message": MESSAGE, "points": points}
-        recent = {"$gte": now - options.window / 2}
-        parts: list[Document] = [{clock: recent}, {clock: {"$not": recent}}] if clock == "createdAt" else [{}]
+        order, recent = window_order(clock), {"$gte": now - options.window / 2}
+        parts: list[Document] = [{clock: recent}, {clock: {"$not": recent}}] if order else [{}]
         query = window | self._tombstones.authors("author.id") | MAY_HAVE_HASHTAGS
-        order = next((stage["$sort"] for stage in newest_first(clock)), None)
         find = partial(self._contents.find, projection=fields, sort=order, batch_size=POSTS_A_BATCH)
         for posts in read_ahead(*(in_batches(find({"$and": [query, part]}), POSTS_A_BATCH) for part in parts)):
             yield from with_hashtags(post for post in posts if None not in (post["author"], post["createdAt"]))

@@ -38,13 +38,13 @@ def id_order(ids: IdArray) -> tuple[NDArray[np.uint32], KeyArray]:
 
 
 def object_ids(ids: IdArray) -> list[ObjectId]:
-    """The n ids as ObjectIds; an id of zeros too."""
+    """The (n,) ids as n ObjectIds; an id of zeros too."""
     raw = ids.tobytes()
     return [ObjectId(raw[i : i + 12]) for i in range(0, len(raw), 12)]
 
 
 def to_bson(keys: NDArray[np.bytes_]) -> list[ObjectId | str]:
-    """The n keys of `read_columns`, none of them empty, as ObjectIds and texts."""
+    """The (n,) keys of `read_columns`, none of them empty, as ObjectIds and texts."""
     return [ObjectId(key[1:].decode()) if key[:1] == b"o" else key[1:].decode() for key in keys.tolist()]
 
 

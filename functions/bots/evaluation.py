@@ -55,7 +55,11 @@ def one_class(explained: float) -> Fit:
 
 def supervised(features: FloatArray, bot: BoolArray) -> Score:
     """Two-class baseline: logistic regression, which learns from people too; where it is far ahead, there are enough
-    labels for a supervised method."""
+    labels for a supervised method.
+
+    features  (n, k)
+    bot       (n,) whether each row is of a bot
+    """
     model = make_pipeline(RobustScaler(), LogisticRegression(max_iter=1_000)).fit(np.log1p(features), bot)
     return lambda unseen: np.asarray(model.decision_function(np.log1p(unseen)))
 
@@ -64,7 +68,11 @@ BASELINES: Final[dict[str, Fit]] = {"supervised": supervised}
 
 
 def out_of_fold(fit: Fit, features: FloatArray, bot: BoolArray, splits: int, repeats: int) -> FloatArray:
-    """(n,) cross-validated scores: each row is scored by models fitted without it, the mean over all repeats."""
+    """(n,) cross-validated scores: each row is scored by models fitted without it, the mean over all repeats.
+
+    features  (n, k)
+    bot       (n,) whether each row is of a bot
+    """
     total, times = np.zeros(len(features)), max(repeats, 1)
     for train, test in folds(bot, splits, times):
         total[test] += fit(features[train], bot[train])(features[test])
@@ -72,8 +80,11 @@ def out_of_fold(fit: Fit, features: FloatArray, bot: BoolArray, splits: int, rep
 
 
 def folds(bot: BoolArray, splits: int, repeats: int) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Indices of training rows and of test rows, stratified; each row is a test row once in every repeat, and no fold
-    lacks a class. With few of one class there are fewer folds than `splits`, at least two."""
+    """(n_train,) indices of training rows and (n_test,) of test rows, stratified; each row is a test row once in every
+    repeat, and no fold lacks a class. With few of one class there are fewer folds than `splits`, at least two.
+
+    bot  (n,) whether each row is of a bot
+    """
     n_splits = max(min(splits, int(bot.sum()), int((~bot).sum())), 2)
     stratified = RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=repeats, random_state=SEED)
     yield from stratified.split(np.zeros(len(bot)), bot)
@@ -81,7 +92,11 @@ def folds(bot: BoolArray, splits: int, repeats: int) -> Iterator[tuple[NDArray[A
 
 def metrics(scores: FloatArray, bot: BoolArray, budget: int) -> dict[str, float]:
     """ROC AUC, average precision and precision at `budget`, each 0..1, and the budget that was used: at most as many
-    credentials as there are bots."""
+    credentials as there are bots.
+
+    scores  (n,) higher is more suspicious
+    bot     (n,) whether each credential is one
+    """
     top = np.argsort(-scores, kind="stable")[: max(min(budget, int(bot.sum())), 1)]
     return {
         "roc_auc": float(roc_auc_score(bot, scores)),
@@ -96,6 +111,7 @@ def report(flagged: BoolArray, bot: BoolArray) -> dict[str, float]:
     `bot_class_precision`, `accuracy`, `macro_avg_f1-score` and so on.
 
     flagged  (n,) true for credentials that a detector calls bots
+    bot      (n,) whether each credential is one
     """
     by_class = classification_report(
         ~bot, ~flagged, labels=[False, True], target_names=[BOT_CLASS, HUMAN_CLASS], output_dict=True, zero_division=0.0
@@ -113,6 +129,8 @@ def threshold_for(scores: FloatArray, bot: BoolArray, precision: float, recall: 
     """The score from which on a credential is a suspect: the highest threshold with that recall, or the lowest above
     it with that precision; above all scores where none has that precision.
 
+    scores             (n,) higher is more suspicious
+    bot                (n,) whether each credential is one
     precision, recall  0..1
     """
     by_recall = float(np.quantile(scores[bot], 1 - recall))
@@ -123,14 +141,22 @@ def threshold_for(scores: FloatArray, bot: BoolArray, precision: float, recall: 
 
 def calibration(scores: FloatArray, bot: BoolArray) -> tuple[float, float]:
     """Slope and offset of the logistic curve that gives the probability of a bot for a negated score (Platt scaling,
-    1999); the slope is below 0."""
+    1999); the slope is below 0.
+
+    scores  (n,) higher is more suspicious
+    bot     (n,) whether each credential is one
+    """
     model = LogisticRegression(C=1e3, max_iter=1_000).fit(-scores[:, None], bot)
     return min(float(model.coef_[0, 0]), -1e-3), float(model.intercept_[0])
 
 
 def auc_difference(challenger: FloatArray, live: FloatArray, bot: BoolArray) -> tuple[float, float]:
     """ROC AUC of the challenger's scores minus that of the live model's on the same rows, and the standard error of the
-    difference (DeLong et al., 1988)."""
+    difference (DeLong et al., 1988).
+
+    challenger, live  (n,) scores, higher is more suspicious
+    bot               (n,) whether each credential is one
+    """
     placements = [_placements(scores, bot) for scores in (challenger, live)]
     of_bots, of_people = placements[0][0] - placements[1][0], placements[0][1] - placements[1][1]
     error = np.sqrt(of_bots.var(ddof=1) / len(of_bots) + of_people.var(ddof=1) / len(of_people))

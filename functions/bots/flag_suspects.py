@@ -137,13 +137,19 @@ def remaining_budget(store: Store, budget: int, now: datetime, *, sampled: bool 
 
 
 def most_suspicious(unreviewed: UnreviewedCredentials, selected: BoolArray) -> list[int]:
-    """The selected rows, the highest score first; those of equal scores in the order of the rows."""
+    """The selected rows, the highest score first; those of equal scores in the order of the rows.
+
+    selected  (n,)
+    """
     by_score = np.argsort(-unreviewed.score, kind="stable")
     return [int(row) for row in by_score[selected[by_score]]]
 
 
 def random_sample(unreviewed: UnreviewedCredentials, rows: IntArray, today: datetime) -> list[int]:
-    """The rows in a random order that depends on the day and the credentials alone, so that runs of one day agree."""
+    """The rows in a random order that depends on the day and the credentials alone, so that runs of one day agree.
+
+    rows  (n_rows,) positions of credentials
+    """
 
     def draw(row: int) -> bytes:
         return hashlib.sha256(f"{today:%Y-%m-%d} {unreviewed.credential[row]}".encode()).digest()

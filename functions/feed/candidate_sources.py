@@ -116,10 +116,11 @@ def posts_by_source(
     options: Home,
     hour: float,
 ) -> Iterator[tuple[CandidateSource, IntArray]]:
-    """Each source with the positions of its posts that are not excluded, the source that says most about the viewer
-    first.
+    """Each source with the (n_found,) positions of its posts that are not excluded, the source that says most about the
+    viewer first.
 
-    hour  the moment [hours since 1970]
+    excluded  (n_posts,)
+    hour      the moment [hours since 1970]
     """
     by_followed = post_index.by_authors(sorted(followed), options.per_author, excluded)
     yield "following", by_followed[hour - post_index.created[by_followed] <= hours(options.max_age_followed)]

@@ -95,7 +95,7 @@ class PostIndex:
         return len(self.ids)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Every array by name, for a snapshot."""
+        """Every array by name, of any shape, for a snapshot."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
@@ -189,7 +189,10 @@ class PostIndex:
         return self.post_of_link[self._links_to_post(np.unique(id_keys(ids)))]
 
     def known_chains(self, post: IntArray) -> KnownChains:
-        """These posts with their chains, authors and owners, as of when the index was built."""
+        """These posts with their chains, authors and owners, as of when the index was built.
+
+        post  (m,) positions
+        """
         link = self.links_of(post)[1]
         has_next = link + 1 < self.chain_start[self.post_of_link[link] + 1]
         has_chain = self.chain_start[post] < self.chain_start[post + 1]
@@ -207,7 +210,10 @@ class PostIndex:
         return all_of(self.chain_start, np.arange(len(self.chain_posts)), post)
 
     def chain_authors_of(self, post: IntArray) -> list[set[ObjectId]]:
-        """For each of these posts, its author and the authors of its chain."""
+        """For each of m posts, its author and the authors of its chain.
+
+        post  (m,) positions
+        """
         authors = [{author} for author in object_ids(self.author_ids[self.author[post]])]
         row, link = self.links_of(post)
         for number, author in zip(row.tolist(), object_ids(self.chain_authors[link]), strict=True):

@@ -133,7 +133,10 @@ def engaged_with(impressions: Impressions, pair: IntArray, at: FloatArray, withi
 
 
 def scores(impressions: Impressions, engaged: BoolArray) -> dict[str, float]:
-    """Percent of the impressions that were engaged with, in the fields that the application reads; 0 without any."""
+    """Percent of the impressions that were engaged with, in the fields that the application reads; 0 without any.
+
+    engaged  (n,) whether each impression was engaged with
+    """
     is_personal, is_global = (impressions.source == number for number in range(len(SOURCES)))
     return {
         "personalize_content_feed_score_in_percent": percent(engaged[is_personal]),
@@ -143,7 +146,7 @@ def scores(impressions: Impressions, engaged: BoolArray) -> dict[str, float]:
 
 
 def percent(engaged: BoolArray) -> float:
-    """Mean in percent, 0..100, rounded to two decimals.
+    """Mean of (n,) in percent, 0..100, rounded to two decimals; 0 without any.
 
     >>> percent(np.array([True, False, False])), percent(np.empty(0, bool))
     (33.33, 0.0)
@@ -153,7 +156,11 @@ def percent(engaged: BoolArray) -> float:
 
 def counts_of(rows: BoolArray, engaged: BoolArray) -> dict[str, Any]:
     """Of the impressions of a mask: how many there are, how many were engaged with, the share of these, 0..1, and its
-    95 % confidence interval."""
+    95 % confidence interval.
+
+    rows     (n,) the mask
+    engaged  (n,) whether each impression was engaged with
+    """
     impressions, successes = int(rows.sum()), int(engaged[rows].sum())
     low, high = wilson(successes, impressions)
     return {

@@ -110,8 +110,8 @@ class Snapshots:
     def newest(
         self, name: str, fingerprint: str, *, now: datetime, known: str = ""
     ) -> tuple[tuple[Head, dict[str, NDArray[Any]]] | None, list[str]]:
-        """The live version with its arrays, else the last good version before it with its arrays, None without any;
-        and why others were refused.
+        """The live version with its arrays, of any shape, else the last good version before it with its arrays, None
+        without any; and why others were refused.
 
         known  the version that the caller has already: None too where nothing newer than it is good
         """
@@ -126,7 +126,8 @@ class Snapshots:
         return None, refused
 
     def load(self, name: str, head: Head, fingerprint: str) -> dict[str, NDArray[Any]]:
-        """The arrays of a version; StaleModel where a part is missing, damaged, unsigned or of another fingerprint."""
+        """The arrays of a version, of any shape, by name; StaleModel where a part is missing, damaged, unsigned or of
+        another fingerprint."""
         return unpacked(b"".join(self._pieces(name, head, fingerprint)))
 
     def _candidates(self, name: str, now: datetime, refused: list[str]) -> Iterator[Head]:
@@ -205,7 +206,7 @@ class Snapshots:
 
 
 def packed(arrays: Arrays) -> bytes:
-    """Plain arrays as an npz; the same arrays give the same bytes."""
+    """Plain arrays, of any shape, as an npz; the same arrays give the same bytes."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -216,7 +217,7 @@ def packed(arrays: Arrays) -> bytes:
 
 
 def unpacked(model: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz, by name; StaleModel where the bytes are no npz of plain arrays.
+    """The arrays of an npz, of any shape, by name; StaleModel where the bytes are no npz of plain arrays.
 
     >>> unpacked(packed({"a": np.array([1, 2])}))
     {'a': array([1, 2])}

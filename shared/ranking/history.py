@@ -96,7 +96,7 @@ class Events:
         return len(self.post)
 
     def where(self, rows: NDArray[Any]) -> "Events":
-        """The events of these rows, given as a mask or as positions."""
+        """The events of these rows, given as a mask, (n,), or as positions, (n_rows,)."""
         return Events(self.post[rows], self.account[rows], self.country[rows], self.at[rows], self.kind[rows])
 
 

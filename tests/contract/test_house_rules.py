@@ -7,6 +7,7 @@ become fewer.
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ CHANGE_A_SERVER = {  # commands to a server, by which others who use it are harm
 }  # fmt: skip
 DELETIONS = {"DeleteOne", "DeleteMany"}
 BY_NAME = {"setattr", "getattr", "delattr", "hasattr", "patch"}  # calls that are given the name of an attribute
+ARRAY = re.compile(r"\b(NDArray|ndarray|\w+Array)\b")
+SHAPE = re.compile(r"\(([dkmn]|n_\w+|\d+)( \+ 1)?,( [\w +]+,?)*\)|\b(the|any) shape\b")  # (n,) or (n_posts, k)
 
 Rule = Callable[[Path, ast.Module], Iterator[str]]
 
@@ -281,6 +284,39 @@ def its_module_explains_it(path: Path, tree: ast.Module) -> bool:
     """A repository is explained by the document in its module's docstring, a section of options by its fields."""
     repository = in_store(path) and "{" in (ast.get_docstring(tree) or "")
     return repository or path.name == "options.py"
+
+
+def arrays_have_shapes(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Public functions that are given or return arrays, and classes of arrays, say a shape, such as (n,) or (n, k);
+    for a property or `__init__` its class may do so. Tables (`Columns`) are described where they are made."""
+    if not within(path, "functions", "shared"):
+        return
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or is_private(node.name):
+            continue
+        if has_arrays(node) and not says_a_shape(node):
+            yield f"{path}:{node.lineno} {node.name} says no shape"
+        for method in node.body if isinstance(node, ast.ClassDef) else ():
+            if isinstance(method, ast.FunctionDef) and not is_private(method.name) and has_arrays(method):
+                is_property = any("property" in ast.unparse(decorator) for decorator in method.decorator_list)
+                of_class = is_property or method.name == "__init__"
+                if not (says_a_shape(method) or (of_class and says_a_shape(node))):
+                    yield f"{path}:{method.lineno} {node.name}.{method.name} says no shape"
+
+
+def has_arrays(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a function is given or returns arrays, or public fields of a class are arrays."""
+    if isinstance(node, ast.ClassDef):
+        fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
+        annotations = [field.annotation for field in fields if not is_private(ast.unparse(field.target))]
+    else:
+        given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        annotations = [annotation for annotation in (*(of.annotation for of in given), node.returns) if annotation]
+    return any(ARRAY.search(ast.unparse(annotation)) for annotation in annotations)
+
+
+def says_a_shape(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return SHAPE.search(ast.get_docstring(node) or "") is not None
 
 
 def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
@@ -535,6 +571,23 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("functions/a/x.py", "x = 1", "functions/a/handlers/x.py", "'''X.'''\ndef handler(tick): ..."),
         ("shared/store/x.py", "'''Y.'''\nclass A: ...", "shared/store/x.py", "'''For example: {}.'''\nclass A: ..."),
         ("functions/a/x.py", "'''{}.'''\nclass A: ...", "functions/a/store/x.py", "'''{}.'''\nclass A: ..."),
+    ],
+    arrays_have_shapes: [
+        ("shared/x.py", "def f(x: IntArray): '''(x, y)'''", "shared/x.py", "def f(x: IntArray): '''Mean of (n,).'''"),
+        ("shared/x.py", "def f() -> IntArray: ...", "shared/x.py", "def f() -> IntArray: '''(n_posts, 4) counts.'''"),
+        ("shared/x.py", "def f() -> 'NDArray[Any]': ...", "shared/x.py", "def f() -> Columns: ..."),
+        (
+            "functions/a/x.py",
+            "class A:\n    '''A.'''\n    x: IdArray",
+            "functions/a/x.py",
+            "class A:\n    '''A.'''\n    _x: IdArray",
+        ),
+        (
+            "functions/a/x.py",
+            "class A:\n    '''All (n,).'''\n    def f(self) -> BoolArray: ...",
+            "functions/a/x.py",
+            "class A:\n    '''All (n,).'''\n    @property\n    def f(self) -> BoolArray: ...",
+        ),
     ],
     nothing_is_printed: [("shared/x.py", "print('x')", "local/x.py", "print('x')")],
     markup_is_written_here: [

@@ -64,7 +64,7 @@ class Accounts:
         return self._at(lookup(id_keys(ids), self.keys))
 
     def engagements(self, recorded: Columns) -> Columns:
-        """Add account and country, (n,) each as `of` gives them, to what `Engagements.acts` gives.
+        """Add account and country, (n,) each as `of` gives them, to what `Engagements.between` gives.
 
         An engagement of one kind of an account with a post at one moment is kept once, however often the account and
         its users recorded it.

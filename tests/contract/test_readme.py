@@ -1,6 +1,8 @@
-"""README and the pages of docs/ say what the code says."""
+"""README, the pages of docs/ and docstrings say what the code says."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 from msgspec import structs
@@ -11,6 +13,7 @@ from local.functions import ROOT, all_functions
 from relay.watched import watched
 from shared.config import sections
 from shared.store import schema
+from tests.contract.test_house_rules import OURS
 
 README = (ROOT / "README.md").read_text()
 LOCAL = (ROOT / "docs" / "local.md").read_text()
@@ -130,5 +133,59 @@ def test_every_file_that_a_page_names_exists() -> None:
         for name in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", page.read_text())
         if not (page.parent / name).exists()
     ]
+
+    assert missing == []
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """(place, text) of every page and docstring."""
+    for page in PAGES:
+        yield str(page.relative_to(ROOT)), page.read_text()
+    for path in OURS:
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                yield f"{path} {getattr(node, 'name', '')}".strip(), ast.get_docstring(node) or ""
+
+
+def members(node: ast.ClassDef) -> set[str]:
+    """Names of the methods, fields and class variables of a class."""
+    methods = {member.name for member in node.body if isinstance(member, ast.FunctionDef)}
+    fields = {ast.unparse(member.target) for member in node.body if isinstance(member, ast.AnnAssign)}
+    variables = {ast.unparse(name) for member in node.body if isinstance(member, ast.Assign) for name in member.targets}
+    return methods | fields | variables
+
+
+def test_every_member_of_our_classes_that_a_text_names_exists() -> None:
+    """Such as `Engagements.between`; of classes of others nothing is said."""
+    trees = [ast.parse((ROOT / path).read_text()) for path in OURS]
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    ours = {node.name: set[str]() for node in classes}
+    for node in classes:
+        ours[node.name] |= members(node)
+    named = [
+        (place, name, member) for place, text in texts() for name, member in re.findall(r"`([A-Z]\w+)\.(\w+)", text)
+    ]
+
+    assert ("Accounts", "exposures") in {(name, member) for _, name, member in named}
+    assert [
+        f"{place}: {name}.{member}" for place, name, member in named if name in ours and member not in ours[name]
+    ] == []
+
+
+def test_every_file_or_module_that_a_text_names_exists() -> None:
+    """Such as `shared/config`, `python -m benchmarks.scale` or a function of a file (`functions/…/serve_feed.handler`);
+    paths with a placeholder, and files that Python makes, are left out."""
+    folders = "|".join(sorted({path.parts[0] for path in OURS} | {"docs", "events", "requirements"}))
+    path = re.compile(rf"(?<![\w/.<-])((?:{folders})/[\w./*<>-]*\w)(?![\w/*<>])")
+    missing = []
+    for place, text in texts():
+        for name in path.findall(text):
+            files = (ROOT / name, (ROOT / name).with_suffix(".py"))
+            if not any(file.exists() for file in files) and not any(part in name for part in ("*", "<", "__pycache__")):
+                missing.append(f"{place}: {name}")
+        for module in re.findall(rf"python -m ((?:{folders})[\w.]*\w)", text):
+            folder = ROOT / module.replace(".", "/")
+            if not any(file.exists() for file in (folder / "__main__.py", folder.with_suffix(".py"))):
+                missing.append(f"{place}: python -m {module}")
 
     assert missing == []

@@ -144,7 +144,9 @@ _IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
 
 
 def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
-    return {name: ("number", f"${name}") for name in features}
+    """The columns of these features; a negative value is malformed, as a text is."""
+    is_negative = {name: {"$and": [{"$isNumber": f"${name}"}, {"$lt": [f"${name}", 0]}]} for name in features}
+    return {name: ("number", {"$cond": [is_negative[name], "negative", f"${name}"]}) for name in features}
 
 
 def _features(window: Window, values: Mapping[str, float], now: datetime, expires_at: datetime) -> list[Document]:

@@ -18,15 +18,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.bots.reading_features import FEATURES
+from functions.bots.reading_features import FEATURES, LAYOUT
 from shared.artifacts import Artifact
 from shared.artifacts.snapshots import packed, unpacked
 from shared.columns import FloatArray
 from shared.errors import StaleModel
+from shared.provenance import digest
 
 FAMILY: Final = "bots"
 KEY: Final = "credentials"
-FINGERPRINT: Final = FEATURES.fingerprint
+FINGERPRINT: Final = digest(FEATURES.fingerprint, LAYOUT)
 MONOTONE_SIGN: Final = np.array(FEATURES.monotone_sign)
 
 # What a reviewer reads where a feature speaks for a bot.

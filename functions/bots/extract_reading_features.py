@@ -9,7 +9,8 @@ from bson import ObjectId
 from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES, Rhythm
 from functions.bots.store.account_links import AccountLinks
-from functions.bots.store.credential_features import LAYOUT, CredentialFeatures, Window
+from functions.bots.store.credential_features import CredentialFeatures, made_from
+from functions.bots.store.reading_window import Window
 from functions.bots.windows import Windows, windows
 from shared.clock import from_epoch_ms
 from shared.columns import Columns, to_bson
@@ -27,13 +28,14 @@ CREDENTIALS_A_READ: Final = 500  # whose exposures are read by one query
 
 
 def run(store: Store, options: Bots, *, now: datetime) -> Report:
-    """Compute and upsert the features of every credential with new exposures, and of all credentials once a day.
+    """Compute and upsert the features of every credential with new exposures; once a day, and when what features are
+    made from has changed, of all credentials and of the labelled windows that were made from something else.
 
     Also note which accounts use each credential, so that an erasure finds the features even when the application has
     deleted the exposures already. Safe to repeat, also while another run is going on: the same exposures give the same
     window of readings, which is the natural key.
     """
-    period = store.watermarks.period(NAME, options, {"features": FEATURES.fingerprint, "layout": LAYOUT}, now=now)
+    period = store.watermarks.period(NAME, options, made_from(), now=now)
     if period.late:
         return Report.late()
     features, account_links = CredentialFeatures(store), AccountLinks(store)
@@ -56,6 +58,12 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
                 reports.append(Report(int(group.count.sum()), written, details={"credentials": len(group)}))
         for link in links:
             link.result()
+    if period.since is None:
+        outdated = [window for window in features.outdated_labels() if window.credential not in erased]
+        rows = [row for window in outdated for row in made_anew(store, window)]
+        reports.append(Report(written=features.put(rows, kept=options.kept, superseded=options.superseded, now=now)))
+        if len(rows) < len(outdated):
+            reports.append(Report(details={"outdated_labels": len(outdated) - len(rows)}))
     reports.append(Report(removed=store.erasures.sweep(schema.CREDENTIAL_FEATURES, schema.ACCOUNT_LINKS)))
     store.watermarks.advance(NAME, options, period, now=now)
     return Report.together(reports)
@@ -97,6 +105,13 @@ def exposures(
 def _begin(window: Window, limit: int, start: datetime) -> datetime:
     """The moment from which on exposures can belong to the next window of a credential, given its newest one."""
     return max(window.preceded_at, start) if window.count >= limit else start
+
+
+def made_anew(store: Store, window: Window) -> list[tuple[Window, Mapping[str, float]]]:
+    """A stored window with features of the present layout; none where its exposures no longer give that window."""
+    batches = store.exposures.readings([window.credential], window.preceded_at, window.last_seen_at)
+    groups = windows(batches, window.count, 1)
+    return [row for group in groups for row in rows_of(group, {}) if row[0].key == window.key]
 
 
 def rows_of(group: Windows, viewers: Mapping[Credential, ObjectId]) -> list[tuple[Window, Mapping[str, float]]]:

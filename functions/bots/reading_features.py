@@ -17,6 +17,10 @@ from shared.clock import HOUR_S
 from shared.columns import FloatArray
 from shared.ml.features import Feature, FeatureSet
 
+# Of the features; raise it when a formula, or which exposures are the readings of a window, changes, so that all are
+# computed anew, and features of another layout are neither scored nor learnt from.
+LAYOUT: Final = "3"
+
 KEPT_RATIO: Final = 0.95  # of a series; the longest values, of a phone that was put down, say little
 MIN_S: Final = 0.001  # shorter times count as this, the resolution of the clocks [s]
 PAUSE_S: Final = 1_800.0  # a gap from which on it is a pause [s]

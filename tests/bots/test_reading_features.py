@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from functions.bots.reading_features import FEATURES, CentralMoments, Rhythm, quantile
+from functions.bots.reading_features import FEATURES, LAYOUT, CentralMoments, Rhythm, quantile
 from functions.bots.windows import Windows
 
 START = 1_769_860_800.0  # noon
@@ -29,6 +29,15 @@ def features(gaps, seconds, widest=None):
 def series():
     rng = np.random.default_rng(1)
     return rng.lognormal(1, 1, 500) + 2, rng.lognormal(1, 1, 500)
+
+
+def test_other_formulas_have_another_layout(series):
+    """Where a value is another one on purpose, raise the layout and write both down here."""
+    gaps, seconds = series
+    gaps[::50] += 5_000
+    values = [float(f"{value:.3g}") for value in features(gaps, seconds.round(2)).values()]
+
+    assert (LAYOUT, values) == ("3", [1.43, 1.81, 0.881, 0.509, 1.05, 1.76, 0.452, 1.1, 0.868, 0.02, 37.4, 0.725])
 
 
 def test_the_four_features_of_the_contract_are_what_its_formulas_say(series):

@@ -156,8 +156,8 @@ def test_a_credential_that_was_judged_twice_counts_once_by_its_latest_verdict(gu
 
 def test_labels_without_features_or_with_spoiled_ones_are_left_out(guarded, store):
     labels = store.analytics.credentialfeatures
-    spoiled = ["viewsPerHour", "pauseRatio", "gapLogStd", "hourSpread"]
-    for number, value in enumerate([float("nan"), float("inf"), "many", None]):
+    spoiled = ["viewsPerHour", "pauseRatio", "gapLogStd", "hourSpread", "gapBurstiness"]
+    for number, value in enumerate([float("nan"), float("inf"), "many", None, -5]):
         labels.update_one(
             {"seenCredential": an_id(f"p{number}"), "verifiedAt": {"$exists": True}},
             {"$set": {spoiled[number]: value}},
@@ -169,7 +169,7 @@ def test_labels_without_features_or_with_spoiled_ones_are_left_out(guarded, stor
 
     labelled = LabelledSet.read(store, QUICK, now=NOON)
 
-    assert labelled.counts() == {"bots": 14, "people": 36}
+    assert labelled.counts() == {"bots": 14, "people": 35}
     assert np.isfinite(labelled.features).all()
 
 

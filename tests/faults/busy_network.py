@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import DBRef, ObjectId
 
+from functions.bots.reading_features import FEATURES
 from functions.feed import train_personal
 from functions.feed.serve_feed import ROUTES
 from local.functions import all_functions, function, pipeline
@@ -140,20 +141,24 @@ def enrich(network: Network) -> None:
     network.store.analytics.erasures.insert_many(
         {"_id": ObjectId(), "erasedAt": NOW, "searchedAt": NOW}
         | {"users": [ObjectId()], "posts": [ObjectId()], "credentials": [ObjectId(), f"device {n}"]}
-        for n in range(90)
+        for n in range(180)
     )
     network.store.analytics.labelledTexts.insert_many(
         {"text": f"a goal in the cup final {n}", "topics": ["sports"], "language": "en", "updatedAt": NOW}
-        for n in range(60)
+        for n in range(120)
     )
 
 
 def label(store: Store) -> None:
-    """Label two of three windows of readings."""
-    for number, row in enumerate(store.analytics.credentialfeatures.find().sort("_id", 1)):
-        if number % 3:
-            verdict = {"verificationStatus": number % 3 == 1, "verifiedAt": NOW, "labelledAt": NOW}
-            store.analytics.credentialfeatures.update_one({"_id": row["_id"]}, {"$set": verdict})
+    """Bring more windows of readings, some of them as of machines, and label two of three."""
+    rows = store.analytics.credentialfeatures
+    rows.insert_many(row | {"_id": ObjectId(), "seenCredential": ObjectId()} for row in list(rows.find()) * 6)
+    signs = dict(zip(FEATURES.names, FEATURES.monotone_sign, strict=True))
+    for number, row in enumerate(rows.find().sort("_id", 1)):
+        is_machine, is_labelled = number % 2 == 1, number % 3 > 0
+        like_a_machine = {name: row[name] * 20.0**sign for name, sign in signs.items()} if is_machine else {}
+        verdict = {"verificationStatus": is_machine, "verifiedAt": NOW, "labelledAt": NOW} if is_labelled else {}
+        rows.update_one({"_id": row["_id"]}, {"$set": {"viewer": row.get("viewer"), **like_a_machine, **verdict}})
 
 
 def change_of(collection: str, key: ObjectId) -> Document:

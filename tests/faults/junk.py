@@ -12,8 +12,9 @@ from bson.raw_bson import RawBSONDocument
 from shared.documents import Document
 
 UNREADABLE, IN_A_LIST = "text that is not UTF-8", "the sound value in a list"
+TWICE_IN_A_LIST = "the sound value twice in a list"
 AN_ID = ObjectId(b"an object id")
-# The values by name; those of IN_A_LIST, UNREADABLE and "missing" are made by `broken`.
+# The values by name; those of IN_A_LIST, TWICE_IN_A_LIST, UNREADABLE and "missing" are made by `broken`.
 JUNK: dict[str, Any] = {
     "null": None,
     "text": "three",
@@ -43,6 +44,7 @@ JUNK: dict[str, Any] = {
     "cluster time": Timestamp(2**31, 1),
     "reference": DBRef("content", AN_ID),
     IN_A_LIST: None,
+    TWICE_IN_A_LIST: None,
     UNREADABLE: None,
     "missing": None,
 }
@@ -67,8 +69,8 @@ def broken(document: Document, path: str, name: str) -> Document | RawBSONDocume
     if name == UNREADABLE:
         raw = encode(_with(document, path, "\x01\x02\x03\x04"))
         return RawBSONDocument(raw.replace(b"\x01\x02\x03\x04\x00", b"#\xff\xfe\xfd\x00"))
-    if name == IN_A_LIST:
-        return _with(document, path, [value_at(document, path)])
+    if name in (IN_A_LIST, TWICE_IN_A_LIST):
+        return _with(document, path, [value_at(document, path)] * (1 + (name == TWICE_IN_A_LIST)))
     return _with(document, path, JUNK[name], missing=name == "missing")
 
 

@@ -1,11 +1,13 @@
 """Whatever is malformed in a field that a function reads: it serves the other documents, and reports this one.
 
-The fields are those that the function's own commands name while it runs on a sound network. Then every kind of junk is
-put into each of them, in a document of its own, and the function runs again through its handler.
+The fields are those that the function's own commands name while it runs on a sound network, and all that they are in.
+Then every kind of junk is put into each of them, in a document of its own and many at the same time, and the function
+runs again through its handler until all have had their turn.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -43,7 +45,8 @@ DOES_NOTHING = {
     ("feeditems", "createdAt"),  # used in place of a malformed `updatedAt`, which is reported
 }
 
-MAX_TURNS = 2  # of one function
+SPOILT_RATIO = 0.45  # of the documents of a collection, at the same time
+LEAST_DOCUMENTS = 60  # of a collection all whose fields have every kind of junk
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +75,34 @@ def network(mongo_uri: str, client: MongoClient[Document]) -> Iterator[Network]:
                 client.drop_database(name)
 
 
+def plans_of(network: Network, collection: str, paths: Iterable[str]) -> list[list[tuple[str, str]]]:
+    """Fields and kinds of junk for them, of which each turn puts one list into documents: all pairs have their turn,
+    and a part of the documents stays sound. Pairs of `_id` are in each, since few functions report a document by it."""
+    plan = plan_of(one_of_each_map(paths))
+    ids, others = [pair for pair in plan if pair[0] == "_id"], [pair for pair in plan if pair[0] != "_id"]
+    spoilt = int(network.database(collection).estimated_document_count() * SPOILT_RATIO)
+    ids = ids[: max(spoilt // 2, 1)]
+    step = max(spoilt - len(ids), 1)
+    return [ids + others[first : first + step] for first in range(0, max(len(others), 1), step)]
+
+
+def one_of_each_map(paths: Iterable[str]) -> list[str]:
+    """The paths with one id in place of all ids that are names of fields, as in a map by topic."""
+    return list({re.sub("[0-9a-f]{24}", "id", path): path for path in sorted(paths)}.values())
+
+
 def spoil(network: Network, fields: Fields, turn: int, function: str) -> dict[str, tuple[str, str, str]]:
-    """Put junk into every field, each kind into a document of its own, and into a third of the documents at most; other
-    kinds have their turn later. Returns collection, path and kind of junk by the id of the document."""
+    """Put the junk of one turn into documents, each kind into a document of its own. Returns collection, path and kind
+    of junk by the id of the document."""
     spoilt: dict[str, tuple[str, str, str]] = {}
-    for collection, paths in fields.items():
-        if collection in SIGNED | SINGLE:
-            continue
+    for collection in sorted(fields.keys() - (SIGNED | SINGLE)):
         rows = network.database(collection)
         documents = [row for row in rows.find() if row["_id"] not in (network.account, network.user)]
         documents.sort(
             key=lambda row: all(str(own) not in str(row) for own in (network.account, network.user, function))
         )
-        plan = plan_of(paths)
-        ids = [planned for planned in plan if planned[0] == "_id"]  # each time: few functions report a document by it
-        fields_only = [planned for planned in plan if planned[0] != "_id"]
-        limit = max(len(documents) // 3, 1)
-        first = turn * limit % max(len(fields_only), 1)
-        turns = [*ids, *fields_only[first:], *fields_only[:first]]
-        selected = list(zip(documents, turns[:limit], strict=False))
+        plans = plans_of(network, collection, fields[collection])
+        selected = list(zip(documents, plans[turn % len(plans)], strict=False))
         written = []
         for document, (path, name) in selected:
             dated = {"updatedAt": LATER - timedelta(minutes=1)} if "updatedAt" in document else {}
@@ -108,11 +120,10 @@ def spoil(network: Network, fields: Fields, turn: int, function: str) -> dict[st
 
 
 def turns_of(network: Network, fields: Fields) -> int:
-    """How often to run a function so that all kinds of junk have their turn."""
+    """How often to run a function so that all pairs of all collections but the smallest have their turn."""
     names = fields.keys() - (SIGNED | SINGLE)
-    sizes = {name: network.database(name).estimated_document_count() for name in names}
-    planned = {name: len(plan_of(fields[name])) for name in sizes}
-    return max([-(-planned[name] // max(size // 3, 1)) for name, size in sizes.items() if size > len(JUNK)], default=1)
+    large = [name for name in names if network.database(name).estimated_document_count() > LEAST_DOCUMENTS]
+    return max((len(plans_of(network, name, fields[name])) for name in large), default=1)
 
 
 def test_junk_in_any_field_affects_no_other_document_and_is_reported(network, monkeypatch):
@@ -129,7 +140,7 @@ def test_junk_in_any_field_affects_no_other_document_and_is_reported(network, mo
         used |= {
             (table, path) for table, paths in fields.items() for path, uses in paths.items() if "filter" not in uses
         }
-        for turn in range(min(turns_of(network, fields), MAX_TURNS)):
+        for turn in range(turns_of(network, fields)):
             spoilt = spoil(network, fields, number + turn, name)
             try:
                 answer = spoilt_run(network, name, full=turn == 0)

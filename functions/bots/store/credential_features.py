@@ -1,70 +1,42 @@
 """Features of how a credential reads, one row for each window of its readings, and the label of a labelled window.
 
 For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, count: 500,
-postReadingTimeAbsSkew: 1.9, …, precededAt: …, viewer: ObjectId, current: true, createdAt: …, updatedAt: …,
-expiresAt: …}; once it is labelled, with {verificationStatus: true, verifiedAt: …, labelledAt: …, flaggedAt: …,
-sampled: false} and without current and expiresAt.
+postReadingTimeAbsSkew: 1.9, …, precededAt: …, viewer: ObjectId, current: true, madeFrom: {features: "5b0c…",
+layout: "3"}, createdAt: …, updatedAt: …, expiresAt: …}; once it is labelled, with {verificationStatus: true,
+verifiedAt: …, labelledAt: …, flaggedAt: …, sampled: false} and without current and expiresAt.
+
+Features that were made from something else, or do not say from what, are neither scored nor learnt from.
 
 `current` marks the newest window of a credential until it is labelled; `precededAt` is when the exposure before the
 first one of the window began.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from functions.bots.reading_features import FEATURES, LAYOUT
+from functions.bots.store.reading_window import FIELDS, Window
 from shared.clock import EPOCH
 from shared.columns import Columns, is_valid, object_ids
-from shared.documents import Credential, Document, credential_forms, object_id
+from shared.documents import Credential, Document, credential_forms
+from shared.provenance import MadeFrom
 from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.collection_version import CollectionVersion
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
-from shared.store.decoding import as_count, as_credential, as_moment, credential_of, name_undated, needed, sound
-from shared.store.decoding import optional as optionally
+from shared.store.decoding import as_credential, name_undated, sound
 from shared.store.expressions import FIRST_DAY, LAST_DAY, NO_ARRAY, id_of_its_own, period
 from shared.store.upserts import upsert_all
 
-LAYOUT: Final = "2"  # of the rows; raise it when the readings of a window change, so that all are computed anew
 
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A window of readings of one credential.
-
-    first_seen_at, last_seen_at  when its first and its last exposure began
-    preceded_at                  when the exposure before the first one began; `first_seen_at` where there is none
-    count                        exposures in it
-    viewer                       the account or user that first used the credential; None where that is unknown
-    """
-
-    credential: Credential
-    first_seen_at: datetime
-    last_seen_at: datetime
-    preceded_at: datetime
-    count: int
-    viewer: ObjectId | None = None
-
-    @property
-    def key(self) -> Document:
-        """The natural key of the row of its features."""
-        return {
-            "seenCredential": self.credential,
-            "firstSeenAt": self.first_seen_at,
-            "lastSeenAt": self.last_seen_at,
-        }
-
-    @property
-    def earlier(self) -> Document:
-        """The query for an earlier window of that credential that was the newest one until now."""
-        differs = [{"firstSeenAt": {"$ne": self.first_seen_at}}, {"lastSeenAt": {"$lt": self.last_seen_at}}]
-        until_now = {"lastSeenAt": {"$lte": self.last_seen_at}, "current": True}
-        return {"seenCredential": {"$in": credential_forms([self.credential])}, **until_now, "$or": differs}
+def made_from() -> MadeFrom:
+    """What features are made from now, beside the exposures."""
+    return {"features": FEATURES.fingerprint, "layout": LAYOUT}
 
 
 class CredentialFeatures:
@@ -72,21 +44,27 @@ class CredentialFeatures:
         self._features = store.analytics[schema.CREDENTIAL_FEATURES.name]
 
     def newest(self, credentials: Iterable[Credential]) -> dict[Credential, Window]:
-        """The newest window of each of these credentials, labelled or not; none where there are no features."""
+        """The newest window of each of these credentials, labelled or not; none where there are no features that are
+        made from what they would be made from now."""
         newest: dict[Credential, Window] = {}
         for batch in in_batches(credentials):
             stages: list[Document] = [
                 {"$match": {"seenCredential": {"$in": credential_forms(batch)}, "count": {"$exists": True}}},
-                {"$match": {"lastSeenAt": _IN_CALENDAR}},
+                {"$match": {"lastSeenAt": _IN_CALENDAR, "madeFrom": made_from()}},
                 {"$sort": {"seenCredential": 1, "lastSeenAt": -1}},
                 {"$group": {"_id": "$seenCredential", "row": {"$first": _WINDOW}}},
                 {"$replaceWith": "$row"},
             ]
-            for window in sound(self._features, self._features.aggregate(stages), _window):
+            for window in sound(self._features, self._features.aggregate(stages), Window.read):
                 other = newest.get(window.credential)
                 if other is None or other.last_seen_at < window.last_seen_at:
                     newest[window.credential] = window
         return newest
+
+    def outdated_labels(self) -> Iterator[Window]:
+        """Labelled windows whose features were made from something else, or do not say from what."""
+        query = {"verifiedAt": _IN_CALENDAR, "count": {"$exists": True}, "madeFrom": {"$ne": made_from()}}
+        return sound(self._features, self._features.find(query, FIELDS), Window.read)
 
     def put(
         self,
@@ -116,7 +94,7 @@ class CredentialFeatures:
             "first": ("moment", "$firstSeenAt"),
             "last": ("moment", "$lastSeenAt"),
         }
-        query = {"current": True, "verificationStatus": {"$exists": False}}
+        query = {"current": True, "verificationStatus": {"$exists": False}, "madeFrom": made_from()}
         rows = read_columns(self._features, [{"$match": query}], fields | _numbers(features))
         is_sound = (rows["credential"] != b"") & (rows["first"] > 0) & (rows["last"] > 0)
         return {name: column[is_sound] for name, column in rows.items()}
@@ -124,8 +102,9 @@ class CredentialFeatures:
     def labels(self, features: Sequence[str], *, now: datetime) -> CollectionVersion:
         """The state of the labelled windows; the fingerprint covers their labels and these features."""
         values = {"row": "$_id", "status": "$verificationStatus", "at": "$verifiedAt"}
-        values |= {name: f"${name}" for name in features}  # a label may come before its features
-        return CollectionVersion.read(self._features, {"verifiedAt": _IN_CALENDAR}, "labelledAt", values, now=now)
+        values |= {name: f"${name}" for name in features}
+        query = {"verifiedAt": _IN_CALENDAR, "madeFrom": made_from()}
+        return CollectionVersion.read(self._features, query, "labelledAt", values, now=now)
 
     def labelled(
         self, features: Sequence[str], limit: int, *, now: datetime
@@ -134,7 +113,8 @@ class CredentialFeatures:
         and columns credential (n,) keys, at (n,) of the verdict [ms since 1970], and (n,) of each of the features."""
         name_undated(self._features, "verifiedAt")
         query = {"verifiedAt": period(EPOCH, now) | NO_ARRAY, "verificationStatus": {"$type": "bool"} | NO_ARRAY}
-        stages: list[Document] = [{"$match": query}, {"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(limit, 1)}]
+        stages: list[Document] = [{"$match": {**query, "madeFrom": made_from()}}]
+        stages += [{"$sort": {"verifiedAt": -1, "_id": 1}}, {"$limit": max(limit, 1)}]
         fields: dict[str, tuple[Kind, Any]] = {
             "id": ("id", id_of_its_own()),
             "verdict": ("code", {"$cond": ["$verificationStatus", 1, 0]}),
@@ -159,22 +139,14 @@ class CredentialFeatures:
         return self._features.count_documents(query)
 
 
-_SHOWN = ("_id", "seenCredential", "firstSeenAt", "lastSeenAt", "precededAt", "count", "viewer")
-_WINDOW = {name: f"${name}" for name in _SHOWN}
+_WINDOW = {name: f"${name}" for name in FIELDS}
 _IN_CALENDAR = {"$gte": FIRST_DAY, "$lt": LAST_DAY}
 
 
-def _window(row: Document) -> Window:
-    first, last = (needed(as_moment(row.get(name))) for name in ("firstSeenAt", "lastSeenAt"))
-    preceded_at = optionally(row.get("precededAt"), as_moment) or first
-    count = needed(as_count(row.get("count")))
-    return Window(
-        credential_of(row.get("seenCredential")), first, last, preceded_at, count, object_id(row.get("viewer"))
-    )
-
-
 def _numbers(features: Sequence[str]) -> dict[str, tuple[Kind, Any]]:
-    return {name: ("number", f"${name}") for name in features}
+    """The columns of these features; a negative value is malformed, as a text is."""
+    is_negative = {name: {"$and": [{"$isNumber": f"${name}"}, {"$lt": [f"${name}", 0]}]} for name in features}
+    return {name: ("number", {"$cond": [is_negative[name], "negative", f"${name}"]}) for name in features}
 
 
 def _features(window: Window, values: Mapping[str, float], now: datetime, expires_at: datetime) -> list[Document]:
@@ -184,6 +156,7 @@ def _features(window: Window, values: Mapping[str, float], now: datetime, expire
         {
             "$set": {
                 **values,
+                "madeFrom": {"$literal": made_from()},
                 "viewer": {"$ifNull": [window.viewer, "$viewer"]},
                 "count": window.count,
                 "precededAt": window.preceded_at,

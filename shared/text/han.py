@@ -84,7 +84,8 @@ class _Signs:
 def _signs_in(text: str) -> _Signs:
     letters = set(text)
     signs = list(map(_SIGNS.__getitem__, letters))
-    endings = {*_ENDING.findall(text)} - _NO_ENDING
+    kana = letters & _KANA_LETTERS
+    endings = {*_ENDING.findall(text)} - _NO_ENDING if kana else set()
     japanese = signs.count(ONLY_JAPANESE) + len(endings) + (SIMPLIFIED in signs and TRADITIONAL in signs)
     han = [letter for letter, sign in zip(letters, signs, strict=True) if sign != RARE]
     many_han = not japanese and (len(han) >= MIN_HAN or sum(map(text.count, han)) >= MIN_HAN)
@@ -92,7 +93,7 @@ def _signs_in(text: str) -> _Signs:
         signs.count(ONLY_CHINESE),
         japanese,
         sum(letter in CHINESE or _RARER[letter] != "" for letter in han) + many_han,
-        min(len(letters & _KANA_LETTERS), MAX_WEAK_KANA) if KANA_IN_WORDS.search(text) else 0,
+        min(len(kana), MAX_WEAK_KANA) if kana and KANA_IN_WORDS.search(text) else 0,
         many_han,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 THAI, LATIN, HAN, KANA, HANGUL = "THAI", "LATIN", "CJK", "KANA", "HANGUL"
+EAST_ASIAN: Final = frozenset((HAN, KANA, HANGUL))  # languages mix them
 
 _SAME = {"HIRAGANA": KANA, "KATAKANA": KANA, "KATAKANA-HIRAGANA": KANA, "IDEOGRAPHIC": HAN}
 _WIDTHS = ("HALFWIDTH", "FULLWIDTH")

@@ -30,11 +30,18 @@ _BEFORE_HOST = r"(?<![A-Za-z0-9_.@#-])"
 _DOMAIN = re.compile(
     rf"{_BEFORE_HOST}(?:{_SHORT}{_TAIL}|(?:[A-Za-z0-9-]++\.)+{_ENDINGS}(?![A-Za-z0-9@-]|\.[a-z])(?:[/?:#]{_TAIL})?)"
 )
-# In a word with a hash sign, any host with a path is a link: of any top-level domain, of numbers, of any script.
-_LETTERS = "[^\\s\x00-\x7f\u2000-\u206f\u3000-\u303f\uff00-\uff0f]"
-_HOST = rf"(?:[A-Za-z0-9-]++\.)++[A-Za-z]{{2,24}}|(?:{_LETTERS}++\.)++{_LETTERS}{{2,24}}"
-_HOST += r"|\d{1,3}(?:\.\d{1,3}){3}|localhost"
-_HOST_AND_PATH = re.compile(rf"{_BEFORE_HOST}(?:{_HOST})(?::\d{{1,5}})?[/?]{_TAIL}")
+# In a word with a hash sign, any host with a path or a query is a link: of any top-level domain, of numbers, of any
+# script. A label may be of several scripts.
+_NOT_IN_LABELS = "\\s\x00-,./:-@\\[-`{-\x7f\u2000-\u206f\u3000-\u303f\uff00-\uff0f"
+_LABEL, _LETTER = f"[^{_NOT_IN_LABELS}]", f"[^{_NOT_IN_LABELS}A-Za-z0-9-]"
+_LABELS = rf"(?<![_.@#])(?<!{_LABEL})(?:{_LABEL}++\.)++"
+_TOP_LEVEL = rf"(?:xn--[A-Za-z0-9-]{{2,59}}|[A-Za-z]{{2,24}}|(?<={_LETTER}\.){_LETTER}{{2,24}})"
+_PORT_AND_PATH = rf"(?::\d{{1,5}})?[/?]{_TAIL}"
+_NAMED_HOST_AND_PATH = re.compile(rf"{_LABELS}{_TOP_LEVEL}{_PORT_AND_PATH}")
+_HOST_AND_PATH = re.compile(rf"{_BEFORE_HOST}(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|localhost){_PORT_AND_PATH}")
+# Thai, Lao, Burmese, Khmer, kana and Han have no spaces between words: what is of them in the first label may be the
+# sentence before the link, and stays.
+_UNSPACED = re.compile("[^.]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _WORD = re.compile(r"(?<!\S)\S++")
 _MARKDOWN_TARGET = re.compile(r"(?<=\])\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+\)")
 
@@ -83,9 +90,22 @@ def _without_links(text: str) -> str:
         text = _SCHEME.sub(" ", text)
     if "." in text:
         text = _DOMAIN.sub(" ", _WWW.sub(" ", text))
-    if "/" in text and "#" in text:
-        text = _WORD.sub(lambda word: _HOST_AND_PATH.sub(" ", word[0]) if "#" in word[0] else word[0], text)
+    if "#" in text and ("/" in text or "?" in text):
+        text = _WORD.sub(_without_hosts, text)
     return text
+
+
+def _without_hosts(word: re.Match[str]) -> str:
+    """The word without its links that begin with a host, if it has a hash sign."""
+    if "#" not in word[0]:
+        return word[0]
+    return _HOST_AND_PATH.sub(" ", _NAMED_HOST_AND_PATH.sub(_space_after_sentence, word[0]))
+
+
+def _space_after_sentence(link: re.Match[str]) -> str:
+    """A space for a link, after what may be the sentence before it."""
+    sentence = _UNSPACED.match(link[0])
+    return f"{sentence[0]} " if sentence else " "
 
 
 def _decoded(entity: re.Match[str]) -> str:

@@ -24,7 +24,8 @@ from shared.text.cleaning import cleaned, visible
 
 MAX_NAME_LENGTH: Final = 200  # characters; longer ones are not used twice
 
-HASH_SIGNS: Final = ("#", "\uff03", "\ufe5f", "&num;")  # a text without any of them has no hashtag
+# A text without any of them has no hashtag. The last is an entity's end, whose ampersand may be escaped many times.
+HASH_SIGNS: Final = ("#", "\uff03", "\ufe5f", "num;")
 
 _MARKED = re.compile("|".join(HASH_SIGNS))
 _CANDIDATE = re.compile(rf"#([^\0-\x20!-/:-@\[-^`{{-\x7f\s]{{1,{MAX_NAME_LENGTH + 1}}})")

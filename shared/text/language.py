@@ -13,8 +13,8 @@ from typing import Final
 
 from shared.errors import BadConfig, Unavailable
 from shared.text.alphabets import may_be_written_in
-from shared.text.characters import HAN, SCRIPTS
-from shared.text.han import language_of_han
+from shared.text.characters import EAST_ASIAN, HAN, SCRIPTS
+from shared.text.han import MIN_CERTAINTY, certainty, language_of_han
 from shared.text.normalise import plain
 from shared.text.options import Language
 from shared.text.scripts import LANGUAGE_OF_SCRIPT, main_script, only, weights
@@ -82,7 +82,10 @@ def _identifier(options: Language) -> Namer:
         script, part = main_script(by_script, text)
         if script in LANGUAGE_OF_SCRIPT:
             code = language_of_han(text) if script == HAN else LANGUAGE_OF_SCRIPT[script]
-            return NamedLanguage(code, part) if code in served and may_be_written_in(code, text) else UNKNOWN_LANGUAGE
+            if code not in served or not may_be_written_in(code, text):
+                return UNKNOWN_LANGUAGE
+            agreement = certainty(code, text) if script in EAST_ASIAN else 1.0
+            return NamedLanguage(code, part * agreement) if agreement >= MIN_CERTAINTY else UNKNOWN_LANGUAGE
         text = text[:MAX_LIBRARY_CHARACTERS]
         if len(by_script) > 1:
             text = only(script, text)

@@ -35,12 +35,15 @@ class MemberAccounts:
     def member(self, account: ObjectId) -> Member | None:
         """An account and its users, read by one query; None where there is neither the account nor a user of it."""
         forms = {"$in": either_form([account])}
-        users = {"coll": self._users.name, "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}]}
+        of_users = {
+            "coll": self._users.name,
+            "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}],
+        }
         stages: list[Document] = [
             {"$match": {"_id": forms}},
             {"$project": {"geolocation": 1, "own": "1"}},
         ]
-        rows = list(self._accounts.aggregate([*stages, {"$unionWith": users}]))
+        rows = list(self._accounts.aggregate([*stages, {"$unionWith": of_users}]))
         document = next((row for row in rows if "own" in row), None)
         owned = (object_id(row["_id"]) for row in rows if "own" not in row)
         users = [user for user in owned if user]

@@ -2,6 +2,9 @@
 
 For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], credentials: [ObjectId]},
 which expires when no queue can hold the account any more, and its exposures are too old to count.
+
+What the application has now comes before what was noted: a user that it says belongs to another account, and a post
+that it says is by another author, do not count as erased.
 """
 
 from collections.abc import Iterable
@@ -16,7 +19,7 @@ from pymongo.database import Database
 from shared.clock import EPOCH
 from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
-from shared.store.decoding import as_credential, as_moment, elements, needed, own_id, sound
+from shared.store.decoding import as_credential, as_moment, elements, needed, optional, own_id, sound
 from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
@@ -46,7 +49,8 @@ class Erased:
 
 
 class Tombstones:
-    """Read only, except that posts which an erased user writes later are added."""
+    """Read only, except that users which an erased account makes later, and posts which an erased user writes later,
+    are added, so that they still count as erased when the application has deleted them."""
 
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._notes = analytics[schema.ERASURES.name]
@@ -65,7 +69,8 @@ class Tombstones:
         if not erased:
             return Erased()
         accounts, users, written, credentials = (frozenset[Any]().union(*ids) for ids in zip(*erased, strict=True))
-        return Erased(accounts, users | self._users_of(accounts), written, credentials)
+        users = self.users_of(accounts, noted=users)
+        return Erased(accounts, users, written - self._by_others(written, users), credentials)
 
     def _erased(self, row: Document) -> tuple[frozenset[Any], ...]:
         """Account, users, posts and credentials; where one of the lists is malformed, the other ids count anyway."""
@@ -111,8 +116,7 @@ class Tombstones:
         return set(sound(self._notes, rows, _account))
 
     def posts_among(self, posts: Iterable[ObjectId]) -> set[ObjectId]:
-        """The erased ones among these posts; one that an erased user has written since is added to the tombstone, so
-        that it still counts as erased when it is deleted."""
+        """The erased ones among these posts, with those that an erased user has written since."""
         erased = self.read()
         if not erased:
             return set()
@@ -122,7 +126,8 @@ class Tombstones:
                 {"$match": {"posts": {"$in": ids}}},
                 {"$project": {"post": {"$setIntersection": [array("$posts"), ids]}}},
             ]
-            among.update(post for row in self._notes.aggregate(stages) for post in row["post"])
+            noted = {post for row in self._notes.aggregate(stages) for post in row["post"]}
+            among |= noted - self._by_others(noted, erased.users)
             own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
             rows = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
             new = {post: author for post, author in rows if post not in among}
@@ -135,14 +140,37 @@ class Tombstones:
             among.update(new)
         return among
 
-    def _users_of(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
-        query = {"ownerAccount": {"$in": either_form(accounts)}}
-        users = {object_id(row["_id"]) for row in self._users.find(query, {"_id": 1})}
-        return {user for user in users if user is not None}
+    def users_of(self, accounts: frozenset[ObjectId], *, noted: frozenset[ObjectId]) -> frozenset[ObjectId]:
+        """The noted users without those of other accounts now, and all users of these accounts; the new ones are added
+        to the tombstones."""
+        query = {"$or": [{"ownerAccount": {"$in": either_form(accounts)}}, {"_id": {"$in": list(noted)}}]}
+        owners = dict(sound(self._users, self._users.find(query, {"ownerAccount": 1}), _owned))
+        own = {user for user, owner in owners.items() if owner in accounts}
+        writes = [
+            UpdateOne({"_id": owners[user]}, [{"$set": {"users": {"$setUnion": [array("$users"), [user]]}}}])
+            for user in own - noted
+        ]
+        if writes:
+            self._notes.bulk_write(writes, ordered=False)
+        return frozenset(user for user in noted | own if user in own or owners.get(user) is None)
+
+    def _by_others(self, posts: Iterable[ObjectId], users: frozenset[ObjectId]) -> set[ObjectId]:
+        """The posts among these that the application has, by authors that are none of these users."""
+        by_others: set[ObjectId] = set()
+        authors = {"author.id": {"$nin": either_form(users)}}
+        for ids in _parts(posts):
+            rows = self._contents.find({"_id": {"$in": ids}} | authors, {"author.id": 1})
+            by_others.update(post for post, _ in sound(self._contents, rows, _author))
+        return by_others
 
 
 def _account(row: Document) -> ObjectId:
     return needed(object_id(row["_id"]))
+
+
+def _owned(user: Document) -> tuple[ObjectId, ObjectId | None]:
+    """A user and its account, None where it names none."""
+    return own_id(user), optional(user.get("ownerAccount"), object_id)
 
 
 def _author(post: Document) -> tuple[ObjectId, ObjectId]:

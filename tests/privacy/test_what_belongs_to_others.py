@@ -89,3 +89,15 @@ def test_a_user_that_an_erased_account_makes_later_stays_erased_when_it_is_gone(
     assert town.store.analytics[schema.ERASURES.name].count_documents(
         {"users": an_id("new page"), "posts": an_id("late")}
     )
+
+
+@pytest.mark.parametrize("name", ["ann", "by ann"])
+def test_no_job_goes_on_behind_what_was_erased_while_it_ran(town: Town, name: str) -> None:
+    watermarks = town.store.watermarks
+    town.fill()
+    town.erase()
+
+    watermarks.move("reclassify_contents", an_id(name), now=NOW)
+    assert town.store.analytics.watermarks.count_documents({"cursor": an_id(name)}) == 0
+    watermarks.move("reclassify_contents", an_id("bob"), now=NOW)
+    assert watermarks.cursor("reclassify_contents", lambda value: value) == an_id("bob")

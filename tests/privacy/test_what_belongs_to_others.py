@@ -22,6 +22,7 @@ def test_a_post_of_another_author_that_was_gone_during_an_erasure_comes_back(tow
     town.fill()
     town.call("reclassify_contents")
     archived = app.contents.find_one_and_delete({"_id": an_id("by bob 1")})
+    assert archived is not None
     town.erase()
     assert app.contentinfo.count_documents({"contentId": an_id("by bob 1")}) == 0
 

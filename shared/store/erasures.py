@@ -20,8 +20,9 @@ from shared.store.decoding import as_credential
 from shared.store.expressions import NO_ARRAY, array
 from shared.store.options import ExposureFields
 from shared.store.schema import Collection
-from shared.store.tombstones import Erased, ErasureState, Tombstones
+from shared.store.tombstones import Erased, ErasureState, Tombstones, notes_of
 
+POSTS_A_DOCUMENT = 200_000  # of a tombstone at most, 4 MB
 SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "credential")
 
 
@@ -47,10 +48,12 @@ class Erasures:
         users = self.tombstones.users_of(frozenset([account]), noted=noted)
         posts = before.posts | self._posts_of(users) | self._posts_that_are_gone()
         credentials = before.credentials | self._credentials_of([account, *users])
-        lists = {"users": users, "posts": posts, "credentials": credentials}
-        union = {name: {"$setUnion": [array(f"${name}"), {"$literal": list(ids)}]} for name, ids in lists.items()}
-        stages: list[Document] = [{"$set": {"erasedAt": now, **union}}, {"$unset": "searchedAt"}]
-        self._notes.update_one({"_id": account}, stages, upsert=True)
+        new = sorted(posts - before.posts)
+        room = max(POSTS_A_DOCUMENT - len(before.posts), 0)
+        self._add(account, now, users=users, posts=new[:room], credentials=credentials)
+        for part in in_batches(new[room:], POSTS_A_DOCUMENT):
+            self._add(f"{account} {part[0]}", now, posts=part)
+        self._notes.update_many(notes_of(account), {"$set": {"erasedAt": now}, "$unset": {"searchedAt": ""}})
         return self.tombstones.read(account, posts=True)
 
     def remove(self, erased: Erased, collections: Iterable[Collection] = schema.OURS) -> dict[str, int]:
@@ -111,6 +114,11 @@ class Erasures:
                     yield target.delete_many(clause).deleted_count  # an id outside of an array is malformed
                 elif about.removal == "field":
                     yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
+
+    def _add(self, note: ObjectId | str, now: datetime, **ids: Iterable[Any]) -> None:
+        """Add ids to the lists of a document, which is made where there is none."""
+        union = {name: {"$setUnion": [array(f"${name}"), {"$literal": list(added)}]} for name, added in ids.items()}
+        self._notes.update_one({"_id": note}, [{"$set": {"erasedAt": now, **union}}], upsert=True)
 
     def _former_users_of(self, account: ObjectId) -> set[ObjectId]:
         """Users that this account had at any time, according to what is derived from them and to their engagements."""

@@ -1,19 +1,22 @@
 """Tombstones of erased accounts: every job that writes reads them, so that nothing is derived from erased ids again.
 
 For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], credentials: [ObjectId]},
-which expires when no queue can hold the account any more, and its exposures are too old to count.
+which expires when no queue can hold the account any more, and its exposures are too old to count. Posts that are too
+many for one document stand in further ones: {_id: "5f0c… 9e1a…" of the account and a post, erasedAt: …, posts:
+[ObjectId]}.
 
 What the application has now comes before what was noted: a user that it says belongs to another account, and a post
 that it says is by another author, do not count as erased.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
@@ -61,7 +64,7 @@ class Tombstones:
 
         posts  whether to read the ids of posts too, of which there may be many
         """
-        return self._read({} if account is None else {"_id": account}, posts=posts)
+        return self._read({} if account is None else notes_of(account), posts=posts)
 
     def _read(self, query: Document, *, posts: bool) -> Erased:
         rows = self._notes.find(query, None if posts else {"posts": 0})
@@ -98,7 +101,7 @@ class Tombstones:
         """Record that the models of other accounts were searched for the ids of these erasures."""
         is_unsearched = {"searchedAt": {"$exists": False}}
         writes = [
-            UpdateOne({"_id": account, "erasedAt": at, **is_unsearched}, {"$set": {"searchedAt": now}})
+            UpdateMany(notes_of(account) | {"erasedAt": at} | is_unsearched, {"$set": {"searchedAt": now}})
             for account, at in state
         ]
         if writes:
@@ -164,8 +167,14 @@ class Tombstones:
         return by_others
 
 
+def notes_of(account: ObjectId) -> Document:
+    """The query for all documents of the tombstone of one account."""
+    return {"_id": {"$in": [account, re.compile(f"^{account} ")]}}
+
+
 def _account(row: Document) -> ObjectId:
-    return needed(object_id(row["_id"]))
+    key = row["_id"]
+    return needed(object_id(key.partition(" ")[0] if isinstance(key, str) else key))
 
 
 def _owned(user: Document) -> tuple[ObjectId, ObjectId | None]:

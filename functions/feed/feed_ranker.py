@@ -113,18 +113,19 @@ class FeedRanker:
         self._refreshed_at = now
 
     def viewer(self, account: ObjectId) -> Viewer:
-        """The account, with its users, country and model; NotFound where there is neither an account nor a model."""
+        """The account, with its users, country and model; NotFound where there is neither the account nor a user of it,
+        even if there is a model: nothing says any more with whom such a reader has blocks."""
         with TaskGroup(self.threads) as tasks:
             loading = tasks.submit(self._registry.load, PERSONAL, str(account), PROFILE_FINGERPRINT, self._cached_model)
             member = self._accounts.member(account)
         personal, refused = loading.result()
         self.refused += refused
-        if member is None and personal is None:
+        if member is None:
             raise NotFound(f"accountId: there is no account {account}")
-        code = country_of(member.country_code) if member else None
+        code = country_of(member.country_code)
         trained_in = personal.profile.country_index if personal else UNKNOWN_COUNTRY
         country = COUNTRIES.index(code) if code else trained_in
-        return Viewer(account, member.users if member else (), country, personal)
+        return Viewer(account, member.users, country, personal)
 
     def positions(self, ids: IdArray) -> IntArray:
         """(n,) position of each of n posts in the post index, -1 for posts outside it."""

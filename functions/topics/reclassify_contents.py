@@ -43,7 +43,7 @@ def run(
             store.watermarks.move(NAME, before, now=now)
             if before is None:
                 break
-        removed += store.erasures.sweep(schema.CONTENT_INFO, schema.WATERMARKS)
+        removed += store.erasures.sweep(schema.CONTENT_INFO)
     return Report(read, annotated, removed, details={"finished": int(before is None)})
 
 

@@ -27,7 +27,8 @@ from shared.store.lineage import Link, lineage
 class RepostChains:
     """The chains of n posts, as they were when they were read.
 
-    visible   (n,) whether a post may be shown to anybody; the other columns hold for visible posts only
+    visible   (n,) whether a post may be shown to anybody, and its chain leads to no erased post; the other columns hold
+              for visible posts only
     repeated  (n,) key of the post that a viewer sees: the post itself, or the one that a recast repeats
     root      (n,) key of the last post of the chain, the post's own if it refers to none; a viewer sees posts of one
               root as the same post
@@ -47,7 +48,8 @@ class RepostChains:
 
 
 def read_repost_chains(store: Store, posts: PostColumns) -> RepostChains:
-    """Find the chain of every post; reads only posts outside the history, and which authors may be shown."""
+    """Find the chain of every post; reads only posts outside the history, which of them are erased, and which authors
+    may be shown."""
     referring = np.flatnonzero(is_valid(posts.originals) | posts.recast)
     links = _links(store, posts, referring)
     authors = object_ids(unique_ids(posts.author_ids))
@@ -74,7 +76,8 @@ def read_repost_chains(store: Store, posts: PostColumns) -> RepostChains:
 
 
 def _links(store: Store, posts: PostColumns, referring: IntArray) -> dict[ObjectId, Link]:
-    """Every published post that a chain begins at or can lead to.
+    """Every published post that a chain begins at or can lead to, without erased ones: a chain that leads to one
+    breaks off there, however far that is from the history.
 
     referring  (n_referring,) positions of the posts that repeat or quote another
     """
@@ -95,4 +98,6 @@ def _links(store: Store, posts: PostColumns, referring: IntArray) -> dict[Object
         for post, author, original, has_original, recast in columns
     }
     outside = set(object_ids(posts.originals[with_original])) - links.keys()
-    return store.visibility.links(outside) | links
+    further = store.visibility.links(outside)
+    erased = store.tombstones.posts_among(further)
+    return {post: link for post, link in further.items() if post not in erased} | links

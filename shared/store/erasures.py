@@ -20,8 +20,9 @@ from shared.store.decoding import as_credential
 from shared.store.expressions import NO_ARRAY, array
 from shared.store.options import ExposureFields
 from shared.store.schema import Collection
-from shared.store.tombstones import Erased, ErasureState, Tombstones
+from shared.store.tombstones import Erased, ErasureState, Tombstones, notes_of
 
+POSTS_A_DOCUMENT = 200_000  # of a tombstone at most, 4 MB
 SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "credential")
 
 
@@ -39,18 +40,21 @@ class Erasures:
 
         These are the account, its users, their posts and its credentials: those that the application or our own
         collections still hold, and those of an earlier erasure. Posts that the application does not have any more
-        are included too: their derived rows are of no use, and their authors are unknown.
+        are included too: their derived rows are of no use, and their authors are unknown. One that comes back by
+        another author counts no longer.
         """
         before = self.tombstones.read(account, posts=True)
-        users = before.users | self._users_of(account)
+        noted = before.users | self._former_users_of(account)
+        users = self.tombstones.users_of(frozenset([account]), noted=noted)
         posts = before.posts | self._posts_of(users) | self._posts_that_are_gone()
         credentials = before.credentials | self._credentials_of([account, *users])
-        erased = Erased(frozenset([account]), frozenset(users), frozenset(posts), frozenset(credentials))
-        lists = {"users": erased.users, "posts": erased.posts, "credentials": erased.credentials}
-        union = {name: {"$setUnion": [array(f"${name}"), {"$literal": list(ids)}]} for name, ids in lists.items()}
-        stages: list[Document] = [{"$set": {"erasedAt": now, **union}}, {"$unset": "searchedAt"}]
-        self._notes.update_one({"_id": account}, stages, upsert=True)
-        return erased
+        new = sorted(posts - before.posts)
+        room = max(POSTS_A_DOCUMENT - len(before.posts), 0)
+        self._add(account, now, users=users, posts=new[:room], credentials=credentials)
+        for part in in_batches(new[room:], POSTS_A_DOCUMENT):
+            self._add(f"{account} {part[0]}", now, posts=part)
+        self._notes.update_many(notes_of(account), {"$set": {"erasedAt": now}, "$unset": {"searchedAt": ""}})
+        return self.tombstones.read(account, posts=True)
 
     def remove(self, erased: Erased, collections: Iterable[Collection] = schema.OURS) -> dict[str, int]:
         """Delete what holds an erased id from these collections; returns how many documents changed, by collection."""
@@ -111,10 +115,15 @@ class Erasures:
                 elif about.removal == "field":
                     yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
 
-    def _users_of(self, account: ObjectId) -> set[ObjectId]:
+    def _add(self, note: ObjectId | str, now: datetime, **ids: Iterable[Any]) -> None:
+        """Add ids to the lists of a document, which is made where there is none."""
+        union = {name: {"$setUnion": [array(f"${name}"), {"$literal": list(added)}]} for name, added in ids.items()}
+        self._notes.update_one({"_id": note}, [{"$set": {"erasedAt": now, **union}}], upsert=True)
+
+    def _former_users_of(self, account: ObjectId) -> set[ObjectId]:
+        """Users that this account had at any time, according to what is derived from them and to their engagements."""
         owned = {"$in": either_form([account])}
         return {
-            *self._ids(self._app, schema.USERS, {"ownerAccount": owned}, "_id"),
             *self._ids(self._analytics, schema.CREATOR_STATS, {"ownerAccount": owned}, "_id"),
             *self._ids(self._analytics, schema.ACCOUNT_LINKS, {"account": owned}, "user"),
             *self._ids(self._app, schema.ENGAGEMENTS, {"account": owned}, "user"),

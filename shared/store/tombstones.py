@@ -1,22 +1,28 @@
 """Tombstones of erased accounts: every job that writes reads them, so that nothing is derived from erased ids again.
 
 For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], credentials: [ObjectId]},
-which expires when no queue can hold the account any more, and its exposures are too old to count.
+which expires when no queue can hold the account any more, and its exposures are too old to count. Posts that are too
+many for one document stand in further ones: {_id: "5f0c… 9e1a…" of the account and a post, erasedAt: …, posts:
+[ObjectId]}.
+
+What the application has now comes before what was noted: a user that it says belongs to another account, and a post
+that it says is by another author, do not count as erased.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import UpdateMany, UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
 from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
-from shared.store.decoding import as_credential, as_moment, elements, needed, own_id, sound
+from shared.store.decoding import as_credential, as_moment, elements, needed, optional, own_id, sound
 from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
@@ -46,7 +52,8 @@ class Erased:
 
 
 class Tombstones:
-    """Read only, except that posts which an erased user writes later are added."""
+    """Read only, except that users which an erased account makes later, and posts which an erased user writes later,
+    are added, so that they still count as erased when the application has deleted them."""
 
     def __init__(self, app: Database[Document], analytics: Database[Document]) -> None:
         self._notes = analytics[schema.ERASURES.name]
@@ -57,7 +64,7 @@ class Tombstones:
 
         posts  whether to read the ids of posts too, of which there may be many
         """
-        return self._read({} if account is None else {"_id": account}, posts=posts)
+        return self._read({} if account is None else notes_of(account), posts=posts)
 
     def _read(self, query: Document, *, posts: bool) -> Erased:
         rows = self._notes.find(query, None if posts else {"posts": 0})
@@ -65,7 +72,8 @@ class Tombstones:
         if not erased:
             return Erased()
         accounts, users, written, credentials = (frozenset[Any]().union(*ids) for ids in zip(*erased, strict=True))
-        return Erased(accounts, users | self._users_of(accounts), written, credentials)
+        users = self.users_of(accounts, noted=users)
+        return Erased(accounts, users, written - self._by_others(written, users), credentials)
 
     def _erased(self, row: Document) -> tuple[frozenset[Any], ...]:
         """Account, users, posts and credentials; where one of the lists is malformed, the other ids count anyway."""
@@ -93,7 +101,7 @@ class Tombstones:
         """Record that the models of other accounts were searched for the ids of these erasures."""
         is_unsearched = {"searchedAt": {"$exists": False}}
         writes = [
-            UpdateOne({"_id": account, "erasedAt": at, **is_unsearched}, {"$set": {"searchedAt": now}})
+            UpdateMany(notes_of(account) | {"erasedAt": at} | is_unsearched, {"$set": {"searchedAt": now}})
             for account, at in state
         ]
         if writes:
@@ -111,8 +119,7 @@ class Tombstones:
         return set(sound(self._notes, rows, _account))
 
     def posts_among(self, posts: Iterable[ObjectId]) -> set[ObjectId]:
-        """The erased ones among these posts; one that an erased user has written since is added to the tombstone, so
-        that it still counts as erased when it is deleted."""
+        """The erased ones among these posts, with those that an erased user has written since."""
         erased = self.read()
         if not erased:
             return set()
@@ -122,7 +129,8 @@ class Tombstones:
                 {"$match": {"posts": {"$in": ids}}},
                 {"$project": {"post": {"$setIntersection": [array("$posts"), ids]}}},
             ]
-            among.update(post for row in self._notes.aggregate(stages) for post in row["post"])
+            noted = {post for row in self._notes.aggregate(stages) for post in row["post"]}
+            among |= noted - self._by_others(noted, erased.users)
             own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
             rows = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
             new = {post: author for post, author in rows if post not in among}
@@ -135,14 +143,43 @@ class Tombstones:
             among.update(new)
         return among
 
-    def _users_of(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
-        query = {"ownerAccount": {"$in": either_form(accounts)}}
-        users = {object_id(row["_id"]) for row in self._users.find(query, {"_id": 1})}
-        return {user for user in users if user is not None}
+    def users_of(self, accounts: frozenset[ObjectId], *, noted: frozenset[ObjectId]) -> frozenset[ObjectId]:
+        """The noted users without those of other accounts now, and all users of these accounts; the new ones are added
+        to the tombstones."""
+        query = {"$or": [{"ownerAccount": {"$in": either_form(accounts)}}, {"_id": {"$in": list(noted)}}]}
+        owners = dict(sound(self._users, self._users.find(query, {"ownerAccount": 1}), _owned))
+        own = {user for user, owner in owners.items() if owner in accounts}
+        writes = [
+            UpdateOne({"_id": owners[user]}, [{"$set": {"users": {"$setUnion": [array("$users"), [user]]}}}])
+            for user in own - noted
+        ]
+        if writes:
+            self._notes.bulk_write(writes, ordered=False)
+        return frozenset(user for user in noted | own if user in own or owners.get(user) is None)
+
+    def _by_others(self, posts: Iterable[ObjectId], users: frozenset[ObjectId]) -> set[ObjectId]:
+        """The posts among these that the application has, by authors that are none of these users."""
+        by_others: set[ObjectId] = set()
+        authors = {"author.id": {"$nin": either_form(users)}}
+        for ids in _parts(posts):
+            rows = self._contents.find({"_id": {"$in": ids}} | authors, {"author.id": 1})
+            by_others.update(post for post, _ in sound(self._contents, rows, _author))
+        return by_others
+
+
+def notes_of(account: ObjectId) -> Document:
+    """The query for all documents of the tombstone of one account."""
+    return {"_id": {"$in": [account, re.compile(f"^{account} ")]}}
 
 
 def _account(row: Document) -> ObjectId:
-    return needed(object_id(row["_id"]))
+    key = row["_id"]
+    return needed(object_id(key.partition(" ")[0] if isinstance(key, str) else key))
+
+
+def _owned(user: Document) -> tuple[ObjectId, ObjectId | None]:
+    """A user and its account, None where it names none."""
+    return own_id(user), optional(user.get("ownerAccount"), object_id)
 
 
 def _author(post: Document) -> tuple[ObjectId, ObjectId]:

@@ -18,6 +18,7 @@ from pymongo.database import Database
 
 from shared.change import ClusterTime
 from shared.clock import MAX_AHEAD
+from shared.documents import Document
 from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.cluster_time import cluster_time, has_passed
@@ -62,7 +63,7 @@ class Period:
 
 class Watermarks:
     def __init__(self, analytics: Database[dict[str, Any]]) -> None:
-        self._marks = analytics[schema.WATERMARKS.name]
+        self._marks, self._notes = analytics[schema.WATERMARKS.name], analytics[schema.ERASURES.name]
 
     def period(self, job: str, options: Incremental, made_from: MadeFrom = NOTHING, *, now: datetime) -> Period:
         """What the run of `now` has to compute: everything at the first run, when `full_every` has passed, or when an
@@ -82,7 +83,7 @@ class Watermarks:
         """Record that everything up to `now` is done, and where the next run goes on comparing."""
         done = {"until": now, "fullAt": period.full_at, "options": _key(options)}
         done |= {"madeFrom": dict(period.made_from), "cursor": cursor}
-        self._marks.update_one({"_id": job}, {"$set": done}, upsert=True)
+        self._set(job, done)
 
     def cursor(self, job: str, decode: Callable[[Any], T | None]) -> T | None:
         """Where a job that reads a collection in parts goes on; None at its beginning, and where that is malformed."""
@@ -91,7 +92,7 @@ class Watermarks:
 
     def move(self, job: str, cursor: Any, *, now: datetime) -> None:
         """Record where such a job goes on; None for the beginning."""
-        self._marks.update_one({"_id": job}, {"$set": {"cursor": cursor, "until": now}}, upsert=True)
+        self._set(job, {"cursor": cursor, "until": now})
 
     def covers(self, job: str, change: ClusterTime) -> bool:
         """Whether the last check of the whole state by a job began after that change; false for a malformed mark."""
@@ -108,6 +109,18 @@ class Watermarks:
         before = {"$cond": [has_passed("$clusterTime"), "$clusterTime", began]}
         update = {"$set": {"clusterTime": {"$max": [before, began]}}}
         self._marks.update_one({"_id": job}, [update], upsert=True)
+
+    def _set(self, job: str, fields: Document) -> None:
+        """Write the fields of a mark; a cursor that is erased meanwhile is removed, so that the next run begins anew.
+
+        An erasure removes the cursors that it finds, behind its tombstone: one of the two sees what the other wrote.
+        """
+        self._marks.update_one({"_id": job}, {"$set": fields}, upsert=True)
+        cursor = fields["cursor"]
+        if isinstance(cursor, ObjectId) and self._notes.find_one(
+            {"$or": [{"users": cursor}, {"posts": cursor}]}, {"_id": 1}
+        ):
+            self._marks.update_one({"_id": job, "cursor": cursor}, {"$unset": {"cursor": ""}})
 
 
 def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, Cursor]:

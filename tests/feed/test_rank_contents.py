@@ -8,13 +8,15 @@ from importlib import import_module
 import pytest
 from bson import ObjectId
 
-from functions.feed import rank_contents
+from functions.feed import rank_contents, recommend_home, refresh_catalogue
+from functions.feed.options import Home
+from functions.feed.requests import HomeRequest
 from shared.artifacts import Registry
 from shared.errors import NotFound
 from shared.store import open_store, schema
 from tests.factories import account, an_id, engagement, follow, post, write_users
 from tests.feed.conftest import feed_ranker_of, train_accounts, train_everything
-from tests.networks import HOUR, NOON
+from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 
 handler = import_module("functions.feed.handlers.rank_contents").handler
 
@@ -30,6 +32,11 @@ def published(network, limit):
 
 def rank(network, who, contents, feed_ranker=None, now=NOON):
     return rank_contents.run(feed_ranker or feed_ranker_of(network), str(an_id(f"account of {who}")), contents, now=now)
+
+
+def home_of(network, who):
+    account = str(an_id(f"account of {who}"))
+    return recommend_home.run(feed_ranker_of(network), Home(), account, HomeRequest(), now=NOON)
 
 
 def test_every_id_has_a_finite_number_and_the_best_comes_first(world):
@@ -161,6 +168,34 @@ def test_posts_that_come_to_be_by_a_blocked_author_are_not_shown(friends):
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_blocks_hold_for_a_reader_whose_account_is_not_there(village, is_trained):
+    app, (blocked, other) = village.store.app, ids("p1", "p2")
+    if is_trained:
+        train_everything(village)
+    else:
+        refresh_catalogue.run(village.store, village.registry, village.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
+    app.relationships.insert_one(follow("author 1", "thai", at=NOON, following=False, blocking=True))
+    app.accounts.delete_one({"_id": an_id("account of thai")})
+
+    scores, page = rank(village, "thai", [blocked, other]), home_of(village, "thai")
+
+    assert (scores[blocked], scores[other] > 0) == (0, True)
+    assert page.items
+    assert an_id("author 1") not in [item.author for item in page.items]
+
+
+def test_a_reader_of_whom_only_a_model_is_left_is_unknown(village):
+    """With the account and its users, all that leads to the blocks is gone."""
+    train_everything(village)
+    village.store.app.accounts.delete_one({"_id": an_id("account of thai")})
+    village.store.app.users.delete_one({"_id": an_id("thai")})
+
+    for answer in (lambda: rank(village, "thai", ids("p1")), lambda: home_of(village, "thai")):
+        with pytest.raises(NotFound, match="accountId"):
+            answer()
 
 
 def test_an_account_that_moves_is_ranked_for_by_its_country_now(world):

@@ -107,7 +107,7 @@ class Town:
                 *(post(f"by bob {n}", now=NOW, author="bob", **fields) for n in range(12)),
                 *(
                     self.repeating(name, is_recast, **fields)
-                    for name in ("by ann", "plain")
+                    for name in ("by ann", "plain", "quote of by ann", "quote of quote of by ann")
                     for is_recast in (True, False)
                 ),
             ]
@@ -126,7 +126,7 @@ class Town:
         self.store.analytics.topics.insert_one(topic("goals"))
 
     def repeating(self, repeated: str, is_recast: bool, **fields: Any) -> Document:
-        original = {"_id": an_id(repeated), "author": {"id": an_id("ann")}}
+        original = {"_id": an_id(repeated), "author": {"id": an_id("ann" if repeated in WRITTEN else "bob")}}
         name = f"{'recast' if is_recast else 'quote'} of {repeated}"
         return post(name, now=NOW, author="bob", originalPost=original, isRecast=is_recast, **fields)
 

@@ -18,6 +18,7 @@ from functions.stats import (
 )
 from functions.stats.options import ContentStats, CreatorStats, EngagementStats, HashtagStats
 from shared.errors import BadEvent
+from shared.store import erasures
 from tests.bots.conftest import extract, like_a_bot, readings, suspect
 from tests.factories import account, an_id, engagement, post, topic, topics_of, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, SHORT, opened
@@ -159,3 +160,25 @@ def test_what_a_run_wrote_that_had_begun_before_the_erasure_goes_with_the_next(n
 
     assert report.removed == 1
     assert reading_of(readers, "ann") == [0, 0]
+
+
+def test_posts_that_are_too_many_for_one_document_stand_in_several(network, monkeypatch):
+    monkeypatch.setattr(erasures, "POSTS_A_DOCUMENT", 2)
+    store, notes = network.store, network.store.analytics.erasures
+    hers = {f"hers {n}" for n in range(5)}
+    store.app.contents.insert_many([post(name, now=NOON, author="ann") for name in hers])
+    erase_account.run(store, ANN, now=NOON)
+    store.app.contents.insert_one(post("a later one", now=NOON, author="ann"))
+    for at in (NOON + HOUR, NOON + 2 * HOUR):
+        erase_account.run(store, ANN, now=at)
+
+    erased = store.tombstones.read(posts=True)
+    assert erased.accounts == {an_id("account of ann")}
+    assert erased.posts >= set(map(an_id, {*hers, "by ann", "a later one"}))
+    assert max(len(note["posts"]) for note in notes.find()) == 2
+    assert notes.distinct("erasedAt") == [NOON + 2 * HOUR], "all of them expire together"
+    assert sum(len(note["posts"]) for note in notes.find()) == len(erased.posts), "each once"
+    assert store.tombstones.posts_among(erased.posts) == erased.posts
+    assert store.tombstones.unsearched() == erased
+    store.tombstones.searched(store.tombstones.state(), now=NOON)
+    assert not store.tombstones.unsearched()

@@ -17,7 +17,7 @@ from shared.store.malformed import name_malformed
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account.
+    """An account, or what is there of it: the account itself, or users that it owns.
 
     country_code  of its location, as the application stores it; empty where it is unknown
     users         ids of the users that it owns, people and pages alike
@@ -33,17 +33,23 @@ class MemberAccounts:
         self._users = store.app[schema.USERS.name]
 
     def member(self, account: ObjectId) -> Member | None:
-        """An account and its users, read by one query; None where there is no such account."""
+        """An account and its users, read by one query; None where there is neither the account nor a user of it."""
         forms = {"$in": either_form([account])}
-        users = {"coll": self._users.name, "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}]}
+        of_users = {
+            "coll": self._users.name,
+            "pipeline": [{"$match": {"ownerAccount": forms}}, {"$project": {"_id": 1}}],
+        }
         stages: list[Document] = [
             {"$match": {"_id": forms}},
             {"$project": {"geolocation": 1, "own": "1"}},
         ]
-        rows = list(self._accounts.aggregate([*stages, {"$unionWith": users}]))
+        rows = list(self._accounts.aggregate([*stages, {"$unionWith": of_users}]))
         document = next((row for row in rows if "own" in row), None)
         owned = (object_id(row["_id"]) for row in rows if "own" not in row)
-        return Member(self._country_code(document), [user for user in owned if user]) if document else None
+        users = [user for user in owned if user]
+        if document is None and not users:
+            return None
+        return Member(self._country_code(document) if document else "", users)
 
     def _country_code(self, account: Document) -> str:
         location = account.get("geolocation")

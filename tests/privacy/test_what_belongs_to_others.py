@@ -1,0 +1,104 @@
+"""What the application says now comes before what a tombstone noted: posts and users of others are described again,
+and what an erased account makes later is noted."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.store import schema
+from tests.factories import an_id, engagement, exposure, post, user
+from tests.privacy.conftest import HOUR, NOW, TEXT, Town, deletions, insertion
+from tests.privacy.test_nothing_is_left import NEXT
+
+STATISTICS = ("refresh_content_stats", "refresh_creator_stats")
+
+
+def in_statistics(town: Town, name: str) -> bool:
+    return town.store.analytics.contentStats.count_documents({"_id": an_id(name)}) > 0
+
+
+def test_a_post_of_another_author_that_was_gone_during_an_erasure_comes_back(town: Town) -> None:
+    app = town.store.app
+    town.fill()
+    town.call("reclassify_contents")
+    archived = app.contents.find_one_and_delete({"_id": an_id("by bob 1")})
+    assert archived is not None
+    town.erase()
+    assert app.contentinfo.count_documents({"contentId": an_id("by bob 1")}) == 0
+
+    app.contents.insert_one(archived)
+    for stem in ("reclassify_contents", *STATISTICS):
+        town.call(stem, at=NEXT)
+
+    assert app.contentinfo.count_documents({"contentId": an_id("by bob 1")}) == 1
+    assert in_statistics(town, "by bob 1")
+    assert not in_statistics(town, "by ann")
+
+
+def move_page(town: Town) -> None:
+    owner = {"ownerAccount": an_id("account of bob")}
+    town.store.app.users.update_one({"_id": an_id("page of ann")}, {"$set": owner})
+
+
+def move_post(town: Town) -> None:
+    town.store.app.contents.update_one({"_id": an_id("of her page")}, {"$set": {"author.id": an_id("bob")}})
+
+
+@pytest.mark.parametrize("move", [move_page, move_post])
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_what_moved_to_another_is_not_erased(town: Town, move: Callable[[Town], None], is_before: bool) -> None:
+    """Though the account's engagements, links and statistics still name it."""
+    town.fill()
+    town.store.app.engagements.insert_one(
+        engagement("page of ann", "by bob 1", at=NOW - HOUR, account=an_id("account of ann"))
+    )
+    for stem in ("extract_reading_features", *STATISTICS):
+        town.call(stem)
+    if is_before:
+        move(town)
+    town.store.app.feeditems.insert_one(
+        exposure("page of ann", "by bob 1", at=NOW, viewer=an_id("page of ann"), seenCredential="device of page")
+    )
+    town.erase()
+    if not is_before:
+        move(town)
+
+    for stem in STATISTICS:
+        town.call(stem, at=NEXT)
+
+    assert in_statistics(town, "of her page")
+    assert not in_statistics(town, "by ann")
+    is_of_another = is_before and move is move_page
+    assert ("device of page" not in town.store.erasures.credentials()) == is_of_another
+
+
+def test_a_user_that_an_erased_account_makes_later_stays_erased_when_it_is_gone(town: Town) -> None:
+    app = town.store.app
+    town.fill()
+    town.erase()
+    app.users.insert_one(user("new page", now=NOW, account="account of ann"))
+    app.contents.insert_one(post("late", now=NOW, author="new page", payload={"message": TEXT}))
+    town.call("classify_content", payload=insertion("late"))
+
+    town.delete()
+    app.users.delete_one({"_id": an_id("new page")})
+    app.contents.delete_one({"_id": an_id("late")})
+    for events in (deletions(["late"]), insertion("late")):
+        town.call("classify_content", payload=events)
+
+    assert town.remaining("late", "new page") == set()
+    assert town.store.analytics[schema.ERASURES.name].count_documents(
+        {"users": an_id("new page"), "posts": an_id("late")}
+    )
+
+
+@pytest.mark.parametrize("name", ["ann", "by ann"])
+def test_no_job_goes_on_behind_what_was_erased_while_it_ran(town: Town, name: str) -> None:
+    watermarks = town.store.watermarks
+    town.fill()
+    town.erase()
+
+    watermarks.move("reclassify_contents", an_id(name), now=NOW)
+    assert town.store.analytics.watermarks.count_documents({"cursor": an_id(name)}) == 0
+    watermarks.move("reclassify_contents", an_id("bob"), now=NOW)
+    assert watermarks.cursor("reclassify_contents", lambda value: value) == an_id("bob")

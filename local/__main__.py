@@ -22,7 +22,7 @@ from local.import_commands import importing
 from local.parameters import YesEmpty, number, object_id, one_of, partition, seed_number, unicode_text, world_size
 from local.runs import run_and_say, run_pipeline
 from local.terminal import console
-from local.workspace import HOME, alone, api_key, fill, typed, whole, workspace
+from local.workspace import HOME, alone, api_key, fill, serving_lock, typed, unserved, whole, workspace
 from shared import command_line
 from shared.config import preset
 from shared.documents import Document
@@ -81,6 +81,7 @@ def dev(
 
     with (
         Listener(port) as listener,  # first: a port in use is told before anything is written
+        serving_lock(context.obj),
         workspace(context.obj, needs=("ARTIFACT_KEYS", "API_KEYS"), fills=fills, named=yes_empty or ()) as store,
     ):
         with alone(context.obj):
@@ -158,8 +159,12 @@ def world(
     with_text: Annotated[bool, typer.Option(help="also what a text pipeline would know: languages and topics")] = False,
     yes_empty: YesEmpty = None,
 ) -> None:
-    """Replace the data by a demo network with a known truth."""
-    with alone(context.obj), workspace(context.obj, fills=whole, named=yes_empty or ()) as store:
+    """Replace the data, and all that was derived from them, by a demo network with a known truth."""
+    with (
+        alone(context.obj),
+        unserved(context.obj),
+        workspace(context.obj, fills=whole, named=yes_empty or ()) as store,
+    ):
         fill(store, size, now=datetime.now(UTC), seed=seed, with_text=with_text)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from local import ownership
 from local.accounts import members
 from local.changes import relaying
-from local.functions import Function, all_functions, function, pipeline
+from local.functions import Function, all_functions, function
 from local.http import Listener, serving
-from local.runs import FIRST_RUNS, PIPELINE_RECORD, Run, deliver, fire, run_pipeline
+from local.runs import Run, deliver, fire, run_pipeline
 from local.screen import Screen
 from local.workspace import fill
 from relay.meter import Meter
@@ -28,9 +28,7 @@ def lacks_network(store: Store) -> bool:
 
 def prepare(store: Store, size: str) -> None:
     """Fill empty databases with a network and run the functions that it needs; continue an interrupted start."""
-    record = store.analytics[FIRST_RUNS]
     if lacks_network(store):
-        record.replace_one(PIPELINE_RECORD, {"left": list(pipeline())}, upsert=True)
         fill(store, size, now=datetime.now(UTC))
     run_pipeline(store, datetime.now(UTC), anew=False)
 

@@ -106,6 +106,11 @@ def run_and_say(stem: str, now: datetime, payload: Mapping[str, Any] | None = No
     return ran if run.result.get("skipped") in (under_way(stem), lost(stem)) else ran | {stem}
 
 
+def record_first_runs(store: Store) -> None:
+    """Record that every scheduled function has to run on what the databases have."""
+    store.analytics[FIRST_RUNS].replace_one(PIPELINE_RECORD, {"left": list(pipeline())}, upsert=True)
+
+
 def run_pipeline(store: Store, now: datetime, *, anew: bool) -> set[str]:
     """Run every scheduled function once, in the order that a new network needs; return the stems of all that ran.
 
@@ -116,7 +121,7 @@ def run_pipeline(store: Store, now: datetime, *, anew: bool) -> set[str]:
     """
     record, ran = store.analytics[FIRST_RUNS], set[str]()
     if anew:
-        record.replace_one(PIPELINE_RECORD, {"left": list(pipeline())}, upsert=True)
+        record_first_runs(store)
     remaining = (record.find_one(PIPELINE_RECORD) or {}).get("left", ())
     if remaining and not anew:  # its queued messages were lost with the process: it considers everything again
         store.analytics[schema.WATERMARKS.name].update_one({"_id": remaining[0]}, {"$unset": {"options": 1}})

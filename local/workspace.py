@@ -5,7 +5,7 @@ import os
 import secrets as random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from local import ownership
 from local.data_files import text_of
 from local.functions import ROOT
 from local.mongod import mongo_server
+from local.runs import record_first_runs
 from local.terminal import progress_bars, say
 from shared.config import HERE, load, own_server, presetting, settings
 from shared.documents import Document
@@ -138,20 +139,36 @@ def api_key(home: Path) -> bytes:
     return keys[0]
 
 
-@contextmanager
-def alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> AbstractContextManager[None]:
     """Run the body as the only command that fills the folder's databases; Conflict while another one does."""
+    return _locked(home, "filling.lock", fcntl.LOCK_EX, "another command is filling this database")
+
+
+def serving_lock(home: Path) -> AbstractContextManager[None]:
+    """Run the body as a service on the folder's databases; Conflict while a command replaces what they have."""
+    return _locked(home, "serving.lock", fcntl.LOCK_SH, "another command is replacing what this database has")
+
+
+def unserved(home: Path) -> AbstractContextManager[None]:
+    """Run the body while no service runs on the folder's databases; Conflict where one does: it would go on with what
+    was derived from the former data."""
+    return _locked(home, "serving.lock", fcntl.LOCK_EX, "`make dev` runs on this database; end it first")
+
+
+@contextmanager
+def _locked(home: Path, name: str, kind: int, refusal: str) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "filling.lock").open("w") as lock:
+    with (home / name).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict("another command is filling this database") from None
+            raise Conflict(refusal) from None
         yield
 
 
 def fill(store: Store, size: str, *, now: datetime, seed: int = 7, with_text: bool = False) -> None:
-    """Replace the data by a demo network, and print how many documents it has."""
+    """Replace the data and all that was derived from them by a demo network, and print how many documents it has; the
+    functions that it needs are recorded as not run yet."""
     from local.world import SIZES, build_world, write_world
 
     if size not in SIZES:
@@ -159,7 +176,10 @@ def fill(store: Store, size: str, *, now: datetime, seed: int = 7, with_text: bo
     began = time.perf_counter()
     options = replace(SIZES[size], seed=seed, with_text=with_text)
     with progress_bars() as step:
-        counts = write_world(build_world(options, now=now), store.app, store.analytics, truth_of(store), progress=step)
+        world = build_world(options, now=now)
+        record_first_runs(store)
+        derived = [collection for collection in schema.OURS if collection is not schema.LEASES]
+        counts = write_world(world, store.app, store.analytics, truth_of(store), derived=derived, progress=step)
     schema.apply(store.app, store.analytics)
     summary = f"{counts.users} users, {counts.contents} contents, "
     summary += f"{counts.engagements} engagements, {counts.feeditems} views"

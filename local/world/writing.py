@@ -1,6 +1,6 @@
 """Write a world into three databases: empty the collections, fill them, index them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,6 +18,7 @@ from local.world.vocabulary import TOPICS
 from local.world.worlds import World
 from shared.documents import Document
 from shared.errors import BadConfig
+from shared.store import schema
 
 Progress = Callable[[str, int, int], None]
 BATCH = 2000
@@ -67,10 +68,13 @@ def write_world(
     analytics: Database[Document],
     truth: Database[Document],
     *,
+    derived: Iterable[schema.Collection] = (),
     progress: Progress | None = None,
 ) -> WorldCounts:
     """Replace the contents of a world's collections by this world; indexes that they had are built again.
 
+    derived   collections that hold what was computed from the former contents: they are dropped, unless the world has
+              documents for them
     progress  called with (collection, documents written, documents in total) after each batch
     Raises, before anything is changed, BadConfig where a server is not on this machine, and Forbidden where a database
     has documents of others (local.ownership).
@@ -79,7 +83,11 @@ def write_world(
         _require_loopback(database)
     report, counts = progress or _quietly, _count(world)
     loads = list(_loads(world, app, analytics, truth))
+    written, databases = {load.name for load in loads}, {"app": app, "analytics": analytics}
     with ownership.replacing(app, analytics, truth):
+        for collection in derived:
+            if collection.name not in written:
+                ownership.drop_collection(databases[collection.database][collection.name])
         for load in loads:
             _fill(load, report)
         # The last write waits for the majority, and so for all writes before it.

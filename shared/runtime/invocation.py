@@ -38,7 +38,7 @@ def invoke(
     """
     if isinstance(event, dict) and event.get("source") == WARM_UP:
         return None
-    logger.append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
+    logger.thread_safe_append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
     _freeze()
     try:
         if not answers:

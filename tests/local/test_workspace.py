@@ -19,11 +19,12 @@ from local import dev, ownership, runs, workspace
 from local.deskdrop import import_deskdrop
 from local.functions import ROOT, pipeline
 from local.mongod import mongo_server
-from local.workspace import alone, random_text, whole
+from local.workspace import alone, random_text, serving_lock, unserved, whole
 from local.world import SIZES, build_world, write_world
 from shared.config import own_server, presetting
 from shared.documents import Document
 from shared.errors import BadConfig, BadEvent, Conflict
+from shared.store import schema
 from shared.store.leases import under_way
 from shared.store.watermarks import Period
 from tests.waiting import allowed
@@ -51,6 +52,7 @@ def prepared(store, databases, monkeypatch):
             if name in interrupted_at:
                 raise CutShort
 
+        runs.record_first_runs(store)
         write_world(build_world(TINY, now=datetime.now(UTC)), *whole(store), progress=step)
 
     monkeypatch.setattr(runs, "run_and_say", run)
@@ -257,6 +259,37 @@ def test_two_commands_do_not_fill_one_folder_at_once(tmp_path):
         pytest.fail("both fill")
     with alone(tmp_path):
         pass
+
+
+def test_what_a_running_service_has_is_not_replaced(tmp_path):
+    with serving_lock(tmp_path), serving_lock(tmp_path):
+        with pytest.raises(Conflict, match="`make dev` runs on this database"), unserved(tmp_path):
+            pytest.fail("replaced")
+        with alone(tmp_path):
+            pass
+    with unserved(tmp_path), pytest.raises(Conflict, match="another command is replacing"), serving_lock(tmp_path):
+        pytest.fail("served")
+
+
+def test_a_new_network_comes_in_place_of_all_that_was_derived_from_the_former_one(store, databases, monkeypatch):
+    monkeypatch.setitem(SIZES, "XS", TINY)
+    ownership.claim(*whole(store))
+    derived = [collection for collection in schema.OURS if collection is not schema.LEASES]
+    for collection in derived:
+        database = store.app if collection.database == "app" else store.analytics
+        database[collection.name].insert_one({"of": "the former network"})
+
+    workspace.fill(store, "XS", now=datetime.now(UTC))
+
+    left = [
+        name
+        for database in (store.app, store.analytics)
+        for name in database.list_collection_names()
+        if database[name].find_one({"of": "the former network"})
+    ]
+    assert left == []
+    assert {row["name"] for row in store.analytics.contentStats.list_indexes()} > {"_id_"}
+    assert store.analytics[runs.FIRST_RUNS].find_one()["left"] == list(pipeline())
 
 
 def test_the_environment_is_afterwards_what_it_was(monkeypatch):

@@ -1,7 +1,9 @@
 """Scheduled runs and direct calls: their answers, log lines, metrics and failures."""
 
 import json
+import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +33,8 @@ from shared.errors import (
 from shared.report import Report
 from shared.requests import ShortText
 from shared.runtime import Tick, on_direct_answer, on_direct_call, on_schedule
+from shared.runtime.invocation import invoke
+from tests.waiting import allowed
 
 SECRET = "what nobody else may read"
 DUE = "2026-01-15T12:00:00Z"
@@ -150,6 +154,23 @@ def test_a_report_becomes_the_answer_one_log_line_and_metrics(logged, capsys):
     assert namespace == "Feedkeeper"
     assert metrics == {"read": [5.0], "written": [4.0], "removed": [1.0], "countries": [2.0]}
     assert dimensions["function"] == "test_invocation"
+
+
+def test_functions_of_one_process_log_their_own_names_also_at_the_same_time(logged):
+    both_run = threading.Barrier(2)
+
+    def run(name):
+        def work():
+            both_run.wait(allowed(30))
+            raise Unavailable(f"of {name}")
+
+        with pytest.raises(Unavailable):
+            invoke(name, EVENT, Context(), work)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(run, ("first", "second")))
+
+    assert {(line["function"], line["reason"]) for line in logged()} == {("first", "of first"), ("second", "of second")}
 
 
 def test_metrics_of_one_run_do_not_leak_into_the_next(capsys):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, lock
+from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, interpreter, lock
 from layers.offline import cloudformation
 from layers.service import load_service
 from shared import command_line
@@ -136,6 +136,8 @@ def report(measured: list[Size], layers: tuple[Layer, ...]) -> None:
     print(f"\n{'function':<26}{'MB code':>12}{'MB in all':>12}  layers")
     for row in measured:
         print(f"{row.function:<26}{row.code:>12.2f}{row.total:>12.1f}  {' '.join(row.layers)}")
+    if interpreter(PYTHON) is None:
+        print(f"\nno Python {PYTHON} here: without byte code, which makes packages up to twice as large")
     if too_large := [row.function for row in measured if row.total > BUDGET_MB]:
         raise SystemExit(f"above the budget of {BUDGET_MB} MB: {', '.join(too_large)}")
 

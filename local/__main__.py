@@ -214,7 +214,7 @@ def erase(
     console.print("  ".join(f"{name} {value}" for name, value in report.items()), soft_wrap=True, markup=False)
     if not report["read"] and not report.get("removed"):
         console.print(
-            f"nothing was known of {account}; it is remembered as erased all the same", soft_wrap=True, markup=False
+            f"nothing of {account} was found; it is remembered as erased all the same", soft_wrap=True, markup=False
         )
 
 

@@ -304,17 +304,20 @@ import signal, sys, time
 from local.mongod import mongo_server
 from shared import command_line
 
+def wait():
+    print("busy", flush=True)
+    for _ in range(60_000):  # a signal between a check for signals and a sleep is only noticed when that one ends
+        time.sleep(0.01)
+
 class Swallows:
     def __del__(self):  # as a callback of native code does
-        print("busy", flush=True)
-        time.sleep(600)
+        wait()
 
 def program():
     with mongo_server(cache_gb=0.25):
         if sys.argv[1] == "swallowed":
             Swallows()
-        print("busy", flush=True)
-        time.sleep(600)
+        wait()
 
 command_line.run(program)
 """

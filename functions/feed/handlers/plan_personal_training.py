@@ -2,7 +2,8 @@
 
 Trigger   schedule, daily
 Reads     app.engagements, app.relationships, app.users, app.accounts, app.feeditems, app.contentinfo, app.contents,
-          analytics.contentfiltering, analytics.mlArtifacts, analytics.mlArtifacts_members
+          analytics.contentfiltering, analytics.mlArtifacts, analytics.mlArtifacts_members,
+          analytics.mlArtifacts_country, analytics.mlArtifacts_global
 Writes    analytics.mlArtifacts, analytics.artifactVersions, and the queue of train_personal
 """
 

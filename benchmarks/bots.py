@@ -76,7 +76,7 @@ def evaluate(bench: BenchDatabase, tell: Tell) -> tuple[list[MethodResult], Dete
         return [], None
     truth = {row["seenCredential"]: row["isBot"] for row in bench.truth.truth_credentials.find()}
     labelled = LabelledSet.read(store, options, now=NOW)
-    rows = flag_suspects.newest_of_each(CredentialFeatures(store).unjudged(FEATURES.names))
+    rows = flag_suspects.newest_of_each(CredentialFeatures(store).unjudged(FEATURES.names, options))
     features = flag_suspects.features_of(rows)
     bot = np.array([truth[credential] for credential in to_bson(rows["credential"])], bool)
     if bot.all() or not bot.any():

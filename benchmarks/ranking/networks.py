@@ -46,7 +46,7 @@ def train(bench: BenchDatabase, now: datetime, tell: Tell) -> None:
     tell(f"{name}: train_members")
     train_members.run(store, registry, options.of(Coldstart), options.of(Members), now=now)
     messages: list[Mapping[str, Any]] = []
-    plan_personal_training.run(store, registry, messages.extend, options.of(Members), now=now)
+    plan_personal_training.run(store, registry, messages.extend, options.of(Members), options.of(Coldstart), now=now)
     trainer = train_personal.open_trainer(store, registry, options.of(Coldstart), options.of(Members), now=now)
     for number, message in enumerate(messages, 1):
         tell(f"{name}: train_personal, {number} of {len(messages)} messages")

@@ -36,7 +36,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         if loaded is None:
             return Report(details={"skipped": "there is no detector yet", "refused": len(refused)})
         detector, version = loaded
-        rows = newest_of_each(features.unjudged(FEATURES.names))
+        rows = newest_of_each(features.unjudged(FEATURES.names, options))
         unreviewed = UnreviewedCredentials(to_bson(rows["credential"]), rows, detector.scores(features_of(rows)))
         waiting = {suspect.credential: suspect for suspect in suspects.waiting()}
         eligible = find_eligible(store, options, unreviewed, waiting, now)

@@ -23,7 +23,10 @@ from shared.provenance import digest
 from shared.ranking.history import Events, History
 from shared.ranking.options import Coldstart
 
-INPUTS: Final = "inputs"  # name of the digest among the inputs that a manifest lists
+# Names among the inputs that a manifest lists: of the digest, and of which model ranks for the account's country, whose
+# scores the examples of trees hold; empty without trees.
+INPUTS: Final = "inputs"
+COUNTRY_RANKER: Final = "countryRanker"
 _UNDATED = 0  # the day of follows
 _SUM = np.dtype([("day", "<u2"), ("sum", "<u4")])
 
@@ -108,8 +111,10 @@ def _sums(text: str) -> IdArray:
 def digest_of_options(coldstart: Coldstart, options: Members) -> str:
     """A digest of the options and hyper-parameters that decide which profile and which trees a history gives."""
     history = (coldstart.window, coldstart.age_from, coldstart.min_hashtag_posts, RECENT_POSTS)
+    examples = (coldstart.horizon, coldstart.base_country, coldstart.min_country_positives)
     priors = (TOPIC_PRIOR, LANGUAGE_PRIOR, COUNTRY_PRIOR)
-    return digest(history, priors, options.trees_min_engagements, options.trees_min_gain_se, HYPERPARAMETERS)
+    trees = (options.trees_min_engagements, options.trees_min_gain_se, HYPERPARAMETERS)
+    return digest(history, examples, priors, trees)
 
 
 def history_until(history: History, moments: FloatArray) -> History:

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from functions.feed.affinity_counters import read_follows
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
-from functions.feed.inputs import INPUTS, Inputs, digest_of_options, history_until
+from functions.feed.inputs import COUNTRY_RANKER, INPUTS, Inputs, digest_of_options, history_until
 from functions.feed.item_embeddings import RECENT_POSTS, engagements_and_reads, latest_events
 from functions.feed.options import Members
 from functions.feed.store.follows import Follows
@@ -20,6 +20,7 @@ from shared.clock import HOUR_MS, epoch_ms
 from shared.columns import IdArray, IntArray, id_array, id_keys, lookup, object_ids, unique_ids
 from shared.countries import SPELLINGS, country_of
 from shared.documents import is_id
+from shared.ranking.country_ranker import Rankers
 from shared.ranking.history import read_history
 from shared.ranking.options import Coldstart
 from shared.report import Report
@@ -41,15 +42,13 @@ Changes = tuple[IdArray, IntArray]
 # Reads changes. Its moments: since when, always for None; the start of the window that models are made from; and now.
 Source = Callable[[Store, datetime | None, datetime, datetime], Changes]
 
-DEFAULT: Final = Coldstart()
-
 
 def run(
     store: Store,
     registry: Registry,
     send: Send,
     options: Members,
-    coldstart: Coldstart = DEFAULT,
+    coldstart: Coldstart,
     *,
     now: datetime,
 ) -> Report:
@@ -81,6 +80,7 @@ def run(
         made_from = {
             "options": [digest_of_options(coldstart, options)],
             "preparation": [str(PREPARATION)],
+            COUNTRY_RANKER: ["", *Rankers(registry).versions(coldstart.base_country).values()],
             "ranker": ["", registry.live_version(MEMBERS, GLOBAL_PERSONAL_KEY) or ""],
         }
         due |= registry.outdated(PERSONAL, PROFILE_FINGERPRINT, made_from)

@@ -11,7 +11,7 @@ from functions.feed import residual_model
 from functions.feed.affinity_counters import AffinityCounters, follow_pairs, read_follows
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker
-from functions.feed.inputs import INPUTS, Inputs, digest_of_options
+from functions.feed.inputs import COUNTRY_RANKER, INPUTS, Inputs, digest_of_options
 from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
 from functions.feed.options import Members
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile, with_trees
@@ -37,11 +37,15 @@ REFIT_RATIO = 1.2  # growth of an account's engagements after which its trees ar
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """What a container trains from: the network as of one moment, and the erasures until then."""
+    """What a container trains from: the network as of one moment, and the erasures until then.
+
+    country_rankers  by country, which model ranks for it
+    """
 
     affinities: AffinityCounters
     inputs: Inputs
     logits: CountryScores
+    country_rankers: Mapping[str, str]
     ranker: GlobalPersonalRanker | None
     erased: ErasureState
 
@@ -63,9 +67,11 @@ def open_trainer(store: Store, registry: Registry, coldstart: Coldstart, options
         item_embeddings = ItemEmbeddings(history, RECENT_POSTS, FACTORS_STEP_HOURS)
         follows = read_follows(store, history)
         affinities = AffinityCounters(history, counters, follow_pairs(history, follows), item_embeddings)
-        logits = CountryScores(history, counters, np.empty(0, np.int64), Rankers(registry), coldstart)
+        rankers = Rankers(registry)
+        logits = CountryScores(history, counters, np.empty(0, np.int64), rankers, coldstart)
+        versions, ranker = rankers.versions(coldstart.base_country), load_global_personal_ranker(registry)[0]
         inputs = Inputs.of(history, follows, item_embeddings.recent)
-        _cached[:] = [Trainer(affinities, inputs, logits, load_global_personal_ranker(registry)[0], erased)]
+        _cached[:] = [Trainer(affinities, inputs, logits, versions, ranker, erased)]
     return _cached[0]
 
 
@@ -97,7 +103,7 @@ def run(
     live = registry.current(PERSONAL, keys, PROFILE_FINGERPRINT)
     fitted_with = {"options": digest_of_options(coldstart, options), "preparation": str(PREPARATION)}
     profiles = {
-        number: with_live_trees(profile, live.get(key), trainer.ranker, fitted_with)
+        number: with_live_trees(profile, live.get(key), trainer, fitted_with)
         for number, key, profile in zip(trained.tolist(), keys, profiles_now(trainer.affinities, trained), strict=True)
     }
     due = np.array([number for number, profile in profiles.items() if needs_trees(profile, options)], np.int64)
@@ -140,11 +146,11 @@ def fit_trees(
 
 
 def with_live_trees(
-    profile: UserProfile, live: Artifact | None, ranker: GlobalPersonalRanker | None, fitted_with: MadeFrom
+    profile: UserProfile, live: Artifact | None, trainer: Trainer, fitted_with: MadeFrom
 ) -> UserProfile:
-    """The profile with the trees of the live model, if the ranker that they add to is still live, and the options, the
-    preparation of texts and the country that they were fitted with are the same."""
-    if live is None or ranker is None:
+    """The profile with the trees of the live model, if the rankers that they add to are still live, and the options,
+    the preparation of texts and the country that they were fitted with are the same."""
+    if live is None or trainer.ranker is None:
         return profile
     made_from = live.manifest.made_from
     if any(made_from.get(name) != value for name, value in {**fitted_with, "country": profile.country}.items()):
@@ -153,7 +159,8 @@ def with_live_trees(
         old = UserProfile.unpack(live.model)
     except StaleModel:
         return profile
-    if old.trees and old.base != ranker.version:
+    rankers = (old.base, made_from.get(COUNTRY_RANKER))
+    if old.trees and rankers != (trainer.ranker.version, trainer.country_rankers[profile.country]):
         return profile
     return replace(profile, trees=old.trees, base=old.base, tried_at=old.tried_at)
 
@@ -168,7 +175,8 @@ def make_artifact(
 ) -> Artifact:
     """The artifact of a profile; `inputs` is the digest of what the profile was made from."""
     at = trainer.read_at
-    made_from = {**fitted_with, "ranker": profile.base, "country": profile.country}
+    country_ranker = trainer.country_rankers[profile.country] if profile.trees else ""
+    made_from = {**fitted_with, "ranker": profile.base, COUNTRY_RANKER: country_ranker, "country": profile.country}
     manifest = Manifest(
         family=PERSONAL,
         key=key,

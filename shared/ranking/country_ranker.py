@@ -8,6 +8,7 @@ import numpy as np
 
 from shared.artifacts import Artifact, Registry
 from shared.columns import Float32Array, FloatArray
+from shared.countries import COUNTRIES
 from shared.errors import StaleModel
 from shared.ml.trees import Trees
 from shared.ranking.decay import PopularityDecay
@@ -26,6 +27,9 @@ class Ranker(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     @property
     def decay(self) -> PopularityDecay: ...
@@ -76,6 +80,7 @@ class DecayedPopularity:
 
     decay: PopularityDecay
     name: str = "popularity"
+    version: str = ""
 
     def logits(self, matrix: Float32Array) -> FloatArray:
         """(n,) log of the engagements, decayed by age."""
@@ -101,10 +106,19 @@ class Rankers:
     def of(self, country: str, base: str, decay: Callable[[], PopularityDecay] = PopularityDecay) -> Ranker:
         """The country's own model, else the base country's, else that of all countries, else decayed popularity.
 
-        decay  of the popularity; called only if no model may be used
+        country  its code; empty for an unknown one, for which the model of all countries comes first
+        decay    of the popularity; called only if no model may be used
         """
-        model = self.own(COUNTRY, country) or self.own(COUNTRY, base)
+        model = self.own(COUNTRY, country) if country else self.own(GLOBAL, GLOBAL_KEY)
+        model = model or self.own(COUNTRY, base)
         return model or self.own(GLOBAL, GLOBAL_KEY) or DecayedPopularity(decay())
+
+    def versions(self, base: str) -> dict[str, str]:
+        """By the code of every country, and empty for an unknown one: which model ranks for it, as what is made with it
+        records it, e.g. "th: us 20260130T041500Z" where Thailand has the base country's."""
+        own = {"", *self._registry.owners(COUNTRY)}
+        rankers = {country: self.of(country if country in own else base, base) for country in ("", *COUNTRIES)}
+        return {country: f"{country}: {ranker.name} {ranker.version}".rstrip() for country, ranker in rankers.items()}
 
 
 class SingleModelRankers(Rankers):

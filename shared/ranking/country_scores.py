@@ -77,11 +77,8 @@ class CountryScores:
     def ranker_of(self, country: int) -> Ranker:
         """The ranker of the country; the model of all countries for UNKNOWN_COUNTRY; decayed popularity if no model may
         be used."""
-        base = self.options.base_country
-        global_model = self.rankers.own(GLOBAL, GLOBAL_KEY) if country == UNKNOWN_COUNTRY else None
-        return global_model or self.rankers.of(
-            base if country == UNKNOWN_COUNTRY else COUNTRIES[country], base, lambda: self.decay
-        )
+        code = "" if country == UNKNOWN_COUNTRY else COUNTRIES[country]
+        return self.rankers.of(code, self.options.base_country, lambda: self.decay)
 
     @cached_property
     def decay(self) -> PopularityDecay:

@@ -10,4 +10,4 @@ Heavy libraries are loaded at first use. The package imports none of its modules
 from typing import Final
 
 # Raise it whenever a text may get other words, hashtags or another language: stored annotations are then outdated.
-PREPARATION: Final = 6
+PREPARATION: Final = 7

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from functions.bots.reading_features import FEATURES
 from functions.bots.store import credential_features
 from functions.bots.store.credential_features import CredentialFeatures
 from shared.columns import to_bson
 from shared.ml.features import FeatureSet
-from tests.bots.conftest import DAY, HOUR, MINUTE, NOON, extract, judge, like_a_person, read
+from tests.bots.conftest import DAY, HOUR, MINUTE, NOON, QUICK, extract, judge, like_a_person, read
 from tests.factories import an_id
 
 LATER = NOON + 2 * HOUR
@@ -93,7 +94,7 @@ def test_what_cannot_be_computed_anew_is_neither_scored_nor_learnt_from(readers,
 
     report = extract(readers, now=LATER)
 
-    scored = set(to_bson(stored.unjudged(FEATURES.names)["credential"]))
+    scored = set(to_bson(stored.unjudged(FEATURES.names, QUICK)["credential"]))
     _, _, learnt_from = stored.labelled(FEATURES.names, 10, now=LATER)
     known = stored.newest(map(an_id, NAMES))
     judged = {"cat"} if is_outdated else {"cat", "unread"}
@@ -103,6 +104,34 @@ def test_what_cannot_be_computed_anew_is_neither_scored_nor_learnt_from(readers,
     assert known.keys() == set(map(an_id, current | judged))
     assert report.details.get("outdated_labels", 0) == int(is_outdated)
     assert (stored.labels(FEATURES.names, now=LATER) == before) is not is_outdated
+
+
+@pytest.mark.parametrize(
+    ("options", "scored"),
+    [
+        (QUICK, {"few", "many", "gone"}),
+        (replace(QUICK, min_readings=50), {"many", "gone"}),
+        (replace(QUICK, min_readings=500), {"many", "gone"}),  # which no window holds: all that a full one can have
+        (replace(QUICK, min_readings=50, limit=80), {"many", "gone"}),
+        (replace(QUICK, limit=50), {"many", "few", "gone"}),
+    ],
+)
+def test_only_windows_with_as_many_readings_as_the_options_demand_now_are_scored_and_every_label_is_learnt_from(
+    store, options, scored
+):
+    """Also windows that cannot be computed anew, and those with more readings than one of now would have."""
+    rng = np.random.default_rng(1)
+    for name, number in (("few", 45), ("judged", 45), ("many", 130), ("gone", 130)):
+        read(store, name, *like_a_person(rng, number), until=NOON - HOUR)
+    extract(store, now=NOON)
+    judge(store, "judged", at=NOON)
+    store.app.feeditems.delete_many({"seenCredential": an_id("gone")})
+
+    extract(store, options, now=LATER)
+
+    stored = CredentialFeatures(store)
+    assert set(to_bson(stored.unjudged(FEATURES.names, options)["credential"])) == set(map(an_id, scored))
+    assert to_bson(stored.labelled(FEATURES.names, 10, now=LATER)[2]["credential"]) == [an_id("judged")]
 
 
 def test_a_verdict_on_outdated_features_is_learnt_from_once_they_are_computed_anew(readers, monkeypatch):

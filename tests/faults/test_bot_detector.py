@@ -113,7 +113,7 @@ def test_a_bot_that_reads_like_people_in_one_respect_only_is_still_detected(labe
         read(labelled.store, f"p{200 + number}", *like_a_person(rng))
     extract(labelled.store, now=NOON + 10 * MINUTE)
     detector, _ = labelled.registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
-    rows = flag_suspects.newest_of_each(CredentialFeatures(labelled.store).unjudged(FEATURES.names))
+    rows = flag_suspects.newest_of_each(CredentialFeatures(labelled.store).unjudged(FEATURES.names, QUICK))
     scores = detector.scores(flag_suspects.features_of(rows))
     bots = {b"o" + str(an_id(f"b{200 + number}")).encode() for number in range(10)}
     are_bots = np.array([key in bots for key in rows["credential"].tolist()])
@@ -131,7 +131,7 @@ def test_bots_that_have_fooled_the_detector_are_detected_after_a_few_verdicts(la
 
     def detected():
         detector, _ = labelled.registry.load(FAMILY, KEY, FINGERPRINT, Detector.read)
-        rows = flag_suspects.newest_of_each(CredentialFeatures(labelled.store).unjudged(FEATURES.names))
+        rows = flag_suspects.newest_of_each(CredentialFeatures(labelled.store).unjudged(FEATURES.names, QUICK))
         return detector.scores(flag_suspects.features_of(rows)) >= detector.limit
 
     assert detected().sum() == 0

@@ -56,7 +56,7 @@ def train_all(network: Network) -> None:
     refresh_catalogue.run(store, registry, network.snapshots, QUICK, QUICK_MEMBERS, now=NOON)
     train_members.run(store, registry, QUICK, QUICK_MEMBERS, now=NOON)
     messages: list[Any] = []
-    plan_personal_training.run(store, registry, messages.extend, QUICK_MEMBERS, now=NOON)
+    plan_personal_training.run(store, registry, messages.extend, QUICK_MEMBERS, QUICK, now=NOON)
     training.forget()
     trainer = training.open_trainer(store, registry, QUICK, QUICK_MEMBERS, now=NOON)
     for message in messages:
@@ -116,7 +116,7 @@ def test_who_is_erased_while_models_are_trained_is_in_none_of_them(village: Netw
     messages: list[Any] = []
     village.store.analytics.watermarks.delete_many({})
     village.store.analytics.mlArtifacts.delete_many({})
-    plan_personal_training.run(village.store, village.registry, messages.extend, QUICK_MEMBERS, now=NOON)
+    plan_personal_training.run(village.store, village.registry, messages.extend, QUICK_MEMBERS, QUICK, now=NOON)
     training.forget()
     trainer = training.open_trainer(village.store, village.registry, QUICK, QUICK_MEMBERS, now=NOON)
 

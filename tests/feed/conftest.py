@@ -25,7 +25,7 @@ def train_everything(network: Network) -> list[dict[str, Any]]:
 def train_accounts(network: Network, now: datetime = NOON) -> list[dict[str, Any]]:
     """Plan, and train the queued accounts from the network as of now; returns the messages."""
     messages: list[Any] = []
-    plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, now=now)
+    plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, QUICK, now=now)
     train_personal.forget()
     trainer = train_personal.open_trainer(network.store, network.registry, QUICK, QUICK_MEMBERS, now=now)
     for message in messages:

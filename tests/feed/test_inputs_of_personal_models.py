@@ -7,7 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from functions.feed import inputs, plan_personal_training, residual_model, train_personal, user_profile
+from functions.feed.inputs import COUNTRY_RANKER
 from functions.feed.plan_personal_training import OTHER_SOURCES, SOURCES_OF_MODELS
+from shared.ranking.country_ranker import Rankers
 from shared.text import PREPARATION
 from tests.factories import account, an_id, engagement, exposure, follow, topic, topics_of, user
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
@@ -102,6 +104,13 @@ def ranker_changes(network, monkeypatch):
     network.store.analytics.mlArtifacts.update_one(key_of("american"), trees)
 
 
+def country_ranker_changes(network, monkeypatch):
+    """One account has trees on top of a country's ranker that is not live any more, another on top of the live ones."""
+    models, live = network.store.analytics.mlArtifacts, Rankers(network.registry).versions(QUICK.base_country)
+    models.update_one(key_of("american"), {"$set": {f"madeFrom.{COUNTRY_RANKER}": "us: us of yesterday"}})
+    models.update_one(key_of("thai"), {"$set": {f"madeFrom.{COUNTRY_RANKER}": live["th"]}})
+
+
 def loses_an_engagement(network, monkeypatch):
     """Without a trace, so that it is found when models are compared."""
     network.store.app.engagements.delete_one({"user": an_id("american")})
@@ -135,6 +144,7 @@ CHANGES = {
     "country": (moves, ("thai",)),
     "options": (option_changes, EVERYBODY),
     "ranker": (ranker_changes, ("american",)),
+    COUNTRY_RANKER: (country_ranker_changes, ("american",)),
     "fingerprint": (layout_changes, EVERYBODY),
     "inputs": (loses_an_engagement, ("american",)),
     "preparation": (preparation_changes, EVERYBODY),

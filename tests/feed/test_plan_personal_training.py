@@ -13,7 +13,7 @@ from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS
 def plan(network, now=NOON, send=None, **options):
     messages: list[Any] = []
     report = plan_personal_training.run(
-        network.store, network.registry, send or messages.extend, QUICK_MEMBERS, now=now
+        network.store, network.registry, send or messages.extend, QUICK_MEMBERS, QUICK, now=now
     )
     return report, [account for message in messages for account in message["accounts"]]
 
@@ -121,7 +121,7 @@ def test_many_accounts_go_in_several_messages(world):
     world.store.analytics.watermarks.delete_one({"_id": plan_personal_training.NAME})
     world.store.analytics.mlArtifacts.update_many({}, {"$set": {"windowTo": NOON - 100 * HOUR}})
 
-    plan_personal_training.run(world.store, world.registry, messages.extend, QUICK_MEMBERS, now=NOON)
+    plan_personal_training.run(world.store, world.registry, messages.extend, QUICK_MEMBERS, QUICK, now=NOON)
 
     sizes = [len(message["accounts"]) for message in messages]
     assert max(sizes) == QUICK_MEMBERS.accounts_per_message

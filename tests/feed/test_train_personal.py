@@ -1,5 +1,6 @@
 """Personal models: the profile of an account, its trees, and which messages change what is live."""
 
+import dataclasses
 import json
 from importlib import import_module
 from statistics import median
@@ -153,10 +154,19 @@ def test_trees_stay_until_there_is_much_more_to_learn(world, generous):
     assert second.details == {}
     assert models.find_one({"account": account_id})["metrics"]["trees"] is True
 
+    # They add to the scores of another ranker of the country, so they are fitted anew.
+    other = dict.fromkeys(trainer.country_rankers, "of yesterday")
+    trainer, live = dataclasses.replace(trainer, country_rankers=other), trainer
+    assert run(generous).details == {"tried": 1, "trees": 1}
+    assert models.find_one({"account": account_id})["madeFrom"]["countryRanker"] == "of yesterday"
+    trainer = live
+
     # They were fitted with other options, so they go, though there are no new engagements.
     assert run(replace(generous, trees_min_gain_se=-99.0)).details == {"tried": 1, "trees": 1}
     assert run(replace(generous, trees_min_engagements=1_000_000)).details == {}
-    assert models.find_one({"account": account_id})["metrics"]["trees"] is False
+    without_trees = models.find_one({"account": account_id})
+    assert without_trees["metrics"]["trees"] is False
+    assert without_trees["madeFrom"]["countryRanker"] == without_trees["madeFrom"]["ranker"] == ""
     models.delete_one({"account": account_id})
     models.insert_one(stored)
 

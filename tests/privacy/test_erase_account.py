@@ -29,7 +29,7 @@ ANN = str(an_id("account of ann"))
 
 def plan(network):
     messages: list[Any] = []
-    plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, now=NOON)
+    plan_personal_training.run(network.store, network.registry, messages.extend, QUICK_MEMBERS, QUICK, now=NOON)
     return [account_id for message in messages for account_id in message["accounts"]]
 
 

@@ -5,7 +5,8 @@ postReadingTimeAbsSkew: 1.9, …, precededAt: …, viewer: ObjectId, current: tr
 layout: "3"}, createdAt: …, updatedAt: …, expiresAt: …}; once it is labelled, with {verificationStatus: true,
 verifiedAt: …, labelledAt: …, flaggedAt: …, sampled: false} and without current and expiresAt.
 
-Features that were made from something else, or do not say from what, are neither scored nor learnt from.
+Features that were made from something else, or do not say from what, are neither scored nor learnt from. Windows with
+fewer readings than the options demand now are not scored; their labels are kept and learnt from.
 
 `current` marks the newest window of a credential until it is labelled; `precededAt` is when the exposure before the
 first one of the window began.
@@ -18,6 +19,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES, LAYOUT
 from functions.bots.store.reading_window import FIELDS, Window
 from shared.clock import EPOCH
@@ -86,15 +88,17 @@ class CredentialFeatures:
             writes.append(UpdateOne(window.earlier, ends))  # not UpdateMany: the driver retries only updates of one
         return upsert_all(self._features, writes)
 
-    def unjudged(self, features: Sequence[str]) -> Columns:
-        """The newest window of every credential, where it has no label: credential (n,) keys, first and last (n,) [ms
-        since 1970], and (n,) values of each of the features, nan where they are unknown."""
+    def unjudged(self, features: Sequence[str], options: Bots) -> Columns:
+        """The newest window of every credential, where it has no label and as many readings as the options demand now:
+        credential (n,) keys, first and last (n,) [ms since 1970], and (n,) values of each of the features, nan where
+        they are unknown."""
         fields: dict[str, tuple[Kind, Any]] = {
             "credential": ("key", "$seenCredential"),
             "first": ("moment", "$firstSeenAt"),
             "last": ("moment", "$lastSeenAt"),
         }
-        query = {"current": True, "verificationStatus": {"$exists": False}, "madeFrom": made_from()}
+        query: Document = {"current": True, "verificationStatus": {"$exists": False}, "madeFrom": made_from()}
+        query["count"] = {"$gte": min(options.min_readings, options.limit)}  # a full window has `limit`
         rows = read_columns(self._features, [{"$match": query}], fields | _numbers(features))
         is_sound = (rows["credential"] != b"") & (rows["first"] > 0) & (rows["last"] > 0)
         return {name: column[is_sound] for name, column in rows.items()}

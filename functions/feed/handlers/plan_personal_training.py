@@ -2,7 +2,8 @@
 
 Trigger   schedule, daily
 Reads     app.engagements, app.relationships, app.users, app.accounts, app.feeditems, app.contentinfo, app.contents,
-          analytics.contentfiltering, analytics.mlArtifacts, analytics.mlArtifacts_members
+          analytics.contentfiltering, analytics.mlArtifacts, analytics.mlArtifacts_members,
+          analytics.mlArtifacts_country, analytics.mlArtifacts_global
 Writes    analytics.mlArtifacts, analytics.artifactVersions, and the queue of train_personal
 """
 
@@ -18,8 +19,6 @@ from shared.store import open_store
 
 @on_schedule
 def handler(tick: Tick) -> Report:
-    store, options = open_store(), settings().options
+    store, members, coldstart = open_store(), settings().options.of(Members), settings().options.of(Coldstart)
     registry = Registry(store.analytics, settings().artifact_keys)
-    return plan_personal_training.run(
-        store, registry, send_to_training, options.of(Members), options.of(Coldstart), now=tick.time
-    )
+    return plan_personal_training.run(store, registry, send_to_training, members, coldstart, now=tick.time)

@@ -74,6 +74,34 @@ def test_a_japanese_place_in_a_chinese_sentence_leaves_it_chinese_but_less_certa
     assert NAME(text.format(place)).code == "zh"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "働く这个字在日文里面",
+        "働き方改革 是什么意思",
+        "込み这个字怎么念",
+        "我想知道働き方是什么意思",
+        "辻さん真可爱 这张照片",
+    ],
+)
+def test_a_japanese_word_with_its_ending_in_a_chinese_sentence_leaves_it_chinese(text):
+    assert NAME(text).code == "zh"
+    assert MIN_CERTAINTY <= NAME(text).confidence < 0.75
+
+
+@pytest.mark.parametrize("ending", ["く", "きます", "さん", "ちゃん"])
+def test_a_word_is_no_more_signs_of_japanese_with_its_ending_than_without(ending):
+    for own in (letter for letter in EVERY_HAN if charsets_of(letter) == {JAPAN}):
+        for word in (f"{own}{ending}", f"{own}山{ending}"):
+            assert NAME(f"我们都喜欢{word}").code == "zh"
+
+
+@pytest.mark.parametrize("suffix", ["さん", "ちゃん", "くん"])
+def test_what_follows_a_name_is_no_ending(suffix):
+    assert NAME(f"田中{suffix}真的很棒").code == "zh"
+    assert NAME(f"田中{suffix}が来た").code == "ja"
+
+
 @pytest.mark.parametrize("text", ["東京の空", "幸福の味道", "優の良品", "台北の雨", "是正"])
 def test_a_single_weak_sign_is_half_as_certain(text):
     assert NAME(text).confidence == MIN_CERTAINTY
@@ -89,9 +117,9 @@ def test_any_number_of_weak_signs_names_no_language_against_a_strong_one():
 
 
 def test_as_many_strong_signs_of_both_are_decided_by_the_part_of_kana_and_never_certain():
-    assert is_japanese("们饭駅が", 0.3)
-    assert not is_japanese("们饭駅が", 0.2)
-    assert NAME("们饭駅が").confidence < 0.75
+    assert is_japanese("们饭駅、前が", 0.3)
+    assert not is_japanese("们饭駅、前が", 0.2)
+    assert NAME("们饭駅、前が").confidence < 0.75
     assert NAME("们駅").code == UNKNOWN
 
 

@@ -22,7 +22,7 @@ from pymongo.database import Database
 from shared.clock import EPOCH
 from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
-from shared.store.decoding import as_credential, as_moment, elements, needed, optional, own_id, sound
+from shared.store.decoding import as_credential, as_document, as_moment, elements, needed, optional, own_id, sound
 from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
@@ -184,8 +184,8 @@ def _owned(user: Document) -> tuple[ObjectId, ObjectId | None]:
 
 def _author(post: Document) -> tuple[ObjectId, ObjectId]:
     """A post and its author."""
-    author = post["author"]
-    return own_id(post), needed(object_id(author.get("id")) if isinstance(author, dict) else None)
+    author = needed(as_document(post.get("author")))
+    return own_id(post), needed(object_id(author.get("id")))
 
 
 def _parts(ids: Iterable[ObjectId]) -> Iterable[list[ObjectId]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from local.functions import pipeline
 from shared.store import schema
 from tests.factories import an_id, engagement, exposure, post, user
 from tests.privacy.conftest import HOUR, NOW, TEXT, Town, deletions, insertion
@@ -90,6 +91,22 @@ def test_a_user_that_an_erased_account_makes_later_stays_erased_when_it_is_gone(
     assert town.store.analytics[schema.ERASURES.name].count_documents(
         {"users": an_id("new page"), "posts": an_id("late")}
     )
+
+
+@pytest.mark.parametrize("author", [None, "ann", [{"id": an_id("bob")}], {}, {"id": 7}], ids=str)
+def test_a_noted_post_with_a_malformed_author_stays_erased_and_stops_no_function(town: Town, author: object) -> None:
+    contents = town.store.app.contents
+    town.fill()
+    town.erase()
+    absent = {"$unset": {"author": ""}}
+    contents.update_one({"_id": an_id("by ann")}, absent if author is None else {"$set": {"author": author}})
+
+    town.call("classify_content", payload=insertion("by ann"))
+    for stem in pipeline():
+        town.call(stem, at=NEXT)
+
+    assert town.erase()["malformed"] == 1
+    assert town.remaining("by ann") == set()
 
 
 @pytest.mark.parametrize("name", ["ann", "by ann"])

@@ -2,12 +2,22 @@
 and what an erased account makes later is noted."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
+from bson import ObjectId
 
+from functions.stats import refresh_creator_stats, refresh_engagement_stats
+from functions.stats.options import CreatorStats, EngagementStats
+from functions.topics import reclassify_contents
+from functions.topics.annotate import open_annotator
+from functions.topics.options import Topics
 from local.functions import pipeline
-from shared.store import schema
-from tests.factories import an_id, engagement, exposure, post, user
+from shared.artifacts import Registry
+from shared.config import settings
+from shared.documents import object_id
+from shared.store import Store, schema
+from tests.factories import account, an_id, engagement, exposure, post, topic, topics_of, user
 from tests.privacy.conftest import HOUR, NOW, TEXT, Town, deletions, insertion
 from tests.privacy.test_nothing_is_left import NEXT
 
@@ -111,11 +121,60 @@ def test_a_noted_post_with_a_malformed_author_stays_erased_and_stops_no_function
 
 @pytest.mark.parametrize("name", ["ann", "by ann"])
 def test_no_job_goes_on_behind_what_was_erased_while_it_ran(town: Town, name: str) -> None:
-    watermarks = town.store.watermarks
+    watermarks, marks = town.store.watermarks, town.store.analytics.watermarks
     town.fill()
     town.erase()
 
     watermarks.move("reclassify_contents", an_id(name), now=NOW)
-    assert town.store.analytics.watermarks.count_documents({"cursor": an_id(name)}) == 0
+    assert marks.count_documents({"cursor": an_id(name)}) == 0
     watermarks.move("reclassify_contents", an_id("bob"), now=NOW)
     assert watermarks.cursor("reclassify_contents", lambda value: value) == an_id("bob")
+
+
+def test_a_cursor_gives_way_to_the_next_id_that_no_tombstone_names(store: Store) -> None:
+    noted = [ObjectId(f"{number:024x}") for number in (*range(5, 8), 2**96 - 1)]
+    store.analytics.erasures.insert_one({"_id": ObjectId(), "erasedAt": NOW, "users": noted[:2], "posts": noted[2:]})
+
+    for cursor, expected in ((4, 4), (5, 8), (7, 8), (2**96 - 1, 0)):
+        store.watermarks.move("job", ObjectId(f"{cursor:024x}"), now=NOW)
+        assert store.watermarks.cursor("job", lambda value: value) == ObjectId(f"{expected:024x}")
+
+
+def reclassify(store: Store, now: datetime) -> None:
+    annotator = open_annotator(store, Registry(store.analytics, settings().artifact_keys), settings().options, now=now)
+    reclassify_contents.run(store, annotator, Topics(max_reclassified=2), now=now)
+
+
+STEPS: dict[str, Callable[[Store, datetime], object]] = {
+    "reclassify_contents": reclassify,
+    "refresh_creator_stats": lambda store, now: refresh_creator_stats.run(
+        store, CreatorStats(), now=now, repeated_a_run=1
+    ),
+    "refresh_engagement_stats": lambda store, now: refresh_engagement_stats.run(
+        store, EngagementStats(), now=now, compared_a_run=1
+    ),
+}
+
+
+@pytest.mark.parametrize("job", STEPS)
+def test_a_job_gets_behind_users_and_posts_that_were_noted_and_belong_to_others(town: Town, job: str) -> None:
+    app, people = town.store.app, [f"person {n}" for n in range(5)]
+    app.accounts.insert_many([account(f"account of {who}", now=NOW) for who in people])
+    app.users.insert_many([user(who, now=NOW) for who in people])
+    app.contents.insert_many([post(f"by {who}", now=NOW, author=who, payload={"message": TEXT}) for who in people])
+    app.engagements.insert_many([engagement(who, "by person 0", at=NOW - HOUR) for who in people])
+    town.store.analytics.topics.insert_one(topic("goals"))
+    app.contentinfo.insert_one(topics_of("by person 0", "goals", at=NOW - HOUR))
+    STEPS[job](town.store, NOW)
+    town.store.analytics.erasures.insert_one(
+        {"_id": an_id("account of ann"), "erasedAt": NOW, "users": list(map(an_id, people))}
+        | {"posts": [an_id(f"by {who}") for who in people]}
+    )
+
+    cursors = []
+    for minutes in range(5, 60, 5):
+        STEPS[job](town.store, NOW + timedelta(minutes=minutes))
+        cursors.append(town.store.watermarks.cursor(job, object_id))
+
+    comes_to_the_end = cursors.index(None)
+    assert len(set(cursors[:comes_to_the_end])) == comes_to_the_end > 0

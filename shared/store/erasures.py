@@ -107,7 +107,9 @@ class Erasures:
             for about, clause in clauses.items():
                 if about.removal == "element":
                     within = about.path.removeprefix(f"{about.array}.")
-                    pulled = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
+                    pulled: Document = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
+                    if about.made_of:
+                        pulled["$unset"] = {about.made_of: ""}
                     yield (changed := target.update_many(clause | _holds_array(about.array), pulled).modified_count)
                     if changed:
                         target.delete_many({about.array: []})

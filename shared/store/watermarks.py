@@ -23,6 +23,7 @@ from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.cluster_time import cluster_time, has_passed
 from shared.store.decoding import as_document, as_moment, as_text, needed, optional, sound
+from shared.store.tombstones import LISTS_OF_POSTS
 
 Cursor = datetime | ObjectId | None
 T = TypeVar("T")
@@ -120,7 +121,7 @@ class Watermarks:
         self._marks.update_one({"_id": job}, {"$set": fields}, upsert=True)
         cursor = fields["cursor"]
         while isinstance(cursor, ObjectId) and self._notes.find_one(
-            {"$or": [{"users": cursor}, {"posts": cursor}]}, {"_id": 1}
+            {"$or": [{name: cursor} for name in ("users", *LISTS_OF_POSTS)]}, {"_id": 1}
         ):
             beside = _following(cursor)
             self._marks.update_one({"_id": job, "cursor": cursor}, {"$set": {"cursor": beside}})

@@ -142,7 +142,7 @@ def enrich(network: Network) -> None:
     users, posts = ids_of(app.users), ids_of(app.contents)
     network.store.analytics.erasures.insert_many(
         {"_id": ObjectId(), "erasedAt": NOW, "searchedAt": NOW, "credentials": [ObjectId(), f"device {n}"]}
-        | {"users": [ObjectId(), *users[n::180]], "posts": [ObjectId(), *posts[n::180]]}
+        | {"users": [ObjectId(), *users[n::180]], "posts": [ObjectId(), *posts[n::180]], "gone": posts[n::180]}
         for n in range(180)
     )
     network.store.analytics.labelledTexts.insert_many(

@@ -18,22 +18,23 @@ NO_ID = ObjectId(b"\0" * 12)  # sorts before every other id
 
 
 def object_id(value: Any) -> ObjectId | None:
-    """The ObjectId of a stored value; None if it is neither an ObjectId nor a text of 24 hex digits.
+    """The ObjectId of a stored value; None if it is neither an ObjectId nor a text of 24 hex digits, whose letters are
+    all lower or all upper case: no query by `either_form` finds others.
 
     >>> object_id("65F0A1B2C3D4E5F60718293A")
     ObjectId('65f0a1b2c3d4e5f60718293a')
-    >>> object_id("not an id") is None, object_id(b"twelve bytes") is None
-    (True, True)
+    >>> object_id("65f0A1b2C3d4e5f60718293a"), object_id("not an id"), object_id(b"twelve bytes")
+    (None, None, None)
     """
     if isinstance(value, ObjectId):
         return value
     # Not `isinstance`: the driver gives BSON's type "code" as a subclass of str, and it is no id.
-    digits = id_bytes(value) if type(value) is str else None
+    digits = id_bytes(value) if type(value) is str and value in (value.lower(), value.upper()) else None
     return ObjectId(digits) if digits else None
 
 
 def id_bytes(text: str) -> bytes | None:
-    """The twelve bytes of an id written as 24 hex digits; None for any other text.
+    """The twelve bytes of an id written as 24 hex digits, in any case; None for any other text.
 
     >>> id_bytes("65F0A1B2C3D4E5F60718293A").hex(), id_bytes("65 F0 A1 B2 C3 D4 E5 F6 ")
     ('65f0a1b2c3d4e5f60718293a', None)
@@ -48,7 +49,7 @@ def id_bytes(text: str) -> bytes | None:
 
 
 def is_id(value: Any) -> bool:
-    """Whether `value` is the text of an id.
+    """Whether `value` is the text of an id, as requests may write it: in any case.
 
     >>> is_id("65f0a1b2c3d4e5f60718293a"), is_id("zz"), is_id({"$ne": None})
     (True, False, False)

@@ -27,7 +27,7 @@ from shared.report import Report
 from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_moment
-from shared.store.tombstones import Erased
+from shared.store.erased import Erased
 from shared.text import PREPARATION
 
 NAME = "plan_personal_training"

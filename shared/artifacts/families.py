@@ -5,7 +5,7 @@ from typing import Final
 
 from bson import ObjectId
 
-from shared.documents import object_id
+from shared.documents import id_bytes
 from shared.errors import NotFound
 from shared.store import schema
 
@@ -34,10 +34,10 @@ class Family:
         """The key as documents store it; NotFound for a key that is no account id where one is needed."""
         if not self.of_accounts:
             return key
-        account = object_id(key)
+        account = id_bytes(key)
         if account is None:
             raise NotFound(f"key: {key} is no account")
-        return account
+        return ObjectId(account)
 
 
 FAMILIES: Final = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shared.clock import epoch_ms
 from shared.columns import BoolArray
 from shared.documents import NO_ID
-from shared.store.expressions import FIRST_DAY, LAST_DAY, has_type
+from shared.store.expressions import FIRST_DAY, LAST_DAY, has_type, is_in_one_case, object_id
 
 Kind = Literal["id", "key", "moment", "number", "code"]
 
@@ -37,7 +37,9 @@ def fixed(kind: Kind, expression: Any) -> dict[str, Any]:
         otherwise = _else(expression, DatetimeMS(0), _MALFORMED_MOMENT)
         return {"$cond": [has_type(expression, "date"), expression, otherwise]}
     if kind == "id":
-        return {"$cond": [has_type(expression, "objectId"), expression, _converted(expression, _MALFORMED_ID, NO_ID)]}
+        otherwise = _else(expression, NO_ID, _MALFORMED_ID)
+        in_digits = {"$cond": [is_in_one_case(expression), _converted(expression, _MALFORMED_ID), otherwise]}
+        return {"$cond": [has_type(expression, "objectId"), expression, in_digits]}
     if kind == "key":
         return _padded(expression)
     if kind == "code":
@@ -50,8 +52,8 @@ def _else(expression: Any, missing: Any, malformed: Any) -> dict[str, Any]:
     return {"$cond": [has_type(expression, "missing", "null"), missing, malformed]}
 
 
-def _converted(expression: Any, malformed: Any, missing: Any) -> dict[str, Any]:
-    return {"$convert": {"input": expression, "to": "objectId", "onError": malformed, "onNull": missing}}
+def _converted(expression: Any, malformed: Any) -> dict[str, Any]:
+    return {"$convert": {"input": expression, "to": "objectId", "onError": malformed}}
 
 
 def _padded(expression: Any) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _padded(expression: Any) -> dict[str, Any]:
     padding = "\0" * (KEY_BYTES + 1)
     padded = {"$concat": ["s", expression, padding]}
     as_text = {"$substrBytes": [padded, 0, KEY_BYTES + 1]}  # ends in the padding, so that no character is cut
-    in_digits = {"$ifNull": [_id_as_key(_converted(expression, None, None)), as_text]}
+    in_digits = {"$ifNull": [_id_as_key(object_id(expression)), as_text]}
     return {"$switch": {"branches": [
         {"case": has_type(expression, "objectId"), "then": _id_as_key(expression)},
         {"case": {"$eq": [length, _HEX_DIGITS]}, "then": in_digits},

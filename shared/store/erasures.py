@@ -17,10 +17,11 @@ from shared.documents import Document, either_form, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_credential
+from shared.store.erased import Erased
 from shared.store.expressions import NO_ARRAY, array
 from shared.store.options import ExposureFields
 from shared.store.schema import Collection
-from shared.store.tombstones import Erased, ErasureState, Tombstones, notes_of
+from shared.store.tombstones import LISTS_OF_POSTS, ErasureState, Tombstones, notes_of
 
 POSTS_A_DOCUMENT = 200_000  # of a tombstone at most, 4 MB
 SUBJECTS: Final[tuple[schema.Subject, ...]] = ("account", "user", "post", "credential")
@@ -39,20 +40,22 @@ class Erasures:
         """Write the tombstone of an account; returns the ids that count as erased from now on.
 
         These are the account, its users, their posts and its credentials: those that the application or our own
-        collections still hold, and those of an earlier erasure. Posts that the application does not have any more
-        are included too: their derived rows are of no use, and their authors are unknown. One that comes back by
-        another author counts no longer.
+        collections still hold, and those of an earlier erasure. What the application says now comes first. Posts that
+        it does not have any more are included too, in a list of their own: their derived rows are of no use, and their
+        authors are unknown. One that comes back by another author counts no longer.
         """
-        before = self.tombstones.read(account, posts=True)
-        noted = before.users | self._former_users_of(account)
-        users = self.tombstones.users_of(frozenset([account]), noted=noted)
-        posts = before.posts | self._posts_of(users) | self._posts_that_are_gone()
-        credentials = before.credentials | self._credentials_of([account, *users])
-        new = sorted(posts - before.posts)
-        room = max(POSTS_A_DOCUMENT - len(before.posts), 0)
-        self._add(account, now, users=users, posts=new[:room], credentials=credentials)
+        noted = self.tombstones.noted(notes_of(account))
+        users = self.tombstones.users_of(frozenset([account]), noted=noted.users | self._former_users_of(account))
+        posts = self._posts_of(users)
+        posts -= self.tombstones.by_authors({"$nin": either_form(users)}, posts)
+        gone = self._posts_that_are_gone() - posts
+        credentials = noted.credentials | self._credentials_of([account, *users])
+        new = [("posts", post) for post in sorted(posts - noted.posts)]
+        new += [("gone", post) for post in sorted(gone - noted.posts - noted.gone)]
+        room = max(POSTS_A_DOCUMENT - len(noted.posts) - len(noted.gone), 0)
+        self._add(account, now, users=users, credentials=credentials, **_by_list(new[:room]))
         for part in in_batches(new[room:], POSTS_A_DOCUMENT):
-            self._add(f"{account} {part[0]}", now, posts=part)
+            self._add(f"{account} {part[0][1]}", now, **_by_list(part))
         self._notes.update_many(notes_of(account), {"$set": {"erasedAt": now}, "$unset": {"searchedAt": ""}})
         return self.tombstones.read(account, posts=True)
 
@@ -107,7 +110,9 @@ class Erasures:
             for about, clause in clauses.items():
                 if about.removal == "element":
                     within = about.path.removeprefix(f"{about.array}.")
-                    pulled = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
+                    pulled: Document = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
+                    if about.made_of:
+                        pulled["$unset"] = {about.made_of: ""}
                     yield (changed := target.update_many(clause | _holds_array(about.array), pulled).modified_count)
                     if changed:
                         target.delete_many({about.array: []})
@@ -165,6 +170,14 @@ class Erasures:
         stages: list[Document] = [{"$match": query}, {"$group": {"_id": f"${field}"}}]
         ids = {object_id(row["_id"]) for row in database[collection.name].aggregate(stages)}
         return {key for key in ids if key is not None}
+
+
+def _by_list(posts: Iterable[tuple[str, ObjectId]]) -> dict[str, list[ObjectId]]:
+    """The posts by the list of a tombstone that they go to."""
+    listed: dict[str, list[ObjectId]] = {name: [] for name in LISTS_OF_POSTS}
+    for name, post in posts:
+        listed[name].append(post)
+    return listed
 
 
 def _holds_array(path: str) -> Document:

@@ -77,10 +77,18 @@ def holds_any(text: str | Expression, parts: Sequence[str]) -> Expression:
     return {"$let": {"vars": {"text": text}, "in": any_part}}  # evaluated once
 
 
+def is_in_one_case(path: str | Expression) -> Expression:
+    """Whether the value at `path` is a string without lower-case or without upper-case letters, as those of stored ids
+    are; queries for an id find no others."""
+    in_one_case = {"$in": [path, [{"$toLower": path}, {"$toUpper": path}]]}
+    return {"$cond": [has_type(path, "string"), in_one_case, False]}
+
+
 def object_id(path: str | Expression) -> Expression:
-    """The ObjectId at `path`, also where it was stored as 24 hex digits; null for anything else."""
-    converted = {"$convert": {"input": path, "to": "objectId", "onError": None, "onNull": None}}
-    return {"$cond": [has_type(path, "objectId"), path, converted]}  # a look at the type is faster
+    """The ObjectId at `path`, also where it was stored as 24 hex digits in one case; null for anything else."""
+    converted = {"$convert": {"input": path, "to": "objectId", "onError": None}}
+    in_digits = {"$cond": [is_in_one_case(path), converted, None]}
+    return {"$cond": [has_type(path, "objectId"), path, in_digits]}  # a look at the type is faster
 
 
 def is_id(path: str) -> Expression:

@@ -1,19 +1,21 @@
 """Tombstones of erased accounts: every job that writes reads them, so that nothing is derived from erased ids again.
 
-For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], credentials: [ObjectId]},
-which expires when no queue can hold the account any more, and its exposures are too old to count. Posts that are too
-many for one document stand in further ones: {_id: "5f0c… 9e1a…" of the account and a post, erasedAt: …, posts:
-[ObjectId]}.
+For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], gone: [ObjectId],
+credentials: [ObjectId]}, which expires when no queue can hold the account any more, and its exposures are too old to
+count. Posts that are too many for one document stand in further ones: {_id: "5f0c… 9e1a…" of the account and a post,
+erasedAt: …, posts: [ObjectId], gone: [ObjectId]}.
 
-What the application has now comes before what was noted: a user that it says belongs to another account, and a post
-that it says is by another author, do not count as erased.
+A noted user that the application says belongs to another account now does not count as erased. `posts` were known as
+the account's: they stay erased whoever their author is now, so also where the application has given them to a
+placeholder, except where it is such a user, whose posts go with it. `gone` are posts that the application did not have,
+by unknown authors: one that is back by an author that is not erased does not count.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from bson import ObjectId
 from pymongo import UpdateMany, UpdateOne
@@ -22,33 +24,25 @@ from pymongo.database import Database
 from shared.clock import EPOCH
 from shared.documents import Credential, Document, either_form, object_id
 from shared.store import schema
-from shared.store.decoding import as_credential, as_moment, elements, needed, optional, own_id, sound
+from shared.store.batches import in_batches
+from shared.store.decoding import as_credential, as_document, as_moment, elements, needed, optional, own_id, sound
+from shared.store.erased import Erased
 from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
 ErasureState = frozenset[tuple[ObjectId, datetime]]
 
-IDS_A_QUERY = 10_000  # at most
+LISTS_OF_POSTS: Final = ("posts", "gone")
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """Erased ids; true where there are any."""
+class Noted(NamedTuple):
+    """The lists of tombstones as they stand there."""
 
     accounts: frozenset[ObjectId] = frozenset()
     users: frozenset[ObjectId] = frozenset()
     posts: frozenset[ObjectId] = frozenset()
+    gone: frozenset[ObjectId] = frozenset()
     credentials: frozenset[Credential] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.accounts)
-
-    def of(self, subject: schema.Subject) -> list[Any]:
-        """The ids of one kind, in every form in which they may be stored."""
-        if subject == "credential":
-            ids = {object_id(credential) for credential in self.credentials} - {None}
-            return list({*self.credentials, *either_form(key for key in ids if key is not None)})
-        return either_form({"account": self.accounts, "user": self.users, "post": self.posts}[subject])
 
 
 class Tombstones:
@@ -66,20 +60,31 @@ class Tombstones:
         """
         return self._read({} if account is None else notes_of(account), posts=posts)
 
-    def _read(self, query: Document, *, posts: bool) -> Erased:
-        rows = self._notes.find(query, None if posts else {"posts": 0})
-        erased = list(sound(self._notes, rows, self._erased))
-        if not erased:
-            return Erased()
-        accounts, users, written, credentials = (frozenset[Any]().union(*ids) for ids in zip(*erased, strict=True))
-        users = self.users_of(accounts, noted=users)
-        return Erased(accounts, users, written - self._by_others(written, users), credentials)
+    def noted(self, query: Document, *, posts: bool = True) -> Noted:
+        """What the documents of that query note, whatever of it counts now; the lists of posts only for `posts`."""
+        rows = self._notes.find(query, None if posts else dict.fromkeys(LISTS_OF_POSTS, 0))
+        return Noted(
+            *(frozenset[Any]().union(*ids) for ids in zip(*sound(self._notes, rows, self._noted), strict=True))
+        )
 
-    def _erased(self, row: Document) -> tuple[frozenset[Any], ...]:
-        """Account, users, posts and credentials; where one of the lists is malformed, the other ids count anyway."""
-        kinds = {"users": object_id, "posts": object_id, "credentials": as_credential}
-        lists = (elements(self._notes, row, name, decode) for name, decode in kinds.items())
-        return frozenset([_account(row)]), *lists
+    def _noted(self, row: Document) -> Noted:
+        """What one document notes; where one of the lists is malformed, the other ids count anyway."""
+        users, posts, gone = (elements(self._notes, row, name, object_id) for name in ("users", *LISTS_OF_POSTS))
+        credentials: frozenset[Credential] = elements(self._notes, row, "credentials", as_credential)
+        return Noted(frozenset([_account(row)]), users, posts, gone, credentials)
+
+    def _read(self, query: Document, *, posts: bool) -> Erased:
+        noted = self.noted(query, posts=posts)
+        if not noted.accounts:
+            return Erased()
+        users = self.users_of(noted.accounts, noted=noted.users)
+        erased = Erased(noted.accounts, users, credentials=noted.credentials, moved=noted.users - users)
+        return replace(erased, posts=self._counting(noted.posts, noted.gone, erased))
+
+    def _counting(self, posts: frozenset[ObjectId], gone: frozenset[ObjectId], erased: Erased) -> frozenset[ObjectId]:
+        """Those of these posts, from either list, that count as erased."""
+        moved = self.by_authors({"$in": either_form(erased.moved)}, posts) if erased.moved else set()
+        return (posts - moved) | (gone - self.by_authors({"$nin": erased.of("user")}, gone))
 
     def state(self) -> ErasureState:
         """The accounts and moments of all erasures; it differs after each erasure, also a repeated one."""
@@ -115,7 +120,7 @@ class Tombstones:
 
     def among(self, accounts: Iterable[ObjectId]) -> set[ObjectId]:
         """The erased ones among these accounts."""
-        rows = (row for ids in _parts(accounts) for row in self._notes.find({"_id": {"$in": ids}}, {"_id": 1}))
+        rows = (row for ids in in_batches(accounts) for row in self._notes.find({"_id": {"$in": ids}}, {"_id": 1}))
         return set(sound(self._notes, rows, _account))
 
     def posts_among(self, posts: Iterable[ObjectId]) -> set[ObjectId]:
@@ -124,16 +129,17 @@ class Tombstones:
         if not erased:
             return set()
         among: set[ObjectId] = set()
-        for ids in _parts(posts):
+        for ids in in_batches(posts):
             stages: list[Document] = [
-                {"$match": {"posts": {"$in": ids}}},
-                {"$project": {"post": {"$setIntersection": [array("$posts"), ids]}}},
+                {"$match": {"$or": [{name: {"$in": ids}} for name in LISTS_OF_POSTS]}},
+                {"$project": {name: {"$setIntersection": [array(f"${name}"), ids]} for name in LISTS_OF_POSTS}},
             ]
-            noted = {post for row in self._notes.aggregate(stages) for post in row["post"]}
-            among |= noted - self._by_others(noted, erased.users)
+            rows = list(self._notes.aggregate(stages))
+            noted, gone = (frozenset[ObjectId]().union(*(row[name] for row in rows)) for name in LISTS_OF_POSTS)
+            among |= self._counting(noted, gone, erased)
             own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
-            rows = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
-            new = {post: author for post, author in rows if post not in among}
+            written = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
+            new = {post: author for post, author in written if post not in noted}
             writes = [
                 UpdateOne({"users": author}, [{"$set": {"posts": {"$setUnion": [array("$posts"), [post]]}}}])
                 for post, author in new.items()
@@ -145,9 +151,10 @@ class Tombstones:
 
     def users_of(self, accounts: frozenset[ObjectId], *, noted: frozenset[ObjectId]) -> frozenset[ObjectId]:
         """The noted users without those of other accounts now, and all users of these accounts; the new ones are added
-        to the tombstones."""
-        query = {"$or": [{"ownerAccount": {"$in": either_form(accounts)}}, {"_id": {"$in": list(noted)}}]}
-        owners = dict(sound(self._users, self._users.find(query, {"ownerAccount": 1}), _owned))
+        to the tombstones. A user under hex digits, which is malformed, is found too; one under its ObjectId counts."""
+        query = {"$or": [{"ownerAccount": {"$in": either_form(accounts)}}, {"_id": {"$in": either_form(noted)}}]}
+        rows = sorted(self._users.find(query, {"ownerAccount": 1}), key=lambda row: isinstance(row["_id"], ObjectId))
+        owners = dict(sound(self._users, rows, _owned))
         own = {user for user, owner in owners.items() if owner in accounts}
         writes = [
             UpdateOne({"_id": owners[user]}, [{"$set": {"users": {"$setUnion": [array("$users"), [user]]}}}])
@@ -157,14 +164,13 @@ class Tombstones:
             self._notes.bulk_write(writes, ordered=False)
         return frozenset(user for user in noted | own if user in own or owners.get(user) is None)
 
-    def _by_others(self, posts: Iterable[ObjectId], users: frozenset[ObjectId]) -> set[ObjectId]:
-        """The posts among these that the application has, by authors that are none of these users."""
-        by_others: set[ObjectId] = set()
-        authors = {"author.id": {"$nin": either_form(users)}}
-        for ids in _parts(posts):
-            rows = self._contents.find({"_id": {"$in": ids}} | authors, {"author.id": 1})
-            by_others.update(post for post, _ in sound(self._contents, rows, _author))
-        return by_others
+    def by_authors(self, condition: Document, posts: Iterable[ObjectId]) -> set[ObjectId]:
+        """The posts among these that the application has, by authors whose ids this condition is true for."""
+        found: set[ObjectId] = set()
+        for ids in in_batches(posts):
+            rows = self._contents.find({"_id": {"$in": ids}, "author.id": condition}, {"author.id": 1})
+            found.update(post for post, _ in sound(self._contents, rows, _author))
+        return found
 
 
 def notes_of(account: ObjectId) -> Document:
@@ -179,16 +185,10 @@ def _account(row: Document) -> ObjectId:
 
 def _owned(user: Document) -> tuple[ObjectId, ObjectId | None]:
     """A user and its account, None where it names none."""
-    return own_id(user), optional(user.get("ownerAccount"), object_id)
+    return needed(object_id(user["_id"])), optional(user.get("ownerAccount"), object_id)
 
 
 def _author(post: Document) -> tuple[ObjectId, ObjectId]:
     """A post and its author."""
-    author = post["author"]
-    return own_id(post), needed(object_id(author.get("id")) if isinstance(author, dict) else None)
-
-
-def _parts(ids: Iterable[ObjectId]) -> Iterable[list[ObjectId]]:
-    """The ids in lists that are short enough for one command."""
-    listed = list(ids)
-    return (listed[first : first + IDS_A_QUERY] for first in range(0, len(listed), IDS_A_QUERY))
+    author = needed(as_document(post.get("author")))
+    return own_id(post), needed(object_id(author.get("id")))

@@ -23,6 +23,7 @@ from shared.provenance import MadeFrom, digest
 from shared.store import schema
 from shared.store.cluster_time import cluster_time, has_passed
 from shared.store.decoding import as_document, as_moment, as_text, needed, optional, sound
+from shared.store.tombstones import LISTS_OF_POSTS
 
 Cursor = datetime | ObjectId | None
 T = TypeVar("T")
@@ -111,16 +112,20 @@ class Watermarks:
         self._marks.update_one({"_id": job}, [update], upsert=True)
 
     def _set(self, job: str, fields: Document) -> None:
-        """Write the fields of a mark; a cursor that is erased meanwhile is removed, so that the next run begins anew.
+        """Write the fields of a mark; a cursor that a tombstone names gives way to the id beside it, which nothing has.
 
-        An erasure removes the cursors that it finds, behind its tombstone: one of the two sees what the other wrote.
+        The job goes on there, also where the user or post counts as erased no longer: without the cursor it would
+        begin anew each time it came there. An erasure removes the cursors that it finds, behind its tombstone: one of
+        the two sees what the other wrote.
         """
         self._marks.update_one({"_id": job}, {"$set": fields}, upsert=True)
         cursor = fields["cursor"]
-        if isinstance(cursor, ObjectId) and self._notes.find_one(
-            {"$or": [{"users": cursor}, {"posts": cursor}]}, {"_id": 1}
+        while isinstance(cursor, ObjectId) and self._notes.find_one(
+            {"$or": [{name: cursor} for name in ("users", *LISTS_OF_POSTS)]}, {"_id": 1}
         ):
-            self._marks.update_one({"_id": job, "cursor": cursor}, {"$unset": {"cursor": ""}})
+            beside = _following(cursor)
+            self._marks.update_one({"_id": job, "cursor": cursor}, {"$set": {"cursor": beside}})
+            cursor = beside
 
 
 def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, Cursor]:
@@ -131,6 +136,11 @@ def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFro
 
 def _cursor(value: Any) -> Cursor:
     return value if isinstance(value, ObjectId) else optional(value, as_moment)
+
+
+def _following(cursor: ObjectId) -> ObjectId:
+    """The next id in their order; behind the last one the first."""
+    return ObjectId(((int.from_bytes(cursor.binary) + 1) % 2**96).to_bytes(12))
 
 
 def _key(options: object) -> str:

@@ -138,9 +138,11 @@ def enrich(network: Network) -> None:
         like = {"user": network.user, "account": network.account, "targetRef": DBRef("content", post["_id"])}
         app.engagements.insert_one(like | {"type": "like", "visibility": "publish", "createdAt": NOW, "updatedAt": NOW})
     app.contents.update_many({}, {"$set": {"isRecast": False}})
+    # Tombstones that name every user and post, which belong to others now, so that a malformed one is named too.
+    users, posts = ids_of(app.users), ids_of(app.contents)
     network.store.analytics.erasures.insert_many(
-        {"_id": ObjectId(), "erasedAt": NOW, "searchedAt": NOW}
-        | {"users": [ObjectId()], "posts": [ObjectId()], "credentials": [ObjectId(), f"device {n}"]}
+        {"_id": ObjectId(), "erasedAt": NOW, "searchedAt": NOW, "credentials": [ObjectId(), f"device {n}"]}
+        | {"users": [ObjectId(), *users[n::180]], "posts": [ObjectId(), *posts[n::180]], "gone": posts[n::180]}
         for n in range(180)
     )
     network.store.analytics.labelledTexts.insert_many(

@@ -167,6 +167,8 @@ def test_posts_that_are_too_many_for_one_document_stand_in_several(network, monk
     store, notes = network.store, network.store.analytics.erasures
     hers = {f"hers {n}" for n in range(5)}
     store.app.contents.insert_many([post(name, now=NOON, author="ann") for name in hers])
+    gone = {f"gone {n}" for n in range(4)}
+    store.app.contentinfo.insert_many([topics_of(name, "goals", at=NOON) for name in gone])
     erase_account.run(store, ANN, now=NOON)
     store.app.contents.insert_one(post("a later one", now=NOON, author="ann"))
     for at in (NOON + HOUR, NOON + 2 * HOUR):
@@ -174,11 +176,40 @@ def test_posts_that_are_too_many_for_one_document_stand_in_several(network, monk
 
     erased = store.tombstones.read(posts=True)
     assert erased.accounts == {an_id("account of ann")}
-    assert erased.posts >= set(map(an_id, {*hers, "by ann", "a later one"}))
-    assert max(len(note["posts"]) for note in notes.find()) == 2
+    assert erased.posts >= set(map(an_id, {*hers, *gone, "by ann", "a later one"}))
+    assert max(len(note["posts"]) + len(note["gone"]) for note in notes.find()) == 2
     assert notes.distinct("erasedAt") == [NOON + 2 * HOUR], "all of them expire together"
-    assert sum(len(note["posts"]) for note in notes.find()) == len(erased.posts), "each once"
+    assert sum(len(note["posts"]) + len(note["gone"]) for note in notes.find()) == len(erased.posts), "each once"
     assert store.tombstones.posts_among(erased.posts) == erased.posts
     assert store.tombstones.unsearched() == erased
     store.tombstones.searched(store.tombstones.state(), now=NOON)
     assert not store.tombstones.unsearched()
+    store.app.contents.insert_many([post(name, now=NOON, author="bob") for name in gone])
+    assert erased.posts - store.tombstones.read(posts=True).posts == set(map(an_id, gone))
+    assert store.tombstones.posts_among(map(an_id, {*gone, *hers})) == set(map(an_id, hers))
+
+
+def test_a_user_under_its_hex_digits_is_not_shown_and_is_erased_too(network):
+    app = network.store.app
+    ann = app.users.find_one_and_delete({"_id": an_id("ann")})
+    app.users.insert_one(ann | {"_id": str(an_id("ann")).upper()})
+
+    assert network.store.visibility.users([an_id("ann"), an_id("bob")]) == {an_id("bob")}
+    erase_account.run(network.store, ANN, now=NOON)
+    assert mentions(network, "account of ann", "ann", "by ann") == set()
+
+
+def test_a_hashtag_is_made_again_after_the_erasure_of_one_who_used_it(network):
+    """Also where its posts are the same as before: one of bob's is away only while ann is erased."""
+    app, row = network.store.app, network.store.analytics.hashtagStats.find_one
+    refresh_hashtag_stats.run(network.store, HashtagStats(), now=NOON)
+    before = row({"_id": "goal"})
+    away = app.contents.find_one_and_delete({"_id": an_id("by bob")})
+    app.users.insert_one(user("nobody", now=NOON, account="account of nobody"))
+    erase_account.run(network.store, str(an_id("account of nobody")), now=NOON)
+    app.contents.insert_one(away)
+    refresh_hashtag_stats.run(network.store, HashtagStats(), now=NOON + HOUR / 12)
+
+    assert row({"_id": "goal"})["contributorCount"] == before["contributorCount"]
+    contributions = [after["aggregator"]["contributions"] for after in (before, row({"_id": "goal"}))]
+    assert contributions[0] == contributions[1]

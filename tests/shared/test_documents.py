@@ -1,10 +1,11 @@
 """Ids as text: what a model of a request takes, and what counts as an id elsewhere."""
 
 import msgspec
+from bson import ObjectId
 from hypothesis import example, given, settings
 from hypothesis.strategies import from_regex, integers, none, one_of, text
 
-from shared.documents import Id, is_id, object_id
+from shared.documents import Id, either_form, is_id, object_id
 
 DIGITS = "65f0a1b2c3d4e5f60718293a"
 LIKE_IDS = one_of(
@@ -34,7 +35,17 @@ def test_a_model_of_a_request_takes_the_same_ids_as_the_function(value: object) 
         taken = False
 
     assert taken == is_id(value)
-    assert is_id(value) == (object_id(value) is not None)
+
+
+@settings(max_examples=500, derandomize=True, deadline=None, database=None)
+@given(value=LIKE_IDS)
+@example(DIGITS)
+@example(DIGITS.upper())
+@example(DIGITS.replace("a", "A", 1))
+def test_what_is_stored_is_an_id_where_a_query_for_that_id_finds_it(value: object) -> None:
+    found = is_id(value) and value in either_form([ObjectId(str(value))])
+
+    assert found == (object_id(value) is not None)
 
 
 def test_ids_of_either_case_are_ids() -> None:

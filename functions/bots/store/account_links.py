@@ -25,8 +25,8 @@ from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
 from shared.store.decoding import needed, optional, sound
+from shared.store.erased import Erased
 from shared.store.expressions import changed_from
-from shared.store.tombstones import Erased
 from shared.store.upserts import guarded_upsert
 
 LINKS_A_BATCH = 2_000

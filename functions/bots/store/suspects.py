@@ -82,7 +82,7 @@ class Suspects:
         other = self._suspects.find_one(query, {"verificationStatus": 1})
         if other is None:
             raise NotFound(f"credential: {credential} does not wait for a verdict")
-        if other["verificationStatus"] is not verdict:
+        if other.get("verificationStatus") is not verdict:
             raise Conflict(f"credential {credential}: another verdict was given first")
 
     def put(self, suspects: Sequence[Suspect], *, now: datetime) -> int:

@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
-from shared.store.schema.types import NOBODY, About, Collection, index
+from shared.store.schema.types import NOBODY, About, Collection, Subject, index
 
+_CONTRIBUTIONS: tuple[tuple[Subject, str], ...] = (
+    ("user", "aggregator.contributions._id"),
+    ("post", "aggregator.contributions.contents"),
+)
 CONTENT_INFO = Collection(
     "app",
     "contentinfo",
@@ -55,8 +59,10 @@ HASHTAG_STATS = Collection(
     key=("_id",),
     owner="feedkeeper",
     about=(
-        About("user", "aggregator.contributions._id", "element", array="aggregator.contributions"),
-        About("post", "aggregator.contributions.contents", "element", array="aggregator.contributions"),
+        *(
+            About(subject, path, "element", array="aggregator.contributions", made_of="contentFingerprint")
+            for subject, path in _CONTRIBUTIONS
+        ),
     ),
     indexes=(index("name", unique=True), index("-score")),
 )

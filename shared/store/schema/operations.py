@@ -13,9 +13,10 @@ ERASURES = Collection(
         About("account", "_id", "none", "90 days"),
         About("user", "users", "none", "90 days"),
         About("post", "posts", "none", "90 days"),
+        About("post", "gone", "none", "90 days"),
         About("credential", "credentials", "none", "90 days"),
     ),
-    indexes=(index("erasedAt", expires_after=timedelta(days=90)), index("users"), index("posts")),
+    indexes=(index("erasedAt", expires_after=timedelta(days=90)), index("users"), index("posts"), index("gone")),
 )
 # The users and credentials of each account, by which an erasure finds them when the application has deleted them.
 ACCOUNT_LINKS = Collection(

@@ -62,6 +62,7 @@ class About:
     stays    how long after an erasure the id may stay, in the words of docs/operations.md; empty where it is removed
              at once
     array    the field on the path whose elements are removed
+    made_of  the field that says what the document was made of, unset with an element, so that its job makes it again
     """
 
     subject: Subject
@@ -69,6 +70,7 @@ class About:
     removal: Removal = "document"
     stays: str = ""
     array: str = ""
+    made_of: str = ""
 
 
 NOBODY: tuple[About, ...] = ()

@@ -44,8 +44,10 @@ def object_ids(ids: IdArray) -> list[ObjectId]:
 
 
 def to_bson(keys: NDArray[np.bytes_]) -> list[ObjectId | str]:
-    """The (n,) keys of `read_columns`, none of them empty, as ObjectIds and texts."""
-    return [ObjectId(key[1:].decode()) if key[:1] == b"o" else key[1:].decode() for key in keys.tolist()]
+    """The (n,) keys of `read_columns`, none of them empty, as ObjectIds and texts; bytes of a text that are not UTF-8
+    are replaced, as by the driver."""
+    texts = [(key[:1], key[1:].decode(errors="replace")) for key in keys.tolist()]
+    return [ObjectId(text) if kind == b"o" else text for kind, text in texts]
 
 
 def concat(parts: Sequence[Columns]) -> Columns:

@@ -32,6 +32,7 @@ JUNK: dict[str, Any] = {
     "before the year 1": DatetimeMS(-(10**15)),
     "an id": AN_ID,
     "hex": str(AN_ID),
+    "hex in mixed case": str(AN_ID).replace("e", "E", 1),
     "list": [1, "a", None],
     "nested": {"a": [{"b": {"c": [None]}}]},
     "nested list": [[{"count": 3}], {"_id": AN_ID, "id": AN_ID, "message": "#a", "countryCode": 5}],

@@ -226,3 +226,9 @@ def test_ranks_within_groups_and_expanded_ranges_are_those_of_a_loop(seed):
     positions = [(number, first[number] + step) for number in range(n) for step in range(count[number])]
     assert rank_within(groups).tolist() == ranks
     assert [tuple(pair) for pair in np.stack(expand_ranges(first, count), axis=1).tolist()] == positions
+
+
+def test_bytes_of_a_key_that_are_not_utf_8_are_replaced_as_by_the_driver():
+    keys = np.array([b"sann", b"s\xff\xfe b", b"o" + str(AN_ID).encode()], "S41")
+
+    assert to_bson(keys) == ["ann", "\ufffd\ufffd b", AN_ID]

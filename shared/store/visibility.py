@@ -8,9 +8,8 @@ A user may be shown if it is published and its account is: an account without vi
 does not exist does not, and a user without an account needs none. A post may be shown if it is published, its author
 may be shown, and the same holds for the post that it repeats or quotes, and so on down the chain. A recast only repeats
 another post: its chain has to lead to a post that is no recast. A malformed document counts as not published, and so
-does one whose reference to an account or a post is malformed: only a missing or null reference refers to nothing. A
-document under hex digits in place of an ObjectId is malformed too; one that is not published withdraws the document
-under that ObjectId.
+does one whose reference to an account or a post is malformed: only a missing or null reference refers to nothing. Of
+documents under the same id, as ObjectId and as hex digits, all have to be published.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -171,7 +170,9 @@ def _by_id(
     distinct = set(ids)
     rows = dict(_rows(collection, distinct, published, shown))
     if distinct and collection.find_one(_STORED_AS_TEXT, {"_id": 1}):
-        for hidden, _ in _rows(collection, either_form(distinct), {"$nor": [published]}, {"_id": 1}):
+        forms = either_form(distinct)
+        rows |= _rows(collection, [form for form in forms if isinstance(form, str)], published, shown)
+        for hidden, _ in _rows(collection, forms, {"$nor": [published]}, {"_id": 1}):
             rows.pop(hidden, None)
     return rows
 

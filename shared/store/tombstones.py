@@ -166,11 +166,11 @@ class Tombstones:
 
     def by_authors(self, condition: Document, posts: Iterable[ObjectId]) -> set[ObjectId]:
         """The posts among these that the application has, by authors whose ids this condition is true for."""
-        found: set[ObjectId] = set()
+        written: set[ObjectId] = set()
         for ids in in_batches(posts):
             rows = self._contents.find({"_id": {"$in": ids}, "author.id": condition}, {"author.id": 1})
-            found.update(post for post, _ in sound(self._contents, rows, _author))
-        return found
+            written.update(post for post, _ in sound(self._contents, rows, _author))
+        return written
 
 
 def notes_of(account: ObjectId) -> Document:

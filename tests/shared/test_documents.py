@@ -43,9 +43,9 @@ def test_a_model_of_a_request_takes_the_same_ids_as_the_function(value: object) 
 @example(DIGITS.upper())
 @example(DIGITS.replace("a", "A", 1))
 def test_what_is_stored_is_an_id_where_a_query_for_that_id_finds_it(value: object) -> None:
-    found = is_id(value) and value in either_form([ObjectId(str(value))])
+    kept = is_id(value) and value in either_form([ObjectId(str(value))])
 
-    assert found == (object_id(value) is not None)
+    assert kept == (object_id(value) is not None)
 
 
 def test_ids_of_either_case_are_ids() -> None:

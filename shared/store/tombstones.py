@@ -151,7 +151,7 @@ class Tombstones:
 
     def users_of(self, accounts: frozenset[ObjectId], *, noted: frozenset[ObjectId]) -> frozenset[ObjectId]:
         """The noted users without those of other accounts now, and all users of these accounts; the new ones are added
-        to the tombstones. A user under hex digits is found too; where there are both, the one under its ObjectId counts."""
+        to the tombstones. One under hex digits is found too; the one under its ObjectId counts first."""
         query = {"$or": [{"ownerAccount": {"$in": either_form(accounts)}}, {"_id": {"$in": either_form(noted)}}]}
         rows = sorted(self._users.find(query, {"ownerAccount": 1}), key=lambda row: isinstance(row["_id"], ObjectId))
         owners = dict(sound(self._users, rows, _owned))

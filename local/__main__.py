@@ -22,7 +22,7 @@ from local.import_commands import importing
 from local.parameters import YesEmpty, number, object_id, one_of, partition, seed_number, unicode_text, world_size
 from local.runs import run_and_say, run_pipeline
 from local.terminal import console
-from local.workspace import HOME, alone, api_key, fill, serving_lock, typed, unserved, whole, workspace
+from local.workspace import HOME, alone, api_key, fill, replacing_lock, serving_lock, typed, whole, workspace
 from shared import command_line
 from shared.config import preset
 from shared.documents import Document
@@ -162,7 +162,7 @@ def world(
     """Replace the data, and all that was derived from them, by a demo network with a known truth."""
     with (
         alone(context.obj),
-        unserved(context.obj),
+        replacing_lock(context.obj),
         workspace(context.obj, fills=whole, named=yes_empty or ()) as store,
     ):
         fill(store, size, now=datetime.now(UTC), seed=seed, with_text=with_text)

@@ -149,7 +149,7 @@ def serving_lock(home: Path) -> AbstractContextManager[None]:
     return _locked(home, "serving.lock", fcntl.LOCK_SH, "another command is replacing what this database has")
 
 
-def unserved(home: Path) -> AbstractContextManager[None]:
+def replacing_lock(home: Path) -> AbstractContextManager[None]:
     """Run the body while no service runs on the folder's databases; Conflict where one does: it would go on with what
     was derived from the former data."""
     return _locked(home, "serving.lock", fcntl.LOCK_EX, "`make dev` runs on this database; end it first")

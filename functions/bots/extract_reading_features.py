@@ -60,7 +60,7 @@ def run(store: Store, options: Bots, *, now: datetime) -> Report:
             link.result()
     if period.since is None:
         outdated = [window for window in features.outdated_labels() if window.credential not in erased]
-        rows = [row for window in outdated for row in made_anew(store, window)]
+        rows = [row for window in outdated for row in recomputed(store, window)]
         reports.append(Report(written=features.put(rows, kept=options.kept, superseded=options.superseded, now=now)))
         if len(rows) < len(outdated):
             reports.append(Report(details={"outdated_labels": len(outdated) - len(rows)}))
@@ -107,7 +107,7 @@ def _begin(window: Window, limit: int, start: datetime) -> datetime:
     return max(window.preceded_at, start) if window.count >= limit else start
 
 
-def made_anew(store: Store, window: Window) -> list[tuple[Window, Mapping[str, float]]]:
+def recomputed(store: Store, window: Window) -> list[tuple[Window, Mapping[str, float]]]:
     """A stored window with features of the present layout; none where its exposures no longer give that window."""
     batches = store.exposures.readings([window.credential], window.preceded_at, window.last_seen_at)
     groups = windows(batches, window.count, 1)

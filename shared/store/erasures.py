@@ -44,7 +44,7 @@ class Erasures:
         it does not have any more are included too, in a list of their own: their derived rows are of no use, and their
         authors are unknown. One that comes back by another author counts no longer.
         """
-        noted = self.tombstones.noted(notes_of(account))
+        noted = self.tombstones.lists(notes_of(account))
         users = self.tombstones.users_of(frozenset([account]), noted=noted.users | self._former_users_of(account))
         posts = self._posts_of(users)
         posts -= self.tombstones.by_authors({"$nin": either_form(users)}, posts)

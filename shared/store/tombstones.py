@@ -35,7 +35,7 @@ ErasureState = frozenset[tuple[ObjectId, datetime]]
 LISTS_OF_POSTS: Final = ("posts", "gone")
 
 
-class Noted(NamedTuple):
+class TombstoneLists(NamedTuple):
     """The lists of tombstones as they stand there."""
 
     accounts: frozenset[ObjectId] = frozenset()
@@ -60,28 +60,30 @@ class Tombstones:
         """
         return self._read({} if account is None else notes_of(account), posts=posts)
 
-    def noted(self, query: Document, *, posts: bool = True) -> Noted:
+    def lists(self, query: Document, *, posts: bool = True) -> TombstoneLists:
         """What the documents of that query note, whatever of it counts now; the lists of posts only for `posts`."""
         rows = self._notes.find(query, None if posts else dict.fromkeys(LISTS_OF_POSTS, 0))
-        return Noted(
-            *(frozenset[Any]().union(*ids) for ids in zip(*sound(self._notes, rows, self._noted), strict=True))
+        return TombstoneLists(
+            *(frozenset[Any]().union(*ids) for ids in zip(*sound(self._notes, rows, self._lists), strict=True))
         )
 
-    def _noted(self, row: Document) -> Noted:
+    def _lists(self, row: Document) -> TombstoneLists:
         """What one document notes; where one of the lists is malformed, the other ids count anyway."""
         users, posts, gone = (elements(self._notes, row, name, object_id) for name in ("users", *LISTS_OF_POSTS))
         credentials: frozenset[Credential] = elements(self._notes, row, "credentials", as_credential)
-        return Noted(frozenset([_account(row)]), users, posts, gone, credentials)
+        return TombstoneLists(frozenset([_account(row)]), users, posts, gone, credentials)
 
     def _read(self, query: Document, *, posts: bool) -> Erased:
-        noted = self.noted(query, posts=posts)
+        noted = self.lists(query, posts=posts)
         if not noted.accounts:
             return Erased()
         users = self.users_of(noted.accounts, noted=noted.users)
         erased = Erased(noted.accounts, users, credentials=noted.credentials, moved=noted.users - users)
-        return replace(erased, posts=self._counting(noted.posts, noted.gone, erased))
+        return replace(erased, posts=self._still_erased(noted.posts, noted.gone, erased))
 
-    def _counting(self, posts: frozenset[ObjectId], gone: frozenset[ObjectId], erased: Erased) -> frozenset[ObjectId]:
+    def _still_erased(
+        self, posts: frozenset[ObjectId], gone: frozenset[ObjectId], erased: Erased
+    ) -> frozenset[ObjectId]:
         """Those of these posts, from either list, that count as erased."""
         moved = self.by_authors({"$in": either_form(erased.moved)}, posts) if erased.moved else set()
         return (posts - moved) | (gone - self.by_authors({"$nin": erased.of("user")}, gone))
@@ -136,7 +138,7 @@ class Tombstones:
             ]
             rows = list(self._notes.aggregate(stages))
             noted, gone = (frozenset[ObjectId]().union(*(row[name] for row in rows)) for name in LISTS_OF_POSTS)
-            among |= self._counting(noted, gone, erased)
+            among |= self._still_erased(noted, gone, erased)
             own = {"_id": {"$in": ids}, "author.id": {"$in": erased.of("user")}}
             written = sound(self._contents, self._contents.find(own, {"author.id": 1}), _author)
             new = {post: author for post, author in written if post not in noted}

@@ -112,7 +112,7 @@ class Watermarks:
         self._marks.update_one({"_id": job}, [update], upsert=True)
 
     def _set(self, job: str, fields: Document) -> None:
-        """Write the fields of a mark; a cursor that a tombstone names gives way to the id beside it, which nothing has.
+        """Write the fields of a mark; a cursor that a tombstone names gives way to the next id, which nothing has.
 
         The job goes on there, also where the user or post counts as erased no longer: without the cursor it would
         begin anew each time it came there. An erasure removes the cursors that it finds, behind its tombstone: one of
@@ -123,9 +123,9 @@ class Watermarks:
         while isinstance(cursor, ObjectId) and self._notes.find_one(
             {"$or": [{name: cursor} for name in ("users", *LISTS_OF_POSTS)]}, {"_id": 1}
         ):
-            beside = _following(cursor)
-            self._marks.update_one({"_id": job, "cursor": cursor}, {"$set": {"cursor": beside}})
-            cursor = beside
+            following = _following(cursor)
+            self._marks.update_one({"_id": job, "cursor": cursor}, {"$set": {"cursor": following}})
+            cursor = following
 
 
 def _mark(mark: dict[str, Any]) -> tuple[datetime, datetime, str | None, MadeFrom, Cursor]:

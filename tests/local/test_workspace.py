@@ -19,7 +19,7 @@ from local import dev, ownership, runs, workspace
 from local.deskdrop import import_deskdrop
 from local.functions import ROOT, pipeline
 from local.mongod import mongo_server
-from local.workspace import alone, random_text, serving_lock, unserved, whole
+from local.workspace import alone, random_text, replacing_lock, serving_lock, whole
 from local.world import SIZES, build_world, write_world
 from shared.config import own_server, presetting
 from shared.documents import Document
@@ -263,11 +263,15 @@ def test_two_commands_do_not_fill_one_folder_at_once(tmp_path):
 
 def test_what_a_running_service_has_is_not_replaced(tmp_path):
     with serving_lock(tmp_path), serving_lock(tmp_path):
-        with pytest.raises(Conflict, match="`make dev` runs on this database"), unserved(tmp_path):
+        with pytest.raises(Conflict, match="`make dev` runs on this database"), replacing_lock(tmp_path):
             pytest.fail("replaced")
         with alone(tmp_path):
             pass
-    with unserved(tmp_path), pytest.raises(Conflict, match="another command is replacing"), serving_lock(tmp_path):
+    with (
+        replacing_lock(tmp_path),
+        pytest.raises(Conflict, match="another command is replacing"),
+        serving_lock(tmp_path),
+    ):
         pytest.fail("served")
 
 

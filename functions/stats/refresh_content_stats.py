@@ -27,13 +27,13 @@ def run(store: Store, options: ContentStats, *, now: datetime, compared_a_run: i
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
-        start = now - options.window
-        malformed = aside.submit(store.contents.malformed, period.since, now=now)
+        start, clock = now - options.window, options.age_from
+        malformed = aside.submit(store.contents.malformed, start, clock, now=now, changed_since=period.since)
         if period.since is None:
             read = written = content_stats.rebuild(options, now=now)
             removed = 0
         else:
-            read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
+            read = store.contents.published(start, clock, now=now, changed_since=period.since)
             content_stats.refresh(options, period.since, now=now)
             written = read + content_stats.apply_decay(options, now=now)
             removed = content_stats.remove(store.contents.withdrawn_since(period.since))

@@ -29,8 +29,7 @@ def run(store: Store, options: CreatorStats, *, now: datetime, repeated_a_run: i
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
-        malformed = aside.submit(malformed_since, store, period.since, now)
-        start = now - options.window
+        malformed = aside.submit(malformed_since, store, options, period.since, now)
         creators, repeated = None, None
         if period.since is not None:
             after = period.cursor if isinstance(period.cursor, ObjectId) else NO_ID
@@ -45,12 +44,14 @@ def run(store: Store, options: CreatorStats, *, now: datetime, repeated_a_run: i
         removed = creator_stats.prune(creators, now=now)
         creator_stats.apply_decay(options, now=now)
         removed += store.erasures.sweep(schema.CREATOR_STATS)
-        read = store.contents.published(start, options.age_from, now=now, changed_since=period.since)
+        read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)
         report = Report(read, creator_stats.written(now), removed, malformed=malformed.result())
         store.watermarks.advance(NAME, options, period, now=now, cursor=repeated)
     return report
 
 
-def malformed_since(store: Store, since: datetime | None, now: datetime) -> list[object]:
+def malformed_since(store: Store, options: CreatorStats, since: datetime | None, now: datetime) -> list[object]:
     """`_id`s of posts and users with a field of the wrong type or range."""
-    return [*store.contents.malformed(since, now=now), *CreatorStatistics(store).malformed(since, now=now)]
+    start, clock = now - options.window, options.age_from
+    posts = store.contents.malformed(start, clock, now=now, changed_since=since)
+    return [*posts, *CreatorStatistics(store).malformed(since, now=now)]

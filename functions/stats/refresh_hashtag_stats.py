@@ -28,7 +28,8 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         period = store.watermarks.period(NAME, options, {"layout": LAYOUT}, now=now)
         if period.late:
             return Report.late()
-        malformed = aside.submit(store.contents.malformed, period.since, now=now)
+        start, clock = now - options.window, options.age_from
+        malformed = aside.submit(store.contents.malformed, start, clock, now=now, changed_since=period.since)
         foreign = hashtag_stats.remove_foreign()
         stored = hashtag_stats.fingerprints()
         rows = total(hashtag_stats.posts(options, now=now), options)
@@ -36,7 +37,7 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
         written = hashtag_stats.put(outdated.values(), options, now=now)
         removed = foreign + hashtag_stats.remove(stored.keys() - rows.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
-        read = store.contents.published(now - options.window, options.age_from, now=now, changed_since=period.since)
+        read = store.contents.published(start, clock, now=now, changed_since=period.since)
         report = Report(read, written, removed, malformed=malformed.result())
         store.watermarks.advance(NAME, options, period, now=now)
     return report

@@ -10,6 +10,7 @@ from local import show
 from local.changes import relaying
 from local.demo import EDITED, POSTS, WITHDRAWN, tell_story
 from local.posts import Answer, Author
+from shared.clock import EPOCH
 from shared.errors import Unavailable
 from tests.factories import an_id, user
 
@@ -63,7 +64,7 @@ def test_a_post_is_written_as_the_application_writes_it(store, noon):
     assert post["_id"] == answer.post
     assert post["author"]["id"] == an_id("ann")
     assert (post["payload"], post["hashtags"]) == ({"message": "off to the #beach"}, ["beach"])
-    assert store.contents.malformed(None, now=datetime.now(UTC)) == []
+    assert store.contents.malformed(EPOCH, "createdAt", now=datetime.now(UTC), changed_since=None) == []
 
 
 def test_where_nothing_comes_back_the_table_says_so(store, shown):

@@ -255,6 +255,22 @@ def test_dates_outside_every_window_are_left_out_and_told(store, databases, noon
     assert report.as_dict() == {"read": 1, "written": 1, "malformed": 1}
 
 
+@pytest.mark.parametrize("clock", ["createdAt", "updatedAt"])
+def test_a_full_run_tells_of_the_posts_of_its_window_and_of_all_without_a_date(store, databases, noon, clock):
+    job = import_module("functions.stats.refresh_content_stats")
+    old = a_post(noon) | {clock: noon - timedelta(days=40)}
+    dated = [broken(old, clock, value) | {"_id": an_id(f"date {name}")} for name, value in JUNK.items()]
+    undated = without(old, clock) | {"_id": an_id("date missing")}
+    outside = broken(old, "engagements.like.count", "many") | {"_id": an_id("outside")}
+    within = broken(a_post(noon), "engagements.like.count", "many") | {"_id": an_id("within")}
+    databases.app.contents.insert_many([*dated, undated, outside, within])
+
+    report = job.run(store, ContentStats(age_from=clock), now=noon)
+
+    told = {*(row["_id"] for row in dated), undated["_id"], within["_id"]}
+    assert set(report.malformed) == told - {an_id("date date"), an_id("date 1970")}
+
+
 def test_the_ids_of_broken_documents_are_logged(store, databases, deployed, noon, logged, job):
     databases.app.contents.insert_one(broken(a_post(noon, "odd"), "engagements.like.count", "many"))
     bad = engagement("cat", "odd", at=noon, user="cat")

@@ -267,8 +267,8 @@ def test_a_full_run_tells_of_the_posts_of_its_window_and_of_all_without_a_date(s
 
     report = job.run(store, ContentStats(age_from=clock), now=noon)
 
-    told = {*(row["_id"] for row in dated), undated["_id"], within["_id"]}
-    assert set(report.malformed) == told - {an_id("date date"), an_id("date 1970")}
+    reported = {*(row["_id"] for row in dated), undated["_id"], within["_id"]}
+    assert set(report.malformed) == reported - {an_id("date date"), an_id("date 1970")}
 
 
 def test_the_ids_of_broken_documents_are_logged(store, databases, deployed, noon, logged, job):

@@ -116,7 +116,7 @@ def junk(databases, noon):
     """One sound network, and around it every field of every document broken in every way."""
     app, analytics = databases.app, databases.analytics
     app.contents.insert_many([a_post(noon, author="zoe"), *variants(a_post(noon), POST_FIELDS)])
-    app.contents.insert_many([a_post(noon) | {"_id": key} for key in ("text", 5, 2.5, MOMENT)])
+    app.contents.insert_many([a_post(noon) | {"_id": key} for key in ("text", 5, 2.5, MOMENT, {"a": [1]})])
     app.users.insert_many([user(name, now=noon, followerCount=5) for name in ("ann", "zoe")])
     app.accounts.insert_many([account(f"account of {name}", now=noon) for name in ("ann", "zoe", "x")])
     app.users.insert_many(variants(user("x", now=noon), USER_FIELDS))

@@ -1,6 +1,6 @@
 """Keep the hashtags in use: how many posts and accounts use each, and its score."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import fsum
@@ -30,15 +30,16 @@ def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
             return Report.late()
         start, clock = now - options.window, options.age_from
         malformed = aside.submit(store.contents.malformed, start, clock, now=now, changed_since=period.since)
+        read = aside.submit(store.contents.published, start, clock, now=now, changed_since=period.since)
         foreign = hashtag_stats.remove_foreign()
         stored = hashtag_stats.fingerprints()
-        rows = total(hashtag_stats.posts(options, now=now), options)
+        uses = total(hashtag_stats.posts(options, now=now))
+        rows = (row(name, of_name, options) for name, of_name in uses.items())
         outdated = rows if period.since is None else changed(rows, stored)
-        written = hashtag_stats.put(outdated.values(), options, now=now)
-        removed = foreign + hashtag_stats.remove(stored.keys() - rows.keys())
+        written = hashtag_stats.put(outdated, options, now=now)
+        removed = foreign + hashtag_stats.remove(stored.keys() - uses.keys())
         removed += store.erasures.sweep(schema.HASHTAG_STATS)
-        read = store.contents.published(start, clock, now=now, changed_since=period.since)
-        report = Report(read, written, removed, malformed=malformed.result())
+        report = Report(read.result(), written, removed, malformed=malformed.result())
         store.watermarks.advance(NAME, options, period, now=now)
     return report
 
@@ -65,21 +66,21 @@ class Uses:
         self.by_author.setdefault(post["author"].binary, []).append(post["_id"].binary)
 
 
-def total(posts: Iterable[Document], options: HashtagStats) -> dict[str, Document]:
-    """The row of each hashtag, by name; a post counts once for a hashtag, however often it repeats it."""
+def total(posts: Iterable[Document]) -> dict[str, Uses]:
+    """The uses of each hashtag, by name; a post counts once for a hashtag, however often it repeats it."""
     uses: dict[str, Uses] = {}
     for post in posts:
         for name in post["names"]:
             (uses.get(name) or uses.setdefault(name, Uses())).add(post)
-    return {name: row(name, of_name, options) for name, of_name in uses.items()}
+    return uses
 
 
-def changed(rows: dict[str, Document], stored: dict[str, str | None]) -> dict[str, Document]:
-    """The rows that differ from the stored ones or are not stored, by name.
+def changed(rows: Iterable[Document], stored: Mapping[str, str | None]) -> Iterator[Document]:
+    """The rows that differ from the stored ones or are not stored.
 
     stored  fingerprint of each stored row, by name
     """
-    return {name: row for name, row in rows.items() if stored.get(name) != row["contentFingerprint"]}
+    return (row for row in rows if stored.get(row["_id"]) != row["contentFingerprint"])
 
 
 def row(name: str, uses: Uses, options: HashtagStats) -> Document:

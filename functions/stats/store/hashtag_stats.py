@@ -28,9 +28,10 @@ from shared.store.contents import in_window, window_order
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
-from shared.store.write_behind import read_ahead
+from shared.store.write_behind import WriteBehind, read_ahead
 
 POSTS_A_BATCH: Final = 1_000  # read while hashtags are searched in those before
+ROWS_A_WRITE: Final = 50
 
 LAYOUT: Final = "5"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
@@ -65,14 +66,20 @@ class HashtagStatistics:
             yield from with_hashtags(post for post in posts if None not in (post["author"], post["createdAt"]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
-        """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""
+        """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored.
+
+        A batch of rows is written while the next is being made.
+        """
         scored = _scored(options, now)
-        writes = [
-            UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$literal": row}}, scored], upsert=True) for row in rows
-        ]
-        if writes:
-            self._stats.bulk_write(writes, ordered=False)
-        return len(writes) + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
+        ahead, written = WriteBehind(), 0
+        for batch in in_batches(rows, ROWS_A_WRITE):
+            writes = [
+                UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$literal": row}}, scored], True) for row in batch
+            ]
+            ahead(self._stats.bulk_write, writes, ordered=False)
+            written += len(writes)
+        ahead.finish()
+        return written + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
 
     def remove(self, names: Iterable[str]) -> int:
         """Delete the rows of these hashtags; returns how many there were."""

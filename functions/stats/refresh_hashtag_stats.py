@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import fsum
+from operator import attrgetter
 
 from bson import ObjectId
 
@@ -16,6 +17,8 @@ from shared.store import Store, schema
 from shared.store.deadline import DeadlineExecutor
 
 NAME = "refresh_hashtag_stats"
+
+_binary = attrgetter("binary")  # the bytes of an id, which are compared much faster than ids
 
 
 def run(store: Store, options: HashtagStats, *, now: datetime) -> Report:
@@ -50,20 +53,20 @@ class Uses:
 
     created, updated  their dates [ms since 1970]
     points            their weighted engagements
-    by_author         the ids of each author's posts; by the bytes of ids, which are compared much faster
+    by_author         the ids of each author's posts, by the bytes of the author's id
     """
 
     created: list[int] = field(default_factory=list)
     updated: list[int] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
-    by_author: dict[bytes, list[bytes]] = field(default_factory=dict)
+    by_author: dict[bytes, list[ObjectId]] = field(default_factory=dict)
 
     def add(self, post: Document) -> None:
         """Count a post, which was not added before."""
         self.created.append(post["createdAt"])
         self.updated.append(post["updatedAt"])
         self.points.append(post["points"])
-        self.by_author.setdefault(post["author"].binary, []).append(post["_id"].binary)
+        self.by_author.setdefault(post["author"].binary, []).append(post["_id"])
 
 
 def total(posts: Iterable[Document]) -> dict[str, Uses]:
@@ -94,7 +97,7 @@ def row(name: str, uses: Uses, options: HashtagStats) -> Document:
         {
             "_id": ObjectId(author),
             "contributionCount": len(ids),
-            "contents": [ObjectId(post) for post in sorted(ids, reverse=True)[: options.max_contents]],
+            "contents": sorted(ids, key=_binary, reverse=True)[: options.max_contents],
         }
         for author, ids in busiest
     ]

@@ -216,7 +216,8 @@ def from_nothing(bench: BenchDatabase, job: Job, due: datetime) -> Run:
 
 
 def run(bench: BenchDatabase, job: Job, due: datetime) -> Run:
-    """Run a job in a process of its own, due at that moment; Refused when it fails or writes nothing."""
+    """Run a job in a process of its own, due at that moment; Refused when it fails, writes nothing or meets malformed
+    documents, which no measured network has."""
     bench.settle()
     load, cpu_before, before = load_average(), server_cpu_seconds(bench.store), work_so_far(bench.store)
     invocation = [sys.executable, "-m", "benchmarks.load.invoke", job.domain, job.stem, due.isoformat()]
@@ -229,6 +230,8 @@ def run(bench: BenchDatabase, job: Job, due: datetime) -> Run:
     if usage["code"]:
         raise Refused(f"{job.stem} ended with code {usage['code']}: {ended.stderr.strip()[-2000:]}")
     report: dict[str, Any] = json.loads(lines[-2])
+    if report.get("malformed"):
+        raise Refused(f"{job.stem} met malformed documents: {report}")
     if not report["written"]:
         raise Refused(f"{job.stem} wrote nothing: {report}")
     cpu_after, workload = server_cpu_seconds(bench.store), work_so_far(bench.store) - before

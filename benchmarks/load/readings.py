@@ -26,6 +26,7 @@ JOB = Job("bots", "extract_reading_features", (schema.CREDENTIAL_FEATURES,))
 FIELDS = (
     ("_id", 7, "V12"),
     ("seenCredential", 7, "V12"),
+    ("content", 7, "V12"),
     ("seenAt", 9, "<i8"),
     ("offScreenAt", 9, "<i8"),
     ("updatedAt", 9, "<i8"),
@@ -104,7 +105,7 @@ def _documents(batch: int) -> list[RawBSONDocument]:
     n = BATCH * EXPOSURES
     layout, template = _layout()
     rows = np.frombuffer(template * n, np.uint8).copy().view(layout)
-    rows["_id"] = _ids(np.arange(n) + batch * n)
+    rows["_id"] = rows["content"] = _ids(np.arange(n) + batch * n)
     rows["seenCredential"] = _ids(np.arange(batch * BATCH, (batch + 1) * BATCH).repeat(EXPOSURES))
     reading = rng.lognormal(1, 1, n) * 1_000
     gap = (reading + rng.lognormal(0.3, 0.9, n) * 1_000).reshape(BATCH, EXPOSURES)
@@ -116,9 +117,9 @@ def _documents(batch: int) -> list[RawBSONDocument]:
 
 
 def _ids(numbers: NDArray[Any]) -> NDArray[np.void]:
-    """(n,) ids of twelve bytes, one for each of the (n,) numbers."""
+    """(n,) ids of twelve bytes, one for each of the (n,) numbers; none is zero, which stands for no id."""
     raw = np.zeros((len(numbers), 12), np.uint8)
-    raw[:, 4:] = numbers.astype(">u8").view(np.uint8).reshape(-1, 8)
+    raw[:, 4:] = (numbers + 1).astype(">u8").view(np.uint8).reshape(-1, 8)
     return raw.view("V12").ravel()
 
 

@@ -78,8 +78,8 @@ class Contents:
         start, clock   only published posts whose date field `clock` is from `start` on, or is not a date from 1970 on
         changed_since  only posts that changed from then on, whatever their `clock`; None for all
         """
-        sound = [*_SOUND, is_moment("$createdAt", now), is_moment("$updatedAt", now)]
-        published: Document = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": sound}]}}
+        conditions = [*_SOUND, is_moment("$createdAt", now), is_moment("$updatedAt", now)]
+        published: Document = {"visibility": PUBLISHED, "$expr": {"$not": [{"$and": conditions}]}}
         not_visible: Document = {"visibility": other_types("string") | {"$ne": PUBLISHED}}
         if changed_since is None:
             dates: list[Document] = [{"$gte": start}, {"$not": {"$gte": FIRST_DAY}}]

@@ -1,10 +1,15 @@
 """Writing a batch while the next one is being made, and reading a batch while the last one is being used."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, TypeVar
 
+from pymongo import ReplaceOne, UpdateOne
+from pymongo.collection import Collection
+
+from shared.documents import Document
+from shared.store.batches import in_batches
 from shared.store.deadline import DeadlineExecutor
 
 T = TypeVar("T")
@@ -38,6 +43,27 @@ class WriteBehind:
     def _wait(self, max_pending: int) -> None:
         while len(self._pending) > max_pending:
             self._pending.popleft().result()
+
+
+def bulk_write_behind(
+    collection: Collection[Document],
+    writes: Iterable[UpdateOne | ReplaceOne[Document]],
+    batch_size: int,
+    threads: int = 1,
+) -> int:
+    """Make all writes, in any order, a batch while the next one is being made; returns how many they were.
+
+    Where a batch fails, or the next one cannot be made, no write goes on behind the error.
+    """
+    behind, written = WriteBehind(threads=threads), 0
+    try:
+        for batch in in_batches(writes, batch_size):
+            behind(collection.bulk_write, batch, ordered=False)
+            written += len(batch)
+        behind.finish()
+    finally:
+        behind.abandon()
+    return written
 
 
 def read_ahead(*sources: Iterator[T]) -> Iterator[T]:

@@ -10,7 +10,6 @@ counts. `timestamp` is UTC, in the form that other programs read.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 from bson import ObjectId
@@ -20,7 +19,7 @@ from shared.documents import Document, object_id
 from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_counts, as_document, needed, sound
-from shared.store.write_behind import WriteBehind
+from shared.store.write_behind import bulk_write_behind
 
 LAYOUT: Final = "1"  # of the rows; raise it when their fields or formulas change, so that all are computed anew
 
@@ -45,13 +44,8 @@ class EngagementStatistics:
 
         rows  (user, counts, delta counts), the delta counts being part of the counts
         """
-        ahead, written = WriteBehind(threads=2), 0
-        rows = iter(rows)
-        while batch := [self._replacement(*row, now) for row in islice(rows, ROWS_A_WRITE)]:
-            ahead(self._stats.bulk_write, batch, ordered=False)
-            written += len(batch)
-        ahead.finish()
-        return written
+        writes = (self._replacement(*row, now) for row in rows)
+        return bulk_write_behind(self._stats, writes, ROWS_A_WRITE, threads=2)
 
     def base_counts(self, users: Iterable[ObjectId]) -> Iterator[tuple[ObjectId, Counts]]:
         """The counts of the last full run, by user, for those of these users who have a row."""

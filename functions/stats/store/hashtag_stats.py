@@ -28,7 +28,7 @@ from shared.store.contents import in_window, window_order
 from shared.store.decoding import as_text, needed, sound
 from shared.store.expressions import age_score, count, has_type, moments, object_id, weighted
 from shared.store.post_hashtags import MAY_HAVE_HASHTAGS, MESSAGE, with_hashtags
-from shared.store.write_behind import WriteBehind, read_ahead
+from shared.store.write_behind import bulk_write_behind, read_ahead
 
 POSTS_A_BATCH: Final = 1_000  # read while hashtags are searched in those before
 ROWS_A_WRITE: Final = 50
@@ -66,19 +66,12 @@ class HashtagStatistics:
             yield from with_hashtags(post for post in posts if None not in (post["author"], post["createdAt"]))
 
     def put(self, rows: Iterable[Document], options: HashtagStats, *, now: datetime) -> int:
-        """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored.
-
-        A batch of rows is written while the next is being made.
-        """
+        """Write and score the rows of these hashtags, and score the others again; returns how many rows were scored."""
         scored = _scored(options, now)
-        ahead, written = WriteBehind(), 0
-        for batch in in_batches(rows, ROWS_A_WRITE):
-            writes = [
-                UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$literal": row}}, scored], True) for row in batch
-            ]
-            ahead(self._stats.bulk_write, writes, ordered=False)
-            written += len(writes)
-        ahead.finish()
+        writes = (
+            UpdateOne({"_id": row["_id"]}, [{"$replaceWith": {"$literal": row}}, scored], upsert=True) for row in rows
+        )
+        written = bulk_write_behind(self._stats, writes, ROWS_A_WRITE)
         return written + self._stats.update_many({"scoredAt": {"$lt": now}} | OF_HASHTAGS, [scored]).modified_count
 
     def remove(self, names: Iterable[str]) -> int:

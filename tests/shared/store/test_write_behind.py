@@ -1,10 +1,14 @@
 """Writing behind and reading ahead: order, limits and errors."""
 
 from threading import Event
+from time import sleep
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from pymongo import ReplaceOne, UpdateOne
 
-from shared.store.write_behind import WriteBehind, read_ahead
+from shared.store.write_behind import WriteBehind, bulk_write_behind, read_ahead
 from tests.waiting import allowed
 
 
@@ -35,6 +39,36 @@ def test_a_call_waits_while_too_many_writes_are_unfinished():
     for number in range(200):
         write(finished.append, number)
         assert len(finished) >= number - 1
+
+
+def test_all_writes_are_made_in_batches(databases):
+    numbers = databases.analytics.numbers
+
+    assert bulk_write_behind(numbers, (ReplaceOne({"_id": i}, {}, upsert=True) for i in range(25)), 10, threads=2) == 25
+
+    assert numbers.count_documents({}) == 25
+    assert bulk_write_behind(numbers, [], 10) == 0
+
+
+def test_no_write_goes_on_behind_an_error_in_making_the_next():
+    begun, unfinished = Event(), set[int]()
+
+    def bulk_write(batch: list[Any], *, ordered: bool) -> None:
+        unfinished.add(len(batch))
+        begun.set()
+        sleep(0.2)
+        unfinished.clear()
+
+    def writes():
+        yield UpdateOne({}, {})
+        assert begun.wait(allowed(10))
+        raise ValueError("no more can be made")
+
+    with pytest.raises(ValueError, match="no more can be made"):
+        bulk_write_behind(cast(Any, SimpleNamespace(bulk_write=bulk_write)), writes(), 1)
+
+    assert begun.is_set()
+    assert not unfinished
 
 
 def test_parts_of_every_source_come_in_the_order_of_the_source():

@@ -33,7 +33,7 @@ from shared.store import Store
 from shared.store.deadline import DeadlineExecutor, TaskGroup
 
 MAX_CACHED_MODELS = 2_000
-THREADS = 3  # queries of one request at once, beside those of its own thread
+THREADS = 4  # queries of one request at once, beside those of its own thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ class FeedRanker:
     def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
         self.store, self.options = store, options
         self._registry, self._snapshots, self._accounts = registry, snapshots, MemberAccounts(store)
-        self.visibility = VisibilityCheck(store.visibility, None)
+        self.threads = DeadlineExecutor(THREADS)
+        self.visibility = VisibilityCheck(store.visibility, None, self.threads)
         self._global_ranker: GlobalPersonalRanker | None = None
         self._index_version = ""
         self._refreshed_at: datetime | None = None
         self._models: dict[str, PersonalModel] = {}
         self.refused: list[str] = []
-        self.threads = DeadlineExecutor(THREADS)
 
     @property
     def post_index(self) -> PostIndex | None:
@@ -105,7 +105,7 @@ class FeedRanker:
             return
         newest, self.refused = self._snapshots.newest(NAME, FINGERPRINT, now=now, known=self._index_version)
         if newest is not None:
-            self.visibility = VisibilityCheck(self.store.visibility, PostIndex(**newest[1]))
+            self.visibility = VisibilityCheck(self.store.visibility, PostIndex(**newest[1]), self.threads)
             self._index_version = newest[0].version
         global_ranker, refused = load_global_personal_ranker(self._registry)
         self._global_ranker = global_ranker or self._global_ranker

@@ -28,11 +28,11 @@ def run(feed_ranker: FeedRanker, account: str, contents: Sequence[str], *, now: 
     ids = np.frombuffer(b"".join(raw_ids.values()), "V12")
     post = feed_ranker.positions(ids)
     with TaskGroup(feed_ranker.threads) as tasks:
-        visible = tasks.submit(visibility.visible, ids, post)  # at the same time as the scoring
+        visible = visibility.start(tasks, ids, post)  # answered while the posts are scored
         viewer = feed_ranker.viewer(ObjectId(account))
         blocked = tasks.submit(relationships.blocked, viewer.users)
         scores = feed_ranker.scores(viewer, ids, post, now)
-    scores[~visibility.visible_to(visible.result(), ids, blocked.result())] = 0
+    scores[~visibility.visible_to(visible(), ids, blocked.result())] = 0
     by_id = dict.fromkeys(contents, 0.0) | dict(zip(raw_ids, scores.tolist(), strict=True))
     return dict(sorted(by_id.items(), key=lambda pair: -pair[1]))
 

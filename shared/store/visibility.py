@@ -88,28 +88,33 @@ class Visibility:
         published = _by_id(self._accounts, set(owners.values()) - {None}, is_published_account(), {"_id": 1})
         return {user: owner for user, owner in owners.items() if owner is None or owner in published}
 
-    def still_shown(self, known: KnownChains) -> bool:
-        """Whether posts that could be shown lately all still may: they, their authors and the owners are published, and
-        refer only to one another. This takes one query, where `posts` takes three and reads each document.
-
-        False where that is not certain, since one of them is stored, or referred to, by hex digits.
-        """
-        # A post that has got another author, owner or original is not counted, so that the numbers differ.
+    def posts_still_shown(self, known: KnownChains) -> bool:
+        """Whether posts that could be shown lately are all published still, by known authors, and refer only to one
+        another; False where that is not certain, since one is stored, or referred to, by hex digits. This and
+        `authors_still_shown` take one query each, where `posts` takes three and reads each document."""
+        # A post that has got another author or original is not counted, so that the numbers differ.
         alone = {"originalPost": {"$in": [None, {}]} | NO_ARRAY, "isRecast": {"$ne": True}}
         leads = {"originalPost._id": {"$in": known.originals} | NO_ARRAY, "originalPost": NO_ARRAY}
         written = {"author.id": {"$in": known.authors} | NO_ARRAY, "author": NO_ARRAY}
         linked = {"$or": [alone, {"_id": {"$in": known.leading}} | leads]}
-        owned = {"ownerAccount": {"$in": [*known.owners, None]} | NO_ARRAY}
         stages: list[Document] = [
             {"$match": {"_id": {"$in": known.posts}} | is_published() | written | linked},
             {"$count": "posts"},
-            _count(self._users, {"_id": {"$in": known.authors}} | is_published() | owned, "authors"),
-            _count(self._accounts, {"_id": {"$in": known.owners}} | is_published_account(), "owners"),
-            *(_count(rows, _STORED_AS_TEXT, "texts", 1) for rows in (self._contents, self._users, self._accounts)),
+            _stored_as_text(self._contents),
         ]
-        counted = {name: number for row in self._contents.aggregate(stages) for name, number in row.items()}
-        expected = {"posts": known.posts, "authors": known.authors, "owners": known.owners}
-        return counted == {name: len(ids) for name, ids in expected.items() if ids}
+        return _counts_all(self._contents, stages, posts=known.posts)
+
+    def authors_still_shown(self, known: KnownChains) -> bool:
+        """Whether the authors of posts that could be shown lately, and the accounts that own them, are all published
+        still; False where that is not certain, since one of them is stored, or referred to, by hex digits."""
+        owned = {"ownerAccount": {"$in": [*known.owners, None]} | NO_ARRAY}
+        stages: list[Document] = [
+            {"$match": {"_id": {"$in": known.authors}} | is_published() | owned},
+            {"$count": "authors"},
+            _count(self._accounts, {"_id": {"$in": known.owners}} | is_published_account(), "owners"),
+            *(_stored_as_text(rows) for rows in (self._users, self._accounts)),
+        ]
+        return _counts_all(self._users, stages, authors=known.authors, owners=known.owners)
 
     def posts(self, ids: Collection[ObjectId], expected: Iterable[ObjectId] = ()) -> dict[ObjectId, set[ObjectId]]:
         """The posts among these that may be shown to anybody, each with all authors of its chain, its own included.
@@ -143,6 +148,17 @@ def _count(collection: Stored[Document], query: Document, name: str, limit: int 
     """A stage that adds the row {name: number of matching documents}, at most `limit`, and no row where none match."""
     limits = [] if limit is None else [{"$limit": limit}]
     return {"$unionWith": {"coll": collection.name, "pipeline": [{"$match": query}, *limits, {"$count": name}]}}
+
+
+def _stored_as_text(collection: Stored[Document]) -> Document:
+    """A stage that adds the row {texts: 1} where a document of the collection has a text as its id."""
+    return _count(collection, _STORED_AS_TEXT, "texts", 1)
+
+
+def _counts_all(collection: Stored[Document], stages: list[Document], **ids: Collection[ObjectId]) -> bool:
+    """Whether the rows of these stages count, by name, as many documents as there are ids, and nothing else."""
+    counted = {name: number for row in collection.aggregate(stages) for name, number in row.items()}
+    return counted == {name: len(named) for name, named in ids.items() if named}
 
 
 def _owner(row: Document) -> tuple[ObjectId, ObjectId | None]:

@@ -38,7 +38,7 @@ rehearse: .venv/ready ## deploy to a stand-in for AWS on this machine, fire ever
 	$(RUN) -m local.rehearsal
 
 requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
-	cd requirements && for name in dev base numeric science text trees learn http runtime relay bench rehearsal; do \
+	cd requirements && for name in dev base numeric science text trees learn http console runtime relay bench rehearsal; do \
 	  uv pip compile $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
 	    $$(case $$name in dev|rehearsal) ;; *) echo -c dev.txt;; esac) $$(case $$name in base) echo --no-emit-package boto3 --no-emit-package botocore --no-emit-package s3transfer --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3;; science) echo --no-emit-package numpy;; text|trees|learn) echo --no-emit-package numpy --no-emit-package scipy --no-emit-package threadpoolctl;; esac) $$name.in -o $$name.txt || exit 1; done
 

@@ -1,7 +1,7 @@
-"""Routes of the HTTP API: path, request model and function that answers, and who the caller is."""
+"""Routes of the HTTP APIs: path, request model and function that answers, and who the caller is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -49,17 +49,41 @@ class Caller:
 DIRECT_CALLER = Caller("", is_service=True)  # who may call a function directly may name any account
 
 
+HTML = "text/html; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer that is no JSON object: a page or a part of one, a file, a redirect.
+
+    body     of any length; bytes for what is no text
+    cookies  values of `Set-Cookie`
+    """
+
+    body: str | bytes = ""
+    status: int = 200
+    media_type: str = HTML
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[str] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Route(Generic[Service]):
     """One route.
 
+    path     its segments in braces, such as `{key}`, stand for any ids or names, which join the request's fields
     summary  one line for the API's documentation
     request  model of the body of a POST, or of the query of a GET
-    respond  gives the answer to (service, caller, request, now)
+    respond  gives the answer, a JSON object or a Response, to (service, caller, request, now); the caller is what the
+             access control of the API knows of who sends the request
+    right    what the caller needs to be allowed; empty where everybody is who is a caller at all
+    takes_form  whether the body of a POST is a form, not JSON
     """
 
     method: Literal["GET", "POST"]
     path: str
     summary: str
     request: type[Struct]
-    respond: Callable[[Service, Caller, Any, datetime], Mapping[str, Any]]
+    respond: Callable[[Service, Any, Any, datetime], Mapping[str, Any] | Response]
+    right: str = ""
+    takes_form: bool = False

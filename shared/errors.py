@@ -3,6 +3,7 @@
 AppError
 ├── BadConfig      a setting is missing or wrong                  do not retry
 ├── BadEvent       an input is not what it should be              do not retry
+│   └── InvalidFields  a field of a request is not what its model allows  do not retry
 ├── NotFound       what was named does not exist                  do not retry
 ├── Unauthorized   the caller is not authenticated                do not retry
 ├── Forbidden      the caller lacks the right                     do not retry
@@ -16,7 +17,7 @@ AppError
 └── Unavailable    a service does not answer or refuses           retry helps
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -32,6 +33,18 @@ class BadConfig(AppError):
 
 class BadEvent(AppError):
     """An event, a file or a request is not what it should be; the text names the field."""
+
+
+class InvalidFields(BadEvent):
+    """A field of a request is not what the model of the request allows.
+
+    place  where: the part of the request, the field, and the position in a list
+    kind   what kind of error it is, such as "missing"
+    """
+
+    def __init__(self, sentence: str, place: Sequence[str | int], kind: str) -> None:
+        super().__init__(sentence)
+        self.place, self.kind = list(place), kind
 
 
 class NotFound(AppError):

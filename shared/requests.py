@@ -12,6 +12,7 @@ from msgspec import Meta
 from msgspec.inspect import Metadata, StructType, UnionType, type_info
 
 from shared.documents import Id
+from shared.errors import InvalidFields
 
 MAX_TEXT_LENGTH = 128  # characters
 NEEDS_ID = "needs an id, 24 hexadecimal digits"
@@ -99,6 +100,16 @@ def refusal(model: type[msgspec.Struct], error: msgspec.ValidationError) -> str:
     if position and isinstance(items, Metadata):
         declared = items
     return f"{field}: {declared.extra['refused']}"
+
+
+def invalid_fields(part: tuple[str, ...], model: type[msgspec.Struct], error: msgspec.ValidationError) -> InvalidFields:
+    """The error of a request that is not of this model.
+
+    part  of the request that should hold it, as callers are told
+    """
+    place = place_of(error)
+    sentence = refusal(model, error) if place else f"{part[0]}: needs an object"
+    return InvalidFields(sentence, [*part, *place], kind_of(error))
 
 
 def kind_of(error: msgspec.ValidationError) -> str:

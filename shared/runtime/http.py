@@ -1,26 +1,27 @@
 """Handlers for HTTP requests, from a table of routes.
 
-Every request is checked before a route gets it: its sender, its size, and its parts against the model of the route.
-The documentation comes from the same table: a page at /swagger, OpenAPI at /swagger?format=json.
+Every request is checked before a route gets it: its sender, its size, and its parts against the model of the route. An
+answer is a JSON object, or a Response: a page, a file, a redirect. Failures become answers too. Who may send requests,
+and what a refusal looks like, the access control of an API decides; without another it is that of JSON for programs.
 """
 
-import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, wraps
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler import Response as PowertoolsResponse
 
-from shared.api import Route, Service
-from shared.config import settings
+from shared.api import Response, Route, Service
 from shared.errors import (
     AppError,
     BadEvent,
     Conflict,
     Forbidden,
+    InvalidFields,
     MethodNotAllowed,
     NotFound,
     StaleModel,
@@ -30,17 +31,13 @@ from shared.errors import (
     UnsupportedMedia,
 )
 from shared.report import Report
-from shared.requests import converted, kind_of, place_of
+from shared.requests import converted, invalid_fields
 from shared.runtime.direct import ANSWER_WITHIN_S
-from shared.runtime.http_documentation import document, page
-from shared.runtime.http_request import MEDIA_TYPE, HttpRequest, parsed
+from shared.runtime.http_request import HttpRequest
 from shared.runtime.invocation import Handler, invoke, log_failure, prepare, to_app_error
-from shared.runtime.options import Tokens
-from shared.runtime.tokens import caller_of
+from shared.runtime.routing import RouteTable
 from shared.store.deadline import deadline
 
-DOCUMENTATION = "/swagger"
-RETRY_AFTER_S = 5
 OK, SERVER_ERROR = 200, 500  # HTTP status
 
 # HTTP status of each error; any other is a server error.
@@ -53,31 +50,49 @@ STATUS: dict[type[AppError], int] = {
     Conflict: 409,
     TooLarge: 413,
     UnsupportedMedia: 415,
+    InvalidFields: 422,
     StaleModel: 503,
     Unavailable: 503,
 }
 
 
-def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[[], Service]], Handler]:
-    """Make `body`, which returns the service that the routes work with, a Lambda handler for requests of an HTTP API.
+class AccessControl(Protocol):
+    """Who may send the requests of an API, and what those get whose request is refused."""
 
-    title  of the documentation
-    """
+    def caller_of(self, request: HttpRequest, *, now: datetime) -> Any:
+        """Who sends the request; Unauthorized where that has to be known and is not."""
+
+    def check(self, caller: Any, request: HttpRequest, route: Route[Any], values: Mapping[str, Any]) -> None:
+        """Raise Forbidden or Unauthorized where the caller may not do what the route does.
+
+        values  the fields of the request
+        """
+
+    def error_response(self, request: HttpRequest | None, caller: Any, status: int, error: AppError) -> Response:
+        """The answer to a request that failed.
+
+        request  None where the event is none
+        caller   None where it is unknown
+        """
+
+
+def on_http(routes: Sequence[Route[Service]], access: AccessControl) -> Callable[[Callable[[], Service]], Handler]:
+    """Make `body`, which returns the service that the routes work with, a Lambda handler for HTTP requests."""
 
     def decorate(body: Callable[[], Service]) -> Handler:
         name = body.__module__.rpartition(".")[2]
-        methods = _methods(routes)
+        table = RouteTable(routes)
 
         @cache
         def app() -> APIGatewayHttpResolver:
-            return resolver(routes, title, body)
+            return resolver(routes, body)
 
         @wraps(body)
         def handler(event: Any, context: Any) -> Any:
             answers: list[Mapping[str, Any]] = []
 
             def work() -> Report:
-                answer = _answer(app, methods, event, context)
+                answer = _answer(app, table, access, event, context)
                 answers.append(answer)
                 status = int(answer["statusCode"])
                 details = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == OK else {}
@@ -91,81 +106,72 @@ def on_http(routes: Sequence[Route[Service]], title: str) -> Callable[[Callable[
     return decorate
 
 
-def resolver(routes: Sequence[Route[Service]], title: str, service: Callable[[], Service]) -> APIGatewayHttpResolver:
-    """The resolver of Powertools that calls the route of a request, and serves the documentation."""
-    app = APIGatewayHttpResolver(json_body_deserializer=parsed)
+def resolver(routes: Sequence[Route[Service]], service: Callable[[], Service]) -> APIGatewayHttpResolver:
+    """The resolver of Powertools that calls the route of a request."""
+    app = APIGatewayHttpResolver()
     for route in routes:
-        app.route(route.path, route.method)(_endpoint(app, route, service))
-
-    @app.get(DOCUMENTATION)
-    def documentation() -> Response[str]:
-        text = json.dumps(document(routes, title), indent=2)
-        if app.current_event.query_string_parameters.get("format") == "json":
-            return Response(OK, MEDIA_TYPE, text)
-        return Response(OK, "text/html", page(text, title))
-
+        path = route.path.replace("{", "<").replace("}", ">")
+        app.route(path, route.method)(_endpoint(app, route, service))
     return app
 
 
 def _endpoint(app: APIGatewayHttpResolver, route: Route[Service], service: Callable[[], Service]) -> Callable[..., Any]:
-    """The function that Powertools calls for a route: it reads the query of a GET, or the body of a POST, as a request
-    of the route's model. Numbers may be texts, as they are in a query."""
+    """The function that Powertools calls for a route: it reads the fields of the request as one of the route's model.
+    Numbers may be texts, as they are in a query."""
     part = ("query", "request") if route.method == "GET" else ("body",)  # as callers have always been told
 
-    def endpoint() -> dict[str, Any]:
-        event, caller, now = app.current_event, app.context["caller"], app.context["now"]
-        values = event.query_string_parameters if route.method == "GET" else event.json_body
+    def endpoint(**segments: str) -> dict[str, Any] | PowertoolsResponse[Any]:
+        caller, values, now = (app.context[name] for name in ("caller", "values", "now"))
         try:
             request = converted(values, route.request, strict=False)
         except msgspec.ValidationError as error:
-            raise RequestValidationError([{"loc": (*part, *place_of(error)), "type": kind_of(error)}]) from None
-        with deadline(ANSWER_WITHIN_S):
-            return dict(route.respond(service(), caller, request, now))
+            raise invalid_fields(part, route.request, error) from None
+        answer = route.respond(service(), caller, request, now)
+        if not isinstance(answer, Response):
+            return dict(answer)
+        cookies: list[Any] = list(answer.cookies)  # Powertools takes whatever can be written as text
+        return PowertoolsResponse(answer.status, answer.media_type, answer.body, dict(answer.headers), cookies)
 
     return endpoint
 
 
-def _methods(routes: Sequence[Route[Any]]) -> dict[str, set[str]]:
-    """The methods of each path."""
-    methods: dict[str, set[str]] = {DOCUMENTATION: {"GET"}}
-    for route in routes:
-        methods.setdefault(route.path, set()).add(route.method)
-    return methods
-
-
 def _answer(
-    app: Callable[[], APIGatewayHttpResolver], methods: Mapping[str, set[str]], event: Any, context: Any
+    app: Callable[[], APIGatewayHttpResolver],
+    table: RouteTable[Any],
+    access: AccessControl,
+    event: Any,
+    context: Any,
 ) -> Mapping[str, Any]:
-    """The response to a request, in the format of the gateway; failures become responses too."""
+    """The response to a request, in the format of the gateway."""
+    request, caller = None, None
     try:
         prepare()
-        config, now, request = settings(), datetime.now(UTC), HttpRequest.of(event)
-        is_public = request.path == DOCUMENTATION
-        caller = None if is_public else caller_of(request, config.api_keys, config.options.of(Tokens), now=now)
-        if request.path not in methods:
-            raise NotFound("path: there is no such route")
-        if request.method not in methods[request.path]:
-            raise MethodNotAllowed(methods[request.path])
-        body = request.text(event) if request.method == "POST" else None
-        app().append_context(caller=caller, now=now)  # type: ignore[no-untyped-call]
-        response = app().resolve(request.event(body), context)
+        now, request = datetime.now(UTC), HttpRequest.of(event)
+        with deadline(ANSWER_WITHIN_S):
+            caller = access.caller_of(request, now=now)
+            route, segments = table.find(request.method, request.path)
+            values = request.fields(event, route)
+            if isinstance(values, dict):
+                values = values | segments
+            access.check(caller, request, route, values)
+            app().append_context(caller=caller, values=values, now=now)  # type: ignore[no-untyped-call]
+            response = app().resolve(request.event(), context)
         return {**response, "statusCode": int(response["statusCode"])}
     except Exception as error:  # noqa: BLE001 - this is where failures become answers
         app_error = to_app_error(error)
         status = STATUS.get(type(app_error), SERVER_ERROR)
         if status >= SERVER_ERROR:
             log_failure(error)
-        return _error_response(status, app_error)
+        return _serialized(access.error_response(request, caller, status, app_error))
 
 
-def _error_response(status: int, error: AppError) -> dict[str, Any]:
-    headers = {"Content-Type": MEDIA_TYPE}
-    if status == STATUS[Unauthorized]:
-        headers["WWW-Authenticate"] = "Bearer"
-    if status == STATUS[Unavailable]:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
-    if isinstance(error, MethodNotAllowed):
-        headers["Allow"] = error.allowed
-    reason = type(error).__name__ if status == SERVER_ERROR else str(error)
-    body = json.dumps({"statusCode": status, "message": reason})
-    return {"statusCode": status, "headers": headers, "body": body, "isBase64Encoded": False, "cookies": []}
+def _serialized(response: Response) -> dict[str, Any]:
+    """A response in the format of the gateway."""
+    body = response.body
+    return {
+        "statusCode": response.status,
+        "headers": {"Content-Type": response.media_type, **response.headers},
+        "body": b64encode(body).decode() if isinstance(body, bytes) else body,
+        "isBase64Encoded": isinstance(body, bytes),
+        "cookies": list(response.cookies),
+    }

@@ -15,13 +15,15 @@ from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
+from shared.api import Route
 from shared.errors import BadEvent, TooLarge, UnsupportedMedia
 
-MEDIA_TYPE = "application/json"
+MEDIA_TYPE, FORM = "application/json", "application/x-www-form-urlencoded"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})  # RFC 8259: JSON between systems is UTF-8
 MAX_BODY_BYTES = 256_000
 MAX_QUERY_CHARACTERS = 8_000
 MAX_PARAMETERS = 100
+MAX_COOKIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class HttpRequest:
     path        without the stage that the gateway may put in front of it
     query       the parameters, each of which occurs once
     headers     by name in lower case
+    cookies     by name; of a name that occurs twice the first one, which is that of the narrowest path
     authorizer  the identity of the caller as the gateway established it; empty where it authenticates nobody
     """
 
@@ -38,6 +41,7 @@ class HttpRequest:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    cookies: Mapping[str, str]
     authorizer: Mapping[str, Any]
 
     @classmethod
@@ -58,28 +62,36 @@ class HttpRequest:
             path=path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path,
             query=_query(event.get("rawQueryString")),
             headers=_headers(event.get("headers")),
+            cookies=_cookies(event.get("cookies")),
             authorizer=authorizer if isinstance(authorizer, Mapping) else {},
         )
 
-    def event(self, body: str | None) -> dict[str, Any]:
-        """A normalised event of version 2.0 with this body, for routing and validation."""
+    def event(self) -> dict[str, Any]:
+        """A normalised event of version 2.0 without a body, for routing."""
         http = {"method": self.method, "path": self.path}
         return {
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": self.path,
             "rawQueryString": "",
-            "queryStringParameters": dict(self.query),
-            "headers": dict(self.headers) | {"content-type": MEDIA_TYPE},
+            "headers": dict(self.headers),
             "requestContext": {"http": http, "stage": "$default"},
-            "body": body,
             "isBase64Encoded": False,
         }
 
-    def text(self, event: Mapping[str, Any]) -> str:
-        """The body of the event as text. Raises UnsupportedMedia where the headers name anything but JSON in UTF-8,
-        BadEvent for a body that is missing or damaged, TooLarge above `MAX_BODY_BYTES`."""
-        self._check_media_type()
+    def fields(self, event: Mapping[str, Any], route: Route[Any]) -> Any:
+        """What the request says: the query of a GET, the form or the JSON in the body of a POST.
+
+        Raises BadEvent, UnsupportedMedia or TooLarge as `text` does, and BadEvent for a text that is not of that kind.
+        """
+        if self.method == "GET":
+            return dict(self.query)
+        return _form(self.text(event, FORM)) if route.takes_form else parsed(self.text(event))
+
+    def text(self, event: Mapping[str, Any], media_type: str = MEDIA_TYPE) -> str:
+        """The body of the event as text. Raises UnsupportedMedia where the headers name another media type, or another
+        charset than UTF-8, BadEvent for a body that is missing or damaged, TooLarge above `MAX_BODY_BYTES`."""
+        self._check_media_type(media_type)
         body = event.get("body")
         if body is None or body == "":
             raise BadEvent("body: is missing")
@@ -93,7 +105,7 @@ class HttpRequest:
         except (binascii.Error, UnicodeError, ValueError):
             raise BadEvent("body: is not UTF-8") from None
 
-    def _check_media_type(self) -> None:
+    def _check_media_type(self, needed: str) -> None:
         if self.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise UnsupportedMedia("content-encoding: only identity is read")
         content_type = self.headers.get("content-type", "").strip()
@@ -105,10 +117,10 @@ class HttpRequest:
             media_type, charset = message.get_content_type(), message.get_content_charset()
         except (TypeError, ValueError):  # numbered parts of a parameter that do not fit together (RFC 2231)
             raise UnsupportedMedia("content-type: its parameters cannot be read") from None
-        if media_type != MEDIA_TYPE:
-            raise UnsupportedMedia(f"content-type: needs {MEDIA_TYPE}")
+        if media_type != needed:
+            raise UnsupportedMedia(f"content-type: needs {needed}")
         if (charset or "utf-8") not in CHARSETS:
-            raise UnsupportedMedia("content-type: needs JSON in UTF-8")
+            raise UnsupportedMedia(f"content-type: needs {needed} in UTF-8")
 
 
 def parsed(text: str) -> Any:
@@ -140,6 +152,24 @@ def _query(raw: Any) -> dict[str, str]:
         if "," in value:  # by which gateways join the values of a repeated parameter
             raise BadEvent("query: a value holds a comma")
     return _object(pairs, "query")
+
+
+def _form(text: str) -> dict[str, str]:
+    """The fields of a form, each of which occurs once."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise BadEvent(f"body: is not UTF-8, or has more than {MAX_PARAMETERS} fields") from None
+    return _object(pairs)
+
+
+def _cookies(raw: Any) -> dict[str, str]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Sequence) or not all(isinstance(cookie, str) for cookie in raw):
+        raise BadEvent("cookies: needs a list of texts")
+    pairs = [cookie.partition("=") for cookie in raw[:MAX_COOKIES]]
+    return {name.strip(): value for name, _, value in reversed(pairs)}
 
 
 def _headers(raw: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from functions.feed.serve_feed import ROUTES
 from layers.build import PYTHON, ROOT
 from layers.package import TEMPLATE, lint
-from shared.runtime.http import DOCUMENTATION
+from shared.runtime.json_api import DOCUMENTATION
 from tests.contract.conftest import Deployment, handlers, key_of
 
 SOURCES = [ROOT / "serverless.yml", *ROOT.glob("functions/*/serverless.yml"), *ROOT.glob("layers/resources/*.yml")]

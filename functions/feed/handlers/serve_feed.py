@@ -11,11 +11,11 @@ from functions.feed.feed_ranker import open_feed_ranker
 from functions.feed.options import Members
 from functions.feed.serve_feed import ROUTES, Feed
 from shared.config import settings
-from shared.runtime.http import on_http
+from shared.runtime.json_api import on_json_api
 from shared.store import open_store
 
 
-@on_http(ROUTES, title="Feedkeeper")
+@on_json_api(ROUTES, title="Feedkeeper")
 def handler() -> Feed:
     feed_ranker = open_feed_ranker(open_store(), settings().artifact_keys, settings().options.of(Members))
     return Feed(feed_ranker, settings().options)

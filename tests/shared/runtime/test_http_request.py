@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
+from shared.api import Route
 from shared.errors import BadEvent, TooLarge, UnsupportedMedia
-from shared.runtime.http_request import HttpRequest, parsed
+from shared.runtime.http_request import FORM, HttpRequest, parsed
 from tests.waiting import allowed
 
 
@@ -27,6 +29,7 @@ def body_of(raw: bytes, content_type: str | None = "application/json", **headers
     return parsed(HttpRequest.of(encoded).text(encoded))
 
 
+FORM_ROUTE: Route[Any] = Route("POST", "/feed", "", Struct, lambda *_: {}, takes_form=True)
 JSON_TYPES = [
     None,
     "",
@@ -145,6 +148,34 @@ def test_a_query_is_decoded_once() -> None:
     assert HttpRequest.of(event(query="a=%2541&b=&c=x+y")).query == {"a": "%41", "b": "", "c": "x y"}
 
 
+def test_a_form_is_decoded_once() -> None:
+    sent = event("reason=%E0%B8%81+x&empty=", headers={"content-type": f"{FORM}; charset=UTF-8"})
+
+    assert HttpRequest.of(sent).fields(sent, FORM_ROUTE) == {"reason": "ก x", "empty": ""}
+
+
+@pytest.mark.parametrize("form", ["a=1&a=2", "a=%FF", "&".join(f"f{n}=1" for n in range(101)), "", "a=1&%C3(=2"])
+def test_a_form_that_two_readers_could_read_differently_is_refused(form: str) -> None:
+    sent = event(form, headers={"content-type": FORM})
+
+    with pytest.raises(BadEvent, match=r"^body"):
+        HttpRequest.of(sent).fields(sent, FORM_ROUTE)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", "text/plain"])
+def test_where_a_form_is_needed_another_media_type_is_refused(content_type: str) -> None:
+    sent = event("a=1", headers={"content-type": content_type})
+
+    with pytest.raises(UnsupportedMedia, match="content-type: needs application/x-www-form-urlencoded"):
+        HttpRequest.of(sent).fields(sent, FORM_ROUTE)
+
+
+def test_of_two_cookies_of_a_name_the_first_counts() -> None:
+    sent = event() | {"cookies": ["session=narrow=1", "theme=dark", "session=wide", "bare"]}
+
+    assert HttpRequest.of(sent).cookies == {"session": "narrow=1", "theme": "dark", "bare": ""}
+
+
 def test_a_stage_before_the_path_is_left_out() -> None:
     staged = event()
     staged["requestContext"]["stage"] = "dev"
@@ -158,7 +189,7 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = ["rawPath", "rawQueryString", "headers", "requestContext", "body", "isBase64Encoded"]
+FIELDS = ["rawPath", "rawQueryString", "headers", "requestContext", "body", "isBase64Encoded", "cookies"]
 
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
@@ -167,4 +198,5 @@ def test_whatever_stands_in_a_field_of_the_event_is_read_or_refused(field: str, 
     altered = event("{}") | {field: value}
     with contextlib.suppress(BadEvent, TooLarge):
         request = HttpRequest.of(altered)
-        json.dumps(request.event(request.text(altered)))
+        request.text(altered)
+        json.dumps(request.event())

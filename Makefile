@@ -1,17 +1,18 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 RUN := .venv/bin/python
+VENDORED := console/static/vendor/manifest.json
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: .venv/ready ## a demo network, every function once, and what came out
+demo: .venv/ready $(VENDORED) ## a demo network, every function once, and what came out
 	$(RUN) -m local demo
 
-dev: .venv/ready ## the demo network kept running, its schedules and changes firing
+dev: .venv/ready $(VENDORED) ## the demo network kept running, its schedules and changes firing
 	$(RUN) -m local dev
 
-test: .venv/ready ## every test, on a real MongoDB
+test: .venv/ready $(VENDORED) ## every test, on a real MongoDB
 	$(RUN) -m pytest -n 2
 
 check: .venv/ready ## format, lint, types and the house rules
@@ -28,13 +29,13 @@ quick: .venv/ready ## tests of pure code, without a database
 docs: .venv/ready ## write the reference pages anew; CHECK=1 only compares them
 	$(RUN) -m local.reference $(if $(CHECK),--check)
 
-bench: .venv/bench ## speed, memory and ranking quality beside their floors
+bench: .venv/bench $(VENDORED) ## speed, memory and ranking quality beside their floors
 	$(RUN) -m benchmarks
 
-package: .venv/ready ## compile, lint and measure the deployment, without a cloud
+package: .venv/ready $(VENDORED) ## compile, lint and measure the deployment, without a cloud
 	$(RUN) -m layers.package --stage $(or $(STAGE),prod)
 
-rehearse: .venv/ready ## deploy to a stand-in for AWS on this machine, fire everything, prove it
+rehearse: .venv/ready $(VENDORED) ## deploy to a stand-in for AWS on this machine, fire everything, prove it
 	$(RUN) -m local.rehearsal
 
 requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
@@ -51,6 +52,10 @@ requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--u
 
 .venv/bench: .venv/ready requirements/bench.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENDORED): package-lock.json layers/vendor.py | .venv/ready
+	$(RUN) -m layers.vendor
 	@touch $@
 
 .PHONY: help demo dev test quick check docs bench package rehearse requirements

@@ -1,6 +1,7 @@
 """Packaging: third-party code as Lambda layers, our own code as one zip file per function.
 
-Lives here: building, checking and measuring packages. `layers/build/` holds the results and is not committed.
+Lives here: building, checking and measuring packages, and vendoring what pages load in a browser. `layers/build/` holds
+the results and is not committed.
 Does not live here: code that runs in a function; ours goes into its zip file, never into a layer.
 
 A layer is made from one of requirements/*.txt, for one version of Python:

@@ -8,7 +8,6 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,6 +18,7 @@ from typing import IO, Any
 from layers.build import BUDGET_MB, PYTHON, ROOT, Layer, add_our_byte_code, build_all, interpreter, lock
 from layers.offline import cloudformation
 from layers.service import load_service
+from layers.vendor import npm, vendor
 from shared import command_line
 
 RESULT = ROOT / ".serverless"
@@ -45,6 +45,7 @@ def package(stage: str, python: str = PYTHON) -> tuple[Layer, ...]:
     `lock("package")` for as long as it reads them."""
     layers = build_all(python)
     add_our_byte_code(python)
+    vendor()
     with cloudformation() as endpoint:
         osls("package", stage, python, endpoint)
     return layers
@@ -73,14 +74,11 @@ def start_osls(
 
 def install_osls() -> None:
     """Install the packages of package-lock.json, unless that was done before."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SystemExit("packaging needs Node 20 or newer, with npm")
     digest = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
     stamp = ROOT / "node_modules" / ".feedkeeper"
     if stamp.exists() and stamp.read_text() == digest:
         return
-    subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
+    subprocess.run([npm(), "ci", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
     stamp.write_text(digest)
 
 

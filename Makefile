@@ -12,6 +12,12 @@ demo: .venv/ready $(VENDORED) ## a demo network, every function once, and what c
 dev: .venv/ready $(VENDORED) ## the demo network kept running, its schedules and changes firing
 	$(RUN) -m local dev
 
+browser: .venv/browser $(VENDORED) ## what tests in a browser need: a driver, axe-core and Debian's Chromium
+	$(RUN) -m layers.vendor --browser-tests
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -qq --no-install-recommends chromium; } || \
+	  { echo "tests in a browser need Debian's package chromium: install it as root by apt-get install chromium" >&2; exit 1; }
+
 test: .venv/ready $(VENDORED) ## every test, on a real MongoDB
 	$(RUN) -m pytest -n 2
 
@@ -39,7 +45,7 @@ rehearse: .venv/ready $(VENDORED) ## deploy to a stand-in for AWS on this machin
 	$(RUN) -m local.rehearsal
 
 requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--upgrade for newer versions)
-	cd requirements && for name in dev base numeric science text trees learn http console runtime relay bench rehearsal; do \
+	cd requirements && for name in dev base numeric science text trees learn http console runtime relay bench browser rehearsal; do \
 	  uv pip compile $(UPGRADE) --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-header --quiet \
 	    $$(case $$name in dev|rehearsal) ;; *) echo -c dev.txt;; esac) $$(case $$name in base) echo --no-emit-package boto3 --no-emit-package botocore --no-emit-package s3transfer --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3;; science) echo --no-emit-package numpy;; text|trees|learn) echo --no-emit-package numpy --no-emit-package scipy --no-emit-package threadpoolctl;; esac) $$name.in -o $$name.txt || exit 1; done
 
@@ -54,8 +60,12 @@ requirements: ## pin again what requirements/*.in ask for (needs uv; UPGRADE=--u
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
+.venv/browser: .venv/ready requirements/browser.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
+	@touch $@
+
 $(VENDORED): package-lock.json layers/vendor.py | .venv/ready
 	$(RUN) -m layers.vendor
 	@touch $@
 
-.PHONY: help demo dev test quick check docs bench package rehearse requirements
+.PHONY: help demo dev browser test quick check docs bench package rehearse requirements

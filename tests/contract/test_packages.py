@@ -19,7 +19,7 @@ from tests.contract.conftest import Deployment, handlers, key_of
 VERSION = PYTHON if interpreter(PYTHON) else f"{sys.version_info.major}.{sys.version_info.minor}"
 
 DEPLOYING = (ROOT / "docs" / "deploying.md").read_text()
-BESIDE_DEV = {"bench.txt"}  # packages that only benchmarks compare with, not all in dev.txt
+BESIDE_DEV = {"bench.txt", "browser.txt"}  # packages that only benchmarks or tests in a browser use, not all in dev.txt
 BESIDE_ALL = {"rehearsal.txt"}  # for a separate environment, with versions of its own
 REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
 

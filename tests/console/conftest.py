@@ -1,0 +1,120 @@
+"""Debian's Chromium, driven by playwright: whatever goes wrong in a page fails its test.
+
+Where one of them is missing, tests in a browser are left out; in a CI, they fail.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+import pytest
+
+from layers.vendor import BROWSER_TESTS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+STANDARDS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")  # rules of axe-core
+REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", event =>
+  console.error(`Content-Security-Policy: ${event.violatedDirective} refuses ${event.blockedURI}`));
+"""
+RUN_AXE = """
+tags => axe.run({runOnly: tags, resultTypes: ["violations"]}).then(results =>
+  results.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${rule.help}: ${node.target}`)))
+"""
+
+Axe = Callable[["Page"], list[str]]
+
+
+def left_out(missing: str) -> NoReturn:
+    sentence = f"tests in a browser need {missing}: make browser"
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        left_out("playwright")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        left_out("Debian's chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def watched_page(browser: Browser, faults: list[str], **options: Any) -> Iterator[Page]:
+    """A page without cookies; what goes wrong in it, or in a page that it opens, is added to `faults`: errors on its
+    console, what the Content-Security-Policy refuses, and requests to other origins than the first one.
+
+    options  of playwright's `new_context`, such as locale="th-TH" or color_scheme="dark"
+    """
+    origins: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            faults.append(message.text)
+
+    def see(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.netloc:  # not data: and blob:
+            origins.append(f"{address.scheme}://{address.netloc}")
+            if origins[-1] != origins[0]:
+                faults.append(f"a request to another origin: {request.url}")
+
+    with browser.new_context(**options) as context:
+        context.on("console", hear)
+        context.on("weberror", lambda error: faults.append(f"uncaught: {error.error}"))
+        context.on("request", see)
+        context.add_init_script(REPORT_VIOLATIONS)
+        yield context.new_page()
+        for page in context.pages:
+            page.wait_for_load_state()
+            page.evaluate("null")  # what the page has said before arrives before the answer
+
+
+@pytest.fixture
+def faults() -> Iterator[list[str]]:
+    """What went wrong in the pages of a test. A test that expects some of it looks, and clears the list."""
+    collected: list[str] = []
+    yield collected
+    assert collected == []
+
+
+@pytest.fixture
+def page(browser: Browser, faults: list[str]) -> Iterator[Page]:
+    """A page of a visitor who was never here; the test fails where anything goes wrong in it."""
+    with watched_page(browser, faults) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def axe() -> Axe:
+    """Checks a page by axe-core, and returns each violation as a line: the rule, what it asks, and the element."""
+    manifest = BROWSER_TESTS.folder / "manifest.json"
+    if not manifest.exists():
+        left_out("axe-core")
+    source = (BROWSER_TESTS.folder / json.loads(manifest.read_text())["axe.js"]["file"]).read_text()
+
+    def violations(page: Page) -> list[str]:
+        page.evaluate(source)  # by the debugger, which no Content-Security-Policy stops
+        lines: list[str] = page.evaluate(RUN_AXE, list(STANDARDS))
+        return lines
+
+    return violations

@@ -21,7 +21,7 @@ from shared import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "layers" / "build"
-LAYERS = ("base", "numeric", "science", "text", "trees", "learn", "http")
+LAYERS = ("base", "numeric", "science", "text", "trees", "learn", "http", "console")
 RUNTIME = "runtime"  # packages of Lambda's own runtime: built like a layer to run functions locally, never deployed
 INFLATED = "text"  # the layer with model weights, which are stored uncompressed since every cold start reads them
 FROM_SOURCE = "langdetect"  # pure Python, published without a wheel
@@ -165,7 +165,7 @@ def add_byte_code(layer: Layer) -> None:
 def add_our_byte_code(python: str = PYTHON) -> None:
     """Add byte code beside our sources, from where it is packaged, and delete that of sources that do not exist any
     more; Python checks it against the sources, since they change."""
-    folders = ROOT / "functions", ROOT / "shared"
+    folders = ROOT / "functions", ROOT / "shared", ROOT / "console"
     for compiled in (path for folder in folders for path in folder.rglob("__pycache__/*.pyc")):
         if not (compiled.parents[1] / f"{compiled.name.partition('.')[0]}.py").exists():
             compiled.unlink(missing_ok=True)

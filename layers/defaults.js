@@ -38,12 +38,12 @@ function expand(settings, custom) {
   delete settings.signs;
   delete settings.requires;
 
-  const [, domain] = settings.handler.split('/');
+  const folder = settings.handler.split('/handlers/')[0];
   const rights = settings.iamRoleStatements || [];
   Object.assign(settings, { ...custom.delivery[delivery], ...settings });
   settings.destinations = { onFailure: custom.failures };
   settings.layers = requires.map((name) => ({ Ref: `${name[0].toUpperCase()}${name.slice(1)}LambdaLayer` }));
-  settings.package = { patterns: patterns(domain, custom.byteCode) };
+  settings.package = { patterns: patterns(folder, custom.byteCode) };
   settings.iamRoleStatements = signs ? [custom.signing.right, ...rights] : rights;
   if (signs) settings.environment = { ...custom.signing.environment, ...settings.environment };
   for (const event of settings.events || []) {
@@ -67,22 +67,24 @@ function layers(descriptions, { runtime, stage }) {
   return Object.fromEntries(entries);
 }
 
-// Files of a function's package: its own domain and `shared`, and of the other domains their options, which every
-// function checks; with byte code for the runtime's version of Python only.
-function patterns(domain, byteCode) {
+// Files of a function's package: its own folder, a domain or the console, which shows what all domains store, and
+// `shared`; of the other domains their options, which every function checks; with byte code for the runtime's version of
+// Python only.
+function patterns(folder, byteCode) {
   const compiled = `*${byteCode}.pyc`;
+  const folders = folder === 'console' ? ['console', 'functions'] : [folder];
   return [
     'functions/__init__.py',
     'functions/*/__init__.py',
     'functions/*/options.py',
-    `functions/${domain}/**`,
+    ...folders.map((name) => `${name}/**`),
     'shared/**',
     '!**/*.pyc',
     '!**/*.yml',
     '!**/*.md',
     `functions/__pycache__/${compiled}`,
     `functions/*/__pycache__/{__init__,options}${compiled}`,
-    `functions/${domain}/**/${compiled}`,
+    ...folders.map((name) => `${name}/**/${compiled}`),
     `shared/**/${compiled}`,
   ];
 }

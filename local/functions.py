@@ -45,13 +45,15 @@ class Function:
     """One function of serverless.yml.
 
     stem    name of its files
-    domain  folder of its files
+    domain  name of its folder
     cron    schedule of five fields, UTC; None where a change, a queue or a call fires it
+    folder  that holds the folder of its domain; empty for the console, which is in none
     """
 
     stem: str
     domain: str
     cron: str | None
+    folder: str = "functions"
 
     @property
     def key(self) -> str:
@@ -66,7 +68,8 @@ class Function:
     @property
     def handler(self) -> Handler:
         """The real handler, imported at the first use."""
-        handler: Handler = import_module(f"functions.{self.domain}.handlers.{self.stem}").handler
+        package = f"{self.folder}.{self.domain}".removeprefix(".")
+        handler: Handler = import_module(f"{package}.handlers.{self.stem}").handler
         return handler
 
     def invoke(self, *, at: datetime, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -108,8 +111,8 @@ def function(stem: str) -> Function:
 
 
 def _function(declaration: Mapping[str, Any]) -> Function:
-    _, domain, _, stem = declaration["handler"].removesuffix(".handler").split("/")
-    return Function(stem, domain, next(_crons(declaration.get("events", ())), None))
+    *folders, domain, _, stem = declaration["handler"].removesuffix(".handler").split("/")
+    return Function(stem, domain, next(_crons(declaration.get("events", ())), None), "/".join(folders))
 
 
 def _crons(events: Any) -> Iterator[str]:

@@ -8,13 +8,31 @@ event: '{"operationType": "insert", "ns": {…}, "documentKey": {…}, "clusterT
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo.database import Database
 
 from shared.documents import Document
 from shared.store import schema
-from shared.store.decoding import as_text, needed, sound
+from shared.store.decoding import as_moment, as_text, needed, sound
+
+MAX_NUMBER = 10_000  # of parked changes that are counted
+NOT_REPLAYED: Document = {"replayedAt": {"$exists": False}}
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedReason:
+    """Why changes were parked.
+
+    number   of changes, counted up to MAX_NUMBER in all
+    last_at  when one was parked last for this reason
+    """
+
+    function: str
+    reason: str
+    number: int
+    last_at: datetime
 
 
 class ParkedChanges:
@@ -33,8 +51,27 @@ class ParkedChanges:
 
     def waiting(self) -> Iterator[Document]:
         """The changes that were not replayed since they were parked last, the oldest first."""
-        rows = self._parked.find({"replayedAt": {"$exists": False}}).sort("firstAt", 1)
-        return sound(self._parked, rows, _waiting)
+        return sound(self._parked, self._parked.find(NOT_REPLAYED).sort("firstAt", 1), _waiting)
+
+    def number_waiting(self) -> int:
+        """How many changes wait to be replayed; at most MAX_NUMBER are counted."""
+        return self._parked.count_documents(NOT_REPLAYED, limit=MAX_NUMBER)
+
+    def reasons(self, limit: int) -> list[ParkedReason]:
+        """At most `limit` reasons for which changes wait to be replayed, the most frequent first."""
+        group = {
+            "_id": {"function": "$function", "reason": "$reason"},
+            "number": {"$sum": 1},
+            "last": {"$max": "$lastAt"},
+        }
+        stages: list[Document] = [
+            {"$match": NOT_REPLAYED},
+            {"$limit": MAX_NUMBER},
+            {"$group": group},
+            {"$sort": {"number": -1, "_id": 1}},
+            {"$limit": limit},
+        ]
+        return list(sound(self._parked, self._parked.aggregate(stages), _reason))
 
     def replayed(self, digest: str, *, now: datetime) -> None:
         """Record that a change was replayed at that moment, unless it has been parked again since."""
@@ -43,3 +80,8 @@ class ParkedChanges:
 
 def _waiting(row: Document) -> Document:
     return row | {name: needed(as_text(row.get(name))) for name in ("_id", "function", "reason")}
+
+
+def _reason(row: Document) -> ParkedReason:
+    function, reason = (needed(as_text(row["_id"].get(name))) for name in ("function", "reason"))
+    return ParkedReason(function, reason, int(row["number"]), needed(as_moment(row["last"])))

@@ -23,6 +23,7 @@ from shared.store.expressions import period
 from shared.store.malformed import name_malformed
 from shared.store.upserts import guarded_upsert
 
+MAX_NUMBER = 10_000  # of suspects that are counted
 UNDECIDED: Document = {"verificationStatus": {"$exists": False}}
 
 
@@ -68,6 +69,10 @@ class Suspects:
         """At most `limit` suspects without a verdict, all for 0, the highest score first."""
         rows = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)])
         return list(islice(sound(self._suspects, rows, self._suspect), limit or None))
+
+    def number_waiting(self) -> int:
+        """How many suspects have no verdict; at most MAX_NUMBER are counted."""
+        return self._suspects.count_documents(UNDECIDED, limit=MAX_NUMBER)
 
     def judge(self, credential: Credential, verdict: bool, *, at: datetime) -> None:
         """Store a person's verdict, as the application would; giving the same one again changes nothing.

@@ -29,6 +29,7 @@ from shared.store.schema.artifacts import (
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
 )
+from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS
 from shared.store.schema.derived import (
     CONTENT_INFO,
     CONTENT_STATS,
@@ -51,8 +52,12 @@ __all__ = [
     "ACCOUNT_ARTIFACTS",
     "ACCOUNT_LINKS",
     "ARTIFACT_VERSIONS",
+    "AUDIT_LOG",
     "BOT_ARTIFACTS",
     "COLLECTIONS",
+    "CONSOLE_LOGINS",
+    "CONSOLE_MEMBERS",
+    "CONSOLE_SESSIONS",
     "CONTENTS",
     "CONTENT_FILTERING",
     "CONTENT_INFO",

@@ -89,7 +89,12 @@ SUSPECTS = Collection(
     key=("seenCredential",),
     owner="feedkeeper",
     about=(About("credential", "seenCredential"),),
-    indexes=(index("seenCredential", unique=True), index("createdAt"), index("verifiedAt", sparse=True)),
+    indexes=(
+        index("seenCredential", unique=True),
+        index("createdAt"),
+        index("verifiedAt", sparse=True),
+        index("verificationStatus", "-score"),
+    ),
 )
 CREDENTIAL_FEATURES = Collection(
     "analytics",

@@ -57,7 +57,7 @@ PARKED_CHANGES = Collection(
         About("user", "event", "none", "30 days"),
         About("account", "event", "none", "30 days"),
     ),
-    indexes=(index("lastAt", expires_after=timedelta(days=30)),),
+    indexes=(index("lastAt", expires_after=timedelta(days=30)), index("replayedAt", "firstAt")),
 )
 RELAY_POSITIONS = Collection(
     "analytics",

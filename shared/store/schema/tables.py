@@ -24,6 +24,7 @@ from shared.store.schema.artifacts import (
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
 )
+from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS
 from shared.store.schema.derived import (
     CONTENT_INFO,
     CONTENT_STATS,
@@ -72,6 +73,10 @@ COLLECTIONS = (
     LEASES,
     PARKED_CHANGES,
     RELAY_POSITIONS,
+    CONSOLE_MEMBERS,
+    CONSOLE_SESSIONS,
+    CONSOLE_LOGINS,
+    AUDIT_LOG,
 )
 OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")
 

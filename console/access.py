@@ -1,0 +1,103 @@
+"""Who uses the console: sessions in cookies, rights by role, and refusals that people can read."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
+
+from console.rights import PUBLIC, may
+from console.store.members import LANGUAGES
+from console.store.sessions import MAX_LIFETIME, Session, Sessions
+from console.templates import Failure, render
+from shared.api import Response, Route
+from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
+from shared.runtime.http_request import HttpRequest
+from shared.store import open_store
+
+HOME, LOGIN = "/console", "/console/login"
+COOKIE = "__Host-session"  # by its name, browsers take it from this host only, by HTTPS only, and for all paths
+UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sends a request.
+
+    session   None for somebody who is not logged in
+    language  of the pages, one of LANGUAGES
+    in_page   whether the answer becomes a part of the page that asks for it
+    claims    of the identity provider's token, where the gateway has checked one
+    """
+
+    session: Session | None
+    language: str
+    in_page: bool
+    claims: Mapping[str, Any]
+
+
+class SessionAccess:
+    """Members have sessions; forms have the token of the session, and come from a page of this console."""
+
+    def caller_of(self, request: HttpRequest, *, now: datetime) -> Visitor:
+        """Who sends the request, logged in or not."""
+        token = request.cookies.get(COOKIE)
+        session = Sessions(open_store()).find(token, now=now) if token else None
+        jwt = request.authorizer.get("jwt")
+        claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
+        return Visitor(
+            session=session,
+            language=session.language if session else _preferred(request.headers.get("accept-language", "")),
+            in_page=request.headers.get("hx-request") == "true",
+            claims=claims if isinstance(claims, Mapping) else {},
+        )
+
+    def check(self, caller: Visitor, request: HttpRequest, route: Route[Any], values: Mapping[str, Any]) -> None:
+        """Unauthorized for somebody who has to log in first, Forbidden for a role without the right, and for a form
+        that is not of this console or of another session."""
+        if request.method == "POST" and request.headers.get("sec-fetch-site") != "same-origin":
+            raise Forbidden("sec-fetch-site: forms are taken from pages of this console only")
+        if route.right == PUBLIC:
+            return
+        if caller.session is None:
+            raise Unauthorized("session: there is none, or it has ended")
+        if not may(caller.session.role, route.right):
+            raise Forbidden(f"role: {caller.session.role} may not {route.right}")
+        given = request.headers.get("x-csrf") or str(values.get("csrf", ""))
+        if request.method == "POST" and not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
+            raise Forbidden("csrf: the form is of another session; load the page again")
+
+    def error_response(
+        self, request: HttpRequest | None, caller: Visitor | None, status: int, error: AppError
+    ) -> Response:
+        """A page, or a part of one, that says what is wrong; the page of login to who asks for a page without being
+        logged in. What somebody has typed stays in the page that sent it."""
+        visitor = caller or Visitor(None, LANGUAGES[0], in_page=False, claims={})
+        if request and status == UNAUTHORIZED and request.method == "GET" and not visitor.in_page:
+            return Response("", 303, headers={"Location": f"{LOGIN}?next={quote(request.path, safe='')}"})
+        reason = str(error) if status < 500 or error.retry_helps else type(error).__name__
+        headers = {"Allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
+        return render(Failure(status, reason), visitor, status=status, headers=headers)
+
+
+def session_cookie(token: str) -> str:
+    """The cookie that holds the token of a session; with an empty token, the one that ends it."""
+    return str(
+        Cookie(
+            name=COOKIE,
+            value=token,
+            path="/",
+            http_only=True,
+            same_site=SameSite.LAX_MODE,
+            max_age=int(MAX_LIFETIME.total_seconds()) if token else 0,
+        )
+    )
+
+
+def _preferred(accepted: str) -> str:
+    """The first of our languages that a browser names; the header is in the order of preference."""
+    named = (part.strip()[:2].lower() for part in accepted.split(","))
+    return next((language for language in named if language in LANGUAGES), LANGUAGES[0])

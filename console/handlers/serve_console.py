@@ -1,0 +1,19 @@
+"""Serve the console, web pages for operators and moderators.
+
+Trigger   HTTP: pages under /console
+Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
+          analytics.parkedChanges, app.guestfeeditems, app.suspiciouscredentials
+Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog
+"""
+
+from console.access import SessionAccess
+from console.app import ROUTES
+from console.service import Console
+from shared.config import settings
+from shared.runtime.http import on_http
+from shared.store import open_store
+
+
+@on_http(ROUTES, SessionAccess())
+def handler() -> Console:
+    return Console(open_store(), settings().options)

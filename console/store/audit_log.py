@@ -1,0 +1,153 @@
+"""The audit log: every act that changed something, in one chain of hashes.
+
+For example: {_id: 7, at: …, by: "ana@example.org", role: "operator", act: "replay changes", outcome: "done",
+personal: {account: ObjectId, reason: "…", before: "…", after: "…"}, salts: {account: "…", …},
+digests: {account: "…", …}, previous: "… (hash of entry 6)", hash: "…"}
+
+The hash of an entry covers its number, moment, member, role, act, the digests of its personal values, and the hash of
+the entry before. A digest is of the value with a random salt; an erasure takes away value and salt, so that nothing of
+the person is left, and the chain still holds.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from console.store.sessions import Session
+from shared.documents import Document
+from shared.errors import AppError, Unavailable
+from shared.store import Store, schema
+from shared.store.decoding import as_moment, as_text, needed, sound
+
+FIRST = "0" * 64  # what stands for the hash before the first entry
+ATTEMPTS = 20  # to append behind whoever appends at the same time
+MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
+
+Value = str | ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One act.
+
+    number    from 1 on, without gaps
+    by, role  who did it
+    act       what was done, such as "replay changes"
+    personal  about what, why, and what was there before and after, as far as it has not been erased: `account`, `post`,
+              `credential`, `object`, `reason`, `before`, `after`
+    outcome   "done", the error that stopped it, or "begun" where its process ended in the middle
+    """
+
+    number: int
+    at: datetime
+    by: str
+    role: str
+    act: str
+    personal: Mapping[str, Value] = field(default_factory=dict)
+    outcome: str = "begun"
+
+
+class AuditLog:
+    def __init__(self, store: Store) -> None:
+        self._entries = store.analytics[schema.AUDIT_LOG.name]
+
+    @contextmanager
+    def act(self, session: Session, act: str, personal: Mapping[str, Value], *, now: datetime) -> Iterator[None]:
+        """Do an act inside the `with`: its entry is written before, and how it ended afterwards. An act whose entry
+        cannot be written is not done."""
+        number = self.append(session.member, session.role, act, personal, now=now)
+        try:
+            yield
+        except AppError as error:
+            self._close(number, f"{type(error).__name__}: {error}"[:MAX_TEXT_LENGTH])
+            raise
+        self._close(number, "done")
+
+    def append(self, by: str, role: str, act: str, personal: Mapping[str, Value], *, now: datetime) -> int:
+        """Write an entry at the end of the chain; returns its number."""
+        values = {name: _bounded(value) for name, value in personal.items()}
+        salts = {name: secrets.token_hex(16) for name in values}
+        digests = {name: _digest(value, salts[name]) for name, value in values.items()}
+        for _ in range(ATTEMPTS):
+            last: Document = {"_id": 0, "hash": FIRST}
+            last = next(iter(self._entries.find({}, {"hash": 1}).sort("_id", -1).limit(1)), last)
+            entry: Document = {"_id": last["_id"] + 1, "at": now, "by": by, "role": role, "act": act}
+            entry |= {"personal": values, "salts": salts, "digests": digests, "previous": last["hash"]}
+            try:
+                self._entries.insert_one(entry | {"hash": _hash(entry), "outcome": "begun"})
+            except DuplicateKeyError:  # somebody was faster
+                continue
+            return int(entry["_id"])
+        raise Unavailable("the audit log cannot be written: too many act at the same time")
+
+    def newest(
+        self, before: int | None, limit: int, *, by: str | None = None, act: str | None = None
+    ) -> list[AuditEntry]:
+        """At most `limit` entries with numbers below `before`, the newest first, of a member and of an act if named."""
+        query: Document = {name: value for name, value in (("by", by), ("act", act)) if value is not None}
+        if before is not None:
+            query["_id"] = {"$lt": before}
+        return list(sound(self._entries, self._entries.find(query).sort("_id", -1).limit(limit), _entry))
+
+    def first_broken(self) -> int | None:
+        """The number of the first entry that is not as it was written, or that does not follow on the one before; None
+        where the whole chain holds."""
+        previous = FIRST
+        for number, row in enumerate(self._entries.find({}).sort("_id", 1), start=1):
+            if row["_id"] != number or row.get("previous") != previous or not _holds(row):
+                return number
+            previous = row["hash"]
+        return None
+
+    def _close(self, number: int, outcome: str) -> None:
+        self._entries.update_one({"_id": number}, {"$set": {"outcome": outcome}})
+
+
+def _bounded(value: Value) -> Value:
+    return value[:MAX_TEXT_LENGTH] if isinstance(value, str) else value
+
+
+def _digest(value: Value, salt: str) -> str:
+    return hashlib.sha256(f"{salt}|{value}".encode()).hexdigest()
+
+
+def _hash(entry: Mapping[str, Any]) -> str:
+    """The hash of what cannot be erased of an entry."""
+    covered = [entry.get(name) for name in ("_id", "by", "role", "act", "digests", "previous")]
+    at = as_moment(entry.get("at"))
+    text = json.dumps([*covered, at and round(at.timestamp() * 1_000)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _holds(row: Mapping[str, Any]) -> bool:
+    """Whether an entry is as it was written, apart from what has been erased of it."""
+    if not hmac.compare_digest(str(row.get("hash")), _hash(row)):
+        return False
+    personal, salts, digests = (row.get(name) or {} for name in ("personal", "salts", "digests"))
+    kept = {name: value for name, value in personal.items() if name in salts}
+    return personal.keys() <= digests.keys() and all(
+        _digest(value, salts[name]) == digests[name] for name, value in kept.items()
+    )
+
+
+def _entry(row: Document) -> AuditEntry:
+    personal = row.get("personal")
+    values = personal if isinstance(personal, dict) else {}
+    return AuditEntry(
+        number=int(row["_id"]),
+        at=needed(as_moment(row.get("at"))),
+        by=needed(as_text(row.get("by"))),
+        role=needed(as_text(row.get("role"))),
+        act=needed(as_text(row.get("act"))),
+        personal={name: value for name, value in values.items() if isinstance(value, str | ObjectId)},
+        outcome=as_text(row.get("outcome")) or "begun",
+    )

@@ -1,0 +1,85 @@
+"""Members of the console, by the subject that the identity provider gives them.
+
+For example: {_id: "ana@example.org", role: "operator", language: "en", addedAt: …, addedBy: "kit@example.org"}
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.rights import ROLES, Role
+from shared.documents import Document
+from shared.errors import Conflict, NotFound
+from shared.store import Store, schema
+from shared.store.decoding import Malformed, as_text, needed, sound
+
+LANGUAGES = ("en", "th")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Someone who may use the console.
+
+    subject   the identity provider's name for this person
+    language  of the pages, one of LANGUAGES
+    """
+
+    subject: str
+    role: Role
+    language: str
+
+
+class Members:
+    def __init__(self, store: Store) -> None:
+        self._members = store.analytics[schema.CONSOLE_MEMBERS.name]
+
+    def find(self, subject: str) -> Member | None:
+        """The member of that subject; None where there is none, or its document is malformed."""
+        return next(sound(self._members, self._members.find({"_id": subject}), _member), None)
+
+    def all(self, after: str = "", limit: int = 100) -> Iterator[Member]:
+        """At most `limit` members whose subject comes after that one, in the order of subjects."""
+        rows = self._members.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit)
+        return sound(self._members, rows, _member)
+
+    def add(self, member: Member, *, by: str, now: datetime) -> None:
+        """Add a member; Conflict where there is one of that subject with another role."""
+        fields = {"role": member.role, "language": member.language, "addedAt": now, "addedBy": by}
+        added = self._members.find_one_and_update({"_id": member.subject}, {"$setOnInsert": fields}, upsert=True)
+        if added is not None and added.get("role") != member.role:
+            raise Conflict(f"subject: {member.subject} is a member already, with the role {added.get('role')}")
+
+    def change_role(self, subject: str, role: Role, *, instead_of: Role) -> None:
+        """Give a member another role, if its role is still the one that it was seen to have.
+
+        NotFound where there is no such member, Conflict where the role is another one.
+        """
+        changed = self._members.update_one({"_id": subject, "role": instead_of}, {"$set": {"role": role}})
+        if not changed.matched_count:
+            present = self.find(subject)
+            if present is None:
+                raise NotFound(f"subject: {subject} is no member")
+            if present.role != role:
+                raise Conflict(f"subject: {subject} has the role {present.role} by now")
+
+    def choose_language(self, subject: str, language: str) -> None:
+        """Show a member the pages in that language from now on."""
+        self._members.update_one({"_id": subject}, {"$set": {"language": language}})
+
+    def remove(self, subject: str) -> None:
+        """Remove a member; NotFound where there is none."""
+        if not self._members.delete_one({"_id": subject}).deleted_count:
+            raise NotFound(f"subject: {subject} is no member")
+
+
+def role_of(value: Any) -> Role | None:
+    """The role that a stored value names; None where it names none."""
+    return next((role for role in ROLES if role == value), None)
+
+
+def _member(row: Document) -> Member:
+    role, language = role_of(row.get("role")), row.get("language")
+    if role is None:
+        raise Malformed
+    return Member(needed(as_text(row["_id"])), role, language if language in LANGUAGES else LANGUAGES[0])

@@ -1,0 +1,95 @@
+"""Pages from templates. What a template may show is a record of its own: it sees `page`, the record, and `visitor`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from console import assets
+from console.messages import message
+from console.rights import may
+from shared.api import Response
+
+if TYPE_CHECKING:
+    from console.access import Visitor
+
+# Nothing is loaded from elsewhere, and nothing that stands in a page runs as a script.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+# The pages that the head of every page leads to, for those who have the right: key of its name, path, right.
+PAGES = (
+    ("nav.today", "/console", "see"),
+    ("nav.jobs", "/console/jobs", "see"),
+    ("nav.changes", "/console/changes", "see"),
+    ("nav.suspects", "/console/suspects", "see"),
+    ("nav.audit", "/console/audit", "read audit"),
+)
+
+
+class Record(Protocol):
+    """What a template shows; `template` is its file, `path` that of the page."""
+
+    template: ClassVar[str]
+    path: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request failed.
+
+    status  of HTTP
+    reason  one sentence, which names the field or the object at fault
+    """
+
+    template: ClassVar[str] = "failure.html"
+    path: ClassVar[str] = "/console"
+
+    status: int
+    reason: str
+
+
+def render(
+    page: Record, visitor: "Visitor", *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The page that shows a record to a visitor, in the visitor's language."""
+
+    def translated(key: str, **values: object) -> str:
+        return message(key, visitor.language, **values)
+
+    text = _environment().get_template(page.template).render(page=page, visitor=visitor, t=translated)
+    return Response(text, status, headers={**SECURITY, "Cache-Control": "no-store", **(headers or {})})
+
+
+def time_tag(moment: datetime) -> Markup:
+    """A moment, which the browser shows in the viewer's own time zone and language."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES}
+    environment.filters["time"] = time_tag
+    return environment

@@ -1,0 +1,41 @@
+"""Changes that were parked: what no attempt could process, by reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+from console.access import Visitor
+from console.service import Console
+from console.templates import render
+from shared.api import Response, Route
+from shared.store.parked_changes import ParkedReason
+
+REASONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The page.
+
+    reasons  why changes are parked, the most frequent first
+    """
+
+    template: ClassVar[str] = "changes.html"
+    path: ClassVar[str] = "/console/changes"
+
+    reasons: Sequence[ParkedReason]
+
+
+class ChangesQuery(Struct):
+    """No fields."""
+
+
+def changes(console: Console, visitor: Visitor, query: ChangesQuery, now: datetime) -> Response:
+    """The parked changes by function and reason."""
+    return render(Changes(console.store.parked_changes.reasons(REASONS)), visitor)
+
+
+ROUTES: tuple[Route[Console], ...] = (Route("GET", "/console/changes", "Parked changes", ChangesQuery, changes, "see"),)

@@ -1,0 +1,104 @@
+"""Logging in and out, and the language of the pages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar
+from urllib.parse import quote
+
+from msgspec import Meta, Struct
+
+from console.access import HOME, LOGIN, Visitor, session_cookie
+from console.rights import PUBLIC
+from console.service import Console
+from console.store.members import LANGUAGES, Member
+from console.templates import render
+from shared.api import Response, Route
+from shared.errors import Forbidden, Unauthorized
+from shared.requests import refused
+
+MAX_PATH_LENGTH = 2_000
+
+SEE_OTHER = 303
+
+
+class LoginQuery(Struct):
+    """Where to go after the login, and the token of a link that logs in once."""
+
+    link: Annotated[str, Meta(max_length=64), refused("is not one that a link came with")] = ""
+    next: Annotated[str, Meta(max_length=MAX_PATH_LENGTH), refused("is not a path of the console")] = HOME
+
+
+class Nothing(Struct):
+    """No fields."""
+
+
+class LanguageForm(Struct):
+    """The language that a member chooses, and the page to go on with."""
+
+    language: Annotated[str, Meta(pattern=f"^({'|'.join(LANGUAGES)})$"), refused(f"needs one of {LANGUAGES}")]
+    next: Annotated[str, Meta(max_length=MAX_PATH_LENGTH), refused("is not a path of the console")] = HOME
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The page of login.
+
+    expired  whether a link was used that does not log in any more
+    """
+
+    template: ClassVar[str] = "login.html"
+    path: ClassVar[str] = LOGIN
+
+    expired: bool
+
+
+def login(console: Console, visitor: Visitor, query: LoginQuery, now: datetime) -> Response:
+    """Log in by a link, or say how to get one."""
+    if not query.link:
+        return render(Login(expired=False), visitor)
+    role = console.sessions.use_login_link(query.link, now=now)
+    if role is None:
+        return render(Login(expired=True), visitor, status=401)
+    subject = f"local {role}"
+    console.members.add(Member(subject, role, visitor.language), by=subject, now=now)
+    token = console.sessions.start(subject, role, now=now)
+    return _redirect(query.next, session_cookie(token))
+
+
+def start_session(console: Console, visitor: Visitor, form: Nothing, now: datetime) -> Response:
+    """Make a session for the identity whose token the gateway has checked; Forbidden for who is no member."""
+    subject = str(visitor.claims.get("email") or visitor.claims.get("sub") or "")
+    if not subject:
+        raise Unauthorized("authorization: the gateway has checked no token")
+    member = console.members.find(subject)
+    if member is None:
+        raise Forbidden(f"{subject} is no member of this console; an admin can add members")
+    return _redirect(HOME, session_cookie(console.sessions.start(member.subject, member.role, now=now)))
+
+
+def logout(console: Console, visitor: Visitor, form: Nothing, now: datetime) -> Response:
+    """End the session."""
+    if visitor.session:
+        console.sessions.end(visitor.session.key)
+    return _redirect(LOGIN, session_cookie(""))
+
+
+def choose_language(console: Console, visitor: Visitor, form: LanguageForm, now: datetime) -> Response:
+    """Show the pages in another language from now on."""
+    if visitor.session:
+        console.members.choose_language(visitor.session.member, form.language)
+    return _redirect(form.next)
+
+
+def _redirect(path: str, *cookies: str) -> Response:
+    """To a page of the console, whatever the path says."""
+    inside = path if path == HOME or path.startswith((f"{HOME}/", f"{HOME}?")) else HOME
+    return Response("", SEE_OTHER, headers={"Location": quote(inside, safe="/?&=%~.-_")}, cookies=cookies)
+
+
+ROUTES: tuple[Route[Console], ...] = (
+    Route("GET", LOGIN, "Log in", LoginQuery, login, PUBLIC),
+    Route("POST", "/console/session", "Begin a session", Nothing, start_session, PUBLIC, takes_form=True),
+    Route("POST", "/console/logout", "Log out", Nothing, logout, "see", takes_form=True),
+    Route("POST", "/console/language", "Choose the language", LanguageForm, choose_language, "see", takes_form=True),
+)

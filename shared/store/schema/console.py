@@ -1,0 +1,42 @@
+"""Collections of the console: who may use it, who is using it, and what was done by it."""
+
+from datetime import timedelta
+
+from shared.store.schema.types import NOBODY, About, Collection, index
+
+CONSOLE_MEMBERS = Collection("analytics", "consoleMembers", key=("_id",), owner="feedkeeper", about=NOBODY)
+CONSOLE_SESSIONS = Collection(
+    "analytics",
+    "consoleSessions",
+    key=("_id",),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(index("member"), index("expiresAt", expires_after=timedelta())),
+)
+# Links that log in once, which only a service on one machine makes.
+CONSOLE_LOGINS = Collection(
+    "analytics",
+    "consoleLogins",
+    key=("_id",),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(index("expiresAt", expires_after=timedelta()),),
+)
+AUDIT_LOG = Collection(
+    "analytics",
+    "auditLog",
+    key=("_id",),
+    owner="feedkeeper",
+    about=(
+        About("account", "personal.account", "field"),
+        About("post", "personal.post", "field"),
+        About("credential", "personal.credential", "field"),
+    ),
+    indexes=(
+        index("by", "-_id"),
+        index("act", "-_id"),
+        index("personal.account", sparse=True),
+        index("personal.post", sparse=True),
+        index("personal.credential", sparse=True),
+    ),
+)

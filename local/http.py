@@ -2,9 +2,9 @@
 
 import sys
 import threading
-from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +14,9 @@ from shared.errors import AppError, BadConfig
 
 HOST = "127.0.0.1"
 MAX_BYTES = 6 * 2**20  # of a request body, as of Lambda
+WITHOUT_BODY = (204, 304)  # status of answers that have none, and no length of it either
+SEPARATORS = {"cookie": ";"}  # between the values of a repeated header; of any other a comma
+NOT_FOUND = {"statusCode": 404, "headers": {}, "body": '{"message": "Not Found"}'}
 
 Handler = Callable[[Any, Any], Any]
 
@@ -34,10 +37,29 @@ class Listener(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def by_path(handlers: Mapping[str, Handler]) -> Handler:
+    """A handler that hands each request on by its path, as the gateway does.
+
+    handlers  by the first segments of the paths that they answer, such as "/console"; "" answers all others
+    """
+    prefixes = sorted(handlers, key=len, reverse=True)
+
+    def handler(event: Any, context: Any) -> Any:
+        path = event["rawPath"]
+        prefix = next((prefix for prefix in prefixes if f"{path}/".startswith(f"{prefix}/") or not prefix), None)
+        return NOT_FOUND if prefix is None else handlers[prefix](event, context)
+
+    return handler
+
+
 @contextmanager
-def serving(handler: Handler, listener: Listener) -> Iterator[str]:
-    """Answer requests in a thread, and give the address."""
-    listener.RequestHandlerClass = _requests_to(handler)
+def serving(handler: Handler, listener: Listener, *, at_once: bool = False) -> Iterator[str]:
+    """Answer requests, and give the address.
+
+    at_once  whether the handler is called by several threads at once; otherwise it gets one request at a time, as in
+             an execution environment of Lambda, on which the functions rely
+    """
+    listener.RequestHandlerClass = _requests_to(handler, nullcontext() if at_once else threading.Lock())
     thread = threading.Thread(target=listener.serve_forever, daemon=True)
     thread.start()
     try:
@@ -48,50 +70,58 @@ def serving(handler: Handler, listener: Listener) -> Iterator[str]:
 
 
 def event_of(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """A request as an HTTP API hands it to Lambda, payload version 2.0."""
+    """A request as an HTTP API hands it to Lambda, payload version 2.0, where cookies are no header."""
     parts = urlsplit(target)
     query = {name: ",".join(values) for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     try:
         text, encoded = body.decode(), False
     except UnicodeDecodeError:
         text, encoded = b64encode(body).decode(), True
+    cookies = [cookie.strip() for cookie in headers.get("cookie", "").split(";") if cookie.strip()]
     http = {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": HOST, "userAgent": ""}
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": parts.path,
         "rawQueryString": parts.query,
-        "headers": headers,
+        "headers": {name: value for name, value in headers.items() if name != "cookie"},
         "requestContext": {"http": http, "requestId": uuid4().hex, "routeKey": "$default", "stage": "$default"},
         "isBase64Encoded": encoded,
     }
-    return event | ({"queryStringParameters": query} if query else {}) | ({"body": text} if text else {})
+    parts_given = {"queryStringParameters": query, "cookies": cookies, "body": text}
+    return event | {name: value for name, value in parts_given.items() if value}
 
 
-def _requests_to(handler: Handler) -> type[BaseHTTPRequestHandler]:
-    """A request handler class that passes every request to the function's handler."""
-    one_at_a_time = threading.Lock()  # as in an execution environment of Lambda: handlers rely on it
+def _requests_to(handler: Handler, turn: AbstractContextManager[Any]) -> type[BaseHTTPRequestHandler]:
+    """A request handler class that passes every request to the function's handler, each in its turn."""
 
     def handled(event: dict[str, Any]) -> dict[str, Any]:
         """The answer of the function; where it fails, the gateway's error 500."""
         try:
-            with one_at_a_time:
+            with turn:
                 return dict(handler(event, None))
         except AppError:
             return {"statusCode": 500, "headers": {}, "body": '{"message": "Internal Server Error"}'}
 
     class Requests(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body would wait 40 ms for the acknowledgement of its headers
 
         def answer(self) -> None:
             answer = self.answered()
-            body = str(answer["body"] or "").encode()
-            self.send_response(answer["statusCode"])
+            body = str(answer.get("body") or "").encode()
+            if answer.get("isBase64Encoded"):
+                body = b64decode(body)
+            status = answer["statusCode"]
+            self.send_response(status)
             for name, value in answer["headers"].items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            for cookie in answer.get("cookies", ()):
+                self.send_header("Set-Cookie", cookie)
+            if status not in WITHOUT_BODY:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if self.command != "HEAD":
+            if self.command != "HEAD" and status not in WITHOUT_BODY:
                 self.wfile.write(body)
 
         def answered(self) -> dict[str, Any]:
@@ -102,7 +132,7 @@ def _requests_to(handler: Handler) -> type[BaseHTTPRequestHandler]:
             if int(length) > MAX_BYTES:
                 return self.refused(413)
             body, names = self.rfile.read(int(length)), {name.lower() for name in self.headers}
-            headers = {name: ",".join(self.headers.get_all(name, [])) for name in names}
+            headers = {name: SEPARATORS.get(name, ",").join(self.headers.get_all(name, [])) for name in names}
             try:
                 event = event_of(self.command, self.path, headers, body)
             except ValueError:  # the target is no URL

@@ -66,7 +66,8 @@ def address() -> Iterator[str]:
 
 
 def state(page: Page) -> str | None:
-    return page.text_content("#state")
+    text: str | None = page.text_content("#state")
+    return text
 
 
 def test_a_sound_page_has_no_faults(page: Page, axe: Axe, address: str) -> None:

@@ -33,9 +33,7 @@ SECURITY = {
 # The pages that the head of every page leads to, for those who have the right: key of its name, path, right.
 PAGES = (
     ("nav.today", "/console", "see"),
-    ("nav.jobs", "/console/jobs", "see"),
     ("nav.changes", "/console/changes", "see"),
-    ("nav.suspects", "/console/suspects", "see"),
     ("nav.audit", "/console/audit", "read audit"),
 )
 

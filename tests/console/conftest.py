@@ -10,12 +10,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
 
+from console.rights import Role
+from console.store.sessions import Sessions
 from layers.vendor import BROWSER_TESTS
+from local.http import Listener, serving
+from shared.store import Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request
@@ -118,3 +124,22 @@ def axe() -> Axe:
         return lines
 
     return violations
+
+
+@pytest.fixture
+def console(deployed: None, store: Store) -> Iterator[str]:
+    """The address of the console, on the databases of this test."""
+    handler = import_module("console.handlers.serve_console").handler
+    with Listener() as listener, serving(handler, listener) as address:
+        yield address
+
+
+@pytest.fixture
+def log_in(console: str, store: Store) -> Callable[[Page, Role], None]:
+    """Logs a page in with a role, and leaves it at Today."""
+
+    def by_link(page: Page, role: Role) -> None:
+        link = Sessions(store).login_link(role, now=datetime.now(UTC))
+        page.goto(f"{console}/console/login?link={link}")
+
+    return by_link

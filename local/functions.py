@@ -66,9 +66,18 @@ class Function:
         return first + "".join(word.capitalize() for word in others)
 
     @property
+    def location(self) -> str:
+        """The path of the folder of its domain.
+
+        >>> Function("rank_contents", "feed", None).location
+        'functions/feed'
+        """
+        return f"{self.folder}/{self.domain}".removeprefix("/")
+
+    @property
     def handler(self) -> Handler:
         """The real handler, imported at the first use."""
-        package = f"{self.folder}.{self.domain}".removeprefix(".")
+        package = self.location.replace("/", ".")
         handler: Handler = import_module(f"{package}.handlers.{self.stem}").handler
         return handler
 

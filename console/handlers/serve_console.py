@@ -14,6 +14,6 @@ from shared.runtime.http import on_http
 from shared.store import open_store
 
 
-@on_http(ROUTES, SessionAccess())
+@on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
     return Console(open_store(), settings().options)

@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from console.access import HOME, LOGIN, Visitor, session_cookie
+from console.access import HOME, LOGIN, session_cookie
 from console.rights import PUBLIC
 from console.service import Console
 from console.store.members import LANGUAGES, Member
 from console.templates import render
+from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.errors import Forbidden, Unauthorized
 from shared.requests import refused

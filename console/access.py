@@ -41,9 +41,9 @@ class SessionAccess:
             claims=claims if isinstance(claims, Mapping) else {},
         )
 
-    def check(self, caller: Visitor, request: HttpRequest, route: Route[Any], values: Mapping[str, Any]) -> None:
-        """Unauthorized for somebody who has to log in first, Forbidden for a role without the right, and for a form
-        that is not of this console or of another session."""
+    def authorize(self, caller: Visitor, request: HttpRequest, route: Route[Any]) -> None:
+        """Unauthorized for somebody who has to log in first, Forbidden for a role without the right, and for a request
+        that changes something and comes from a page of another site."""
         if request.method == "POST" and request.headers.get("sec-fetch-site") != "same-origin":
             raise Forbidden("sec-fetch-site: forms are taken from pages of this console only")
         if route.right == PUBLIC:
@@ -52,8 +52,11 @@ class SessionAccess:
             raise Unauthorized("session: there is none, or it has ended")
         if not may(caller.session.role, route.right):
             raise Forbidden(f"role: {caller.session.role} may not {route.right}")
-        given = request.headers.get("x-csrf") or str(values.get("csrf", ""))
-        if request.method == "POST" and not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
+
+    def check_form(self, caller: Visitor, request: HttpRequest, values: Mapping[str, str]) -> None:
+        """Forbidden for a form of another session. Who is not logged in has none: such forms do nothing for anybody."""
+        given = request.headers.get("x-csrf") or values.get("csrf", "")
+        if caller.session and not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
             raise Forbidden("csrf: the form is of another session; load the page again")
 
     def error_response(

@@ -96,7 +96,7 @@ def test_requests_are_answered_by_the_real_handler_and_shown(serving):
 
 
 def test_a_failing_function_is_shown_and_the_others_run(serving):
-    bad = Once("bad", "stats", "0 * * * *", "the database [red] does not answer")
+    bad = Once("bad", "stats", "0 * * * *", failure="the database [red] does not answer")
     good = Once("good", "stats", "0 * * * *", moments=[datetime.now(UTC) + timedelta(milliseconds=300)])
 
     with serving(bad, good) as shown:

@@ -36,7 +36,15 @@ from shared.store.schema.derived import (
     SUSPECTS,
     TOPICS,
 )
-from shared.store.schema.operations import ACCOUNT_LINKS, ERASURES, LEASES, PARKED_CHANGES, RELAY_POSITIONS, WATERMARKS
+from shared.store.schema.operations import (
+    ACCOUNT_LINKS,
+    ERASURES,
+    JOB_RUNS,
+    LEASES,
+    PARKED_CHANGES,
+    RELAY_POSITIONS,
+    WATERMARKS,
+)
 
 COLLECTIONS = (
     CONTENTS,
@@ -71,6 +79,7 @@ COLLECTIONS = (
     WATERMARKS,
     LEASES,
     PARKED_CHANGES,
+    JOB_RUNS,
     RELAY_POSITIONS,
 )
 OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")

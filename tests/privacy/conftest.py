@@ -190,7 +190,7 @@ def documents(collection: Any) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def town(store: Store, recorded: Callable[[], object]) -> Town:
+def town(store: Store, deployed: None) -> Town:
     return Town(store)
 
 

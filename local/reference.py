@@ -38,7 +38,8 @@ def _functions() -> Iterator[str]:
     yield from ("# Functions", "", GENERATED, "")
     yield "Every function is safe to run twice, late or beside another copy of itself. Handlers are in"
     yield "`functions/<domain>/handlers/`, jobs in `functions/<domain>/`. Not named are leases,"
-    yield "watermarks, and the tombstones and users by which functions leave out erased accounts."
+    yield "watermarks, the tombstones and users by which functions leave out erased accounts, and"
+    yield "`jobRuns`, to which every function writes what it did."
     by_domain: dict[str, list[Function]] = {}
     for function in all_functions().values():
         by_domain.setdefault(function.location, []).append(function)

@@ -98,7 +98,7 @@ def on_http(routes: Sequence[Route[Service]], access: AccessControl) -> Callable
                 details = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == OK else {}
                 return Report(details={"status": status, **details})
 
-            invoke(name, event, context, work, answers=True)
+            invoke(name, event, context, work, trigger="request")
             return answers[0] if answers else None
 
         return handler

@@ -2,7 +2,7 @@
 
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.parkedChanges, app.guestfeeditems, app.suspiciouscredentials
+          analytics.jobRuns, analytics.parkedChanges, app.guestfeeditems, app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog
 """
 

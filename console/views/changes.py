@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from msgspec import Struct
-
+from console.fields import NoFields
 from console.lines import Line, State
 from console.service import Console
 from console.templates import render
@@ -30,11 +29,7 @@ class Changes:
     reasons: Sequence[ParkedReason]
 
 
-class ChangesQuery(Struct):
-    """No fields."""
-
-
-def changes(console: Console, visitor: Visitor, query: ChangesQuery, now: datetime) -> Response:
+def changes(console: Console, visitor: Visitor, query: NoFields, now: datetime) -> Response:
     """The parked changes by function and reason."""
     return render(Changes(console.store.parked_changes.reasons(REASONS)), visitor)
 
@@ -46,4 +41,4 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     yield Line(state, "today.changes", "today.changes.parked", "/console/changes", {"number": number})
 
 
-ROUTES: tuple[Route[Console], ...] = (Route("GET", "/console/changes", "Parked changes", ChangesQuery, changes, "see"),)
+ROUTES: tuple[Route[Console], ...] = (Route("GET", "/console/changes", "Parked changes", NoFields, changes, "see"),)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from msgspec import Struct
-
 from console.access import HOME
+from console.fields import NoFields
 from console.lines import Line
 from console.service import Console
 from console.templates import render
@@ -31,14 +30,10 @@ class Today:
     now: datetime
 
 
-class TodayQuery(Struct):
-    """No fields."""
-
-
-def today(console: Console, visitor: Visitor, query: TodayQuery, now: datetime) -> Response:
+def today(console: Console, visitor: Visitor, query: NoFields, now: datetime) -> Response:
     """What works and what does not, now."""
     of_domains = [module.lines for module in modules() if hasattr(module, "lines")]
     return render(Today([line for lines in of_domains for line in lines(console, now)], now), visitor)
 
 
-ROUTES: tuple[Route[Console], ...] = (Route("GET", HOME, "Today", TodayQuery, today, "see"),)
+ROUTES: tuple[Route[Console], ...] = (Route("GET", HOME, "Today", NoFields, today, "see"),)

@@ -34,6 +34,8 @@ NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
     ("jobs", "nav.jobs", "/console/jobs", "see"),
     ("changes", "nav.changes", "/console/changes", "see"),
+    ("monitor", "nav.performance", "/console/performance", "see"),
+    ("members", "nav.members", "/console/members", "manage members"),
     ("audit", "nav.audit", "/console/audit", "read audit"),
 )
 VIEWS = Path(__file__).parent / "views"
@@ -70,6 +72,11 @@ def render(page: Record, visitor: Visitor, *, status: int = 200, headers: Mappin
 
     text = _environment().get_template(page.template).render(page=page, visitor=visitor, t=translated)
     return Response(text, status, headers={**SECURITY, "Cache-Control": "no-store", **(headers or {})})
+
+
+def redirect(path: str, *cookies: str) -> Response:
+    """To another page of the console, which the browser then asks for."""
+    return Response("", 303, headers={"Location": path}, cookies=cookies)
 
 
 def time_tag(moment: datetime) -> Markup:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.store.sessions import Session
+from shared.errors import Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,9 @@ class Visitor:
     language: str
     in_page: bool
     claims: Mapping[str, Any]
+
+    def member_session(self) -> Session:
+        """The session; Unauthorized for somebody who is not logged in."""
+        if self.session is None:
+            raise Unauthorized("session: there is none, or it has ended")
+        return self.session

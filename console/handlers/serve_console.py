@@ -2,7 +2,8 @@
 
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.jobRuns, analytics.parkedChanges, app.guestfeeditems, app.suspiciouscredentials
+          analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, app.guestfeeditems,
+          app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog
 """
 

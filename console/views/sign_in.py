@@ -12,15 +12,13 @@ from console.fields import NoFields
 from console.rights import PUBLIC
 from console.service import Console
 from console.store.members import LANGUAGES, Member
-from console.templates import render
+from console.templates import redirect, render
 from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.errors import Forbidden, Unauthorized
 from shared.requests import refused
 
 MAX_PATH_LENGTH = 2_000
-
-SEE_OTHER = 303
 
 
 class LoginQuery(Struct):
@@ -91,7 +89,7 @@ def choose_language(console: Console, visitor: Visitor, form: LanguageForm, now:
 def _redirect(path: str, *cookies: str) -> Response:
     """To a page of the console, whatever the path says."""
     inside = path if path == HOME or path.startswith((f"{HOME}/", f"{HOME}?")) else HOME
-    return Response("", SEE_OTHER, headers={"Location": quote(inside, safe="/?&=%~.-_")}, cookies=cookies)
+    return redirect(quote(inside, safe="/?&=%~.-_"), *cookies)
 
 
 ROUTES: tuple[Route[Console], ...] = (

@@ -6,13 +6,14 @@ The documentation comes from the table of routes: a page at /swagger, OpenAPI at
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import Struct
 
 from shared.api import Caller, Response, Route, Service
 from shared.config import settings
 from shared.errors import AppError, InvalidFields, MethodNotAllowed, Unauthorized, Unavailable
+from shared.requests import refused
 from shared.runtime.http import SERVER_ERROR, STATUS, on_http
 from shared.runtime.http_documentation import document, page
 from shared.runtime.http_request import MEDIA_TYPE, HttpRequest
@@ -27,7 +28,7 @@ RETRY_AFTER_S = 5
 class DocumentationQuery(Struct):
     """Which form of the documentation: "json", or a page."""
 
-    format: str | None = None
+    format: Annotated[str, refused('needs "json"')] | None = None
 
 
 class TokenAccess:

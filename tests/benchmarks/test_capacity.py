@@ -61,7 +61,14 @@ def test_answers_and_changes_cost_each_the_same_and_jobs_less_than_each(million:
 
 
 def test_all_that_runs_by_itself_is_in_the_bill(million: Network) -> None:
-    by_hand = {"rank_contents", "recommend_home", "recommend_people", "promote_artifact", "erase_account"}
+    by_hand = {
+        "rank_contents",
+        "recommend_home",
+        "recommend_people",
+        "promote_artifact",
+        "erase_account",
+        "serve_console",
+    }
     # A change for each verdict, and for each post, user or account that is withdrawn, of which there are some dozens.
     rare_changes = {"apply_verdicts", "remove_withdrawn"}
 

@@ -12,6 +12,7 @@ import pytest
 from msgspec import Struct
 
 from functions.feed.serve_feed import ROUTES
+from local.functions import ROOT
 from local.http import event_of
 from shared.config import forget_settings
 from shared.errors import BadEvent
@@ -62,7 +63,7 @@ MODELS = {route.path: route.request for route in ROUTES}
 
 def function(stem: str) -> Any:
     [path] = [path for path in handlers() if path.stem == stem]
-    return import_module(f"functions.{path.parts[-3]}.handlers.{stem}").handler
+    return import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)).handler
 
 
 def over_http(method: str, path: str, values: Any, *, member: str | None = None) -> tuple[int, Any]:

@@ -30,7 +30,7 @@ def test_a_function_answers_from_its_package_alone(
     environment: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    event = json.loads((ROOT / "events" / handler.relative_to(ROOT).parts[1] / f"{handler.stem}.json").read_text())
+    event = json.loads((ROOT / "events" / handler.parents[1].name / f"{handler.stem}.json").read_text())
     shipped = unpack(key_of(handler), deployment.folder, tmp_path, layers, environment, slowness=slowness())
 
     with Sandbox(shipped, tmp_path / "log") as sandbox:

@@ -32,6 +32,7 @@ SECURITY = {
 # The pages that the head of every page leads to: the module of `views` that has it, key of its name, path, and right.
 NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
+    ("models", "nav.models", "/console/models", "see"),
     ("jobs", "nav.jobs", "/console/jobs", "see"),
     ("changes", "nav.changes", "/console/changes", "see"),
     ("monitor", "nav.performance", "/console/performance", "see"),

@@ -7,9 +7,39 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from shared.errors import BadEvent, Forbidden
+from shared.errors import (
+    AppError,
+    BadEvent,
+    Conflict,
+    Forbidden,
+    InvalidFields,
+    MethodNotAllowed,
+    NotFound,
+    StaleModel,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMedia,
+)
 from shared.report import Detail
 from shared.requests import NEEDS_ID
+
+SERVER_ERROR = 500  # HTTP status
+
+# HTTP status of each error; any other is a server error.
+STATUS: dict[type[AppError], int] = {
+    BadEvent: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    Conflict: 409,
+    TooLarge: 413,
+    UnsupportedMedia: 415,
+    InvalidFields: 422,
+    StaleModel: 503,
+    Unavailable: 503,
+}
 
 
 class HasDetails(Protocol):

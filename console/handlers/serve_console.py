@@ -2,9 +2,12 @@
 
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, app.guestfeeditems,
-          app.suspiciouscredentials
-Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog
+          analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.artifactVersions,
+          analytics.mlArtifacts, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
+          analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts,
+          analytics.frozenModels, app.guestfeeditems, app.suspiciouscredentials
+Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
+          analytics.frozenModels
 """
 
 from console.access import SessionAccess

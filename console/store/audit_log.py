@@ -23,6 +23,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from console.store.sessions import Session
+from shared.clock import epoch_ms
 from shared.documents import Document
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
@@ -124,7 +125,7 @@ def _hash(entry: Mapping[str, Any]) -> str:
     """The hash of what cannot be erased of an entry."""
     covered = [entry.get(name) for name in ("_id", "by", "role", "act", "digests", "previous")]
     at = as_moment(entry.get("at"))
-    text = json.dumps([*covered, at and round(at.timestamp() * 1_000)], sort_keys=True, default=str)
+    text = json.dumps([*covered, at and epoch_ms(at)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

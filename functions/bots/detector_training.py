@@ -33,8 +33,9 @@ def challenge_live(
     promoted = metrics["ours"]["roc_auc"] > CHANCE_AUC and (
         comparison.get("auc_difference", 0.0) >= -options.max_loss_se * comparison.get("auc_error", 0.0)
     )
+    frozen: dict[str, Detail] = {}
     if promoted:
-        challenge.promote(
+        promoted = challenge.promote(
             detector.to_bytes(),
             window=labelled.span,
             features=FEATURES.names,
@@ -47,8 +48,9 @@ def challenge_live(
                 "evaluationReport": evaluation.report(unseen >= detector.limit, labelled.bot),
             },
         )
+        frozen = {} if promoted else {"frozen": challenge.key}
     ours = {name: round(float(value), 4) for name, value in metrics["ours"].items()}
-    return promoted, {**ours, "threshold": round(detector.limit, 4), "promoted": int(promoted)}
+    return promoted, {**ours, "threshold": round(detector.limit, 4), "promoted": int(promoted), **frozen}
 
 
 def train(labelled: LabelledSet, options: Bots) -> tuple[Detector, Metrics, FloatArray]:

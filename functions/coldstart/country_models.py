@@ -66,13 +66,12 @@ def keep_unless_worse(
     loss = queries.ndcg(parent) - queries.ndcg(live)
     if loss.mean() <= training.options.min_gain_se * loss.std(ddof=1) / np.sqrt(len(loss)):
         return live
-    give_up(training, key)
-    return None
+    return give_up(training, key)
 
 
-def give_up(training: Training, key: str) -> None:
-    """Make a country that has a model of its own an alias of its parent."""
-    training.registry.write_alias(COUNTRY, [key], _parent_of(key, training.options), at=training.history.now)
+def give_up(training: Training, key: str) -> CountryModel | None:
+    """Make a country that has a model of its own an alias of its parent; a frozen one keeps it, and it is returned."""
+    return training.give_up(COUNTRY, key, _parent_of(key, training.options))
 
 
 def train_country(training: Training, queries: EvaluationQueries, parent: CountryModel) -> CountryModel | None:
@@ -101,8 +100,7 @@ def train_country(training: Training, queries: EvaluationQueries, parent: Countr
             metrics = mean_ndcg([queries], challenger, {"live": live, "parent": parent})
             return training.promote(COUNTRY, challenger, metrics)
     if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
-        give_up(training, key)
-        return None
+        return give_up(training, key)
     return live
 
 

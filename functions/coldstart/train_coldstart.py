@@ -35,9 +35,8 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
         global_model, details = train_global(training)
         train_countries(training, global_model)
         aliased = write_aliases(training, now)
-    details |= {"promoted": len(training.promoted), "refused": len(training.rankers.refused)}
     read = len(history.engagements) + len(history.impressions)
-    return Report(read, len(training.promoted) + aliased, details=details)
+    return Report(read, len(training.promoted) + aliased, details=details | training.details())
 
 
 def prepare(registry: Registry, history: History, options: Coldstart) -> Training:

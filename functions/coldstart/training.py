@@ -15,6 +15,7 @@ from shared.ranking.features import FEATURES, popularity_of
 from shared.ranking.history import History
 from shared.ranking.holdout import Cut
 from shared.ranking.options import Coldstart
+from shared.report import Detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Training:
     rankers   that are live
     cuts      the latest first; models that are promoted learn from before that one
     promoted  keys of the models that the run has made live
+    frozen    keys whose live models stay, since they are frozen, though the run found better ones
     """
 
     registry: Registry
@@ -31,6 +33,7 @@ class Training:
     trainer: CountryTrainer
     cuts: Sequence[Cut]
     promoted: list[str] = field(default_factory=list)
+    frozen: list[str] = field(default_factory=list)
 
     @property
     def history(self) -> History:
@@ -46,10 +49,10 @@ class Training:
         """Version of all models of the run; the same if the run is repeated for the same moment."""
         return version_at(self.history.now)
 
-    def promote(self, family: str, model: CountryModel, metrics: Mapping[str, float]) -> CountryModel:
-        """Store the model and make it live; returns it."""
+    def promote(self, family: str, model: CountryModel, metrics: Mapping[str, float]) -> CountryModel | None:
+        """Store the model, and make it live unless its key is frozen; returns what is live then, if anything."""
         now, options = self.history.now, self.options
-        Challenge.begin(self.registry, family, model.name, now=now).promote(
+        promoted = Challenge.begin(self.registry, family, model.name, now=now).promote(
             model.model,
             window=(now - options.holdout - options.examples_span, now - options.holdout),
             features=FEATURES.names,
@@ -57,8 +60,21 @@ class Training:
             metrics={**metrics, **model.metrics(), "hyperparameters": HYPERPARAMETERS},
             libraries={"xgboost": trees.version()},
         )
-        self.promoted.append(model.name)
-        return model
+        (self.promoted if promoted else self.frozen).append(model.name)
+        return model if promoted else self.rankers.own(family, model.name)
+
+    def give_up(self, family: str, key: str, parent: str) -> CountryModel | None:
+        """Use the model of `parent` in place of the key's own, unless the key is frozen; returns the model of its own
+        that is live then, if any."""
+        if Challenge.begin(self.registry, family, key, now=self.history.now).give_up(parent):
+            return None
+        self.frozen.append(key)
+        return self.rankers.own(family, key)
+
+    def details(self) -> dict[str, Detail]:
+        """What the run did with its models, for the report."""
+        frozen: dict[str, Detail] = {"frozen": ", ".join(self.frozen)} if self.frozen else {}
+        return {"promoted": len(self.promoted), "refused": len(self.rankers.refused), **frozen}
 
 
 def mean_ndcg(

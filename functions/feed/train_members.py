@@ -34,7 +34,7 @@ from shared.ranking.gain_estimate import GainEstimate
 from shared.ranking.history import read_history
 from shared.ranking.holdout import Cut, rolling_cuts, why_skipped
 from shared.ranking.options import Coldstart
-from shared.report import Report
+from shared.report import Detail, Report
 from shared.store import Store
 
 NAME = "train_members"
@@ -82,9 +82,10 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         metrics = training.ndcg_of_models({"model": challenger, "live": live})
         promoted = evidence.is_promoted(metrics, has_live=live is not None)
         used = evidence.metrics() | {"engagements": float(read), "half_life_hours": logits.decay.half_life_hours}
+        frozen: dict[str, Detail] = {}
         if promoted:
             holdout_start = now - cuts[0].options.holdout
-            challenge.promote(
+            promoted = challenge.promote(
                 model,
                 window=(holdout_start - cuts[0].options.examples_span, holdout_start),
                 features=FEATURES.names,
@@ -92,9 +93,10 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
                 metrics=metrics | used | {"hyperparameters": HYPERPARAMETERS},
                 libraries={"xgboost": trees.version()},
             )
+            frozen = {} if promoted else {"frozen": GLOBAL_PERSONAL_KEY}
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
     rounded = {name: round(value, 4) for name, value in used.items()}
-    return Report(read, int(promoted), details={**ndcg, **rounded, "refused": len(refused)})
+    return Report(read, int(promoted), details={**ndcg, **rounded, "refused": len(refused), **frozen})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Challenge, Manifest, Registry
 from shared.columns import BoolArray, Float32Array, IntArray
 from shared.ml.ridge import ridge_loo
-from shared.report import Report
+from shared.report import Detail, Report
 from shared.store import Store
 from shared.text import PREPARATION, embedding
 from shared.text.normalise import plain
@@ -92,9 +92,10 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         heads, metrics, unseen = train_heads(prototypes, examples, options)
         metrics |= compare_with_live(live, usable, examples, unseen, options.min_head_texts)
         promoted = metrics.get("newer_candidate", 1.0) >= metrics.get("newer_live", 0.0)
+        frozen: dict[str, Detail] = {}
         if promoted:
             window = (usable[-1].updated_at, usable[0].updated_at) if usable else (now, now)
-            challenge.promote(
+            promoted = challenge.promote(
                 Classifier(prototypes, heads).to_bytes(),
                 window=window,
                 features=(embedding.NAME,),
@@ -102,8 +103,9 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
                 metrics=metrics | {"trained_on": trained_on},
                 libraries={"numpy": np.__version__},
             )
-    details = {name: round(value, 4) for name, value in metrics.items()}
-    details |= {"promoted": int(promoted), "refused": len(refused), "unusable": len(texts) - len(usable)}
+            frozen = {} if promoted else {"frozen": KEY}
+    details: dict[str, Detail] = {name: round(value, 4) for name, value in metrics.items()}
+    details |= {"promoted": int(promoted), "refused": len(refused), "unusable": len(texts) - len(usable), **frozen}
     return Report(len(texts) + len(malformed), int(promoted), malformed=malformed, details=details)
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from shared.artifacts.frozen_models import FrozenModels
 from shared.artifacts.manifest import Artifact, Manifest, version_at
 from shared.artifacts.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A training whose model may replace the live one of a key.
+    """A training whose model may replace the live one of a key; while the key is frozen, its live model stays.
 
     now         the moment of the training; names the version, so that a repeated run writes the same one
     instead_of  the version that was live when the challenge began; None where there was none
@@ -33,6 +34,11 @@ class Challenge:
         """Version of the challenger."""
         return version_at(self.now)
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether a member of the console wants the live model to stay."""
+        return FrozenModels(self.registry.database).is_frozen(self.family, self.key)
+
     def promote(
         self,
         model: bytes,
@@ -43,8 +49,9 @@ class Challenge:
         metrics: Mapping[str, Any],
         libraries: Mapping[str, str],
         also: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Keep the model with a manifest of these fields, and make it live.
+    ) -> bool:
+        """Keep the model with a manifest of these fields, and make it live unless the key is frozen; returns whether
+        it is live.
 
         Raises Conflict where another version was made live since the challenge began, Refused for a model that is too
         large.
@@ -62,4 +69,14 @@ class Challenge:
             also=also or {},
         )
         self.registry.add(Artifact(manifest, model))
+        if self.is_frozen:
+            return False
         self.registry.promote(self.family, self.key, self.version, instead_of=self.instead_of, at=self.now)
+        return True
+
+    def give_up(self, parent: str) -> bool:
+        """Use the model of `parent` in place of the key's own, unless the key is frozen; returns whether it is done."""
+        if self.is_frozen:
+            return False
+        self.registry.write_alias(self.family, [self.key], parent, at=self.now)
+        return True

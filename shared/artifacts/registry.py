@@ -36,11 +36,12 @@ class Registry(LiveArtifacts):
         if not self._versions.count_documents(_version_of(sealed) | {"signature": sealed["signature"]}, limit=1):
             self._versions.replace_one(_version_of(sealed), sealed, upsert=True)
 
-    def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> None:
+    def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> bool:
         """Make a kept version live by one atomic update, if `instead_of` still is the live one (None: no own model).
+        Returns whether it did: False where the version was live already, and stays so.
 
         Raises NotFound, with the kept versions, for a version that is not kept, StaleModel for one that fails its
-        checks, Conflict when another version was made live meanwhile. A version that is live already stays so.
+        checks, Conflict when another version was made live meanwhile.
         """
         kept = {"family": family, "account": family_of(family).stored(key), "version": version}
         sealed = self._versions.find_one(kept, {"_id": 0})
@@ -61,6 +62,7 @@ class Registry(LiveArtifacts):
         if not is_live and self.live_version(family, key) != version:
             raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
         self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}})
+        return is_live and instead_of != version
 
     def replace(self, artifacts: Sequence[Artifact], *, at: datetime) -> int:
         """Make all these artifacts live, each unless a later version of its key is; returns how many documents changed.

@@ -12,7 +12,9 @@ from shared.errors import BadConfig
 
 FetchSecret = Callable[[str], str]
 
-HERE = "here"  # in place of a queue's URL: messages wait in this process, for who runs the functions in it
+# In place of a queue's URL: messages wait in this process, for who runs the functions in it. In place of a function's
+# name: it is called in this process.
+HERE = "here"
 MIN_KEY_BYTES = 16
 MIN_API_KEY_BYTES = 32  # of a key of HMAC-SHA256, as RFC 7518 asks for
 
@@ -28,6 +30,7 @@ class Settings:
                     given
     api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
+    promote_function  name of the function promote_artifact, for who calls it; empty for all others
     options         of the jobs
     """
 
@@ -37,6 +40,7 @@ class Settings:
     artifact_keys: tuple[bytes, ...]
     api_keys: tuple[bytes, ...]
     training_queue: str
+    promote_function: str
     options: Options
 
 
@@ -110,6 +114,7 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         artifact_keys=_keys("ARTIFACT_KEYS", MIN_KEY_BYTES, environment, fetch_secret),
         api_keys=_keys("API_KEYS", MIN_API_KEY_BYTES, environment, fetch_secret),
         training_queue=environment.get("TRAINING_QUEUE", ""),
+        promote_function=environment.get("PROMOTE_FUNCTION", ""),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
 

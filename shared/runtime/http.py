@@ -15,21 +15,8 @@ import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler import Response as PowertoolsResponse
 
-from shared.api import Response, Route, Service
-from shared.errors import (
-    AppError,
-    BadEvent,
-    Conflict,
-    Forbidden,
-    InvalidFields,
-    MethodNotAllowed,
-    NotFound,
-    StaleModel,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-    UnsupportedMedia,
-)
+from shared.api import SERVER_ERROR, STATUS, Response, Route, Service
+from shared.errors import AppError
 from shared.report import Report
 from shared.requests import converted, invalid_fields
 from shared.runtime.direct import ANSWER_WITHIN_S
@@ -38,22 +25,7 @@ from shared.runtime.invocation import Handler, invoke, log_failure, prepare, to_
 from shared.runtime.routing import RouteTable
 from shared.store.deadline import deadline
 
-OK, SERVER_ERROR = 200, 500  # HTTP status
-
-# HTTP status of each error; any other is a server error.
-STATUS: dict[type[AppError], int] = {
-    BadEvent: 400,
-    Unauthorized: 401,
-    Forbidden: 403,
-    NotFound: 404,
-    MethodNotAllowed: 405,
-    Conflict: 409,
-    TooLarge: 413,
-    UnsupportedMedia: 415,
-    InvalidFields: 422,
-    StaleModel: 503,
-    Unavailable: 503,
-}
+OK = 200  # HTTP status
 
 
 class AccessControl(Protocol):

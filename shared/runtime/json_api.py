@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from shared.api import Caller, Response, Route, Service
+from shared.api import SERVER_ERROR, STATUS, Caller, Response, Route, Service
 from shared.config import settings
 from shared.errors import AppError, InvalidFields, MethodNotAllowed, Unauthorized, Unavailable
 from shared.requests import refused
-from shared.runtime.http import SERVER_ERROR, STATUS, on_http
+from shared.runtime.http import on_http
 from shared.runtime.http_documentation import document, page
 from shared.runtime.http_request import MEDIA_TYPE, HttpRequest
 from shared.runtime.invocation import Handler

@@ -1,5 +1,7 @@
 """Promotion of stored versions, backwards and forwards, and what is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from functions.artifacts import promote_artifact
@@ -60,6 +62,36 @@ def test_a_version_that_fails_its_checks_stays_a_candidate(versions, databases, 
         promote_artifact.run(versions, "country", "th", "v5", now=noon)
 
     assert snapshot() == before
+
+
+def test_exactly_one_of_many_who_saw_the_same_version_live_succeeds(versions, noon):
+    def promote(version):
+        try:
+            promote_artifact.run(versions, "country", "th", version, instead_of="v2", now=noon)
+        except Conflict:
+            return None
+        return version
+
+    wanted = ["v1", "v3", "v5", "v3", "v1", "v5"]
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        done = [version for version in threads.map(promote, wanted) if version]
+
+    assert done == [versions.live_version("country", "th")]
+
+
+def test_the_version_that_is_live_is_not_made_live_instead_of_itself(versions, noon):
+    with pytest.raises(Conflict, match="country/th: v2 is live already"):
+        promote_artifact.run(versions, "country", "th", "v2", instead_of="v2", now=noon)
+
+
+def test_the_first_model_of_a_key_is_made_live_instead_of_none(versions, databases, noon):
+    databases.analytics.mlArtifacts_country.delete_one({"account": "us"})
+
+    with pytest.raises(Conflict, match="country/us: none is live, instead of v2"):
+        promote_artifact.run(versions, "country", "us", "v1", instead_of="v2", now=noon)
+    promote_artifact.run(versions, "country", "us", "v1", instead_of="none", now=noon)
+
+    assert model(versions, "us") == b"us v1"
 
 
 def test_who_comes_second_at_the_same_moment_is_told(versions, noon, monkeypatch):

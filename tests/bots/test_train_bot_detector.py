@@ -9,6 +9,7 @@ from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.labels import LabelledSet
 from functions.bots.reading_features import FEATURES
 from functions.bots.train_bot_detector import NAME
+from shared.artifacts import FrozenModel, FrozenModels
 from shared.errors import Conflict
 from tests.bots.conftest import HOUR, MINUTE, NOON, QUICK, judge, train
 from tests.factories import an_id
@@ -93,6 +94,19 @@ def test_too_few_of_either_kind_are_a_reason_and_no_failure(town, bots, people, 
 
     assert (report.written, report.details["skipped"]) == (0, lacking)
     assert live(town) is None
+
+
+def test_while_it_is_frozen_the_live_one_stays_and_the_new_one_is_kept(guarded):
+    before = live(guarded)
+    frozen = FrozenModel(FAMILY, KEY, "fewer suspects", "ana@example.org", NOON)
+    FrozenModels(guarded.store.analytics).freeze(frozen)
+    judge(guarded.store, "b20", at=NOON + MINUTE)
+
+    report = train(guarded, now=NOON + HOUR)
+
+    assert (report.written, report.details["promoted"], report.details["frozen"]) == (0, 0, KEY)
+    assert live(guarded) == before
+    assert guarded.store.analytics.artifactVersions.count_documents({"promotedAt": {"$exists": False}}) == 1
 
 
 def test_one_that_is_worse_than_what_is_live_stays_out(guarded, monkeypatch):

@@ -10,6 +10,7 @@ import xgboost
 from msgspec import structs
 
 from functions.coldstart import train_coldstart
+from shared.artifacts import FrozenModel, FrozenModels
 from shared.countries import COUNTRIES
 from shared.errors import Conflict
 from shared.ml import trees
@@ -193,6 +194,36 @@ def test_a_better_challenger_replaces_a_worse_model(world, fresh, train):
     assert report.details["ndcg_live"] < report.details["ndcg_model"]
     assert (strong["version"], strong["instead_of"]) == ("20260131T120000Z", NOISE)
     assert strong["metrics"]["live"] < strong["metrics"]["model"]
+
+
+def freeze(registry, family, key):
+    FrozenModels(registry.database).freeze(FrozenModel(family, key, "it was better", "ana@example.org", NOON))
+
+
+def test_a_frozen_model_stays_and_the_better_one_is_kept(world, fresh, train):
+    promote_noise(fresh, artifact(world, GLOBAL, GLOBAL_KEY))
+    freeze(fresh, GLOBAL, GLOBAL_KEY)
+
+    report = train(fresh)
+
+    assert report.details["frozen"] == GLOBAL_KEY
+    assert report.details["ndcg_live"] < report.details["ndcg_model"]
+    assert fresh.live_version(GLOBAL, GLOBAL_KEY) == NOISE
+    kept = fresh.database.artifactVersions.distinct("version", {"family": GLOBAL})
+    assert kept == [NOISE, "20260131T120000Z"]
+
+
+def test_a_frozen_country_is_not_given_up(world, own, fresh, train):
+    copied(world, fresh)
+    country = own[-1]
+    promote_noise(fresh, artifact(world, COUNTRY, country))
+    freeze(fresh, COUNTRY, country)
+
+    report = train(fresh, now=NOON + SECOND, min_gain_se=1e9)
+
+    assert report.details["frozen"] == country
+    assert fresh.live_version(COUNTRY, country) == NOISE
+    assert fresh.alias_of(COUNTRY, country) is None
 
 
 def test_a_country_is_given_up_when_its_model_falls_behind_its_parent(world, own, fresh, train):

@@ -15,7 +15,7 @@ from console.messages import messages
 from console.rights import ROLES
 from console.templates import Failure
 from console.views import modules
-from shared.runtime.http import SERVER_ERROR, STATUS
+from shared.api import SERVER_ERROR, STATUS
 
 FOLDER = Path(console.__file__).parent
 TEMPLATES = sorted(path.relative_to(FOLDER / "templates").as_posix() for path in FOLDER.glob("templates/**/*.html"))

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from functions.feed import train_members
 from functions.feed.candidate_features import FEATURES
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS, load_global_personal_ranker
-from shared.artifacts import Registry
+from shared.artifacts import FrozenModel, FrozenModels, Registry
 from shared.config import load
 from tests.networks import HOUR, NOON, QUICK, QUICK_MEMBERS, copy_artifacts, index_artifacts
 
@@ -56,6 +56,17 @@ def test_a_ranker_that_is_no_better_than_the_live_one_is_not_promoted(world, fre
     assert report.written == 0
     assert report.details["ndcg_model"] < report.details["ndcg_live"]
     assert fresh.live_version(MEMBERS, GLOBAL_PERSONAL_KEY) == f"{NOON:%Y%m%dT%H%M%SZ}"
+
+
+def test_while_it_is_frozen_no_ranker_becomes_live_and_the_new_one_is_kept(world, fresh):
+    frozen = FrozenModels(fresh.database)
+    frozen.freeze(FrozenModel(MEMBERS, GLOBAL_PERSONAL_KEY, "not yet", "ana@example.org", NOON))
+
+    report = train(world, fresh)
+
+    assert (report.written, report.details["frozen"]) == (0, GLOBAL_PERSONAL_KEY)
+    assert fresh.live_version(MEMBERS, GLOBAL_PERSONAL_KEY) is None
+    assert fresh.database.artifactVersions.count_documents({"family": MEMBERS}) == 1
 
 
 def test_nothing_to_learn_from_changes_nothing(village):

@@ -14,7 +14,7 @@ from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.taxonomy import taxonomy
 from functions.topics.train_topics import LabelledEmbeddings, f1, fit_heads
-from shared.artifacts import Registry
+from shared.artifacts import FrozenModel, FrozenModels, Registry
 from shared.errors import Conflict, Unavailable
 from shared.text.embedding import embed
 from shared.text.vectors import EMBEDDING_SIZE
@@ -105,6 +105,18 @@ def test_without_labelled_texts_the_taxonomy_alone_becomes_live(registry, train,
     }
     assert (manifest.version, manifest.trained_at, manifest.window) == ("20260131T120000Z", noon, (noon, noon))
     assert classifier.to_bytes() == Classifier.of_taxonomy().to_bytes()
+
+
+def test_while_it_is_frozen_the_live_one_stays_and_the_new_one_is_kept(store, registry, train, noon, request):
+    train()
+    FrozenModels(store.analytics).freeze(FrozenModel(FAMILY, KEY, "fewer topics", "ana@example.org", noon))
+    request.getfixturevalue("labelled")
+
+    report = train(now=noon + DAY)
+
+    assert (report.written, report.details["promoted"], report.details["frozen"]) == (0, 0, KEY)
+    assert live(registry)[0].version == "20260131T120000Z"
+    assert store.analytics.artifactVersions.count_documents({"promotedAt": {"$exists": False}}) == 1
 
 
 def test_the_document_keeps_the_contract(store, train, noon):

@@ -1,6 +1,6 @@
 """Make a kept version of a model live: to bring an older one back, or a candidate forward.
 
-Trigger   on demand: {family, key, version}
+Trigger   on demand: {family, key, version, instead_of}
 Reads     analytics.artifactVersions, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.mlArtifacts_members,
@@ -21,5 +21,5 @@ from shared.store import open_store
 @on_direct_call(PromoteRequest)
 def handler(request: PromoteRequest, now: datetime) -> Report:
     store, config = open_store(), settings()
-    registry = Registry(store.analytics, config.artifact_keys)
-    return promote_artifact.run(registry, request.family, request.key, request.version, now=now)
+    registry, named = Registry(store.analytics, config.artifact_keys), (request.family, request.key, request.version)
+    return promote_artifact.run(registry, *named, instead_of=request.instead_of, now=now)

@@ -1,7 +1,8 @@
 """Train the detector of bots, when people have judged something new.
 
 Trigger   schedule, hourly
-Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts, analytics.artifactVersions
+Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts, analytics.artifactVersions,
+          analytics.frozenModels
 Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions
 """
 

@@ -3,7 +3,7 @@
 Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users, app.contentinfo,
           analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
-          analytics.artifactVersions
+          analytics.artifactVersions, analytics.frozenModels
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions
 """
 

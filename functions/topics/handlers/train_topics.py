@@ -1,7 +1,7 @@
 """Train the classifier of topics, when there is something new to learn from.
 
 Trigger   schedule, daily
-Reads     analytics.labelledTexts, analytics.mlArtifacts_topics, analytics.artifactVersions
+Reads     analytics.labelledTexts, analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.frozenModels
 Writes    analytics.mlArtifacts_topics, analytics.artifactVersions
 """
 

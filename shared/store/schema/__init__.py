@@ -29,7 +29,7 @@ from shared.store.schema.artifacts import (
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
 )
-from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS
+from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS, FROZEN_MODELS
 from shared.store.schema.derived import (
     CONTENT_INFO,
     CONTENT_STATS,
@@ -79,6 +79,7 @@ __all__ = [
     "ERASURES",
     "FEED_ITEMS",
     "FEED_PERFORMANCES",
+    "FROZEN_MODELS",
     "GLOBAL_ARTIFACTS",
     "GUEST_FEED",
     "HASHTAG_STATS",

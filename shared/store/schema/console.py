@@ -1,4 +1,4 @@
-"""Collections of the console: who may use it, who is using it, and what was done by it."""
+"""Collections of the console: who may use it, who is using it, and what was done or decided by it."""
 
 from datetime import timedelta
 
@@ -22,6 +22,8 @@ CONSOLE_LOGINS = Collection(
     about=NOBODY,
     indexes=(index("expiresAt", expires_after=timedelta()),),
 )
+# Keys of models whose live version no training replaces.
+FROZEN_MODELS = Collection("analytics", "frozenModels", key=("_id",), owner="feedkeeper", about=NOBODY)
 AUDIT_LOG = Collection(
     "analytics",
     "auditLog",

@@ -24,7 +24,7 @@ from shared.store.schema.artifacts import (
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
 )
-from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS
+from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS, FROZEN_MODELS
 from shared.store.schema.derived import (
     CONTENT_INFO,
     CONTENT_STATS,
@@ -86,6 +86,7 @@ COLLECTIONS = (
     CONSOLE_SESSIONS,
     CONSOLE_LOGINS,
     AUDIT_LOG,
+    FROZEN_MODELS,
 )
 OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")
 

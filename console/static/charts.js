@@ -1,0 +1,23 @@
+// Lines over time by uPlot. A <div class="chart"> has data-values, JSON of moments [s since 1970] and the values of each
+// line, and data-labels, JSON of the names of the lines. The same numbers stand in a table beside it.
+"use strict";
+
+function draw(element) {
+  const values = JSON.parse(element.dataset.values);
+  const labels = JSON.parse(element.dataset.labels);
+  const colour = name => getComputedStyle(document.querySelector(name) ?? element).color;
+  const strokes = [colour("main a"), colour("main"), colour("thead th")];
+  const axis = { stroke: strokes[1], grid: { stroke: strokes[2], width: 0.25 }, ticks: { stroke: strokes[2] } };
+  const lines = labels.map((label, number) => ({
+    label,
+    stroke: strokes[number % strokes.length],
+    width: 2,
+    dash: number ? [6, 4 * number] : [],
+    points: { show: true },
+  }));
+  const options = { width: element.clientWidth, height: 240, axes: [axis, { ...axis, size: 70 }], series: [{}, ...lines] };
+  const chart = new uPlot(options, values, element);
+  new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: 240 })).observe(element);
+}
+
+document.querySelectorAll(".chart").forEach(draw);

@@ -3,7 +3,7 @@
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
           analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, app.guestfeeditems,
-          app.suspiciouscredentials
+          app.contents, app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog
 """
 

@@ -32,6 +32,7 @@ SECURITY = {
 # The pages that the head of every page leads to: the module of `views` that has it, key of its name, path, and right.
 NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
+    ("coldstart", "nav.feeds", "/console/feeds", "see"),
     ("models", "nav.models", "/console/models", "see"),
     ("jobs", "nav.jobs", "/console/jobs", "see"),
     ("changes", "nav.changes", "/console/changes", "see"),
@@ -86,6 +87,15 @@ def time_tag(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
 
 
+def figure(value: float) -> str:
+    """A number with three digits, or as many as its integer part has.
+
+    >>> figure(1234.5), figure(0.12345), figure(3.0), figure(1e-7)
+    ('1,234', '0.123', '3', '1e-07')
+    """
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e12 else f"{value:.3g}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -97,5 +107,5 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES}
-    environment.filters["time"] = time_tag
+    environment.filters |= {"time": time_tag, "figure": figure}
     return environment

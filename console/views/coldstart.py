@@ -1,23 +1,196 @@
-"""The guest feed."""
+"""The guest feed: each list as guests see it, and why a post stands where it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated, ClassVar
 
+from bson import ObjectId
+from msgspec import Meta, Struct
+
+from console.countries import EVERYWHERE, country_name, matches
+from console.guest_factors import Explanation, explain, main_factors
 from console.lines import Line, State
 from console.service import Console
-from shared.api import Route
+from console.store.guest_rows import GuestList, GuestRow, GuestRows
+from console.store.shown_posts import ShownPost, ShownPosts
+from console.templates import render
+from console.visitor import Visitor
+from shared.api import Response, Route
+from shared.countries import COUNTRIES
+from shared.documents import Id
+from shared.errors import NotFound
+from shared.requests import NEEDS_ID, refused
 
+ROWS = 25  # of a page
 FRESH = timedelta(hours=1)  # a guest feed is built every half hour
+
+Code = Annotated[str, Meta(max_length=2), refused("is not the code of a list")]
+RowId = Annotated[Id, refused(NEEDS_ID)]
+
+
+class FeedsQuery(Struct):
+    """What somebody types to find a country."""
+
+    find: Annotated[str, Meta(max_length=64), refused("needs a text of at most 64 characters")] = ""
+
+
+class FeedQuery(Struct):
+    """A page of a list, the first or the one behind a row."""
+
+    country: Code
+    after: RowId | None = None
+
+
+class WhyQuery(Struct):
+    """A post in the list of a country."""
+
+    country: Code
+    post: RowId
+
+
+@dataclass(frozen=True, slots=True)
+class NamedList:
+    """A country, its name, and its list; None where it has none."""
+
+    code: str
+    name: str
+    found: GuestList | None
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """The page of all lists.
+
+    lists  those that match what was typed, the one for everywhere first
+    typed  to find one; empty for all
+    """
+
+    template: ClassVar[str] = "coldstart/lists.html"
+    path: ClassVar[str] = "/console/feeds"
+
+    lists: Sequence[NamedList]
+    typed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row as guests see it.
+
+    rank   its place in the list now, from 1 on
+    post   None where the post is not there any more
+    age    of the post now [hours]
+    main   what makes most of its score: keys of sentences, and their values
+    """
+
+    rank: int
+    row: GuestRow
+    post: ShownPost | None
+    age: float | None
+    main: Sequence[tuple[str, Mapping[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The page of a list.
+
+    items      in their order
+    next_page  the row behind which the next page begins; None at the end
+    """
+
+    template: ClassVar[str] = "coldstart/list.html"
+    path: ClassVar[str] = Feeds.path
+
+    code: str
+    name: str
+    items: Sequence[Item]
+    next_page: ObjectId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The page of a post in a list.
+
+    above, below  its neighbours; None at an end of the list
+    explanation   None where the row is stored without what its score is made of
+    """
+
+    template: ClassVar[str] = "coldstart/why.html"
+    path: ClassVar[str] = Feeds.path
+
+    code: str
+    name: str
+    item: Item
+    above: Item | None
+    below: Item | None
+    explanation: Explanation | None
 
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:
     """Whether there is a guest feed, and how old it is."""
-    built_at = console.store.guest_feed.generation(now=now)
+    built_at = GuestRows(console.store).generation(now=now)
     if built_at is None:
-        yield Line("failed", "today.guest_feed", "today.guest_feed.none", "/console")
+        yield Line("failed", "today.guest_feed", "today.guest_feed.none", Feeds.path)
     else:
         state: State = "good" if now - built_at <= FRESH else "attention"
-        yield Line(state, "today.guest_feed", "today.guest_feed.built", "/console", at=built_at)
+        yield Line(state, "today.guest_feed", "today.guest_feed.built", Feeds.path, at=built_at)
 
 
-ROUTES: tuple[Route[Console], ...] = ()
+def feeds(console: Console, visitor: Visitor, query: FeedsQuery, now: datetime) -> Response:
+    """The lists of all countries, or of those that match."""
+    found = GuestRows(console.store).lists()
+    named = [(code, country_name(code, visitor.language)) for code in COUNTRIES if matches(code, query.find)]
+    ordered = sorted(named, key=lambda pair: pair[1])
+    if matches(EVERYWHERE, query.find):
+        ordered.insert(0, (EVERYWHERE, country_name(EVERYWHERE, visitor.language)))
+    return render(Feeds([NamedList(code, name, found.get(code)) for code, name in ordered], query.find), visitor)
+
+
+def feed(console: Console, visitor: Visitor, query: FeedQuery, now: datetime) -> Response:
+    """A page of a list."""
+    name, rows = _name(query.country, visitor), GuestRows(console.store)
+    page = rows.page(query.country, ObjectId(query.after) if query.after else None, ROWS + 1)
+    first = rows.number_above(query.country, page[0].id) + 1 if page else 1
+    items = _items(console, page[:ROWS], first, now)
+    next_page = page[ROWS - 1].id if len(page) > ROWS else None
+    return render(Feed(query.country, name, items, next_page), visitor)
+
+
+def why(console: Console, visitor: Visitor, query: WhyQuery, now: datetime) -> Response:
+    """What the score of a post in a list is made of, and what sets it apart from its neighbours."""
+    name, rows = _name(query.country, visitor), GuestRows(console.store)
+    row = rows.find(query.country, ObjectId(query.post))
+    if row is None:
+        raise NotFound(f"post: it is not in the list of {name} now")
+    above = rows.above(query.country, row.id)
+    below = next(iter(rows.page(query.country, row.id, 1)), None)
+    rank = rows.number_above(query.country, row.id) + 1
+    neighbours = [neighbour for neighbour in (above, row, below) if neighbour]
+    items = {item.row.id: item for item in _items(console, neighbours, rank - (above is not None), now)}
+    explanation = explain(rows, query.country, row, rank, above, below) if row.factors else None
+    over, under = (items[neighbour.id] if neighbour else None for neighbour in (above, below))
+    return render(Why(query.country, name, items[row.id], over, under, explanation), visitor)
+
+
+def _name(code: str, visitor: Visitor) -> str:
+    if code != EVERYWHERE and code not in COUNTRIES:
+        raise NotFound(f"country: there is no list of {code}")
+    return country_name(code, visitor.language)
+
+
+def _items(console: Console, rows: Sequence[GuestRow], first: int, now: datetime) -> list[Item]:
+    """The rows with their posts; `first` is the rank of the first one."""
+    posts = ShownPosts(console.store).of(row.content for row in rows)
+    items = []
+    for rank, row in enumerate(rows, first):
+        post = posts.get(row.content)
+        age = max((now - post.created_at).total_seconds() / 3_600, 0.0) if post else None
+        items.append(Item(rank, row, post, age, main_factors(row.factors) if row.factors else ()))
+    return items
+
+
+ROUTES: tuple[Route[Console], ...] = (
+    Route("GET", "/console/feeds", "The guest feeds of all countries", FeedsQuery, feeds, "see"),
+    Route("GET", "/console/feeds/{country}", "The guest feed of a country", FeedQuery, feed, "see"),
+    Route("GET", "/console/feeds/{country}/{post}", "Why a post stands where it stands", WhyQuery, why, "see"),
+)

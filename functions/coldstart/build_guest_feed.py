@@ -1,16 +1,18 @@
 """The guest feed: the best posts for every country, published in one step."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
 from functions.coldstart.candidates import CountryCandidates, language_factor, select_candidates, spread
+from functions.coldstart.factors import score_factors
 from functions.coldstart.options import GuestFeedOptions
 from shared.artifacts import Registry
 from shared.columns import FloatArray, IntArray
 from shared.countries import COUNTRIES, GLOBAL_PARTITION, LANGUAGES, UNKNOWN_COUNTRY
+from shared.documents import Document
 from shared.errors import Refused
 from shared.ranking.counters import Counters
 from shared.ranking.country_ranker import Rankers, scores_from_logits
@@ -19,12 +21,25 @@ from shared.ranking.history import read_history
 from shared.ranking.options import Coldstart
 from shared.report import Report
 from shared.store import Store, schema
-from shared.store.guest_feed import Staging, min_rows
+from shared.store.guest_feed import Staging
+from shared.store.guest_items import min_rows
 
 NAME = "build_guest_feed"
 NOTHING_TO_SHOW = "no post of the window may be shown"
 
-RankedList = tuple[IntArray, FloatArray]  # (n_rows,) positions among the candidates and their scores, best first
+
+@dataclass(frozen=True, slots=True)
+class RankedList:
+    """A list, best first.
+
+    positions  (n_rows,) among the candidates
+    scores     (n_rows,)
+    factors    what the scores of the first rows are made of
+    """
+
+    positions: IntArray
+    scores: FloatArray
+    factors: Sequence[Document]
 
 
 def run(store: Store, registry: Registry, options: GuestFeedOptions, coldstart: Coldstart, *, now: datetime) -> Report:
@@ -85,9 +100,9 @@ class GuestFeedBuilder:
     def write(self, staging: Staging, partition: str) -> int:
         """Write the list of a country, or of GLOBAL_PARTITION; returns its length."""
         is_global = partition == GLOBAL_PARTITION
-        positions, scores = self.ranked(UNKNOWN_COUNTRY if is_global else COUNTRIES.index(partition))
-        entries = (self.candidates.entries[position] for position in positions.tolist())
-        return staging.put(partition, zip(entries, scores.tolist(), strict=True))
+        ranked = self.ranked(UNKNOWN_COUNTRY if is_global else COUNTRIES.index(partition))
+        entries = (self.candidates.entries[position] for position in ranked.positions.tolist())
+        return staging.put(partition, zip(entries, ranked.scores.tolist(), strict=True), ranked.factors)
 
     def ranked(self, country: int) -> RankedList:
         """The list of a country, given as an index into COUNTRIES or UNKNOWN_COUNTRY."""
@@ -101,8 +116,16 @@ class GuestFeedBuilder:
     def _rank(self, country: int) -> RankedList:
         relation = self.country_scores.relation_to(country)
         factor = 1.0 if country == UNKNOWN_COUNTRY else language_factor(relation, self.options)
-        scores = scores_from_logits(self.country_scores.of(country)) * self.candidates.quality * factor
-        scores = spread(scores, self.candidates.author, self.options.per_author_ratio)
+        of_post = scores_from_logits(self.country_scores.of(country)) * self.candidates.quality * factor
+        scores = spread(of_post, self.candidates.author, self.options.per_author_ratio)
         # A copy, since a view would keep the whole order in memory.
         order = np.argsort(-scores, kind="stable")[: self.options.rows_per_country].copy()
-        return order, scores[order]
+        first = order[: self.options.explained_rows]
+        factors = score_factors(
+            self.country_scores.ranker_of(country),
+            self.country_scores.features(country, first),
+            quality=self.candidates.quality[first],
+            language=np.broadcast_to(factor, scores.shape)[first],
+            author=scores[first] / of_post[first],
+        )
+        return RankedList(order, scores[order], factors)

@@ -68,6 +68,16 @@ class Trees:
             return np.empty(0)
         return np.asarray(self._booster.inplace_predict(matrix, predict_type="margin"), np.float64)
 
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n_rows, n_features + 1) what each feature adds to the logit of each row, and last what every row has; the
+        sum of a row is its logit. Along the path of a row through a tree, a split adds to its feature by how much it
+        changes the mean of the leaves below."""
+        if not len(matrix):
+            return np.empty((0, matrix.shape[1] + 1))
+        data = xgboost.DMatrix(matrix, nthread=1)
+        # Not Shapley values, which take eleven times as long.
+        return np.asarray(self._booster.predict(data, pred_contribs=True, approx_contribs=True), np.float64)
+
 
 def version() -> str:
     """The version of XGBoost."""

@@ -37,6 +37,9 @@ class Ranker(Protocol):
     def logits(self, matrix: Float32Array) -> FloatArray:
         """(n,) any real number, higher ranks first; matrix (n, n_features)."""
 
+    def contributions(self, matrix: Float32Array) -> FloatArray:
+        """(n, n_features + 1) what each feature, and last what every post has, adds to the decayed popularity."""
+
 
 class CountryModel:
     """Decayed popularity plus trees that were trained on one country, or on all.
@@ -73,6 +76,10 @@ class CountryModel:
         """(n,) log odds that a viewer engages with the post rather than with a random one, up to a constant."""
         return decayed_popularity_of(matrix) + self.weight * self._trees.logits(matrix)
 
+    def contributions(self, matrix: Float32Array) -> FloatArray:
+        """(n, n_features + 1) what the trees add by feature, and last for every post, weighted; log odds."""
+        return self.weight * self._trees.contributions(matrix)
+
 
 @dataclass(frozen=True, slots=True)
 class DecayedPopularity:
@@ -85,6 +92,10 @@ class DecayedPopularity:
     def logits(self, matrix: Float32Array) -> FloatArray:
         """(n,) log of the engagements, decayed by age."""
         return decayed_popularity_of(matrix)
+
+    def contributions(self, matrix: Float32Array) -> FloatArray:
+        """(n, n_features + 1) zeros: nothing is added."""
+        return np.zeros((len(matrix), matrix.shape[1] + 1))
 
 
 class Rankers:

@@ -56,6 +56,16 @@ class CountryScores:
             )
         return self._by_relation[key]
 
+    def features(self, country: int, rows: IntArray) -> Float32Array:
+        """(m, n_features) what the ranker of the country reads now about some of the posts.
+
+        rows  (m,) positions in `post`
+        """
+        decay, profile_country = self.ranker_of(country).decay, self.profile_country(country)
+        posts = PointInTimePosts(self.counters, self.post[rows], np.zeros(len(rows)), decay)
+        relation = relations(np.full(len(rows), country), self.history.posts.language[self.post[rows]])
+        return FEATURES.matrix(PointInTimeCountryRows(posts, np.full(len(rows), profile_country), relation))
+
     def at(self, post: IntArray, country: IntArray, at: FloatArray) -> FloatArray:
         """(m,) log odds of an engagement with any posts, by viewers of any countries, at any moments.
 

@@ -1,14 +1,15 @@
 """The feed of guests, one list per country.
 
 For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", type: "content", createdAt: …,
-updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null}
+updatedAt: …, author: ObjectId, originalContent: null, originalAuthor: null, factors: {engagements: 12, …}}
+
+Only the first rows of a list have `factors`: what the score is made of, as `functions.coldstart.factors` describes it.
 
 Readers page by `_id`, which ascends as the score descends within a country. Its bytes are rank (4), country (2),
 seconds from the moment of the generation until 2106 (4), zero (2): unique to a generation, the same when a generation
 is built again, and a cursor of an earlier generation goes on at the next rank of the live one.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,7 +24,6 @@ from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from shared.clock import MAX_AHEAD
 from shared.columns import Columns, id_array, id_keys, object_ids, unique_ids
 from shared.documents import Document, object_id
 from shared.errors import Refused
@@ -32,8 +32,8 @@ from shared.store.batches import in_batches
 from shared.store.column_kinds import Kind
 from shared.store.column_reader import read_columns
 from shared.store.deadline import DeadlineExecutor
-from shared.store.decoding import as_moment, needed, sound
-from shared.store.guest_items import remove_withdrawn, row_id, young_by_country
+from shared.store.decoding import needed, sound
+from shared.store.guest_items import generation, remove_withdrawn, row_id, young_by_country
 from shared.store.visibility import Visibility
 from shared.store.write_behind import WriteBehind
 
@@ -61,9 +61,7 @@ class GuestFeed:
 
     def generation(self, *, now: datetime) -> datetime | None:
         """The moment of the live feed; None where it is empty, malformed or dated ahead."""
-        made = {"createdAt": {"$type": "date", "$lte": now + MAX_AHEAD}}
-        row = self._app[schema.GUEST_FEED.name].find_one(made, {"createdAt": 1})
-        return None if row is None else as_moment(row.get("createdAt"))
+        return generation(self._app[schema.GUEST_FEED.name], now=now)
 
     def page(self, country: str, limit: int, after: ObjectId | None = None) -> tuple[list[ObjectId], ObjectId | None]:
         """The posts of at most `limit` rows of a country's list, from its first row or behind the row `after`; and the
@@ -115,8 +113,9 @@ class Staging:
         with suppress(PyMongoError):
             self._rows.drop()
 
-    def put(self, country: str, ranked: Iterable[tuple[Entry, float]]) -> int:
-        """Begin to write a country's list of entries and scores, best first; returns its length.
+    def put(self, country: str, ranked: Iterable[tuple[Entry, float]], factors: Iterable[Document] = ()) -> int:
+        """Begin to write a country's list of entries and scores, best first, and of the first ones what their scores
+        are made of; returns its length.
 
         The write goes on behind the call; its error is raised by a later call.
         """
@@ -135,6 +134,8 @@ class Staging:
             }
             for rank, (entry, score) in enumerate(ranked)
         ]
+        for row, made_of in zip(rows, factors, strict=False):
+            row["factors"] = made_of
         if rows:
             self._written[country] = id_array(row["content"] for row in rows)
             self._ahead(self._rows.insert_many, rows, ordered=False)
@@ -199,12 +200,3 @@ class Staging:
         country = np.ascontiguousarray(letters[:, 4:6]).view("S2").ravel()
         order = np.lexsort((rank, country))
         return {"country": country[order], "score": rows["score"][stays][order]}
-
-
-def min_rows(live: dict[str, int], countries: Iterable[str], ratio: float, limit: int) -> dict[str, int]:
-    """Rows that each country must have: `ratio` times its rows in the live feed, of which at most `limit` count.
-
-    >>> min_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
-    {'th': 5, 'us': 5, 'jp': 0}
-    """
-    return {country: math.ceil(ratio * min(live.get(country, 0), limit)) for country in countries}

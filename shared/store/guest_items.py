@@ -3,8 +3,9 @@
 For example: {_id: ObjectId, content: ObjectId, countryCode: "th", …}
 """
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,10 @@ from bson import ObjectId
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
+from shared.clock import MAX_AHEAD
 from shared.documents import Document, either_form, object_id
 from shared.store.batches import in_batches
-from shared.store.decoding import as_text
+from shared.store.decoding import as_moment, as_text
 from shared.store.expressions import NO_ARRAY, is_id
 from shared.store.visibility import Visibility
 
@@ -34,6 +36,12 @@ def row_id(rank: int, country: str, at: datetime) -> ObjectId:
     return ObjectId(rank.to_bytes(4, "big") + country.encode("ascii") + remaining_s.to_bytes(4, "big") + b"\0\0")
 
 
+def generation(rows: Collection[Document], *, now: datetime) -> datetime | None:
+    """The moment of the rows; None where there are none, or they are malformed or dated ahead."""
+    row = rows.find_one({"createdAt": {"$type": "date", "$lte": now + MAX_AHEAD}}, {"createdAt": 1})
+    return None if row is None else as_moment(row.get("createdAt"))
+
+
 def young_by_country(
     rows: Collection[Document], posts: Collection[Document], start: datetime, clock: str
 ) -> dict[str, int]:
@@ -43,6 +51,15 @@ def young_by_country(
         old = posts.find({"_id": {"$in": either_form(ids)}, clock: {"$lt": start} | NO_ARRAY}, {"_id": 1})
         young -= _by_country(rows, {"content": {"$in": [object_id(post["_id"]) for post in old]}})
     return dict(young)
+
+
+def min_rows(live: dict[str, int], countries: Iterable[str], ratio: float, limit: int) -> dict[str, int]:
+    """Rows that each country must have: `ratio` times its rows in the live feed, of which at most `limit` count.
+
+    >>> min_rows({"th": 9, "us": 90}, ["th", "us", "jp"], 0.5, 10)
+    {'th': 5, 'us': 5, 'jp': 0}
+    """
+    return {country: math.ceil(ratio * min(live.get(country, 0), limit)) for country in countries}
 
 
 def remove_withdrawn(rows: Collection[Document], visibility: Visibility) -> int:

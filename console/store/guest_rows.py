@@ -1,0 +1,191 @@
+"""Rows of the live guest feed, with what their scores are made of; read only, without numpy.
+
+For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", createdAt: …, author: ObjectId,
+factors: {engagements: 12, decay: 0.9, …}}; `functions.coldstart.factors` describes the factors.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from shared.documents import Document, either_form, object_id
+from shared.store import Store, schema
+from shared.store.decoding import as_document, as_list, as_moment, as_number, as_text, needed, optional, sound
+from shared.store.guest_items import generation
+
+FIRST = 25  # rows of a list, the youngest of which is told
+MAX_COUNTED = 100_000  # rows of one list
+PARTS = ("decay", "model", "quality", "language", "author")  # factors of a score beside the engagements
+
+_FIELDS = {"content": 1, "score": 1, "createdAt": 1, "author": 1, "factors": 1, "countryCode": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class GuestList:
+    """The list of a country.
+
+    rows          ranks that were given; later removals leave gaps
+    built_at      the moment of the ranking
+    youngest_age  of the posts that were among its first 25, at that moment [hours]; None where it is not known
+    """
+
+    country: str
+    rows: int
+    built_at: datetime
+    youngest_age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFactor:
+    """What a feature does to a score.
+
+    value   as the ranker reads it; None where it is not known
+    factor  on the score, positive
+    """
+
+    name: str
+    value: float | None
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a score is made of: (engagements + 1) times each of the parts.
+
+    ranker     name and version of the model
+    age        at the moment of the ranking [hours]
+    half_life  of popularity [hours]
+    relation   of the post's language to the country: 1 its own, 0.5 English, 0 foreign, None unknown
+    parts      by the names of PARTS, each positive
+    features   whose factors, with `others`, make the part of the model; the strongest first
+    """
+
+    ranker: str
+    engagements: float
+    age: float
+    half_life: float
+    relation: float | None
+    parts: Mapping[str, float]
+    features: Sequence[FeatureFactor]
+    others: float
+
+
+@dataclass(frozen=True, slots=True)
+class GuestRow:
+    """A row of a list.
+
+    built_rank  when the list was built, from 1 on
+    factors     None for rows that are stored without
+    """
+
+    id: ObjectId
+    content: ObjectId
+    author: ObjectId | None
+    score: float
+    built_rank: int
+    built_at: datetime
+    factors: Factors | None
+
+
+class GuestRows:
+    def __init__(self, store: Store) -> None:
+        self._rows = store.app[schema.GUEST_FEED.name]
+
+    def generation(self, *, now: datetime) -> datetime | None:
+        """The moment of the live feed; None where it is empty, malformed or dated ahead."""
+        return generation(self._rows, now=now)
+
+    def lists(self) -> dict[str, GuestList]:
+        """The lists of the live feed, by country."""
+        last: list[Document] = [
+            {"$sort": {"countryCode": -1, "_id": -1}},
+            {"$group": {"_id": "$countryCode", "last": {"$first": "$_id"}}},
+        ]
+        last_ids = {row["_id"]: row["last"] for row in self._rows.aggregate(last)}  # one index step for each country
+        first: list[Document] = [
+            {"$match": {"_id": {"$lt": ObjectId(FIRST.to_bytes(4, "big") + bytes(8))}}},
+            {
+                "$group": {
+                    "_id": "$countryCode",
+                    "built": {"$max": "$createdAt"},
+                    "youngest": {"$min": "$factors.ageHours"},
+                }
+            },
+        ]
+
+        def decoded(group: Document) -> GuestList:
+            country = needed(as_text(group["_id"]))
+            rows = _rank(needed(object_id(last_ids.get(country))))
+            return GuestList(country, rows, needed(as_moment(group["built"])), as_number(group["youngest"]))
+
+        return {found.country: found for found in sound(self._rows, self._rows.aggregate(first), decoded)}
+
+    def page(self, country: str, after: ObjectId | None, limit: int) -> list[GuestRow]:
+        """At most `limit` rows of a list, from its first or behind the row `after`."""
+        query: Document = {"countryCode": country} | ({} if after is None else {"_id": {"$gt": after}})
+        rows = self._rows.find(query, _FIELDS).sort("_id", 1).limit(limit)
+        return list(sound(self._rows, rows, _row))
+
+    def find(self, country: str, content: ObjectId) -> GuestRow | None:
+        """The row of a post in a list; None where it has none."""
+        rows = self._rows.find({"countryCode": country, "content": {"$in": either_form([content])}}, _FIELDS).limit(1)
+        return next(sound(self._rows, rows, _row), None)
+
+    def above(self, country: str, row: ObjectId) -> GuestRow | None:
+        """The row above; None for the first one."""
+        rows = self._rows.find({"countryCode": country, "_id": {"$lt": row}}, _FIELDS).sort("_id", -1).limit(1)
+        return next(sound(self._rows, rows, _row), None)
+
+    def number_above(self, country: str, row: ObjectId) -> int:
+        """How many rows stand above it now, at most MAX_COUNTED."""
+        return self._rows.count_documents({"countryCode": country, "_id": {"$lt": row}}, limit=MAX_COUNTED)
+
+    def number_with_more(self, country: str, score: float) -> int:
+        """How many rows have a higher score, at most MAX_COUNTED."""
+        return self._rows.count_documents({"countryCode": country, "score": {"$gt": score}}, limit=MAX_COUNTED)
+
+
+def _row(row: Document) -> GuestRow:
+    """A row; one with malformed factors is a row without."""
+    stored = as_document(row.get("factors"))
+    return GuestRow(
+        needed(object_id(row["_id"])),
+        needed(object_id(row.get("content"))),
+        optional(row.get("author"), object_id),
+        needed(as_number(row.get("score"))),
+        _rank(needed(object_id(row["_id"]))),
+        needed(as_moment(row.get("createdAt"))),
+        None if stored is None else _factors(stored),
+    )
+
+
+def _rank(row: ObjectId) -> int:
+    """The rank that the id of a row holds, from 1 on."""
+    return int.from_bytes(row.binary[:4], "big") + 1
+
+
+def _factors(stored: Document) -> Factors:
+    return Factors(
+        needed(as_text(stored.get("ranker"))),
+        needed(as_number(stored.get("engagements"))),
+        needed(as_number(stored.get("ageHours"))),
+        needed(as_number(stored.get("halfLifeHours"))),
+        optional(stored.get("relation"), as_number),
+        {name: _positive(stored.get(name)) for name in PARTS},
+        [_feature(feature) for feature in needed(as_list(stored.get("features")))],
+        _positive(stored.get("others")),
+    )
+
+
+def _feature(stored: Any) -> FeatureFactor:
+    fields = needed(as_document(stored))
+    name, value = needed(as_text(fields.get("name"))), optional(fields.get("value"), as_number)
+    return FeatureFactor(name, value, _positive(fields.get("factor")))
+
+
+def _positive(value: Any) -> float:
+    number = as_number(value)
+    return needed(number if number is not None and number > 0 else None)

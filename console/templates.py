@@ -34,6 +34,7 @@ SECURITY = {
 PAGES = (
     ("nav.today", "/console", "see"),
     ("nav.changes", "/console/changes", "see"),
+    ("nav.suspects", "/console/suspects", "see suspects"),
     ("nav.audit", "/console/audit", "read audit"),
 )
 
@@ -78,6 +79,16 @@ def time_tag(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
 
 
+def three_digits(value: float) -> str:
+    """A number with three significant digits.
+
+    >>> three_digits(1234.5), three_digits(0.012345), three_digits(2.0)
+    ('1,230', '0.0123', '2')
+    """
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 1_000 else f"{rounded:g}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -89,5 +100,5 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES}
-    environment.filters["time"] = time_tag
+    environment.filters |= {"time": time_tag, "three_digits": three_digits}
     return environment

@@ -2,8 +2,10 @@
 
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.parkedChanges, app.guestfeeditems, app.suspiciouscredentials
-Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog
+          analytics.parkedChanges, analytics.credentialfeatures, analytics.artifactVersions, app.guestfeeditems,
+          app.suspiciouscredentials
+Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
+          app.suspiciouscredentials
 """
 
 from console.access import SessionAccess

@@ -1,51 +1,37 @@
 """Who uses the console: sessions in cookies, rights by role, and refusals that people can read."""
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote
 
-from aws_lambda_powertools.shared.cookies import Cookie, SameSite
-
 from console.rights import PUBLIC, may
 from console.store.members import LANGUAGES
-from console.store.sessions import MAX_LIFETIME, Session, Sessions
+from console.store.sessions import MAX_LIFETIME, Sessions
 from console.templates import Failure, render
+from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
 from shared.runtime.http_request import HttpRequest
-from shared.store import open_store
+from shared.store import Store
 
 HOME, LOGIN = "/console", "/console/login"
 COOKIE = "__Host-session"  # by its name, browsers take it from this host only, by HTTPS only, and for all paths
 UNAUTHORIZED = 401
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who sends a request.
-
-    session   None for somebody who is not logged in
-    language  of the pages, one of LANGUAGES
-    in_page   whether the answer becomes a part of the page that asks for it
-    claims    of the identity provider's token, where the gateway has checked one
-    """
-
-    session: Session | None
-    language: str
-    in_page: bool
-    claims: Mapping[str, Any]
-
-
 class SessionAccess:
     """Members have sessions; forms have the token of the session, and come from a page of this console."""
+
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open_store = open_store
 
     def caller_of(self, request: HttpRequest, *, now: datetime) -> Visitor:
         """Who sends the request, logged in or not."""
         token = request.cookies.get(COOKIE)
-        session = Sessions(open_store()).find(token, now=now) if token else None
+        session = Sessions(self._open_store()).find(token, now=now) if token else None
         jwt = request.authorizer.get("jwt")
         claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
         return Visitor(
@@ -55,9 +41,9 @@ class SessionAccess:
             claims=claims if isinstance(claims, Mapping) else {},
         )
 
-    def check(self, caller: Visitor, request: HttpRequest, route: Route[Any], values: Mapping[str, Any]) -> None:
-        """Unauthorized for somebody who has to log in first, Forbidden for a role without the right, and for a form
-        that is not of this console or of another session."""
+    def authorize(self, caller: Visitor, request: HttpRequest, route: Route[Any]) -> None:
+        """Unauthorized for somebody who has to log in first, Forbidden for a role without the right, and for a request
+        that changes something and comes from a page of another site."""
         if request.method == "POST" and request.headers.get("sec-fetch-site") != "same-origin":
             raise Forbidden("sec-fetch-site: forms are taken from pages of this console only")
         if route.right == PUBLIC:
@@ -66,8 +52,11 @@ class SessionAccess:
             raise Unauthorized("session: there is none, or it has ended")
         if not may(caller.session.role, route.right):
             raise Forbidden(f"role: {caller.session.role} may not {route.right}")
-        given = request.headers.get("x-csrf") or str(values.get("csrf", ""))
-        if request.method == "POST" and not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
+
+    def check_form(self, caller: Visitor, request: HttpRequest, values: Mapping[str, str]) -> None:
+        """Forbidden for a form of another session. Who is not logged in has none: such forms do nothing for anybody."""
+        given = request.headers.get("x-csrf") or values.get("csrf", "")
+        if caller.session and not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
             raise Forbidden("csrf: the form is of another session; load the page again")
 
     def error_response(
@@ -85,16 +74,10 @@ class SessionAccess:
 
 def session_cookie(token: str) -> str:
     """The cookie that holds the token of a session; with an empty token, the one that ends it."""
-    return str(
-        Cookie(
-            name=COOKIE,
-            value=token,
-            path="/",
-            http_only=True,
-            same_site=SameSite.LAX_MODE,
-            max_age=int(MAX_LIFETIME.total_seconds()) if token else 0,
-        )
-    )
+    cookie = SimpleCookie({COOKIE: token})[COOKIE]
+    age = int(MAX_LIFETIME.total_seconds()) if token else 0
+    cookie.update({"path": "/", "max-age": str(age), "secure": "true", "httponly": "true", "samesite": "Lax"})
+    return cookie.OutputString()
 
 
 def _preferred(accepted: str) -> str:

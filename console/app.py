@@ -1,14 +1,7 @@
 """The routes of the console."""
 
 from console.service import Console
-from console.views import audit, changes, files, sign_in, suspects, today
+from console.views import modules
 from shared.api import Route
 
-ROUTES: tuple[Route[Console], ...] = (
-    *today.ROUTES,
-    *changes.ROUTES,
-    *suspects.ROUTES,
-    *audit.ROUTES,
-    *sign_in.ROUTES,
-    *files.ROUTES,
-)
+ROUTES: tuple[Route[Console], ...] = tuple(route for module in modules() for route in module.ROUTES)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,10 +13,8 @@ from markupsafe import Markup
 from console import assets
 from console.messages import message
 from console.rights import may
+from console.visitor import Visitor
 from shared.api import Response
-
-if TYPE_CHECKING:
-    from console.access import Visitor
 
 # Nothing is loaded from elsewhere, and nothing that stands in a page runs as a script.
 POLICY = (
@@ -30,13 +29,18 @@ SECURITY = {
     "X-Frame-Options": "DENY",
 }
 
-# The pages that the head of every page leads to, for those who have the right: key of its name, path, right.
-PAGES = (
-    ("nav.today", "/console", "see"),
-    ("nav.changes", "/console/changes", "see"),
-    ("nav.suspects", "/console/suspects", "see suspects"),
-    ("nav.audit", "/console/audit", "read audit"),
+# The pages that the head of every page leads to: the module of `views` that has it, key of its name, path, and right.
+NAVIGATION = (
+    ("today", "nav.today", "/console", "see"),
+    ("jobs", "nav.jobs", "/console/jobs", "see"),
+    ("changes", "nav.changes", "/console/changes", "see"),
+    ("monitor", "nav.performance", "/console/performance", "see"),
+    ("bots", "nav.suspects", "/console/suspects", "see suspects"),
+    ("members", "nav.members", "/console/members", "manage members"),
+    ("audit", "nav.audit", "/console/audit", "read audit"),
 )
+VIEWS = Path(__file__).parent / "views"
+PAGES = tuple((key, path, right) for module, key, path, right in NAVIGATION if (VIEWS / f"{module}.py").exists())
 
 
 class Record(Protocol):
@@ -61,9 +65,7 @@ class Failure:
     reason: str
 
 
-def render(
-    page: Record, visitor: "Visitor", *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def render(page: Record, visitor: Visitor, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The page that shows a record to a visitor, in the visitor's language."""
 
     def translated(key: str, **values: object) -> str:
@@ -71,6 +73,11 @@ def render(
 
     text = _environment().get_template(page.template).render(page=page, visitor=visitor, t=translated)
     return Response(text, status, headers={**SECURITY, "Cache-Control": "no-store", **(headers or {})})
+
+
+def redirect(path: str, *cookies: str) -> Response:
+    """To another page of the console, which the browser then asks for."""
+    return Response("", 303, headers={"Location": path}, cookies=cookies)
 
 
 def time_tag(moment: datetime) -> Markup:

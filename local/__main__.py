@@ -12,11 +12,12 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from pymongo.database import Database
 
+from console.rights import ROLES, Role
 from local.functions import all_functions, function
 from local.import_commands import importing
 from local.parameters import YesEmpty, number, object_id, one_of, partition, seed_number, unicode_text, world_size
@@ -123,6 +124,18 @@ def post(
         for last in failed[-1:]:
             console.print(f"{last.stem} {last.summary}", markup=False, soft_wrap=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def login(
+    context: typer.Context,
+    role: Annotated[str, typer.Argument(parser=one_of(ROLES), metavar="ROLE", help=" or ".join(ROLES))] = "operator",
+) -> None:
+    """Print a path that logs in to the console of `dev` once, within ten minutes."""
+    from local.dev import login_path
+
+    with workspace(context.obj) as store:
+        console.print(login_path(store, cast("Role", role)), soft_wrap=True, markup=False)
 
 
 @app.command()

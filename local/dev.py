@@ -6,11 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from console import assets
+from console.access import HOME, LOGIN
+from console.rights import ROLES, Role
+from console.store.sessions import Sessions
 from local import ownership
 from local.accounts import members
 from local.changes import relaying
+from local.containers import Containers
 from local.functions import Function, all_functions, function
-from local.http import Listener, serving
+from local.http import Handler, Listener, by_path, serving
 from local.runs import Run, deliver, fire, run_pipeline
 from local.screen import Screen
 from local.workspace import fill
@@ -42,7 +47,22 @@ def serve(store: Store, screen: Screen, stop: threading.Event, listener: Listene
     typed  how a command on the same data is typed
     """
     due = {function: next_due(function, datetime.now(UTC)) for function in all_functions().values() if function.cron}
-    with serving(ShownRequests(screen.show), listener) as address, relaying(store, screen.show) as relay:
+    feed, console = function("serve_feed"), function("serve_console")
+    with (
+        Containers(feed.module, screen.say_logged) as feeds,
+        Containers(console.module, screen.say_logged) as consoles,
+        serving(
+            by_path(
+                {
+                    HOME: ShownRequests(console, consoles, screen.show),
+                    "": ShownRequests(feed, feeds, screen.show),
+                }
+            ),
+            listener,
+            at_once=True,
+        ) as address,
+        relaying(store, screen.show) as relay,
+    ):
         collections = ", ".join(meter.collection for meter in relay.meters)
         screen.say(
             f"{len(due)} schedules, and changes of {collections}; the database is {_address(store)}; times are UTC; "
@@ -50,6 +70,9 @@ def serve(store: Store, screen: Screen, stop: threading.Event, listener: Listene
         )
         for member in members(store, 1):
             screen.say(f"an account to ask for: {member.account}; its token: {typed} token {member.account}")
+
+        for role in ROLES:
+            screen.say(f"the console, once within ten minutes, as {role}: {address}{login_path(store, role)}")
 
         def status() -> str:
             return status_of(relay.meters, due, datetime.now(UTC))
@@ -70,19 +93,25 @@ def serve(store: Store, screen: Screen, stop: threading.Event, listener: Listene
 
 
 class ShownRequests:
-    """The real handler of the HTTP API; `show` is called with each request as a run."""
+    """The handler of a function over HTTP; `show` is called with each request as a run, from any thread."""
 
-    def __init__(self, show: Callable[[Run], None]) -> None:
-        self._function, self._show = function("serve_feed"), show
+    def __init__(self, function: Function, handler: Handler, show: Callable[[Run], None]) -> None:
+        self._function, self._handler, self._show = function, handler, show
 
     def __call__(self, event: Any, context: Any) -> Any:
         """Answer a request."""
         at, began = datetime.now(UTC), time.perf_counter()
-        answer = self._function.handler(event, context)
+        answer = self._handler(event, context)
         http = event["requestContext"]["http"]
         result = {"status": answer["statusCode"], "asked": f"{http['method']} {http['path']}"}
-        self._show(Run(self._function.stem, "request", at, time.perf_counter() - began, result))
+        if not http["path"].startswith(assets.PATH):
+            self._show(Run(self._function.stem, "request", at, time.perf_counter() - began, result))
         return answer
+
+
+def login_path(store: Store, role: Role) -> str:
+    """The path that logs in to the console once, with that role."""
+    return f"{LOGIN}?link={Sessions(store).login_link(role, now=datetime.now(UTC))}"
 
 
 def next_due(function: Function, after: datetime) -> datetime:

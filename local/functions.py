@@ -66,10 +66,28 @@ class Function:
         return first + "".join(word.capitalize() for word in others)
 
     @property
+    def location(self) -> str:
+        """The path of the folder of its domain.
+
+        >>> Function("rank_contents", "feed", None).location
+        'functions/feed'
+        """
+        return f"{self.folder}/{self.domain}".removeprefix("/")
+
+    @property
+    def module(self) -> str:
+        """The module of its handler.
+
+        >>> Function("rank_contents", "feed", None).module
+        'functions.feed.handlers.rank_contents'
+        """
+        package = self.location.replace("/", ".")
+        return f"{package}.handlers.{self.stem}"
+
+    @property
     def handler(self) -> Handler:
         """The real handler, imported at the first use."""
-        package = f"{self.folder}.{self.domain}".removeprefix(".")
-        handler: Handler = import_module(f"{package}.handlers.{self.stem}").handler
+        handler: Handler = import_module(self.module).handler
         return handler
 
     def invoke(self, *, at: datetime, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:

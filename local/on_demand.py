@@ -40,6 +40,7 @@ def requests(store: Store, now: datetime) -> dict[str, Mapping[str, Any]]:
         "recommend_home": {"accountId": viewer, "maxResults": ITEMS},
         "recommend_people": {"accountId": viewer, "maxResults": ITEMS},
         "serve_feed": home,
+        "serve_console": event_of("GET", "/console/login", {}, b""),
         **({"promote_artifact": model_to_promote} if model_to_promote else {}),
         "erase_account": {"accountId": erased},
     }

@@ -38,12 +38,13 @@ def _functions() -> Iterator[str]:
     yield from ("# Functions", "", GENERATED, "")
     yield "Every function is safe to run twice, late or beside another copy of itself. Handlers are in"
     yield "`functions/<domain>/handlers/`, jobs in `functions/<domain>/`. Not named are leases,"
-    yield "watermarks, and the tombstones and users by which functions leave out erased accounts."
+    yield "watermarks, the tombstones and users by which functions leave out erased accounts, and"
+    yield "`jobRuns`, to which every function writes what it did."
     by_domain: dict[str, list[Function]] = {}
     for function in all_functions().values():
-        by_domain.setdefault(function.domain, []).append(function)
-    for domain, functions in by_domain.items():
-        yield from ("", f"## {domain}", "", f"[functions/{domain}](../functions/{domain}/README.md)", "")
+        by_domain.setdefault(function.location, []).append(function)
+    for folder, functions in by_domain.items():
+        yield from ("", f"## {functions[0].domain}", "", f"[{folder}](../{folder}/README.md)", "")
         yield from ("| function | fires | what it does | reads | writes |", "|---|---|---|---|---|")
         for function in functions:
             effect, facts = described(function)
@@ -52,7 +53,7 @@ def _functions() -> Iterator[str]:
 
 def described(function: Function) -> tuple[str, dict[str, str]]:
     """What a handler's docstring says: its effect, and by word what fires it, what it reads and what it writes."""
-    handler = ROOT / "functions" / function.domain / "handlers" / f"{function.stem}.py"
+    handler = ROOT / function.location / "handlers" / f"{function.stem}.py"
     effect, _, rest = inspect.cleandoc(handler.read_text().split('"""')[1]).partition("\n\n")
     facts: dict[str, str] = {"Reads": "", "Writes": ""}
     word = ""

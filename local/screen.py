@@ -3,9 +3,10 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -17,6 +18,17 @@ from relay.meter import logger as relay_logger
 
 LOGGERS = ("feedkeeper", relay_logger.service)
 STATUS_EVERY_S = 60.0  # between two lines of the status, where it is not shown below the lines
+SHOWN_LEVELS = ("WARNING", "ERROR", "CRITICAL")
+SHOWN_OR_COMMON = (  # parts of an entry that are no details
+    "level",
+    "location",
+    "message",
+    "timestamp",
+    "service",
+    "function",
+    "correlation_id",
+    "exception",
+)
 
 Status = Callable[[], str]
 
@@ -39,6 +51,26 @@ class Screen:
     def say(self, line: str, style: str = "") -> None:
         """Print any other line."""
         self._console.print(Text(line, style), soft_wrap=True)
+
+    def say_logged(self, text: str) -> None:
+        """Print what a function in another process has written: an entry of its log as a line, other text as it is."""
+        try:
+            entry = json.loads(text)
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            self.say(text)
+        elif entry.get("level") in SHOWN_LEVELS:
+            self.show_entry(entry)
+
+    def show_entry(self, entry: Mapping[str, Any]) -> None:
+        """Print an entry of a log, but not the failure of a whole run, which the line of the run shows."""
+        if entry["message"] == "failed" and "payload" not in entry:
+            return
+        source = entry.get("function") or "relay"
+        details = "  ".join(f"{name} {value}" for name, value in entry.items() if name not in SHOWN_OR_COMMON)
+        level, message = entry["level"].lower(), entry["message"]
+        self.say(f"{datetime.now(UTC):%H:%M:%S}  {source:<26}{level}: {message}  {details}")
 
     @contextmanager
     def showing(self, status: Status) -> Iterator[None]:
@@ -75,18 +107,7 @@ class Screen:
 
 
 class _Warnings(logging.Handler):
-    """Shows warnings and errors, but not the failure of a whole run, which the line of the run shows."""
-
-    SHOWN_OR_COMMON = (
-        "level",
-        "location",
-        "message",
-        "timestamp",
-        "service",
-        "function",
-        "correlation_id",
-        "exception",
-    )
+    """Shows warnings and errors."""
 
     def __init__(self, screen: Screen, formatter: logging.Formatter | None) -> None:
         super().__init__(logging.WARNING)
@@ -94,10 +115,4 @@ class _Warnings(logging.Handler):
         self.setFormatter(formatter)
 
     def emit(self, record: logging.LogRecord) -> None:
-        entry = json.loads(self.format(record))
-        if entry["message"] == "failed" and "payload" not in entry:
-            return
-        source = entry.get("function") or "relay"
-        details = "  ".join(f"{name} {value}" for name, value in entry.items() if name not in self.SHOWN_OR_COMMON)
-        level, message = entry["level"].lower(), entry["message"]
-        self._screen.say(f"{datetime.now(UTC):%H:%M:%S}  {source:<26}{level}: {message}  {details}")
+        self._screen.show_entry(json.loads(self.format(record)))

@@ -1,6 +1,6 @@
 """The report of a job, the same for logs, metrics and callers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -38,16 +38,12 @@ class Report:
         >>> Report.together([Report(1, 1, details={"late": 1}), Report(2, 0, details={"late": 2})]).as_dict()
         {'read': 3, 'written': 1, 'late': 3}
         """
-        details: dict[str, Detail] = {}
-        for name, value in (item for report in reports for item in report.details.items()):
-            before = details.get(name, 0)
-            details[name] = value if isinstance(value, str) or isinstance(before, str) else before + value
         return cls(
             sum(report.read for report in reports),
             sum(report.written for report in reports),
             sum(report.removed for report in reports),
             [identity for report in reports for identity in report.malformed],
-            details,
+            added(report.details for report in reports),
             sum(report.more_malformed for report in reports),
         )
 
@@ -60,3 +56,12 @@ class Report:
         optional = {"removed": self.removed, "malformed": len(self.malformed) + self.more_malformed}
         counts: dict[str, Detail] = {"read": self.read, "written": self.written}
         return counts | {name: number for name, number in optional.items() if number} | dict(self.details)
+
+
+def added(details: Iterable[Mapping[str, Detail]]) -> dict[str, Detail]:
+    """Results by name, of several: numbers are added, of texts the last one is kept."""
+    total: dict[str, Detail] = {}
+    for name, value in (item for named in details for item in named.items()):
+        before = total.get(name, 0)
+        total[name] = value if isinstance(value, str) or isinstance(before, str) else before + value
+    return total

@@ -18,13 +18,15 @@ from pymongo.errors import PyMongoError
 from local.mongod import mongo_server
 from shared.config import HERE, Settings, forget_settings, load
 from shared.documents import Document
-from shared.runtime import invocation, queue
+from shared.runtime import log, queue, recording
 from shared.store import Store, close_store, connect, schema
+from shared.store.job_runs import MAX_PAGE, JobRun
 from tests.waiting import allowed
 
 Snapshot = Callable[[], dict[str, list[Document]]]
 Failing = Callable[..., AbstractContextManager[None]]
 
+OF_RUNS = {schema.LEASES.name, schema.JOB_RUNS.name}  # collections that differ after a run that changed nothing
 NOT_PRIMARY = 10107
 NEED_DATABASE = {"mongo_uri", "private_server"}  # fixtures, asked for directly or by others
 
@@ -211,14 +213,14 @@ def noon() -> datetime:
 
 @pytest.fixture
 def snapshot(databases: Databases) -> Snapshot:
-    """Every document of both databases, except leases."""
+    """Every document of both databases, except those of the runs themselves."""
 
     def take() -> dict[str, list[Document]]:
         return {
             f"{database.name}.{name}": list(database[name].find().sort("_id", 1))
             for database in (databases.app, databases.analytics)
             for name in sorted(database.list_collection_names())
-            if name != schema.LEASES.name
+            if name not in OF_RUNS
         }
 
     return take
@@ -278,7 +280,7 @@ def falling_silent(uri: str, *commands: str, after: int = 0, namespace: str | No
 def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Document]]:
     """The lines that the functions' logger has written since the test began."""
     written = io.StringIO()
-    monkeypatch.setattr(invocation.logger.registered_handler, "stream", written)
+    monkeypatch.setattr(log.logger.registered_handler, "stream", written)
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
@@ -293,6 +295,23 @@ def deployed(environment: dict[str, str], databases: Databases, monkeypatch: pyt
     yield
     close_store()
     forget_settings()
+
+
+@pytest.fixture(autouse=True)
+def unrecorded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are not recorded but where a test asks for `recorded`: what a run leaves is then what its job wrote."""
+    if "recorded" not in request.fixturenames:
+        monkeypatch.setattr(recording, "record", lambda run: None)
+
+
+@pytest.fixture
+def recorded(deployed: None, store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[JobRun]]:
+    """The runs of this test's functions, the oldest first: each is written as it ends, sums too."""
+    monkeypatch.setattr(recording, "sums", recording.Sums())
+    monkeypatch.setattr(recording, "WRITE_EVERY_S", 0.0)
+    monkeypatch.setattr(recording, "FAILED_AFTER_S", 0.0)
+    monkeypatch.setattr(recording, "start", lambda write: write())
+    return lambda: store.job_runs.newest(MAX_PAGE)[::-1]
 
 
 @pytest.fixture

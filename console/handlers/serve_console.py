@@ -2,8 +2,8 @@
 
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.parkedChanges, analytics.credentialfeatures, analytics.artifactVersions, app.guestfeeditems,
-          app.suspiciouscredentials
+          analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.credentialfeatures,
+          analytics.artifactVersions, app.guestfeeditems, app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
           app.suspiciouscredentials
 """
@@ -16,6 +16,6 @@ from shared.runtime.http import on_http
 from shared.store import open_store
 
 
-@on_http(ROUTES, SessionAccess())
+@on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
     return Console(open_store(), settings().options)

@@ -1,0 +1,1 @@
+"""Repositories that only the console uses."""

@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from console.access import Visitor
 from console.rights import may
 from console.service import Console
 from console.store.audit_log import AuditEntry
 from console.templates import SECURITY, render
+from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.requests import refused, whole_number
 

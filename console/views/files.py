@@ -5,11 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from console.access import Visitor
 from console.assets import asset
 from console.rights import PUBLIC
 from console.service import Console
 from console.templates import SECURITY
+from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.requests import refused
 
@@ -24,8 +24,8 @@ class FileQuery(Struct):
 
 def static(console: Console, visitor: Visitor, query: FileQuery, now: datetime) -> Response:
     """A file; NotFound for any other name."""
-    found = asset(query.file)
-    return Response(found.content, media_type=found.media_type, headers=SECURITY | {"Cache-Control": FOR_EVER})
+    file = asset(query.file)
+    return Response(file.content, media_type=file.media_type, headers=SECURITY | {"Cache-Control": FOR_EVER})
 
 
 ROUTES: tuple[Route[Console], ...] = (Route("GET", "/console/static/{file}", "A file", FileQuery, static, PUBLIC),)

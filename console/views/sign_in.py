@@ -7,18 +7,18 @@ from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from console.access import HOME, LOGIN, Visitor, session_cookie
+from console.access import HOME, LOGIN, session_cookie
+from console.fields import NoFields
 from console.rights import PUBLIC
 from console.service import Console
 from console.store.members import LANGUAGES, Member
-from console.templates import render
+from console.templates import redirect, render
+from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.errors import Forbidden, Unauthorized
 from shared.requests import refused
 
 MAX_PATH_LENGTH = 2_000
-
-SEE_OTHER = 303
 
 
 class LoginQuery(Struct):
@@ -26,10 +26,6 @@ class LoginQuery(Struct):
 
     link: Annotated[str, Meta(max_length=64), refused("is not one that a link came with")] = ""
     next: Annotated[str, Meta(max_length=MAX_PATH_LENGTH), refused("is not a path of the console")] = HOME
-
-
-class Nothing(Struct):
-    """No fields."""
 
 
 class LanguageForm(Struct):
@@ -65,7 +61,7 @@ def login(console: Console, visitor: Visitor, query: LoginQuery, now: datetime) 
     return _redirect(query.next, session_cookie(token))
 
 
-def start_session(console: Console, visitor: Visitor, form: Nothing, now: datetime) -> Response:
+def start_session(console: Console, visitor: Visitor, form: NoFields, now: datetime) -> Response:
     """Make a session for the identity whose token the gateway has checked; Forbidden for who is no member."""
     subject = str(visitor.claims.get("email") or visitor.claims.get("sub") or "")
     if not subject:
@@ -76,7 +72,7 @@ def start_session(console: Console, visitor: Visitor, form: Nothing, now: dateti
     return _redirect(HOME, session_cookie(console.sessions.start(member.subject, member.role, now=now)))
 
 
-def logout(console: Console, visitor: Visitor, form: Nothing, now: datetime) -> Response:
+def logout(console: Console, visitor: Visitor, form: NoFields, now: datetime) -> Response:
     """End the session."""
     if visitor.session:
         console.sessions.end(visitor.session.key)
@@ -93,12 +89,12 @@ def choose_language(console: Console, visitor: Visitor, form: LanguageForm, now:
 def _redirect(path: str, *cookies: str) -> Response:
     """To a page of the console, whatever the path says."""
     inside = path if path == HOME or path.startswith((f"{HOME}/", f"{HOME}?")) else HOME
-    return Response("", SEE_OTHER, headers={"Location": quote(inside, safe="/?&=%~.-_")}, cookies=cookies)
+    return redirect(quote(inside, safe="/?&=%~.-_"), *cookies)
 
 
 ROUTES: tuple[Route[Console], ...] = (
     Route("GET", LOGIN, "Log in", LoginQuery, login, PUBLIC),
-    Route("POST", "/console/session", "Begin a session", Nothing, start_session, PUBLIC, takes_form=True),
-    Route("POST", "/console/logout", "Log out", Nothing, logout, "see", takes_form=True),
+    Route("POST", "/console/session", "Begin a session", NoFields, start_session, PUBLIC, takes_form=True),
+    Route("POST", "/console/logout", "Log out", NoFields, logout, "see", takes_form=True),
     Route("POST", "/console/language", "Choose the language", LanguageForm, choose_language, "see", takes_form=True),
 )

@@ -65,7 +65,7 @@ def on_change(*collections: str) -> Callable[[Body], Handler]:
                 positive = {detail: count for detail, count in counts.items() if count}
                 return replace(report, details={**report.details, **positive})
 
-            answer = invoke(name, event, context, work)
+            answer = invoke(name, event, context, work, trigger="change")
             if answer is None or not from_queue:
                 return answer
             return {"batchItemFailures": [{"itemIdentifier": message} for message in _messages(failures)]}

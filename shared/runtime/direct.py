@@ -30,7 +30,10 @@ def on_direct_call(
 
         @wraps(body)
         def handler(event: Any, context: Any) -> Any:
-            return invoke(name, event, context, lambda: body(_request(model, event), datetime.now(UTC)))
+            def work() -> Report:
+                return body(_request(model, event), datetime.now(UTC))
+
+            return invoke(name, event, context, work, trigger="call")
 
         return handler
 
@@ -68,7 +71,7 @@ def on_direct_answer(
                 answers.append(answer)
                 return report
 
-            invoke(name, event, context, work, answers=True)
+            invoke(name, event, context, work, trigger="answer")
             return answers[0] if answers else None
 
         return handler

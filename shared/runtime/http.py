@@ -62,11 +62,11 @@ class AccessControl(Protocol):
     def caller_of(self, request: HttpRequest, *, now: datetime) -> Any:
         """Who sends the request; Unauthorized where that has to be known and is not."""
 
-    def check(self, caller: Any, request: HttpRequest, route: Route[Any], values: Mapping[str, Any]) -> None:
-        """Raise Forbidden or Unauthorized where the caller may not do what the route does.
+    def authorize(self, caller: Any, request: HttpRequest, route: Route[Any]) -> None:
+        """Raise Forbidden or Unauthorized where the caller may not do what the route does."""
 
-        values  the fields of the request
-        """
+    def check_form(self, caller: Any, request: HttpRequest, values: Mapping[str, str]) -> None:
+        """Raise Forbidden for a form that is not one of this API; values are its fields."""
 
     def error_response(self, request: HttpRequest | None, caller: Any, status: int, error: AppError) -> Response:
         """The answer to a request that failed.
@@ -98,7 +98,7 @@ def on_http(routes: Sequence[Route[Service]], access: AccessControl) -> Callable
                 details = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == OK else {}
                 return Report(details={"status": status, **details})
 
-            invoke(name, event, context, work, answers=True)
+            invoke(name, event, context, work, trigger="request")
             return answers[0] if answers else None
 
         return handler
@@ -150,10 +150,12 @@ def _answer(
         with deadline(ANSWER_WITHIN_S):
             caller = access.caller_of(request, now=now)
             route, segments = table.find(request.method, request.path)
+            access.authorize(caller, request, route)
             values = request.fields(event, route)
+            if route.takes_form:
+                access.check_form(caller, request, values)
             if isinstance(values, dict):
                 values = values | segments
-            access.check(caller, request, route, values)
             app().append_context(caller=caller, values=values, now=now)  # type: ignore[no-untyped-call]
             response = app().resolve(request.event(), context)
         return {**response, "statusCode": int(response["statusCode"])}

@@ -1,4 +1,5 @@
-"""What every trigger shares: warm-ups, one log line per outcome, metrics, and failures that the caller sees as such."""
+"""What every trigger shares: warm-ups, one log line per outcome, metrics, a record of the run, and failures that the
+caller sees as such."""
 
 import gc
 import traceback
@@ -7,57 +8,60 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from shared.errors import AppError, Conflict, Unforeseen
 from shared.report import Detail, Report
+from shared.runtime.log import logger
+from shared.runtime.recording import note_failure, recording
 from shared.runtime.secrets import mark_suspect, refresh_settings
 
 if TYPE_CHECKING:
+    from shared.store.job_runs import Trigger
     from shared.store.malformed import MalformedDocuments
 
 Handler = Callable[[Any, Any], Any]
 
 WARM_UP = "serverless-plugin-warmup"
 MAX_IDS_LOGGED = 20
-
-logger = Logger(service="feedkeeper")
+ANSWERS = ("answer", "request")  # triggers whose caller is answered whatever happens
 
 
 def invoke(
-    name: str, event: Any, context: Any, work: Callable[[], Report], *, answers: bool = False
+    name: str, event: Any, context: Any, work: Callable[[], Report], *, trigger: "Trigger"
 ) -> dict[str, Detail] | None:
     """Run `work` as one invocation of the function `name` and return its report as counts; None for a warm-up.
 
-    answers  whether `work` turns its failures into answers; it then has to call `prepare` itself
+    trigger  what fires the function; the work of an "answer" or a "request" turns its failures into answers, and has to
+             call `prepare` itself
 
     A Conflict, which another run under way raises, counts as a success that did nothing. Every other failure is logged
     once and raised, so that the caller sees it: as an AppError, since Lambda writes the text of what is raised into the
-    log.
+    log. The run is recorded in `jobRuns`, whatever came of it.
     """
     if isinstance(event, dict) and event.get("source") == WARM_UP:
         return None
     logger.thread_safe_append_keys(function=name, correlation_id=getattr(context, "aws_request_id", None))
     _freeze()
-    try:
-        if not answers:
-            prepare()
-        from shared.store.deadline import invocation_deadline  # a warm-up does not load the database
-        from shared.store.malformed import collecting
+    with recording(name, trigger, context) as run:
+        try:
+            if trigger not in ANSWERS:
+                prepare()
+            from shared.store.deadline import invocation_deadline  # a warm-up does not load the database
+            from shared.store.malformed import collecting
 
-        with invocation_deadline(context), collecting() as malformed:
-            report = _with_malformed(work(), malformed)
-    except Conflict as conflict:
-        report = Report(details={"skipped": str(conflict)})
-    except Exception as error:
-        log_failure(error)
-        app_error = to_app_error(error)
-        if app_error is error:
-            raise
-        raise app_error from None
-    publish_report(name, report)
-    return report.as_dict()
+            with invocation_deadline(context), collecting() as run.malformed:
+                run.report = _with_malformed(work(), run.malformed)
+        except Conflict as conflict:
+            run.report = Report(details={"skipped": str(conflict)})
+        except Exception as error:
+            log_failure(error)
+            app_error = to_app_error(error)
+            if app_error is error:
+                raise
+            raise app_error from None
+        publish_report(name, run.report)
+        return run.report.as_dict()
 
 
 def prepare() -> None:
@@ -110,7 +114,7 @@ def to_app_error(error: Exception) -> AppError:
 
 
 def log_failure(error: Exception, **more: Detail) -> None:
-    """Write one line into the log, with a stack trace where the error is no AppError.
+    """Write one line into the log, with a stack trace where the error is no AppError; the run under way has failed.
 
     more  further fields of the line
 
@@ -118,6 +122,7 @@ def log_failure(error: Exception, **more: Detail) -> None:
     retry helps, the settings are marked as suspect, since an old secret may be the cause.
     """
     app_error = to_app_error(error)
+    note_failure(app_error)
     if app_error.retry_helps:
         mark_suspect()
     fields: dict[str, Any] = {"error": type(app_error).__name__, "reason": str(app_error), **more}

@@ -39,8 +39,11 @@ class TokenAccess:
             return None
         return caller_of(request, settings().api_keys, settings().options.of(Tokens), now=now)
 
-    def check(self, caller: Any, request: HttpRequest, route: Route[Any], values: Mapping[str, Any]) -> None:
+    def authorize(self, caller: Any, request: HttpRequest, route: Route[Any]) -> None:
         """Every caller may use every route, which looks itself whose account it is about."""
+
+    def check_form(self, caller: Any, request: HttpRequest, values: Mapping[str, str]) -> None:
+        """There are no forms."""
 
     def error_response(self, request: HttpRequest | None, caller: Any, status: int, error: AppError) -> Response:
         """The reason in JSON; of an unforeseen error only its class."""

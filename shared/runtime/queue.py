@@ -74,7 +74,7 @@ def on_queue(body: Callable[[Message], Report]) -> Handler:
             returned = {"returned": len(failed)} if failed else {}
             return replace(report, details={**report.details, **returned})
 
-        answer = invoke(name, event, context, work)
+        answer = invoke(name, event, context, work, trigger="queue")
         return answer and {"batchItemFailures": [{"itemIdentifier": message} for message in failed]}
 
     return handler

@@ -10,6 +10,7 @@ from shared.clock import EPOCH
 from shared.errors import BadEvent
 from shared.report import Report
 from shared.runtime.invocation import Handler, invoke
+from shared.runtime.recording import note_due
 
 MAX_AHEAD = timedelta(minutes=5)  # by which a due time may lie in the future of this machine, whose clock may be slow
 
@@ -60,6 +61,11 @@ def on_schedule(body: Callable[[Tick], Report]) -> Handler:
 
     @wraps(body)
     def handler(event: Any, context: Any) -> Any:
-        return invoke(name, event, context, lambda: body(Tick.of(event, clock=datetime.now(UTC))))
+        def work() -> Report:
+            tick = Tick.of(event, clock=datetime.now(UTC))
+            note_due(tick.time)
+            return body(tick)
+
+        return invoke(name, event, context, work, trigger="schedule")
 
     return handler

@@ -7,6 +7,7 @@ from pymongo import MongoClient
 
 from shared.store.contents import Contents
 from shared.store.erasures import Erasures
+from shared.store.job_runs import JobRuns
 from shared.store.leases import Leases
 from shared.store.options import ExposureFields
 from shared.store.parked_changes import ParkedChanges
@@ -97,3 +98,7 @@ class Store:
     @cached_property
     def leases(self) -> Leases:
         return Leases(self.analytics)
+
+    @cached_property
+    def job_runs(self) -> JobRuns:
+        return JobRuns(self.analytics)

@@ -51,7 +51,7 @@ def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 def handlers() -> list[Path]:
-    return sorted(ROOT.glob("functions/*/handlers/[!_]*.py"))
+    return sorted([*ROOT.glob("functions/*/handlers/[!_]*.py"), *ROOT.glob("console/handlers/[!_]*.py")])
 
 
 def key_of(handler: Path) -> str:

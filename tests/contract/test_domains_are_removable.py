@@ -33,7 +33,7 @@ from tests.contract.conftest import Deployment
 from tests.contract.test_house_rules import sources
 
 DOMAINS = sorted(path.parent.name for path in ROOT.glob("functions/*/serverless.yml"))
-COPIED = ("functions", "shared", "relay", "local", "layers", "benchmarks", "tests", "docs", "events")
+COPIED = ("functions", "shared", "console", "relay", "local", "layers", "benchmarks", "tests", "docs", "events")
 COPIED_FILES = ("serverless.yml", "pyproject.toml")
 LINKED = ("requirements", "node_modules", "layers/build", "package.json", "package-lock.json")  # to package a copy
 SLOW = "tests/topics/test_classifier.py"  # of the tests without a database
@@ -45,7 +45,7 @@ import importlib, json
 from pathlib import Path
 
 names = []
-for package in ("functions", "shared", "relay", "local"):
+for package in ("functions", "shared", "console", "relay", "local"):
     for file in sorted(Path(package).rglob("*.py")):
         if file == Path("shared/store/schema/__main__.py"):
             continue  # a command, which runs when it is imported
@@ -98,6 +98,8 @@ def copy_without(domain: str, folder: Path) -> Path:
         shutil.copy(ROOT / name, folder / name)
     for name in ("functions", "events", "tests"):
         shutil.rmtree(folder / name / domain)
+    shutil.rmtree(folder / "console" / "templates" / domain, ignore_errors=True)
+    (folder / "console" / "views" / f"{domain}.py").unlink(missing_ok=True)
     service = folder / "serverless.yml"
     service.write_text(without(domain, service.read_text()))
     return folder
@@ -173,7 +175,14 @@ def test_without_the_bots_the_packages_of_the_others_hold_the_same(without_bots:
     for function in packaged:
         before = files_in(deployment.folder / f"{function}.zip")
         after = files_in(without_bots / ".serverless" / f"{function}.zip")
-        assert after == {name for name in before if not name.startswith("functions/bots/")}
+        assert after == {name for name in before if not is_of_bots(name)}
+
+
+def is_of_bots(name: str) -> bool:
+    """Whether a file in a package is of the domain bots, or shows it in the console."""
+    return name.startswith(
+        ("functions/bots/", "console/templates/bots/", "console/views/bots.", "console/views/__pycache__/bots.")
+    )
 
 
 def files_in(archive: Path) -> set[str]:

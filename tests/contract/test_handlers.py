@@ -36,13 +36,16 @@ def test_a_handler_decides_nothing(path: Path) -> None:
 
 @each_handler
 def test_one_stem_stands_in_five_places(path: Path) -> None:
-    domain, stem = path.relative_to(ROOT).parts[1], path.stem
-    keys = load_service()["functions"]
+    folder, stem = path.parents[1], path.stem
+    domain, keys = folder.name, load_service()["functions"]
+    job = folder / ("app.py" if domain == "console" else f"{stem}.py")
 
-    assert (ROOT / "functions" / domain / f"{stem}.py").exists(), "the job"
+    assert job.exists(), "the job"
     assert (ROOT / "events" / domain / f"{stem}.json").exists(), "the event"
     assert (ROOT / "tests" / domain / f"test_{stem}.py").exists(), "the test"
-    assert keys[key_of(path)]["handler"] == f"functions/{domain}/handlers/{stem}.handler", "the key in serverless.yml"
+    assert keys[key_of(path)]["handler"] == f"{folder.relative_to(ROOT)}/handlers/{stem}.handler", (
+        "the key in serverless.yml"
+    )
 
 
 def test_every_job_has_an_entry_point() -> None:

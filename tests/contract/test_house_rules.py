@@ -16,7 +16,7 @@ import pytest
 
 from layers.build import ROOT
 
-PACKAGES = ("functions", "shared", "local", "relay", "layers", "benchmarks", "tests")
+PACKAGES = ("functions", "shared", "console", "local", "relay", "layers", "benchmarks", "tests")
 MAX_REPOSITORY_LINES, MAX_SHIPPED_LINES = 210, 250
 FILLERS = {"one", "found", "some", "those", "what", "told", "thing"}  # names that do not say what they hold
 ALLOWED_FILLERS = ROOT / "tests" / "contract" / "filler_names.json"  # counts by file
@@ -66,7 +66,9 @@ def within(path: Path, *folders: str) -> bool:
 
 def in_store(path: Path) -> bool:
     """Whether a file is in `shared/store` or in the `store` of a domain."""
-    return within(path, "shared/store") or (path.parts[0] == "functions" and path.parts[2:3] == ("store",))
+    return within(path, "shared/store", "console/store") or (
+        path.parts[0] == "functions" and path.parts[2:3] == ("store",)
+    )
 
 
 def is_of(module: str, *packages: str) -> bool:
@@ -74,18 +76,24 @@ def is_of(module: str, *packages: str) -> bool:
 
 
 def imports_point_down(path: Path, tree: ast.Module) -> Iterator[str]:
-    """Handlers import jobs, jobs import shared; no domain imports another; shipped code imports shipped code only."""
-    shipped = within(path, "functions", "shared")
-    is_handler = path.parts[0] == "functions" and "handlers" in path.parts
+    """Handlers import jobs, jobs import shared; no domain imports another; shipped code imports shipped code only. The
+    console imports what domains store, and their jobs."""
+    shipped = within(path, "functions", "shared", "console")
+    is_handler = within(path, "functions", "console") and "handlers" in path.parts
     for module, name in imported(tree):
         target = f"{module}.{name}" if name and module in ("functions", "shared") else module
         if shipped and is_of(target, "local", "relay", "layers", "benchmarks", "tests"):
             yield f"{path} imports {target}, which is not shipped"
+        if within(path, "functions", "shared") and is_of(target, "console"):
+            yield f"{path} imports {target}: only people need the console"
+        if within(path, "console") and ".handlers" in target and is_of(target, "functions"):
+            yield f"{path} imports {target}: the console calls jobs, not handlers"
         if within(path, "shared") and is_of(target, "functions"):
             yield f"{path} imports {target}: shared knows no domain"
         if within(path, "functions") and is_of(target, "functions") and target.split(".")[1] != path.parts[1]:
             yield f"{path} imports {target}, another domain"
-        if shipped and not is_handler and not within(path, "shared/runtime") and is_of(target, "shared.runtime"):
+        of_runtime = is_of(target, "shared.runtime") and target != "shared.runtime.http_request"
+        if shipped and not is_handler and not within(path, "shared/runtime") and of_runtime:
             yield f"{path} imports {target}: only handlers do"
 
 
@@ -102,7 +110,12 @@ def options_stand_alone(path: Path, tree: ast.Module) -> Iterator[str]:
 def handlers_hold_the_settings(path: Path, tree: ast.Module) -> Iterator[str]:
     """Jobs and shared code get settings and stores as arguments."""
     may = within(path, "shared/runtime", "shared/config", "shared/store/connection.py", "shared/store/__main__.py")
-    if not within(path, "functions", "shared") or "handlers" in path.parts or may or path.name == "__init__.py":
+    if (
+        not within(path, "functions", "shared", "console")
+        or may
+        or path.name == "__init__.py"
+        or "handlers" in path.parts
+    ):
         return
     for module, name in imported(tree):
         if name in ("settings", "open_store", "load") and is_of(module, "shared.config", "shared.store"):
@@ -111,7 +124,7 @@ def handlers_hold_the_settings(path: Path, tree: ast.Module) -> Iterator[str]:
 
 def drivers_stay_in_their_packages(path: Path, tree: ast.Module) -> Iterator[str]:
     """MongoDB in stores and the artifacts, AWS in the runtime, xgboost in ml; all may import the type ObjectId."""
-    if not within(path, "functions", "shared"):
+    if not within(path, "functions", "shared", "console"):
         return
     for module, name in imported(tree):
         of_mongo = is_of(module, "pymongo", "bson", "gridfs") and (module, name) != ("bson", "ObjectId")
@@ -124,7 +137,7 @@ def drivers_stay_in_their_packages(path: Path, tree: ast.Module) -> Iterator[str
 
 
 def only_env_reads_the_environment(path: Path, tree: ast.Module) -> Iterator[str]:
-    if within(path, "functions", "shared") and not within(path, "shared/config/env.py"):
+    if within(path, "functions", "shared", "console") and not within(path, "shared/config/env.py"):
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb"):
                 yield f"{path}:{node.lineno} reads the environment"
@@ -134,7 +147,7 @@ def only_env_reads_the_environment(path: Path, tree: ast.Module) -> Iterator[str
 
 
 def only_the_runtime_reads_the_clock(path: Path, tree: ast.Module) -> Iterator[str]:
-    if within(path, "functions", "shared") and not within(path, "shared/runtime"):
+    if within(path, "functions", "shared", "console") and not within(path, "shared/runtime"):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
                 owner = node.func.value
@@ -263,13 +276,13 @@ def repositories_stay_short(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def shipped_files_stay_short(path: Path, tree: ast.Module) -> Iterator[str]:
-    if within(path, "functions", "shared", "relay") and lines_of(tree) > MAX_SHIPPED_LINES:
+    if within(path, "functions", "shared", "console", "relay") and lines_of(tree) > MAX_SHIPPED_LINES:
         yield f"{path} has {lines_of(tree)} lines"
 
 
 def what_is_public_says_what_it_does(path: Path, tree: ast.Module) -> Iterator[str]:
     """Public modules, classes and functions of shipped code have a docstring; methods and handlers need none."""
-    if not within(path, "functions", "shared") or "handlers" in path.parts:
+    if not within(path, "functions", "shared", "console") or "handlers" in path.parts:
         return
     if tree.body and not ast.get_docstring(tree):
         yield f"{path} has no docstring"
@@ -289,7 +302,7 @@ def its_module_explains_it(path: Path, tree: ast.Module) -> bool:
 def arrays_have_shapes(path: Path, tree: ast.Module) -> Iterator[str]:
     """Public functions that are given or return arrays, and classes of arrays, say a shape, such as (n,) or (n, k);
     for a property or `__init__` its class may do so. Tables (`Columns`) are described where they are made."""
-    if not within(path, "functions", "shared"):
+    if not within(path, "functions", "shared", "console"):
         return
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or is_private(node.name):
@@ -320,7 +333,7 @@ def says_a_shape(node: ast.FunctionDef | ast.ClassDef) -> bool:
 
 
 def nothing_is_printed(path: Path, tree: ast.Module) -> Iterator[str]:
-    if within(path, "functions", "shared"):
+    if within(path, "functions", "shared", "console"):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print":
                 yield f"{path}:{node.lineno} prints"

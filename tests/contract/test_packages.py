@@ -99,9 +99,10 @@ def test_what_is_not_shipped_is_out_of_reach(
 
 @pytest.mark.parametrize("handler", handlers(), ids=lambda path: path.stem)
 def test_a_package_is_its_domain_what_is_shared_and_all_options(handler: Path, deployment: Deployment) -> None:
-    domain = handler.relative_to(ROOT).parts[1]
+    folder = handler.parents[1].relative_to(ROOT).as_posix()
     of_all = r"functions/(\w+/)?(__init__|options)\.py|functions/(\w+/)?__pycache__/(__init__|options)\..+"
-    ours = re.compile(rf"{of_all}|functions/{domain}/.+|shared/.+")
+    folders = "console|functions" if folder == "console" else folder
+    ours = re.compile(rf"{of_all}|({folders})/.+|shared/.+")
 
     with shipped(handler, deployment) as archive:
         names = archive.namelist()
@@ -115,7 +116,7 @@ def test_a_package_is_its_domain_what_is_shared_and_all_options(handler: Path, d
 
 
 def test_byte_code_of_sources_that_are_gone_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("functions", "shared"):
+    for name in ("functions", "shared", "console"):
         (tmp_path / name / "__pycache__").mkdir(parents=True)
     compiled = tmp_path / "shared" / "__pycache__"
     (tmp_path / "shared" / "here.py").touch()

@@ -52,13 +52,19 @@ def test_every_function_option_and_collection_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_domain_says_in_ten_lines_what_it_does_and_how_it_fails(domain: str) -> None:
-    page = (ROOT / "functions" / domain / "README.md").read_text()
     own = {stem for stem, function in all_functions().items() if function.domain == domain}
+    folder = folder_of(domain)
+    page = (ROOT / folder / "README.md").read_text()
 
     assert len(page.splitlines()) <= MAX_DOMAIN_LINES
     assert own <= set(re.findall(r"`(\w+)`", page))
     assert all(f"- **{part}:**" in page for part in ("Functions", "Reads", "Writes", "Fails"))
-    assert f"[{domain}](functions/{domain}/README.md)" in README
+    assert f"[{domain}]({folder}/README.md)" in README
+
+
+def folder_of(domain: str) -> str:
+    [folder] = {function.location for function in all_functions().values() if function.domain == domain}
+    return folder
 
 
 def collections(text: str) -> set[str]:
@@ -80,7 +86,7 @@ def collections(text: str) -> set[str]:
 @pytest.mark.parametrize("part", ["Reads", "Writes"])
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_domain_names_the_collections_that_its_handlers_name(domain: str, part: str) -> None:
-    page = (ROOT / "functions" / domain / "README.md").read_text()
+    page = (ROOT / folder_of(domain) / "README.md").read_text()
     said = re.search(rf"^- \*\*{part}:\*\* (.+?)(?=^- |\Z)", page, re.MULTILINE | re.DOTALL)
     handlers = [
         reference.described(function)[1][part] for function in all_functions().values() if function.domain == domain

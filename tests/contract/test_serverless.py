@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.app import ROUTES as CONSOLE_ROUTES
 from functions.feed.serve_feed import ROUTES
 from layers.build import PYTHON, ROOT
 from layers.package import TEMPLATE, lint
@@ -35,7 +36,7 @@ def test_every_handler_has_a_key_and_every_key_a_handler(deployment: Deployment)
 
 @each_handler
 def test_a_function_has_a_sample_of_its_event(handler: Path) -> None:
-    domain = handler.relative_to(ROOT).parts[1]
+    domain = handler.parents[1].name
 
     assert isinstance(json.loads((ROOT / "events" / domain / f"{handler.stem}.json").read_text()), dict)
 
@@ -191,7 +192,7 @@ def test_the_dashboard_is_one_that_can_be_read(deployment: Deployment) -> None:
     assert all("SEARCH(" in widget["properties"]["metrics"][0][0]["expression"] for widget in body["widgets"])
 
 
-@pytest.mark.parametrize("key", ["rankContents", "recommendHome", "recommendPeople", "serveFeed"])
+@pytest.mark.parametrize("key", ["rankContents", "recommendHome", "recommendPeople", "serveFeed", "serveConsole"])
 def test_who_is_waited_for_starts_from_a_snapshot(key: str, deployment: Deployment) -> None:
     name = key[0].upper() + key[1:]
 
@@ -201,9 +202,9 @@ def test_who_is_waited_for_starts_from_a_snapshot(key: str, deployment: Deployme
 
 
 def test_requests_are_served_by_the_snapshot(deployment: Deployment) -> None:
-    [integration] = of_type(deployment, "AWS::ApiGatewayV2::Integration")
+    integrations = of_type(deployment, "AWS::ApiGatewayV2::Integration")
 
-    assert integration["IntegrationUri"]["Fn::Join"][1][1] == "snapstart"
+    assert [part["IntegrationUri"]["Fn::Join"][1][1] for part in integrations] == ["snapstart"] * 2
 
 
 def test_the_gateway_throttles_before_the_function_does(deployment: Deployment) -> None:
@@ -231,7 +232,9 @@ def test_the_gateway_notes_every_request_without_tokens_or_people(deployment: De
 def test_every_route_of_the_gateway_is_one_that_the_function_answers(deployment: Deployment) -> None:
     routes = {route["RouteKey"] for route in of_type(deployment, "AWS::ApiGatewayV2::Route")}
 
-    assert routes == {f"{route.method} {route.path}" for route in ROUTES} | {f"GET {DOCUMENTATION}"}
+    of_feed = {f"{route.method} {route.path}" for route in ROUTES} | {f"GET {DOCUMENTATION}"}
+    assert routes == of_feed | {"GET /console", "GET /console/{proxy+}", "POST /console/{proxy+}"}
+    assert all(re.fullmatch("/console(/.+)?", route.path) for route in CONSOLE_ROUTES)
 
 
 def test_a_stack_may_still_grow(deployment: Deployment) -> None:

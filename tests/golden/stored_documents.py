@@ -36,10 +36,11 @@ from local.runs import FIRST_RUNS, run_pipeline
 from shared.config import forget_settings
 from shared.documents import Document
 from shared.store import close_store, schema
+from tests.conftest import OF_RUNS
 
 SIZE, SEED = "S", 7
 AFTER_CHANGES = NOW + timedelta(hours=1)
-EXCLUDED = {schema.LEASES.name, FIRST_RUNS, ownership.MARKER}  # of one process
+EXCLUDED = OF_RUNS | {FIRST_RUNS, ownership.MARKER}  # of one process
 
 
 def write(file: Path) -> None:

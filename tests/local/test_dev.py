@@ -1,6 +1,7 @@
 """The running service: schedules, changes and requests are served and shown, and a signal ends it."""
 
 import io
+import json
 import os
 import re
 import signal
@@ -95,7 +96,7 @@ def test_requests_are_answered_by_the_real_handler_and_shown(serving):
 
 
 def test_a_failing_function_is_shown_and_the_others_run(serving):
-    bad = Once("bad", "stats", "0 * * * *", "the database [red] does not answer")
+    bad = Once("bad", "stats", "0 * * * *", failure="the database [red] does not answer")
     good = Once("good", "stats", "0 * * * *", moments=[datetime.now(UTC) + timedelta(milliseconds=300)])
 
     with serving(bad, good) as shown:
@@ -139,6 +140,20 @@ def test_on_a_terminal_the_status_stands_below_the_lines(serving):
         assert until(lambda: "contents: 0 sent" in shown())
 
     assert until(lambda: "\x1b[2K" in shown()), "it is written over"
+
+
+def test_the_log_of_another_process_is_shown_as_that_of_this_one():
+    shown = io.StringIO()
+    screen = Screen(Console(file=shown, width=200))
+    entry = {"level": "WARNING", "location": "x:1", "message": "late", "function": "serve_feed", "ids": 3}
+
+    for written in (entry, entry | {"level": "INFO"}, entry | {"message": "failed"}, 7):
+        screen.say_logged(json.dumps(written))
+    screen.say_logged("Traceback [red]")
+
+    (first, *others) = shown.getvalue().splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  serve_feed +warning: late  ids 3", first)
+    assert others == ["7", "Traceback [red]"]
 
 
 DEV = """

@@ -2,7 +2,7 @@
 and however it stores ids."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Any
 
@@ -12,6 +12,7 @@ from layers.build import ROOT
 from local.functions import pipeline
 from shared.documents import object_id
 from shared.store import schema
+from shared.store.job_runs import JobRun
 from tests.factories import an_id, post
 from tests.privacy.conftest import (
     ACCOUNT,
@@ -76,6 +77,22 @@ def test_a_field_that_holds_an_id_of_the_application_is_in_the_table(town: Town)
 
     assert {name for name, *_ in paths} >= {"contentinfo", "hashtagStats", "userEngagementStats", "mlArtifacts"}
     assert paths <= {(item.name, about.subject, about.path) for item in schema.OURS for about in item.about}
+
+
+def test_the_record_of_runs_holds_no_id_whatever_ran_or_failed(
+    town: Town, recorded: Callable[[], list[JobRun]]
+) -> None:
+    town.fill()
+    town.run(NOW)
+    town.erase()
+    town.delete()
+    answer = town.call("recommend_people", payload={"accountId": ACCOUNT})
+
+    assert ACCOUNT in str(answer), "the reason that the caller is told names the account"
+    runs = recorded()
+    assert {run.function for run in runs} >= {*pipeline(), "recommend_home", "recommend_people", "erase_account"}
+    assert "failed" in {run.outcome for run in runs if run.function == "recommend_people"}
+    assert "jobRuns" not in town.remaining(*HERS, *WRITTEN, "bob", "account of bob")
 
 
 def values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

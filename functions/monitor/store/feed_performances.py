@@ -10,10 +10,43 @@ leftOut: {tooShort: 12, unknownViewer: 3, repeated: 50}}
 interval.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from shared.documents import Document
 from shared.store import Store, schema
+from shared.store.decoding import Malformed, as_list, as_moment, as_number, as_text, needed, sound
+
+
+@dataclass(frozen=True, slots=True)
+class EngagementRate:
+    """How many impressions led to an engagement.
+
+    name       of the source or the model; empty for all impressions
+    seen       impressions [count]
+    engaged    those that an engagement followed [count]
+    rate       0..1; None without impressions
+    low, high  the 95 % interval of the rate, 0..1; None without impressions
+    """
+
+    name: str
+    seen: int
+    engaged: int
+    rate: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayPerformance:
+    """The performance of the day that began at `start`."""
+
+    start: datetime
+    overall: EngagementRate
+    sources: Sequence[EngagementRate]
+    models: Sequence[EngagementRate]
 
 
 class FeedPerformances:
@@ -23,3 +56,27 @@ class FeedPerformances:
     def put(self, day: Mapping[str, Any]) -> None:
         """Store the performance of a day, in place of an earlier one of that day."""
         self._performances.replace_one({"_id": day["windowFrom"]}, {"_id": day["windowFrom"], **day}, upsert=True)
+
+    def newest(self, limit: int, before: datetime | None = None) -> list[DayPerformance]:
+        """At most `limit` days, those that began before a moment if there is one, the newest first."""
+        query: Document = {} if before is None else {"_id": {"$lt": before}}
+        rows = self._performances.find(query).sort("_id", -1).limit(limit)
+        return list(sound(self._performances, rows, _day))
+
+
+def _day(row: Document) -> DayPerformance:
+    sources, models = (needed(as_list(row.get(name))) for name in ("sources", "models"))
+    return DayPerformance(
+        needed(as_moment(row["_id"])),
+        _rate(row.get("overall")),
+        [_rate(source) for source in sources],
+        [_rate(model) for model in models],
+    )
+
+
+def _rate(value: Any) -> EngagementRate:
+    if not isinstance(value, dict):
+        raise Malformed
+    seen, engaged = (int(needed(as_number(value.get(name)))) for name in ("seen", "engaged"))
+    rate, low, high = (as_number(value.get(name)) for name in ("part", "from", "to"))
+    return EngagementRate(as_text(value.get("name")) or "", seen, engaged, rate, low, high)

@@ -42,7 +42,15 @@ from shared.store.schema.derived import (
     SUSPECTS,
     TOPICS,
 )
-from shared.store.schema.operations import ACCOUNT_LINKS, ERASURES, LEASES, PARKED_CHANGES, RELAY_POSITIONS, WATERMARKS
+from shared.store.schema.operations import (
+    ACCOUNT_LINKS,
+    ERASURES,
+    JOB_RUNS,
+    LEASES,
+    PARKED_CHANGES,
+    RELAY_POSITIONS,
+    WATERMARKS,
+)
 from shared.store.schema.plan import apply, missing
 from shared.store.schema.tables import COLLECTIONS, OURS, require_names
 from shared.store.schema.types import About, Collection, Index, Subject
@@ -75,6 +83,7 @@ __all__ = [
     "GUEST_FEED",
     "HASHTAG_STATS",
     "HOME_PAGES",
+    "JOB_RUNS",
     "LABELLED_TEXTS",
     "LEASES",
     "MEMBER_ARTIFACTS",

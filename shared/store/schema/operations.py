@@ -1,4 +1,4 @@
-"""Collections that control the runs of functions: erasures, watermarks, leases, parked changes."""
+"""Collections that control the runs of functions: erasures, watermarks, leases, parked changes; and their record."""
 
 from datetime import timedelta
 
@@ -58,6 +58,20 @@ PARKED_CHANGES = Collection(
         About("account", "event", "none", "30 days"),
     ),
     indexes=(index("lastAt", expires_after=timedelta(days=30)), index("replayedAt", "firstAt")),
+)
+# `_id` begins with the moment; no document holds ids (`shared/store/job_runs.py`).
+JOB_RUNS = Collection(
+    "analytics",
+    "jobRuns",
+    key=("_id",),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(
+        index("startedAt", expires_after=timedelta(days=30)),
+        index("function", "-_id"),
+        index("outcome", "-_id"),
+        index("function", "outcome", "-_id"),
+    ),
 )
 RELAY_POSITIONS = Collection(
     "analytics",

@@ -37,7 +37,15 @@ from shared.store.schema.derived import (
     SUSPECTS,
     TOPICS,
 )
-from shared.store.schema.operations import ACCOUNT_LINKS, ERASURES, LEASES, PARKED_CHANGES, RELAY_POSITIONS, WATERMARKS
+from shared.store.schema.operations import (
+    ACCOUNT_LINKS,
+    ERASURES,
+    JOB_RUNS,
+    LEASES,
+    PARKED_CHANGES,
+    RELAY_POSITIONS,
+    WATERMARKS,
+)
 
 COLLECTIONS = (
     CONTENTS,
@@ -72,6 +80,7 @@ COLLECTIONS = (
     WATERMARKS,
     LEASES,
     PARKED_CHANGES,
+    JOB_RUNS,
     RELAY_POSITIONS,
     CONSOLE_MEMBERS,
     CONSOLE_SESSIONS,

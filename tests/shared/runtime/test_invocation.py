@@ -165,7 +165,7 @@ def test_functions_of_one_process_log_their_own_names_also_at_the_same_time(logg
             raise Unavailable(f"of {name}")
 
         with pytest.raises(Unavailable):
-            invoke(name, EVENT, Context(), work)
+            invoke(name, EVENT, Context(), work, trigger="schedule")
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(run, ("first", "second")))

@@ -39,9 +39,9 @@ TABLE: RouteTable[Any] = RouteTable(
     ],
 )
 def test_a_route_is_found(method: str, path: str, template: str, segments: dict[str, str]) -> None:
-    found, values = TABLE.find(method, path)
+    answering, values = TABLE.find(method, path)
 
-    assert (found.path, values) == (template, segments)
+    assert (answering.path, values) == (template, segments)
 
 
 @pytest.mark.parametrize(

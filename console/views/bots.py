@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from console.access import Visitor
 from console.histograms import Histogram, histogram
+from console.lines import Line, State
 from console.messages import messages
 from console.service import Console
 from console.store.sessions import Session
@@ -108,7 +109,7 @@ class SuspectsPage:
     meanwhile     why nothing was changed; None where that was not so
     """
 
-    template: ClassVar[str] = "suspects.html"
+    template: ClassVar[str] = "bots/suspects.html"
     path: ClassVar[str] = PATH
 
     suspect: Suspect | None
@@ -121,6 +122,13 @@ class SuspectsPage:
     undo: GivenVerdict | None
     undo_is_bot: bool
     meanwhile: Known | None
+
+
+def lines(console: Console, now: datetime) -> Iterator[Line]:
+    """How many wait for a verdict."""
+    number = Suspects(console.store).number_waiting()
+    state: State = "attention" if number else "good"
+    yield Line(state, "today.suspects", "today.suspects.waiting", PATH, {"number": number})
 
 
 def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: datetime) -> Response:

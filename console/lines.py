@@ -1,0 +1,26 @@
+"""Lines of the page Today: what works and what does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+State = Literal["good", "attention", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line.
+
+    subject  key of what the line is about
+    key      of its sentence, whose braces take `values`
+    path     of the page that says more
+    at       a moment that the sentence is about
+    """
+
+    state: State
+    subject: str
+    key: str
+    path: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    at: datetime | None = None

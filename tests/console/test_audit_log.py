@@ -1,0 +1,100 @@
+"""The chain of the audit log: what breaks it, what does not, and who appends at once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.store.audit_log import AuditLog
+from console.store.sessions import Session
+from shared.errors import Conflict
+from shared.store import Store
+from tests.factories import an_id
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ANA = Session("key", "ana", "operator", "en", "csrf")
+
+
+@pytest.fixture
+def audit(store: Store) -> AuditLog:
+    return AuditLog(store)
+
+
+def entries(store: Store) -> Any:
+    return store.analytics["auditLog"]
+
+
+def test_an_act_is_one_entry(audit: AuditLog) -> None:
+    with audit.act(ANA, "roll back", {"object": "country/th", "reason": "worse", "before": "b", "after": "a"}, now=NOW):
+        [begun] = audit.newest(None, 10)
+    [done] = audit.newest(None, 10)
+
+    assert (begun.outcome, done.outcome) == ("begun", "done")
+    assert (done.number, done.by, done.role, done.act, done.at) == (1, "ana", "operator", "roll back", NOW)
+    assert done.personal == {"object": "country/th", "reason": "worse", "before": "b", "after": "a"}
+
+
+def test_an_act_that_failed_says_why(audit: AuditLog) -> None:
+    with pytest.raises(Conflict), audit.act(ANA, "roll back", {}, now=NOW):
+        raise Conflict("another version is live")
+
+    assert audit.newest(None, 10)[0].outcome == "Conflict: another version is live"
+    assert audit.first_broken() is None
+
+
+def test_entries_that_are_appended_at_once_are_one_chain(audit: AuditLog) -> None:
+    def append(number: int) -> int:
+        return audit.append(f"member {number}", "lead", "act", {"reason": str(number)}, now=NOW)
+
+    with ThreadPoolExecutor(4) as threads:
+        numbers = list(threads.map(append, range(40)))
+
+    assert sorted(numbers) == list(range(1, 41))
+    assert audit.first_broken() is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.update_one({"_id": 2}, {"$set": {"by": "bob"}}),
+        lambda rows: rows.update_one({"_id": 2}, {"$set": {"at": datetime(2026, 1, 30, tzinfo=UTC)}}),
+        lambda rows: rows.update_one({"_id": 2}, {"$set": {"personal.reason": "other"}}),
+        lambda rows: rows.update_one({"_id": 2}, {"$set": {"personal.more": "other"}}),
+        lambda rows: rows.update_one({"_id": 2}, {"$set": {"digests.reason": "0" * 64}}),
+        lambda rows: rows.update_one({"_id": 2}, {"$set": {"personal": "none", "digests": 7}}),
+        lambda rows: rows.delete_one({"_id": 2}),
+        lambda rows: rows.update_one({"_id": 2}, {"$unset": {"hash": ""}}),
+    ],
+)
+def test_a_changed_entry_is_found(audit: AuditLog, store: Store, change: Callable[[Any], Any]) -> None:
+    for number in range(3):
+        audit.append("ana", "operator", "act", {"reason": f"reason {number}"}, now=NOW)
+    assert audit.first_broken() is None
+
+    change(entries(store))
+
+    assert audit.first_broken() == 2
+
+
+def test_an_erasure_leaves_nothing_of_the_person_and_the_chain_whole(audit: AuditLog, store: Store) -> None:
+    person, other = an_id("person"), an_id("other")
+    for account in (person, other):
+        audit.append("ana", "operator", "erase account", {"account": account, "reason": "asked"}, now=NOW)
+
+    store.erasures.note(person, now=NOW)
+    store.erasures.remove(store.tombstones.read(person, posts=True))
+
+    first, second = (row.personal for row in audit.newest(None, 10)[::-1])
+    assert (first, second["account"]) == ({"reason": "asked"}, other)
+    assert audit.first_broken() is None
+
+
+def test_pages_follow_one_another(audit: AuditLog) -> None:
+    for number in range(5):
+        audit.append("ana" if number % 2 else "bob", "lead", "act", {}, now=NOW)
+
+    assert [entry.number for entry in audit.newest(None, 2)] == [5, 4]
+    assert [entry.number for entry in audit.newest(4, 10)] == [3, 2, 1]
+    assert [entry.number for entry in audit.newest(None, 10, by="ana")] == [4, 2]

@@ -1,0 +1,89 @@
+"""Members of the console: added, moved to another role, removed; each act once in the audit log."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from console.store.audit_log import AuditLog
+from console.store.members import Member, Members
+from console.store.sessions import csrf_token
+from shared.store import Store
+from tests.console.test_serve_console import ask, logged_in, running
+
+__all__ = ["running"]
+
+NOW = datetime.now(UTC)
+
+
+def post(store: Store, path: str, **form: str) -> int:
+    token = logged_in(store, "admin")
+    return int(ask("POST", f"/console/members/{path}", token, {"csrf": csrf_token(token), **form})["statusCode"])
+
+
+def test_a_member_is_added_moved_and_removed(store: Store) -> None:
+    assert post(store, "add", subject="kit@example.org", role="lead") == 303
+    assert post(store, "role", subject="kit@example.org", role="viewer", seen="lead") == 303
+    assert Members(store).find("kit@example.org") == Member("kit@example.org", "viewer", "en")
+    assert post(store, "remove", subject="kit@example.org") == 303
+    assert Members(store).find("kit@example.org") is None
+
+    acts = [(entry.act, entry.outcome, dict(entry.personal)) for entry in AuditLog(store).newest(None, 10)][::-1]
+    assert acts == [
+        ("add member", "done", {"object": "kit@example.org", "after": "lead"}),
+        ("change role", "done", {"object": "kit@example.org", "before": "lead", "after": "viewer"}),
+        ("remove member", "done", {"object": "kit@example.org"}),
+    ]
+
+
+def test_of_two_admins_who_change_a_role_at_once_one_is_told(store: Store) -> None:
+    assert post(store, "role", subject="a viewer", role="lead", seen="viewer") == 303
+    assert post(store, "role", subject="a viewer", role="operator", seen="viewer") == 409
+    assert Members(store).find("a viewer") == Member("a viewer", "lead", "en")
+
+
+def test_whose_role_changes_is_logged_out(store: Store) -> None:
+    token = logged_in(store, "operator")
+
+    post(store, "role", subject="a operator", role="viewer", seen="operator")
+
+    assert ask("GET", "/console", token)["statusCode"] == 303
+    assert store.analytics["consoleSessions"].count_documents({"member": "a operator"}) == 0
+
+
+@pytest.mark.parametrize("path", ["role", "remove"])
+def test_nobody_changes_the_own_role(store: Store, path: str) -> None:
+    assert post(store, path, subject="a admin", role="viewer", seen="admin") == 403
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"subject": "", "role": "lead"}, 422),
+        ({"subject": " x", "role": "lead"}, 422),
+        ({"subject": "x" * 129, "role": "lead"}, 422),
+        ({"subject": "x", "role": "king"}, 422),
+        ({"subject": "x"}, 422),
+        ({"subject": "a viewer", "role": "lead"}, 409),
+    ],
+)
+def test_what_is_not_possible_is_said(store: Store, form: dict[str, str], status: int) -> None:
+    assert post(store, "add", **form) == status
+
+
+def test_a_name_that_is_a_script_is_text(store: Store) -> None:
+    name = "<script>alert(1)</script>"
+    assert post(store, "add", subject=name, role="viewer") == 303
+
+    page = ask("GET", "/console/members", logged_in(store, "admin"))["body"]
+
+    assert name not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_a_malformed_member_is_left_out_and_stops_nobody(store: Store) -> None:
+    store.analytics["consoleMembers"].insert_many([{"_id": "x", "role": 7}, {"_id": 3, "role": "lead"}, {"_id": "y"}])
+
+    page = ask("GET", "/console/members", logged_in(store, "admin"))
+
+    assert page["statusCode"] == 200
+    assert "a moderator" in page["body"]

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
 
-from console.access import Visitor
 from console.histograms import Histogram, histogram
 from console.lines import Line, State
 from console.messages import messages
 from console.service import Console
 from console.store.sessions import Session
 from console.templates import render
+from console.visitor import Visitor
 from functions.bots.options import Bots
 from functions.bots.store.detector_examples import DetectorExamples, detector_examples
 from functions.bots.store.pending_verdicts import GivenVerdict, PendingVerdicts
@@ -136,7 +136,7 @@ def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: date
     PendingVerdicts(console.store).settle(now=now)
     asked = None if query.credential is None else credential_of(query.credential)
     chosen = None if asked is None else Suspects(console.store).find(asked)
-    meanwhile = None if asked is None or chosen else _known(console, asked)
+    meanwhile = None if asked is None or chosen else _known(console, asked, now)
     return _page(console, visitor, query.after, now, chosen=chosen, meanwhile=meanwhile)
 
 
@@ -151,7 +151,7 @@ def judge(console: Console, visitor: Visitor, form: VerdictForm, now: datetime) 
         with console.audit.act(session, "judge a suspect", personal, now=now):
             verdicts.give(credential, verdict, by=session.member, now=now)
     except (Conflict, NotFound):
-        return _page(console, visitor, form.after, now, meanwhile=_known(console, credential))
+        return _page(console, visitor, form.after, now, meanwhile=_known(console, credential, now))
     return _page(console, visitor, form.after, now)
 
 
@@ -164,7 +164,7 @@ def undo(console: Console, visitor: Visitor, form: UndoForm, now: datetime) -> R
         with console.audit.act(session, "take a verdict back", {"credential": credential}, now=now):
             verdicts.take_back(credential, by=session.member, now=now)
     except Conflict:
-        return _page(console, visitor, form.after, now, meanwhile=_known(console, credential))
+        return _page(console, visitor, form.after, now, meanwhile=_known(console, credential, now))
     shown = urlencode({"credential": form.credential, "after": form.after})
     return Response("", SEE_OTHER, headers={"Location": f"{PATH}?{shown}"})
 
@@ -209,8 +209,8 @@ def _reasons(reasons: Sequence[Mapping[str, Any]], examples: DetectorExamples) -
         yield Reason(known, reason["says"], value, reason["people"], drawn)
 
 
-def _known(console: Console, credential: Credential) -> Known:
-    given = PendingVerdicts(console.store).find(credential)
+def _known(console: Console, credential: Credential, now: datetime) -> Known:
+    given = PendingVerdicts(console.store).find(credential, now=now)
     is_bot = given is not None and given.verdict is console.options.of(Bots).verdict(bot=True)
     return Known(credential, given, is_bot, waits=Suspects(console.store).find(credential) is not None)
 

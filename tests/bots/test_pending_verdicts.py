@@ -191,20 +191,20 @@ def test_where_the_application_gave_a_verdict_meanwhile_that_one_counts(
     assert verdicts.settle(now=AT + MINUTE) == 0
     with pytest.raises(Conflict):
         verdicts.take_back(BOT, by=KIT, now=AT)
-    found = verdicts.find(BOT)
+    found = verdicts.find(BOT, now=AT + MINUTE)
     assert found is not None
     assert (found.verdict, found.by, found.is_pending) == (False, None, False)
 
 
 def test_it_is_found_while_pending_as_a_verdict_and_as_a_label(flagged: Town) -> None:
     verdicts = PendingVerdicts(flagged.store)
-    assert verdicts.find(BOT) is None
+    assert verdicts.find(BOT, now=AT + MINUTE) is None
     verdicts.give(BOT, True, by=KIT, now=AT)
-    pending, newest = verdicts.find(BOT), verdicts.newest(KIT, now=LAST)
+    pending, newest = verdicts.find(BOT, now=AT + MINUTE), verdicts.newest(KIT, now=LAST)
     verdicts.settle(now=AT + UNDO_WITHIN)
-    valid = verdicts.find(BOT)
+    valid = verdicts.find(BOT, now=AT + MINUTE)
     sweep_verdicts.run(flagged.store, QUICK, now=AT + MINUTE)
-    label = verdicts.find(BOT)
+    label = verdicts.find(BOT, now=AT + MINUTE)
 
     assert pending == newest
     assert [(each.verdict, each.by, each.at, each.is_pending) for each in (pending, valid, label) if each] == [
@@ -255,7 +255,7 @@ def test_what_is_no_verdict_counts_as_none(junk: object, store: Store, verdicts:
 
     assert verdicts.settle(now=AT + MINUTE) == 0
     with collecting() as malformed:
-        assert (verdicts.find(BOT), verdicts.newest(KIT, now=AT)) == (None, None)
+        assert (verdicts.find(BOT, now=AT + MINUTE), verdicts.newest(KIT, now=AT)) == (None, None)
     assert malformed.ids == []
     assert Suspects(store).find(BOT) is not None
     verdicts.give(BOT, True, by=KIT, now=AT)
@@ -263,11 +263,13 @@ def test_what_is_no_verdict_counts_as_none(junk: object, store: Store, verdicts:
 
 
 def test_the_list_goes_on_behind_each_place(store: Store, deployed: None) -> None:
+    seen = {"firstSeenAt": NOON, "lastSeenAt": NOON, "createdAt": NOON}
+    scores: list[Document] = [{"score": 0.5}, {"score": 0.9}, {"score": 0.5}, {}, {"score": 0}, {}]
     rows = [
-        {"seenCredential": f"device {number}", "firstSeenAt": NOON, "lastSeenAt": NOON, "createdAt": NOON, **score}
-        for number, score in enumerate([{"score": 0.5}, {"score": 0.9}, {"score": 0.5}, {}, {"score": 0}, {}])
+        {"_id": an_id(f"device {number}"), "seenCredential": f"device {number}", **seen, **score}
+        for number, score in enumerate(scores)
     ]
-    store.app.suspiciouscredentials.insert_many([{"_id": an_id(each["seenCredential"]), **each} for each in rows])
+    store.app.suspiciouscredentials.insert_many(rows)
     suspects = Suspects(store)
     everyone = [suspect.credential for suspect in suspects.waiting()]
 

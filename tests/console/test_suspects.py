@@ -305,7 +305,7 @@ def test_no_query_reads_more_than_it_shows(store: Store, deployed: None) -> None
         suspects.find("device 2")
         verdicts.newest("kit", now=now)
         verdicts.settle(now=now)
-        verdicts.find("device 4")
+        verdicts.find("device 4", now=now)
     finally:
         store.app.command("profile", 0)
 

@@ -12,11 +12,12 @@ from typing import Any
 from pymongo import UpdateOne
 
 from functions.bots.store.suspects import PENDING, UNDECIDED
-from shared.clock import SKEW
+from shared.clock import EPOCH, SKEW
 from shared.documents import Credential, Document, credential_forms
 from shared.errors import Conflict, NotFound
 from shared.store import Store, schema
 from shared.store.decoding import Malformed, as_document, as_moment, as_text, credential_of, needed, optional, sound
+from shared.store.expressions import period
 
 UNDO_WITHIN = timedelta(seconds=10)
 MAX_SETTLED = 1_000  # at a time; more come with the next
@@ -63,7 +64,7 @@ class PendingVerdicts:
         given = self._suspects.update_one(_of(credential) | UNDECIDED, {"$set": {"pendingVerdict": pending}})
         if given.matched_count:
             return
-        other = self.find(credential)
+        other = self.find(credential, now=now)
         if other is None:
             raise NotFound(f"credential: {credential} does not wait for a verdict")
         if not other.is_pending or (other.verdict, other.by) != (verdict, by):
@@ -96,12 +97,12 @@ class PendingVerdicts:
         rows = self._suspects.find(own).sort("pendingVerdict.until", -1).limit(1)
         return next(sound(self._suspects, rows, _given), None)
 
-    def find(self, credential: Credential) -> GivenVerdict | None:
+    def find(self, credential: Credential, *, now: datetime) -> GivenVerdict | None:
         """The verdict that was given on this credential, whether it is pending, valid or a label by now; None where
         there is none."""
         given: Document = {"$or": [PENDING, {"verificationStatus": {"$type": "bool"}}]}
         verdicts = sound(self._suspects, self._suspects.find(_of(credential) | given), _given)
-        labelled = self._features.find(_of(credential) | {"verifiedAt": {"$type": "date"}}).sort("verifiedAt", -1)
+        labelled = self._features.find(_of(credential) | {"verifiedAt": period(EPOCH, now)}).sort("verifiedAt", -1)
         labels = sound(self._features, labelled.limit(1), _given)
         return next((verdict for found in (verdicts, labels) for verdict in found), None)
 

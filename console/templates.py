@@ -37,6 +37,7 @@ NAVIGATION = (
     ("jobs", "nav.jobs", "/console/jobs", "see"),
     ("changes", "nav.changes", "/console/changes", "see"),
     ("monitor", "nav.performance", "/console/performance", "see"),
+    ("bots", "nav.suspects", "/console/suspects", "see suspects"),
     ("members", "nav.members", "/console/members", "manage members"),
     ("audit", "nav.audit", "/console/audit", "read audit"),
 )

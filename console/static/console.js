@@ -1,4 +1,5 @@
-// What pages need a script for: the token of forms that htmx sends, times in the viewer's own zone, tables that sort.
+// What pages need a script for: the token of forms that htmx sends, times in the viewer's own zone, tables that sort,
+// keys.
 "use strict";
 
 document.addEventListener("htmx:config:request", event => {
@@ -47,3 +48,14 @@ function prepare(root) {
 
 prepare(document);
 document.addEventListener("htmx:after:swap", () => prepare(document));
+
+// A key presses the button, or follows the link, that names it: once however long it is held down, not from inside a
+// field, and not while an answer is awaited.
+document.addEventListener("keydown", event => {
+  const held = event.repeat || event.isComposing || event.ctrlKey || event.altKey || event.metaKey;
+  if (held || event.target.closest("input, select, textarea, [contenteditable]")) return;
+  const named = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`);
+  if (!named || document.querySelector(".htmx-request")) return;
+  event.preventDefault();
+  named.click();
+});

@@ -12,6 +12,7 @@ from functions.bots.detector import FAMILY, FINGERPRINT, KEY, Detector
 from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
 from functions.bots.store.credential_features import CredentialFeatures
+from functions.bots.store.pending_verdicts import PendingVerdicts
 from functions.bots.store.suspects import Suspect, Suspects
 from shared.artifacts import Artifact, Registry
 from shared.clock import from_epoch_ms
@@ -29,12 +30,14 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
     A credential is put there once. Its score and reasons are kept up to date until it is judged; after that it is not
     flagged again for `cool_down`. The sampled ones lie below the threshold: only their verdicts show which bots the
     threshold misses. Safe to repeat. Days are UTC; what the budget of today leaves out is considered again tomorrow.
+    Verdicts of the console that can no longer be taken back are made valid first.
     """
     suspects, features = Suspects(store), CredentialFeatures(store)
+    settled = PendingVerdicts(store).settle(now=now)
     with store.leases.hold(NAME):
         loaded, refused = registry.load(FAMILY, KEY, FINGERPRINT, _with_version)
         if loaded is None:
-            return Report(details={"skipped": "there is no detector yet", "refused": len(refused)})
+            return Report(written=settled, details={"skipped": "there is no detector yet", "refused": len(refused)})
         detector, version = loaded
         rows = newest_of_each(features.unjudged(FEATURES.names, options))
         unreviewed = UnreviewedCredentials(to_bson(rows["credential"]), rows, detector.scores(features_of(rows)))
@@ -62,7 +65,7 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
         "waiting": len(waiting) + len(new),
         "refused": len(refused),
     }
-    return Report(len(unreviewed.credential), written, removed, details=details)
+    return Report(len(unreviewed.credential), settled + written, removed, details=details)
 
 
 def _with_version(artifact: Artifact) -> tuple[Detector, str]:

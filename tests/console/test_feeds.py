@@ -246,7 +246,8 @@ token = Sessions(open_store()).start("ana", "operator", now=now)
 paths = [path for _, path, _ in PAGES] + sys.argv[1:]
 for path in paths:
     event = json.loads(Path("events/console/serve_console.json").read_text())
-    event |= {"rawPath": path, "rawQueryString": "", "queryStringParameters": {}, "cookies": [f"__Host-session={token}"]}
+    cookies = [f"__Host-session={token}"]
+    event |= {"rawPath": path, "rawQueryString": "", "queryStringParameters": {}, "cookies": cookies}
     event["requestContext"]["http"] |= {"path": path, "method": "GET"}
     print("answered", path, handler(event, None)["statusCode"])
 """

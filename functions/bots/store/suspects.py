@@ -2,9 +2,10 @@
 
 For example: {_id: ObjectId, seenCredential: ObjectId, firstSeenAt: …, lastSeenAt: …, createdAt: …, updatedAt: …,
 score: 0.97, reasons: [{feature: "viewsPerHour", value: 700, people: [3.2, 10], says: "…"}],
-model: "20260130T115500Z", sampled: false}; a person's verdict adds {verificationStatus: true, verifiedAt: …}.
+model: "20260130T115500Z", sampled: false}; a person's verdict adds {verificationStatus: true, verifiedAt: …}, and
+judgedBy: "kit@example.org" where a member of the console gave it.
 
-The pages for reviewers call `waiting` and `judge`.
+A terminal calls `judge`; the console's verdicts are in `PendingVerdicts` until they can no longer be taken back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +14,27 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from bson import ObjectId
 from pymongo import UpdateOne
 
-from shared.documents import Credential, Document, credential_forms
-from shared.errors import Conflict, NotFound
+from shared.documents import Credential, Document, credential_forms, id_bytes
+from shared.errors import BadEvent, Conflict, NotFound
 from shared.store import Store, schema
 from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
-from shared.store.expressions import period
+from shared.store.expressions import NO_ARRAY, period
 from shared.store.malformed import name_malformed
 from shared.store.upserts import guarded_upsert
 
 MAX_NUMBER = 10_000  # of suspects that are counted
-UNDECIDED: Document = {"verificationStatus": {"$exists": False}}
+# A verdict that can still be taken back; anything else in these fields counts as none.
+PENDING: Document = {
+    "pendingVerdict": NO_ARRAY,
+    "pendingVerdict.verdict": {"$type": "bool"} | NO_ARRAY,
+    "pendingVerdict.by": {"$type": "string"} | NO_ARRAY,
+    "pendingVerdict.at": {"$type": "date"} | NO_ARRAY,
+    "pendingVerdict.until": {"$type": "date"} | NO_ARRAY,
+}
+UNDECIDED: Document = {"verificationStatus": {"$exists": False}, "$nor": [PENDING]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Suspect:
     model                        version of the detector
     sampled                      whether it was drawn at random below the threshold
     flagged_at                   when it was flagged first; None for a new one
+    place                        what `waiting` goes on after; empty for a new one
     """
 
     credential: Credential
@@ -48,6 +59,7 @@ class Suspect:
     model: str
     sampled: bool = False
     flagged_at: datetime | None = None
+    place: str = ""
 
     @property
     def finding(self) -> Document:
@@ -65,14 +77,23 @@ class Suspects:
     def __init__(self, store: Store) -> None:
         self._suspects = store.app[schema.SUSPECTS.name]
 
-    def waiting(self, limit: int = 0) -> list[Suspect]:
-        """At most `limit` suspects without a verdict, all for 0, the highest score first."""
-        rows = self._suspects.find(UNDECIDED).sort([("score", -1), ("_id", 1)])
+    def waiting(self, limit: int = 0, *, after: str = "") -> list[Suspect]:
+        """At most `limit` suspects without a verdict, all for 0, the highest score first.
+
+        after  the place of a suspect: those before it in this order, and itself, are left out
+        """
+        query = _behind(after) if after else UNDECIDED
+        rows = self._suspects.find(query).sort([("score", -1), ("_id", 1)]).batch_size(limit)
         return list(islice(sound(self._suspects, rows, self._suspect), limit or None))
 
-    def number_waiting(self) -> int:
-        """How many suspects have no verdict; at most MAX_NUMBER are counted."""
-        return self._suspects.count_documents(UNDECIDED, limit=MAX_NUMBER)
+    def find(self, credential: Credential) -> Suspect | None:
+        """The suspect of that credential; None where it does not wait for a verdict."""
+        rows = self._suspects.find({"seenCredential": {"$in": credential_forms([credential])}} | UNDECIDED)
+        return next(sound(self._suspects, rows, self._suspect), None)
+
+    def number_waiting(self, limit: int = MAX_NUMBER) -> int:
+        """How many suspects have no verdict; at most `limit` are counted."""
+        return self._suspects.count_documents(UNDECIDED, limit=limit)
 
     def judge(self, credential: Credential, verdict: bool, *, at: datetime) -> None:
         """Store a person's verdict, as the application would; giving the same one again changes nothing.
@@ -110,8 +131,9 @@ class Suspects:
         return guarded_upsert(self._suspects, writes) if writes else 0
 
     def labelled(self) -> set[Credential]:
-        """Credentials with a verdict that is no label yet."""
-        rows = self._suspects.find({"verificationStatus": {"$exists": True}}, {"seenCredential": 1})
+        """Credentials with a verdict that is no label yet, whether or not it can still be taken back."""
+        given = {"$or": [{"verificationStatus": {"$exists": True}}, PENDING]}
+        rows = self._suspects.find(given, {"seenCredential": 1})
         return set(sound(self._suspects, rows, lambda row: credential_of(row.get("seenCredential"))))
 
     def flagged(self, since: datetime, *, sampled: bool, now: datetime) -> int:
@@ -121,7 +143,7 @@ class Suspects:
 
     def _suspect(self, row: Document) -> Suspect:
         stored = as_list(row.get("reasons")) or []
-        reasons = [reason for reason in stored if _is_reason(reason)]
+        reasons = [reason for value in stored if (reason := _reason(value)) is not None]
         if len(reasons) < len(stored) or not isinstance(row.get("reasons"), list | None):
             name_malformed(self._suspects.name, row["_id"])
         return Suspect(
@@ -133,13 +155,33 @@ class Suspects:
             model=optional(row.get("model"), as_text) or "",
             sampled=row.get("sampled") is True,
             flagged_at=needed(as_moment(row.get("createdAt"))),
+            place=f"{'' if row.get('score') is None else as_number(row['score'])}_{row['_id']}",
         )
 
 
-def _is_reason(value: Any) -> bool:
-    """Whether a reason holds what reviewers are shown: a value, the usual range of people, and a text."""
-    if not isinstance(value, Mapping):
-        return False
+def _behind(place: str) -> Document:
+    """The query for the suspects behind a place in the order of `waiting`: those without a score come last.
+
+    Each alternative names every field of the index, so that the server merges what it reads in order.
+    """
+    score, _, number = place.partition("_")
+    digits = id_bytes(number)
+    try:
+        value = float(score) if score else None
+    except ValueError:
+        value, digits = None, None
+    if digits is None:
+        raise BadEvent("after: is no place in the list of suspects")
+    conditions: list[Document] = [{"score": value, "_id": {"$gt": ObjectId(digits)}}]
+    if value is not None:
+        conditions += [{"score": {"$lt": value}}, {"score": None}]
+    return {"$or": [UNDECIDED | condition for condition in conditions]}
+
+
+def _reason(value: Any) -> Mapping[str, Any] | None:
+    """A reason with what reviewers are shown: a number, the usual range of people, and a text; None without them."""
+    if not isinstance(value, Mapping) or as_text(value.get("says")) is None:
+        return None
     people = as_list(value.get("people")) or []
-    numbers = [as_number(number) for number in (value.get("value"), *people)]
-    return as_text(value.get("says")) is not None and len(people) == 2 and None not in numbers
+    number, *usual = (as_number(each) for each in (value.get("value"), *people))
+    return None if number is None or len(usual) != 2 or None in usual else {**value, "value": number, "people": usual}

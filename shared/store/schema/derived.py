@@ -93,7 +93,8 @@ SUSPECTS = Collection(
         index("seenCredential", unique=True),
         index("createdAt"),
         index("verifiedAt", sparse=True),
-        index("verificationStatus", "-score"),
+        index("verificationStatus", "-score", "_id"),
+        index("pendingVerdict.until", sparse=True),
     ),
 )
 CREDENTIAL_FEATURES = Collection(

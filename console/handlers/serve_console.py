@@ -5,7 +5,8 @@ Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.console
           analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.artifactVersions,
           analytics.mlArtifacts, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts,
-          analytics.credentialfeatures, analytics.frozenModels, app.guestfeeditems, app.contents, app.suspiciouscredentials
+          analytics.credentialfeatures, analytics.frozenModels, app.guestfeeditems, app.contents,
+          app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
           analytics.frozenModels, app.suspiciouscredentials
 """

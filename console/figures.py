@@ -82,14 +82,14 @@ def figures(family: str, metrics: Mapping[str, Any]) -> list[Figure]:
     >>> [(figure.baseline, figure.verdict) for figure in figures("members", {"model": 0.5, "country": 0.25})]
     [('country', 'better')]
     """
-    found = []
+    compared = []
     for measure in MEASURES.get(family, ()):
         ours = _number(metrics, measure.ours)
         for name, path in measure.baselines.items():
             theirs = _number(metrics, path)
             if ours is not None and theirs is not None:
-                found.append(Figure(measure.name, ours, name, theirs))
-    return found
+                compared.append(Figure(measure.name, ours, name, theirs))
+    return compared
 
 
 def listed(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

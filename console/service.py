@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from console.store.audit_log import AuditLog
 from console.store.members import Members
@@ -14,12 +15,20 @@ from shared.report import Detail
 from shared.store import Store
 
 
+class Promote(Protocol):
+    """Makes a kept version live, if `instead_of` still is; raises an AppError where that is refused."""
+
+    def __call__(self, family: str, key: str, version: str, *, instead_of: str) -> None:
+        """Do it."""
+
+
 @dataclass(frozen=True)
 class Console:
-    """The databases, through the console's own repositories, and the options."""
+    """The databases, through the console's own repositories, the options, and what makes a version of a model live."""
 
     store: Store
     options: Options
+    promote: Promote
 
     @cached_property
     def members(self) -> Members:

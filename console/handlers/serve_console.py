@@ -16,9 +16,10 @@ from console.app import ROUTES
 from console.service import Console
 from shared.config import settings
 from shared.runtime.http import on_http
+from shared.runtime.promotion import promote
 from shared.store import open_store
 
 
 @on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
-    return Console(open_store(), settings().options)
+    return Console(open_store(), settings().options, promote)

@@ -121,7 +121,9 @@ class GuestRows:
             rows = _rank(needed(object_id(last_ids.get(country))))
             return GuestList(country, rows, needed(as_moment(group["built"])), as_number(group["youngest"]))
 
-        return {found.country: found for found in sound(self._rows, self._rows.aggregate(first), decoded)}
+        return {
+            guest_list.country: guest_list for guest_list in sound(self._rows, self._rows.aggregate(first), decoded)
+        }
 
     def page(self, country: str, after: ObjectId | None, limit: int) -> list[GuestRow]:
         """At most `limit` rows of a list, from its first or behind the row `after`."""

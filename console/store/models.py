@@ -65,6 +65,8 @@ class LiveModel:
 
 
 class Models:
+    """What is live, and which versions are kept."""
+
     def __init__(self, store: Store) -> None:
         self._analytics = store.analytics
         self._versions = store.analytics[schema.ARTIFACT_VERSIONS.name]

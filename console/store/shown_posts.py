@@ -29,6 +29,8 @@ class ShownPost:
 
 
 class ShownPosts:
+    """What pages show of posts."""
+
     def __init__(self, store: Store) -> None:
         self._contents = store.app[schema.CONTENTS.name]
 

@@ -55,7 +55,7 @@ class NamedList:
 
     code: str
     name: str
-    found: GuestList | None
+    stored: GuestList | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +138,12 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
 
 def feeds(console: Console, visitor: Visitor, query: FeedsQuery, now: datetime) -> Response:
     """The lists of all countries, or of those that match."""
-    found = GuestRows(console.store).lists()
+    by_country = GuestRows(console.store).lists()
     named = [(code, country_name(code, visitor.language)) for code in COUNTRIES if matches(code, query.find)]
     ordered = sorted(named, key=lambda pair: pair[1])
     if matches(EVERYWHERE, query.find):
         ordered.insert(0, (EVERYWHERE, country_name(EVERYWHERE, visitor.language)))
-    return render(Feeds([NamedList(code, name, found.get(code)) for code, name in ordered], query.find), visitor)
+    return render(Feeds([NamedList(code, name, by_country.get(code)) for code, name in ordered], query.find), visitor)
 
 
 def feed(console: Console, visitor: Visitor, query: FeedQuery, now: datetime) -> Response:

@@ -8,7 +8,6 @@ from msgspec import Meta, Struct
 
 from console.messages import message
 from console.model_history import PROMOTE, named
-from console.promotion import promote
 from console.service import Console
 from console.store.models import SHOWN
 from console.templates import render
@@ -57,7 +56,7 @@ def promote_model(console: Console, visitor: Visitor, form: PromoteForm, now: da
         return _refused(console, visitor, form, typed, message("models.needs_confirmation", visitor.language), INVALID)
 
     def act() -> None:
-        promote(form.family, form.key, form.version, instead_of=form.seen)
+        console.promote(form.family, form.key, form.version, instead_of=form.seen)
 
     return _done(console, visitor, form, typed, PROMOTE, about, act, "promoted", now)
 

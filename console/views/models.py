@@ -231,10 +231,10 @@ def compare(console: Console, visitor: Visitor, query: CompareQuery, now: dateti
 
 
 def _kept(console: Console, query: CompareQuery, version: str) -> Version:
-    found = console.models.version(query.family, query.key, version)
-    if found is None:
+    kept = console.models.version(query.family, query.key, version)
+    if kept is None:
         raise NotFound(f"version: no {named(query.family, query.key, version)} is kept")
-    return found
+    return kept
 
 
 def path_of(family: str, key: str) -> str:

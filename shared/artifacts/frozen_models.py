@@ -33,6 +33,8 @@ class FrozenModel:
 
 
 class FrozenModels:
+    """Which keys are frozen, and freezing them."""
+
     def __init__(self, analytics: Database[Document]) -> None:
         self._frozen = analytics[schema.FROZEN_MODELS.name]
 

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
-from console.promotion import promote
 from console.rights import ROLES, Role, may
 from console.store.audit_log import AuditLog
 from console.store.members import Member, Members
@@ -26,6 +25,7 @@ from shared.artifacts import Artifact, FrozenModels, Manifest, Registry
 from shared.config import Settings, forget_settings
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel, Unavailable, Unforeseen
 from shared.report import Detail
+from shared.runtime.promotion import promote
 from shared.store import Store, schema
 from shared.store.job_runs import JobRun, key_of
 from tests.factories import an_id
@@ -180,9 +180,9 @@ def test_the_page_of_an_alias_and_that_of_an_account(member: Callable[[Role], Cl
     viewer, account = member("viewer"), str(an_id("account of ana"))
 
     assert "that of us is used" in viewer.get("/console/models/country/ad")["body"]
-    found = viewer.get(f"/console/models?account={account}")
-    assert found["headers"]["Location"] == f"/console/models/personal/{account}"
-    assert VERSIONS[0] in viewer.get(found["headers"]["Location"])["body"]
+    answer = viewer.get(f"/console/models?account={account}")
+    assert answer["headers"]["Location"] == f"/console/models/personal/{account}"
+    assert VERSIONS[0] in viewer.get(answer["headers"]["Location"])["body"]
     assert "of their own: about 1." in viewer.get("/console/models")["body"]
 
 

@@ -43,9 +43,9 @@ def flagged(guarded: Town, deployed: None) -> Town:
 
 
 def row(store: Store) -> Document:
-    found = store.app.suspiciouscredentials.find_one({"seenCredential": BOT})
-    assert found is not None
-    return found
+    document = store.app.suspiciouscredentials.find_one({"seenCredential": BOT})
+    assert document is not None
+    return document
 
 
 def raw(store: Store) -> bytes:
@@ -53,9 +53,9 @@ def raw(store: Store) -> bytes:
     from bson.raw_bson import RawBSONDocument
 
     options = store.app.codec_options.with_options(document_class=RawBSONDocument)
-    found = store.app.suspiciouscredentials.with_options(codec_options=options).find_one({"seenCredential": BOT})
-    assert found is not None
-    return bytes(found.raw)
+    document = store.app.suspiciouscredentials.with_options(codec_options=options).find_one({"seenCredential": BOT})
+    assert document is not None
+    return bytes(document.raw)
 
 
 def test_nothing_that_reads_verdicts_sees_one_that_can_be_taken_back(flagged: Town) -> None:
@@ -191,9 +191,9 @@ def test_where_the_application_gave_a_verdict_meanwhile_that_one_counts(
     assert verdicts.settle(now=AT + MINUTE) == 0
     with pytest.raises(Conflict):
         verdicts.take_back(BOT, by=KIT, now=AT)
-    found = verdicts.find(BOT, now=AT + MINUTE)
-    assert found is not None
-    assert (found.verdict, found.by, found.is_pending) == (False, None, False)
+    verdict = verdicts.find(BOT, now=AT + MINUTE)
+    assert verdict is not None
+    assert (verdict.verdict, verdict.by, verdict.is_pending) == (False, None, False)
 
 
 def test_it_is_found_while_pending_as_a_verdict_and_as_a_label(flagged: Town) -> None:

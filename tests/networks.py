@@ -13,7 +13,8 @@ from pymongo.database import Database
 from functions.coldstart.options import GuestFeedOptions
 from functions.feed.options import Members
 from local.world import WorldOptions, build_world, write_world
-from shared.artifacts import Registry, Snapshots
+from shared.artifacts import Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.config import load
 from shared.documents import Document
 from shared.ranking.options import Coldstart

@@ -26,7 +26,8 @@ from functions.feed.options import Members
 from local.deskdrop import Event
 from local.world import WorldOptions
 from local.world.browsing import HALF_LIFE
-from shared.artifacts import Registry, Snapshots
+from shared.artifacts import Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.ranking.decay import PopularityDecay
 from shared.ranking.history import read_history
 from shared.ranking.options import Coldstart

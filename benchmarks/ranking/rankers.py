@@ -14,7 +14,8 @@ from benchmarks.ranking.post_scores import BASELINE, baselines, country_logits
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.options import Members
 from local.world.ids import Identities
-from shared.artifacts import Registry, Snapshots
+from shared.artifacts import Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.columns import FloatArray, id_array, id_keys, lookup, object_ids
 from shared.ml import ranking
 from shared.ranking.counters import Counters

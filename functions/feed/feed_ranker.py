@@ -20,7 +20,8 @@ from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
 from functions.feed.store.accounts import MemberAccounts
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
 from functions.feed.visible_posts import VisibilityCheck
-from shared.artifacts import Artifact, Registry, Snapshots
+from shared.artifacts import Artifact, Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.clock import epoch_hours
 from shared.columns import FloatArray, IdArray, IntArray, object_ids
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY, country_of

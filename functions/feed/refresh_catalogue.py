@@ -10,7 +10,8 @@ from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
 from functions.feed.options import Members
 from functions.feed.post_index import FINGERPRINT, NAME
 from functions.feed.post_index_builder import build_post_index
-from shared.artifacts import Registry, Snapshots
+from shared.artifacts import Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.clock import DAY_HOURS
 from shared.columns import Float32Array, IdArray, KeyArray, id_keys, lookup
 from shared.countries import COUNTRIES

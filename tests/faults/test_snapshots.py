@@ -14,8 +14,8 @@ from functions.feed.feed_ranker import FeedRanker
 from functions.feed.options import Home
 from functions.feed.post_index import NAME
 from functions.feed.requests import HomeRequest
-from shared.artifacts import Artifact, Manifest, Snapshots
-from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_PARTS, MAX_TRIED, PART_BYTES, Head, packed
+from shared.artifacts import Artifact, Manifest
+from shared.artifacts.snapshots import FAMILY, MAX_LISTED, MAX_PARTS, MAX_TRIED, PART_BYTES, Head, Snapshots, packed
 from shared.errors import Refused, StaleModel, Unavailable
 from shared.store import Store
 from tests.conftest import SIGNING_KEY

@@ -6,7 +6,7 @@ import pytest
 from functions.feed import refresh_catalogue
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
 from functions.feed.post_index_builder import fit_line
-from shared.artifacts import Snapshots
+from shared.artifacts.snapshots import Snapshots
 from shared.columns import object_ids
 from shared.config import load
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY

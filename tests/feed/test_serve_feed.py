@@ -25,7 +25,8 @@ from functions.stats import refresh_creator_stats
 from functions.stats.options import CreatorStats
 from local.functions import ROOT
 from local.http import Listener, event_of, serving
-from shared.artifacts import Registry, Snapshots
+from shared.artifacts import Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.config import forget_settings
 from shared.config import settings as current_settings
 from shared.errors import Unavailable

@@ -8,7 +8,8 @@ Writes    analytics.snapshots
 
 from functions.feed import refresh_catalogue
 from functions.feed.options import Members
-from shared.artifacts import Registry, Snapshots
+from shared.artifacts import Registry
+from shared.artifacts.snapshots import Snapshots
 from shared.config import settings
 from shared.ranking.options import Coldstart
 from shared.report import Report

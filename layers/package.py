@@ -74,11 +74,12 @@ def start_osls(
 
 def install_osls() -> None:
     """Install the packages of package-lock.json, unless that was done before."""
+    executable = npm()
     digest = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
     stamp = ROOT / "node_modules" / ".feedkeeper"
     if stamp.exists() and stamp.read_text() == digest:
         return
-    subprocess.run([npm(), "ci", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
+    subprocess.run([executable, "ci", "--no-audit", "--no-fund"], cwd=ROOT, check=True)
     stamp.write_text(digest)
 
 

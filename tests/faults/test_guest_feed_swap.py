@@ -198,8 +198,8 @@ def test_a_feed_with_an_impossible_score_is_refused(
 ) -> None:
     put = Staging.put
 
-    def spoilt(self: Staging, country: str, ranked: Any) -> int:
-        return put(self, country, [(entry, score if country == "th" else value) for entry, value in ranked])
+    def spoilt(self: Staging, country: str, ranked: Any, *more: Any) -> int:
+        return put(self, country, [(entry, score if country == "th" else value) for entry, value in ranked], *more)
 
     monkeypatch.setattr(Staging, "put", spoilt)
 

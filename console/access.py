@@ -10,16 +10,15 @@ from urllib.parse import quote
 from console.rights import PUBLIC, may
 from console.store.members import LANGUAGES
 from console.store.sessions import MAX_LIFETIME, Sessions
-from console.templates import Failure, render
+from console.templates import Failure, redirect, render
 from console.visitor import Visitor
-from shared.api import Response, Route
+from shared.api import STATUS, Response, Route
 from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
 from shared.runtime.http_request import HttpRequest
 from shared.store import Store
 
 HOME, LOGIN = "/console", "/console/login"
 COOKIE = "__Host-session"  # by its name, browsers take it from this host only, by HTTPS only, and for all paths
-UNAUTHORIZED = 401
 
 
 class SessionAccess:
@@ -65,8 +64,8 @@ class SessionAccess:
         """A page, or a part of one, that says what is wrong; the page of login to who asks for a page without being
         logged in. What somebody has typed stays in the page that sent it."""
         visitor = caller or Visitor(None, LANGUAGES[0], in_page=False, claims={})
-        if request and status == UNAUTHORIZED and request.method == "GET" and not visitor.in_page:
-            return Response("", 303, headers={"Location": f"{LOGIN}?next={quote(request.path, safe='')}"})
+        if request and status == STATUS[Unauthorized] and request.method == "GET" and not visitor.in_page:
+            return redirect(f"{LOGIN}?next={quote(request.path, safe='')}")
         reason = str(error) if status < 500 or error.retry_helps else type(error).__name__
         headers = {"Allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
         return render(Failure(status, reason), visitor, status=status, headers=headers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from console.countries import EVERYWHERE
 from console.messages import messages
 from console.store.guest_rows import Factors, FeatureFactor, GuestRow, GuestRows
-from console.templates import figure
+from console.templates import rounded
 
 ENGAGEMENTS = "engagements"
 RELATIONS = {1.0: "home", 0.5: "english", 0.0: "foreign", None: "unknown"}
@@ -103,8 +103,8 @@ def explain(
 def main_factors(factors: Factors) -> list[tuple[str, Values]]:
     """The engagements, and the two other parts that change the score most."""
     parts = sorted(factors.parts.items(), key=lambda part: -abs(math.log(part[1])))[:2]
-    noticed = [(f"feeds.main.{name}", {"factor": figure(factor)}) for name, factor in parts if _is_noticed(factor)]
-    return [("feeds.main.engagements", {"number": figure(factors.engagements)}), *noticed]
+    noticed = [(f"feeds.main.{name}", {"factor": rounded(factor)}) for name, factor in parts if _is_noticed(factor)]
+    return [("feeds.main.engagements", {"number": rounded(factors.engagements)}), *noticed]
 
 
 def _products(factors: Factors) -> dict[str, float]:
@@ -121,9 +121,9 @@ def _difference(higher: Mapping[str, float], lower: Mapping[str, float]) -> Diff
 def _sentence(name: str, country: str, factors: Factors) -> tuple[str, Values]:
     """The key of the sentence about a part, and its values."""
     if name == ENGAGEMENTS:
-        return "feeds.says.engagements", {"number": figure(factors.engagements)}
+        return "feeds.says.engagements", {"number": rounded(factors.engagements)}
     if name == "decay":
-        return "feeds.says.decay", {"age": figure(factors.age), "half_life": figure(factors.half_life)}
+        return "feeds.says.decay", {"age": rounded(factors.age), "half_life": rounded(factors.half_life)}
     if name == "model":
         has_model = bool(factors.features)
         return ("feeds.says.model", {"ranker": factors.ranker}) if has_model else ("feeds.says.no_model", {})
@@ -141,7 +141,7 @@ def _feature(feature: FeatureFactor) -> FeaturePart:
     says = key if key in messages()["en"] else "feature"
     values: dict[str, object] = {"name": feature.name, "value": "–", "times": "–"}
     if value is not None:
-        values |= {"value": figure(value), "times": figure(math.exp(min(value, MAX_LOG)))}
+        values |= {"value": rounded(value), "times": rounded(math.exp(min(value, MAX_LOG)))}
     return FeaturePart(says, values, feature.factor)
 
 
@@ -150,7 +150,7 @@ def _moves(rows: GuestRows, country: str, row: GuestRow, factors: Factors, rank:
     for name in ("author", "language"):
         if _is_noticed(factor := factors.parts[name]):
             otherwise = rows.number_with_more(country, row.score / factor) + 1
-            moves.append((f"feeds.moved.{name}", {"factor": figure(factor), "rank": otherwise}))
+            moves.append((f"feeds.moved.{name}", {"factor": rounded(factor), "rank": otherwise}))
     if row.built_rank > rank:
         moves.append(("feeds.moved.withdrawn", {"number": row.built_rank - rank, "rank": row.built_rank}))
     return moves

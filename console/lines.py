@@ -15,6 +15,7 @@ class Line:
     subject  key of what the line is about
     key      of its sentence, whose braces take `values`
     path     of the page that says more
+    right    that the page needs; the line is shown without its link to who lacks it
     at       a moment that the sentence is about
     """
 
@@ -23,4 +24,5 @@ class Line:
     key: str
     path: str
     values: Mapping[str, object] = field(default_factory=dict)
+    right: str = "see"
     at: datetime | None = None

@@ -19,7 +19,7 @@ class Promote(Protocol):
     """Makes a kept version live, if `instead_of` still is; raises an AppError where that is refused."""
 
     def __call__(self, family: str, key: str, version: str, *, instead_of: str) -> None:
-        """Do it."""
+        """Make the version live."""
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,10 @@ def time_tag(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
 
 
-def figure(value: float) -> str:
+def rounded(value: float) -> str:
     """A number with three digits, or as many as its integer part has.
 
-    >>> figure(1234.5), figure(0.12345), figure(3.0), figure(1e-7)
+    >>> rounded(1234.5), rounded(0.12345), rounded(3.0), rounded(1e-7)
     ('1,234', '0.123', '3', '1e-07')
     """
     return f"{value:,.0f}" if 1_000 <= abs(value) < 1e12 else f"{value:.3g}"
@@ -108,5 +108,5 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES}
-    environment.filters |= {"time": time_tag, "figure": figure}
+    environment.filters |= {"time": time_tag, "rounded": rounded}
     return environment

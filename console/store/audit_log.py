@@ -30,10 +30,14 @@ from shared.store import Store, schema
 from shared.store.decoding import as_moment, as_text, needed, sound
 
 FIRST = "0" * 64  # what stands for the hash before the first entry
+MAX_CHECKED = 5_000  # entries at a time
 ATTEMPTS = 20  # to append behind whoever appends at the same time
 MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
 
 Value = str | ObjectId
+
+_NUMBER: Document = {"$type": ["int", "long"]}
+_IS_ENTRY: Document = {"_id": _NUMBER}  # any other document is none of the chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class AuditLog:
         digests = {name: _digest(value, salts[name]) for name, value in values.items()}
         for _ in range(ATTEMPTS):
             last: Document = {"_id": 0, "hash": FIRST}
-            last = next(iter(self._entries.find({}, {"hash": 1}).sort("_id", -1).limit(1)), last)
+            last = next(iter(self._entries.find(_IS_ENTRY, {"hash": 1}).sort("_id", -1).limit(1)), last)
             entry: Document = {"_id": last["_id"] + 1, "at": now, "by": by, "role": role, "act": act}
             entry |= {"personal": values, "salts": salts, "digests": digests, "previous": last["hash"]}
             try:
@@ -95,22 +99,27 @@ class AuditLog:
     ) -> list[AuditEntry]:
         """At most `limit` entries with numbers below `before`, the newest first, of a member and of an act if named."""
         query: Document = {name: value for name, value in (("by", by), ("act", act)) if value is not None}
-        if before is not None:
-            query["_id"] = {"$lt": before}
+        query |= _before(before)
         return list(sound(self._entries, self._entries.find(query).sort("_id", -1).limit(limit), _entry))
 
-    def first_broken(self) -> int | None:
-        """The number of the first entry that is not as it was written, or that does not follow on the one before; None
-        where the whole chain holds."""
-        previous = FIRST
-        for number, row in enumerate(self._entries.find({}).sort("_id", 1), start=1):
+    def first_broken(self, before: int | None = None, limit: int = MAX_CHECKED) -> int | None:
+        """The number of the first entry, of the newest `limit` with numbers below `before`, that is not as it was
+        written, or that does not follow on the one before; None where they all hold."""
+        rows = list(self._entries.find(_before(before)).sort("_id", -1).limit(limit))[::-1]
+        number, previous = (1, FIRST) if len(rows) < limit or not rows else (rows[0]["_id"], rows[0].get("previous"))
+        for row in rows:
             if row["_id"] != number or row.get("previous") != previous or not _holds(row):
-                return number
-            previous = row["hash"]
+                return int(number)
+            number, previous = number + 1, row["hash"]
         return None
 
     def _close(self, number: int, outcome: str) -> None:
         self._entries.update_one({"_id": number}, {"$set": {"outcome": outcome}})
+
+
+def _before(number: int | None) -> Document:
+    """The query for entries with numbers below that one, or for all."""
+    return _IS_ENTRY if number is None else {"_id": _NUMBER | {"$lt": number}}
 
 
 def _bounded(value: Value) -> Value:

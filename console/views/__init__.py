@@ -1,6 +1,6 @@
-"""What answers requests, a module for each domain: its `ROUTES`, and in `lines` what Today says of it.
+"""What answers requests, in modules by what their pages are about: the `ROUTES`, and in `lines` what Today says of it.
 
-A domain that is deleted takes its module and its templates with it.
+A module that needs the code of a domain has the name of that domain, and is deleted with it, as are its templates.
 """
 
 import pkgutil

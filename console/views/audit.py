@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from console.rights import may
 from console.service import Console
-from console.store.audit_log import AuditEntry
+from console.store.audit_log import MAX_CHECKED, AuditEntry
 from console.templates import SECURITY, render
 from console.visitor import Visitor
 from shared.api import Response, Route
@@ -33,7 +33,8 @@ class Audit:
     """The page.
 
     entries     the newest first
-    broken      the number of the first entry that does not hold; None where all do
+    broken      the number of the first entry that does not hold; None where all do that were checked
+    checked     how many were, of this page and older
     act         the act that was asked for, or empty
     next_page   the number before which the next page begins; None at the end
     """
@@ -43,15 +44,17 @@ class Audit:
 
     entries: Sequence[AuditEntry]
     broken: int | None
+    checked: int
     act: str
     next_page: int | None
 
 
 def audit(console: Console, visitor: Visitor, query: AuditQuery, now: datetime) -> Response:
-    """A page of entries, and the result of checking the whole chain."""
+    """A page of entries, and the result of checking the chain from there on back."""
     entries = console.audit.newest(query.before, ROWS + 1, by=_by(visitor), act=query.act or None)
     next_page = entries[ROWS - 1].number if len(entries) > ROWS else None
-    return render(Audit(entries[:ROWS], console.audit.first_broken(), query.act, next_page), visitor)
+    broken = console.audit.first_broken(query.before)
+    return render(Audit(entries[:ROWS], broken, MAX_CHECKED, query.act, next_page), visitor)
 
 
 def export(console: Console, visitor: Visitor, query: AuditQuery, now: datetime) -> Response:

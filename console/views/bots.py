@@ -15,16 +15,15 @@ from console.histograms import Histogram, histogram
 from console.lines import Line, State
 from console.messages import messages
 from console.service import Console
-from console.store.sessions import Session
-from console.templates import render
+from console.templates import redirect, render
 from console.visitor import Visitor
 from functions.bots.options import Bots
 from functions.bots.store.detector_examples import DetectorExamples, detector_examples
 from functions.bots.store.pending_verdicts import GivenVerdict, PendingVerdicts
 from functions.bots.store.suspects import Suspect, Suspects
-from shared.api import Response, Route
+from shared.api import STATUS, Response, Route
 from shared.documents import Credential
-from shared.errors import Conflict, NotFound, Unauthorized
+from shared.errors import Conflict, NotFound
 from shared.requests import refused
 from shared.store.decoding import credential_of
 
@@ -32,7 +31,6 @@ PATH = "/console/suspects"
 ROWS, MAX_REASONS = 10, 12
 MAX_COUNTED = 500  # of those that wait; each verdict waits for the count
 MAX_CREDENTIAL_LENGTH = 1_000  # characters
-SEE_OTHER, CONFLICT = 303, 409  # HTTP status
 
 CredentialText = Annotated[str, Meta(min_length=1, max_length=MAX_CREDENTIAL_LENGTH), refused("is no credential")]
 Place = Annotated[str, Meta(max_length=64), refused("is no place in the list of suspects")]
@@ -128,7 +126,7 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     """How many wait for a verdict."""
     number = Suspects(console.store).number_waiting()
     state: State = "attention" if number else "good"
-    yield Line(state, "today.suspects", "today.suspects.waiting", PATH, {"number": number})
+    yield Line(state, "today.suspects", "today.suspects.waiting", PATH, {"number": number}, "see suspects")
 
 
 def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: datetime) -> Response:
@@ -142,7 +140,7 @@ def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: date
 
 def judge(console: Console, visitor: Visitor, form: VerdictForm, now: datetime) -> Response:
     """Give a verdict, and show the next suspect; where another verdict was given first, what it was."""
-    session, verdicts = _session(visitor), PendingVerdicts(console.store)
+    session, verdicts = visitor.member_session(), PendingVerdicts(console.store)
     verdict = console.options.of(Bots).verdict(bot=form.verdict == "bot")
     credential = credential_of(form.credential)
     verdicts.settle(now=now)
@@ -157,7 +155,7 @@ def judge(console: Console, visitor: Visitor, form: VerdictForm, now: datetime) 
 
 def undo(console: Console, visitor: Visitor, form: UndoForm, now: datetime) -> Response:
     """Take a verdict back, and show its suspect again; where that is too late, what the verdict is."""
-    session, verdicts = _session(visitor), PendingVerdicts(console.store)
+    session, verdicts = visitor.member_session(), PendingVerdicts(console.store)
     credential = credential_of(form.credential)
     verdicts.settle(now=now)
     try:
@@ -166,7 +164,7 @@ def undo(console: Console, visitor: Visitor, form: UndoForm, now: datetime) -> R
     except Conflict:
         return _page(console, visitor, form.after, now, meanwhile=_known(console, credential, now))
     shown = urlencode({"credential": form.credential, "after": form.after})
-    return Response("", SEE_OTHER, headers={"Location": f"{PATH}?{shown}"})
+    return redirect(f"{PATH}?{shown}")
 
 
 def _page(
@@ -184,7 +182,7 @@ def _page(
     suspect = chosen or next(iter(waiting), None)
     examples = detector_examples(console.store, suspect.model, bots.verdict(bot=True)) if suspect else None
     number = stored.number_waiting(MAX_COUNTED)
-    mine = PendingVerdicts(console.store).newest(_session(visitor).member, now=now)
+    mine = PendingVerdicts(console.store).newest(visitor.member_session().member, now=now)
     page = SuspectsPage(
         suspect=suspect,
         reasons=list(_reasons(suspect.reasons, examples)) if suspect and examples else [],
@@ -197,7 +195,7 @@ def _page(
         undo_is_bot=mine is not None and mine.verdict is bots.verdict(bot=True),
         meanwhile=meanwhile,
     )
-    return render(page, visitor, status=CONFLICT if meanwhile else 200)
+    return render(page, visitor, status=STATUS[Conflict] if meanwhile else 200)
 
 
 def _reasons(reasons: Sequence[Mapping[str, Any]], examples: DetectorExamples) -> Iterator[Reason]:
@@ -213,12 +211,6 @@ def _known(console: Console, credential: Credential, now: datetime) -> Known:
     given = PendingVerdicts(console.store).find(credential, now=now)
     is_bot = given is not None and given.verdict is console.options.of(Bots).verdict(bot=True)
     return Known(credential, given, is_bot, waits=Suspects(console.store).find(credential) is not None)
-
-
-def _session(visitor: Visitor) -> Session:
-    if visitor.session is None:
-        raise Unauthorized("session: there is none, or it has ended")
-    return visitor.session
 
 
 ROUTES: tuple[Route[Console], ...] = (

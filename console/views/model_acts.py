@@ -10,17 +10,17 @@ from console.messages import message
 from console.model_history import PROMOTE, named
 from console.service import Console
 from console.store.models import SHOWN
-from console.templates import render
-from console.views.models import MODELS, NONE, SEE_OTHER, Name, Typed, page_of, path_of
+from console.templates import redirect, render
+from console.views.models import MODELS, NONE, Name, Typed, page_of, path_of
 from console.visitor import Visitor
 from shared.api import SERVER_ERROR, STATUS, Response, Route
 from shared.artifacts.frozen_models import FrozenModel
-from shared.errors import AppError, NotFound
+from shared.errors import AppError, InvalidFields, NotFound
 from shared.requests import ShortText, refused
 
 CONFIRMED = 4  # characters of the version that are typed again
 MAX_REASON_LENGTH = 500  # characters
-INVALID = 422
+INVALID = STATUS[InvalidFields]
 
 Reason = Annotated[
     str, Meta(max_length=MAX_REASON_LENGTH), refused(f"needs a text of at most {MAX_REASON_LENGTH} characters")
@@ -53,7 +53,9 @@ def promote_model(console: Console, visitor: Visitor, form: PromoteForm, now: da
     about = {"object": named(form.family, form.key, form.version), "before": form.seen, "after": form.version}
     typed = Typed(version=form.version, reason=form.reason, seen=form.seen)
     if not form.version or form.confirm.strip() != form.version[-CONFIRMED:]:
-        return _refused(console, visitor, form, typed, message("models.needs_confirmation", visitor.language), INVALID)
+        return _refused(
+            console, visitor, form, typed, message("models.needs_confirmation", visitor.language), STATUS[InvalidFields]
+        )
 
     def act() -> None:
         console.promote(form.family, form.key, form.version, instead_of=form.seen)
@@ -65,7 +67,7 @@ def freeze_model(console: Console, visitor: Visitor, form: FreezeForm, now: date
     """Keep what is live, whatever trainings find; Conflict where the key is frozen already."""
 
     def act() -> None:
-        by = visitor.session.member if visitor.session else ""
+        by = visitor.member_session().member
         console.frozen_models.freeze(FrozenModel(form.family, form.key, form.reason.strip(), by, now))
 
     return _of_key(console, visitor, form, "freeze model", act, "frozen", now)
@@ -99,18 +101,20 @@ def _done(
     now: datetime,
 ) -> Response:
     """Do an act that has a reason, with its entry in the audit log, and show the page of the key."""
-    assert visitor.session is not None
+    session = visitor.member_session()
     if form.family not in SHOWN:
         raise NotFound(f"family: no versions of {form.family} are made live or frozen here, only of {', '.join(SHOWN)}")
     page_of(console, form.family, form.key)  # NotFound for a key of which nothing is known
     if not form.reason.strip():
-        return _refused(console, visitor, form, typed, message("models.needs_reason", visitor.language), INVALID)
+        return _refused(
+            console, visitor, form, typed, message("models.needs_reason", visitor.language), STATUS[InvalidFields]
+        )
     try:
-        with console.audit.act(visitor.session, name, {**about, "reason": form.reason.strip()}, now=now):
+        with console.audit.act(session, name, {**about, "reason": form.reason.strip()}, now=now):
             act()
     except AppError as error:
         return _refused(console, visitor, form, typed, str(error), STATUS.get(type(error), SERVER_ERROR))
-    return Response("", SEE_OTHER, headers={"Location": f"{path_of(form.family, form.key)}?done={done}"})
+    return redirect(f"{path_of(form.family, form.key)}?done={done}")
 
 
 def _refused(console: Console, visitor: Visitor, form: FreezeForm, typed: Typed, refusal: str, status: int) -> Response:

@@ -12,7 +12,7 @@ from console.figures import TRAINED_BY, Figure, figures, listed
 from console.model_history import KeptVersion, chart, histories, named
 from console.service import Console
 from console.store.models import PERSONAL, SHOWN, LiveModel, Version
-from console.templates import render
+from console.templates import redirect, render
 from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.artifacts.frozen_models import FrozenModel
@@ -21,7 +21,7 @@ from shared.requests import ShortText, refused
 from shared.store.job_runs import JobRun
 
 KEYS, VERSIONS, FROZEN, TRAININGS = 300, 50, 1_000, 10  # that one page looks at
-MODELS, SEE_OTHER = "/console/models", 303
+MODELS = "/console/models"
 NONE = "none"  # in place of a version, where no model is live
 
 Name = Annotated[str, Meta(max_length=128), refused("needs a text of at most 128 characters")]
@@ -159,7 +159,7 @@ class ComparePage:
 def models(console: Console, visitor: Visitor, query: ModelsQuery, now: datetime) -> Response:
     """Every family and its keys, or the way to the model of an account."""
     if query.account:
-        return Response("", SEE_OTHER, headers={"Location": path_of(PERSONAL, query.account.strip())})
+        return redirect(path_of(PERSONAL, query.account.strip()))
     if query.family and query.family not in SHOWN:
         raise NotFound(f"family: no {query.family}, only {', '.join(SHOWN)}")
     frozen = {(model.family, model.key) for model in console.frozen_models.all(FROZEN)}

@@ -78,6 +78,26 @@ def test_a_changed_entry_is_found(audit: AuditLog, store: Store, change: Callabl
     assert audit.first_broken() == 2
 
 
+def test_the_chain_is_checked_in_parts(audit: AuditLog, store: Store) -> None:
+    for number in range(7):
+        audit.append("ana", "operator", "act", {"reason": f"reason {number}"}, now=NOW)
+    entries(store).update_one({"_id": 3}, {"$set": {"by": "bob"}})
+
+    assert audit.first_broken(limit=4) is None
+    assert audit.first_broken(limit=5) == 3
+    assert audit.first_broken(before=4) == 3
+    assert audit.first_broken(before=3) is None
+
+
+def test_what_is_no_entry_stops_nobody(audit: AuditLog, store: Store) -> None:
+    audit.append("ana", "operator", "act", {}, now=NOW)
+    entries(store).insert_many([{"_id": "x"}, {"_id": 1.5}, {"_id": float("inf")}, {"_id": {"a": 1}}])
+
+    assert audit.append("ana", "operator", "act", {}, now=NOW) == 2
+    assert [entry.number for entry in audit.newest(None, 10)] == [2, 1]
+    assert audit.first_broken() is None
+
+
 def test_an_erasure_leaves_nothing_of_the_person_and_the_chain_whole(audit: AuditLog, store: Store) -> None:
     person, other = an_id("person"), an_id("other")
     for account in (person, other):

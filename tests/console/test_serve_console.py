@@ -1,6 +1,7 @@
 """The real handler behind requests: who may ask what, forms of other sites, sessions that end, and files."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -184,6 +185,15 @@ def test_a_member_chooses_the_language(store: Store) -> None:
     assert ask("POST", "/console/language", token, form)["headers"]["Location"] == "/console"
     assert '<html lang="th">' in ask("GET", "/console", token)["body"]
     assert ask("POST", "/console/language", token, form | {"language": "xx"})["statusCode"] == 422
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_today_leads_nobody_to_what_is_not_allowed(role: Role, store: Store) -> None:
+    token = logged_in(store, role)
+    paths = set(re.findall(r'href="(/console[^"]*)"', ask("GET", "/console", token)["body"]))
+
+    assert len(paths) > 4
+    assert {path: ask("GET", path, token)["statusCode"] for path in paths} == dict.fromkeys(paths, 200)
 
 
 def test_the_language_of_the_browser_counts_before_the_login() -> None:

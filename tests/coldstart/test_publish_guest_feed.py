@@ -128,7 +128,9 @@ def test_a_network_that_fell_silent_keeps_its_feed_but_for_what_is_withdrawn(vil
 
 def test_a_country_without_a_row_is_refused_where_others_have_some(village, build, monkeypatch):
     put = Staging.put
-    monkeypatch.setattr(Staging, "put", lambda self, country, rows: 0 if country == "th" else put(self, country, rows))
+    monkeypatch.setattr(
+        Staging, "put", lambda self, country, *rows: 0 if country == "th" else put(self, country, *rows)
+    )
 
     with pytest.raises(Refused, match="th has 0 rows and needs 1"):
         build()
@@ -211,10 +213,10 @@ def test_what_went_wrong_in_writing_is_found_in_reading_back(village, build, mon
 def test_a_failing_write_is_a_failed_run_that_leaves_nothing_behind(village, build, monkeypatch):
     put = Staging.put
 
-    def twice(self, country, ranked):
+    def twice(self, country, ranked, *rest):
         rows = list(ranked)
-        put(self, country, rows)
-        return put(self, country, rows)  # the same ids again
+        put(self, country, rows, *rest)
+        return put(self, country, rows, *rest)  # the same ids again
 
     monkeypatch.setattr(Staging, "put", twice)
 

@@ -14,6 +14,7 @@ from bson import ObjectId
 from pymongo import monitoring
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from console.store.audit_log import AuditLog
 from functions.feed import train_personal
 from functions.privacy import erase_account
 from local.functions import function, pipeline
@@ -124,6 +125,8 @@ class Town:
             items = readings(f"device of {who}", *like_a_bot(rng, 600), until=NOW)
             app.feeditems.insert_many([item | (form(ids) if who == "ann" else ids) for item in items])
         self.store.analytics.topics.insert_one(topic("goals"))
+        acted_on = {"account": an_id("account of ann"), "post": an_id("by ann"), "credential": an_id("device of ann")}
+        AuditLog(self.store).append("lee@example.org", "lead", "look at an account", acted_on, now=NOW)
 
     def repeating(self, repeated: str, is_recast: bool, **fields: Any) -> Document:
         original = {"_id": an_id(repeated), "author": {"id": an_id("ann" if repeated in WRITTEN else "bob")}}

@@ -15,8 +15,8 @@ from console.access import SessionAccess
 from console.app import ROUTES
 from console.service import Console
 from shared.config import settings
+from shared.runtime.function_calls import promote
 from shared.runtime.http import on_http
-from shared.runtime.promotion import promote
 from shared.store import open_store
 
 

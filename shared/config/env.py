@@ -30,7 +30,7 @@ class Settings:
                     given
     api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
-    promote_function  name of the function promote_artifact, for who calls it; empty for all others
+    called_functions  names of the functions that this one calls, by their stems such as "erase_account"
     options         of the jobs
     """
 
@@ -40,7 +40,7 @@ class Settings:
     artifact_keys: tuple[bytes, ...]
     api_keys: tuple[bytes, ...]
     training_queue: str
-    promote_function: str
+    called_functions: Mapping[str, str]
     options: Options
 
 
@@ -114,9 +114,15 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         artifact_keys=_keys("ARTIFACT_KEYS", MIN_KEY_BYTES, environment, fetch_secret),
         api_keys=_keys("API_KEYS", MIN_API_KEY_BYTES, environment, fetch_secret),
         training_queue=environment.get("TRAINING_QUEUE", ""),
-        promote_function=environment.get("PROMOTE_FUNCTION", ""),
+        called_functions=_called_functions(environment),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
+
+
+def _called_functions(environment: Mapping[str, str]) -> dict[str, str]:
+    """The names that variables such as `ERASE_ACCOUNT_FUNCTION` hold, by the stem."""
+    suffix = "_FUNCTION"
+    return {name.removesuffix(suffix).lower(): value for name, value in environment.items() if name.endswith(suffix)}
 
 
 def _secret(name: str, environment: Mapping[str, str], fetch: FetchSecret | None) -> str:

@@ -24,7 +24,6 @@ from local.terminal import progress_bars, say
 from shared.config import HERE, load, own_server, presetting, settings
 from shared.documents import Document
 from shared.errors import BadConfig, Conflict
-from shared.runtime import function_calls
 from shared.store import Store, close_store, open_store, schema
 from shared.store.topology import require_replica_set
 
@@ -103,7 +102,7 @@ def require(needs: Sequence[str], artifact_keys: Sequence[bytes], api_keys: Sequ
 
 def _environment(home: Path | None, uri: str, prefix: str, *, is_foreign: bool) -> dict[str, str]:
     """Variables for the handlers. On a folder's own server the folder's keys sign, on another the deployment's."""
-    environment = {"MONGO_URI": uri, "TRAINING_QUEUE": HERE, **function_calls.in_this_process()}
+    environment = {"MONGO_URI": uri, "TRAINING_QUEUE": HERE, "EVERY_FUNCTION": HERE}
     if home is None or not is_foreign:
         environment |= {name: random_text(home, file) for name, file in KEYS.items()}
     if prefix or not is_foreign:

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from local.mongod import mongo_server
 from shared.config import HERE, Settings, forget_settings, load
 from shared.documents import Document
-from shared.runtime import function_calls, log, queue, recording
+from shared.runtime import log, queue, recording
 from shared.store import Store, close_store, connect, schema
 from shared.store.job_runs import MAX_PAGE, JobRun
 from tests.waiting import allowed
@@ -132,7 +132,7 @@ def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str
         "DB_PREFIX": prefix,
         "ARTIFACT_KEYS": SIGNING_KEY,
         "TRAINING_QUEUE": HERE,
-        **function_calls.in_this_process(),
+        "EVERY_FUNCTION": HERE,
         "API_KEYS": API_KEY,
     }
 

@@ -30,7 +30,7 @@ class Settings:
                     given
     api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
-    called_functions  names of the functions that this one calls, by their stems such as "erase_account"
+    called_functions  names of the functions that this one calls, by stems such as "erase_account"; "every" for the rest
     options         of the jobs
     """
 

@@ -29,16 +29,12 @@ ERRORS: Mapping[str, type[AppError]] = {
 }
 
 
-def in_this_process() -> dict[str, str]:
-    """Environment variables for a process that has the functions itself, such as ERASE_ACCOUNT_FUNCTION=here."""
-    return {f"{function.upper()}_FUNCTION": HERE for function in HANDLERS}
-
-
 def call(function: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a function answers to a direct call; raises the error that the function raises, Unavailable where it cannot
     be reached in time, and BadConfig where the environment does not name it (`ERASE_ACCOUNT_FUNCTION` for
-    erase_account, and so on)."""
-    name = settings().called_functions.get(function, "")
+    erase_account, and so on; `EVERY_FUNCTION` for all that are not named)."""
+    called = settings().called_functions
+    name = called.get(function) or called.get("every")
     if not name:
         raise BadConfig(f"{function.upper()}_FUNCTION is missing")
     return _in_this_process(function, request) if name == HERE else _invoked(function, name, request)

@@ -419,7 +419,7 @@ def test_a_conflict_that_the_function_reports_is_one(lambda_answers: Callable[..
 
 
 def test_without_a_function_a_setting_is_missing(deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PROMOTE_ARTIFACT_FUNCTION")
+    monkeypatch.delenv("EVERY_FUNCTION")
     forget_settings()
 
     with pytest.raises(BadConfig, match="PROMOTE_ARTIFACT_FUNCTION"):

@@ -5,8 +5,8 @@ Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.console
           analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.artifactVersions,
           analytics.mlArtifacts, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts,
-          analytics.credentialfeatures, analytics.frozenModels, app.guestfeeditems, app.contents,
-          app.suspiciouscredentials
+          analytics.credentialfeatures, analytics.frozenModels, analytics.trainingOutcomes, app.guestfeeditems,
+          app.contents, app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
           analytics.frozenModels, app.suspiciouscredentials
 """
@@ -22,4 +22,5 @@ from shared.store import open_store
 
 @on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
-    return Console(open_store(), settings().options, promote)
+    config = settings()
+    return Console(open_store(), config.options, promote, config.identity_provider)

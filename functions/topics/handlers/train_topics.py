@@ -2,7 +2,7 @@
 
 Trigger   schedule, daily
 Reads     analytics.labelledTexts, analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.frozenModels
-Writes    analytics.mlArtifacts_topics, analytics.artifactVersions
+Writes    analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.trainingOutcomes
 """
 
 from functions.topics import train_topics

@@ -1,13 +1,14 @@
 """Models: what is live for every key, which versions are kept, and how they did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
+from console.charts import Chart
 from console.figures import TRAINED_BY, Figure, figures
 from console.model_history import KeptVersion, chart, histories
 from console.service import Console
@@ -121,7 +122,7 @@ class ModelPage:
     live: LiveModel | None
     seen: str
     versions: Sequence[KeptVersion]
-    chart: Mapping[str, Any] | None
+    chart: Chart | None
     outcomes: Sequence[Reasoned]
     trainings: Sequence[JobRun]
     frozen: FrozenModel | None

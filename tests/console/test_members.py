@@ -8,7 +8,8 @@ from console.store.audit_log import AuditLog
 from console.store.members import Member, Members
 from console.store.sessions import csrf_token
 from shared.store import Store
-from tests.console.test_serve_console import ask, logged_in, running
+from tests.console.requests import ask, logged_in
+from tests.console.test_serve_console import running
 
 __all__ = ["running"]
 

@@ -20,6 +20,7 @@ from console.store.sessions import Sessions, csrf_token
 from local.functions import ROOT
 from local.http import event_of
 from shared.store import Store
+from tests.console.requests import ask, logged_in
 
 handler = import_module("console.handlers.serve_console").handler
 NOW = datetime.now(UTC)
@@ -29,21 +30,6 @@ NOW = datetime.now(UTC)
 def running(deployed: None, store: Store) -> None:
     for role in ROLES:
         Members(store).add(Member(f"a {role}", role, "en"), by="test", now=NOW)
-
-
-def logged_in(store: Store, role: Role, *, at: datetime = NOW) -> str:
-    return Sessions(store).start(f"a {role}", role, now=at)
-
-
-def ask(method: str, path: str, token: str = "", form: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
-    """The answer to a request of a browser on a page of the console, unless headers say otherwise."""
-    sent = {"sec-fetch-site": "same-origin"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    if token:
-        sent["cookie"] = f"{COOKIE}={token}"
-    if form is not None:
-        sent["content-type"] = "application/x-www-form-urlencoded"
-    answer: dict[str, Any] = handler(event_of(method, path, sent, urlencode(form or {}).encode()), None)
-    return answer
 
 
 def path_of(route: Any) -> str:

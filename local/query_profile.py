@@ -1,0 +1,60 @@
+"""What a piece of work asks of databases, and how MongoDB answers: its own profiler writes every operation down."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pymongo.database import Database
+
+from shared.documents import Document
+
+PROFILE = "system.profile"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    namespace  database and collection
+    kind       "query", "command", "getmore", "update", …
+    plan       what MongoDB says of its plan in short, such as "IXSCAN { _id: 1 }"; empty where there is none to say
+    examined   documents that it looked at
+    returned   documents that it gave
+    """
+
+    namespace: str
+    kind: str
+    plan: str
+    examined: int
+    returned: int
+
+    @property
+    def scans_collection(self) -> bool:
+        """Whether it looked at the documents of a collection one after the other."""
+        return "COLLSCAN" in self.plan
+
+
+@contextmanager
+def profiled(*databases: Database[Document]) -> Iterator[list[Operation]]:
+    """Inside the `with`, operations on these databases are written down; behind it, they are in the list.
+
+    For databases of tests and benchmarks only: it replaces what the profiler has written before.
+    """
+    operations: list[Operation] = []
+    for database in databases:
+        database.command("profile", 0)
+        database[PROFILE].drop()
+        database.create_collection(PROFILE, capped=True, size=16 * 2**20)
+        database.command("profile", 2)
+    try:
+        yield operations
+    finally:
+        for database in databases:
+            database.command("profile", 0)
+            operations += [_operation(row) for row in database[PROFILE].find({"ns": {"$not": {"$regex": PROFILE}}})]
+            database[PROFILE].drop()
+
+
+def _operation(row: Document) -> Operation:
+    plan, examined, returned = row.get("planSummary", ""), row.get("docsExamined", 0), row.get("nreturned", 0)
+    return Operation(str(row["ns"]), str(row["op"]), str(plan), int(examined), int(returned))

@@ -30,8 +30,8 @@ class Operation:
 
     @property
     def scans_collection(self) -> bool:
-        """Whether it looked at the documents of a collection one after the other."""
-        return "COLLSCAN" in self.plan
+        """Whether it looked at the documents of a collection one after the other, and not just at any one of them."""
+        return "COLLSCAN" in self.plan and self.examined > 1
 
 
 @contextmanager

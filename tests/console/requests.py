@@ -1,4 +1,4 @@
-"""Requests to the real handler, as a browser on a page of the console sends them, and values for all routes."""
+"""Requests to the real handler, as a browser on a page of the console sends them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from console.access import COOKIE
-from console.app import ROUTES
 from console.rights import Role
 from console.store.sessions import Sessions
 from local.http import event_of
@@ -31,17 +30,3 @@ def ask(method: str, path: str, token: str = "", form: dict[str, str] | None = N
         sent["content-type"] = "application/x-www-form-urlencoded"
     answer: dict[str, Any] = handler(event_of(method, path, sent, urlencode(form or {}).encode()), None)
     return answer
-
-
-def paths(values: dict[str, str]) -> dict[str, str]:
-    """A path that each route with GET answers, by the path of the route; segments and the query are from `values`."""
-    found = {}
-    for route in ROUTES:
-        if route.method == "GET":
-            query = urlencode({name: values[name] for name in QUERIES.get(route.path, ())})
-            found[route.path] = route.path.format_map(values) + (f"?{query}" if query else "")
-    return found
-
-
-# The fields of queries without which a route has nothing to show, beside the segments of its path.
-QUERIES = {"/console/models/{family}/{key}/compare": ("left", "right")}

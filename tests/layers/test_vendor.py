@@ -73,7 +73,10 @@ def test_every_file_is_that_of_a_package_of_the_lock_file(selection: Selection) 
                     for file in re.findall(rb"url\(([^)]+)\)", content):
                         path_of_file = paths[names_of[file.decode()]]
                         content = content.replace(file, f"./{path_of_file}".encode())
-                assert content == packed.read(), name
+                    assert content.strip() in packed.read(), name  # without the fonts that are not taken
+                    assert content.count(b"@font-face") == content.count(b"url(")
+                else:
+                    assert content == packed.read(), name
 
 
 def test_a_name_holds_the_hash_of_its_content(selection: Selection) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from console.store.audit_log import AuditLog
 from console.store.members import Members
@@ -23,14 +23,22 @@ class Promote(Protocol):
         """Make the version live."""
 
 
+class Call(Protocol):
+    """Calls another function; raises the error that it raises, Unanswered where it may still be at work."""
+
+    def __call__(self, function: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the function answers."""
+
+
 @dataclass(frozen=True)
 class Console:
-    """The databases, through the console's own repositories, the options, what makes a version of a model
-    live, and where members log in."""
+    """The databases, through the console's own repositories, the options, what makes a version of a model live,
+    what calls other functions, and where members log in."""
 
     store: Store
     options: Options
     promote: Promote
+    call: Call
     identity_provider: IdentityProvider | None
 
     @cached_property

@@ -41,6 +41,7 @@ NAVIGATION = (
     ("changes", "nav.changes", "/console/changes", "see"),
     ("monitor", "nav.performance", "/console/performance", "see"),
     ("bots", "nav.suspects", "/console/suspects", "see suspects"),
+    ("privacy", "nav.erasures", "/console/erasures", "erase"),
     ("members", "nav.members", "/console/members", "manage members"),
     ("audit", "nav.audit", "/console/audit", "read audit"),
 )

@@ -17,6 +17,7 @@ from shared.errors import (
     NotFound,
     StaleModel,
     TooLarge,
+    Unanswered,
     Unauthorized,
     Unavailable,
     UnsupportedMedia,
@@ -38,6 +39,7 @@ STATUS: dict[type[AppError], int] = {
     UnsupportedMedia: 415,
     InvalidFields: 422,
     StaleModel: 503,
+    Unanswered: 503,
     Unavailable: 503,
 }
 

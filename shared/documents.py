@@ -3,6 +3,7 @@
 In aggregations `expressions.object_id` does the same; arrays of ids (`shared.columns`) are read in one form already.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ Credential = ObjectId | str  # of a device, in the form that the application sto
 # The text of an id, in models of requests. The length is needed beside the pattern: `$` also stands before a last "\n".
 Id = Annotated[str, Meta(pattern="^[0-9a-fA-F]{24}$", max_length=24)]
 
+ID_IN_TEXT = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 NO_ID = ObjectId(b"\0" * 12)  # sorts before every other id
 
 

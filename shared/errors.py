@@ -15,6 +15,7 @@ AppError
 ├── Unforeseen     any other failure; the log has its traceback   do not retry
 ├── StaleModel     an artifact may not be used                    retry helps, once a newer one is live
 └── Unavailable    a service does not answer or refuses           retry helps
+    └── Unanswered     a function that was called may still work      retry helps, once it has ended
 """
 
 from collections.abc import Iterable, Sequence
@@ -97,3 +98,7 @@ class Unavailable(AppError):
     """A service does not answer, or refuses the operation."""
 
     retry_helps = True
+
+
+class Unanswered(Unavailable):
+    """A function was called, and has not answered in time: it may still be at work, and do what it was asked for."""

@@ -1,21 +1,20 @@
 """Serve the console, web pages for operators and moderators.
 
 Trigger   HTTP: pages under /console
-Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.artifactVersions,
-          analytics.mlArtifacts, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
-          analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts,
-          analytics.credentialfeatures, analytics.frozenModels, analytics.trainingOutcomes, app.guestfeeditems,
-          app.contents, app.suspiciouscredentials
-Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.frozenModels, app.suspiciouscredentials
+Reads     analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, jobRuns, feedperformances, parkedChanges,
+          artifactVersions, mlArtifacts, mlArtifacts_country, mlArtifacts_global, mlArtifacts_members,
+          mlArtifacts_topics, frauddetectionmlartifacts, credentialfeatures, frozenModels, trainingOutcomes, erasures,
+          contentStats, creatorStats, userEngagementStats, accountLinks, homePages, app.guestfeeditems, contents,
+          contentinfo, suspiciouscredentials, users, accounts, engagements
+Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, frozenModels, erasures,
+          app.suspiciouscredentials
 """
 
 from console.access import SessionAccess
 from console.app import ROUTES
 from console.service import Console
 from shared.config import settings
-from shared.runtime.function_calls import promote
+from shared.runtime.function_calls import call, promote
 from shared.runtime.http import on_http
 from shared.store import open_store
 
@@ -23,4 +22,4 @@ from shared.store import open_store
 @on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
     config = settings()
-    return Console(open_store(), config.options, promote, config.identity_provider)
+    return Console(open_store(), config.options, promote, call, config.identity_provider)

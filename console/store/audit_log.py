@@ -24,15 +24,18 @@ from pymongo.errors import DuplicateKeyError
 
 from console.store.sessions import Session
 from shared.clock import epoch_ms
-from shared.documents import Document
+from shared.documents import Document, object_id
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
-from shared.store.decoding import as_moment, as_text, needed, sound
+from shared.store.deadline import with_fresh_deadline
+from shared.store.decoding import as_credential, as_moment, as_text, needed, sound
+from shared.store.erased import Erased
 
 FIRST = "0" * 64  # what stands for the hash before the first entry
 MAX_CHECKED = 5_000  # entries at a time
 ATTEMPTS = 20  # to append behind whoever appends at the same time
 MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
+CLOSE_WITHIN_S = 1.0  # after an act, however long it took
 
 Value = str | ObjectId
 
@@ -63,7 +66,7 @@ class AuditEntry:
 
 class AuditLog:
     def __init__(self, store: Store) -> None:
-        self._entries = store.analytics[schema.AUDIT_LOG.name]
+        self._store, self._entries = store, store.analytics[schema.AUDIT_LOG.name]
 
     @contextmanager
     def act(self, session: Session, act: str, personal: Mapping[str, Value], *, now: datetime) -> Iterator[None]:
@@ -78,7 +81,7 @@ class AuditLog:
         self._close(number, "done")
 
     def append(self, by: str, role: str, act: str, personal: Mapping[str, Value], *, now: datetime) -> int:
-        """Write an entry at the end of the chain; returns its number."""
+        """Write an entry at the end of the chain; returns its number. What is erased already is not kept of it."""
         values = {name: _bounded(value) for name, value in personal.items()}
         salts = {name: secrets.token_hex(16) for name in values}
         digests = {name: _digest(value, salts[name]) for name, value in values.items()}
@@ -91,6 +94,7 @@ class AuditLog:
                 self._entries.insert_one(entry | {"hash": _hash(entry), "outcome": "begun"})
             except DuplicateKeyError:  # somebody was faster
                 continue
+            self._forget_erased(values)
             return int(entry["_id"])
         raise Unavailable("the audit log cannot be written: too many act at the same time")
 
@@ -114,7 +118,21 @@ class AuditLog:
         return None
 
     def _close(self, number: int, outcome: str) -> None:
-        self._entries.update_one({"_id": number}, {"$set": {"outcome": outcome}})
+        changes = {"$set": {"outcome": outcome}}
+        with_fresh_deadline(CLOSE_WITHIN_S, self._entries.update_one, {"_id": number}, changes)
+
+    def _forget_erased(self, personal: Mapping[str, Value]) -> None:
+        """Delete from the log those of these values that are erased: a later erasure finds them in it, an earlier one
+        cannot."""
+        tombstones = self._store.tombstones
+        account, post = (object_id(personal.get(name)) for name in ("account", "post"))
+        credential = as_credential(personal.get("credential"))
+        erased = Erased(
+            accounts=frozenset(tombstones.among([account]) if account else ()),
+            posts=frozenset(tombstones.posts_among([post]) if post else ()),
+            credentials=frozenset(tombstones.credentials_among([credential]) if credential else ()),
+        )
+        self._store.erasures.remove(erased, [schema.AUDIT_LOG])
 
 
 def _before(number: int | None) -> Document:
@@ -143,9 +161,8 @@ def _holds(row: Mapping[str, Any]) -> bool:
     if not hmac.compare_digest(str(row.get("hash")), _hash(row)):
         return False
     personal, salts, digests = (row.get(name) or {} for name in ("personal", "salts", "digests"))
-    kept = {name: value for name, value in personal.items() if name in salts}
-    return personal.keys() <= digests.keys() and all(
-        _digest(value, salts[name]) == digests[name] for name, value in kept.items()
+    return personal.keys() <= salts.keys() & digests.keys() and all(
+        _digest(value, salts[name]) == digests[name] for name, value in personal.items()
     )
 
 

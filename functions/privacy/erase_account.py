@@ -23,5 +23,7 @@ def run(store: Store, account: str, *, now: datetime) -> Report:
     Safe to repeat, beside any other job, and whatever the application has already deleted. The tombstone is written
     first: if the run is killed after that, the next one, and every job that writes, complete the erasure.
     """
-    removed = store.erasures.remove(store.erasures.note(ObjectId(account), now=now))
+    key = ObjectId(account)
+    removed = store.erasures.remove(store.erasures.note(key, now=now))
+    store.erasures.complete(key, noted_at=now)
     return Report(removed=sum(removed.values()), details=removed)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from contextvars import copy_context
+from contextvars import Context
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +15,7 @@ from shared.errors import (
     NotFound,
     Refused,
     StaleModel,
+    Unanswered,
     Unavailable,
     Unforeseen,
 )
@@ -31,8 +32,8 @@ ERRORS: Mapping[str, type[AppError]] = {
 
 def call(function: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a function answers to a direct call; raises the error that the function raises, Unavailable where it cannot
-    be reached in time, and BadConfig where the environment does not name it (`ERASE_ACCOUNT_FUNCTION` for
-    erase_account, and so on; `EVERY_FUNCTION` for all that are not named)."""
+    be reached, Unanswered where it does not answer in time, and BadConfig where the environment does not name it
+    (`ERASE_ACCOUNT_FUNCTION` for erase_account, and so on; `EVERY_FUNCTION` for all that are not named)."""
     called = settings().called_functions
     name = called.get(function) or called.get("every")
     if not name:
@@ -53,21 +54,26 @@ def promote(family: str, key: str, version: str, *, instead_of: str) -> None:
 
 
 def _in_this_process(function: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer of the real handler, which is only loaded where no cloud has it; its log lines have its own name."""
+    """The answer of the real handler, which is only loaded where no cloud has it; its log lines have its own name, and
+    no deadline of the caller ends it."""
     handler = import_module(HANDLERS[function]).handler
-    answer: Mapping[str, Any] = copy_context().run(handler, dict(request), None)
+    answer: Mapping[str, Any] = Context().run(handler, dict(request), None)
     return answer
 
 
 def _invoked(function: str, name: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
     client = boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}, **TIMEOUTS))
     try:
         answer = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
         report = json.loads(answer["Payload"].read())
+    except ReadTimeoutError:
+        raise Unanswered(
+            f"{function} has not answered within {TIMEOUTS['read_timeout']} s, and may be at work"
+        ) from None
     except (BotoCoreError, ClientError, ValueError) as error:
         raise Unavailable(f"{function} cannot be reached: {type(error).__name__}") from None
     if "FunctionError" in answer:

@@ -65,6 +65,10 @@ class Erasures:
         removed = {collection.name: sum(self._remove(erased, collection)) for collection in holding}
         return {name: number for name, number in removed.items() if number}
 
+    def complete(self, account: ObjectId, *, noted_at: datetime) -> None:
+        """Record that all that `note` found at that moment is removed, unless the account was noted again since."""
+        self._notes.update_one({"_id": account, "erasedAt": noted_at}, {"$currentDate": {"completedAt": True}})
+
     def sweep(self, *collections: Collection) -> int:
         """Delete what holds any erased id from these collections; returns how many documents changed.
 
@@ -111,20 +115,21 @@ class Erasures:
                 if about.removal == "element":
                     within = about.path.removeprefix(f"{about.array}.")
                     pulled: Document = {"$pull": {about.array: {within: {"$in": part[about.subject]}}}}
-                    if about.made_of:
-                        pulled["$unset"] = {about.made_of: ""}
+                    if about.unset_too:
+                        pulled["$unset"] = {about.unset_too: ""}
                     yield (changed := target.update_many(clause | _holds_array(about.array), pulled).modified_count)
                     if changed:
                         target.delete_many({about.array: []})
                     yield target.delete_many(clause).deleted_count  # an id outside of an array is malformed
                 elif about.removal == "field":
-                    unset = dict.fromkeys(filter(None, (about.path, about.made_of)), "")
-                    yield target.update_many(clause, {"$unset": unset}).modified_count
+                    fields = dict.fromkeys(filter(None, (about.path, about.unset_too)), "")
+                    yield target.update_many(clause, {"$unset": fields}).modified_count
 
     def _add(self, note: ObjectId | str, now: datetime, **ids: Iterable[Any]) -> None:
         """Add ids to the lists of a document, which is made where there is none."""
         union = {name: {"$setUnion": [array(f"${name}"), {"$literal": list(added)}]} for name, added in ids.items()}
-        self._notes.update_one({"_id": note}, [{"$set": {"erasedAt": now, **union}}], upsert=True)
+        changes: list[Document] = [{"$set": {"erasedAt": now, **union}}, {"$unset": "completedAt"}]
+        self._notes.update_one({"_id": note}, changes, upsert=True)
 
     def _former_users_of(self, account: ObjectId) -> set[ObjectId]:
         """Users that this account had at any time, according to what is derived from them and to their engagements."""

@@ -20,7 +20,7 @@ from typing import Literal
 from pymongo import UpdateOne
 from pymongo.database import Database
 
-from shared.documents import Document
+from shared.documents import ID_IN_TEXT, Document
 from shared.report import Detail, added
 from shared.store import schema
 from shared.store.decoding import as_count, as_document, as_moment, as_number, as_text, needed, optional, sound
@@ -36,7 +36,6 @@ MAX_NAME, MAX_TEXT, MAX_REASON = 40, 100, 400  # bytes
 MAX_NUMBER = 2**53  # in absolute value; a larger one is left out, since sums of them would be inexact or overflow
 
 _NOT_OF_A_NAME = re.compile(r"[^\w @:/-]", re.ASCII)
-_ID = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{24}(?![0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def _cut(text: str, limit: int) -> str:
     >>> _cut("there is no account 5f0000000000000000000001", 100), _cut("ดีมาก", 7)
     ('there is no account …', 'ดี')
     """
-    return _ID.sub("…", text).encode(errors="replace")[:limit].decode(errors="ignore")
+    return ID_IN_TEXT.sub("…", text).encode(errors="replace")[:limit].decode(errors="ignore")
 
 
 def _decoded(row: Document) -> JobRun:

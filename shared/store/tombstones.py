@@ -1,9 +1,10 @@
 """Tombstones of erased accounts: every job that writes reads them, so that nothing is derived from erased ids again.
 
-For example: {_id: ObjectId of the account, erasedAt: …, users: [ObjectId], posts: [ObjectId], gone: [ObjectId],
-credentials: [ObjectId]}, which expires when no queue can hold the account any more, and its exposures are too old to
-count. Posts that are too many for one document stand in further ones: {_id: "5f0c… 9e1a…" of the account and a post,
-erasedAt: …, posts: [ObjectId], gone: [ObjectId]}.
+For example: {_id: ObjectId of the account, erasedAt: …, completedAt: …, users: [ObjectId], posts: [ObjectId],
+gone: [ObjectId], credentials: [ObjectId]}, which expires when no queue can hold the account any more, and its exposures
+are too old to count. Without `completedAt` the erasure is under way, or was cut short. Posts that are too many for one
+document stand in further ones: {_id: "5f0c… 9e1a…" of the account and a post, erasedAt: …, posts: [ObjectId],
+gone: [ObjectId]}.
 
 A noted user that the application says belongs to another account now does not count as erased. `posts` were known as
 the account's: they stay erased whoever their author is now, so also where the application has given them to a
@@ -22,7 +23,7 @@ from pymongo import UpdateMany, UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
-from shared.documents import Credential, Document, either_form, object_id
+from shared.documents import Credential, Document, credential_forms, either_form, object_id
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_credential, as_document, as_moment, elements, needed, optional, own_id, sound
@@ -60,9 +61,15 @@ class Tombstones:
         """
         return self._read({} if account is None else notes_of(account), posts=posts)
 
-    def lists(self, query: Document, *, posts: bool = True) -> TombstoneLists:
-        """What the documents of that query note, whatever of it counts now; the lists of posts only for `posts`."""
-        rows = self._notes.find(query, None if posts else dict.fromkeys(LISTS_OF_POSTS, 0))
+    def first_of(self, account: ObjectId, limit: int) -> Erased:
+        """The erased ids of one account, of each list of posts the first `limit`, however many there are."""
+        return self._read({"_id": account}, posts=True, limit=limit)
+
+    def lists(self, query: Document, *, posts: bool = True, limit: int = 0) -> TombstoneLists:
+        """What the documents of that query note, whatever of it counts now; the lists of posts only for `posts`, and of
+        each list the first `limit`, or all for 0."""
+        shown = {"$slice": limit} if limit else 0
+        rows = self._notes.find(query, None if posts and not limit else dict.fromkeys(LISTS_OF_POSTS, shown))
         return TombstoneLists(
             *(frozenset[Any]().union(*ids) for ids in zip(*sound(self._notes, rows, self._lists), strict=True))
         )
@@ -73,8 +80,8 @@ class Tombstones:
         credentials: frozenset[Credential] = elements(self._notes, row, "credentials", as_credential)
         return TombstoneLists(frozenset([_account(row)]), users, posts, gone, credentials)
 
-    def _read(self, query: Document, *, posts: bool) -> Erased:
-        noted = self.lists(query, posts=posts)
+    def _read(self, query: Document, *, posts: bool, limit: int = 0) -> Erased:
+        noted = self.lists(query, posts=posts, limit=limit)
         if not noted.accounts:
             return Erased()
         users = self.users_of(noted.accounts, noted=noted.users)
@@ -150,6 +157,11 @@ class Tombstones:
                 self._notes.bulk_write(writes, ordered=False)
             among.update(new)
         return among
+
+    def credentials_among(self, credentials: Iterable[Credential]) -> set[Credential]:
+        """The erased ones among these credentials."""
+        among = set(credentials)
+        return among & self.lists({"credentials": {"$in": credential_forms(among)}}, posts=False).credentials
 
     def users_of(self, accounts: frozenset[ObjectId], *, noted: frozenset[ObjectId]) -> frozenset[ObjectId]:
         """The noted users without those of other accounts now, and all users of these accounts; the new ones are added

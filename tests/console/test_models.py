@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from console.rights import ROLES, Role, may
 from console.store.audit_log import AuditLog
@@ -23,10 +24,11 @@ from console.store.sessions import Sessions, csrf_token
 from local.http import event_of
 from shared.artifacts import Artifact, FrozenModels, Manifest, Registry
 from shared.config import Settings, forget_settings
-from shared.errors import BadConfig, Conflict, NotFound, StaleModel, Unavailable, Unforeseen
+from shared.errors import BadConfig, Conflict, NotFound, StaleModel, Unanswered, Unavailable, Unforeseen
 from shared.report import Detail
 from shared.runtime.function_calls import promote
 from shared.store import Store, schema
+from shared.store.deadline import deadline
 from shared.store.job_runs import JobRun, key_of
 from tests.factories import an_id
 from tests.waiting import allowed
@@ -391,6 +393,28 @@ def test_in_a_cloud_the_function_is_invoked(lambda_answers: Callable[..., list[d
     assert asked[0]["FunctionName"] == "feedkeeper-dev-promoteArtifact"
     request = {"family": "country", "key": "th", "version": "v1", "instead_of": "v2"}
     assert json.loads(asked[0]["Payload"]) == request
+
+
+def test_a_function_that_has_not_answered_in_time_may_be_at_work(
+    lambda_answers: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        def invoke(self, **request: Any) -> None:
+            raise ReadTimeoutError(endpoint_url="lambda")
+
+    lambda_answers({})
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Silent())
+
+    with pytest.raises(Unanswered, match="promote_artifact has not answered within 6 s"):
+        promote("country", "th", "v1", instead_of="v2")
+
+
+def test_a_function_of_this_process_has_a_deadline_of_its_own(deployed: None, registry: Registry) -> None:
+    """As one of a cloud has, whatever is left to the one that calls it."""
+    with deadline(0.0):
+        promote("country", "th", VERSIONS[0], instead_of=VERSIONS[1])
+
+    assert registry.live_version("country", "th") == VERSIONS[0]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ def only_engages(town: Town) -> None:
     app.contents.delete_many({"originalPost._id": {"$in": written}})
     app.engagements.delete_many({"targetRef.$id": {"$in": written}})
     app.feeditems.delete_many({"content": {"$in": written}})
+    town.store.analytics.auditLog.delete_many({})  # nobody looked at what she never wrote
 
 
 def only_reads_as_a_user(town: Town) -> None:

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from shared.store.schema.types import NOBODY, About, Collection, index
+from shared.store.schema.types import NOBODY, About, Collection, Subject, index
+
+_SUBJECTS_OF_ACTS: tuple[Subject, ...] = ("account", "post", "credential")
 
 CONSOLE_MEMBERS = Collection("analytics", "consoleMembers", key=("_id",), owner="feedkeeper", about=NOBODY)
 CONSOLE_SESSIONS = Collection(
@@ -29,10 +31,8 @@ AUDIT_LOG = Collection(
     "auditLog",
     key=("_id",),
     owner="feedkeeper",
-    about=(
-        About("account", "personal.account", "field", made_of="salts.account"),
-        About("post", "personal.post", "field", made_of="salts.post"),
-        About("credential", "personal.credential", "field", made_of="salts.credential"),
+    about=tuple(
+        About(subject, f"personal.{subject}", "field", unset_too=f"salts.{subject}") for subject in _SUBJECTS_OF_ACTS
     ),
     indexes=(
         index("by", "-_id"),

@@ -60,7 +60,7 @@ HASHTAG_STATS = Collection(
     owner="feedkeeper",
     about=(
         *(
-            About(subject, path, "element", array="aggregator.contributions", made_of="contentFingerprint")
+            About(subject, path, "element", array="aggregator.contributions", unset_too="contentFingerprint")
             for subject, path in _CONTRIBUTIONS
         ),
     ),

@@ -16,7 +16,14 @@ ERASURES = Collection(
         About("post", "gone", "none", "90 days"),
         About("credential", "credentials", "none", "90 days"),
     ),
-    indexes=(index("erasedAt", expires_after=timedelta(days=90)), index("users"), index("posts"), index("gone")),
+    indexes=(
+        index("erasedAt", expires_after=timedelta(days=90)),
+        index("-erasedAt", "-_id"),
+        index("users"),
+        index("posts"),
+        index("gone"),
+        index("credentials"),
+    ),
 )
 # The users and credentials of each account, by which an erasure finds them when the application has deleted them.
 ACCOUNT_LINKS = Collection(

@@ -62,8 +62,8 @@ class About:
     stays    how long after an erasure the id may stay, in the words of docs/operations.md; empty where it is removed
              at once
     array    the field on the path whose elements are removed
-    made_of  the field that says what an element or a field was made of, unset with it, so that nothing can be told from
-             it and its job makes it again
+    unset_too  a field that goes with the id: of an element, what the document was made of, so that its job makes it
+             again; of a field, the salt of its digest, by which the id could still be recognised
     """
 
     subject: Subject
@@ -71,7 +71,7 @@ class About:
     removal: Removal = "document"
     stays: str = ""
     array: str = ""
-    made_of: str = ""
+    unset_too: str = ""
 
 
 NOBODY: tuple[About, ...] = ()
@@ -94,6 +94,10 @@ class Collection:
     owner: Literal["application", "feedkeeper"]
     about: tuple[About, ...]
     indexes: tuple[Index, ...] = ()
+
+    def is_indexed(self, path: str) -> bool:
+        """Whether a query for values of that field needs to read no other documents than those that it finds."""
+        return path == "_id" or any(index.keys[0][0] == path for index in self.indexes)
 
 
 def index(*fields: str, unique: bool = False, expires_after: timedelta | None = None, sparse: bool = False) -> Index:

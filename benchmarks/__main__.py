@@ -25,7 +25,7 @@ from benchmarks.bench_database import (
     storage_sizes,
 )
 from benchmarks.floors import ARTIFACT_KB, Figure
-from benchmarks.load import answers, callers, changes, jobs, readings, runtimes
+from benchmarks.load import answers, callers, changes, jobs, pages, readings, runtimes
 from benchmarks.load.jobs import JOBS, TRAIN, from_nothing
 from benchmarks.load.reaction import Reaction
 from benchmarks.load.swaps import under_readers
@@ -48,6 +48,7 @@ PARTS = (
     "members",
     "answers",
     "callers",
+    "pages",
     "bots",
     "runtimes",
     "readings",
@@ -151,17 +152,19 @@ def measure_size(
     stems = parts & set(STEMS)
     for number, seed in enumerate(seeds):
         first = number == 0  # of the seeds; what follows is measured on it alone
-        with_answers, with_callers = (first and size == "M" and part in parts for part in ("answers", "callers"))
+        with_answers, with_callers, with_pages = (
+            first and size == "M" and part in parts for part in ("answers", "callers", "pages")
+        )
         with_jobs, with_runtimes = first and bool(stems), first and "runtimes" in parts
-        parts_here = (with_quality, with_members, with_bots, with_answers, with_callers, with_jobs, with_runtimes)
-        if not any(parts_here):
+        on_accounts = with_members or with_answers or with_callers or with_pages
+        if not any((with_quality, with_bots, on_accounts, with_jobs, with_runtimes)):
             continue
         with open_bench_database(uri, size, seed, tell) as bench:
             if with_quality:
                 evaluate_country_rankers(bench, results, tell)
             if with_bots:
                 evaluate_bots(bench, results, tell)
-            if with_members or with_answers or with_callers:
+            if on_accounts:
                 bench.add_text()
                 networks.train(bench, NOW, tell)
             if with_members:
@@ -170,6 +173,8 @@ def measure_size(
                 results.answers += [*answers.measure(bench, tell), model_size(bench)]
             if with_callers:
                 results.callers += callers.measure(bench, tell)
+            if with_pages:
+                results.pages += pages.measure(bench, tell)
             if with_jobs:
                 for measured in jobs.measure(bench, stems, runs, tell):
                     results.jobs.append(measured)

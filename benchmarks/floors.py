@@ -101,6 +101,17 @@ ARTIFACT_KB = 8.0
 RATIOS = {"S": 1.08, "M": 1.14}
 # Accuracy on the seven topics of sib200, by language, with heads trained on English alone, lower bounds 0..1.
 TOPICS = {"en": 0.84, "th": 0.80}
+# Pages of the console on world M, upper bounds [ms], of visits [kB], of the memory [MB], of a cold start [s].
+PAGES = {
+    "p50": 40.0,
+    "p99": 150.0,
+    "scans": 0.0,
+    "first visit": 70.0,
+    "later visits": 10.0,
+    "memory": 160.0,
+    "cold": 0.9,
+    "key": 200.0,
+}
 # Changes: upper bounds of the cold start [s], of the memory [MB] and of the latency p50, p99 [ms]; lower bounds of the
 # throughput [changes/s].
 CHANGES = {

@@ -9,7 +9,7 @@ from benchmarks import bots, table
 from benchmarks.bench_database import StorageSize
 from benchmarks.bots import DetectionResult, MethodResult
 from benchmarks.floors import Figure
-from benchmarks.load import answers, callers, changes, job_tables, readings, runtimes, swaps
+from benchmarks.load import answers, callers, changes, job_tables, pages, readings, runtimes, swaps
 from benchmarks.load.callers import LoadPoint
 from benchmarks.load.jobs import Measured
 from benchmarks.load.reaction import Reaction
@@ -38,6 +38,7 @@ class RunResults:
     members: list[Leaderboard] = field(default_factory=list)
     answers: list[Reaction] = field(default_factory=list)
     callers: list[LoadPoint] = field(default_factory=list)
+    pages: list[Reaction] = field(default_factory=list)
     bots: list[MethodResult] = field(default_factory=list)
     caught: list[DetectionResult] = field(default_factory=list)
     runtimes: list[StartupTime] = field(default_factory=list)
@@ -55,6 +56,7 @@ class RunResults:
             *country_quality.mean_ratios(self.quality).values(),
             *report.figures(self.members).values(),
             *(reaction.figure for reaction in self.answers),
+            *(reaction.figure for reaction in self.pages),
             *bots.figures(self.bots).values(),
             *(extracted.peak for extracted in self.readings),
             *(reaction.figure for reaction in self.changes),
@@ -82,6 +84,8 @@ class RunResults:
             sheets.append(answers.sheet_of(self.answers))
         if self.callers:
             sheets.append(callers.sheet_of(self.callers))
+        if self.pages:
+            sheets.append(pages.sheet_of(self.pages))
         if self.bots:
             sheets += bots.sheets(self.bots, self.caught)
         if self.runtimes:

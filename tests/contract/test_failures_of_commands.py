@@ -26,7 +26,12 @@ from tests.signals import heed_signals
 from tests.waiting import until
 
 # Processes that a benchmark starts, and whose stack trace it shows; nobody types these commands.
-CHILDREN = {"benchmarks/load/invoke.py", "benchmarks/load/launch.py", "benchmarks/load/answers.py"}
+CHILDREN = {
+    "benchmarks/load/invoke.py",
+    "benchmarks/load/launch.py",
+    "benchmarks/load/answers.py",
+    "benchmarks/load/pages.py",
+}
 NOBODY = "mongodb://127.0.0.1:9/?replicaSet=nobody"
 ACCOUNT = "65f0a1b2c3d4e5f60718293a"
 

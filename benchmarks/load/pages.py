@@ -1,0 +1,225 @@
+"""Pages of the console on world M: what each takes, what a first visit loads, and from a key to the changed page."""
+
+import base64
+import gzip
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.bench_database import NOW, BenchDatabase, Tell
+from benchmarks.floors import PAGES, Figure
+from benchmarks.load.jobs import GUEST_FEED, from_nothing
+from benchmarks.load.reaction import Reaction
+from benchmarks.table import Sheet
+from console import assets
+from console.access import COOKIE
+from console.rights import RIGHTS, ROLES
+from console.store.members import LANGUAGES, Member, Members
+from console.store.sessions import Sessions
+from local.console_pages import paths
+from local.functions import ROOT
+from local.http import Listener, event_of, serving
+from local.query_profile import profiled
+from shared.errors import Refused
+from shared.store import Store, open_store, schema
+
+CALLS, COLD_STARTS, KEYS, WAITING = 200, 5, 100, 20_000  # of each page, processes, verdicts, suspects
+WITHOUT = ("/console/static/{file}", "/console/login/callback")  # no pages, or of another set-up
+MEASURE_KEY = """
+key => new Promise(resolve => {
+  const before = document.querySelector("h2").textContent, began = performance.now();
+  const look = () => {
+    const heading = document.querySelector("h2");
+    if (!heading || heading.textContent !== before) resolve(performance.now() - began);
+    else requestAnimationFrame(look);
+  };
+  document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  requestAnimationFrame(look);
+})
+"""
+
+
+def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
+    """All figures, on a network whose jobs have run; without a browser, those of keys are left out."""
+    tell(f"{bench.size}: build_guest_feed, for the pages of feeds")
+    from_nothing(bench, GUEST_FEED, NOW)
+    tell(f"{bench.size}: pages")
+    result = _run(bench, "warm")
+    reactions = []
+    for path, page in result["pages"].items():
+        p50, p99 = np.quantile(page["ms"], (0.5, 0.99)).tolist()
+        note = f"{page['bytes'] / 1_000:.1f} kB compressed, {page['queries']} queries, {page['examined']} documents"
+        reactions += [
+            Reaction(f"{path}, p50", Figure(p50, "ms", PAGES["p50"]), note),
+            Reaction(f"{path}, p99", Figure(p99, "ms", PAGES["p99"])),
+        ]
+    scans = [path for path, page in result["pages"].items() if page["scans"]]
+    reactions.append(Reaction("pages that scan a collection", Figure(len(scans), "", PAGES["scans"]), ", ".join(scans)))
+    for visit in ("first visit", "later visits"):
+        reactions.append(
+            Reaction(visit, Figure(result[visit] / 1_000, "kB", PAGES[visit]), "Today, in Thai, compressed")
+        )
+    reactions.append(Reaction("memory", Figure(result["peak_mb"], "MB", PAGES["memory"]), "after all pages"))
+    cold = []
+    for number in range(COLD_STARTS):
+        tell(f"{bench.size}: pages, cold start {number + 1} of {COLD_STARTS}")
+        began = time.perf_counter()
+        _run(bench, "cold")
+        cold.append(time.perf_counter() - began)
+    note = f"{min(cold):.2f} to {max(cold):.2f} s, from the start of the process to its end"
+    reactions.append(Reaction("cold start to the first page", Figure(median(cold), "s", PAGES["cold"]), note))
+    if shutil.which("chromium") and _has_playwright():
+        tell(f"{bench.size}: pages, keys")
+        milliseconds = _run(bench, "keys")["ms"]
+        p50, p99 = np.quantile(milliseconds, (0.5, 0.99)).tolist()
+        note = f"{len(milliseconds)} verdicts by a key in Chromium, {p50:.0f} ms in the median"
+        reactions.append(Reaction("key to changed page, p99", Figure(p99, "ms", PAGES["key"]), note))
+    return reactions
+
+
+def sheet_of(reactions: list[Reaction]) -> Sheet:
+    """One row per page and quantile."""
+    rows = [reaction.row() for reaction in reactions]
+    return Sheet("Pages of the console, world M", ("what", "measured", "floor", "met", "of it"), rows)
+
+
+def _has_playwright() -> bool:
+    try:
+        import_module("playwright.sync_api")
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def _run(bench: BenchDatabase, kind: str) -> dict[str, Any]:
+    """Measure in a process of its own; Refused when it fails."""
+    command = [sys.executable, "-m", "benchmarks.load.pages", kind]
+    environment = {**os.environ, **bench.environment, "LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise Refused(f"pages, {kind}: {ended.stderr.strip()[-2000:]}")
+    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return result
+
+
+def main(kind: str) -> None:
+    """Measure one kind in this process, and print it as JSON."""
+    if kind == "warm":
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    print(json.dumps({"warm": _warm, "cold": _cold, "keys": _keys}[kind]()))
+
+
+def _tokens(store: Store) -> dict[str, str]:
+    """A session of each role."""
+    now = datetime.now(UTC)
+    for role in ROLES:
+        if Members(store).find(f"bench {role}") is None:
+            Members(store).add(Member(f"bench {role}", role, LANGUAGES[0]), by="bench", now=now)
+    return {role: Sessions(store).start(f"bench {role}", role, now=now) for role in ROLES}
+
+
+def _get(path: str, token: str) -> Mapping[str, Any]:
+    headers = {"cookie": f"{COOKIE}={token}", "sec-fetch-site": "same-origin", "accept-encoding": "gzip"}
+    handler = import_module("console.handlers.serve_console").handler
+    answer: Mapping[str, Any] = handler(event_of("GET", path, headers, b""), None)
+    return answer
+
+
+def _size(answer: Mapping[str, Any]) -> int:
+    """Bytes of a body as they are sent."""
+    return len(base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode())
+
+
+def _warm() -> dict[str, Any]:
+    """Every page with GET, after five to warm up."""
+    from console.app import ROUTES
+
+    store = open_store()
+    tokens, found = _tokens(store), paths(store)
+    pages = {}
+    for route in ROUTES:
+        if route.method != "GET" or route.path in WITHOUT:
+            continue
+        role = next((role for role in ROLES if role in RIGHTS.get(route.right, ())), ROLES[0])
+        path, token = found[route.path], tokens[role]
+        with profiled(store.app, store.analytics) as operations:
+            answer = _get(path, token)
+        if answer["statusCode"] != 200:
+            raise Refused(f"{path}: {answer['statusCode']}")
+        for _ in range(5):
+            _get(path, token)
+        took = []
+        for _ in range(CALLS):
+            began = time.perf_counter()
+            _get(path, token)
+            took.append((time.perf_counter() - began) * 1_000)
+        pages[route.path] = {
+            "ms": took,
+            "bytes": _size(answer),
+            "queries": len(operations),
+            "examined": sum(operation.examined for operation in operations),
+            "scans": any(operation.scans_collection for operation in operations),
+        }
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+    return {"pages": pages, "peak_mb": peak_mb, **_visits(tokens[ROLES[0]])}
+
+
+def _visits(token: str) -> dict[str, int]:
+    """Bytes of Today with all that it loads, and of Today alone."""
+    page = _get("/console", token)
+    text = gzip.decompress(base64.b64decode(page["body"])).decode()
+    files = set(re.findall(rf'(?:href|src)="({assets.PATH}[^"]+)"', text))
+    sheets = [file for file in files if file.endswith(".css")]
+    for sheet in sheets:
+        content = assets.asset(sheet.removeprefix(assets.PATH)).content.decode()
+        files |= {assets.PATH + name for name in re.findall(r"url\(([\w.-]+)\)", content)}
+    return {"first visit": _size(page) + sum(_size(_get(file, "")) for file in files), "later visits": _size(page)}
+
+
+def _cold() -> dict[str, Any]:
+    """The first page of a process, which is timed from outside."""
+    answer = _get("/console/login", "")
+    return {"status": answer["statusCode"]}
+
+
+def _keys() -> dict[str, Any]:
+    """Verdicts on suspects by alternating keys, from the key to the next suspect on the screen."""
+    from playwright.sync_api import sync_playwright
+
+    store, now = open_store(), datetime.now(UTC)
+    moment = now - timedelta(hours=1)
+    times = dict.fromkeys(("firstSeenAt", "lastSeenAt", "createdAt"), moment)
+    rows = [
+        {"seenCredential": f"device {number:05d}", "model": "v1", "score": 1 - number / WAITING, "sampled": False}
+        | times
+        for number in range(WAITING)
+    ]
+    store.app[schema.SUSPECTS.name].insert_many(rows)
+    handler = import_module("console.handlers.serve_console").handler
+    link = Sessions(store).login_link("moderator", now=now)
+    with Listener() as listener, serving(handler, listener) as address, sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        page = browser.new_page()
+        page.goto(f"{address}/console/login?link={link}&next=/console/suspects")
+        milliseconds = [page.evaluate(MEASURE_KEY, "bp"[number % 2]) for number in range(KEYS)]
+        browser.close()
+    return {"ms": milliseconds}
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in (["warm"], ["cold"], ["keys"]):
+        raise SystemExit(__doc__)
+    main(*sys.argv[1:])

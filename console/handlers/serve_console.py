@@ -5,10 +5,10 @@ Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.console
           analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.artifactVersions,
           analytics.mlArtifacts, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts,
-          analytics.credentialfeatures, analytics.frozenModels, app.guestfeeditems, app.contents,
-          app.suspiciouscredentials
+          analytics.credentialfeatures, analytics.frozenModels, analytics.topics, analytics.topicCorrections,
+          app.guestfeeditems, app.contents, app.contentinfo, app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
-          analytics.frozenModels, app.suspiciouscredentials
+          analytics.frozenModels, analytics.topicCorrections, app.contentinfo, app.suspiciouscredentials
 """
 
 from console.access import SessionAccess

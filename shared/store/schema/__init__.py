@@ -40,6 +40,7 @@ from shared.store.schema.derived import (
     GUEST_FEED,
     HASHTAG_STATS,
     SUSPECTS,
+    TOPIC_CORRECTIONS,
     TOPICS,
 )
 from shared.store.schema.operations import (
@@ -96,6 +97,7 @@ __all__ = [
     "SUSPECTS",
     "TOPICS",
     "TOPIC_ARTIFACTS",
+    "TOPIC_CORRECTIONS",
     "USERS",
     "WATERMARKS",
     "About",

@@ -158,14 +158,14 @@ def topics(console: Console, visitor: Visitor, query: TopicsQuery, now: datetime
 def topic(console: Console, visitor: Visitor, query: TopicQuery, now: datetime) -> Response:
     """The newest posts of a topic."""
     tree = TopicTree(console.store).all()
-    found = next((each for each in tree if each.id == ObjectId(query.topic)), None)
-    if found is None:
+    stored = next((each for each in tree if each.id == ObjectId(query.topic)), None)
+    if stored is None:
         raise NotFound("topic: there is none of this id")
     after = ObjectId(query.after) if query.after else None
-    posts, next_page = DescribedPosts(console.store).newest(found.id, after, ROWS)
+    posts, next_page = DescribedPosts(console.store).newest(stored.id, after, ROWS)
     shown = ShownPosts(console.store).of(posts)
-    rows = [(post, shown.get(post)) for post in posts]
-    return render(TopicPage(_names(tree)[found.path], found, _trend(found), rows, next_page), visitor)
+    rows = [(key, shown.get(key)) for key in posts]
+    return render(TopicPage(_names(tree)[stored.path], stored, _trend(stored), rows, next_page), visitor)
 
 
 def post(console: Console, visitor: Visitor, query: PostQuery, now: datetime) -> Response:
@@ -180,18 +180,12 @@ def correct_post(console: Console, visitor: Visitor, form: CorrectionForm, now: 
     ids = _ids(TopicTree(store).all())
     if unknown := [path for path in form.chosen() if path not in ids]:
         raise InvalidFields(f"topics: there is no {unknown[0]}", ["body", "topic1"], "value_error")
-    described = DescribedPosts(store).find(post_id)
-    language = described.language if described else ""
-    chosen = lowest(form.chosen())
-    correction = Correction(post_id, chosen, form.text, language or None, session.member, form.reason.strip(), now)
-    about: dict[str, str | ObjectId] = {
-        "post": post_id,
-        "before": form.seen,
-        "after": " ".join(chosen),
-        "reason": correction.reason,
-    }
+    chosen, described = lowest(form.chosen()), DescribedPosts(store).find(post_id)
+    language = described.language or None if described else None
+    correction = Correction(post_id, chosen, form.text, language, session.member, form.reason.strip(), now)
+    change = {"before": form.seen, "after": " ".join(chosen), "reason": correction.reason}
     try:
-        with console.audit.act(session, "correct topics", about, now=now):
+        with console.audit.act(session, "correct topics", {"post": post_id, **change}, now=now):
             correct(store, correction, seen=form.seen.split(), topic_ids=ids, now=now)
     except Conflict:
         return render(_page(console, post_id, refusal=form), visitor, status=STATUS[Conflict])
@@ -224,8 +218,8 @@ def _page(
     )
 
 
-def _trend(found: StoredTopic) -> Trend | None:
-    return trend(found.counts.recent, found.counts.before) if found.counts else None
+def _trend(stored: StoredTopic) -> Trend | None:
+    return trend(stored.counts.recent, stored.counts.before) if stored.counts else None
 
 
 def _ids(tree: Iterable[StoredTopic]) -> dict[str, ObjectId]:

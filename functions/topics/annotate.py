@@ -79,8 +79,8 @@ class TextAnnotator:
             named = matches if state == "named" else []
             annotations[row] = self._fields(languages[row], state, named) | {"vector": vector}
             if named:
-                found = [evidence(self.classifier, vectors[number], match) for match in named]
-                annotations[row]["topicEvidence"] = found
+                evidences = [evidence(self.classifier, vectors[number], match) for match in named]
+                annotations[row]["topicEvidence"] = evidences
         return annotations
 
     def _state(self, words: str, language: NamedLanguage, matches: list[Match]) -> str:

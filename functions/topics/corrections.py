@@ -85,16 +85,16 @@ def training_texts(store: Store, limit: int, *, now: datetime) -> tuple[list[Lab
     A correction counts instead of all other labels of the same text.
     """
     labelled, malformed = LabelledTexts(store).newest(limit, now=now)
-    corrected = corrected_texts(store, limit)
+    corrected = corrected_texts(store, limit, now=now)
     texts = {text.text for text in corrected}
     merged = [*corrected, *(text for text in labelled if text.text not in texts)]
     return sorted(merged, key=lambda text: text.updated_at, reverse=True)[:limit], malformed
 
 
-def corrected_texts(store: Store, limit: int) -> list[LabelledText]:
+def corrected_texts(store: Store, limit: int, *, now: datetime) -> list[LabelledText]:
     """The texts of posts with one of the `limit` last corrections: of those that may be shown to anybody, and whose
     text is still the one that was corrected."""
-    corrections = TopicCorrections(store).newest(limit)
+    corrections = TopicCorrections(store).newest(limit, now=now)
     states = states_now(store, store.visibility.posts([correction.post for correction in corrections]))
     return [
         LabelledText(state.text, correction.topics, correction.language, correction.updated_at)

@@ -22,7 +22,7 @@ def evidence(classifier: Classifier, vector: Float32Array, match: Match) -> dict
     counting = np.flatnonzero(np.isin(classifier.prototypes.topic, branch))
     similarities = classifier.prototypes.vectors[counting] @ vector
     nearest = int(similarities.argmax())
-    found = {
+    fields = {
         "path": match.path,
         "confidence": round(match.confidence, 4),
         "phrase": _phrases()[counting[nearest]],
@@ -30,8 +30,8 @@ def evidence(classifier: Classifier, vector: Float32Array, match: Match) -> dict
     }
     heads = np.flatnonzero(classifier.heads.topic == number)
     if heads.size:
-        found["head"] = round(float(classifier.heads.outputs(vector[np.newaxis])[0, heads[0]]), 4)
-    return found
+        fields["head"] = round(float(classifier.heads.outputs(vector[np.newaxis])[0, heads[0]]), 4)
+    return fields
 
 
 @cache

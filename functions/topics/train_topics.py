@@ -127,11 +127,12 @@ def training_signature(store: Store, options: Topics, now: datetime) -> dict[str
     """Everything that a model depends on, as its manifest keeps it: training again with the same signature gives the
     same model."""
     labelled = LabelledTexts(store).extent(now=now)
+    corrected = corrected_texts(store, options.max_labelled, now=now)
     return {
         "labelled": labelled.count,
         "until": labelled.until and labelled.until.isoformat(),
         "which": labelled.fingerprint,
-        "corrected": digest([(text.text, text.topics) for text in corrected_texts(store, options.max_labelled)]),
+        "corrected": digest([(text.text, text.topics) for text in corrected]),
         "options": [options.min_head_texts, HEAD_FOLDS, options.max_labelled],
         "fingerprint": FINGERPRINT,
         "rule": list(astuple(Rule())),

@@ -65,7 +65,7 @@ def topics_of(row):
 
 
 def test_a_correction_is_shown_at_once_beside_what_the_classifier_found(match, choose, kept, paths, noon):
-    found = kept("match")["topicEvidence"]
+    evidence = kept("match")["topicEvidence"]
 
     choose("match", "pets/cats", minutes=5)
 
@@ -73,7 +73,7 @@ def test_a_correction_is_shown_at_once_beside_what_the_classifier_found(match, c
     assert paths(row) == topics_of(row) == ["pets", "pets/cats"]
     assert {score["confidence"] for score in row["topicScores"]} == {1.0}
     assert (row["topicState"], row["updatedAt"]) == ("named", noon + timedelta(minutes=5))
-    assert row["topicEvidence"] == found
+    assert row["topicEvidence"] == evidence
 
 
 def test_a_post_may_be_about_nothing(match, choose, kept):
@@ -184,15 +184,22 @@ def test_of_several_at_once_one_counts(match, choose, kept, store):
 
 def test_malformed_corrections_are_left_out(match, choose, kept, store, noon):
     sound: Document = {"topics": ["food"], "textHash": hash_of(TEXT), "language": "en", "by": LEE, "updatedAt": noon}
-    junk: list[Document] = [{"contentId": 5}, {"topics": "food"}, {"topics": [7]}, {"textHash": None}, {"by": ""}, {"language": 3}]
+    junk: list[Document] = [
+        {"contentId": 5},
+        {"topics": "food"},
+        {"topics": [7]},
+        {"textHash": None},
+        {"by": ""},
+        {"language": 3},
+    ]
     rows = [{"contentId": an_id(f"post {n}"), **sound, **fields} for n, fields in enumerate(junk)]
     store.analytics.topicCorrections.insert_many([*rows, {"contentId": an_id("match"), **sound, "updatedAt": "noon"}])
 
-    assert TopicCorrections(store).newest(100) == []
+    assert TopicCorrections(store).newest(100, now=noon) == []
     choose("match", "pets/cats")
 
     assert topics_of(kept("match")) == ["pets", "pets/cats"]
-    assert [each.post for each in TopicCorrections(store).newest(100)] == [an_id("match")]
+    assert [each.post for each in TopicCorrections(store).newest(100, now=noon)] == [an_id("match")]
 
 
 def test_a_topic_that_the_tree_has_no_more_changes_nothing(match, choose, store, annotator, noon):

@@ -28,7 +28,7 @@ class TopicScore:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTopic:
+class TopicEvidence:
     """A topic that the classifier found, and why.
 
     phrase      of the topic, or of one below it, that is nearest to the text in meaning
@@ -48,7 +48,7 @@ class DescribedPost:
     """The annotation of a post; for `state` see `TextAnnotator.annotate`.
 
     topics      as they are now, whoever chose them
-    found       by the classifier; empty where that was not stored
+    evidence    for those that the classifier found; empty where that was not stored
     model       version of the annotator
     """
 
@@ -57,7 +57,7 @@ class DescribedPost:
     language_confidence: float | None
     state: str
     topics: Sequence[TopicScore]
-    found: Sequence[FoundTopic]
+    evidence: Sequence[TopicEvidence]
     model: str
     updated_at: datetime | None
 
@@ -94,7 +94,7 @@ class DescribedPosts:
             language_confidence=optional(row.get("languageConfidence"), as_number),
             state=as_text(row.get("topicState")) or "",
             topics=list(self._elements(row, "topicScores", _score)),
-            found=list(self._elements(row, "topicEvidence", _found)),
+            evidence=list(self._elements(row, "topicEvidence", _evidence)),
             model=as_text(row.get("model")) or "",
             updated_at=as_moment(row.get("updatedAt")),
         )
@@ -112,9 +112,9 @@ def _score(element: Document) -> TopicScore:
     return TopicScore(needed(as_text(element.get("path"))), needed(as_number(element.get("confidence"))))
 
 
-def _found(element: Document) -> FoundTopic:
+def _evidence(element: Document) -> TopicEvidence:
     score = _score(element)
-    return FoundTopic(
+    return TopicEvidence(
         score.path,
         score.confidence,
         phrase=needed(as_text(element.get("phrase"))),

@@ -13,10 +13,12 @@ from datetime import datetime
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 
+from shared.clock import EPOCH
 from shared.documents import Document, object_id
 from shared.store import Store, schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_list, as_moment, as_text, needed, optional, sound
+from shared.store.expressions import period
 from shared.store.upserts import guarded_upsert
 
 
@@ -71,9 +73,13 @@ class TopicCorrections:
         rows = (row for ids in in_batches(posts) for row in self._corrections.find({"contentId": {"$in": ids}}))
         return {correction.post: correction for correction in sound(self._corrections, rows, _correction)}
 
-    def newest(self, limit: int) -> list[Correction]:
-        """At most `limit` corrections, the last one first."""
-        rows = self._corrections.find().sort([("updatedAt", DESCENDING), ("_id", ASCENDING)]).limit(limit)
+    def newest(self, limit: int, *, now: datetime) -> list[Correction]:
+        """At most `limit` corrections until now, the last one first."""
+        rows = (
+            self._corrections.find({"updatedAt": period(EPOCH, now)})
+            .sort([("updatedAt", DESCENDING), ("_id", ASCENDING)])
+            .limit(limit)
+        )
         return list(sound(self._corrections, rows, _correction))
 
     def posts(self) -> Iterator[ObjectId]:

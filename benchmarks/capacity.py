@@ -131,7 +131,10 @@ def main(
     for name in ("posts", "peak", "busy_ratio"):
         if not getattr(assumed, name):
             raise typer.BadParameter(f"--assume: {name} is not above 0")
-    for sheet in sheets_of(Measurements(), assumed, dollars, accounts):
+    measured = Measurements()
+    if unmeasured := Network(0, assumed, measured).unmeasured():
+        print(f"Without {', '.join(unmeasured)}, newer than the saved results.\n")
+    for sheet in sheets_of(measured, assumed, dollars, accounts):
         if markdown:
             print(sheet.markdown())
         else:

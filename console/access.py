@@ -7,6 +7,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote
 
+from console import assets
 from console.rights import PUBLIC, may
 from console.store.members import LANGUAGES
 from console.store.sessions import MAX_LIFETIME, Sessions
@@ -28,8 +29,8 @@ class SessionAccess:
         self._open_store = open_store
 
     def caller_of(self, request: HttpRequest, *, now: datetime) -> Visitor:
-        """Who sends the request, logged in or not."""
-        token = request.cookies.get(COOKIE)
+        """Who sends the request, logged in or not; of one for a file it is not asked."""
+        token = None if request.path.startswith(assets.PATH) else request.cookies.get(COOKIE)
         session = Sessions(self._open_store()).find(token, now=now) if token else None
         jwt = request.authorizer.get("jwt")
         claims = jwt.get("claims") if isinstance(jwt, Mapping) else None

@@ -1,11 +1,11 @@
 """When each version of a model was live, who made it so, and how it did."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
+from console.charts import Chart
 from console.figures import Figure, figures
 from console.store.audit_log import AuditLog
 from console.store.models import LiveModel, Version
@@ -49,15 +49,15 @@ def histories(audit: AuditLog, family: str, live: LiveModel | None, kept: Sequen
         yield KeptVersion(version, figures(family, version.metrics), is_live, start, end, moved[0] if moved else "")
 
 
-def chart(versions: Sequence[KeptVersion]) -> Mapping[str, Any] | None:
-    """Data of the main figure by the moment of training, the oldest first, as charts.js draws it."""
-    points = [(row.version.trained_at.timestamp(), row.figures[0]) for row in reversed(versions) if row.figures]
-    if len(points) < 2:
+def chart(versions: Sequence[KeptVersion]) -> Chart | None:
+    """The main figure beside that of its baseline, by the moment of training; None for less than two values."""
+    figured = [(row.version.trained_at.timestamp(), row.figures[0]) for row in versions if row.figures]
+    if not figured:
         return None
-    _, last = points[-1]
-    same = [(at, figure) for at, figure in points if figure.baseline == last.baseline]
-    values = [[at for at, _ in same], [figure.ours for _, figure in same], [figure.theirs for _, figure in same]]
-    return {"values": values, "measure": last.measure, "baseline": last.baseline}
+    newest = figured[0][1]
+    points = [(at, [one.ours, one.theirs]) for at, one in figured if one.baseline == newest.baseline]
+    labels = ["models.this_model", f"models.baseline.{newest.baseline}"]
+    return Chart.of(f"models.chart.{newest.measure}", labels, points)
 
 
 def named(family: str, key: str, version: str) -> str:

@@ -10,7 +10,8 @@ from console.store.members import Members
 from console.store.models import Models
 from console.store.sessions import Sessions
 from shared.artifacts.frozen_models import FrozenModels
-from shared.config import Options
+from shared.artifacts.training_outcomes import TrainingOutcomes
+from shared.config import IdentityProvider, Options
 from shared.report import Detail
 from shared.store import Store
 
@@ -24,11 +25,13 @@ class Promote(Protocol):
 
 @dataclass(frozen=True)
 class Console:
-    """The databases, through the console's own repositories, the options, and what makes a version of a model live."""
+    """The databases, through the console's own repositories, the options, what makes a version of a model
+    live, and where members log in."""
 
     store: Store
     options: Options
     promote: Promote
+    identity_provider: IdentityProvider | None
 
     @cached_property
     def members(self) -> Members:
@@ -49,6 +52,10 @@ class Console:
     @cached_property
     def frozen_models(self) -> FrozenModels:
         return FrozenModels(self.store.analytics)
+
+    @cached_property
+    def training_outcomes(self) -> TrainingOutcomes:
+        return TrainingOutcomes(self.store.analytics)
 
     def details(self) -> Mapping[str, Detail]:
         """For the report of an answer: nothing."""

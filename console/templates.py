@@ -29,6 +29,9 @@ SECURITY = {
     "X-Frame-Options": "DENY",
 }
 
+# A browser asks before it shows a page again, and is sent nothing where it has the page; logging out empties its cache.
+CACHING = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language, HX-Request"}
+
 # The pages that the head of every page leads to: the module of `views` that has it, key of its name, path, and right.
 NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
@@ -75,7 +78,8 @@ def render(page: Record, visitor: Visitor, *, status: int = 200, headers: Mappin
         return message(key, visitor.language, **values)
 
     text = _environment().get_template(page.template).render(page=page, visitor=visitor, t=translated)
-    return Response(text, status, headers={**SECURITY, "Cache-Control": "no-store", **(headers or {})})
+    caching = CACHING if status == 200 else {"Cache-Control": "no-store"}
+    return Response(text, status, headers={**SECURITY, **caching, **(headers or {})})
 
 
 def redirect(path: str, *cookies: str) -> Response:

@@ -29,7 +29,19 @@ class Defaults {
     const { service } = this.serverless;
     service.layers = layers(service.custom.layers, service.provider);
     for (const settings of Object.values(service.functions)) expand(settings, service.custom);
+    if (service.custom.login) addLogin(service, service.custom.login);
   }
+}
+
+// Has members of the console log in with an OpenID Connect provider: the gateway checks the ID token with which a session
+// begins.
+function addLogin({ provider, functions }, { issuer, clientId, authorizeUrl, tokenUrl }) {
+  const authorizer = { type: 'jwt', identitySource: '$request.header.Authorization', issuerUrl: issuer, audience: [clientId] };
+  provider.httpApi = { ...provider.httpApi, authorizers: { members: authorizer } };
+  const { serveConsole } = functions;
+  serveConsole.events.push({ httpApi: { method: 'POST', path: '/console/session', authorizer: { name: 'members' } } });
+  const variables = { OIDC_CLIENT_ID: clientId, OIDC_AUTHORIZE_URL: authorizeUrl, OIDC_TOKEN_URL: tokenUrl };
+  Object.assign(serveConsole.environment, variables);
 }
 
 function expand(settings, custom) {

@@ -37,6 +37,7 @@ ORDER = (
     "train_bot_detector",
     "flag_suspects",
     "prune_artifacts",
+    "complete_erasures",
 )
 
 

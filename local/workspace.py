@@ -102,7 +102,7 @@ def require(needs: Sequence[str], artifact_keys: Sequence[bytes], api_keys: Sequ
 
 def _environment(home: Path | None, uri: str, prefix: str, *, is_foreign: bool) -> dict[str, str]:
     """Variables for the handlers. On a folder's own server the folder's keys sign, on another the deployment's."""
-    environment = {"MONGO_URI": uri, "TRAINING_QUEUE": HERE, "PROMOTE_FUNCTION": HERE}
+    environment = {"MONGO_URI": uri, "TRAINING_QUEUE": HERE, "EVERY_FUNCTION": HERE}
     if home is None or not is_foreign:
         environment |= {name: random_text(home, file) for name, file in KEYS.items()}
     if prefix or not is_foreign:

@@ -132,7 +132,7 @@ def environment(mongo_uri: str, request: pytest.FixtureRequest) -> dict[str, str
         "DB_PREFIX": prefix,
         "ARTIFACT_KEYS": SIGNING_KEY,
         "TRAINING_QUEUE": HERE,
-        "PROMOTE_FUNCTION": HERE,
+        "EVERY_FUNCTION": HERE,
         "API_KEYS": API_KEY,
     }
 

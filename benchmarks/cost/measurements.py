@@ -62,6 +62,10 @@ class Measurements:
             if len(by_size) > 1
         }
 
+    def knows(self, stem: str) -> bool:
+        """Whether the results have the function."""
+        return stem in self._warm
+
     def peak_mb(self, stem: str) -> Curve:
         """Memory that a function takes under the runtime [MB]."""
         return fit(self._peaks[stem])

@@ -46,8 +46,17 @@ class Network:
         by_stem = {
             function.stem: self._of(function, declarations[function.key]["memorySize"])
             for function in all_functions().values()
+            if function.stem not in self.unmeasured()
         }
         return {stem: spent for stem, spent in by_stem.items() if spent.calls}
+
+    def unmeasured(self) -> list[str]:
+        """Stems of the functions with a schedule that the saved results do not know: what they take is not told."""
+        return [
+            function.stem
+            for function in all_functions().values()
+            if function.cron is not None and not self.measured.knows(function.stem)
+        ]
 
     def _of(self, function: Function, memory: int) -> TimeSpent:
         assumed, growths = self.assumed, self.measured.growths

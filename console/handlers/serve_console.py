@@ -5,8 +5,8 @@ Reads     analytics.consoleMembers, analytics.consoleSessions, analytics.console
           analytics.jobRuns, analytics.feedperformances, analytics.parkedChanges, analytics.artifactVersions,
           analytics.mlArtifacts, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts,
-          analytics.credentialfeatures, analytics.frozenModels, analytics.topics, analytics.topicCorrections,
-          app.guestfeeditems, app.contents, app.contentinfo, app.suspiciouscredentials
+          analytics.credentialfeatures, analytics.frozenModels, analytics.trainingOutcomes, analytics.topics,
+          analytics.topicCorrections, app.guestfeeditems, app.contents, app.contentinfo, app.suspiciouscredentials
 Writes    analytics.consoleMembers, analytics.consoleSessions, analytics.consoleLogins, analytics.auditLog,
           analytics.frozenModels, analytics.topicCorrections, app.contentinfo, app.suspiciouscredentials
 """
@@ -15,11 +15,11 @@ from console.access import SessionAccess
 from console.app import ROUTES
 from console.service import Console
 from shared.config import settings
+from shared.runtime.function_calls import promote
 from shared.runtime.http import on_http
-from shared.runtime.promotion import promote
 from shared.store import open_store
 
 
 @on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
-    return Console(open_store(), settings().options, promote)
+    return Console(open_store(), settings().options, promote, settings().identity_provider)

@@ -1,5 +1,6 @@
 // Lines over time by uPlot. A <div class="chart"> has data-values, JSON of moments [s since 1970] and the values of each
-// line, and data-labels, JSON of the names of the lines. The same numbers stand in a table beside it.
+// line, and data-labels, JSON of the names of the lines; with data-interval, the last two are the ends of an interval,
+// which is filled. The same numbers stand in a table beside it.
 "use strict";
 
 function draw(element) {
@@ -15,7 +16,13 @@ function draw(element) {
     dash: number ? [6, 4 * number] : [],
     points: { show: true },
   }));
-  const options = { width: element.clientWidth, height: 240, axes: [axis, { ...axis, size: 70 }], series: [{}, ...lines] };
+  const bands = [];
+  if ("interval" in element.dataset) {
+    for (const end of lines.slice(-2)) Object.assign(end, { width: 1, points: { show: false } });
+    bands.push({ series: [lines.length, lines.length - 1], fill: "rgb(127 127 127 / 0.2)" });
+  }
+  const axes = [axis, { ...axis, size: 70 }];
+  const options = { width: element.clientWidth, height: 240, axes, bands, series: [{}, ...lines] };
   const chart = new uPlot(options, values, element);
   new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: 240 })).observe(element);
 }

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from bson import ObjectId
 from msgspec import Meta, Struct
 
+from console.charts import Chart, ages
 from console.countries import EVERYWHERE, country_name, matches
 from console.guest_factors import Explanation, explain, main_factors
 from console.lines import Line, State
@@ -23,6 +24,7 @@ from shared.errors import NotFound
 from shared.requests import NEEDS_ID, refused
 
 ROWS = 25  # of a page
+BUILDS = 200  # of the guest feed, four days
 FRESH = timedelta(hours=1)  # a guest feed is built every half hour
 
 Code = Annotated[str, Meta(max_length=2), refused("is not the code of a list")]
@@ -62,8 +64,10 @@ class NamedList:
 class Feeds:
     """The page of all lists.
 
-    lists  those that match what was typed, the one for everywhere first
-    typed  to find one; empty for all
+    lists   those that match what was typed, the one for everywhere first
+    typed   to find one; empty for all
+    ages    moments at which a build replaced the guest feed, and its age then [min], the newest first
+    charts  of these ages
     """
 
     template: ClassVar[str] = "coldstart/lists.html"
@@ -71,6 +75,8 @@ class Feeds:
 
     lists: Sequence[NamedList]
     typed: str
+    ages: Sequence[tuple[datetime, float]]
+    charts: Sequence[Chart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,10 @@ def feeds(console: Console, visitor: Visitor, query: FeedsQuery, now: datetime) 
     ordered = sorted(named, key=lambda pair: pair[1])
     if matches(EVERYWHERE, query.find):
         ordered.insert(0, (EVERYWHERE, country_name(EVERYWHERE, visitor.language)))
-    return render(Feeds([NamedList(code, name, by_country.get(code)) for code, name in ordered], query.find), visitor)
+    lists = [NamedList(code, name, by_country.get(code)) for code, name in ordered]
+    builds = ages(console.store.job_runs.newest(BUILDS, function="build_guest_feed"))
+    chart = Chart.of("charts.feed_age", ["charts.minutes"], [(at.timestamp(), [age]) for at, age in builds])
+    return render(Feeds(lists, query.find, builds, [chart] if chart else []), visitor)
 
 
 def feed(console: Console, visitor: Visitor, query: FeedQuery, now: datetime) -> Response:

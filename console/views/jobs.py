@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct
 
+from console.charts import Chart, of_runs
 from console.fields import NoFields
 from console.lines import Line, State
 from console.service import Console
@@ -53,6 +54,7 @@ class Job:
     name       of the function
     runs       the newest first
     failed     whether only runs that failed were asked for
+    charts     of their time and memory
     next_page  key of the run before which the next page begins; empty at the end
     """
 
@@ -62,6 +64,7 @@ class Job:
     name: str
     runs: Sequence[JobRun]
     failed: bool
+    charts: Sequence[Chart]
     next_page: str
 
 
@@ -78,7 +81,7 @@ def job(console: Console, visitor: Visitor, query: JobQuery, now: datetime) -> R
     if not runs and not query.before and not failed:
         raise NotFound(f"name: no run of {query.name} is recorded")
     next_page = runs[ROWS - 1].key if len(runs) > ROWS else ""
-    return render(Job(query.name, runs[:ROWS], failed, next_page), visitor)
+    return render(Job(query.name, runs[:ROWS], failed, of_runs(runs[:ROWS]), next_page), visitor)
 
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:

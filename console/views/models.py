@@ -1,18 +1,20 @@
-"""Models: what is live for every key, which versions are kept and how they did, and two versions side by side."""
+"""Models: what is live for every key, which versions are kept, and how they did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
-from console.figures import TRAINED_BY, Figure, figures, listed
-from console.model_history import KeptVersion, chart, histories, named
+from console.charts import Chart
+from console.figures import TRAINED_BY, Figure, figures
+from console.model_history import KeptVersion, chart, histories
 from console.service import Console
-from console.store.models import PERSONAL, SHOWN, LiveModel, Version
+from console.store.models import PERSONAL, SHOWN, LiveModel
 from console.templates import redirect, render
+from console.training_reasons import Reasoned, reasoned
 from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.artifacts.frozen_models import FrozenModel
@@ -42,15 +44,6 @@ class ModelQuery(Struct):
     key: ShortText
     before: ShortText | None = None
     done: Name = ""
-
-
-class CompareQuery(Struct):
-    """Two kept versions of a key."""
-
-    family: ShortText
-    key: ShortText
-    left: ShortText
-    right: ShortText
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +106,7 @@ class ModelPage:
     seen      its own version that is live, or "none"
     versions  that are kept, the newest first
     chart     the main figure by version; None for less than two values
+    outcomes  of its last trainings, the newest first
     trainings the last runs of the function that trains it, the newest first
     frozen    why trainings do not replace it; None where they do
     is_moved  whether versions of it can be made live by a member, and frozen
@@ -128,32 +122,14 @@ class ModelPage:
     live: LiveModel | None
     seen: str
     versions: Sequence[KeptVersion]
-    chart: Mapping[str, Any] | None
+    chart: Chart | None
+    outcomes: Sequence[Reasoned]
     trainings: Sequence[JobRun]
     frozen: FrozenModel | None
     is_moved: bool
     next_page: str | None
     done: str
     typed: Typed
-
-
-@dataclass(frozen=True, slots=True)
-class ComparePage:
-    """The page of two versions.
-
-    metrics   name and values of every metric, None where one of them has none
-    features  name of every feature, and which of the two have it
-    """
-
-    template: ClassVar[str] = "model_compare.html"
-    path: ClassVar[str] = MODELS
-
-    family: str
-    key: str
-    left: Version
-    right: Version
-    metrics: Sequence[tuple[str, str | None, str | None]]
-    features: Sequence[tuple[str, bool, bool]]
 
 
 def models(console: Console, visitor: Visitor, query: ModelsQuery, now: datetime) -> Response:
@@ -207,6 +183,7 @@ def page_of(
         seen=live.version.version if live and live.version else NONE,
         versions=versions,
         chart=chart(versions),
+        outcomes=[reasoned(outcome) for outcome in console.training_outcomes.newest(family, key, TRAININGS)],
         trainings=console.store.job_runs.newest(TRAININGS, function=TRAINED_BY[family]),
         frozen=console.frozen_models.find(family, key),
         is_moved=family != PERSONAL,
@@ -214,27 +191,6 @@ def page_of(
         done=done,
         typed=typed or Typed(),
     )
-
-
-def compare(console: Console, visitor: Visitor, query: CompareQuery, now: datetime) -> Response:
-    """Two kept versions side by side; NotFound where one of them is not kept."""
-    if query.family not in SHOWN:
-        raise NotFound(f"family: no versions of {query.family} are kept, only of {', '.join(SHOWN)}")
-    left, right = (_kept(console, query, version) for version in (query.left, query.right))
-    ours, theirs = dict(listed(left.metrics)), dict(listed(right.metrics))
-    metrics = [(name, ours.get(name), theirs.get(name)) for name in ours | theirs]
-    features = [
-        (name, name in left.features, name in right.features)
-        for name in dict.fromkeys((*left.features, *right.features))
-    ]
-    return render(ComparePage(query.family, query.key, left, right, metrics, features), visitor)
-
-
-def _kept(console: Console, query: CompareQuery, version: str) -> Version:
-    kept = console.models.version(query.family, query.key, version)
-    if kept is None:
-        raise NotFound(f"version: no {named(query.family, query.key, version)} is kept")
-    return kept
 
 
 def path_of(family: str, key: str) -> str:
@@ -245,5 +201,4 @@ def path_of(family: str, key: str) -> str:
 ROUTES: tuple[Route[Console], ...] = (
     Route("GET", MODELS, "Models", ModelsQuery, models, "see"),
     Route("GET", MODELS + "/{family}/{key}", "The versions of a model", ModelQuery, model, "see"),
-    Route("GET", MODELS + "/{family}/{key}/compare", "Two versions of a model", CompareQuery, compare, "see"),
 )

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
+from console.charts import Chart
 from console.service import Console
 from console.templates import render
 from console.visitor import Visitor
@@ -29,6 +30,7 @@ class Performance:
     """The page.
 
     days       the newest first
+    charts     of the engagement rate of all impressions [%], with its interval
     next_page  the moment before which the next page begins [ms since 1970]; None at the end
     """
 
@@ -36,6 +38,7 @@ class Performance:
     path: ClassVar[str] = PERFORMANCE
 
     days: Sequence[DayPerformance]
+    charts: Sequence[Chart]
     next_page: int | None
 
 
@@ -44,7 +47,18 @@ def performance(console: Console, visitor: Visitor, query: PerformanceQuery, now
     before = None if query.before is None else datetime.fromtimestamp(query.before / 1_000, UTC)
     days = FeedPerformances(console.store).newest(DAYS + 1, before)
     next_page = round(days[DAYS - 1].start.timestamp() * 1_000) if len(days) > DAYS else None
-    return render(Performance(days[:DAYS], next_page), visitor)
+    return render(Performance(days[:DAYS], _charts(days[:DAYS]), next_page), visitor)
+
+
+def _charts(days: Sequence[DayPerformance]) -> list[Chart]:
+    points = [
+        (day.start.timestamp(), [value and 100 * value for value in (of.rate, of.low, of.high)])
+        for day in days
+        if (of := day.overall).rate is not None
+    ]
+    labels = ["performance.rate", "charts.low", "charts.high"]
+    chart = Chart.of("charts.engagement", labels, points, interval=True)
+    return [chart] if chart else []
 
 
 ROUTES: tuple[Route[Console], ...] = (

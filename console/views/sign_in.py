@@ -1,9 +1,9 @@
 """Logging in and out, and the language of the pages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from msgspec import Meta, Struct
 
@@ -12,10 +12,11 @@ from console.fields import NoFields
 from console.rights import PUBLIC
 from console.service import Console
 from console.store.members import LANGUAGES, Member
-from console.templates import redirect, render
+from console.templates import POLICY, redirect, render
 from console.visitor import Visitor
 from shared.api import Response, Route
-from shared.errors import Forbidden, Unauthorized
+from shared.config import IdentityProvider
+from shared.errors import Forbidden, NotFound, Unauthorized
 from shared.requests import refused
 
 MAX_PATH_LENGTH = 2_000
@@ -39,31 +40,64 @@ class LanguageForm(Struct):
 class Login:
     """The page of login.
 
-    expired  whether a link was used that does not log in any more
+    expired   whether a link was used that does not log in any more
+    provider  that members log in with; None where they log in by links alone
+    next      path of the page to go on with
     """
 
     template: ClassVar[str] = "login.html"
     path: ClassVar[str] = LOGIN
 
     expired: bool
+    provider: IdentityProvider | None
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginCallback:
+    """The page that the provider sends a browser back to, whose script gets the ID token and begins the session.
+
+    provider  that has sent it
+    """
+
+    template: ClassVar[str] = "login_callback.html"
+    path: ClassVar[str] = LOGIN
+
+    provider: IdentityProvider
 
 
 def login(console: Console, visitor: Visitor, query: LoginQuery, now: datetime) -> Response:
     """Log in by a link, or say how to get one."""
+    page = Login(expired=False, provider=console.identity_provider, next=_inside(query.next))
     if not query.link:
-        return render(Login(expired=False), visitor)
+        return render(page, visitor)
     role = console.sessions.use_login_link(query.link, now=now)
     if role is None:
-        return render(Login(expired=True), visitor, status=401)
+        return render(replace(page, expired=True), visitor, status=401)
     subject = f"local {role}"
     console.members.add(Member(subject, role, visitor.language), by=subject, now=now)
     token = console.sessions.start(subject, role, now=now)
     return _redirect(query.next, session_cookie(token))
 
 
+def login_callback(console: Console, visitor: Visitor, query: NoFields, now: datetime) -> Response:
+    """Go on with what the provider says; NotFound where there is none.
+
+    What the address holds is read by the script of the page alone, which sends it to the provider only.
+    """
+    provider = console.identity_provider
+    if provider is None:
+        raise NotFound("path: members of this console log in by links")
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(provider.token_url))
+    policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' {origin}")
+    return render(LoginCallback(provider), visitor, headers={"Content-Security-Policy": policy})
+
+
 def start_session(console: Console, visitor: Visitor, form: NoFields, now: datetime) -> Response:
     """Make a session for the identity whose token the gateway has checked; Forbidden for who is no member."""
-    subject = str(visitor.claims.get("email") or visitor.claims.get("sub") or "")
+    claims = visitor.claims
+    is_verified = str(claims.get("email_verified")).lower() == "true"
+    subject = str((is_verified and claims.get("email")) or claims.get("sub") or "")
     if not subject:
         raise Unauthorized("authorization: the gateway has checked no token")
     member = console.members.find(subject)
@@ -76,7 +110,8 @@ def logout(console: Console, visitor: Visitor, form: NoFields, now: datetime) ->
     """End the session."""
     if visitor.session:
         console.sessions.end(visitor.session.key)
-    return _redirect(LOGIN, session_cookie(""))
+    ended = _redirect(LOGIN, session_cookie(""))
+    return replace(ended, headers={**ended.headers, "Clear-Site-Data": '"cache"'})
 
 
 def choose_language(console: Console, visitor: Visitor, form: LanguageForm, now: datetime) -> Response:
@@ -87,13 +122,18 @@ def choose_language(console: Console, visitor: Visitor, form: LanguageForm, now:
 
 
 def _redirect(path: str, *cookies: str) -> Response:
-    """To a page of the console, whatever the path says."""
+    return redirect(_inside(path), *cookies)
+
+
+def _inside(path: str) -> str:
+    """The path of a page of the console, whatever the path says."""
     inside = path if path == HOME or path.startswith((f"{HOME}/", f"{HOME}?")) else HOME
-    return redirect(quote(inside, safe="/?&=%~.-_"), *cookies)
+    return quote(inside, safe="/?&=%~.-_")
 
 
 ROUTES: tuple[Route[Console], ...] = (
     Route("GET", LOGIN, "Log in", LoginQuery, login, PUBLIC),
+    Route("GET", f"{LOGIN}/callback", "Come back from the login", NoFields, login_callback, PUBLIC),
     Route("POST", "/console/session", "Begin a session", NoFields, start_session, PUBLIC, takes_form=True),
     Route("POST", "/console/logout", "Log out", NoFields, logout, "see", takes_form=True),
     Route("POST", "/console/language", "Choose the language", LanguageForm, choose_language, "see", takes_form=True),

@@ -20,7 +20,7 @@ class Today:
     """The page.
 
     lines  what works and what does not
-    now    when it was so
+    now    when it was so, to the minute
     """
 
     template: ClassVar[str] = "today.html"
@@ -33,7 +33,8 @@ class Today:
 def today(console: Console, visitor: Visitor, query: NoFields, now: datetime) -> Response:
     """What works and what does not, now."""
     of_domains = [module.lines for module in modules() if hasattr(module, "lines")]
-    return render(Today([line for lines in of_domains for line in lines(console, now)], now), visitor)
+    minute = now.replace(second=0, microsecond=0)  # so that a page on which nothing has changed is not sent again
+    return render(Today([line for lines in of_domains for line in lines(console, now)], minute), visitor)
 
 
 ROUTES: tuple[Route[Console], ...] = (Route("GET", HOME, "Today", NoFields, today, "see"),)

@@ -11,7 +11,7 @@ from functions.bots.detector import FINGERPRINT, Detector, probability
 from functions.bots.labels import REPEATS, SPLITS, LabelledSet
 from functions.bots.options import Bots
 from functions.bots.reading_features import FEATURES
-from shared.artifacts import Challenge, Manifest
+from shared.artifacts import Challenge, Manifest, outcome_of
 from shared.columns import FloatArray
 from shared.report import Detail
 
@@ -49,6 +49,8 @@ def challenge_live(
             },
         )
         frozen = {} if promoted else {"frozen": challenge.key}
+    measures = {"roc_auc": float(metrics["ours"]["roc_auc"]), **labelled.counts(), **comparison}
+    challenge.conclude(outcome_of(promoted, is_frozen=bool(frozen)), measures)
     ours = {name: round(float(value), 4) for name, value in metrics["ours"].items()}
     return promoted, {**ours, "threshold": round(detector.limit, 4), "promoted": int(promoted), **frozen}
 

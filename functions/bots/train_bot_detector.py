@@ -32,6 +32,8 @@ def run(store: Store, registry: Registry, options: Bots, *, now: datetime) -> Re
             return Report(details={"skipped": "no label changed"})
         labelled = LabelledSet.read(store, options, now=now)
         if reason := insufficient_labels(labelled, options):
+            needed = {"bots_needed": options.min_bots, "people_needed": options.min_people}
+            challenge.conclude("too little data", labelled.counts() | needed)
             return Report(len(labelled), details={"skipped": reason, **labelled.counts()})
 
         # Here, since it loads scikit-learn, and most runs have nothing to train.

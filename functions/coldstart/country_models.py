@@ -3,6 +3,7 @@
 The parent of the base country is the model of all countries; the parent of every other country is the base country.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,11 +31,8 @@ def train_countries(training: Training, global_model: CountryModel | None) -> No
         for queries in training.cuts[0].queries
         if queries.country != UNKNOWN_COUNTRY
     }
-    with_data = {
-        key
-        for key, queries in queries_of.items()
-        if len(queries) >= options.min_country_queries and has_positives(training, key)
-    }
+    data = {key: available_data(training, key, queries_of.get(key)) for key in COUNTRIES}
+    with_data = {key for key, available in data.items() if is_enough(available)}
     with_model = training.registry.owners(COUNTRY) & set(COUNTRIES)
     parent = global_model
     for key in sorted(with_data | with_model, key=lambda country: (country != options.base_country, country)):
@@ -44,12 +42,25 @@ def train_countries(training: Training, global_model: CountryModel | None) -> No
             live = keep_unless_worse(training, key, queries_of.get(key), parent)
         if key == options.base_country:
             parent = live or parent
+    for key, available in data.items():
+        if not is_enough(available) and (available["engagements"] or key in with_model):
+            training.keep(COUNTRY, key, "too little data", available)
 
 
-def has_positives(training: Training, country: str) -> bool:
-    """Whether a country has enough engagements for a model of its own."""
-    engagements = training.history.engagements
-    return int((engagements.country == COUNTRIES.index(country)).sum()) >= training.options.min_country_positives
+def available_data(training: Training, key: str, queries: EvaluationQueries | None) -> dict[str, float]:
+    """How many engagements and lists to judge by a country has, and how many it needs for a model of its own."""
+    options, engagements = training.options, training.history.engagements
+    return {
+        "engagements": float((engagements.country == COUNTRIES.index(key)).sum()),
+        "engagements_needed": float(options.min_country_positives),
+        "lists": float(len(queries) if queries else 0),
+        "lists_needed": float(options.min_country_queries),
+    }
+
+
+def is_enough(available: Mapping[str, float]) -> bool:
+    """Whether there is as much of everything as is needed."""
+    return all(available[name] >= available[f"{name}_needed"] for name in ("engagements", "lists"))
 
 
 def keep_unless_worse(
@@ -66,12 +77,13 @@ def keep_unless_worse(
     loss = queries.ndcg(parent) - queries.ndcg(live)
     if loss.mean() <= training.options.min_gain_se * loss.std(ddof=1) / np.sqrt(len(loss)):
         return live
-    return give_up(training, key)
+    ndcg = {"ndcg_live": queries.ndcg(live).mean(), "ndcg_parent": queries.ndcg(parent).mean()}
+    return give_up(training, key, ndcg | {"lists": float(len(queries))})
 
 
-def give_up(training: Training, key: str) -> CountryModel | None:
+def give_up(training: Training, key: str, measures: Mapping[str, float]) -> CountryModel | None:
     """Make a country that has a model of its own an alias of its parent; a frozen one keeps it, and it is returned."""
-    return training.give_up(COUNTRY, key, _parent_of(key, training.options))
+    return training.give_up(COUNTRY, key, _parent_of(key, training.options), measures)
 
 
 def train_country(training: Training, queries: EvaluationQueries, parent: CountryModel) -> CountryModel | None:
@@ -92,15 +104,20 @@ def train_country(training: Training, queries: EvaluationQueries, parent: Countr
     )
     parent_ndcg = queries.ndcg(parent)
     live_ndcg = queries.ndcg(live) if live else None
+    measures = {"ndcg_parent": float(parent_ndcg.mean()), "lists": float(len(queries))}
+    measures |= {} if live_ndcg is None else {"ndcg_live": float(live_ndcg.mean())}
     if model:
         challenger = CountryModel(key, training.version, model, parent.decay, parent.weight)
-        gain = queries.ndcg(challenger) - parent_ndcg
-        is_better = len(gain) > 1 and gain.mean() > options.min_gain_se * gain.std(ddof=1) / np.sqrt(len(gain))
-        if is_better and (live_ndcg is None or (gain + parent_ndcg).mean() > live_ndcg.mean()):
+        ndcg = queries.ndcg(challenger)
+        gain = ndcg - parent_ndcg
+        gain_needed = options.min_gain_se * gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
+        measures |= {"ndcg_model": float(ndcg.mean()), "gain": float(gain.mean()), "gain_needed": float(gain_needed)}
+        if gain.mean() > gain_needed and (live_ndcg is None or ndcg.mean() > live_ndcg.mean()):
             metrics = mean_ndcg([queries], challenger, {"live": live, "parent": parent})
-            return training.promote(COUNTRY, challenger, metrics)
+            return training.promote(COUNTRY, challenger, metrics, measures)
     if live_ndcg is not None and live_ndcg.mean() < parent_ndcg.mean():
-        return give_up(training, key)
+        return give_up(training, key, measures)
+    training.keep(COUNTRY, key, "not better", measures)
     return live
 
 

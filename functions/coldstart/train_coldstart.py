@@ -35,6 +35,7 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
         global_model, details = train_global(training)
         train_countries(training, global_model)
         aliased = write_aliases(training, now)
+        training.conclude()
     read = len(history.engagements) + len(history.impressions)
     return Report(read, len(training.promoted) + aliased, details=details | training.details())
 
@@ -56,14 +57,19 @@ def train_global(training: Training) -> tuple[CountryModel | None, dict[str, Det
     live, queries = training.rankers.own(GLOBAL, GLOBAL_KEY), training.cuts[0].queries
     model = training.trainer.train_global(training.cuts[0], training.version)
     if model is None or not any(map(len, training.cuts)):
+        found = {"engagements": len(training.history.engagements), "lists": sum(map(len, training.cuts))}
+        training.keep(GLOBAL, GLOBAL_KEY, "too little data", found)
         return live, {"skipped": why_skipped(training.history, training.cuts)}
     estimate = estimate_gain(training, model)
     model = CountryModel(model.name, model.version, model.model, model.decay, estimate.weight)
     metrics = mean_ndcg(queries, model, {"live": live})
     evidence = estimate.metrics() | {"engagements": float(len(training.history.engagements))}
-    if estimate.is_promoted(metrics, has_live=live is not None):
-        live = training.promote(GLOBAL, model, metrics | evidence)
     ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
+    measures = ndcg | evidence | {"lists": metrics.get("lists", 0.0)}
+    if estimate.is_promoted(metrics, has_live=live is not None):
+        live = training.promote(GLOBAL, model, metrics | evidence, measures)
+    else:
+        training.keep(GLOBAL, GLOBAL_KEY, "not better", measures)
     evidence |= model.metrics()
     return live, {**ndcg, **{name: round(value, 4) for name, value in evidence.items()}}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shared.artifacts import Challenge, Registry, version_at
+from shared.artifacts import Challenge, Outcome, Registry, TrainingOutcome, TrainingOutcomes, version_at
 from shared.columns import FloatArray
 from shared.ml import trees
 from shared.ranking.country_ranker import CountryModel, DecayedPopularity, Ranker, Rankers
@@ -26,6 +26,7 @@ class Training:
     cuts      the latest first; models that are promoted learn from before that one
     promoted  keys of the models that the run has made live
     frozen    keys whose live models stay, since they are frozen, though the run found better ones
+    outcomes  of the keys that had anything to learn from, or a model
     """
 
     registry: Registry
@@ -34,6 +35,7 @@ class Training:
     cuts: Sequence[Cut]
     promoted: list[str] = field(default_factory=list)
     frozen: list[str] = field(default_factory=list)
+    outcomes: list[TrainingOutcome] = field(default_factory=list)
 
     @property
     def history(self) -> History:
@@ -49,10 +51,16 @@ class Training:
         """Version of all models of the run; the same if the run is repeated for the same moment."""
         return version_at(self.history.now)
 
-    def promote(self, family: str, model: CountryModel, metrics: Mapping[str, float]) -> CountryModel | None:
-        """Store the model, and make it live unless its key is frozen; returns what is live then, if anything."""
+    def promote(
+        self, family: str, model: CountryModel, metrics: Mapping[str, float], measures: Mapping[str, float]
+    ) -> CountryModel | None:
+        """Store the model, and make it live unless its key is frozen; returns what is live then, if anything.
+
+        measures  what decided, for the outcome
+        """
         now, options = self.history.now, self.options
-        promoted = Challenge.begin(self.registry, family, model.name, now=now).promote(
+        challenge = Challenge.begin(self.registry, family, model.name, now=now)
+        promoted = challenge.promote(
             model.model,
             window=(now - options.holdout - options.examples_span, now - options.holdout),
             features=FEATURES.names,
@@ -61,15 +69,28 @@ class Training:
             libraries={"xgboost": trees.version()},
         )
         (self.promoted if promoted else self.frozen).append(model.name)
+        self.outcomes.append(challenge.outcome("promoted" if promoted else "frozen", measures))
         return model if promoted else self.rankers.own(family, model.name)
 
-    def give_up(self, family: str, key: str, parent: str) -> CountryModel | None:
+    def give_up(self, family: str, key: str, parent: str, measures: Mapping[str, float]) -> CountryModel | None:
         """Use the model of `parent` in place of the key's own, unless the key is frozen; returns the model of its own
         that is live then, if any."""
-        if Challenge.begin(self.registry, family, key, now=self.history.now).give_up(parent):
+        challenge = Challenge.begin(self.registry, family, key, now=self.history.now)
+        given_up = challenge.give_up(parent)
+        self.outcomes.append(challenge.outcome("given up" if given_up else "frozen", measures))
+        if given_up:
             return None
         self.frozen.append(key)
         return self.rankers.own(family, key)
+
+    def keep(self, family: str, key: str, outcome: Outcome, measures: Mapping[str, float]) -> None:
+        """Note why what is live stays."""
+        challenge = Challenge.begin(self.registry, family, key, now=self.history.now)
+        self.outcomes.append(challenge.outcome(outcome, measures))
+
+    def conclude(self) -> None:
+        """Store what came of the trainings of all keys."""
+        TrainingOutcomes(self.registry.database).add(self.outcomes)
 
     def details(self) -> dict[str, Detail]:
         """What the run did with its models, for the report."""

@@ -20,7 +20,7 @@ from functions.feed.global_personal_ranker import (
 )
 from functions.feed.item_embeddings import RECENT_POSTS, ItemEmbeddings
 from functions.feed.options import Members
-from shared.artifacts import Challenge, Registry
+from shared.artifacts import Challenge, Registry, outcome_of
 from shared.clock import DAY_HOURS
 from shared.columns import FloatArray
 from shared.ml import trees
@@ -73,9 +73,10 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         training = MembersTraining(affinities, logits, cuts, coldstart, options)
         read = len(history.engagements)
         model = training.fit(cuts[0], logits)
-        if not model or not any(map(len, cuts)):
-            return Report(read, details={"skipped": why_skipped(history, cuts)})
         challenge = Challenge.begin(registry, MEMBERS, GLOBAL_PERSONAL_KEY, now=now)
+        if not model or not any(map(len, cuts)):
+            challenge.conclude("too little data", {"engagements": read, "lists": sum(map(len, cuts))})
+            return Report(read, details={"skipped": why_skipped(history, cuts)})
         live, refused = load_global_personal_ranker(registry)
         evidence = training.evidence_for(GlobalPersonalRanker(challenge.version, model, 1.0))
         challenger = GlobalPersonalRanker(challenge.version, model, evidence.weight)
@@ -94,7 +95,10 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
                 libraries={"xgboost": trees.version()},
             )
             frozen = {} if promoted else {"frozen": GLOBAL_PERSONAL_KEY}
-    ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
+        ndcg = {f"ndcg_{name}": round(value, 4) for name, value in metrics.items() if name != "lists"}
+        challenge.conclude(
+            outcome_of(promoted, is_frozen=bool(frozen)), ndcg | used | {"lists": metrics.get("lists", 0.0)}
+        )
     rounded = {name: round(value, 4) for name, value in used.items()}
     return Report(read, int(promoted), details={**ndcg, **rounded, "refused": len(refused), **frozen})
 

@@ -13,7 +13,7 @@ from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.store.labelled_texts import LabelledText, LabelledTexts
 from functions.topics.taxonomy import ancestors, taxonomy
-from shared.artifacts import Artifact, Challenge, Manifest, Registry
+from shared.artifacts import Artifact, Challenge, Manifest, Registry, outcome_of
 from shared.columns import BoolArray, Float32Array, IntArray
 from shared.ml.ridge import ridge_loo
 from shared.provenance import digest
@@ -108,6 +108,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
                 libraries={"numpy": np.__version__},
             )
             frozen = {} if promoted else {"frozen": KEY}
+        challenge.conclude(outcome_of(promoted, is_frozen=bool(frozen)), metrics)
     details: dict[str, Detail] = {name: round(value, 4) for name, value in metrics.items()}
     details |= {"promoted": int(promoted), "refused": len(refused), "unusable": len(texts) - len(usable), **frozen}
     return Report(len(texts) + len(malformed), int(promoted), removed, malformed=malformed, details=details)

@@ -8,6 +8,7 @@ from typing import Any
 from shared.artifacts.frozen_models import FrozenModels
 from shared.artifacts.manifest import Artifact, Manifest, version_at
 from shared.artifacts.registry import Registry
+from shared.artifacts.training_outcomes import Outcome, TrainingOutcome, TrainingOutcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,11 @@ class Challenge:
             return False
         self.registry.write_alias(self.family, [self.key], parent, at=self.now)
         return True
+
+    def outcome(self, outcome: Outcome, measures: Mapping[str, float]) -> TrainingOutcome:
+        """What came of it, to be stored."""
+        return TrainingOutcome(self.family, self.key, self.version, self.now, outcome, self.instead_of, measures)
+
+    def conclude(self, outcome: Outcome, measures: Mapping[str, float]) -> None:
+        """Store what came of it; measures are finite numbers."""
+        TrainingOutcomes(self.registry.database).add([self.outcome(outcome, measures)])

@@ -6,6 +6,7 @@ Does not live here: the sections of options (`options.py` of each domain, and of
 
 from shared.config.env import (
     HERE,
+    IdentityProvider,
     Settings,
     are_known,
     forget_settings,
@@ -23,6 +24,7 @@ __all__ = [
     "HERE",
     "Count",
     "Hours",
+    "IdentityProvider",
     "Number",
     "Options",
     "PositiveCount",

@@ -19,6 +19,20 @@ MIN_KEY_BYTES = 16
 MIN_API_KEY_BYTES = 32  # of a key of HMAC-SHA256, as RFC 7518 asks for
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """The OpenID Connect provider that members of the console log in with.
+
+    client_id      of the console, a public client that uses PKCE
+    authorize_url  where the browser is sent to log in
+    token_url      where it gets the ID token for the code that it comes back with
+    """
+
+    client_id: str
+    authorize_url: str
+    token_url: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
     """Everything that a deployment decides. It has no repr, so that no log line can leak a secret.
@@ -30,7 +44,8 @@ class Settings:
                     given
     api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
-    promote_function  name of the function promote_artifact, for who calls it; empty for all others
+    called_functions  names of the functions that this one calls, by stems such as "erase_account"; "every" for the rest
+    identity_provider  of the members of the console; None where they log in by links alone
     options         of the jobs
     """
 
@@ -40,7 +55,8 @@ class Settings:
     artifact_keys: tuple[bytes, ...]
     api_keys: tuple[bytes, ...]
     training_queue: str
-    promote_function: str
+    called_functions: Mapping[str, str]
+    identity_provider: IdentityProvider | None
     options: Options
 
 
@@ -114,9 +130,30 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         artifact_keys=_keys("ARTIFACT_KEYS", MIN_KEY_BYTES, environment, fetch_secret),
         api_keys=_keys("API_KEYS", MIN_API_KEY_BYTES, environment, fetch_secret),
         training_queue=environment.get("TRAINING_QUEUE", ""),
-        promote_function=environment.get("PROMOTE_FUNCTION", ""),
+        called_functions=_called_functions(environment),
+        identity_provider=_identity_provider(environment),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
+
+
+def _called_functions(environment: Mapping[str, str]) -> dict[str, str]:
+    """The names that variables such as `ERASE_ACCOUNT_FUNCTION` hold, by the stem."""
+    suffix = "_FUNCTION"
+    return {name.removesuffix(suffix).lower(): value for name, value in environment.items() if name.endswith(suffix)}
+
+
+def _identity_provider(environment: Mapping[str, str]) -> IdentityProvider | None:
+    """None where no variable of it is set; BadConfig names the one that is missing, or that is no address."""
+    names = ("OIDC_CLIENT_ID", "OIDC_AUTHORIZE_URL", "OIDC_TOKEN_URL")
+    values = [environment.get(name, "") for name in names]
+    if not any(values):
+        return None
+    for name, value in zip(names, values, strict=True):
+        if not value:
+            raise BadConfig(f"{name} is missing")
+        if name.endswith("_URL") and not value.startswith(("https://", "http://127.0.0.1:")):
+            raise BadConfig(f"{name}: needs an address of HTTPS")
+    return IdentityProvider(*values)
 
 
 def _secret(name: str, environment: Mapping[str, str], fetch: FetchSecret | None) -> str:

@@ -21,6 +21,7 @@ from shared.report import Report
 from shared.requests import converted, invalid_fields
 from shared.runtime.direct import ANSWER_WITHIN_S
 from shared.runtime.http_request import HttpRequest
+from shared.runtime.http_response import conditional
 from shared.runtime.invocation import Handler, invoke, log_failure, prepare, to_app_error
 from shared.runtime.routing import RouteTable
 from shared.store.deadline import deadline
@@ -93,7 +94,7 @@ def _endpoint(app: APIGatewayHttpResolver, route: Route[Service], service: Calla
     part = ("query", "request") if route.method == "GET" else ("body",)  # as callers have always been told
 
     def endpoint(**segments: str) -> dict[str, Any] | PowertoolsResponse[Any]:
-        caller, values, now = (app.context[name] for name in ("caller", "values", "now"))
+        caller, values, now, headers = (app.context[name] for name in ("caller", "values", "now", "headers"))
         try:
             request = converted(values, route.request, strict=False)
         except msgspec.ValidationError as error:
@@ -101,6 +102,7 @@ def _endpoint(app: APIGatewayHttpResolver, route: Route[Service], service: Calla
         answer = route.respond(service(), caller, request, now)
         if not isinstance(answer, Response):
             return dict(answer)
+        answer = conditional(answer, route.method, headers)
         cookies: list[Any] = list(answer.cookies)  # Powertools takes whatever can be written as text
         return PowertoolsResponse(answer.status, answer.media_type, answer.body, dict(answer.headers), cookies)
 
@@ -128,7 +130,7 @@ def _answer(
                 access.check_form(caller, request, values)
             if isinstance(values, dict):
                 values = values | segments
-            app().append_context(caller=caller, values=values, now=now)  # type: ignore[no-untyped-call]
+            app().append_context(caller=caller, values=values, now=now, headers=request.headers)  # type: ignore[no-untyped-call]
             response = app().resolve(request.event(), context)
         return {**response, "statusCode": int(response["statusCode"])}
     except Exception as error:  # noqa: BLE001 - this is where failures become answers

@@ -118,7 +118,8 @@ class Erasures:
                         target.delete_many({about.array: []})
                     yield target.delete_many(clause).deleted_count  # an id outside of an array is malformed
                 elif about.removal == "field":
-                    yield target.update_many(clause, {"$unset": {about.path: ""}}).modified_count
+                    unset = dict.fromkeys(filter(None, (about.path, about.made_of)), "")
+                    yield target.update_many(clause, {"$unset": unset}).modified_count
 
     def _add(self, note: ObjectId | str, now: datetime, **ids: Iterable[Any]) -> None:
         """Add ids to the lists of a document, which is made where there is none."""

@@ -10,7 +10,7 @@ import xgboost
 from msgspec import structs
 
 from functions.coldstart import train_coldstart
-from shared.artifacts import FrozenModel, FrozenModels
+from shared.artifacts import FrozenModel, FrozenModels, TrainingOutcomes
 from shared.countries import COUNTRIES
 from shared.errors import Conflict
 from shared.ml import trees
@@ -64,6 +64,12 @@ def promote_noise(registry, original):
     manifest = replace(original.manifest, version=NOISE, metrics=metrics)
     registry.add(replace(original, manifest=manifest, model=model))
     registry.promote(family, key, NOISE, instead_of=registry.live_version(family, key), at=NOON)
+
+
+def outcomes(registry, now=NOON + SECOND):
+    """What came of the trainings of a moment, by key."""
+    rows = TrainingOutcomes(registry.database).since(now, 300)
+    return {row.key: row for row in rows}
 
 
 def models(registry):
@@ -172,6 +178,13 @@ def test_a_worse_challenger_is_not_promoted(world, fresh, train, shuffled):
     assert report.details["promoted"] == 0
     assert report.details["ndcg_model"] < report.details["ndcg_live"]
     assert models(fresh) == before
+    came = outcomes(fresh)
+    assert {came[key].outcome for key in ("th", GLOBAL_KEY)} == {"not better"}
+    of_all = came[GLOBAL_KEY]
+    assert of_all.live == fresh.live_version(GLOBAL, GLOBAL_KEY)
+    assert of_all.measures["ndcg_model"] == report.details["ndcg_model"] < of_all.measures["ndcg_live"]
+    of_base = came["th"].measures
+    assert of_base["gain"] <= of_base["gain_needed"] or of_base["ndcg_model"] <= of_base["ndcg_live"]
 
 
 def test_a_model_that_loses_against_popularity_is_not_used_at_all(fresh, train, shuffled):
@@ -207,6 +220,7 @@ def test_a_frozen_model_stays_and_the_better_one_is_kept(world, fresh, train):
     report = train(fresh)
 
     assert report.details["frozen"] == GLOBAL_KEY
+    assert outcomes(fresh, NOON)[GLOBAL_KEY].outcome == "frozen"
     assert report.details["ndcg_live"] < report.details["ndcg_model"]
     assert fresh.live_version(GLOBAL, GLOBAL_KEY) == NOISE
     kept = fresh.database.artifactVersions.distinct("version", {"family": GLOBAL})
@@ -236,6 +250,9 @@ def test_a_country_is_given_up_when_its_model_falls_behind_its_parent(world, own
 
     assert fresh.alias_of(COUNTRY, country) == "th"
     assert fresh.owners(COUNTRY) == set(own) - {country}
+    given_up = outcomes(fresh)[country]
+    assert (given_up.outcome, given_up.live) == ("given up", NOISE)
+    assert given_up.measures["ndcg_live"] < given_up.measures["ndcg_parent"]
 
 
 @pytest.mark.parametrize("too_few", [{"min_country_queries": 1_000}, {"min_country_positives": 10**6}], ids=str)
@@ -251,6 +268,17 @@ def test_a_country_without_the_data_for_another_model_keeps_its_own_as_long_as_t
     assert fresh.alias_of(COUNTRY, country) == "th"
     ranker = Rankers(fresh)
     assert all(ranker.own(COUNTRY, key) for key in fresh.owners(COUNTRY))
+
+
+def test_a_country_with_too_little_data_says_how_much_is_missing(world, own, fresh, train):
+    train(fresh, min_country_positives=10**6)
+
+    came = outcomes(fresh, NOON)
+    assert came.keys() >= {GLOBAL_KEY, *own}
+    for country in own:
+        outcome = came[country]
+        assert outcome.outcome == "too little data"
+        assert 0 < outcome.measures["engagements"] < outcome.measures["engagements_needed"] == 10**6
 
 
 def test_without_a_base_model_the_model_of_all_answers(fresh, train):

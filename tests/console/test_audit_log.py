@@ -108,6 +108,7 @@ def test_an_erasure_leaves_nothing_of_the_person_and_the_chain_whole(audit: Audi
 
     first, second = (row.personal for row in audit.newest(None, 10)[::-1])
     assert (first, second["account"]) == ({"reason": "asked"}, other)
+    assert store.analytics.auditLog.distinct("salts.account", {"_id": 1}) == [], "a digest could be tried out"
     assert audit.first_broken() is None
 
 

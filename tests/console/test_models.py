@@ -25,7 +25,7 @@ from shared.artifacts import Artifact, FrozenModels, Manifest, Registry
 from shared.config import Settings, forget_settings
 from shared.errors import BadConfig, Conflict, NotFound, StaleModel, Unavailable, Unforeseen
 from shared.report import Detail
-from shared.runtime.promotion import promote
+from shared.runtime.function_calls import promote
 from shared.store import Store, schema
 from shared.store.job_runs import JobRun, key_of
 from tests.factories import an_id
@@ -375,7 +375,7 @@ def lambda_answers(monkeypatch: pytest.MonkeyPatch, deployed: None) -> Callable[
                 asked.append(request)
                 return {"Payload": io.BytesIO(json.dumps(report).encode()), **more}
 
-        monkeypatch.setenv("PROMOTE_FUNCTION", "feedkeeper-dev-promoteArtifact")
+        monkeypatch.setenv("PROMOTE_ARTIFACT_FUNCTION", "feedkeeper-dev-promoteArtifact")
         monkeypatch.setattr(boto3, "client", lambda *_, **__: Cloud())
         forget_settings()
         return asked
@@ -419,8 +419,8 @@ def test_a_conflict_that_the_function_reports_is_one(lambda_answers: Callable[..
 
 
 def test_without_a_function_a_setting_is_missing(deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PROMOTE_FUNCTION")
+    monkeypatch.delenv("EVERY_FUNCTION")
     forget_settings()
 
-    with pytest.raises(BadConfig, match="PROMOTE_FUNCTION"):
+    with pytest.raises(BadConfig, match="PROMOTE_ARTIFACT_FUNCTION"):
         promote("country", "th", "v1", instead_of="v2")

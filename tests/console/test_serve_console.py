@@ -1,5 +1,7 @@
 """The real handler behind requests: who may ask what, forms of other sites, sessions that end, and files."""
 
+import base64
+import gzip
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -155,7 +157,9 @@ def test_the_gateway_names_the_identity(store: Store) -> None:
         answer: dict[str, Any] = handler(event, None)
         return answer
 
-    assert begin({"sub": "1", "email": "a operator"})["statusCode"] == 303
+    assert begin({"sub": "1", "email": "a operator", "email_verified": "true"})["statusCode"] == 303
+    assert begin({"sub": "1", "email": "a operator"})["statusCode"] == 403
+    assert begin({"sub": "a operator"})["statusCode"] == 303
     assert begin({"sub": "1", "email": "nobody"})["statusCode"] == 403
     assert begin({})["statusCode"] == 401
 
@@ -169,13 +173,52 @@ def test_files_are_kept_for_ever_and_others_are_not_found() -> None:
         assert ask("GET", f"{assets.PATH}{file}")["statusCode"] in (303, 404)
 
 
-def test_pages_are_kept_by_nobody_and_load_nothing_from_elsewhere(store: Store) -> None:
+def test_pages_are_shown_again_to_nobody_unasked_and_load_nothing_from_elsewhere(store: Store) -> None:
     for path in ("/console", "/console/nothing", "/console/login"):
         headers = ask("GET", path, logged_in(store, "viewer"))["headers"]
 
-        assert headers["Cache-Control"] == "no-store"
+        assert headers["Cache-Control"] == ("no-store" if path == "/console/nothing" else "private, no-cache")
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+
+
+def test_what_a_browser_has_already_is_not_sent_again(store: Store) -> None:
+    token = logged_in(store, "viewer")
+    first = ask("GET", "/console/members", logged_in(store, "admin"))
+    page = ask("GET", "/console/changes", token)
+
+    again = ask("GET", "/console/changes", token, if_none_match=page["headers"]["ETag"])
+
+    assert (again["statusCode"], again["body"]) == (304, "")
+    assert again["headers"]["ETag"] == page["headers"]["ETag"] != first["headers"]["ETag"]
+    assert "Cookie" in again["headers"]["Vary"]
+    other = ask("GET", "/console/changes", logged_in(store, "lead"), if_none_match=page["headers"]["ETag"])
+    assert other["statusCode"] == 200, "the page of another session has another token"
+    assert ask("GET", "/console/nothing", token, if_none_match="*")["statusCode"] == 404
+
+
+def test_pages_and_files_are_compressed_for_who_takes_it(store: Store) -> None:
+    token = logged_in(store, "viewer")
+    for path in ("/console", assets.address("htmx.js")):
+        plain, packed = ask("GET", path, token), ask("GET", path, token, accept_encoding="br, gzip")
+
+        assert packed["headers"]["Content-Encoding"] == "gzip"
+        raw = base64.b64decode(packed["body"])
+        body = base64.b64decode(plain["body"]) if plain["isBase64Encoded"] else plain["body"].encode()
+        assert gzip.decompress(raw) == body
+        assert len(raw) < len(body) / 2
+        assert plain["headers"]["ETag"] == packed["headers"]["ETag"]
+        assert "Accept-Encoding" in plain["headers"]["Vary"]
+    font = next(file.name for file in assets.VENDOR.iterdir() if file.suffix == ".woff2")
+    assert "Content-Encoding" not in ask("GET", assets.PATH + font, accept_encoding="gzip")["headers"]
+
+
+def test_logging_out_empties_the_cache(store: Store) -> None:
+    token = logged_in(store, "viewer")
+
+    answer = ask("POST", "/console/logout", token, {"csrf": csrf_token(token)})
+
+    assert answer["headers"]["Clear-Site-Data"] == '"cache"'
 
 
 def test_a_member_chooses_the_language(store: Store) -> None:

@@ -3,7 +3,7 @@
 Trigger   schedule, hourly
 Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts, analytics.artifactVersions,
           analytics.frozenModels
-Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions
+Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions, analytics.trainingOutcomes
 """
 
 from functions.bots import train_bot_detector

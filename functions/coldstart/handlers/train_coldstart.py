@@ -4,7 +4,8 @@ Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users, app.contentinfo,
           analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.artifactVersions, analytics.frozenModels
-Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions
+Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions,
+          analytics.trainingOutcomes
 """
 
 from functions.coldstart import train_coldstart

@@ -4,7 +4,7 @@ Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
           analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.artifactVersions, analytics.frozenModels
-Writes    analytics.mlArtifacts_members, analytics.artifactVersions
+Writes    analytics.mlArtifacts_members, analytics.artifactVersions, analytics.trainingOutcomes
 """
 
 from functions.feed import train_members

@@ -3,7 +3,8 @@
 Trigger   schedule, daily
 Reads     app.contents, app.users, app.accounts, analytics.labelledTexts, analytics.topicCorrections,
           analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.frozenModels
-Writes    analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.topicCorrections
+Writes    analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.topicCorrections,
+          analytics.trainingOutcomes
 """
 
 from functions.topics import train_topics

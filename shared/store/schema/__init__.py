@@ -28,6 +28,7 @@ from shared.store.schema.artifacts import (
     MEMBER_ARTIFACTS,
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
+    TRAINING_OUTCOMES,
 )
 from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS, FROZEN_MODELS
 from shared.store.schema.derived import (
@@ -98,6 +99,7 @@ __all__ = [
     "TOPICS",
     "TOPIC_ARTIFACTS",
     "TOPIC_CORRECTIONS",
+    "TRAINING_OUTCOMES",
     "USERS",
     "WATERMARKS",
     "About",

@@ -49,6 +49,15 @@ SNAPSHOTS = Collection(
     indexes=(index("account"),),
 )
 # The pages of its home feed that an account was served, until its paging ends.
+# What came of each training of a model.
+TRAINING_OUTCOMES = Collection(
+    "analytics",
+    "trainingOutcomes",
+    key=("_id",),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(index("family", "key", "-at"), index("at", expires_after=timedelta(days=90))),
+)
 HOME_PAGES = Collection(
     "analytics",
     "homePages",

@@ -30,9 +30,9 @@ AUDIT_LOG = Collection(
     key=("_id",),
     owner="feedkeeper",
     about=(
-        About("account", "personal.account", "field"),
-        About("post", "personal.post", "field"),
-        About("credential", "personal.credential", "field"),
+        About("account", "personal.account", "field", made_of="salts.account"),
+        About("post", "personal.post", "field", made_of="salts.post"),
+        About("credential", "personal.credential", "field", made_of="salts.credential"),
     ),
     indexes=(
         index("by", "-_id"),

@@ -23,6 +23,7 @@ from shared.store.schema.artifacts import (
     MEMBER_ARTIFACTS,
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
+    TRAINING_OUTCOMES,
 )
 from shared.store.schema.console import AUDIT_LOG, CONSOLE_LOGINS, CONSOLE_MEMBERS, CONSOLE_SESSIONS, FROZEN_MODELS
 from shared.store.schema.derived import (
@@ -89,6 +90,7 @@ COLLECTIONS = (
     CONSOLE_LOGINS,
     AUDIT_LOG,
     FROZEN_MODELS,
+    TRAINING_OUTCOMES,
 )
 OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")
 

@@ -62,7 +62,8 @@ class About:
     stays    how long after an erasure the id may stay, in the words of docs/operations.md; empty where it is removed
              at once
     array    the field on the path whose elements are removed
-    made_of  the field that says what the document was made of, unset with an element, so that its job makes it again
+    made_of  the field that says what an element or a field was made of, unset with it, so that nothing can be told from
+             it and its job makes it again
     """
 
     subject: Subject

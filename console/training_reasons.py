@@ -1,0 +1,53 @@
+"""Why a training made its model live, or why not: the figures that it compared, and what it had too little of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from console.figures import Figure
+from shared.artifacts.training_outcomes import TrainingOutcome
+
+NDCG_BASELINES = ("live", "parent", "country", "decayed_popularity")
+NEEDED = ("engagements", "lists", "bots", "people", "gain")  # measures beside `…_needed`
+
+Sentence = tuple[str, Mapping[str, object]]  # key and values
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoned:
+    """The outcome of a training, and why it came so.
+
+    figures    of the new model, beside the live one and others
+    sentences  about what there was too little of, and about differences
+    """
+
+    outcome: TrainingOutcome
+    figures: Sequence[Figure]
+    sentences: Sequence[Sentence]
+
+
+def reasoned(outcome: TrainingOutcome) -> Reasoned:
+    """The outcome with its reasons, as far as its measures tell them."""
+    measures = outcome.measures
+    figures = []
+    if "ndcg_model" in measures:
+        figures += [
+            Figure("ndcg", measures["ndcg_model"], name, measures[f"ndcg_{name}"])
+            for name in NDCG_BASELINES
+            if f"ndcg_{name}" in measures
+        ]
+    if "newer_candidate" in measures and "newer_live" in measures:
+        figures.append(Figure("f1_newer", measures["newer_candidate"], "live", measures["newer_live"]))
+    sentences: list[Sentence] = [
+        (f"trainings.short.{name}", {"found": _shown(measures.get(name, 0.0)), "needed": _shown(needed)})
+        for name in NEEDED
+        if (needed := measures.get(f"{name}_needed")) is not None and measures.get(name, 0.0) < needed
+    ]
+    if "auc_difference" in measures and "auc_error" in measures:
+        values = {"difference": f"{measures['auc_difference']:+.4f}", "error": f"{measures['auc_error']:.4f}"}
+        sentences.append(("trainings.auc", values))
+    return Reasoned(outcome, figures, sentences)
+
+
+def _shown(value: float) -> str:
+    """A number of things without decimals, a difference with four."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4f}"

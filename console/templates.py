@@ -37,6 +37,7 @@ NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
     ("coldstart", "nav.feeds", "/console/feeds", "see"),
     ("models", "nav.models", "/console/models", "see"),
+    ("topics", "nav.topics", "/console/topics", "see"),
     ("jobs", "nav.jobs", "/console/jobs", "see"),
     ("changes", "nav.changes", "/console/changes", "see"),
     ("monitor", "nav.performance", "/console/performance", "see"),

@@ -4,10 +4,10 @@ Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, jobRuns, feedperformances, parkedChanges,
           artifactVersions, mlArtifacts, mlArtifacts_country, mlArtifacts_global, mlArtifacts_members,
           mlArtifacts_topics, frauddetectionmlartifacts, credentialfeatures, frozenModels, trainingOutcomes, erasures,
-          contentStats, creatorStats, userEngagementStats, accountLinks, homePages, app.guestfeeditems, contents,
-          contentinfo, suspiciouscredentials, users, accounts, engagements
-Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, frozenModels, erasures,
-          app.suspiciouscredentials
+          topics, topicCorrections, contentStats, creatorStats, userEngagementStats, accountLinks, homePages,
+          app.guestfeeditems, contents, contentinfo, suspiciouscredentials, users, accounts, engagements
+Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, frozenModels, erasures, topicCorrections,
+          app.suspiciouscredentials, contentinfo
 """
 
 from console.access import SessionAccess

@@ -11,6 +11,7 @@ from typing import Any
 from bson import ObjectId
 
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Match
+from functions.topics.evidence import evidence
 from functions.topics.options import Topics
 from functions.topics.store.topic_tree import TopicTree
 from functions.topics.taxonomy import taxonomy
@@ -61,6 +62,7 @@ class TextAnnotator:
                             support the language)
         topics              ids of the topics and of all above them, the surest first
         topicScores         their paths and confidences 0..1
+        topicEvidence       the same with what speaks for each, see `evidence`; absent without topics
         vector              embedding of the text, 512 float16; absent where the language is not supported
         """
         languages = [self.identify(text) for text in texts]
@@ -72,10 +74,13 @@ class TextAnnotator:
             for language in languages
         ]
         matches_of = self.classifier.classify(vectors, self.options.max_topics)
-        for row, matches, vector in zip(supported, matches_of, packed(vectors), strict=True):
+        for number, (row, matches, vector) in enumerate(zip(supported, matches_of, packed(vectors), strict=True)):
             state = self._state(words[row], languages[row], matches)
             named = matches if state == "named" else []
             annotations[row] = self._fields(languages[row], state, named) | {"vector": vector}
+            if named:
+                evidences = [evidence(self.classifier, vectors[number], match) for match in named]
+                annotations[row]["topicEvidence"] = evidences
         return annotations
 
     def _state(self, words: str, language: NamedLanguage, matches: list[Match]) -> str:

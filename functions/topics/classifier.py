@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.topics.groups import Group, groups_of
-from functions.topics.prototypes import NONE_CLASS, Prototypes, mean_of_nearest
+from functions.topics.prototypes import Prototypes, mean_of_nearest, numbered_phrases
 from functions.topics.taxonomy import Taxonomy, ancestors, taxonomy
 from shared.artifacts import Artifact
 from shared.artifacts.snapshots import packed, unpacked
@@ -141,7 +141,7 @@ class Classifier:
             raise StaleModel("the arrays of a classifier do not fit together")
         if not all(np.isfinite(array).all() for array, _ in shapes):
             raise StaleModel("the numbers of a classifier are not all finite")
-        if set(prototypes.topic.tolist()) != set(range(NONE_CLASS, n_topics)):
+        if prototypes.topic.tolist() != [number for number, _ in numbered_phrases(taxonomy())]:
             raise StaleModel("the phrases of a classifier are not those of all topics")
         if (np.diff(heads.topic, prepend=-1, append=n_topics) <= 0).any():
             raise StaleModel("the heads of a classifier are not in the order of the topics")

@@ -7,7 +7,8 @@ from bson import ObjectId
 
 from functions.topics.annotate import TextAnnotator
 from functions.topics.options import Topics
-from functions.topics.sync_annotations import PostState, states_now, sync_annotations
+from functions.topics.post_state import PostState, states_now
+from functions.topics.sync_annotations import sync_annotations
 from shared.change import Change, Order
 from shared.errors import BadEvent
 from shared.report import Report

@@ -1,55 +1,16 @@
 """Bring the stored annotations of posts up to date with the posts' texts."""
 
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 
 from functions.topics.annotate import TextAnnotator
+from functions.topics.corrections import apply_corrections
+from functions.topics.post_state import PostState, states_now
 from functions.topics.store.content_info import AnnotationRow, ContentInfo, StoredAnnotation
-from shared.change import Order
 from shared.store import Store
 from shared.store.batches import in_batches
-from shared.store.visibility import PUBLISHED
-
-
-@dataclass(frozen=True, slots=True)
-class PostState:
-    """A post at one moment.
-
-    order      the moment, for comparison with other states of the post
-    text       None where the post is gone, not published, or has no text
-    malformed  whether its text is of another type
-    """
-
-    order: Order
-    text: str | None
-    malformed: bool = False
-
-    @classmethod
-    def of(cls, order: Order, document: Mapping[str, Any] | None) -> "PostState":
-        """The state of the post with this document, or None for a post that is gone."""
-        # The application takes a post without a visibility for published.
-        if document is None or document.get("visibility", PUBLISHED) != PUBLISHED:
-            return cls(order, None)
-        payload = document.get("payload")
-        message = payload.get("message") if isinstance(payload, Mapping) else None
-        if not isinstance(message, str | None):
-            return cls(order, None, malformed=True)
-        return cls(order, message if message and message.strip() else None)
-
-    @property
-    def text_hash(self) -> str:
-        """A hash of the text as it was written."""
-        return hashlib.sha256((self.text or "").encode(errors="surrogatepass")).hexdigest()[:32]
-
-
-def states_now(store: Store, posts: Iterable[ObjectId]) -> dict[ObjectId, PostState]:
-    """The present state of each post."""
-    return {post: PostState.of(order, document) for post, (order, document) in store.contents.now(posts).items()}
 
 
 def sync_annotations(
@@ -60,8 +21,8 @@ def sync_annotations(
     size     posts that are embedded and written at once; a run that is cut short loses one such batch at most
     returns  how many posts were annotated, and how many annotations were removed
     A post with a newer recorded state is left alone; where the order of the two states is unknown, the post is read
-    again. Of an erased post nothing is kept, not even that it is gone. Safe to repeat, also while other runs are going
-    on.
+    again. Of an erased post nothing is kept, not even that it is gone. Topics that a person chose stay as long as the
+    text is the same. Safe to repeat, also while other runs are going on.
     """
     content_info = ContentInfo(store)
     annotated = removed = 0
@@ -87,6 +48,7 @@ def sync_annotations(
             complete = confirmed and withdrawn == len(gone) and put == len(new)
             unordered = [post for post in remaining if newer[post] is None]
             remaining = ({} if complete else pending) | states_now(store, unordered)
+        apply_corrections(store, batch, annotator.topic_ids, now=now)
         removed += content_info.remove(erased | store.tombstones.posts_among(batch))
     return annotated, removed
 
@@ -117,7 +79,7 @@ def is_newer(state: PostState, stored: StoredAnnotation | None) -> bool | None:
     differ and their order is unknown: a transaction may change one post twice at one cluster time, and a deletion has
     no date.
 
-    >>> from shared.change import ClusterTime
+    >>> from shared.change import ClusterTime, Order
     >>> gone = PostState(Order(ClusterTime(5, 1), None), None)
     >>> is_newer(gone, None), is_newer(gone, StoredAnnotation("a", "m", gone.order))
     (True, None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from functions.topics.classifier import FAMILY, FINGERPRINT, KEY, Classifier, Heads, Rule
+from functions.topics.corrections import corrected_texts, remove_outdated, training_texts
 from functions.topics.options import Topics
 from functions.topics.prototypes import Prototypes
 from functions.topics.store.labelled_texts import LabelledText, LabelledTexts
@@ -15,8 +16,9 @@ from functions.topics.taxonomy import ancestors, taxonomy
 from shared.artifacts import Artifact, Challenge, Manifest, Registry, outcome_of
 from shared.columns import BoolArray, Float32Array, IntArray
 from shared.ml.ridge import ridge_loo
+from shared.provenance import digest
 from shared.report import Detail, Report
-from shared.store import Store
+from shared.store import Store, schema
 from shared.text import PREPARATION, embedding
 from shared.text.normalise import plain
 from shared.text.vectors import EMBEDDING_SIZE
@@ -66,7 +68,8 @@ class LabelledEmbeddings:
 
 
 def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> Report:
-    """Train when the taxonomy, the embedding, the labelled texts or an option changed; promote what is not worse.
+    """Train when the taxonomy, the embedding, the labelled or corrected texts or an option changed; promote what is not
+    worse. Corrections of posts that are gone or erased are deleted before.
 
     Heads are kept if their cross-validated F1 is at least that of the prototypes alone. The classifier is promoted if
     its F1 is at least that of the live one on texts that neither was trained on. Safe to repeat.
@@ -76,14 +79,15 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
     one stays live.
     """
     with store.leases.hold(NAME):
+        removed = remove_outdated(store) + store.erasures.sweep(schema.TOPIC_CORRECTIONS)
         trained_on = training_signature(store, options, now)
         challenge = Challenge.begin(registry, FAMILY, KEY, now=now)
         live, refused = registry.load(FAMILY, KEY, FINGERPRINT, _Live.read)
         newest = registry.newest(FAMILY, KEY)
         if live and not refused and newest and newest.metrics.get("trained_on") == trained_on:
-            return Report(details={"skipped": "nothing changed"})
+            return Report(removed=removed, details={"skipped": "nothing changed"})
 
-        texts, malformed = LabelledTexts(store).newest(options.max_labelled, now=now)
+        texts, malformed = training_texts(store, options.max_labelled, now=now)
         topics = set(taxonomy().paths)
         usable = [text for text in texts if is_usable(text, topics)]
         vectors = embedding.embed([plain(text.text) for text in usable])
@@ -107,7 +111,7 @@ def run(store: Store, registry: Registry, options: Topics, *, now: datetime) -> 
         challenge.conclude(outcome_of(promoted, is_frozen=bool(frozen)), metrics)
     details: dict[str, Detail] = {name: round(value, 4) for name, value in metrics.items()}
     details |= {"promoted": int(promoted), "refused": len(refused), "unusable": len(texts) - len(usable), **frozen}
-    return Report(len(texts) + len(malformed), int(promoted), malformed=malformed, details=details)
+    return Report(len(texts) + len(malformed), int(promoted), removed, malformed=malformed, details=details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,12 @@ def training_signature(store: Store, options: Topics, now: datetime) -> dict[str
     """Everything that a model depends on, as its manifest keeps it: training again with the same signature gives the
     same model."""
     labelled = LabelledTexts(store).extent(now=now)
+    corrected = corrected_texts(store, options.max_labelled, now=now)
     return {
         "labelled": labelled.count,
         "until": labelled.until and labelled.until.isoformat(),
         "which": labelled.fingerprint,
+        "corrected": digest([(text.text, text.topics) for text in corrected]),
         "options": [options.min_head_texts, HEAD_FOLDS, options.max_labelled],
         "fingerprint": FINGERPRINT,
         "rule": list(astuple(Rule())),

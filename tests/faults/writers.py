@@ -9,7 +9,7 @@ from bson import ObjectId
 from pymongo.errors import ConnectionFailure
 
 from functions.topics.annotate import open_annotator
-from functions.topics.sync_annotations import states_now
+from functions.topics.post_state import states_now
 from shared.artifacts import Registry
 from shared.config import settings
 from shared.store import Store

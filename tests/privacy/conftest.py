@@ -17,6 +17,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from console.store.audit_log import AuditLog
 from functions.feed import train_personal
 from functions.privacy import erase_account
+from functions.topics.store.topic_corrections import Correction, TopicCorrections
 from local.functions import function, pipeline
 from local.runs import deliver
 from shared.columns import id_array, id_keys
@@ -126,6 +127,8 @@ class Town:
             app.feeditems.insert_many([item | (form(ids) if who == "ann" else ids) for item in items])
         self.store.analytics.topics.insert_one(topic("goals"))
         acted_on = {"account": an_id("account of ann"), "post": an_id("by ann"), "credential": an_id("device of ann")}
+        corrected = Correction(an_id("by ann"), ("sports",), "of a text", "en", "lee@example.org", "of ann", NOW)
+        TopicCorrections(self.store).put(corrected, instead_of=None)
         AuditLog(self.store).append("lee@example.org", "lead", "look at an account", acted_on, now=NOW)
 
     def repeating(self, repeated: str, is_recast: bool, **fields: Any) -> Document:

@@ -1,6 +1,6 @@
 """Texts of posts in several languages, and what is stored of a post without a text."""
 
-from functions.topics.sync_annotations import PostState
+from functions.topics.post_state import PostState
 from shared.change import ClusterTime, Order
 
 CATS = "The cat slept on the sofa all day with her kittens"

@@ -1,7 +1,7 @@
 """Name the language and topics of posts the moment that they change.
 
 Trigger   change: contents
-Reads     app.contents, app.contentinfo, analytics.topics, analytics.mlArtifacts_topics
+Reads     app.contents, app.contentinfo, analytics.topics, analytics.topicCorrections, analytics.mlArtifacts_topics
 Writes    app.contentinfo, analytics.topics
 """
 

@@ -1,7 +1,7 @@
-"""Name the language and topics of posts whose change event was missed, or that an older model named.
+"""Name language and topics of posts whose change was missed or that an older model named; count the posts of topics.
 
 Trigger   schedule, every 12 hours
-Reads     app.contents, app.contentinfo, analytics.topics, analytics.mlArtifacts_topics
+Reads     app.contents, app.contentinfo, analytics.topics, analytics.topicCorrections, analytics.mlArtifacts_topics
 Writes    app.contentinfo, analytics.topics
 """
 

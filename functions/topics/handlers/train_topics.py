@@ -1,8 +1,10 @@
 """Train the classifier of topics, when there is something new to learn from.
 
 Trigger   schedule, daily
-Reads     analytics.labelledTexts, analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.frozenModels
-Writes    analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.trainingOutcomes
+Reads     app.contents, app.users, app.accounts, analytics.labelledTexts, analytics.topicCorrections,
+          analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.frozenModels
+Writes    analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.topicCorrections,
+          analytics.trainingOutcomes
 """
 
 from functions.topics import train_topics

@@ -2,7 +2,11 @@
 
 For example: {_id: ObjectId, contentId: ObjectId, language: "th", languageConfidence: 0.98, topics: [ObjectId, …],
 topicScores: [{path: "sports/football", confidence: 0.71}, …], topicState: "named", vector: Binary(1024 bytes, float16),
+topicEvidence: [{path: "sports/football", confidence: 0.71, phrase: "football match", similarity: 0.62, head: 0.9}, …],
 textHash: "5b0c…", model: "…", clusterTime: Timestamp(1767225600, 1), contentUpdatedAt: …, updatedAt: …}
+
+Where a person has corrected the topics, `topics`, `topicScores` and `topicState` are the person's, and `topicEvidence`
+still says what the classifier found.
 
 Of a post that is gone, withdrawn or without text, {contentId, clusterTime, contentUpdatedAt, removedAt, updatedAt}
 stays until it expires, so that an older change which arrives late is recognised as older.
@@ -55,6 +59,18 @@ class AnnotationRow:
     fields: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class CorrectedRow:
+    """Topics to write over those of the classifier, for as long as the text has this hash.
+
+    paths  with all above them, parents before their children
+    """
+
+    content: ObjectId
+    text_hash: str
+    paths: Sequence[str]
+
+
 class ContentInfo:
     def __init__(self, store: Store) -> None:
         self._info = store.app[schema.CONTENT_INFO.name]
@@ -69,6 +85,19 @@ class ContentInfo:
     def put(self, rows: Sequence[AnnotationRow], *, now: datetime) -> int:
         """Write these annotations, except where the stored one is of the same or a newer state; returns how many."""
         return self._replace([(row.content, row.order, _annotated(row, now)) for row in rows])
+
+    def correct(self, rows: Sequence[CorrectedRow], topic_ids: Mapping[str, ObjectId], *, now: datetime) -> int:
+        """Write these topics where the stored annotation is of that text and has others; returns how many changed."""
+        writes = []
+        for row in rows:
+            topics: Document = {
+                "topics": [topic_ids[path] for path in row.paths],
+                "topicScores": [{"path": path, "confidence": 1.0} for path in row.paths],
+                "topicState": "named" if row.paths else "none",
+            }
+            query = {"contentId": row.content, "textHash": row.text_hash, "$nor": [topics]}
+            writes.append(UpdateOne(query, {"$set": topics | {"updatedAt": now}}))
+        return self._info.bulk_write(writes, ordered=False).modified_count if writes else 0
 
     def withdraw(self, posts: Mapping[ObjectId, Order], *, now: datetime) -> int:
         """Replace the annotations of these posts by a row that only says that they are gone, except where the stored

@@ -41,6 +41,7 @@ from shared.store.schema.derived import (
     GUEST_FEED,
     HASHTAG_STATS,
     SUSPECTS,
+    TOPIC_CORRECTIONS,
     TOPICS,
 )
 from shared.store.schema.operations import (
@@ -97,6 +98,7 @@ __all__ = [
     "SUSPECTS",
     "TOPICS",
     "TOPIC_ARTIFACTS",
+    "TOPIC_CORRECTIONS",
     "TRAINING_OUTCOMES",
     "USERS",
     "WATERMARKS",

@@ -14,7 +14,12 @@ CONTENT_INFO = Collection(
     key=("contentId",),
     owner="feedkeeper",
     about=(About("post", "contentId"),),
-    indexes=(index("contentId", unique=True), index("updatedAt"), index("removedAt", expires_after=timedelta(days=15))),
+    indexes=(
+        index("contentId", unique=True),
+        index("updatedAt"),
+        index("topics", "-contentId"),
+        index("removedAt", expires_after=timedelta(days=15)),
+    ),
 )
 GUEST_FEED = Collection(
     "app",
@@ -82,6 +87,15 @@ TOPICS = Collection(
     about=NOBODY,
     # Topics that another program left have no path; one slug may have two parents.
     indexes=(index("path", unique=True, sparse=True), index("slug")),
+)
+# Topics that people have chosen for posts; the texts stay in the posts.
+TOPIC_CORRECTIONS = Collection(
+    "analytics",
+    "topicCorrections",
+    key=("contentId",),
+    owner="feedkeeper",
+    about=(About("post", "contentId"),),
+    indexes=(index("contentId", unique=True), index("updatedAt")),
 )
 SUSPECTS = Collection(
     "app",

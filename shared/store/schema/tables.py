@@ -36,6 +36,7 @@ from shared.store.schema.derived import (
     GUEST_FEED,
     HASHTAG_STATS,
     SUSPECTS,
+    TOPIC_CORRECTIONS,
     TOPICS,
 )
 from shared.store.schema.operations import (
@@ -64,6 +65,7 @@ COLLECTIONS = (
     HASHTAG_STATS,
     ENGAGEMENT_STATS,
     TOPICS,
+    TOPIC_CORRECTIONS,
     LABELLED_TEXTS,
     CONTENT_FILTERING,
     COUNTRY_ARTIFACTS,

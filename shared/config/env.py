@@ -31,6 +31,7 @@ class Settings:
     api_keys        keys of the tokens that HTTP requests carry, newest first; secret, empty where none is given
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
     promote_function  name of the function promote_artifact, for who calls it; empty for all others
+    dead_letter_queues  URLs of the queues where events wait that failed for good, for who counts them
     options         of the jobs
     """
 
@@ -41,6 +42,7 @@ class Settings:
     api_keys: tuple[bytes, ...]
     training_queue: str
     promote_function: str
+    dead_letter_queues: tuple[str, ...]
     options: Options
 
 
@@ -115,6 +117,7 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         api_keys=_keys("API_KEYS", MIN_API_KEY_BYTES, environment, fetch_secret),
         training_queue=environment.get("TRAINING_QUEUE", ""),
         promote_function=environment.get("PROMOTE_FUNCTION", ""),
+        dead_letter_queues=tuple(url for url in environment.get("DEAD_LETTER_QUEUES", "").split(",") if url),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
 

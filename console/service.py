@@ -8,6 +8,7 @@ from typing import Protocol
 from console.store.audit_log import AuditLog
 from console.store.members import Members
 from console.store.models import Models
+from console.store.replays import Replays
 from console.store.sessions import Sessions
 from shared.artifacts.frozen_models import FrozenModels
 from shared.config import Options
@@ -22,13 +23,22 @@ class Promote(Protocol):
         """Make the version live."""
 
 
+class DeadLetters(Protocol):
+    """Counts the messages that wait in dead-letter queues; raises Unavailable where a queue cannot be asked."""
+
+    def __call__(self) -> Mapping[str, int]:
+        """About how many there are, by name of the queue; empty where there is no queue."""
+
+
 @dataclass(frozen=True)
 class Console:
-    """The databases, through the console's own repositories, the options, and what makes a version of a model live."""
+    """The databases, through the console's own repositories, the options, what makes a version of a model live, and
+    what counts dead letters."""
 
     store: Store
     options: Options
     promote: Promote
+    dead_letters: DeadLetters
 
     @cached_property
     def members(self) -> Members:
@@ -49,6 +59,10 @@ class Console:
     @cached_property
     def frozen_models(self) -> FrozenModels:
         return FrozenModels(self.store.analytics)
+
+    @cached_property
+    def replays(self) -> Replays:
+        return Replays(self.store)
 
     def details(self) -> Mapping[str, Detail]:
         """For the report of an answer: nothing."""

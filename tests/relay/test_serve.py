@@ -16,6 +16,7 @@ from layers.build import ROOT
 from relay import serve as served
 from relay.follow import Follower
 from relay.meter import Meter
+from relay.replay import Replayer
 from relay.serve import serve
 from relay.watched import Watched
 from shared.errors import BadConfig
@@ -43,7 +44,7 @@ def serving(store):
 
         def run():
             try:
-                serve(followers, stop)
+                serve(followers, Replayer(store, {}, QUICK, stop), stop)
             except BadConfig as error:
                 raised.append(error)
 

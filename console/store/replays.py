@@ -80,13 +80,15 @@ class Replays:
         query = {"function": function, "reason": reason, "replayRequested.at": {"$gte": FIRST_DAY}}
         return self._parked.count_documents(query, limit=MAX_NUMBER)
 
-    def number_to_request(self, function: str, reason: str) -> int:
+    def number_to_request(self, function: str, reason: str, *, now: datetime) -> int:
         """How many changes of this reason wait without a request to replay them; at most MAX_NUMBER are counted."""
-        return self._parked.count_documents(_without_request(function, reason), limit=MAX_NUMBER)
+        query = _without_request(function, reason) | {"firstAt": period(EPOCH, now)}
+        return self._parked.count_documents(query, limit=MAX_NUMBER)
 
-    def to_request(self, function: str, reason: str) -> list[str]:
+    def to_request(self, function: str, reason: str, *, now: datetime) -> list[str]:
         """The keys of these changes, of MAX_NUMBER at most, the oldest first."""
-        rows = self._parked.find(_without_request(function, reason), {"_id": 1})
+        query = _without_request(function, reason) | {"firstAt": period(EPOCH, now)}
+        rows = self._parked.find(query, {"_id": 1})
         return [str(row["_id"]) for row in rows.sort([("firstAt", 1), ("_id", 1)]).limit(MAX_NUMBER)]
 
     def request(self, keys: Sequence[str], *, by: str, now: datetime) -> int:

@@ -142,8 +142,9 @@ def parked(console: Console, visitor: Visitor, query: KeyFields, now: datetime) 
 def replay_reason(console: Console, visitor: Visitor, form: ReasonForm, now: datetime) -> Response:
     """Have the changes of a reason replayed, MAX_NUMBER of them at most; 409 and the page where none is left."""
     function, text = read_reason_key(form.of)
+    keys = console.replays.to_request(function, text, now=now)
     try:
-        _request(console, visitor, console.replays.to_request(function, text), f"{function}: {text}", now)
+        _request(console, visitor, keys, f"{function}: {text}", now)
     except Conflict:
         return render(_reason(console, form.of, now, is_too_late=True), visitor, status=STATUS[Conflict])
     return redirect(address_of(form.of))
@@ -187,7 +188,7 @@ def _request(console: Console, visitor: Visitor, keys: Sequence[str], about: str
 def _reason(console: Console, of: str, now: datetime, *, after: str = "", is_too_late: bool = False) -> Reason:
     replays, (function, text) = console.replays, read_reason_key(of)
     waiting = replays.waiting(function, text, after=after, limit=ROWS + 1, now=now)
-    number = replays.number_to_request(function, text)
+    number = replays.number_to_request(function, text, now=now)
     return Reason(
         of=of,
         function=function,

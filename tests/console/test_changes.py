@@ -396,8 +396,8 @@ def test_no_query_reads_more_than_it_shows(store: Store, deployed: None) -> None
     bounded = [  # by 10,000 documents
         lambda: replays.reasons(50, now=now),
         replays.number_waiting,
-        lambda: replays.number_to_request(*of),
-        lambda: replays.to_request(*of),
+        lambda: replays.number_to_request(*of, now=now),
+        lambda: replays.to_request(*of, now=now),
     ]
 
     for most, reads in ((110, lists), (MAX_NUMBER, bounded)):

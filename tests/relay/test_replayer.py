@@ -64,7 +64,7 @@ def ask(store):
     return request
 
 
-def found(store, name):
+def change_at(store, name):
     change = Replays(store).find(name)
     assert change
     return change
@@ -72,7 +72,7 @@ def found(store, name):
 
 def outcome(store, name):
     """Waits for the outcome of a replay."""
-    return until(lambda: not found(store, name).request and found(store, name).replay)
+    return until(lambda: not change_at(store, name).request and change_at(store, name).replay)
 
 
 def test_what_is_asked_for_is_sent_and_nothing_else(store, replayer, ask):
@@ -86,8 +86,8 @@ def test_what_is_asked_for_is_sent_and_nothing_else(store, replayer, ask):
         assert outcome(store, "three").outcome == "sent"
 
     assert sorted(change["documentKey"]["_id"] for change in receiver.changes) == sorted(ids("one", "two", "three"))
-    assert not found(store, "one").waits
-    assert (found(store, "other").waits, found(store, "other").replay) == (True, None)
+    assert not change_at(store, "one").waits
+    assert (change_at(store, "other").waits, change_at(store, "other").replay) == (True, None)
     assert store.analytics.leases.count_documents({}) == 0
 
 
@@ -136,7 +136,7 @@ def test_killed_between_sending_and_writing_it_sends_again(store, replayer, ask)
     stop = threading.Event()
     with pytest.raises(Killed):
         Replayer(store, {OF: Deadly()}, QUICK, stop).run()
-    assert [bool(found(store, name).request) for name in ("one", "two")] == [True, True]
+    assert [bool(change_at(store, name).request) for name in ("one", "two")] == [True, True]
     store.analytics.leases.delete_many({})  # which a killed process leaves, and which ends by itself
 
     with replayer(received):
@@ -148,7 +148,7 @@ def test_killed_between_sending_and_writing_it_sends_again(store, replayer, ask)
 
 def test_what_is_asked_for_while_no_relay_runs_waits_for_one(store, replayer, ask):
     ask("one")
-    assert found(store, "one").request
+    assert change_at(store, "one").request
 
     with replayer(Receiver()):
         assert outcome(store, "one").outcome == "sent"
@@ -165,9 +165,9 @@ def test_what_fails_once_more_says_so_with_the_reason(store, deployed, replayer)
             waiting = [row["_id"] for row in store.parked_changes.waiting()]
             assert replays.request(waiting, by="kit", now=datetime.now(UTC)) == len(waiting) == 1
             assert outcome(store, waiting[0]).why_parked == reason
-            assert found(store, waiting[0]).request is None
+            assert change_at(store, waiting[0]).request is None
 
-    assert not found(store, first["_id"]).waits, "as it came; by its key it waits under another name"
+    assert not change_at(store, first["_id"]).waits, "as it came; by its key it waits under another name"
     assert len(list(store.parked_changes.waiting())) == 1
 
 
@@ -196,8 +196,8 @@ def test_a_change_that_is_parked_again_while_it_is_replayed_waits_on(store, repl
     with replayer(Slow()):
         assert outcome(store, "one").outcome == "sent"
 
-    assert found(store, "one").waits
-    assert found(store, "one").reason == "late"
+    assert change_at(store, "one").waits
+    assert change_at(store, "one").reason == "late"
 
 
 def test_what_is_not_sent_says_why_stays_and_can_be_asked_for_again(store, replayer, ask):
@@ -213,10 +213,10 @@ def test_what_is_not_sent_says_why_stays_and_can_be_asked_for_again(store, repla
 
     with replayer(Choosy()):
         assert [outcome(store, name).outcome for name in names] == ["not now", "malformed", "names no document"]
-    assert [found(store, name).waits for name in names] == [True] * 3
+    assert [change_at(store, name).waits for name in names] == [True] * 3
     assert ask(*names, park=False) == 3
     with replayer(Receiver()):
-        until(lambda: not found(store, "busy").waits)
+        until(lambda: not change_at(store, "busy").waits)
 
 
 def test_a_relay_leaves_the_functions_of_another_alone_and_names_what_it_does_not_follow(store, replayer, ask):
@@ -227,7 +227,7 @@ def test_a_relay_leaves_the_functions_of_another_alone_and_names_what_it_does_no
 
     with replayer(Receiver(), of=("apply_verdicts", "suspiciouscredentials")):
         assert outcome(store, "verdict").outcome == "sent"
-        assert found(store, "one").request
+        assert change_at(store, "one").request
     with replayer(Receiver(), of=("classify_content", "comments")):
         assert outcome(store, "one").outcome == "is of no collection and function that is followed"
 
@@ -241,4 +241,4 @@ def test_a_fault_of_the_settings_ends_the_relay_and_the_requests_wait(store, ask
     with pytest.raises(BadConfig):
         Replayer(store, {OF: Broken()}, QUICK, threading.Event()).run()
 
-    assert found(store, "one").request
+    assert change_at(store, "one").request

@@ -111,7 +111,7 @@ def relaying(store: Store, show: Show, collections: Collection[str] = ()) -> Ite
     followed = [one for one in watched() if one.collection in (collections or (one.collection,))]
     followers = [Follower(store, collection, sink(collection), options, stop) for collection in followed]
     of_functions = {(stem, each.collection): handled(stem) for each in followed for stem in each.stems}
-    work: list[Replayer | Follower] = [Replayer(store, of_functions, options, stop), *followers]
+    work: list[Replayer | Follower] = [*followers, Replayer(store, of_functions, options, stop)]
     with ThreadPoolExecutor(len(work), "relay") as threads:
         running = [threads.submit(each.run) for each in work]
         try:

@@ -18,7 +18,7 @@ def serve(followers: Sequence[Follower], replayer: Replayer, stop: threading.Eve
     Where one fails for good, the others are told to stop, and its error is raised once they have ended.
     """
     logger.info("relay", collections=[follower.meter.collection for follower in followers])
-    work: list[Replayer | Follower] = [replayer, *followers]
+    work: list[Replayer | Follower] = [*followers, replayer]
     with ThreadPoolExecutor(len(work)) as threads:
         runs = [threads.submit(each.run) for each in work]
         running = set(runs)

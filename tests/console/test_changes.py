@@ -92,23 +92,25 @@ def test_parked_changes_are_replayed_by_keyboard_and_each_says_what_became_of_it
     press(page, "link", REASON)
     assert len(table(page, "Waiting")) == 2
     press(page, "button", "Replay all of this reason (2)")
-    assert "2 are to be replayed" in page.get_by_role("status").last.inner_text()
+    assert "To be replayed by the relay: 2" in page.get_by_role("status").last.inner_text()
     assert axe(page) == []
     tab_to(page, "link", "All reasons")
     with relaying(store, lambda run: None):
         page.locator("caption", has_text=re.compile("^Replayed")).wait_for()
-        page.get_by_text("are to be replayed").wait_for(state="detached")
+        page.get_by_text("To be replayed by the relay").wait_for(state="detached")
         assert len(table(page, "Replayed")) == 2
         assert all("Sent" in row for row in table(page, "Replayed"))
         assert page.get_by_text("No change waits here").count() == 1
         assert page.evaluate("document.activeElement.textContent") == "All reasons", "the focus stays"
+        page.get_by_role("button", name="First parked").click()
+        assert page.get_by_role("columnheader", name="First parked").get_attribute("aria-sort") == "ascending"
         assert axe(page) == []
 
         page.goto(f"{console}{PATH}")
         press(page, "link", "documentKey._id: a post has an ObjectId, not int")
         press(page, "button", "Replay all of this reason (1)")
         page.get_by_text("Parked once more").wait_for()
-        page.get_by_text("are to be replayed").wait_for(state="detached")
+        page.get_by_text("To be replayed by the relay").wait_for(state="detached")
         assert "documentKey._id: a post has an ObjectId, not int" in table(page, "Replayed")[0]
         press(page, "link", "documentKey._id: a post has an ObjectId, not int")
         press(page, "button", "Replay this one")
@@ -227,7 +229,7 @@ def test_where_no_relay_runs_the_page_says_since_when(page: Page, console: str, 
     park(store, "one")
     log_in(page, "operator")
     page.goto(console + address_of())
-    assert "None has ever run" in page.locator("main").inner_text()
+    assert "None has ever run on this database. What is to be replayed" in page.locator("main").inner_text()
     seen = SINCE + 3 * MINUTE
     positions: list[dict[str, Any]] = [
         {"_id": "contents", "at": seen},

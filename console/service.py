@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from console.store.audit_log import AuditLog
 from console.store.members import Members
 from console.store.models import Models
+from console.store.replays import Replays
 from console.store.sessions import Sessions
 from shared.artifacts.frozen_models import FrozenModels
 from shared.artifacts.training_outcomes import TrainingOutcomes
@@ -30,15 +31,23 @@ class Call(Protocol):
         """What the function answers."""
 
 
+class DeadLetters(Protocol):
+    """Counts the messages that wait in dead-letter queues; raises Unavailable where a queue cannot be asked."""
+
+    def __call__(self) -> Mapping[str, int]:
+        """About how many there are, by name of the queue; empty where there is no queue."""
+
+
 @dataclass(frozen=True)
 class Console:
     """The databases, through the console's own repositories, the options, what makes a version of a model live,
-    what calls other functions, and where members log in."""
+    what calls other functions, what counts dead letters, and where members log in."""
 
     store: Store
     options: Options
     promote: Promote
     call: Call
+    dead_letters: DeadLetters
     identity_provider: IdentityProvider | None
 
     @cached_property
@@ -64,6 +73,10 @@ class Console:
     @cached_property
     def training_outcomes(self) -> TrainingOutcomes:
         return TrainingOutcomes(self.store.analytics)
+
+    @cached_property
+    def replays(self) -> Replays:
+        return Replays(self.store)
 
     def details(self) -> Mapping[str, Detail]:
         """For the report of an answer: nothing."""

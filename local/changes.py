@@ -17,6 +17,7 @@ from local.waiting import is_late
 from relay.events import Event
 from relay.follow import Follower
 from relay.meter import Meter
+from relay.replay import Replayer
 from relay.sinks import FanOut, Here, SendResult
 from relay.watched import Watched, watched
 from shared.config import settings
@@ -64,18 +65,18 @@ class Relay:
     """A relay that runs in threads.
 
     meters     counters of each collection
-    followers  its threads
+    threads    those that follow, and the one that replays
     """
 
     store: Store
     meters: Sequence[Meter]
-    followers: Sequence["Future[None]"]
+    threads: Sequence["Future[None]"]
 
     def check(self) -> None:
         """Raise the error that has ended a thread, if there is one."""
-        for follower in self.followers:
-            if follower.done():
-                follower.result()
+        for thread in self.threads:
+            if thread.done():
+                thread.result()
 
     def await_start(self) -> None:
         """Wait until every later change of each collection will be sent; Unavailable where that takes too long."""
@@ -92,7 +93,8 @@ class Relay:
 
 @contextmanager
 def relaying(store: Store, show: Show, collections: Collection[str] = ()) -> Iterator[Relay]:
-    """Run the relay while the body runs, and drain it afterwards; of several relays on one server one works.
+    """Run the relay while the body runs, and drain it afterwards; of several relays on one server one works. Parked
+    changes are replayed when the console asks for it.
 
     show         called with each run of a function, in a thread of the relay
     collections  to follow; all that are declared, where none is named
@@ -101,12 +103,17 @@ def relaying(store: Store, show: Show, collections: Collection[str] = ()) -> Ite
     options = replace(options, lease_s=min(options.lease_s, LEASE_S))
 
     def sink(collection: Watched) -> FanOut:
-        return FanOut([Handled(function(stem), show) for stem in collection.stems])
+        return FanOut([handled(stem) for stem in collection.stems])
+
+    def handled(stem: str) -> Handled:
+        return Handled(function(stem), show)
 
     followed = [one for one in watched() if one.collection in (collections or (one.collection,))]
     followers = [Follower(store, collection, sink(collection), options, stop) for collection in followed]
-    with ThreadPoolExecutor(max(len(followers), 1), "relay") as threads:
-        running = [threads.submit(follower.run) for follower in followers]
+    of_functions = {(stem, each.collection): handled(stem) for each in followed for stem in each.stems}
+    work: list[Replayer | Follower] = [*followers, Replayer(store, of_functions, options, stop)]
+    with ThreadPoolExecutor(len(work), "relay") as threads:
+        running = [threads.submit(each.run) for each in work]
         try:
             yield Relay(store, [follower.meter for follower in followers], running)
         finally:

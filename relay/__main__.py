@@ -1,7 +1,8 @@
 """python -m relay: send the changes of MongoDB to functions.
 
 `run` follows every collection under custom.changes of serverless.yml until it is told to stop (SIGTERM, SIGHUP or
-Ctrl-C); several copies may run at once. `replay` sends parked changes again. Settings come from the environment, as for
+Ctrl-C), and replays the parked changes that the console asks for; several copies may run at once. `replay` sends all
+parked changes again. Settings come from the environment, as for
 the functions: MONGO_URI or MONGO_URI_PARAMETER, APP_DB, ANALYTICS_DB, FEEDKEEPER_OPTIONS; those of AWS as boto3
 reads them.
 """
@@ -17,7 +18,7 @@ from typing import Annotated
 import typer
 
 from relay.follow import Follower
-from relay.replay import SENT
+from relay.replay import Replayer
 from relay.replay import replay as replayed
 from relay.serve import serve
 from relay.sinks import sink
@@ -29,6 +30,7 @@ from shared.runtime.options import Relay
 from shared.runtime.secrets import fetch_secret
 from shared.store import connect
 from shared.store.malformed import collecting
+from shared.store.parked_changes import SENT
 from shared.store.topology import require_replica_set
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -45,21 +47,27 @@ Only = Annotated[
 
 @app.command()
 def run(to: Target, only: Only = None) -> None:
-    """Follow every declared collection, or only some, until told to stop."""
+    """Follow every declared collection, or only some, and replay what the console asks for, until told to stop."""
     declared = watched()
     if unknown := set(only or ()) - {collection.collection for collection in declared}:
         raise BadConfig(f"--only {min(unknown)}: no such collection under custom.changes of serverless.yml")
     config, stop = configured(to), threading.Event()
+    options = config.options.of(Relay)
     selected = [collection for collection in declared if not only or collection.collection in only]
     sinks = [sink(to, collection) for collection in selected]
     store = connect(config)  # its own: handlers in this process replace theirs when a secret is rotated
     require_replica_set(store.client)
     command_line.on_ending(lambda *_: stop.set())
     followers = [
-        Follower(store, collection, receiver, config.options.of(Relay), stop)
+        Follower(store, collection, receiver, options, stop)
         for collection, receiver in zip(selected, sinks, strict=True)
     ]
-    serve(followers, stop)
+    by_function = {
+        (stem, collection.collection): receiver
+        for collection, receiver in zip(selected, sinks, strict=True)
+        for stem in collection.stems
+    }
+    serve(followers, Replayer(store, by_function, options, stop), stop)
 
 
 @app.command()
@@ -70,7 +78,9 @@ def replay(to: Target) -> None:
     store, sent, left = connect(config), 0, 0
     require_replica_set(store.client)
     with collecting() as malformed:
-        for parked, outcome in replayed(store, sinks, config.options.of(Relay).max_bytes):
+        for parked, outcome in replayed(
+            store, store.parked_changes.waiting(), sinks, config.options.of(Relay).max_bytes
+        ):
             sent, left = (sent + 1, left) if outcome == SENT else (sent, left + 1)
             typer.echo(f"{parked['_id'][:12]}  {parked['function']}  {parked['reason']}: {outcome}")
     left += len(malformed.ids)

@@ -5,12 +5,11 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 from bson import Timestamp
-from pymongo.errors import PyMongoError
 
 from relay.events import Event
+from relay.leased import FIRST_PAUSE_S, LeasedWork, Stopped
 from relay.meter import Meter, logger
 from relay.positions import Position
 from relay.prefetch import Prefetch
@@ -20,21 +19,15 @@ from relay.stream import ChangeStream, HistoryLost, StreamItem, start_of
 from relay.watched import Watched
 from shared.clock import EPOCH
 from shared.documents import Document
-from shared.errors import Conflict
 from shared.runtime.changes import MAX_KEPT
 from shared.runtime.options import Relay
-from shared.store import Store, as_app_error
+from shared.store import Store
 from shared.store.cluster_time import cluster_time
-from shared.store.leases import Lease, Leases
+from shared.store.leases import Lease
 
 IDLE_S = 0.5  # time that the sender waits for changes before it checks its lease again
 FRESH_S = 1.0  # age up to which a read without a change shows that everything until now has been read
-FIRST_PAUSE_S = 0.1
 MAX_BYTES_AHEAD = 32 * 2**20  # of changes that are read ahead; their number is limited too
-
-
-class Stopped(Exception):
-    """The relay was told to stop while changes cannot be sent."""
 
 
 class Follower:
@@ -47,45 +40,21 @@ class Follower:
         self.meter = Meter(watched.collection)
         self._store, self._watched, self._sink, self._options, self._stop = store, watched, sink, options, stop
         self._changes = ChangeStream(store.app, watched, options, stop)
-        self._leases = Leases(store.analytics, timedelta(seconds=options.lease_s))
-        self._holder = uuid4().hex
-        self._renewed_at = self._saved_at = 0.0  # of the monotonic clock [s]
+        self._work = LeasedWork(store, watched.collection, options, stop)
+        self._saved_at = 0.0  # of the monotonic clock [s]
 
     def run(self) -> None:
         """Follow until told to stop, whatever fails in the database or the receiver; only BadConfig ends it."""
-        pause = FIRST_PAUSE_S
-        while not self._stop.is_set():
-            began = time.monotonic()
-            try:
-                with self._leases.hold(f"relay {self._watched.collection}", self._holder) as lease:
-                    self._follow(lease)
-            except Conflict:
-                self.meter.up_to = None
-                self._stop.wait(self._options.lease_s / 3)
-            except Stopped:
-                return
-            except PyMongoError as error:
-                logger.warning("interrupted", collection=self._watched.collection, reason=str(as_app_error(error)))
-                pause = self._wait(pause, began)
+        self._work.run(self._follow, self._pass_over)
 
-    def _wait(self, pause: float, began: float) -> float:
-        """Wait before the next attempt, and return for how long [s].
-
-        pause  before the attempt that has failed [s]; it is doubled
-        began  when that attempt began: after one that lasted long the pauses start over
-        """
-        pause = FIRST_PAUSE_S if time.monotonic() - began > self._options.max_pause_s else self._doubled(pause)
-        self._stop.wait(pause)
-        return pause
-
-    def _doubled(self, pause: float) -> float:
-        """The pause after the next failure in a row [s]."""
-        return min(pause * 2, self._options.max_pause_s)
+    def _pass_over(self) -> None:
+        """Another copy follows the collection."""
+        self.meter.up_to = None
 
     def _follow(self, lease: Lease) -> None:
         """Go on at the position that the last holder of the lease has left."""
-        self._renewed_at, pause = time.monotonic(), FIRST_PAUSE_S
-        position = Position(self._store.analytics, self._watched.collection, self._holder)
+        pause = FIRST_PAUSE_S
+        position = Position(self._store.analytics, self._watched.collection, self._work.holder)
         state = position.claim()
         if state["malformed"]:
             logger.error("position malformed", collection=self._watched.collection, fields=state["malformed"])
@@ -104,7 +73,7 @@ class Follower:
             except HistoryLost as lost:
                 logger.error("history lost", collection=self._watched.collection, code=lost.code)
                 self._save_gap(position, position.load()["at"], f"the history is lost, code {lost.code}")
-                pause = self._wait(pause, began)
+                pause = self._work.wait(pause, began)
             state = position.load()
 
     def _save_gap(self, position: Position, at: datetime, reason: str) -> None:
@@ -137,7 +106,7 @@ class Follower:
         reads = self._changes.items(start_of(state))
         with closing(Prefetch(reads, self._options.queue, MAX_BYTES_AHEAD, lambda item: item.size)) as ahead:
             while (items := ahead.take(self._options.batch, IDLE_S)) is not None:
-                self._renew(lease)
+                self._work.renew(lease)
                 if not items:
                     continue
                 events = [item.event for item in items if item.event]
@@ -165,8 +134,8 @@ class Follower:
                 logger.warning("not taken", collection=self._watched.collection, count=len(events), reason=outcome.why)
                 if self._stop.wait(pause):
                     raise Stopped
-                pause = self._doubled(pause)
-            self._renew(lease)
+                pause = self._work.doubled(pause)
+            self._work.renew(lease)
 
     def _save(self, position: Position, items: Sequence[StreamItem], sent: int, extra: Document) -> None:
         """Save where the stream goes on behind these items; without changes only every `heartbeat_s` seconds.
@@ -188,9 +157,3 @@ class Follower:
             fields |= {"clusterTime": times[-1], "at": times[-1].as_datetime()}
         position.save(fields, sent=sent, now=is_quiet and is_fresh)
         self._saved_at = time.monotonic()
-
-    def _renew(self, lease: Lease) -> None:
-        """Renew the lease well before it expires; raises Conflict where another copy has taken it over."""
-        if time.monotonic() - self._renewed_at > self._options.lease_s / 3:
-            lease.renew()
-            self._renewed_at = time.monotonic()

@@ -2,18 +2,19 @@
 
 Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, jobRuns, feedperformances, parkedChanges,
-          artifactVersions, mlArtifacts, mlArtifacts_country, mlArtifacts_global, mlArtifacts_members,
-          mlArtifacts_topics, frauddetectionmlartifacts, credentialfeatures, frozenModels, trainingOutcomes, erasures,
-          topics, topicCorrections, contentStats, creatorStats, userEngagementStats, accountLinks, homePages,
+          leases, relayPositions, artifactVersions, mlArtifacts, mlArtifacts_country, mlArtifacts_global,
+          mlArtifacts_members, mlArtifacts_topics, frauddetectionmlartifacts, credentialfeatures, frozenModels,
+          trainingOutcomes, erasures, topics, topicCorrections, contentStats, creatorStats, userEngagementStats, accountLinks, homePages,
           app.guestfeeditems, contents, contentinfo, suspiciouscredentials, users, accounts, engagements
 Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, frozenModels, erasures, topicCorrections,
-          app.suspiciouscredentials, contentinfo
+          parkedChanges, app.suspiciouscredentials, contentinfo
 """
 
 from console.access import SessionAccess
 from console.app import ROUTES
 from console.service import Console
 from shared.config import settings
+from shared.runtime.dead_letters import dead_letters
 from shared.runtime.function_calls import call, promote
 from shared.runtime.http import on_http
 from shared.store import open_store
@@ -22,4 +23,4 @@ from shared.store import open_store
 @on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
     config = settings()
-    return Console(open_store(), config.options, promote, call, config.identity_provider)
+    return Console(open_store(), config.options, promote, call, dead_letters, config.identity_provider)

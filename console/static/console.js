@@ -1,8 +1,9 @@
-// What pages need a script for: the token of forms that htmx sends, times in the viewer's own zone, tables that sort,
-// keys.
+// What pages need a script for: the token of forms that htmx sends, hidden pages that ask for nothing, times in the
+// viewer's own zone, tables that sort, keys.
 "use strict";
 
 document.addEventListener("htmx:config:request", event => {
+  if (document.hidden && event.detail.ctx.sourceEvent?.type === "every") return event.preventDefault();
   const token = document.querySelector('meta[name="csrf"]');
   if (token) event.detail.ctx.request.headers["X-Csrf"] = token.content;
 });

@@ -46,6 +46,7 @@ class Settings:
     training_queue  URL of the queue that feeds train_personal; empty for who sends nothing there
     called_functions  names of the functions that this one calls, by stems such as "erase_account"; "every" for the rest
     identity_provider  of the members of the console; None where they log in by links alone
+    dead_letter_queues  URLs of the queues where events wait that failed for good, for who counts them
     options         of the jobs
     """
 
@@ -57,6 +58,7 @@ class Settings:
     training_queue: str
     called_functions: Mapping[str, str]
     identity_provider: IdentityProvider | None
+    dead_letter_queues: tuple[str, ...]
     options: Options
 
 
@@ -132,6 +134,7 @@ def load(environment: Mapping[str, str], fetch_secret: FetchSecret | None = None
         training_queue=environment.get("TRAINING_QUEUE", ""),
         called_functions=_called_functions(environment),
         identity_provider=_identity_provider(environment),
+        dead_letter_queues=tuple(url for url in environment.get("DEAD_LETTER_QUEUES", "").split(",") if url),
         options=Options.from_mapping(_json("FEEDKEEPER_OPTIONS", environment)),
     )
 

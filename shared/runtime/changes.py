@@ -111,7 +111,7 @@ def _handle(body: Body, arrived: Sequence[Arrival], now: datetime) -> tuple[Repo
 
 def _failure(arrival: Arrival, error: Exception) -> Failure:
     """Log the failure of one change."""
-    log_failure(error, payload=_digest(arrival.raw))
+    log_failure(error, payload=change_digest(arrival.raw))
     return Failure(arrival, to_app_error(error))
 
 
@@ -122,7 +122,7 @@ def _park(function: str, failures: Sequence[Failure], now: datetime) -> None:
         parked = open_store().parked_changes
         for failure in failures:
             raw = failure.arrival.raw
-            parked.park(_digest(raw), function, _without_document(raw), str(failure.reason), now=now)
+            parked.park(change_digest(raw), function, _without_document(raw), str(failure.reason), now=now)
 
 
 def _without_document(raw: Any) -> str | None:
@@ -136,8 +136,9 @@ def _without_document(raw: Any) -> str | None:
     return text if len(text) <= MAX_KEPT else None
 
 
-def _digest(raw: Any) -> str:
-    """SHA-256 of the change as it came, or of its parked fields where it is nested too deeply to be written as JSON."""
+def change_digest(raw: Any) -> str:
+    """The key under which a change that fails is parked: SHA-256 of it as it came, or of its parked fields where it is
+    nested too deeply to be written as JSON."""
     try:
         text = raw if isinstance(raw, str) else json.dumps(raw, sort_keys=True, default=str)
     except (RecursionError, ValueError):

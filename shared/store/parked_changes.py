@@ -2,37 +2,29 @@
 
 For example: {_id: "9f0c… (SHA-256 of the payload)", function: "classify_content", times: 1, firstAt: …, lastAt: …,
 reason: "documentKey._id: needs an id", replayedAt: …,
-event: '{"operationType": "insert", "ns": {…}, "documentKey": {…}, "clusterTime": {…}}'}
+event: '{"operationType": "insert", "ns": {…}, "documentKey": {…}, "clusterTime": {…}}',
+replayRequested: {at: …, by: "ana@example.org"}, replay: {at: …, outcome: "sent", sentAs: "41d8…"}}
 
 `event` is without the document, which is read again when the change is replayed; it is null where it names none.
+`replayRequested` is there from when the console asks for a replay until its outcome is in `replay`: "sent", or why it
+was not. What was sent, and fails once more, is parked under the key in `sentAs`,
+with `lastAt` not before the replay.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from pymongo.database import Database
 
 from shared.documents import Document
 from shared.store import schema
-from shared.store.decoding import as_moment, as_text, needed, sound
+from shared.store.decoding import as_text, needed, sound
+from shared.store.expressions import FIRST_DAY, NO_ARRAY
 
-MAX_NUMBER = 10_000  # of parked changes that are counted
+MAX_REASON_LENGTH = 500  # characters; pages have addresses with a reason in them
 NOT_REPLAYED: Document = {"replayedAt": {"$exists": False}}
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedReason:
-    """Why changes were parked.
-
-    number   of changes, counted up to MAX_NUMBER in all
-    last_at  when one was parked last for this reason
-    """
-
-    function: str
-    reason: str
-    number: int
-    last_at: datetime
+# Outcomes of a replay; any other is why the receiver did not take it.
+SENT, NAMES_NO_DOCUMENT, NOT_FOLLOWED = "sent", "names no document", "is of no collection and function that is followed"
 
 
 class ParkedChanges:
@@ -45,7 +37,7 @@ class ParkedChanges:
         digest  SHA-256 of the payload
         event   as JSON text without the document; None where it names none
         """
-        fields = {"function": function, "event": event, "reason": reason, "lastAt": now}
+        fields = {"function": function, "event": event, "reason": reason[:MAX_REASON_LENGTH], "lastAt": now}
         update = {"$set": fields, "$setOnInsert": {"firstAt": now}, "$inc": {"times": 1}, "$unset": {"replayedAt": ""}}
         self._parked.update_one({"_id": digest}, update, upsert=True)
 
@@ -53,35 +45,30 @@ class ParkedChanges:
         """The changes that were not replayed since they were parked last, the oldest first."""
         return sound(self._parked, self._parked.find(NOT_REPLAYED).sort("firstAt", 1), _waiting)
 
-    def number_waiting(self) -> int:
-        """How many changes wait to be replayed; at most MAX_NUMBER are counted."""
-        return self._parked.count_documents(NOT_REPLAYED, limit=MAX_NUMBER)
+    def requested(self, functions: Sequence[str], limit: int) -> list[Document]:
+        """At most `limit` changes of these functions whose replay was asked for, the oldest request first. Malformed
+        ones are not asked for, so that none of them stands in front of the others for ever."""
+        text = {"$gt": ""} | NO_ARRAY
+        sound_ones = {"function": {"$in": functions} | NO_ARRAY, "reason": text, "_id": text}
+        rows = (
+            self._parked.find(sound_ones | {"replayRequested.at": {"$gte": FIRST_DAY}})
+            .sort("replayRequested.at", 1)
+            .limit(limit)
+        )
+        return list(sound(self._parked, rows, _waiting))
 
-    def reasons(self, limit: int) -> list[ParkedReason]:
-        """At most `limit` reasons for which changes wait to be replayed, the most frequent first."""
-        group = {
-            "_id": {"function": "$function", "reason": "$reason"},
-            "number": {"$sum": 1},
-            "last": {"$max": "$lastAt"},
-        }
-        stages: list[Document] = [
-            {"$match": NOT_REPLAYED},
-            {"$limit": MAX_NUMBER},
-            {"$group": group},
-            {"$sort": {"number": -1, "_id": 1}},
-            {"$limit": limit},
-        ]
-        return list(sound(self._parked, self._parked.aggregate(stages), _reason))
+    def replayed(self, digest: str, outcome: str, sent_as: str | None, *, now: datetime) -> None:
+        """Record the outcome of a replay that began at that moment, which ends the request for it. A change that was
+        sent waits no more, unless it has been parked again since.
 
-    def replayed(self, digest: str, *, now: datetime) -> None:
-        """Record that a change was replayed at that moment, unless it has been parked again since."""
-        self._parked.update_one({"_id": digest, "lastAt": {"$lt": now}}, {"$set": {"replayedAt": now}})
+        sent_as  the key under which what was sent is parked if it fails; None where nothing was sent
+        """
+        replay: Document = {"at": now, "outcome": outcome[:MAX_REASON_LENGTH], "sentAs": sent_as}
+        fields: Document = {"replay": {"$literal": replay}}
+        if outcome == SENT:
+            fields["replayedAt"] = {"$cond": [{"$lt": ["$lastAt", now]}, now, "$replayedAt"]}
+        self._parked.update_one({"_id": digest}, [{"$set": fields}, {"$unset": "replayRequested"}])
 
 
 def _waiting(row: Document) -> Document:
     return row | {name: needed(as_text(row.get(name))) for name in ("_id", "function", "reason")}
-
-
-def _reason(row: Document) -> ParkedReason:
-    function, reason = (needed(as_text(row["_id"].get(name))) for name in ("function", "reason"))
-    return ParkedReason(function, reason, int(row["number"]), needed(as_moment(row["last"])))

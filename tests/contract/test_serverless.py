@@ -22,6 +22,7 @@ ACCEPTED_WILDCARDS: frozenset[str] = frozenset()
 
 # Alarms on our own metrics; others are on dead letters, errors and throttles.
 WATCHED = {"GuestFeedAge", "RelayLag", "SuspectsWaiting", "Answers", "RefusedModels", "ParkedChanges"}
+DEAD_LETTER_QUEUES = {"FailedEvents", "FailedChanges", "FailedTraining"}
 
 ANSWER_S = 0.1  # duration of a run of serveFeed, several times the measured one
 
@@ -139,6 +140,17 @@ def test_every_queue_is_encrypted_and_keeps_what_failed_apart(deployment: Deploy
         assert queues[name]["RedrivePolicy"]["maxReceiveCount"] in range(2, 11)
 
 
+def test_the_console_counts_all_dead_letters_and_reads_none(deployment: Deployment) -> None:
+    function = deployment.properties("serveConsole", "LambdaFunction")
+    role = deployment.resources[function["Role"]["Fn::GetAtt"][0]]
+    actions = {action for item in statements_of(role) for action in texts(item["Action"]) if action.startswith("sqs:")}
+    counted = {arn["Fn::GetAtt"][0] for arn in statement(role, "sqs:GetQueueAttributes")["Resource"]}
+    named = function["Environment"]["Variables"]["DEAD_LETTER_QUEUES"]["Fn::Join"][1]
+
+    assert actions == {"sqs:GetQueueAttributes", "sqs:SendMessage"}, "what fails of its own goes to FailedEvents"
+    assert counted == {url["Ref"] for url in named} == DEAD_LETTER_QUEUES
+
+
 def test_a_queue_waits_for_as_long_as_its_function_may_take(deployment: Deployment) -> None:
     for mapping in of_type(deployment, "AWS::Lambda::EventSourceMapping"):
         function = deployment.resources[mapping["FunctionName"]["Fn::GetAtt"][0]]["Properties"]
@@ -162,9 +174,8 @@ def test_a_function_that_fails_or_is_throttled_is_heard_of(handler: Path, deploy
 def test_every_alarm_tells_the_topic_what_it_means(deployment: Deployment) -> None:
     resources = deployment.resources
     alarms = {name: item for name, item in resources.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
-    dead = {"FailedEvents", "FailedChanges", "FailedTraining"}
 
-    assert {f"{name}Alarm" for name in dead | WATCHED} <= alarms.keys()
+    assert {f"{name}Alarm" for name in DEAD_LETTER_QUEUES | WATCHED} <= alarms.keys()
     for properties in (alarm["Properties"] for alarm in alarms.values()):
         assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "Alarms"}]
         assert properties["AlarmDescription"].endswith(".")

@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from local.mongod import mongo_server
-from relay.follow import Stopped
+from relay.leased import Stopped
 from relay.meter import logger
 from relay.positions import Position
 from relay.stream import LOST_HISTORY_CODES

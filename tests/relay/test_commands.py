@@ -14,7 +14,7 @@ def followed(deployed, monkeypatch):
     monkeypatch.setattr(
         commands,
         "serve",
-        lambda followers, stop: collections.extend(follower.meter.collection for follower in followers),
+        lambda followers, replayer, stop: collections.extend(follower.meter.collection for follower in followers),
     )
     monkeypatch.setattr("relay.__main__.signal.signal", lambda number, handler: None)
 

@@ -68,8 +68,16 @@ def park(store):
 def again(store):
     """Replays to a sink, and returns the outcome of each parked change."""
     return lambda target: [
-        outcome for _, outcome in replay(store, {("classify_content", "contents"): target}, MAX_BYTES)
+        outcome
+        for _, outcome in replay(
+            store, store.parked_changes.waiting(), {("classify_content", "contents"): target}, MAX_BYTES
+        )
     ]
+
+
+def without_outcomes(rows):
+    """Parked changes as they were before they were replayed."""
+    return [{name: value for name, value in row.items() if name != "replay"} for row in rows]
 
 
 def test_poison_is_parked_and_then_sent_by_its_key_so_that_the_post_is_described_as_it_is(
@@ -118,7 +126,7 @@ def test_what_names_no_document_is_told_and_stays(store, deployed, parked, again
 
     assert again(receiver) == ["names no document"] * len(NAMELESS) == ["names no document"] * len(before)
     assert receiver.batches == []
-    assert parked() == before
+    assert without_outcomes(parked()) == before
 
 
 @pytest.mark.parametrize(
@@ -131,6 +139,8 @@ def test_what_names_no_document_is_told_and_stays(store, deployed, parked, again
         "[]",
         '{"ns": 1}',
         '{"ns": {"db": "d", "coll": "c"}, "documentKey": {"_id": {"$oid": "x"}}}',
+        '{"ns": {"db": "d", "coll": "c"}, "documentKey": {"_id": "\\ud800"}}',
+        "[" * 100_000,
     ],
 )
 def test_what_cannot_be_read_any_more_is_told_and_stays(park, parked, again, event):
@@ -138,13 +148,13 @@ def test_what_cannot_be_read_any_more_is_told_and_stays(park, parked, again, eve
     before = parked()
 
     assert again(Receiver()) == ["names no document"]
-    assert parked() == before
+    assert without_outcomes(parked()) == before
 
 
 def test_a_change_of_a_function_that_is_followed_no_more_stays(park, parked, again):
     park("a", inserted("one"), function="another")
 
-    assert again(Receiver()) == ["names no document"]
+    assert again(Receiver()) == ["is of no collection and function that is followed"]
     assert "replayedAt" not in parked()[0]
 
 

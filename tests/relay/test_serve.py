@@ -16,6 +16,7 @@ from layers.build import ROOT
 from relay import serve as served
 from relay.follow import Follower
 from relay.meter import Meter
+from relay.replay import Replayer
 from relay.serve import serve
 from relay.watched import Watched
 from shared.errors import BadConfig
@@ -43,7 +44,7 @@ def serving(store):
 
         def run():
             try:
-                serve(followers, stop)
+                serve(followers, Replayer(store, {}, QUICK, stop), stop)
             except BadConfig as error:
                 raised.append(error)
 
@@ -132,12 +133,17 @@ def test_metrics_are_told_now_and_then_and_at_the_end_each_thing_once(
     for line in lines:
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "Feedkeeper"
-        assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == METRICS
+        units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+        assert units | {"lag": "Seconds"} == METRICS, "there is no lag before the position is known"
         assert set(directive["Dimensions"][0]) == {"collection", "service"}
         assert line["service"] == "feedkeeper-relay"
         assert line["_aws"]["Timestamp"] > 1_600_000_000_000
-        assert all(isinstance(value, float) and value >= 0 for name in METRICS for value in line[name])
-    total = {name: sum(line[name][0] for line in lines if line["collection"] == "contents") for name in METRICS}
+        assert all(isinstance(value, float) and value >= 0 for name in units for value in line[name])
+    assert all("lag" in line for line in lines[-2:])
+    total = {
+        name: sum(line[name][0] for line in lines if line["collection"] == "contents")
+        for name in ("sent", "retried", "parked")
+    }
     assert (total["sent"], total["retried"], total["parked"]) == (1, 1, 1)
     assert sum(line["sent"][0] for line in lines if line["collection"] == "comments") == 0
 

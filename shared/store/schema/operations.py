@@ -64,7 +64,12 @@ PARKED_CHANGES = Collection(
         About("user", "event", "none", "30 days"),
         About("account", "event", "none", "30 days"),
     ),
-    indexes=(index("lastAt", expires_after=timedelta(days=30)), index("replayedAt", "firstAt")),
+    indexes=(
+        index("lastAt", expires_after=timedelta(days=30)),
+        index("replayedAt", "firstAt"),
+        index("function", "reason", "replayedAt", "firstAt", "_id"),
+        index("replayRequested.at", "function", "reason"),
+    ),
 )
 # `_id` begins with the moment; no document holds ids (`shared/store/job_runs.py`).
 JOB_RUNS = Collection(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from console.store.audit_log import AuditLog
 from console.store.members import Members
@@ -22,13 +22,22 @@ class Promote(Protocol):
         """Make the version live."""
 
 
+class Call(Protocol):
+    """Calls a function by its stem; returns what it answers, or raises the AppError that it raises."""
+
+    def __call__(self, function: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Call it with a request."""
+
+
 @dataclass(frozen=True)
 class Console:
-    """The databases, through the console's own repositories, the options, and what makes a version of a model live."""
+    """The databases, through the console's own repositories, the options, what makes a version of a model live, and
+    what calls other functions."""
 
     store: Store
     options: Options
     promote: Promote
+    call: Call
 
     @cached_property
     def members(self) -> Members:

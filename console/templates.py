@@ -33,6 +33,7 @@ SECURITY = {
 NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
     ("coldstart", "nav.feeds", "/console/feeds", "see"),
+    ("account_feeds", "nav.accounts", "/console/feeds/accounts", "see accounts"),
     ("models", "nav.models", "/console/models", "see"),
     ("jobs", "nav.jobs", "/console/jobs", "see"),
     ("changes", "nav.changes", "/console/changes", "see"),

@@ -15,11 +15,11 @@ from console.access import SessionAccess
 from console.app import ROUTES
 from console.service import Console
 from shared.config import settings
-from shared.runtime.function_calls import promote
+from shared.runtime.function_calls import call, promote
 from shared.runtime.http import on_http
 from shared.store import open_store
 
 
 @on_http(ROUTES, SessionAccess(open_store))
 def handler() -> Console:
-    return Console(open_store(), settings().options, promote)
+    return Console(open_store(), settings().options, promote, call)

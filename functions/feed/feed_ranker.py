@@ -49,8 +49,8 @@ class FeedRanker:
     """
 
     def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
-        self.store, self.options = store, options
-        self._registry, self._snapshots, self._accounts = registry, snapshots, MemberAccounts(store)
+        self.store, self.options, self.registry = store, options, registry
+        self._snapshots, self._accounts = snapshots, MemberAccounts(store)
         self.threads = DeadlineExecutor(THREADS)
         self.visibility = VisibilityCheck(store.visibility, None, self.threads)
         self._global_ranker: GlobalPersonalRanker | None = None
@@ -76,7 +76,7 @@ class FeedRanker:
         if newest is not None:
             self.visibility = VisibilityCheck(self.store.visibility, PostIndex(**newest[1]), self.threads)
             self._index_version = newest[0].version
-        global_ranker, refused = load_global_personal_ranker(self._registry)
+        global_ranker, refused = load_global_personal_ranker(self.registry)
         self._global_ranker = global_ranker or self._global_ranker
         self.refused += refused
         self._refreshed_at = now
@@ -85,7 +85,7 @@ class FeedRanker:
         """The account, with its users, country and model; NotFound where there is neither the account nor a user of it,
         even if there is a model: nothing says any more with whom such a reader has blocks."""
         with TaskGroup(self.threads) as tasks:
-            loading = tasks.submit(self._registry.load, PERSONAL, str(account), PROFILE_FINGERPRINT, self._cached_model)
+            loading = tasks.submit(self.registry.load, PERSONAL, str(account), PROFILE_FINGERPRINT, self._cached_model)
             member = self._accounts.member(account)
         personal, refused = loading.result()
         self.refused += refused
@@ -109,7 +109,7 @@ class FeedRanker:
         """The rankers of now; Unavailable before a post index exists."""
         if self.post_index is None:
             raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
-        return Scoring(self.post_index, self._index_version, self._global_ranker)
+        return Scoring(self.post_index, self._index_version, self._global_ranker, self.post_index)
 
     def scores(self, viewer: Viewer, ids: IdArray, post: IntArray, now: datetime) -> FloatArray:
         """(n,) scores of n posts that may be shown, above 0, higher is better; 0 for posts that do not exist.

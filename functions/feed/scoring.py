@@ -68,14 +68,16 @@ class ScoreParts:
 class Scoring:
     """The rankers that score at one time.
 
-    post_index     has the logits of the countries' rankers
+    post_index     of the posts
     index_version  of its snapshot
     global_ranker  of all members; None where there is none
+    by_country     the same posts with the logits of the countries' rankers
     """
 
     post_index: PostIndex
     index_version: str
     global_ranker: GlobalPersonalRanker | None
+    by_country: PostIndex
 
     def version_for(self, viewer: Viewer) -> str:
         """Which models score for this viewer, so that their effect can be measured."""
@@ -88,7 +90,7 @@ class Scoring:
 
         post  (n,) positions in the post index
         """
-        country = self.post_index.country_logits(post, viewer.country)
+        country = self.by_country.country_logits(post, viewer.country)
         if viewer.personal is None or self.global_ranker is None:
             return ScoreParts(country, None, None, country, None)
         profile, trees = viewer.personal.profile, viewer.personal.trees

@@ -97,9 +97,9 @@ def _by_lot(
 ) -> Iterator[list[IntArray]]:
     """Of each member, the first posts by either version, as positions."""
     viewers = _viewers(feed_ranker, versions, lot, in_time)
-    while in_time() and (some := list(islice(viewers, min(members, AT_ONCE)))):
-        members -= len(some)
-        for _, candidates, rounds in _ranked(feed_ranker, home, versions, some, now, shown=False):
+    while in_time() and (drawn := list(islice(viewers, min(members, AT_ONCE)))):
+        members -= len(drawn)
+        for _, candidates, rounds in _ranked(feed_ranker, home, versions, drawn, now, shown=False):
             yield [candidates.post[chosen.selected] for chosen in rounds]
 
 

@@ -1,7 +1,7 @@
 """What two versions of a model that ranks posts show first: to an account, to somebody new in a country, and to members
 drawn by lot. Both rank the same candidates. Writes nothing."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from random import Random
@@ -29,11 +29,11 @@ from shared.report import Report
 from shared.store.deadline import TaskGroup
 
 FIRST: Final = 20  # posts of each ranking
-FOR_S = 4.5  # after which no further members are compared; the console waits for six seconds
-AT_ONCE = 40  # members whose candidates are scored together
+FOR_S = 4.0  # after which no further members are compared; the console waits for six seconds
+AT_ONCE = 20  # members whose candidates are scored together
 DRAWS = 4_000  # accounts that are looked at to find the members
 
-Ranked = tuple[HomeFeed, Candidates, list[Round]]
+Retrieved = tuple[HomeFeed, Candidates]
 NOBODY = ObjectId(bytes(12))
 
 
@@ -58,7 +58,8 @@ def run(
         pairs = list(_by_lot(feed_ranker, home, versions, lot, request.members, in_time, now))
         return _effect(pairs), Report(len(pairs), details=feed_ranker.details())
     viewer = feed_ranker.viewer(ObjectId(request.account_id)) if request.account_id else _newcomer(request)
-    [(feed, candidates, rounds)] = _ranked(feed_ranker, home, versions, [viewer], now, shown=True)
+    retrieved = list(_retrieved(feed_ranker, home, versions, [viewer], now))
+    [(feed, candidates, rounds)] = _ranked(feed_ranker, versions, retrieved, shown=True)
     left, right = (candidates.post[chosen.selected] for chosen in rounds)
     sides = (_side(feed, rounds[0], left, right), _side(feed, rounds[1], right, left))
     answer = {"ranksFor": versions.ranks_for_viewer(viewer), "left": sides[0], "right": sides[1]}
@@ -96,11 +97,13 @@ def _by_lot(
     now: datetime,
 ) -> Iterator[list[IntArray]]:
     """Of each member, the first posts by either version, as positions."""
-    viewers = _viewers(feed_ranker, versions, lot, in_time)
-    while in_time() and (drawn := list(islice(viewers, min(members, AT_ONCE)))):
-        members -= len(drawn)
-        for _, candidates, rounds in _ranked(feed_ranker, home, versions, drawn, now, shown=False):
+    viewers = islice(_viewers(feed_ranker, versions, lot, in_time), members)
+    retrieved = _retrieved(feed_ranker, home, versions, viewers, now)
+    while drawn := list(islice(retrieved, AT_ONCE)):
+        for _, candidates, rounds in _ranked(feed_ranker, versions, drawn, shown=False):
             yield [candidates.post[chosen.selected] for chosen in rounds]
+            if not in_time():
+                return
 
 
 def _viewers(feed_ranker: FeedRanker, versions: Versions, lot: Random, in_time: Callable[[], bool]) -> Iterator[Viewer]:
@@ -115,31 +118,34 @@ def _viewers(feed_ranker: FeedRanker, versions: Versions, lot: Random, in_time: 
                 yield viewer
 
 
-def _ranked(
-    feed_ranker: FeedRanker, home: Home, versions: Versions, viewers: Sequence[Viewer], now: datetime, *, shown: bool
-) -> list[Ranked]:
-    """The candidates of each viewer, ranked by either version.
-
-    shown  whether posts are to be shown, so that the database is asked whether they may be; else the index says so
-    """
-    scoring, visibility = feed_ranker.scoring, feed_ranker.visibility
-    known = versions.known(scoring.post_index)
-    retrieved = []
+def _retrieved(
+    feed_ranker: FeedRanker, home: Home, versions: Versions, viewers: Iterable[Viewer], now: datetime
+) -> Iterator[Retrieved]:
+    """The candidates of each viewer, of the posts that the versions can score."""
+    unknown = ~versions.known(feed_ranker.scoring.post_index)
     for viewer in viewers:
         with TaskGroup(feed_ranker.threads) as tasks:
             reading = HomeFeed.start(tasks, feed_ranker, viewer, home, now=now)
         feed = reading(id_array([]))
-        retrieved.append((feed, feed.candidates(feed.excluded | ~known)))
+        yield feed, feed.candidates(feed.excluded | unknown)
+
+
+def _ranked(
+    feed_ranker: FeedRanker, versions: Versions, retrieved: Sequence[Retrieved], *, shown: bool
+) -> Iterator[tuple[HomeFeed, Candidates, list[Round]]]:
+    """The candidates of each viewer, ranked by either version.
+
+    shown  whether posts are to be shown, so that the database is asked whether they may be; else the index says so
+    """
+    visibility = feed_ranker.visibility
     posts = np.unique(np.concatenate([candidates.post for _, candidates in retrieved]))
-    scorings = versions.scorings(scoring, posts, {viewer.country for viewer in viewers})
+    scorings = versions.scorings(feed_ranker.scoring, posts, {feed.viewer.country for feed, _ in retrieved})
+    for feed, candidates in retrieved:
 
-    def rounds(feed: HomeFeed, candidates: Candidates) -> list[Round]:
-        def visible(posts: IntArray) -> IntArray:
-            return visibility.still_visible(posts, feed.blocked) if shown else posts
+        def visible(posts: IntArray, blocked: Collection[ObjectId] = feed.blocked) -> IntArray:
+            return visibility.still_visible(posts, blocked) if shown else posts
 
-        return [feed.ranked(candidates, by_version, FIRST, visible) for by_version in scorings]
-
-    return [(feed, candidates, rounds(feed, candidates)) for feed, candidates in retrieved]
+        yield feed, candidates, [feed.ranked(candidates, by_version, FIRST, visible) for by_version in scorings]
 
 
 def _effect(pairs: Sequence[Sequence[IntArray]]) -> dict[str, Any]:

@@ -107,6 +107,19 @@ def main_factors(factors: Factors) -> list[tuple[str, Values]]:
     return [("feeds.main.engagements", {"number": rounded(factors.engagements)}), *noticed]
 
 
+def in_words(name: str, value: float | None, prefix: str = "feature") -> tuple[str, Values]:
+    """The key of the sentence about a feature, and its values; the logarithms among them are shown as what they are the
+    logarithm of.
+
+    prefix  of the keys that name the features of one set
+    """
+    key = f"{prefix}.{name}"
+    values: dict[str, object] = {"name": name, "value": "–", "times": "–"}
+    if value is not None:
+        values |= {"value": rounded(value), "times": rounded(math.exp(min(value, MAX_LOG)))}
+    return key if key in messages()["en"] else "feature", values
+
+
 def _products(factors: Factors) -> dict[str, float]:
     """The factors by name; their product is the score."""
     return {ENGAGEMENTS: factors.engagements + 1, **factors.parts}
@@ -136,13 +149,7 @@ def _sentence(name: str, country: str, factors: Factors) -> tuple[str, Values]:
 
 
 def _feature(feature: FeatureFactor) -> FeaturePart:
-    """The feature in words; the logarithms among them are shown as what they are the logarithm of."""
-    key, value = f"feature.{feature.name}", feature.value
-    says = key if key in messages()["en"] else "feature"
-    values: dict[str, object] = {"name": feature.name, "value": "–", "times": "–"}
-    if value is not None:
-        values |= {"value": rounded(value), "times": rounded(math.exp(min(value, MAX_LOG)))}
-    return FeaturePart(says, values, feature.factor)
+    return FeaturePart(*in_words(feature.name, feature.value), feature.factor)
 
 
 def _moves(rows: GuestRows, country: str, row: GuestRow, factors: Factors, rank: int) -> list[tuple[str, Values]]:

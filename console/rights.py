@@ -13,6 +13,7 @@ PUBLIC = "public"  # what everybody may do, without being logged in
 # The roles that have each right.
 RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "see": frozenset(ROLES),
+    "see accounts": frozenset({"lead", "operator"}),
     "see suspects": frozenset({"moderator", "lead", "operator"}),
     "judge suspects": frozenset({"moderator", "lead"}),
     "correct topics": frozenset({"moderator", "lead"}),

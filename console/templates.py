@@ -36,6 +36,7 @@ CACHING = {"Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Languag
 NAVIGATION = (
     ("today", "nav.today", "/console", "see"),
     ("coldstart", "nav.feeds", "/console/feeds", "see"),
+    ("account_feeds", "nav.accounts", "/console/feeds/accounts", "see accounts"),
     ("models", "nav.models", "/console/models", "see"),
     ("topics", "nav.topics", "/console/topics", "see"),
     ("jobs", "nav.jobs", "/console/jobs", "see"),

@@ -38,6 +38,8 @@ def requests(store: Store, now: datetime) -> dict[str, Mapping[str, Any]]:
     return {
         "rank_contents": {"accountId": viewer, "contents": [str(content) for content in contents]},
         "recommend_home": {"accountId": viewer, "maxResults": ITEMS},
+        "explain_ranking": {"accountId": viewer, "maxResults": ITEMS},
+        "compare_rankings": {"family": "members", "key": "all", "left": "none", "right": "none", "accountId": viewer},
         "recommend_people": {"accountId": viewer, "maxResults": ITEMS},
         "serve_feed": home,
         "serve_console": event_of("GET", "/console/login", {}, b""),

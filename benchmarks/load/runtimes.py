@@ -36,7 +36,7 @@ ORDER = (
     "rank_contents",
     "recommend_home",
 )
-LAST = ("recommend_people", "serve_feed", "promote_artifact", "erase_account")
+LAST = ("explain_ranking", "compare_rankings", "recommend_people", "serve_feed", "promote_artifact", "erase_account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +193,7 @@ def _event(bench: BenchDatabase, function: Function, number: int) -> Mapping[str
     if function.stem == "promote_artifact":
         version = Registry(store.analytics, bench.settings.artifact_keys).live_version("topics", "all")
         return sample | {"family": "topics", "key": "all", "version": version}
+    if function.stem == "compare_rankings":
+        version = Registry(store.analytics, bench.settings.artifact_keys).live_version("country", "us")
+        return sample | {"key": "us", "left": version, "right": "none"}
     return {**sample, **ranking} if function.stem == "rank_contents" else sample | {"accountId": accounts[0]}

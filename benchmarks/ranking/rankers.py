@@ -85,8 +85,9 @@ def by_account(evaluation: Evaluation) -> FloatArray:
     indexed = feed_ranker.post_index.positions(evaluation.history.posts.ids)
     accounts = object_ids(evaluation.history.accounts.ids[evaluation.queries.account])
     rows = zip(accounts, evaluation.queries.posts, strict=True)
+    scoring = feed_ranker.scoring
     return np.array(
-        [feed_ranker.logits(feed_ranker.viewer(account), indexed[posts], evaluation.now) for account, posts in rows]
+        [scoring.parts(feed_ranker.viewer(account), indexed[posts], evaluation.now).logits for account, posts in rows]
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from bson import ObjectId
 from numpy.typing import NDArray
 
-from functions.feed.feed_ranker import Viewer
 from functions.feed.options import Home
 from functions.feed.post_index import PostIndex
+from functions.feed.scoring import Viewer
 from shared.clock import epoch_hours, hours
 from shared.columns import BoolArray, IdArray, IntArray, id_array, id_keys
 from shared.countries import COUNTRIES, GLOBAL_PARTITION, UNKNOWN_COUNTRY
@@ -26,10 +26,11 @@ MIN_READ = 50  # rows of the guest feed that are read at once where the first on
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Distinct candidates: (n,) positions in the post index, and for each the first source that had it."""
+    """Distinct candidates: (n,) positions in the post index, and for each the sources that had it, the first one
+    first."""
 
     post: IntArray
-    source: list[CandidateSource]
+    sources: list[list[CandidateSource]]
 
 
 class GuestFeedReader:
@@ -97,13 +98,15 @@ def retrieve_candidates(
     followed  users that the viewer follows
     excluded  (n_posts,) posts that may not become candidates
     """
-    sources: dict[int, CandidateSource] = {}
+    sources: dict[int, list[CandidateSource]] = {}
     canonical_ids: set[int] = set()
     for source, posts in posts_by_source(post_index, viewer, guest_feed, followed, excluded, options, epoch_hours(now)):
         for post, canonical_id in zip(posts.tolist(), post_index.canonical_id[posts].tolist(), strict=True):
             if canonical_id not in canonical_ids:
                 canonical_ids.add(canonical_id)
-                sources[post] = source
+                sources[post] = [source]
+            elif post in sources:
+                sources[post].append(source)
     return Candidates(np.array(list(sources), np.int64), list(sources.values()))
 
 

@@ -30,8 +30,8 @@ def diversify(
              first, and for more only where those do not suffice
     """
     order = np.argsort(-logits, kind="stable").tolist()
-    regular = [row for row in order if candidates.source[row] != "new"]
-    exploratory = [row for row in order if candidates.source[row] == "new"]
+    regular = [row for row in order if candidates.sources[row][0] != "new"]
+    exploratory = [row for row in order if candidates.sources[row][0] == "new"]
     selected, refused, checked = list[int](), list[int](), set[int]()
 
     def check(rows: list[int]) -> None:

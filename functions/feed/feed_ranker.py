@@ -6,27 +6,25 @@ else from decayed popularity: the first of them that exists.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
 from bson import ObjectId
 
-from functions.feed.candidate_features import FEATURES
-from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker, shrink_to_country
+from functions.feed.global_personal_ranker import GlobalPersonalRanker, load_global_personal_ranker
 from functions.feed.options import Members
 from functions.feed.post_index import FINGERPRINT, NAME, PostIndex
+from functions.feed.scoring import PersonalModel, Scoring, Viewer
 from functions.feed.store.accounts import MemberAccounts
-from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
+from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT
 from functions.feed.visible_posts import VisibilityCheck
 from shared.artifacts import Artifact, Registry
 from shared.artifacts.snapshots import Snapshots
 from shared.clock import epoch_hours
 from shared.columns import FloatArray, IdArray, IntArray, object_ids
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY, country_of
-from shared.errors import NotFound
-from shared.ml.trees import Trees
+from shared.errors import NotFound, Unavailable
 from shared.ranking.country_ranker import scores_from_logits
 from shared.ranking.decay import PopularityDecay
 from shared.report import Detail
@@ -35,36 +33,6 @@ from shared.store.deadline import DeadlineExecutor, TaskGroup
 
 MAX_CACHED_MODELS = 2_000
 THREADS = 4  # queries of one request at once, beside those of its own thread
-
-
-@dataclass(frozen=True, slots=True)
-class PersonalModel:
-    """The model of one account, ready to score."""
-
-    version: str
-    profile: UserProfile
-    trees: Trees | None
-
-    @classmethod
-    def of(cls, artifact: Artifact) -> "PersonalModel":
-        """The model in an artifact; StaleModel where its bytes cannot be read."""
-        profile = UserProfile.unpack(artifact.model)
-        return cls(artifact.manifest.version, profile, Trees(profile.trees) if profile.trees else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """The account that posts are ranked for.
-
-    users     that the account owns
-    country   where it is now, index into COUNTRIES or UNKNOWN_COUNTRY
-    personal  None where it has no model of its own
-    """
-
-    account: ObjectId
-    users: Sequence[ObjectId]
-    country: int
-    personal: PersonalModel | None
 
 
 @lru_cache(maxsize=1)
@@ -81,8 +49,8 @@ class FeedRanker:
     """
 
     def __init__(self, store: Store, registry: Registry, snapshots: Snapshots, options: Members) -> None:
-        self.store, self.options = store, options
-        self._registry, self._snapshots, self._accounts = registry, snapshots, MemberAccounts(store)
+        self.store, self.options, self.registry = store, options, registry
+        self._snapshots, self._accounts = snapshots, MemberAccounts(store)
         self.threads = DeadlineExecutor(THREADS)
         self.visibility = VisibilityCheck(store.visibility, None, self.threads)
         self._global_ranker: GlobalPersonalRanker | None = None
@@ -108,7 +76,7 @@ class FeedRanker:
         if newest is not None:
             self.visibility = VisibilityCheck(self.store.visibility, PostIndex(**newest[1]), self.threads)
             self._index_version = newest[0].version
-        global_ranker, refused = load_global_personal_ranker(self._registry)
+        global_ranker, refused = load_global_personal_ranker(self.registry)
         self._global_ranker = global_ranker or self._global_ranker
         self.refused += refused
         self._refreshed_at = now
@@ -117,7 +85,7 @@ class FeedRanker:
         """The account, with its users, country and model; NotFound where there is neither the account nor a user of it,
         even if there is a model: nothing says any more with whom such a reader has blocks."""
         with TaskGroup(self.threads) as tasks:
-            loading = tasks.submit(self._registry.load, PERSONAL, str(account), PROFILE_FINGERPRINT, self._cached_model)
+            loading = tasks.submit(self.registry.load, PERSONAL, str(account), PROFILE_FINGERPRINT, self._cached_model)
             member = self._accounts.member(account)
         personal, refused = loading.result()
         self.refused += refused
@@ -136,27 +104,12 @@ class FeedRanker:
         """For a report: how many models or snapshots were refused since the last refresh."""
         return {"refused_models": len(self.refused)} if self.refused else {}
 
-    def version_for(self, viewer: Viewer) -> str:
-        """Which models score for this viewer, so that their effect can be measured."""
-        if viewer.personal is None or self._global_ranker is None:
-            return f"country {self._index_version}"
-        return f"personal {self._global_ranker.version} {viewer.personal.version}"
-
-    def logits(self, viewer: Viewer, post: IntArray, now: datetime) -> FloatArray:
-        """(n,) log odds that the viewer engages with each of n posts, against a post drawn at random.
-
-        post  (n,) positions in the post index
-        """
-        assert self.post_index is not None
-        country_logit = self.post_index.country_logits(post, viewer.country)
-        if viewer.personal is None or self._global_ranker is None:
-            return country_logit
-        profile, trees = viewer.personal.profile, viewer.personal.trees
-        features = profile.candidate_features(self.post_index, post, country_logit, viewer.country, epoch_hours(now))
-        own = self._global_ranker.logits(features)
-        if trees is not None and profile.base == self._global_ranker.version:
-            own = own + trees.logits(FEATURES.matrix(features))
-        return shrink_to_country(own, features)
+    @property
+    def scoring(self) -> Scoring:
+        """The rankers of now; Unavailable before a post index exists."""
+        if self.post_index is None:
+            raise Unavailable("there is no catalogue of posts yet; refresh_catalogue makes it")
+        return Scoring(self.post_index, self._index_version, self._global_ranker, self.post_index)
 
     def scores(self, viewer: Viewer, ids: IdArray, post: IntArray, now: datetime) -> FloatArray:
         """(n,) scores of n posts that may be shown, above 0, higher is better; 0 for posts that do not exist.
@@ -167,7 +120,7 @@ class FeedRanker:
         inside, outside = np.flatnonzero(post >= 0), np.flatnonzero(post < 0)
         scores = np.zeros(len(ids))
         if len(inside):
-            scores[inside] = scores_from_logits(self.logits(viewer, post[inside], now))
+            scores[inside] = scores_from_logits(self.scoring.parts(viewer, post[inside], now).logits)
         if len(outside):
             scores[outside] = self._popularity_scores(object_ids(ids[outside]), now)
         return scores

@@ -7,11 +7,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from functions.feed.options import MAX_ITEMS
 from shared.api import DIRECT_CALLER
 from shared.documents import Id
-from shared.requests import MAX_TEXT_LENGTH, AccountId, refused, whole_number
+from shared.requests import MAX_TEXT_LENGTH, AccountId, ShortText, refused, whole_number
 
 MAX_CONTENTS = 2_000  # posts to rank
 MAX_EXCLUDED = 1_000  # posts
 DEFAULT_PEOPLE = 25  # suggested where their number is not asked for; of posts it is the option `home.items`
+MAX_MEMBERS = 200  # drawn by lot
 MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line stays well below the limit of a gateway
 
 Contents = Annotated[
@@ -102,6 +103,20 @@ class HomeRequest(HomeQuery, frozen=True, kw_only=True):
     """A page of the home, the first without a cursor, and posts that it must not hold."""
 
     exclude: Excluded = []
+
+
+class CompareRequest(AccountRequest, frozen=True, kw_only=True):
+    """Two versions of a model that ranks posts, for an account, for somebody new in the country, or for members by lot.
+
+    left, right  versions, or "none" for no model of the key's own
+    members      that are drawn; 0 for the account, or somebody new where none is named
+    """
+
+    family: ShortText
+    key: ShortText
+    left: ShortText
+    right: ShortText
+    members: Annotated[int, whole_number(0, MAX_MEMBERS)] = 0
 
 
 def limit_of(max_results: int | UnsetType, default: int) -> int:

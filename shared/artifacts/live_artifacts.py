@@ -14,7 +14,7 @@ from shared.artifacts.families import family_of
 from shared.artifacts.manifest import Artifact, Manifest
 from shared.clock import SKEW
 from shared.documents import Document
-from shared.errors import BadConfig, StaleModel
+from shared.errors import BadConfig, NotFound, StaleModel
 from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_moment, as_text, needed, sound
@@ -89,6 +89,17 @@ class LiveArtifacts:
             except StaleModel as error:
                 refused.append(str(error))
         return None, refused
+
+    def kept(self, family: str, key: str, version: str, fingerprint: str, read: Callable[[Artifact], Model]) -> Model:
+        """The model of a kept version; `read` as for `load`.
+
+        Raises NotFound for a version that is not kept, StaleModel for one that may not be used.
+        """
+        named = {"family": family, "account": family_of(family).stored(key), "version": version}
+        document = self._versions.find_one(named)
+        if document is None:
+            raise NotFound(f"version: no {family}/{key} {version} is kept")
+        return read(Artifact.unseal(document, self._keys, fingerprint))
 
     def current(self, family: str, keys: Sequence[str], fingerprint: str) -> dict[str, Artifact]:
         """The live artifacts of these keys that pass their checks, by key."""

@@ -1,6 +1,6 @@
 """The model that ranks for a country: its own, else the base country's, else the model of all countries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -101,9 +101,10 @@ class DecayedPopularity:
 class Rankers:
     """The ranker of each country; every model is loaded and checked once."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, given: Mapping[tuple[str, str], CountryModel | None] | None = None) -> None:
+        """`given` models, by family and key, are used instead of those that are live; None for no model."""
         self._registry = registry
-        self._own: dict[tuple[str, str], CountryModel | None] = {}
+        self._own: dict[tuple[str, str], CountryModel | None] = dict(given or {})
         self.refused: list[str] = []
 
     def own(self, family: str, key: str) -> CountryModel | None:

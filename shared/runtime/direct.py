@@ -1,5 +1,6 @@
 """Handlers for direct calls with a payload."""
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
@@ -34,6 +35,35 @@ def on_direct_call(
                 return body(_request(model, event), datetime.now(UTC))
 
             return invoke(name, event, context, work, trigger="call")
+
+        return handler
+
+    return decorate
+
+
+def on_direct_question(
+    model: type[Request],
+) -> Callable[[Callable[[Request, datetime], Answer]], Handler]:
+    """Make a body that returns its answer and a report a Lambda handler for direct calls; the caller gets the answer,
+    or the failure.
+
+    model  of the payload; the body is called with (request, moment at which it came)
+    """
+
+    def decorate(body: Callable[[Request, datetime], Answer]) -> Handler:
+        name = body.__module__.rpartition(".")[2]
+
+        @wraps(body)
+        def handler(event: Any, context: Any) -> Any:
+            answers: list[Mapping[str, Any]] = []
+
+            def work() -> Report:
+                answer, report = body(_request(model, event), datetime.now(UTC))
+                answers.append(answer)
+                return report
+
+            counts = invoke(name, event, context, work, trigger="call")
+            return answers[0] if answers else counts
 
         return handler
 
@@ -77,6 +107,12 @@ def on_direct_answer(
         return handler
 
     return decorate
+
+
+def in_time(seconds: float) -> Callable[[], bool]:
+    """Tells, whenever it is called, whether so many seconds from now on have not passed yet."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() < until
 
 
 def _request(model: type[Request], payload: Any) -> Request:

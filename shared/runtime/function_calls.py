@@ -21,7 +21,9 @@ from shared.errors import (
 )
 
 HANDLERS = {
+    "compare_rankings": "functions.feed.handlers.compare_rankings",
     "erase_account": "functions.privacy.handlers.erase_account",
+    "explain_ranking": "functions.feed.handlers.explain_ranking",
     "promote_artifact": "functions.artifacts.handlers.promote_artifact",
 }
 TIMEOUTS = {"connect_timeout": 2, "read_timeout": 6}  # [s]; the console has to answer within ten

@@ -65,6 +65,8 @@ def test_all_that_runs_by_itself_is_in_the_bill(million: Network) -> None:
         "rank_contents",
         "recommend_home",
         "recommend_people",
+        "explain_ranking",
+        "compare_rankings",
         "promote_artifact",
         "erase_account",
         "serve_console",

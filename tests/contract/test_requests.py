@@ -41,6 +41,15 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
     "rank_contents": {"accountId": NO_ID, "contents": NO_CONTENTS},
     "recommend_home": {"accountId": NO_ID, "maxResults": NO_NUMBER, "exclude": NO_IDS, "cursor": NO_CURSOR},
     "recommend_people": {"accountId": NO_ID, "userId": NO_ID, "maxResults": NO_NUMBER},
+    "explain_ranking": {"accountId": NO_ID, "maxResults": NO_NUMBER},
+    "compare_rankings": {
+        "family": NO_TEXT,
+        "key": NO_TEXT,
+        "left": NO_TEXT,
+        "right": NO_TEXT,
+        "accountId": NO_ID,
+        "members": [None, "many", [], 5.5, True, -1, 201],
+    },
     "promote_artifact": {"family": NO_TEXT, "key": NO_TEXT, "version": NO_TEXT},
     "erase_account": {"accountId": [*NO_ID, None, ABSENT]},
 }
@@ -48,9 +57,12 @@ VALID: dict[str, dict[str, Any]] = {
     "rank_contents": {"accountId": CAT, "contents": []},
     "recommend_home": {"accountId": CAT},
     "recommend_people": {"accountId": CAT},
+    "explain_ranking": {"accountId": CAT},
+    "compare_rankings": {"family": "country", "key": "th", "left": "v1", "right": "v2"},
     "promote_artifact": {"family": "country", "key": "th", "version": "v1"},
     "erase_account": {"accountId": CAT},
 }
+RAISING = {"explain_ranking", "compare_rankings", "promote_artifact", "erase_account"}
 ROUTES_OF = [
     ("rank_contents", "POST", RANK),
     ("recommend_home", "GET", HOME),
@@ -92,7 +104,7 @@ def test_a_value_is_refused_by_a_direct_call_and_over_http_alike(
 ) -> None:
     payload = with_value(stem, field, value)
 
-    if stem in ("promote_artifact", "erase_account"):
+    if stem in RAISING:
         with pytest.raises(BadEvent, match=f"^{field}: needs "):
             function(stem)(payload, None)
         return

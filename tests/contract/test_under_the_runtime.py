@@ -13,7 +13,12 @@ from shared.store import Store
 from tests.contract.conftest import Deployment, handlers, key_of
 
 # Failures of functions whose samples name documents that do not exist: an AppError, not a crash.
-NOT_THERE = {"promote_artifact": "NotFound", "build_guest_feed": "Refused"}
+NOT_THERE = {
+    "build_guest_feed": "Refused",
+    "compare_rankings": "Unavailable",
+    "explain_ranking": "Unavailable",
+    "promote_artifact": "NotFound",
+}
 
 
 @pytest.fixture(scope="module")

@@ -142,6 +142,12 @@ POSTS: dict[str, Callable[[Store], list[str]]] = {
         lambda asked: function("recommend_home").invoke(at=NOW, payload={"accountId": READER, **asked})
     ),
     "/feed/home": lambda store: home_by(lambda asked: http("GET", f"/feed/home?{urlencode(asked)}")),
+    "explain_ranking": lambda store: [
+        item["content"]
+        for item in function("explain_ranking").invoke(at=NOW, payload={"accountId": READER, "maxResults": 100})[
+            "items"
+        ]
+    ],
     "suggest/contents": lambda store: [
         item["content"] for item in http("POST", f"{SUGGEST}/contents", {"maxResults": 100})["payload"]
     ],

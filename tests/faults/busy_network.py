@@ -188,6 +188,8 @@ def payload_of(network: Network, stem: str) -> Document | None:
         "rank_contents": lambda: {"accountId": account, "contents": list(map(str, ids_of(store.app.contents)))},
         "recommend_home": lambda: {"accountId": account, "maxResults": 50},
         "recommend_people": lambda: {"accountId": account, "maxResults": 50},
+        "explain_ranking": lambda: {"accountId": account, "maxResults": 50},
+        "compare_rankings": lambda: {"family": "members", "key": "all", "left": "none", "right": "none", "members": 9},
         "erase_account": lambda: {"accountId": account},
         "train_personal": lambda: queued({**network.message, "accounts": network.message["accounts"][:100]}),
         "classify_content": lambda: {"changes": [change_of("contents", key) for key in ids_of(store.app.contents)]},

@@ -4,8 +4,9 @@ For example: accounts {_id: ObjectId, geolocation: {countryCode: "TH", continent
 and users {_id: ObjectId, ownerAccount: ObjectId, type: "people", visibility: "publish", …}
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from bson import ObjectId
 
@@ -13,6 +14,8 @@ from shared.documents import Document, either_form, object_id
 from shared.store import Store, schema
 from shared.store.decoding import as_text
 from shared.store.malformed import name_malformed
+
+_LOWEST = ObjectId(bytes(12))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,30 @@ class MemberAccounts:
         if document is None and not users:
             return None
         return Member(self._country_code(document) if document else "", users)
+
+    def drawn(self, rng: Random, draws: int) -> Iterator[tuple[ObjectId, str]]:
+        """Different accounts by lot, at most so many, with the codes of their countries as of `member`.
+
+        Where there are more accounts, each is the next one behind a point between the first and the last id, found by
+        the index: who came after a pause is drawn more often.
+        """
+        if self._accounts.estimated_document_count() <= draws:
+            everybody = list(self._after(_LOWEST, 1, draws))
+            rng.shuffle(everybody)
+            accounts: Iterable[Document] = everybody
+        else:
+            [first], [last] = (list(self._after(_LOWEST, order, 1)) for order in (1, -1))
+            low, high = (int.from_bytes(account["_id"].binary) for account in (first, last))
+            points = (ObjectId(rng.randint(low, high).to_bytes(12)) for _ in range(draws))
+            accounts = (account for point in points for account in self._after(point, 1, 1))
+        seen = set[ObjectId]()
+        for account in accounts:
+            if account["_id"] not in seen:
+                seen.add(account["_id"])
+                yield account["_id"], self._country_code(account)
+
+    def _after(self, account: ObjectId, order: int, limit: int) -> Iterable[Document]:
+        return self._accounts.find({"_id": {"$gte": account}}, {"geolocation": 1}).sort("_id", order).limit(limit)
 
     def _country_code(self, account: Document) -> str:
         location = account.get("geolocation")

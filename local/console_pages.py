@@ -1,19 +1,29 @@
 """A path of each page of the console that has something to show, on the databases at hand."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from console import assets
 from console.app import ROUTES
+from console.store.parked import reason_key
+from console.views.changes import address_of, address_of_one
+from functions.topics.store.topic_tree import TopicTree
 from shared.store import Store
 
 # The fields of queries without which a route has nothing to show, beside the segments of its path.
-QUERIES = {"/console/models/{family}/{key}/compare": ("left", "right")}
+QUERIES: Mapping[str, tuple[str, ...]] = {
+    "/console/models/{family}/{key}/compare": ("left", "right"),
+    "/console/models/{family}/{key}/rankings": ("left", "right"),
+    "/console/models/{family}/{key}/effect": ("version",),
+}
 
 
 def paths(store: Store) -> dict[str, str]:
     """By the path of each route with GET, a path that it answers with what the databases hold."""
-    version = store.analytics.artifactVersions.find_one({}, {"family": 1, "account": 1, "version": 1}) or {}
+    kept = store.analytics.artifactVersions
+    version = kept.find_one({"family": "country"}) or kept.find_one({}) or {}
     row = store.app.guestfeeditems.find_one({"countryCode": "th"}, {"content": 1}) or {}
+    topic = next(iter(TopicTree(store).all()), None)
     run = store.analytics.jobRuns.find_one({}, {"function": 1}) or {}
     values = {
         "country": "th",
@@ -22,7 +32,9 @@ def paths(store: Store) -> dict[str, str]:
         "key": version.get("account", "none"),
         "left": version.get("version", "none"),
         "right": version.get("version", "none"),
+        "version": version.get("version", "none"),
         "name": run.get("function", "none"),
+        "topic": topic.id if topic else "none",
         "file": assets.address("console.css").removeprefix(assets.PATH),
     }
     found = {}
@@ -30,4 +42,8 @@ def paths(store: Store) -> dict[str, str]:
         if route.method == "GET":
             query = urlencode({name: values[name] for name in QUERIES.get(route.path, ())})
             found[route.path] = route.path.format_map(values) + (f"?{query}" if query else "")
-    return found
+    parked = store.analytics.parkedChanges.find_one({}, {"function": 1, "reason": 1}) or {}
+    return found | {
+        "/console/changes/reason": address_of(reason_key(str(parked.get("function")), str(parked.get("reason")))),
+        "/console/changes/parked/{key}": address_of_one(str(parked.get("_id"))),
+    }

@@ -5,7 +5,8 @@ Reads     analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, jo
           leases, relayPositions, artifactVersions, mlArtifacts, mlArtifacts_country, mlArtifacts_global,
           mlArtifacts_members, mlArtifacts_topics, frauddetectionmlartifacts, credentialfeatures, frozenModels,
           trainingOutcomes, erasures, topics, topicCorrections, contentStats, creatorStats, userEngagementStats,
-          accountLinks, homePages, app.guestfeeditems, contents, contentinfo, suspiciouscredentials, users, accounts, engagements
+          accountLinks, homePages, app.guestfeeditems, contents, contentinfo, suspiciouscredentials, users, accounts,
+          engagements
 Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, frozenModels, erasures, topicCorrections,
           parkedChanges, app.suspiciouscredentials, contentinfo
 """

@@ -15,8 +15,8 @@ from local.posts import Answer, Author
 from local.reviews import by_truth, detectors, review
 from local.runs import run_and_say, run_pipeline
 from local.terminal import console, say
-from local.workspace import fill, workspace
-from shared.errors import Refused
+from local.workspace import HOME, fill, workspace
+from shared.errors import BadConfig, Refused
 from shared.store import Store
 
 COUNTRIES = ("th", "us", "jp")  # whose guest feeds are shown
@@ -78,12 +78,27 @@ def run_demo(size: str, rows: int) -> None:
         if "train_bot_detector" in functions:
             run_and_say("train_bot_detector", datetime.now(UTC))
             show.detector_report(console, detectors(store))
+        if "serve_console" in functions:
+            say_picture(store)
         for stem, request in requests(store, datetime.now(UTC)).items():
             ran |= run_and_say(stem, datetime.now(UTC), request) if stem in functions else set()
     without_work = set() if judged else {"apply_verdicts"}  # a small network may have no suspect to judge
     say("everything", time.perf_counter() - began, f"{len(ran)} of {len(functions)} functions ran")
     if missing := sorted(functions.keys() - ran - without_work):
         raise Refused(f"the demo does not run {', '.join(missing)}")
+
+
+def say_picture(store: Store) -> None:
+    """Save a picture of the console's first page, and say where; without a browser, say what is missing."""
+    from local import console_pictures
+
+    began = time.perf_counter()
+    try:
+        (file,) = console_pictures.take(store, HOME, ["today"])
+        result = f"a picture of its first page is in {file}"
+    except BadConfig as error:
+        result = str(error)
+    say("console", time.perf_counter() - began, result)
 
 
 def judge_suspects(store: Store, check: Callable[[], None], rows: int) -> bool:

@@ -42,8 +42,8 @@ key => new Promise(resolve => {
   const before = document.querySelector("h2").textContent, began = performance.now();
   const look = () => {
     const heading = document.querySelector("h2");
-    if (!heading || heading.textContent !== before) resolve(performance.now() - began);
-    else requestAnimationFrame(look);
+    if (!heading || heading.textContent === before) requestAnimationFrame(look);
+    else requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));  // behind what is painted
   };
   document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
   requestAnimationFrame(look);
@@ -202,7 +202,13 @@ def _keys() -> dict[str, Any]:
     moment = now - timedelta(hours=1)
     times = dict.fromkeys(("firstSeenAt", "lastSeenAt", "createdAt"), moment)
     rows = [
-        {"seenCredential": f"device {number:05d}", "model": "v1", "score": 1 - number / WAITING, "sampled": False}
+        {
+            "seenCredential": f"device {number:05d}",
+            "model": "v1",
+            "score": 1 - number / WAITING,
+            "sampled": False,
+            "reasons": [],
+        }
         | times
         for number in range(WAITING)
     ]

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
-State = Literal["good", "attention", "failed"]
+State = Literal["failed", "attention", "good"]
+STATES: tuple[State, ...] = get_args(State)  # the order on the page
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
 def paths(store: Store) -> dict[str, str]:
     """By the path of each route with GET, a path that it answers with what the databases hold."""
     kept = store.analytics.artifactVersions
-    version = kept.find_one({"family": "country"}) or kept.find_one({}) or {}
+    by_family = (kept.find_one({"family": family}) for family in ("country", "global", "topics"))
+    version = next(filter(None, by_family), {})
     row = store.app.guestfeeditems.find_one({"countryCode": "th"}, {"content": 1}) or {}
     topic = next(iter(TopicTree(store).all()), None)
     run = store.analytics.jobRuns.find_one({}, {"function": 1}) or {}

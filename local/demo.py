@@ -94,7 +94,8 @@ def say_picture(store: Store) -> None:
 
     began = time.perf_counter()
     try:
-        (file,) = console_pictures.take(store, HOME, ["today"])
+        with console_pictures.launched() as browser:
+            (file,) = console_pictures.take(store, browser, HOME, ["today"])
         result = f"a picture of its first page is in {file}"
     except BadConfig as error:
         result = str(error)

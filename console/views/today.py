@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from console.access import HOME
 from console.fields import NoFields
-from console.lines import Line
+from console.lines import STATES, Line
 from console.service import Console
 from console.templates import render
 from console.views import modules
@@ -19,7 +19,7 @@ from shared.api import Response, Route
 class Today:
     """The page.
 
-    lines  what works and what does not
+    lines  what does not work, and what does
     now    when it was so, to the minute
     """
 
@@ -34,7 +34,8 @@ def today(console: Console, visitor: Visitor, query: NoFields, now: datetime) ->
     """What works and what does not, now."""
     of_domains = [module.lines for module in modules() if hasattr(module, "lines")]
     minute = now.replace(second=0, microsecond=0)  # so that a page on which nothing has changed is not sent again
-    return render(Today([line for lines in of_domains for line in lines(console, now)], minute), visitor)
+    lines = [line for lines in of_domains for line in lines(console, now)]
+    return render(Today(sorted(lines, key=lambda line: STATES.index(line.state)), minute), visitor)
 
 
 ROUTES: tuple[Route[Console], ...] = (Route("GET", HOME, "Today", NoFields, today, "see"),)

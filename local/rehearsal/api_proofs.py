@@ -1,4 +1,4 @@
-"""Proofs of the HTTP API and of the keys that sign its tokens."""
+"""Proofs of the HTTP API, of the keys that sign its tokens, and of the console."""
 
 import json
 import urllib.error
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from console.access import HOME, LOGIN
+from local.dev import login_path
 from local.rehearsal.stage import Disproved, Stage, somebody
 from local.waiting import allowed
 from shared.runtime.tokens import token_for
@@ -39,6 +41,36 @@ def a_key_is_rotated(stage: Stage) -> str:
     return f"200 with {len(posts)} scores by the old key and by the new one; 401 for a bad token"
 
 
+def the_console_is_read(stage: Stage) -> str:
+    """A link logs an operator in, and the first page says how the guest feed is; nobody else is shown it."""
+    status, headers, _ = page_of(stage, HOME)
+    if status != 303 or not headers.get("Location", "").startswith(LOGIN):
+        raise Disproved(f"{HOME} answers {status} to somebody who is not logged in")
+    status, headers, text = page_of(stage, login_path(stage.store, "operator"))
+    cookie = headers.get("Set-Cookie", "").partition(";")[0]
+    if status != 303 or not cookie:
+        raise Disproved(f"{LOGIN} answers {status} to a link, and sets {cookie or 'no cookie'}: {text[:500]}")
+    status, _, text = page_of(stage, HOME, Cookie=cookie)
+    if status != 200 or "<h1>Today</h1>" not in text or "Guest feed" not in text:
+        raise Disproved(f"{HOME} answers {status}: {text[:500]}")
+    return f"303 without a session; logged in by a link, {len(text) / 1_000:.1f} kB of Today"
+
+
+def page_of(stage: Stage, path: str, **headers: str) -> tuple[int, Mapping[str, str], str]:
+    """(status, headers, text) of the deployed API, without following redirects."""
+    request = urllib.request.Request(stage.cloud.endpoint + path, headers={"Host": host_of(stage), **headers})
+    try:
+        with urllib.request.build_opener(_NoRedirects).open(request, timeout=allowed(60)) as answer:
+            return answer.status, dict(answer.headers), answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, dict(refusal.headers), refusal.read().decode()
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """None: the redirect itself is the answer."""
+
+
 def token_of(account: str, key: str) -> str:
     """A token that is valid for five minutes."""
     return token_for(account, key.encode(), now=datetime.now(UTC), valid_for=timedelta(minutes=5))
@@ -46,11 +78,10 @@ def token_of(account: str, key: str) -> str:
 
 def ask(stage: Stage, body: Mapping[str, Any], token: str) -> tuple[int, Any]:
     """(status, answer) of the deployed API."""
-    port = stage.cloud.endpoint.rpartition(":")[2]
     headers = {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
-        "Host": f"{stage.physical['HttpApi']}.execute-api.localhost:{port}",
+        "Host": host_of(stage),
     }
     request = urllib.request.Request(stage.cloud.endpoint + RANK, json.dumps(body).encode(), headers)
     try:
@@ -58,3 +89,8 @@ def ask(stage: Stage, body: Mapping[str, Any], token: str) -> tuple[int, Any]:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refusal:
         return refusal.code, json.loads(refusal.read() or b"null")
+
+
+def host_of(stage: Stage) -> str:
+    """The host of the deployed API, by which the stand-in finds it."""
+    return f"{stage.physical['HttpApi']}.execute-api.localhost:{stage.cloud.endpoint.rpartition(':')[2]}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from local.rehearsal.api_proofs import a_key_is_rotated
+from local.rehearsal.api_proofs import a_key_is_rotated, the_console_is_read
 from local.rehearsal.change_proofs import a_parked_change_is_replayed, posts_are_described
 from local.rehearsal.deployment_proofs import (
     a_lost_database_is_made_again,
@@ -35,6 +35,7 @@ MEANWHILE: tuple[Proof, ...] = (
     posts_are_described,
     a_parked_change_is_replayed,
     a_key_is_rotated,
+    the_console_is_read,
     a_model_is_brought_back,
     an_account_is_erased,
 )

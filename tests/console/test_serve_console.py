@@ -233,3 +233,11 @@ def test_the_sample_of_its_event_is_answered() -> None:
     event = json.loads((ROOT / "events" / "console" / "serve_console.json").read_text())
 
     assert handler(event, None)["statusCode"] == 200
+
+
+def test_the_page_about_the_console_has_the_table_of_rights() -> None:
+    rows = re.findall(r"^\| ([a-z ]+) \| (.+) \|$", (ROOT / "docs" / "console.md").read_text(), re.MULTILINE)
+    said = {right: [mark == "●" for mark in marks.split(" | ")] for right, marks in rows if marks.count("|") == 4}
+
+    assert said.pop("right") == [False] * len(ROLES)
+    assert said == {right: [role in roles for role in ROLES] for right, roles in RIGHTS.items()}

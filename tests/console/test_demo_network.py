@@ -1,0 +1,87 @@
+"""A demo network on which every function ran: what somebody new to the console finds, and pictures of its pages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from layers.build import ROOT
+from local import console_pictures
+from local.runs import run_pipeline
+from local.world import SIZES, build_world, write_world
+from shared.store import Store
+from shared.store.job_runs import JobRun, key_of
+from tests.conftest import Databases
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from console.rights import Role
+    from tests.console.conftest import Axe
+
+MAX_KB = 150  # of a picture
+PAGE = ROOT / "docs" / "console.md"
+FAILURE = "the server of the database was away"
+
+
+@pytest.fixture
+def network(store: Store, databases: Databases, deployed: None) -> Store:
+    """Every function has run on it; one failed an hour ago."""
+    now = datetime.now(UTC)
+    world = build_world(replace(SIZES["XS"], seed=7), now=now)
+    write_world(world, databases.app, databases.analytics, databases.truth)
+    run_pipeline(store, now, anew=True)
+    at = now - timedelta(hours=1)
+    failed = JobRun(
+        "refresh_hashtag_stats", "schedule", "failed", at, at, 3.0, key_of(at, "refresh_hashtag_stats", "1")
+    )
+    store.job_runs.record([replace(failed, error="Unavailable", reason=FAILURE)])
+    return store
+
+
+def test_what_somebody_new_asks_is_found_from_today_on(
+    network: Store, page: Page, console: str, log_in: Callable[[Page, Role], None], axe: Axe
+) -> None:
+    log_in(page, "operator")
+    failed = page.get_by_role("row").filter(has_text="refresh_hashtag_stats")
+    assert FAILURE in failed.inner_text()
+    failed.get_by_role("link").click()
+    assert FAILURE in page.inner_text("main")
+
+    page.get_by_role("link", name="Feeds", exact=True).click()
+    page.get_by_role("link", name="Thailand", exact=True).click()
+    third = page.locator("tbody tr").nth(2)
+    rank = third.locator("td, th").first.inner_text()
+    third.get_by_role("link").first.click()
+    assert rank == "3"
+    assert "/console/feeds/th/" in page.url
+    assert "Why" in page.title() or "third" in page.inner_text("main")
+    assert axe(page) == []
+
+    page.get_by_role("link", name="Models", exact=True).click()
+    page.get_by_role("link", name="What came of the trainings").click()
+    rows = page.locator("tbody tr")
+    assert rows.count() >= 3
+    assert all("not" in row or "live" in row for row in rows.all_inner_texts())
+    assert axe(page) == []
+
+
+def test_pictures_of_pages_are_small_and_stand_in_the_page_about_the_console(
+    network: Store, browser: Browser, tmp_path: Path
+) -> None:
+    """With WRITE_PICTURES set, those of docs/console.md are made anew."""
+    folder = PAGE.with_suffix("") if os.environ.get("WRITE_PICTURES") else tmp_path
+    files = console_pictures.take(network, browser, folder, console_pictures.PICTURES)
+
+    said = PAGE.read_text()
+    for file in files:
+        stored = PAGE.with_suffix("") / file.name
+        assert f"({PAGE.stem}/{file.name})" in said
+        assert file.stat().st_size < MAX_KB * 1_000
+        assert 0 < stored.stat().st_size < MAX_KB * 1_000

@@ -1,12 +1,14 @@
 """What functions that have the rankers tell the console: the feed of an account explained, and versions compared."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 from bson import ObjectId
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from console.service import Call
+from shared.requests import refused, whole_number
 
 MEMBERS = 200  # that are drawn by lot
 FAMILIES = ("country", "global", "members")  # whose models rank posts
@@ -70,6 +72,21 @@ class Comparison(Struct, frozen=True, rename="camel"):
     right: Sequence[VersionPost]
 
 
+class Earlier(Struct, frozen=True):
+    """What earlier calls have found for members drawn by lot.
+
+    drawn     how many of the lot were looked at
+    compared  members
+    overlaps  sum of the parts, each 0..1, of the first posts that both versions show
+    changed   members who see another first post
+    """
+
+    drawn: Annotated[int, whole_number(0, 2**31)] = 0
+    compared: Annotated[int, whole_number(0, MEMBERS)] = 0
+    overlaps: Annotated[float, Meta(ge=0, le=MEMBERS), refused(f"needs a number of 0 to {MEMBERS}")] = 0.0
+    changed: Annotated[int, whole_number(0, MEMBERS)] = 0
+
+
 class Effect(Struct, frozen=True, rename="camel"):
     """How two versions differ for members drawn by lot.
 
@@ -77,6 +94,7 @@ class Effect(Struct, frozen=True, rename="camel"):
     overlap           mean part, 0..1, of the first posts that both versions show; None where nobody is compared
     changed           members who see another first post
     …_interval        95 % interval of the mean, and of the part of the members
+    more              to go on behind these members; None where all were compared that can be
     """
 
     compared: int
@@ -84,6 +102,7 @@ class Effect(Struct, frozen=True, rename="camel"):
     overlap_interval: tuple[float, float] | None
     changed: int | None
     changed_interval: tuple[float, float] | None
+    more: Earlier | None
 
 
 def feed_of(call: Call, account: ObjectId) -> AccountFeed:
@@ -101,9 +120,10 @@ def compared(call: Call, family: str, key: str, left: str, right: str, account: 
     return msgspec.convert(call("compare_rankings", request), Comparison)
 
 
-def effect(call: Call, family: str, key: str, left: str, right: str) -> Effect:
-    """What another version would change for members drawn by lot; raises what `compared` raises."""
-    request = _request(family, key, left, right) | {"members": MEMBERS}
+def effect(call: Call, family: str, key: str, left: str, right: str, earlier: Earlier) -> Effect:
+    """What another version would change for members drawn by lot, with those of earlier calls; raises what `compared`
+    raises."""
+    request = _request(family, key, left, right) | {"members": MEMBERS, "earlier": msgspec.to_builtins(earlier)}
     return msgspec.convert(call("compare_rankings", request), Effect)
 
 

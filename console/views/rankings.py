@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from bson import ObjectId
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from console import rankings
 from console.countries import country_name
 from console.messages import message
-from console.rankings import FAMILIES, Comparison, Effect
+from console.rankings import FAMILIES, Comparison, Earlier, Effect
 from console.service import Console
 from console.store.shown_posts import ShownPost, ShownPosts
 from console.templates import render
 from console.views.account_feeds import Typed, looked_at, status_of
-from console.views.models import MODELS, NONE
+from console.views.models import MODELS, NONE, path_of
 from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.countries import COUNTRIES
@@ -39,8 +40,8 @@ class VersionsForm(VersionsQuery):
     account: Typed = ""
 
 
-class EffectQuery(Struct):
-    """A version that might become the live one of its key."""
+class EffectQuery(Earlier, kw_only=True, frozen=True):
+    """A version that might become the live one of its key, and what is known of it so far."""
 
     family: ShortText
     key: ShortText
@@ -75,6 +76,7 @@ class EffectPage:
 
     live     the version that is live, or "none"
     ranks    whether models of the family rank posts at all
+    more     path on which further members are compared; empty where there are none
     effect   None where they rank none, and where the request was refused
     refusal  why it was
     """
@@ -86,6 +88,7 @@ class EffectPage:
     live: str
     ranks: bool
     effect: Effect | None = None
+    more: str = ""
     refusal: str = ""
 
 
@@ -123,12 +126,16 @@ def effect(console: Console, visitor: Visitor, query: EffectQuery, now: datetime
     live = stored.version.version if stored and stored.version else NONE
     if query.family not in FAMILIES:
         return render(EffectPage(query, live, ranks=False), visitor)
+    earlier = Earlier(query.drawn, query.compared, query.overlaps, query.changed)
     try:
-        difference = rankings.effect(console.call, query.family, query.key, live, query.version)
+        difference = rankings.effect(console.call, query.family, query.key, live, query.version, earlier)
     except AppError as error:
         page = EffectPage(query, live, ranks=True, refusal=_refusal(error, visitor))
         return render(page, visitor, status=200 if visitor.in_page else status_of(error))
-    return render(EffectPage(query, live, ranks=True, effect=difference), visitor)
+    further = difference.more if difference.more and difference.more.drawn > query.drawn else None
+    values = {"version": query.version} | (structs.asdict(further) if further else {})
+    more = f"{path_of(query.family, query.key)}/effect?{urlencode(values)}" if further else ""
+    return render(EffectPage(query, live, ranks=True, effect=difference, more=more), visitor)
 
 
 def _newcomer(query: VersionsQuery, visitor: Visitor) -> str:

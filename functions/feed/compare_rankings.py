@@ -2,6 +2,7 @@
 drawn by lot. Both rank the same candidates. Writes nothing."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from random import Random
@@ -9,13 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 from bson import ObjectId
+from msgspec import structs, to_builtins
 
 from functions.feed.candidate_sources import Candidates
 from functions.feed.feed_ranker import FeedRanker
 from functions.feed.home_feed import HomeFeed, Round
 from functions.feed.model_versions import Versions, versions_of
 from functions.feed.options import Home
-from functions.feed.requests import CompareRequest
+from functions.feed.requests import MAX_DRAWS, Compared, CompareRequest
 from functions.feed.scoring import Viewer
 from functions.feed.store.accounts import MemberAccounts
 from shared.columns import IntArray, id_array, object_ids
@@ -31,7 +33,6 @@ from shared.store.deadline import TaskGroup
 FIRST: Final = 20  # posts of each ranking
 FOR_S = 4.0  # after which no further members are compared; the console waits for six seconds
 AT_ONCE = 20  # members whose candidates are scored together
-DRAWS = 4_000  # accounts that are looked at to find the members
 
 Retrieved = tuple[HomeFeed, Candidates]
 NOBODY = ObjectId(bytes(12))
@@ -45,8 +46,9 @@ def run(
 
     Of members drawn by lot, the same for the same versions, among those for whom a version ranks: {compared: their
     number, overlap: the mean part, 0..1, of the first posts that both versions show, overlapInterval: [low, high] of 95
-    %, changed: how many of them see another first post, changedInterval}; both null where nobody is compared. Ends with
-    fewer of them when `in_time` says so.
+    %, changed: how many of them see another first post, changedInterval, more: what a request has as `earlier` to go on
+    behind them, or null at the end}; null where nobody is compared. Those of `earlier` count too; ends with fewer than
+    were asked for when `in_time` says so.
 
     Raises NotFound for an unknown account, and what `versions_of` raises.
     """
@@ -54,9 +56,8 @@ def run(
     both, home = (request.left, request.right), options.of(Home)
     versions = versions_of(feed_ranker, options.of(Coldstart), request.family, request.key, both, now=now)
     if request.members:
-        lot = Random(f"{request.family}/{request.key} {request.left} {request.right}")
-        pairs = list(_by_lot(feed_ranker, home, versions, lot, request.members, in_time, now))
-        return _effect(pairs), Report(len(pairs), details=feed_ranker.details())
+        found = Lot(feed_ranker, home, versions, request, in_time, now).compared()
+        return _effect(found, request.members, ended=in_time()), Report(found.compared, details=feed_ranker.details())
     viewer = feed_ranker.viewer(ObjectId(request.account_id)) if request.account_id else _newcomer(request)
     retrieved = list(_retrieved(feed_ranker, home, versions, [viewer], now))
     [(feed, candidates, rounds)] = _ranked(feed_ranker, versions, retrieved, shown=True)
@@ -87,35 +88,66 @@ def _side(feed: HomeFeed, chosen: Round, own: IntArray, other: IntArray) -> list
     ]
 
 
-def _by_lot(
-    feed_ranker: FeedRanker,
-    home: Home,
-    versions: Versions,
-    lot: Random,
-    members: int,
-    in_time: Callable[[], bool],
-    now: datetime,
-) -> Iterator[list[IntArray]]:
-    """Of each member, the first posts by either version, as positions."""
-    viewers = islice(_viewers(feed_ranker, versions, lot, in_time), members)
-    retrieved = _retrieved(feed_ranker, home, versions, viewers, now)
-    while drawn := list(islice(retrieved, AT_ONCE)):
-        for _, candidates, rounds in _ranked(feed_ranker, versions, drawn, shown=False):
-            yield [candidates.post[chosen.selected] for chosen in rounds]
-            if not in_time():
-                return
+@dataclass(slots=True)
+class Lot:
+    """Members drawn by lot, and how the versions differ for them.
 
+    drawn  how many of the lot were looked at
+    """
 
-def _viewers(feed_ranker: FeedRanker, versions: Versions, lot: Random, in_time: Callable[[], bool]) -> Iterator[Viewer]:
-    """Members for whom a version ranks."""
-    for account, country_code in MemberAccounts(feed_ranker.store).drawn(lot, DRAWS):
-        if not in_time():
-            return
-        code = country_of(country_code)
-        if code is None or versions.ranks_for(COUNTRIES.index(code)):
-            viewer = feed_ranker.viewer(account)
-            if versions.ranks_for_viewer(viewer):
+    feed_ranker: FeedRanker
+    home: Home
+    versions: Versions
+    request: CompareRequest
+    in_time: Callable[[], bool]
+    now: datetime
+    drawn: int = 0
+
+    def compared(self) -> Compared:
+        """The members of the earlier calls and of this one; those of a batch that is cut are drawn again."""
+        request, sums = self.request, self.request.earlier
+        viewers = islice(self._viewers(), max(request.members - sums.compared, 0))
+        numbers: list[int] = []
+
+        def numbered() -> Iterator[Viewer]:
+            for number, viewer in viewers:
+                numbers.append(number)
                 yield viewer
+
+        retrieved = _retrieved(self.feed_ranker, self.home, self.versions, numbered(), self.now)
+        compared = 0
+        while batch := list(islice(retrieved, AT_ONCE)):
+            for _, candidates, rounds in _ranked(self.feed_ranker, self.versions, batch, shown=False):
+                left, right = (candidates.post[chosen.selected] for chosen in rounds)
+                sums = _with(sums, left, right, drawn=numbers[compared] + 1)
+                compared += 1
+                if not self.in_time():
+                    return sums
+        return structs.replace(sums, drawn=max(self.drawn, sums.drawn))
+
+    def _viewers(self) -> Iterator[tuple[int, Viewer]]:
+        """Members for whom a version ranks, with the numbers of their draws."""
+        request = self.request
+        lot = Random(f"{request.family}/{request.key} {request.left} {request.right}")
+        accounts = MemberAccounts(self.feed_ranker.store).drawn(lot, MAX_DRAWS, request.earlier.drawn)
+        for number, account, country_code in accounts:
+            if not self.in_time():
+                return
+            self.drawn = number + 1
+            code = country_of(country_code)
+            if code is None or self.versions.ranks_for(COUNTRIES.index(code)):
+                viewer = self.feed_ranker.viewer(account)
+                if self.versions.ranks_for_viewer(viewer):
+                    yield number, viewer
+
+
+def _with(sums: Compared, left: IntArray, right: IntArray, *, drawn: int) -> Compared:
+    """The sums with those of one more member; one to whom a version shows nothing counts for nothing."""
+    if not len(left) or not len(right):
+        return structs.replace(sums, drawn=drawn)
+    overlap = len(np.intersect1d(left, right)) / max(len(left), len(right))
+    changed = sums.changed + int(left[0] != right[0])
+    return Compared(drawn, sums.compared + 1, sums.overlaps + overlap, changed)
 
 
 def _retrieved(
@@ -148,17 +180,18 @@ def _ranked(
         yield feed, candidates, [feed.ranked(candidates, by_version, FIRST, visible) for by_version in scorings]
 
 
-def _effect(pairs: Sequence[Sequence[IntArray]]) -> dict[str, Any]:
-    """How much the first posts of members, by either version, overlap."""
-    pairs = [(left, right) for left, right in pairs if len(left) and len(right)]
-    if not pairs:
-        return {"compared": 0, "overlap": None, "overlapInterval": None, "changed": None, "changedInterval": None}
-    overlaps = [len(np.intersect1d(left, right)) / max(len(left), len(right)) for left, right in pairs]
-    changed = sum(int(left[0] != right[0]) for left, right in pairs)
+def _effect(sums: Compared, members: int, *, ended: bool) -> dict[str, Any]:
+    """How much the first posts of members, by either version, overlap.
+
+    ended  whether there was time to look at everybody who was drawn
+    """
+    more = None if ended or sums.compared >= members else to_builtins(sums)
+    number = sums.compared
     return {
-        "compared": len(pairs),
-        "overlap": sum(overlaps) / len(pairs),
-        "overlapInterval": wilson(sum(overlaps), len(pairs)),
-        "changed": changed,
-        "changedInterval": wilson(changed, len(pairs)),
+        "compared": number,
+        "overlap": sums.overlaps / number if number else None,
+        "overlapInterval": wilson(sums.overlaps, number) if number else None,
+        "changed": sums.changed if number else None,
+        "changedInterval": wilson(sums.changed, number) if number else None,
+        "more": more,
     }

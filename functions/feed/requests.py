@@ -13,6 +13,7 @@ MAX_CONTENTS = 2_000  # posts to rank
 MAX_EXCLUDED = 1_000  # posts
 DEFAULT_PEOPLE = 25  # suggested where their number is not asked for; of posts it is the option `home.items`
 MAX_MEMBERS = 200  # drawn by lot
+MAX_DRAWS = 4_000  # accounts that are looked at to find them
 MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line stays well below the limit of a gateway
 
 Contents = Annotated[
@@ -105,11 +106,27 @@ class HomeRequest(HomeQuery, frozen=True, kw_only=True):
     exclude: Excluded = []
 
 
+class Compared(Struct, frozen=True, rename="camel"):
+    """Members that were compared so far.
+
+    drawn     how many of the lot were looked at
+    compared  members
+    overlaps  sum of the parts, each 0..1, of the first posts that both versions show
+    changed   members who see another first post
+    """
+
+    drawn: Annotated[int, whole_number(0, MAX_DRAWS)] = 0
+    compared: Annotated[int, whole_number(0, MAX_MEMBERS)] = 0
+    overlaps: Annotated[float, Meta(ge=0, le=MAX_MEMBERS), refused(f"needs a number of 0 to {MAX_MEMBERS}")] = 0.0
+    changed: Annotated[int, whole_number(0, MAX_MEMBERS)] = 0
+
+
 class CompareRequest(AccountRequest, frozen=True, kw_only=True):
     """Two versions of a model that ranks posts, for an account, for somebody new in the country, or for members by lot.
 
     left, right  versions, or "none" for no model of the key's own
     members      that are drawn; 0 for the account, or somebody new where none is named
+    earlier      what an earlier call with this request said of members, to go on behind it
     """
 
     family: ShortText
@@ -117,6 +134,7 @@ class CompareRequest(AccountRequest, frozen=True, kw_only=True):
     left: ShortText
     right: ShortText
     members: Annotated[int, whole_number(0, MAX_MEMBERS)] = 0
+    earlier: Compared = Compared()
 
 
 def limit_of(max_results: int | UnsetType, default: int) -> int:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from msgspec import convert
 
 from functions.coldstart import build_guest_feed
 from functions.coldstart.options import GuestFeedOptions
 from functions.feed import compare_rankings, model_versions
 from functions.feed.candidate_features import FEATURES as OF_MEMBERS
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
-from functions.feed.requests import CompareRequest
+from functions.feed.requests import Compared, CompareRequest
 from shared.artifacts import Artifact
 from shared.config import Options
 from shared.errors import BadEvent, NotFound, StaleModel
@@ -161,6 +162,27 @@ def test_fewer_members_are_compared_where_time_runs_out(versions: Network) -> No
     assert 0 < effect["compared"] < 12
     none = compared(versions, MEMBERS, "all", version, OTHER, in_time=lambda: False, members=200)
     assert (none["compared"], none["overlap"]) == (0, None)
+
+
+@pytest.mark.parametrize(("family", "key"), [key[:2] for key in KEYS])
+def test_calls_that_go_on_find_what_one_call_finds(versions: Network, family: str, key: str) -> None:
+    version, calls = live_version(versions, family, key), 0
+    whole = compared(versions, family, key, version, OTHER, members=40)
+
+    earlier = Compared()
+    while True:
+        asked, calls = count(), calls + 1
+        request = {"in_time": lambda asked=asked: next(asked) < 25, "members": 40, "earlier": earlier}
+        found = compared(versions, family, key, version, OTHER, **request)
+        if found["more"] is None:
+            break
+        assert found["more"]["drawn"] > earlier.drawn
+        earlier = convert(found["more"], Compared)
+
+    assert calls > 2
+    assert found["compared"] == whole["compared"]
+    assert found["changed"] == whole["changed"]
+    assert found["overlap"] == pytest.approx(whole["overlap"])
 
 
 def test_members_are_found_by_the_index(versions: Network) -> None:

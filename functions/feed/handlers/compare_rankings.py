@@ -1,6 +1,6 @@
 """Tell what two versions of a model that ranks posts show first, and to how many members that makes a difference.
 
-Trigger   on demand: {family, key, left, right, accountId, members}
+Trigger   on demand: {family, key, left, right, accountId, members, earlier}
 Reads     analytics.artifactVersions, analytics.mlArtifacts, analytics.mlArtifacts_members, analytics.snapshots,
           analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.contentfiltering, app.relationships,
           app.feeditems, app.engagements, app.guestfeeditems, app.contents, app.contentinfo, app.accounts, app.users

@@ -6,6 +6,7 @@ and users {_id: ObjectId, ownerAccount: ObjectId, type: "people", visibility: "p
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from bson import ObjectId
@@ -54,8 +55,9 @@ class MemberAccounts:
             return None
         return Member(self._country_code(document) if document else "", users)
 
-    def drawn(self, rng: Random, draws: int) -> Iterator[tuple[ObjectId, str]]:
-        """Different accounts by lot, at most so many, with the codes of their countries as of `member`.
+    def drawn(self, rng: Random, draws: int, begin: int) -> Iterator[tuple[int, ObjectId, str]]:
+        """Different accounts by lot, at most so many, with the number of their draw and the codes of their countries as
+        of `member`; the first `begin` draws are left out.
 
         Where there are more accounts, each is the next one behind a point between the first and the last id, found by
         the index: who came after a pause is drawn more often.
@@ -63,17 +65,18 @@ class MemberAccounts:
         if self._accounts.estimated_document_count() <= draws:
             everybody = list(self._after(_LOWEST, 1, draws))
             rng.shuffle(everybody)
-            accounts: Iterable[Document] = everybody
+            accounts: Iterable[tuple[int, Document]] = islice(enumerate(everybody), begin, None)
         else:
             [first], [last] = (list(self._after(_LOWEST, order, 1)) for order in (1, -1))
             low, high = (int.from_bytes(account["_id"].binary) for account in (first, last))
-            points = (ObjectId(rng.randint(low, high).to_bytes(12)) for _ in range(draws))
-            accounts = (account for point in points for account in self._after(point, 1, 1))
+            points = [ObjectId(rng.randint(low, high).to_bytes(12)) for _ in range(draws)]
+            behind = islice(enumerate(points), begin, None)
+            accounts = ((number, account) for number, point in behind for account in self._after(point, 1, 1))
         seen = set[ObjectId]()
-        for account in accounts:
+        for number, account in accounts:
             if account["_id"] not in seen:
                 seen.add(account["_id"])
-                yield account["_id"], self._country_code(account)
+                yield number, account["_id"], self._country_code(account)
 
     def _after(self, account: ObjectId, order: int, limit: int) -> Iterable[Document]:
         return self._accounts.find({"_id": {"$gte": account}}, {"geolocation": 1}).sort("_id", order).limit(limit)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.console.conftest import Axe
 
 MAX_KB = 150  # of a picture
-PAGE = ROOT / "docs" / "console.md"
+PAGE, STORED = ROOT / "docs" / "console.md", ROOT / "docs" / "pictures"
 FAILURE = "the server of the database was away"
 
 
@@ -76,12 +76,12 @@ def test_pictures_of_pages_are_small_and_stand_in_the_page_about_the_console(
     network: Store, browser: Browser, tmp_path: Path
 ) -> None:
     """With WRITE_PICTURES set, those of docs/console.md are made anew."""
-    folder = PAGE.with_suffix("") if os.environ.get("WRITE_PICTURES") else tmp_path
+    folder = STORED if os.environ.get("WRITE_PICTURES") else tmp_path
     files = console_pictures.take(network, browser, folder, console_pictures.PICTURES)
 
     said = PAGE.read_text()
     for file in files:
-        stored = PAGE.with_suffix("") / file.name
-        assert f"({PAGE.stem}/{file.name})" in said
+        stored = STORED / file.name
+        assert f"({STORED.name}/{file.name})" in said
         assert file.stat().st_size < MAX_KB * 1_000
         assert 0 < stored.stat().st_size < MAX_KB * 1_000

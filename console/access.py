@@ -54,9 +54,11 @@ class SessionAccess:
             raise Forbidden(f"role: {caller.session.role} may not {route.right}")
 
     def check_form(self, caller: Visitor, request: HttpRequest, values: Mapping[str, str]) -> None:
-        """Forbidden for a form of another session. Who is not logged in has none: such forms do nothing for anybody."""
+        """Forbidden for a form of another session. Who is not logged in has none, and their forms do nothing for
+        anybody; a login, whose token the gateway has checked, begins another one."""
         given = request.headers.get("x-csrf") or values.get("csrf", "")
-        if caller.session and not hmac.compare_digest(given.encode(), caller.session.csrf.encode()):
+        session = None if caller.claims else caller.session
+        if session and not hmac.compare_digest(given.encode(), session.csrf.encode()):
             raise Forbidden("csrf: the form is of another session; load the page again")
 
     def error_response(

@@ -12,6 +12,7 @@ from console.store.models import LiveModel, Version
 
 PROMOTE = "promote model"  # the act in the audit log
 MOVES = 500  # the newest acts among which that of a version is looked for
+DONE = ("done", "begun", "Unanswered")  # outcomes of acts that may have come about: whether one did, `promotedAt` says
 NOTED_WITHIN = timedelta(minutes=1)  # between the entry of an act and what it did
 
 
@@ -34,7 +35,7 @@ class KeptVersion:
 def histories(audit: AuditLog, family: str, live: LiveModel | None, kept: Sequence[Version]) -> Iterator[KeptVersion]:
     """The versions with the times at which they were live: each until the next one was promoted."""
     moves = audit.newest(None, MOVES, act=PROMOTE)
-    by_object = {(move.personal.get("object"), move.at): move.by for move in moves if move.outcome == "done"}
+    by_object = {(move.personal.get("object"), move.at): move.by for move in moves if move.outcome.startswith(DONE)}
     starts = sorted((version.promoted_at, version.version) for version in kept if version.promoted_at)
     ends = {version: following for (_, version), (following, _) in pairwise(starts)}
     current = live.version.version if live and live.version else None

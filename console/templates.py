@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from console import assets
 from console.messages import message
-from console.rights import may
+from console.rights import ROLES, may
 from console.visitor import Visitor
 from shared.api import Response
 
@@ -114,6 +114,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES}
+    environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES, "roles": ROLES}
     environment.filters |= {"time": time_tag, "rounded": rounded}
     return environment

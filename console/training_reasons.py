@@ -7,6 +7,7 @@ from console.figures import Figure
 from shared.artifacts.training_outcomes import TrainingOutcome
 
 NDCG_BASELINES = ("live", "parent", "country", "decayed_popularity")
+CHANCE_AUC = 0.5  # ROC AUC of scores that do not depend on who is a bot
 NEEDED = ("engagements", "lists", "bots", "people", "gain")  # measures beside `…_needed`
 
 Sentence = tuple[str, Mapping[str, object]]  # key and values
@@ -35,6 +36,10 @@ def reasoned(outcome: TrainingOutcome) -> Reasoned:
             for name in NDCG_BASELINES
             if f"ndcg_{name}" in measures
         ]
+    elif "ndcg_live" in measures and "ndcg_parent" in measures:
+        figures.append(Figure("ndcg", measures["ndcg_live"], "parent", measures["ndcg_parent"]))
+    if "roc_auc" in measures:
+        figures.append(Figure("roc_auc", measures["roc_auc"], "chance", CHANCE_AUC))
     if "newer_candidate" in measures and "newer_live" in measures:
         figures.append(Figure("f1_newer", measures["newer_candidate"], "live", measures["newer_live"]))
     sentences: list[Sentence] = [

@@ -35,9 +35,11 @@ function sort(head) {
   const key = row => {
     const cell = row.cells[head.cellIndex];
     const time = cell.querySelector("time");
+    if (cell.classList.contains("number")) return parseFloat(cell.textContent.replaceAll(/[^0-9eE.+-]/g, "")) || 0;
     return time ? time.dateTime : cell.textContent.trim();
   };
-  const compare = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
+  const collate = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
+  const compare = (one, other) => (typeof one === "number" ? one - other : collate(one, other));
   const rows = [...body.rows].sort((one, other) => compare(key(one), key(other)));
   body.append(...(ascending ? rows : rows.reverse()));
 }

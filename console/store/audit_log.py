@@ -20,27 +20,32 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from console.store.sessions import Session
 from shared.clock import epoch_ms
-from shared.documents import Document, object_id
+from shared.documents import ID_IN_TEXT, Document, object_id
 from shared.errors import AppError, Unavailable
+from shared.runtime.log import logger
 from shared.store import Store, schema
 from shared.store.deadline import with_fresh_deadline
-from shared.store.decoding import as_credential, as_moment, as_text, needed, sound
+from shared.store.decoding import as_credential, as_document, as_moment, as_text, needed, sound
 from shared.store.erased import Erased
+from shared.store.failures import as_app_error
 
 FIRST = "0" * 64  # what stands for the hash before the first entry
-MAX_CHECKED = 5_000  # entries at a time
+MAX_CHECKED = 500  # entries at a time
 ATTEMPTS = 20  # to append behind whoever appends at the same time
 MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
 CLOSE_WITHIN_S = 1.0  # after an act, however long it took
+
+SUBJECTS = ("account", "post", "credential")  # the personal values that an erasure looks for
 
 Value = str | ObjectId
 
 _NUMBER: Document = {"$type": ["int", "long"]}
 _IS_ENTRY: Document = {"_id": _NUMBER}  # any other document is none of the chain
+_CAN_BE_FOLLOWED: Document = {"_id": _NUMBER | {"$lt": 2**53}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +80,23 @@ class AuditLog:
         number = self.append(session.member, session.role, act, personal, now=now)
         try:
             yield
-        except AppError as error:
-            self._close(number, f"{type(error).__name__}: {error}"[:MAX_TEXT_LENGTH])
+        except (AppError, PyMongoError) as failure:
+            error = as_app_error(failure) or failure
+            self._close(number, without(f"{type(error).__name__}: {error}", personal))
             raise
         self._close(number, "done")
 
     def append(self, by: str, role: str, act: str, personal: Mapping[str, Value], *, now: datetime) -> int:
         """Write an entry at the end of the chain; returns its number. What is erased already is not kept of it."""
-        values = {name: _bounded(value) for name, value in personal.items()}
+        values = {name: value if name in SUBJECTS else _bounded(value) for name, value in personal.items()}
         salts = {name: secrets.token_hex(16) for name in values}
         digests = {name: _digest(value, salts[name]) for name, value in values.items()}
         for _ in range(ATTEMPTS):
             last: Document = {"_id": 0, "hash": FIRST}
-            last = next(iter(self._entries.find(_IS_ENTRY, {"hash": 1}).sort("_id", -1).limit(1)), last)
+            last = next(iter(self._entries.find(_CAN_BE_FOLLOWED, {"hash": 1}).sort("_id", -1).limit(1)), last)
+            previous = as_text(last.get("hash")) or FIRST  # behind a damaged one the chain is broken, and acts go on
             entry: Document = {"_id": last["_id"] + 1, "at": now, "by": by, "role": role, "act": act}
-            entry |= {"personal": values, "salts": salts, "digests": digests, "previous": last["hash"]}
+            entry |= {"personal": values, "salts": salts, "digests": digests, "previous": previous}
             try:
                 self._entries.insert_one(entry | {"hash": _hash(entry), "outcome": "begun"})
             except DuplicateKeyError:  # somebody was faster
@@ -114,12 +121,16 @@ class AuditLog:
         for row in rows:
             if row["_id"] != number or row.get("previous") != previous or not _holds(row):
                 return int(number)
-            number, previous = number + 1, row["hash"]
+            number, previous = number + 1, row.get("hash")
         return None
 
     def _close(self, number: int, outcome: str) -> None:
+        """Write how an act ended; where that fails, it stays "begun", since the act itself has ended as it has."""
         changes = {"$set": {"outcome": outcome}}
-        with_fresh_deadline(CLOSE_WITHIN_S, self._entries.update_one, {"_id": number}, changes)
+        try:
+            with_fresh_deadline(CLOSE_WITHIN_S, self._entries.update_one, {"_id": number}, changes)
+        except PyMongoError as error:
+            logger.warning("the outcome of an act is not written", reason=type(error).__name__)
 
     def _forget_erased(self, personal: Mapping[str, Value]) -> None:
         """Delete from the log those of these values that are erased: a later erasure finds them in it, an earlier one
@@ -140,8 +151,20 @@ def _before(number: int | None) -> Document:
     return _IS_ENTRY if number is None else {"_id": _NUMBER | {"$lt": number}}
 
 
+def without(text: str, personal: Mapping[str, Value]) -> str:
+    """The text without ids, and without the subjects of an act: an erasure does not look for them there.
+
+    >>> without("NotFound: there is no account 65f0a1b2c3d4e5f60718293a, nor a-device", {"credential": "a-device"})
+    'NotFound: there is no account …, nor …'
+    """
+    for name in SUBJECTS:
+        if name in personal:
+            text = text.replace(str(personal[name]), "…")
+    return ID_IN_TEXT.sub("…", text)[:MAX_TEXT_LENGTH]
+
+
 def _bounded(value: Value) -> Value:
-    return value[:MAX_TEXT_LENGTH] if isinstance(value, str) else value
+    return without(value, {}) if isinstance(value, str) else value
 
 
 def _digest(value: Value, salt: str) -> str:
@@ -158,9 +181,11 @@ def _hash(entry: Mapping[str, Any]) -> str:
 
 def _holds(row: Mapping[str, Any]) -> bool:
     """Whether an entry is as it was written, apart from what has been erased of it."""
-    if not hmac.compare_digest(str(row.get("hash")), _hash(row)):
+    if not hmac.compare_digest(str(row.get("hash")).encode(), _hash(row).encode()):
         return False
-    personal, salts, digests = (row.get(name) or {} for name in ("personal", "salts", "digests"))
+    personal, salts, digests = (as_document(row.get(name) or {}) for name in ("personal", "salts", "digests"))
+    if personal is None or salts is None or digests is None:
+        return False
     return personal.keys() <= salts.keys() & digests.keys() and all(
         _digest(value, salts[name]) == digests[name] for name, value in personal.items()
     )

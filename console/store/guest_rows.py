@@ -104,7 +104,8 @@ class GuestRows:
             {"$sort": {"countryCode": -1, "_id": -1}},
             {"$group": {"_id": "$countryCode", "last": {"$first": "$_id"}}},
         ]
-        last_ids = {row["_id"]: row["last"] for row in self._rows.aggregate(last)}  # one index step for each country
+        lasts = self._rows.aggregate(last)  # one index step for each country
+        last_ids = {row["_id"]: row["last"] for row in lasts if isinstance(row["_id"], str)}
         first: list[Document] = [
             {"$match": {"_id": {"$lt": ObjectId(FIRST.to_bytes(4, "big") + bytes(8))}}},
             {
@@ -172,7 +173,7 @@ def _rank(row: ObjectId) -> int:
 def _factors(stored: Document) -> Factors:
     return Factors(
         needed(as_text(stored.get("ranker"))),
-        needed(as_number(stored.get("engagements"))),
+        needed(_at_least_0(stored.get("engagements"))),
         needed(as_number(stored.get("ageHours"))),
         needed(as_number(stored.get("halfLifeHours"))),
         optional(stored.get("relation"), as_number),
@@ -191,3 +192,8 @@ def _feature(stored: Any) -> FeatureFactor:
 def _positive(value: Any) -> float:
     number = as_number(value)
     return needed(number if number is not None and number > 0 else None)
+
+
+def _at_least_0(value: Any) -> float | None:
+    number = as_number(value)
+    return number if number is not None and number >= 0 else None

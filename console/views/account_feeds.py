@@ -15,8 +15,10 @@ from console.fields import NoFields
 from console.guest_factors import Values, in_words
 from console.rankings import AccountFeed, RankedPost
 from console.service import Console
+from console.store.models import PERSONAL
 from console.store.shown_posts import ShownPost, ShownPosts
 from console.templates import render
+from console.views.models import MODELS, ModelPage, page_of
 from console.visitor import Visitor
 from shared.api import SERVER_ERROR, STATUS, Response, Route
 from shared.documents import id_bytes
@@ -25,6 +27,7 @@ from shared.requests import NEEDS_ID, refused
 
 ACCOUNTS = "/console/feeds/accounts"
 LOOK = "look at a feed"  # the act in the audit log
+LOOK_AT_MODEL = "look at the model of an account"
 
 Typed = Annotated[str, Meta(max_length=128), refused("needs a text of at most 128 characters")]
 Said = Sequence[tuple[str, Values]]  # keys of sentences, and their values
@@ -92,14 +95,29 @@ def account_feed(console: Console, visitor: Visitor, form: AccountForm, now: dat
     return render(AccountPage(feed, country, items, form.account.strip()), visitor)
 
 
+def account_model(console: Console, visitor: Visitor, form: AccountForm, now: datetime) -> Response:
+    """The model of an account. Looking at it is an act in the audit log."""
+
+    def look(account: ObjectId) -> ModelPage:
+        return page_of(console, visitor.language, PERSONAL, str(account))
+
+    return render(looked_at(console, visitor, form.account, look, now, act=LOOK_AT_MODEL), visitor)
+
+
 def looked_at(
-    console: Console, visitor: Visitor, typed: str, look: Callable[[ObjectId], Answer], now: datetime
+    console: Console,
+    visitor: Visitor,
+    typed: str,
+    look: Callable[[ObjectId], Answer],
+    now: datetime,
+    *,
+    act: str = LOOK,
 ) -> Answer:
-    """What `look` finds in the feed of an account, with the entry in the audit log; BadEvent for what is no id."""
+    """What `look` finds of an account, with the entry in the audit log; BadEvent for what is no id."""
     account = id_bytes(typed.strip())
     if account is None:
         raise BadEvent(f"account: {NEEDS_ID}")
-    with console.audit.act(visitor.member_session(), LOOK, {"account": ObjectId(account)}, now=now):
+    with console.audit.act(visitor.member_session(), act, {"account": ObjectId(account)}, now=now):
         return look(ObjectId(account))
 
 
@@ -127,5 +145,14 @@ def _features(ranked: RankedPost) -> Said:
 
 ROUTES: tuple[Route[Console], ...] = (
     Route("GET", ACCOUNTS, "Whose feed to look at", NoFields, account_form, "see accounts"),
+    Route(
+        "POST",
+        MODELS + "/accounts",
+        "The model of an account",
+        AccountForm,
+        account_model,
+        "see accounts",
+        takes_form=True,
+    ),
     Route("POST", ACCOUNTS, "The feed of an account", AccountForm, account_feed, "see accounts", takes_form=True),
 )

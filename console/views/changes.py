@@ -170,8 +170,10 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     except Unavailable as error:
         yield Line("attention", "today.dead_letters", "today.dead_letters.unknown", PATH, {"reason": str(error)})
         return
+    if not letters:  # a service without queues: what fails for good is parked, or stands with the jobs
+        return
     queues = ", ".join(f"{name}: {waiting}" for name, waiting in letters.items() if waiting)
-    key = "waiting" if queues else "none" if letters else "no_queue"
+    key = "waiting" if queues else "none"
     state = "attention" if queues else "good"
     yield Line(state, "today.dead_letters", f"today.dead_letters.{key}", PATH, {"queues": queues})
 

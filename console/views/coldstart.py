@@ -146,7 +146,8 @@ def feeds(console: Console, visitor: Visitor, query: FeedsQuery, now: datetime) 
     """The lists of all countries, or of those that match."""
     by_country = GuestRows(console.store).lists()
     named = [(code, country_name(code, visitor.language)) for code in COUNTRIES if matches(code, query.find)]
-    ordered = sorted(named, key=lambda pair: pair[1])
+    sought = query.find.strip().casefold()
+    ordered = sorted(named, key=lambda pair: (pair[0] != sought, pair[1]))
     if matches(EVERYWHERE, query.find):
         ordered.insert(0, (EVERYWHERE, country_name(EVERYWHERE, visitor.language)))
     lists = [NamedList(code, name, by_country.get(code)) for code, name in ordered]

@@ -99,7 +99,9 @@ def remove(console: Console, visitor: Visitor, form: SubjectForm, now: datetime)
     """Remove a member, which ends its sessions."""
     session = visitor.member_session()
     _not_oneself(session.member, form.subject)
-    with console.audit.act(session, "remove member", {"object": form.subject}, now=now):
+    member = console.members.find(form.subject)
+    about = {"object": form.subject} | ({"before": member.role} if member else {})
+    with console.audit.act(session, "remove member", about, now=now):
         console.members.remove(form.subject)
         console.sessions.end_all(form.subject)
     return redirect(MEMBERS)

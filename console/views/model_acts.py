@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from console.messages import message
 from console.model_history import PROMOTE, named
 from console.service import Console
+from console.store.audit_log import without
 from console.store.models import SHOWN
 from console.templates import redirect, render
 from console.views.models import MODELS, NONE, Name, Typed, page_of, path_of
@@ -68,7 +69,7 @@ def freeze_model(console: Console, visitor: Visitor, form: FreezeForm, now: date
 
     def act() -> None:
         by = visitor.member_session().member
-        console.frozen_models.freeze(FrozenModel(form.family, form.key, form.reason.strip(), by, now))
+        console.frozen_models.freeze(FrozenModel(form.family, form.key, without(form.reason.strip(), {}), by, now))
 
     return _of_key(console, visitor, form, "freeze model", act, "frozen", now)
 
@@ -104,7 +105,7 @@ def _done(
     session = visitor.member_session()
     if form.family not in SHOWN:
         raise NotFound(f"family: no versions of {form.family} are made live or frozen here, only of {', '.join(SHOWN)}")
-    page_of(console, form.family, form.key)  # NotFound for a key of which nothing is known
+    page_of(console, visitor.language, form.family, form.key)  # NotFound for a key of which nothing is known
     if not form.reason.strip():
         return _refused(
             console, visitor, form, typed, message("models.needs_reason", visitor.language), STATUS[InvalidFields]
@@ -120,7 +121,7 @@ def _done(
 def _refused(console: Console, visitor: Visitor, form: FreezeForm, typed: Typed, refusal: str, status: int) -> Response:
     """The page as it is by now, with what was typed and the reason of the refusal."""
     shown = Typed(refusal, typed.version, typed.reason, typed.seen)
-    return render(page_of(console, form.family, form.key, typed=shown), visitor, status=status)
+    return render(page_of(console, visitor.language, form.family, form.key, typed=shown), visitor, status=status)
 
 
 ROUTES: tuple[Route[Console], ...] = (

@@ -9,20 +9,23 @@ from urllib.parse import quote
 from msgspec import Meta, Struct
 
 from console.charts import Chart
+from console.countries import country_name, matches
 from console.figures import TRAINED_BY, Figure, figures
 from console.model_history import KeptVersion, chart, histories
 from console.service import Console
 from console.store.models import PERSONAL, SHOWN, LiveModel
-from console.templates import redirect, render
+from console.templates import render
 from console.training_reasons import Reasoned, reasoned
 from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.artifacts.frozen_models import FrozenModel
+from shared.countries import COUNTRIES
 from shared.errors import NotFound
 from shared.requests import ShortText, refused
 from shared.store.job_runs import JobRun
 
 KEYS, VERSIONS, FROZEN, TRAININGS = 300, 50, 1_000, 10  # that one page looks at
+ALIASES = 3  # that follow one another at most
 MODELS = "/console/models"
 NONE = "none"  # in place of a version, where no model is live
 
@@ -30,11 +33,11 @@ Name = Annotated[str, Meta(max_length=128), refused("needs a text of at most 128
 
 
 class ModelsQuery(Struct):
-    """One family from a key on, or an account whose model is looked up; neither for the first keys of all families."""
+    """One family from a key on, or a country to find; neither for the first keys of all families."""
 
     family: Name = ""
     after: Name = ""
-    account: Name = ""
+    find: Annotated[str, Meta(max_length=64), refused("needs a text of at most 64 characters")] = ""
 
 
 class ModelQuery(Struct):
@@ -50,10 +53,12 @@ class ModelQuery(Struct):
 class Key:
     """A key, what is used for it, and how that did.
 
+    name    of its country; empty for any other key
     figure  the main one; None where there is none
     """
 
     live: LiveModel
+    name: str
     figure: Figure | None
     is_frozen: bool
 
@@ -76,6 +81,7 @@ class ModelsPage:
     """The page of all keys.
 
     accounts  about how many accounts have a model of their own
+    typed     to find a country; empty for all
     """
 
     template: ClassVar[str] = "models.html"
@@ -83,6 +89,7 @@ class ModelsPage:
 
     families: Sequence[FamilyKeys]
     accounts: int
+    typed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,9 @@ class Typed:
 class ModelPage:
     """The page of one key.
 
+    name      of its country; empty for any other key
     live      what is used for it; None where nothing is
+    in_use    the family, key and model that it stands for, where it has no model of its own; None where there is none
     seen      its own version that is live, or "none"
     versions  that are kept, the newest first
     chart     the main figure by version; None for less than two values
@@ -119,7 +128,9 @@ class ModelPage:
 
     family: str
     key: str
+    name: str
     live: LiveModel | None
+    in_use: tuple[str, LiveModel] | None
     seen: str
     versions: Sequence[KeptVersion]
     chart: Chart | None
@@ -133,22 +144,30 @@ class ModelPage:
 
 
 def models(console: Console, visitor: Visitor, query: ModelsQuery, now: datetime) -> Response:
-    """Every family and its keys, or the way to the model of an account."""
-    if query.account:
-        return redirect(path_of(PERSONAL, query.account.strip()))
+    """Every family and its keys."""
     if query.family and query.family not in SHOWN:
         raise NotFound(f"family: no {query.family}, only {', '.join(SHOWN)}")
     frozen = {(model.family, model.key) for model in console.frozen_models.all(FROZEN)}
     names = [query.family] if query.family else SHOWN
-    families = [_keys(console, name, query.after if query.family else "", frozen) for name in names]
-    return render(ModelsPage(families, console.models.number_of_accounts()), visitor)
+    if query.find:
+        names = ["country"]
+    families = [_keys(console, name, query, frozen, visitor.language) for name in names]
+    return render(ModelsPage(families, console.models.number_of_accounts(), query.find), visitor)
 
 
-def _keys(console: Console, family: str, after: str, frozen: set[tuple[str, str]]) -> FamilyKeys:
-    live = console.models.live(family, after=after, limit=KEYS + 1)
+def name_of(family: str, key: str, language: str) -> str:
+    """The name of a key that is a country; empty for any other."""
+    return country_name(key, language) if family == "country" and key in COUNTRIES else ""
+
+
+def _keys(console: Console, family: str, query: ModelsQuery, frozen: set[tuple[str, str]], language: str) -> FamilyKeys:
+    live = console.models.live(family, after=query.after if query.family else "", limit=KEYS + 1)
+    if query.find:
+        live = [row for row in live if row.key in COUNTRIES and matches(row.key, query.find)]
     rows = [
         Key(
             row,
+            name_of(family, row.key, language),
             next(iter(figures(family, row.version.metrics if row.version else {})), None),
             (family, row.key) in frozen,
         )
@@ -160,18 +179,29 @@ def _keys(console: Console, family: str, after: str, frozen: set[tuple[str, str]
 
 def model(console: Console, visitor: Visitor, query: ModelQuery, now: datetime) -> Response:
     """All kept versions of a key."""
-    return render(page_of(console, query.family, query.key, before=query.before, done=query.done), visitor)
+    if query.family == PERSONAL:
+        raise NotFound("family: models of accounts are looked up by a form, so that no address holds an id")
+    page = page_of(console, visitor.language, query.family, query.key, before=query.before, done=query.done)
+    return render(page, visitor)
 
 
 def page_of(
-    console: Console, family: str, key: str, *, before: str | None = None, done: str = "", typed: Typed | None = None
+    console: Console,
+    language: str,
+    family: str,
+    key: str,
+    *,
+    before: str | None = None,
+    done: str = "",
+    typed: Typed | None = None,
 ) -> ModelPage:
     """The page of a key; NotFound where nothing is known of it."""
     if family not in (*SHOWN, PERSONAL):
         raise NotFound(f"family: no {family}, only {', '.join((*SHOWN, PERSONAL))}")
     live = console.models.live_of(family, key)
     kept = console.models.kept(family, key, before=before, limit=VERSIONS + 1)
-    if live is None and not kept and before is None:
+    outcomes = console.training_outcomes.newest(family, key, TRAININGS)
+    if live is None and not kept and not outcomes and before is None:
         raise NotFound(f"key: no model of {family}/{key} is live or kept")
     if family == PERSONAL and live and live.version:
         kept = [live.version]  # of which no other versions are kept
@@ -179,11 +209,13 @@ def page_of(
     return ModelPage(
         family=family,
         key=key,
+        name=name_of(family, key, language),
         live=live,
+        in_use=_in_use(console, family, live),
         seen=live.version.version if live and live.version else NONE,
         versions=versions,
         chart=chart(versions),
-        outcomes=[reasoned(outcome) for outcome in console.training_outcomes.newest(family, key, TRAININGS)],
+        outcomes=[reasoned(outcome) for outcome in outcomes],
         trainings=console.store.job_runs.newest(TRAININGS, function=TRAINED_BY[family]),
         frozen=console.frozen_models.find(family, key),
         is_moved=family != PERSONAL,
@@ -191,6 +223,16 @@ def page_of(
         done=done,
         typed=typed or Typed(),
     )
+
+
+def _in_use(console: Console, family: str, live: LiveModel | None) -> tuple[str, LiveModel] | None:
+    """The family and the model that an alias leads to: that of the base country, else that of all countries."""
+    for _ in range(ALIASES):
+        if live is None or live.alias_of is None:
+            break
+        family = "global" if live.alias_of == "all" else family
+        live = console.models.live_of(family, live.alias_of)
+    return (family, live) if live and live.version else None
 
 
 def path_of(family: str, key: str) -> str:

@@ -42,8 +42,9 @@ def train_countries(training: Training, global_model: CountryModel | None) -> No
             live = keep_unless_worse(training, key, queries_of.get(key), parent)
         if key == options.base_country:
             parent = live or parent
+    noted = {outcome.key for outcome in training.outcomes}
     for key, available in data.items():
-        if not is_enough(available) and (available["engagements"] or key in with_model):
+        if key not in noted and not is_enough(available) and (available["engagements"] or key in with_model):
             training.keep(COUNTRY, key, "too little data", available)
 
 

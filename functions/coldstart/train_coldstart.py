@@ -32,10 +32,12 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
     with store.leases.hold(NAME):
         history = read_history(store, options, now=now, with_exposures=True)
         training = prepare(registry, history, options)
-        global_model, details = train_global(training)
-        train_countries(training, global_model)
-        aliased = write_aliases(training, now)
-        training.conclude()
+        try:
+            global_model, details = train_global(training)
+            train_countries(training, global_model)
+            aliased = write_aliases(training, now)
+        finally:  # also of the keys before one at which the run ends
+            training.conclude()
     read = len(history.engagements) + len(history.impressions)
     return Report(read, len(training.promoted) + aliased, details=details | training.details())
 
@@ -58,6 +60,7 @@ def train_global(training: Training) -> tuple[CountryModel | None, dict[str, Det
     model = training.trainer.train_global(training.cuts[0], training.version)
     if model is None or not any(map(len, training.cuts)):
         found = {"engagements": len(training.history.engagements), "lists": sum(map(len, training.cuts))}
+        found |= {"engagements_needed": 1, "lists_needed": 1}
         training.keep(GLOBAL, GLOBAL_KEY, "too little data", found)
         return live, {"skipped": why_skipped(training.history, training.cuts)}
     estimate = estimate_gain(training, model)

@@ -128,7 +128,7 @@ class Lot:
     def _viewers(self) -> Iterator[tuple[int, Viewer]]:
         """Members for whom a version ranks, with the numbers of their draws."""
         request = self.request
-        lot = Random(f"{request.family}/{request.key} {request.left} {request.right}")
+        lot = Random(f"{request.family}/{request.key} {' '.join(sorted((request.left, request.right)))}")
         accounts = MemberAccounts(self.feed_ranker.store).drawn(lot, MAX_DRAWS, request.earlier.drawn)
         for number, account, country_code in accounts:
             if not self.in_time():

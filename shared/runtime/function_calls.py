@@ -26,7 +26,10 @@ HANDLERS = {
     "explain_ranking": "functions.feed.handlers.explain_ranking",
     "promote_artifact": "functions.artifacts.handlers.promote_artifact",
 }
-TIMEOUTS = {"connect_timeout": 2, "read_timeout": 6}  # [s]; the console has to answer within ten
+TIMEOUTS = {
+    "connect_timeout": 2,
+    "read_timeout": 6,
+}  # [s]; the console reads the database behind it, and has to answer within ten
 ERRORS: Mapping[str, type[AppError]] = {
     error.__name__: error for error in (BadConfig, BadEvent, Conflict, NotFound, Refused, StaleModel, Unavailable)
 }

@@ -49,8 +49,13 @@ class AccessControl(Protocol):
         """
 
 
-def on_http(routes: Sequence[Route[Service]], access: AccessControl) -> Callable[[Callable[[], Service]], Handler]:
-    """Make `body`, which returns the service that the routes work with, a Lambda handler for HTTP requests."""
+def on_http(
+    routes: Sequence[Route[Service]], access: AccessControl, *, within_s: float = ANSWER_WITHIN_S
+) -> Callable[[Callable[[], Service]], Handler]:
+    """Make `body`, which returns the service that the routes work with, a Lambda handler for HTTP requests.
+
+    within_s  for the operations on the database of one request [s]; they begin to fail then
+    """
 
     def decorate(body: Callable[[], Service]) -> Handler:
         name = body.__module__.rpartition(".")[2]
@@ -65,7 +70,7 @@ def on_http(routes: Sequence[Route[Service]], access: AccessControl) -> Callable
             answers: list[Mapping[str, Any]] = []
 
             def work() -> Report:
-                answer = _answer(app, table, access, event, context)
+                answer = _answer(app, table, access, within_s, event, context)
                 answers.append(answer)
                 status = int(answer["statusCode"])
                 details = {"failed": 1} if status >= SERVER_ERROR else body().details() if status == OK else {}
@@ -113,6 +118,7 @@ def _answer(
     app: Callable[[], APIGatewayHttpResolver],
     table: RouteTable[Any],
     access: AccessControl,
+    within_s: float,
     event: Any,
     context: Any,
 ) -> Mapping[str, Any]:
@@ -121,7 +127,7 @@ def _answer(
     try:
         prepare()
         now, request = datetime.now(UTC), HttpRequest.of(event)
-        with deadline(ANSWER_WITHIN_S):
+        with deadline(within_s):
             caller = access.caller_of(request, now=now)
             route, segments = table.find(request.method, request.path)
             access.authorize(caller, request, route)

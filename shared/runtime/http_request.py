@@ -148,9 +148,8 @@ def _query(raw: Any) -> dict[str, str]:
         pairs = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:
         raise BadEvent(f"query: is not UTF-8, or has more than {MAX_PARAMETERS} parameters") from None
-    for _, value in pairs:
-        if "," in value:  # by which gateways join the values of a repeated parameter
-            raise BadEvent("query: a value holds a comma")
+    if "," in raw:  # by which gateways join the values of a repeated parameter; one that is meant is written %2C
+        raise BadEvent("query: holds a comma that is not encoded")
     return _object(pairs, "query")
 
 

@@ -16,7 +16,8 @@ def as_app_error(error: Exception) -> AppError | None:
         codes = sorted({write.get("code", 0) for write in failed})
         return Unavailable(f"the database refuses {len(failed)} writes with the codes {codes}")
     if isinstance(error, OperationFailure):
-        return Unavailable(f"the database refuses the operation: {error.details and error.details.get('codeName')}")
+        reason = (error.details or {}).get("codeName") or f"code {error.code}"
+        return Unavailable(f"the database refuses the operation: {reason}")
     if isinstance(error, PyMongoError):
         return Unavailable(f"the database failed: {type(error).__name__}")
     return None

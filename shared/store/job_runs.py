@@ -171,5 +171,5 @@ def _decoded(row: Document) -> JobRun:
         reason=optional(row.get("reason"), as_text) or "",
         request_id=optional(row.get("requestId"), as_text) or "",
         memory_mb=needed(as_number(row.get("memoryMb"))),
-        runs=needed(as_count(row.get("runs"))),
+        runs=needed(as_count(row.get("runs")) or None),
     )

@@ -337,3 +337,26 @@ def test_two_runs_never_mix(world, fresh, train):
 def number_of_trees(model: bytes) -> int:
     booster = xgboost.Booster(model_file=bytearray(model))
     return len(json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"])
+
+
+def test_a_country_that_is_given_up_for_want_of_data_is_said_to_be_given_up(world, own, fresh, train):
+    copied(world, fresh)
+    country = own[-1]
+    promote_noise(fresh, artifact(world, COUNTRY, country))
+
+    train(fresh, now=NOON + SECOND, min_country_positives=10**6)
+
+    assert fresh.alias_of(COUNTRY, country) == "th"
+    assert outcomes(fresh)[country].outcome == "given up"
+
+
+def test_what_came_of_the_keys_before_a_conflict_is_kept(world, fresh, train, monkeypatch):
+    def conflicting(*_, **__):
+        raise Conflict("another version was made live")
+
+    monkeypatch.setattr(train_coldstart, "train_countries", conflicting)
+
+    with pytest.raises(Conflict):
+        train(fresh)
+
+    assert outcomes(fresh, NOON)[GLOBAL_KEY].outcome == "promoted"

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson import Int64
+from pymongo.errors import AutoReconnect
 
 from console.store.audit_log import AuditLog
 from console.store.sessions import Session
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.store import Store
 from tests.factories import an_id
 
@@ -119,3 +121,72 @@ def test_pages_follow_one_another(audit: AuditLog) -> None:
     assert [entry.number for entry in audit.newest(None, 2)] == [5, 4]
     assert [entry.number for entry in audit.newest(4, 10)] == [3, 2, 1]
     assert [entry.number for entry in audit.newest(None, 10, by="ana")] == [4, 2]
+
+
+def test_no_id_of_a_person_stands_in_a_text(audit: AuditLog, store: Store) -> None:
+    """An erasure looks for account, post and credential, not in what an act ended with, nor in reasons."""
+    credential, account = "3f2c9a1e-device-of-mali", str(an_id("person"))
+
+    with pytest.raises(Conflict), audit.act(ANA, "judge", {"credential": credential}, now=NOW):
+        raise Conflict(f"credential {credential}: another verdict was given first")
+    with pytest.raises(NotFound), audit.act(ANA, "look", {"account": an_id("person")}, now=NOW):
+        raise NotFound(f"accountId: there is no account {account}")
+    audit.append("ana", "lead", "freeze model", {"reason": f"account {account} complained"}, now=NOW)
+
+    rows = audit.newest(None, 10)[::-1]
+    assert [row.outcome for row in rows[:2]] == [
+        "Conflict: credential …: another verdict was given first",
+        "NotFound: accountId: there is no account …",
+    ]
+    assert rows[2].personal == {"reason": "account … complained"}
+    assert rows[0].personal == {"credential": credential}
+    assert audit.first_broken() is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"personal": "text"},
+        {"salts": "abc"},
+        {"digests": 7},
+        {"hash": "é"},
+        {"hash": None},
+        {"role": "root"},
+        {"at": "yesterday"},
+        {"previous": []},
+    ],
+    ids=str,
+)
+def test_a_damaged_entry_is_broken_and_acts_go_on(audit: AuditLog, store: Store, damage: dict[str, Any]) -> None:
+    for _ in range(3):
+        audit.append("ana", "lead", "act", {"object": "x"}, now=NOW)
+    entries(store).update_one({"_id": 3}, {"$set": damage})
+
+    assert audit.append("ana", "lead", "act", {"object": "y"}, now=NOW) == 4
+    assert audit.first_broken() == 3
+    assert len(audit.newest(None, 10)) >= 3
+
+
+@pytest.mark.parametrize("number", [4, 2**63 - 1])
+def test_what_was_written_past_the_log_does_not_stop_it(audit: AuditLog, store: Store, number: int) -> None:
+    for _ in range(3):
+        audit.append("ana", "lead", "act", {}, now=NOW)
+    entries(store).insert_one({"_id": Int64(number), "x": 1})
+
+    assert audit.append("ana", "lead", "act", {}, now=NOW) == (5 if number == 4 else 4)
+    assert audit.first_broken() is not None
+
+
+def test_an_act_that_is_done_is_done_though_its_outcome_cannot_be_written(
+    audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise AutoReconnect("away")
+
+    done = []
+    with audit.act(ANA, "act", {}, now=NOW):
+        done.append(1)
+        monkeypatch.setattr("console.store.audit_log.with_fresh_deadline", fails)
+
+    assert done == [1]
+    assert audit.newest(None, 1)[0].outcome == "begun"

@@ -351,7 +351,6 @@ class Letters:
 @pytest.mark.parametrize(
     ("counted", "said"),
     [
-        ({}, "This service has no dead-letter queue"),
         ({"FailedEvents": 0, "FailedChanges": 0}, "No message waits in a dead-letter queue"),
         ({"FailedEvents": 3, "FailedChanges": 0, SCRIPT: 1}, f"FailedEvents: 3, {SCRIPT}: 1"),
         (None, "The dead-letter queues cannot be asked: a dead-letter queue cannot be asked: EndpointConnectionError"),
@@ -370,6 +369,13 @@ def test_today_tells_how_many_dead_letters_wait(
     log_in(page, "viewer")
 
     assert said in page.locator("main").inner_text()
+
+
+def test_a_service_without_queues_says_nothing_of_dead_letters(page: Page, console: str, log_in: LogIn) -> None:
+    log_in(page, "viewer")
+
+    assert "Parked changes" in page.locator("main").inner_text()
+    assert "dead-letter" not in page.locator("main").inner_text().lower()
 
 
 def test_no_query_reads_more_than_it_shows(store: Store, deployed: None) -> None:

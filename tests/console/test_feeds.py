@@ -158,6 +158,14 @@ def test_a_script_in_a_post_or_a_name_is_text(page: Page, console: str, log_in: 
         assert page.locator("tbody th[scope=row]").first.get_attribute("dir") == "auto"
 
 
+def test_a_name_with_a_comma_is_found(page: Page, console: str, log_in: LogIn) -> None:
+    log_in(page, "viewer")
+
+    page.goto(f"{console}/console/feeds?find=Korea%2C+South")
+
+    assert page.locator("input[name=find]").input_value() == "Korea, South"
+
+
 @pytest.mark.parametrize("path", ["th", "zz", "th/ffffffffffffffffffffffff", "th/x", "accounts/x"])
 def test_what_is_not_there_is_said(
     page: Page, console: str, log_in: LogIn, store: Store, faults: list[str], path: str

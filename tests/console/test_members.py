@@ -32,7 +32,7 @@ def test_a_member_is_added_moved_and_removed(store: Store) -> None:
     assert acts == [
         ("add member", "done", {"object": "kit@example.org", "after": "lead"}),
         ("change role", "done", {"object": "kit@example.org", "before": "lead", "after": "viewer"}),
-        ("remove member", "done", {"object": "kit@example.org"}),
+        ("remove member", "done", {"object": "kit@example.org", "before": "viewer"}),
     ]
 
 

@@ -35,7 +35,7 @@ def test_why_last_night_was_refused_is_two_links_from_today(
     note(store, "la", "not better", gain=0.0012, gain_needed=0.0044, ndcg_model=0.4, ndcg_parent=0.3988)
     note(store, SCRIPT, "given up", hours=30)
     log_in(page, "viewer")
-    said = "1 models went live, 2 were not better, 1 had too little data, 0 were frozen or given up"
+    said = "Went live: 1; not better: 2; too little data: 1; frozen or given up: 0"
     assert said in page.inner_text("main")
 
     page.get_by_role("link", name="Trainings").press("Enter")

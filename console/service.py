@@ -12,9 +12,11 @@ from console.store.replays import Replays
 from console.store.sessions import Sessions
 from shared.artifacts.frozen_models import FrozenModels
 from shared.artifacts.training_outcomes import TrainingOutcomes
-from shared.config import IdentityProvider, Options
+from shared.config import Settings
 from shared.report import Detail
 from shared.store import Store
+
+ANSWER_WITHIN_S = 9.0  # for operations of the database: some pages wait for another function, and all end within ten
 
 
 class Promote(Protocol):
@@ -40,15 +42,14 @@ class DeadLetters(Protocol):
 
 @dataclass(frozen=True)
 class Console:
-    """The databases, through the console's own repositories, the options, what makes a version of a model live,
-    what calls other functions, what counts dead letters, and where members log in."""
+    """The databases, through the console's own repositories, the settings, what makes a version of a model live, what
+    calls other functions, and what counts dead letters."""
 
     store: Store
-    options: Options
+    settings: Settings
     promote: Promote
     call: Call
     dead_letters: DeadLetters
-    identity_provider: IdentityProvider | None
 
     @cached_property
     def members(self) -> Members:

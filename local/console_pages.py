@@ -7,7 +7,6 @@ from console import assets
 from console.app import ROUTES
 from console.store.parked import reason_key
 from console.views.changes import address_of, address_of_one
-from functions.topics.store.topic_tree import TopicTree
 from shared.store import Store
 
 # The fields of queries without which a route has nothing to show, beside the segments of its path.
@@ -24,7 +23,7 @@ def paths(store: Store) -> dict[str, str]:
     by_family = (kept.find_one({"family": family}) for family in ("country", "global", "topics"))
     version = next(filter(None, by_family), {})
     row = store.app.guestfeeditems.find_one({"countryCode": "th"}, {"content": 1}) or {}
-    topic = next(iter(TopicTree(store).all()), None)
+    topic = store.analytics.topics.find_one({"posts": {"$exists": True}}, {"_id": 1}) or {}
     run = store.analytics.jobRuns.find_one({}, {"function": 1}) or {}
     values = {
         "country": "th",
@@ -35,16 +34,16 @@ def paths(store: Store) -> dict[str, str]:
         "right": version.get("version", "none"),
         "version": version.get("version", "none"),
         "name": run.get("function", "none"),
-        "topic": topic.id if topic else "none",
+        "topic": topic.get("_id", "none"),
         "file": assets.address("console.css").removeprefix(assets.PATH),
     }
-    found = {}
+    addresses = {}
     for route in ROUTES:
         if route.method == "GET":
             query = urlencode({name: values[name] for name in QUERIES.get(route.path, ())})
-            found[route.path] = route.path.format_map(values) + (f"?{query}" if query else "")
+            addresses[route.path] = route.path.format_map(values) + (f"?{query}" if query else "")
     parked = store.analytics.parkedChanges.find_one({}, {"function": 1, "reason": 1}) or {}
-    return found | {
+    return addresses | {
         "/console/changes/reason": address_of(reason_key(str(parked.get("function")), str(parked.get("reason")))),
         "/console/changes/parked/{key}": address_of_one(str(parked.get("_id"))),
     }

@@ -32,7 +32,7 @@ def take(store: Store, browser: Any, folder: Path, names: Iterable[str]) -> list
     browser  of playwright, as `launched` gives it
     """
     handler = import_module("console.handlers.serve_console").handler
-    found, files = paths(store), []
+    addresses, files = paths(store), []
     folder.mkdir(parents=True, exist_ok=True)
     with Listener() as listener, serving(handler, listener) as address:
         for name in names:
@@ -40,7 +40,7 @@ def take(store: Store, browser: Any, folder: Path, names: Iterable[str]) -> list
             with browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC") as context:
                 page = context.new_page()
                 page.goto(address + login_path(store, role))
-                page.goto(address + found[route])
+                page.goto(address + addresses[route])
                 page.evaluate("document.fonts.ready.then(() => null)")
                 files.append(folder / f"{name}.png")
                 page.screenshot(path=files[-1])

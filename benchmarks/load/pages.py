@@ -147,13 +147,13 @@ def _warm() -> dict[str, Any]:
     from console.app import ROUTES
 
     store = open_store()
-    tokens, found = _tokens(store), paths(store)
+    tokens, addresses = _tokens(store), paths(store)
     pages = {}
     for route in ROUTES:
         if route.method != "GET" or route.path in WITHOUT:
             continue
         role = next((role for role in ROLES if role in RIGHTS.get(route.right, ())), ROLES[0])
-        path, token = found[route.path], tokens[role]
+        path, token = addresses[route.path], tokens[role]
         with profiled(store.app, store.analytics) as operations:
             answer = _get(path, token)
         if answer["statusCode"] != 200:

@@ -11,19 +11,15 @@ Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, fr
           parkedChanges, app.suspiciouscredentials, contentinfo
 """
 
-from console.access import SessionAccess
-from console.app import ROUTES
-from console.service import Console
+from console.app import ROUTES, SessionAccess
+from console.service import ANSWER_WITHIN_S, Console
 from shared.config import settings
 from shared.runtime.dead_letters import dead_letters
 from shared.runtime.function_calls import call, promote
 from shared.runtime.http import on_http
 from shared.store import open_store
 
-WITHIN_S = 9.0  # some pages wait for another function; the console has to answer within ten
 
-
-@on_http(ROUTES, SessionAccess(open_store), within_s=WITHIN_S)
+@on_http(ROUTES, SessionAccess(open_store), within_s=ANSWER_WITHIN_S)
 def handler() -> Console:
-    config = settings()
-    return Console(open_store(), config.options, promote, call, dead_letters, config.identity_provider)
+    return Console(open_store(), settings(), promote, call, dead_letters)

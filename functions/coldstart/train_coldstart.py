@@ -59,9 +59,9 @@ def train_global(training: Training) -> tuple[CountryModel | None, dict[str, Det
     live, queries = training.rankers.own(GLOBAL, GLOBAL_KEY), training.cuts[0].queries
     model = training.trainer.train_global(training.cuts[0], training.version)
     if model is None or not any(map(len, training.cuts)):
-        found = {"engagements": len(training.history.engagements), "lists": sum(map(len, training.cuts))}
-        found |= {"engagements_needed": 1, "lists_needed": 1}
-        training.keep(GLOBAL, GLOBAL_KEY, "too little data", found)
+        too_few = {"engagements": len(training.history.engagements), "lists": sum(map(len, training.cuts))}
+        too_few |= {"engagements_needed": 1, "lists_needed": 1}
+        training.keep(GLOBAL, GLOBAL_KEY, "too little data", too_few)
         return live, {"skipped": why_skipped(training.history, training.cuts)}
     estimate = estimate_gain(training, model)
     model = CountryModel(model.name, model.version, model.model, model.decay, estimate.weight)

@@ -56,8 +56,8 @@ def run(
     both, home = (request.left, request.right), options.of(Home)
     versions = versions_of(feed_ranker, options.of(Coldstart), request.family, request.key, both, now=now)
     if request.members:
-        found = Lot(feed_ranker, home, versions, request, in_time, now).compared()
-        return _effect(found, request.members, ended=in_time()), Report(found.compared, details=feed_ranker.details())
+        sums = Lot(feed_ranker, home, versions, request, in_time, now).compared()
+        return _effect(sums, request.members, ended=in_time()), Report(sums.compared, details=feed_ranker.details())
     viewer = feed_ranker.viewer(ObjectId(request.account_id)) if request.account_id else _newcomer(request)
     retrieved = list(_retrieved(feed_ranker, home, versions, [viewer], now))
     [(feed, candidates, rounds)] = _ranked(feed_ranker, versions, retrieved, shown=True)

@@ -75,8 +75,8 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         model = training.fit(cuts[0], logits)
         challenge = Challenge.begin(registry, MEMBERS, GLOBAL_PERSONAL_KEY, now=now)
         if not model or not any(map(len, cuts)):
-            found = {"engagements": read, "lists": sum(map(len, cuts)), "engagements_needed": 1, "lists_needed": 1}
-            challenge.conclude("too little data", found)
+            too_few = {"engagements": read, "lists": sum(map(len, cuts)), "engagements_needed": 1, "lists_needed": 1}
+            challenge.conclude("too little data", too_few)
             return Report(read, details={"skipped": why_skipped(history, cuts)})
         live, refused = load_global_personal_ranker(registry)
         evidence = training.evidence_for(GlobalPersonalRanker(challenge.version, model, 1.0))

@@ -219,6 +219,7 @@ def test_what_would_change_is_shown_before_a_version_is_made_live(
 ) -> None:
     log_in(page, "operator")
     page.goto(f"{console}{US}")
+    page.get_by_role("heading", name="What would change").scroll_into_view_if_needed()
     section = page.locator("#told")
     section.wait_for(timeout=1_000 * allowed(20))
 

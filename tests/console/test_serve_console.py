@@ -104,7 +104,7 @@ def test_a_session_ends_when_the_role_changes(store: Store) -> None:
 
 def test_the_database_holds_no_token(store: Store) -> None:
     token = logged_in(store, "operator")
-    link = Sessions(store).login_link("admin", now=NOW)
+    link = Sessions(store).login_link("admin", now=datetime.now(UTC))
 
     kept = json.dumps(
         [list(store.analytics[name].find()) for name in ("consoleSessions", "consoleLogins")], default=str
@@ -114,7 +114,7 @@ def test_the_database_holds_no_token(store: Store) -> None:
 
 
 def test_a_link_logs_in_once(store: Store) -> None:
-    path = f"/console/login?link={Sessions(store).login_link('lead', now=NOW)}"
+    path = f"/console/login?link={Sessions(store).login_link('lead', now=datetime.now(UTC))}"
 
     first, second = ask("GET", path), ask("GET", path)
 
@@ -128,7 +128,7 @@ def test_a_link_logs_in_once(store: Store) -> None:
     "path", ["https://example.org/", "//example.org", "/other", "javascript:alert(1)", "/console\r\nX: y"]
 )
 def test_a_login_leads_to_pages_of_the_console_only(path: str, store: Store) -> None:
-    link = Sessions(store).login_link("viewer", now=NOW)
+    link = Sessions(store).login_link("viewer", now=datetime.now(UTC))
 
     answer = ask("GET", f"/console/login?{urlencode({'link': link, 'next': path})}")
 

@@ -173,16 +173,16 @@ def test_calls_that_go_on_find_what_one_call_finds(versions: Network, family: st
     while True:
         asked, calls = count(), calls + 1
         request = {"in_time": lambda asked=asked: next(asked) < 25, "members": 40, "earlier": earlier}
-        found = compared(versions, family, key, version, OTHER, **request)
-        if found["more"] is None:
+        answer = compared(versions, family, key, version, OTHER, **request)
+        if answer["more"] is None:
             break
-        assert found["more"]["drawn"] > earlier.drawn
-        earlier = convert(found["more"], Compared)
+        assert answer["more"]["drawn"] > earlier.drawn
+        earlier = convert(answer["more"], Compared)
 
     assert calls > 2
-    assert found["compared"] == whole["compared"]
-    assert found["changed"] == whole["changed"]
-    assert found["overlap"] == pytest.approx(whole["overlap"])
+    assert answer["compared"] == whole["compared"]
+    assert answer["changed"] == whole["changed"]
+    assert answer["overlap"] == pytest.approx(whole["overlap"])
 
 
 def test_members_are_found_by_the_index(versions: Network) -> None:

@@ -10,8 +10,10 @@ from html.entities import html5
 
 from shared.text.compatibility import compatible
 
+# Groups are repeated without a possessive quantifier, but in an atomic group where need be: Python 3.11.7 lost repetitions
+# of them after other expressions had run.
 # An ampersand that was escaped several times becomes one; then the entity that it begins is decoded once.
-_AMPERSANDS = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)++")
+_AMPERSANDS = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}+(?:;|(?!\w))|#[xX][0-9a-fA-F]{1,6}+;|[A-Za-z][A-Za-z0-9]{1,31}+;)")
 
 # A link ends at white space. It also ends at a letter of another script, as Thai and Chinese continue without a space,
@@ -34,7 +36,7 @@ _DOMAIN = re.compile(
 # script. A label may be of several scripts.
 _NOT_IN_LABELS = "\\s\x00-,./:-@\\[-`{-\x7f\u2000-\u206f\u3000-\u303f\uff00-\uff0f"
 _LABEL, _LETTER = f"[^{_NOT_IN_LABELS}]", f"[^{_NOT_IN_LABELS}A-Za-z0-9-]"
-_LABELS = rf"(?<![_.@#])(?<!{_LABEL})(?:{_LABEL}++\.)++"
+_LABELS = rf"(?<![_.@#])(?<!{_LABEL})(?>(?:{_LABEL}++\.)+)"
 _TOP_LEVEL = rf"(?:xn--[A-Za-z0-9-]{{2,59}}|[A-Za-z]{{2,24}}|(?<={_LETTER}\.){_LETTER}{{2,24}})"
 _PORT_AND_PATH = rf"(?::\d{{1,5}})?[/?]{_TAIL}"
 _NAMED_HOST_AND_PATH = re.compile(rf"{_LABELS}{_TOP_LEVEL}{_PORT_AND_PATH}")
@@ -43,7 +45,7 @@ _HOST_AND_PATH = re.compile(rf"{_BEFORE_HOST}(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|lo
 # sentence before the link, and stays.
 _UNSPACED = re.compile("[^.]*[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _WORD = re.compile(r"(?<!\S)\S++")
-_MARKDOWN_TARGET = re.compile(r"(?<=\])\([^()\s]*+(?:\([^()\s]*+\)[^()\s]*+)*+\)")
+_MARKDOWN_TARGET = re.compile(r"(?<=\])\([^()\s]*+(?>(?:\([^()\s]*+\)[^()\s]*+)*)\)")
 
 # Pictures, not all symbols; joiner and selectors only after a picture, since Indic and Persian words contain joiners.
 # Letters in squares and circles whose compatible form is a letter are not pictures.

@@ -9,7 +9,7 @@ from shared.text.hashtags import without_marks
 MAX_CHARACTERS = 5_000  # of a text that are read, which bounds the time; the longest posts have fewer
 
 # Handles are Latin letters and digits; so is the part of an e-mail address before the "@".
-_MENTION = re.compile(r"(?<![A-Za-z0-9_.%+-])@[A-Za-z0-9_À-ɏ]++(?:\.[a-z0-9_]++|@[A-Za-z0-9-]++)*+")
+_MENTION = re.compile(r"(?<![A-Za-z0-9_.%+-])@[A-Za-z0-9_À-ɏ]++(?>(?:\.[a-z0-9_]++|@[A-Za-z0-9-]++)*)")
 # Lone surrogates, controls and the byte order mark; and the zero-width space, which separates words like any other.
 _NOT_PRINTED = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\ufeff\ud800-\udfff]")
 

@@ -10,8 +10,8 @@ from html.entities import html5
 
 from shared.text.compatibility import compatible
 
-# Groups are repeated without a possessive quantifier, but in an atomic group where need be: Python 3.11.7 lost repetitions
-# of them after other expressions had run.
+# Groups are repeated in an atomic group, not by a possessive quantifier: in a long run of Python 3.11.7, one of those
+# matched a single repetition.
 # An ampersand that was escaped several times becomes one; then the entity that it begins is decoded once.
 _AMPERSANDS = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}+(?:;|(?!\w))|#[xX][0-9a-fA-F]{1,6}+;|[A-Za-z][A-Za-z0-9]{1,31}+;)")

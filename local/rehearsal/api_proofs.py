@@ -44,10 +44,10 @@ def a_key_is_rotated(stage: Stage) -> str:
 def the_console_is_read(stage: Stage) -> str:
     """A link logs an operator in, and the first page says how the guest feed is; nobody else is shown it."""
     status, headers, _ = page_of(stage, HOME)
-    if status != 303 or not headers.get("Location", "").startswith(LOGIN):
+    if status != 303 or not headers.get("location", "").startswith(LOGIN):
         raise Disproved(f"{HOME} answers {status} to somebody who is not logged in")
     status, headers, text = page_of(stage, login_path(stage.store, "operator"))
-    cookie = headers.get("Set-Cookie", "").partition(";")[0]
+    cookie = headers.get("set-cookie", "").partition(";")[0]
     if status != 303 or not cookie:
         raise Disproved(f"{LOGIN} answers {status} to a link, and sets {cookie or 'no cookie'}: {text[:500]}")
     status, _, text = page_of(stage, HOME, Cookie=cookie)
@@ -57,13 +57,17 @@ def the_console_is_read(stage: Stage) -> str:
 
 
 def page_of(stage: Stage, path: str, **headers: str) -> tuple[int, Mapping[str, str], str]:
-    """(status, headers, text) of the deployed API, without following redirects."""
+    """(status, headers by name in lower case, text) of the deployed API, without following redirects."""
     request = urllib.request.Request(stage.cloud.endpoint + path, headers={"Host": host_of(stage), **headers})
     try:
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=allowed(60)) as answer:
-            return answer.status, dict(answer.headers), answer.read().decode()
+            return answer.status, _lower(answer.headers), answer.read().decode()
     except urllib.error.HTTPError as refusal:
-        return refusal.code, dict(refusal.headers), refusal.read().decode()
+        return refusal.code, _lower(refusal.headers), refusal.read().decode()
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

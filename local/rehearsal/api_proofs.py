@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from typing import Any
 
 from console.access import HOME, LOGIN
@@ -66,7 +67,7 @@ def page_of(stage: Stage, path: str, **headers: str) -> tuple[int, Mapping[str, 
         return refusal.code, _lower(refusal.headers), refusal.read().decode()
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower(headers: Message) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 

@@ -136,7 +136,7 @@ def test_a_form_that_comes_too_late_says_what_changed_and_keeps_what_was_typed(
     assert stored(store) == ["sports", "sports/golf"]
     assert axe(page) == []
     page.get_by_role("button", name="Correct").press("Enter")
-    page.wait_for_url("**done=corrected")
+    page.locator("#content .good[role=status]").wait_for()
     assert stored(store) == ["food"]
     assert acts(store) == [("correct topics", "Conflict"), ("correct topics", "done")]
     assert all("409" in fault for fault in faults)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from console.service import Call
 from shared.requests import refused, whole_number
 
-MEMBERS = 200  # that are drawn by lot
+MEMBERS = 200  # that are drawn at random
 FAMILIES = ("country", "global", "members")  # whose models rank posts
 
 
@@ -73,9 +73,9 @@ class Comparison(Struct, frozen=True, rename="camel"):
 
 
 class Earlier(Struct, frozen=True):
-    """What earlier calls have found for members drawn by lot.
+    """What earlier calls have found for members drawn at random.
 
-    drawn     how many of the lot were looked at
+    drawn     how many accounts were looked at
     compared  members
     overlaps  sum of the parts, each 0..1, of the first posts that both versions show
     changed   members who see another first post
@@ -88,7 +88,7 @@ class Earlier(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True, rename="camel"):
-    """How two versions differ for members drawn by lot.
+    """How two versions differ for members drawn at random.
 
     compared          members
     overlap           mean part, 0..1, of the first posts that both versions show; None where nobody is compared
@@ -121,8 +121,8 @@ def compared(call: Call, family: str, key: str, left: str, right: str, account: 
 
 
 def effect(call: Call, family: str, key: str, left: str, right: str, earlier: Earlier) -> Effect:
-    """What another version would change for members drawn by lot, with those of earlier calls; raises what `compared`
-    raises."""
+    """What another version would change for members drawn at random, with those of earlier calls; raises what
+    `compared` raises."""
     request = _request(family, key, left, right) | {"members": MEMBERS, "earlier": msgspec.to_builtins(earlier)}
     return msgspec.convert(call("compare_rankings", request), Effect)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,13 +13,14 @@ from bson import ObjectId
 
 from benchmarks.bench_database import NOW, BenchDatabase, Tell
 from benchmarks.floors import ANSWERS, Figure
+from benchmarks.load.children import measured
 from benchmarks.load.jobs import GUEST_FEED, from_nothing
 from benchmarks.load.reaction import Reaction
 from benchmarks.table import Sheet
 from functions.feed.options import Home, Members
-from local.functions import ROOT
 from shared.errors import Refused
 
+MODULE = "benchmarks.load.answers"
 IDS, CALLS, COLD_STARTS = 200, 1_000, 5  # posts of a call, warm calls, processes
 PER_SECOND, FOR_S = 60, 60  # calls a second, for so many seconds
 MIN_CANDIDATES = 500  # of a home page, in the median
@@ -33,7 +33,7 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     from_nothing(bench, GUEST_FEED, NOW)
     for kind in ("rank", "load", "home"):
         tell(f"{bench.size}: answers, {kind}")
-        result = _run(bench, kind)
+        result = measured(bench, MODULE, kind)
         p50, p99 = np.quantile(result["ms"], (0.5, 0.99)).tolist()
         for name, value in (("p50", p50), ("p99", p99)):
             title = f"{NAMES[kind]}, {name}"
@@ -43,7 +43,7 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     for number in range(COLD_STARTS):
         tell(f"{bench.size}: answers, cold start {number + 1} of {COLD_STARTS}")
         began = time.perf_counter()
-        _run(bench, "cold")
+        measured(bench, MODULE, "cold")
         cold.append(time.perf_counter() - began)
     note = f"{min(cold):.2f} to {max(cold):.2f} s, from the start of the process to its end"
     reactions.append(Reaction("rank_contents, cold", Figure(median(cold), "s", ANSWERS["rank_contents, cold"]), note))
@@ -61,17 +61,6 @@ def sheet_of(reactions: list[Reaction]) -> Sheet:
     """One row per kind of answer and quantile."""
     rows = [reaction.row() for reaction in reactions]
     return Sheet("Answers to accounts, world M", ("what", "measured", "floor", "met", "of it"), rows)
-
-
-def _run(bench: BenchDatabase, kind: str) -> dict[str, Any]:
-    """Measure one kind of answer in a process of its own, on one core; Refused when it fails."""
-    command = [sys.executable, "-m", "benchmarks.load.answers", kind]
-    environment = {**os.environ, **bench.environment, "LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true"}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise Refused(f"answers, {kind}: {ended.stderr.strip()[-2000:]}")
-    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return result
 
 
 def main(kind: str) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ import numpy as np
 
 from benchmarks.bench_database import NOW, BenchDatabase, Tell
 from benchmarks.floors import PAGES, Figure
+from benchmarks.load.children import measured
 from benchmarks.load.jobs import GUEST_FEED, from_nothing
 from benchmarks.load.reaction import Reaction
 from benchmarks.table import Sheet
@@ -29,12 +29,12 @@ from console.rights import RIGHTS, ROLES
 from console.store.members import LANGUAGES, Member, Members
 from console.store.sessions import Sessions
 from local.console_pages import paths
-from local.functions import ROOT
 from local.http import Listener, event_of, serving
 from local.query_profile import profiled
 from shared.errors import Refused
 from shared.store import Store, open_store, schema
 
+MODULE = "benchmarks.load.pages"
 CALLS, COLD_STARTS, KEYS, WAITING = 200, 5, 100, 20_000  # of each page, processes, verdicts, suspects
 WITHOUT = ("/console/static/{file}", "/console/login/callback")  # no pages, or of another set-up
 MEASURE_KEY = """
@@ -56,7 +56,7 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     tell(f"{bench.size}: build_guest_feed, for the pages of feeds")
     from_nothing(bench, GUEST_FEED, NOW)
     tell(f"{bench.size}: pages")
-    result = _run(bench, "warm")
+    result = measured(bench, MODULE, "warm")
     reactions = []
     for path, page in result["pages"].items():
         p50, p99 = np.quantile(page["ms"], (0.5, 0.99)).tolist()
@@ -76,13 +76,13 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     for number in range(COLD_STARTS):
         tell(f"{bench.size}: pages, cold start {number + 1} of {COLD_STARTS}")
         began = time.perf_counter()
-        _run(bench, "cold")
+        measured(bench, MODULE, "cold")
         cold.append(time.perf_counter() - began)
     note = f"{min(cold):.2f} to {max(cold):.2f} s, from the start of the process to its end"
     reactions.append(Reaction("cold start to the first page", Figure(median(cold), "s", PAGES["cold"]), note))
     if shutil.which("chromium") and _has_playwright():
         tell(f"{bench.size}: pages, keys")
-        milliseconds = _run(bench, "keys")["ms"]
+        milliseconds = measured(bench, MODULE, "keys")["ms"]
         p50, p99 = np.quantile(milliseconds, (0.5, 0.99)).tolist()
         note = f"{len(milliseconds)} verdicts by a key in Chromium, {p50:.0f} ms in the median"
         reactions.append(Reaction("key to changed page, p99", Figure(p99, "ms", PAGES["key"]), note))
@@ -101,17 +101,6 @@ def _has_playwright() -> bool:
     except ModuleNotFoundError:
         return False
     return True
-
-
-def _run(bench: BenchDatabase, kind: str) -> dict[str, Any]:
-    """Measure in a process of its own; Refused when it fails."""
-    command = [sys.executable, "-m", "benchmarks.load.pages", kind]
-    environment = {**os.environ, **bench.environment, "LOG_LEVEL": "WARNING", "POWERTOOLS_METRICS_DISABLED": "true"}
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise Refused(f"pages, {kind}: {ended.stderr.strip()[-2000:]}")
-    result: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return result
 
 
 def main(kind: str) -> None:

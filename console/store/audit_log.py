@@ -2,11 +2,11 @@
 
 For example: {_id: 7, at: …, by: "ana@example.org", role: "operator", act: "replay changes", outcome: "done",
 personal: {account: ObjectId, reason: "…", before: "…", after: "…"}, salts: {account: "…", …},
-digests: {account: "…", …}, previous: "… (hash of entry 6)", hash: "…"}
+digests: {account: "…", …}, previous: "… (hash of entry 6)", hash: "…", outcomeHash: "…"}
 
 The hash of an entry covers its number, moment, member, role, act, the digests of its personal values, and the hash of
-the entry before. A digest is of the value with a random salt; an erasure takes away value and salt, so that nothing of
-the person is left, and the chain still holds.
+the entry before; `outcomeHash` covers that hash and the outcome, which comes later. A digest is of the value with a
+random salt; an erasure takes away value and salt, so that nothing of the person is left, and the chain still holds.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from shared.store.deadline import with_fresh_deadline
 from shared.store.decoding import as_credential, as_document, as_moment, as_text, needed, sound
 from shared.store.erased import Erased
 from shared.store.failures import as_app_error
+from shared.store.schema.console import SUBJECTS_OF_ACTS
 
 FIRST = "0" * 64  # what stands for the hash before the first entry
 MAX_CHECKED = 500  # entries at a time
 ATTEMPTS = 20  # to append behind whoever appends at the same time
 MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
+BEGUN = "begun"  # the outcome of an act before it has ended
 CLOSE_WITHIN_S = 1.0  # after an act, however long it took
-
-SUBJECTS = ("account", "post", "credential")  # the personal values that an erasure looks for
 
 Value = str | ObjectId
 
@@ -65,7 +65,7 @@ class AuditEntry:
     role: str
     act: str
     personal: Mapping[str, Value] = field(default_factory=dict)
-    outcome: str = "begun"
+    outcome: str = BEGUN
 
 
 class AuditLog:
@@ -81,13 +81,13 @@ class AuditLog:
             yield
         except (AppError, PyMongoError) as failure:
             error = as_app_error(failure) or failure
-            self._close(number, without(f"{type(error).__name__}: {error}", personal))
+            self._close(number, without_ids(f"{type(error).__name__}: {error}", personal))
             raise
         self._close(number, "done")
 
     def append(self, by: str, role: str, act: str, personal: Mapping[str, Value], *, now: datetime) -> int:
         """Write an entry at the end of the chain; returns its number. What is erased already is not kept of it."""
-        values = {name: value if name in SUBJECTS else _bounded(value) for name, value in personal.items()}
+        values = {name: value if name in SUBJECTS_OF_ACTS else _bounded(value) for name, value in personal.items()}
         salts = {name: secrets.token_hex(16) for name in values}
         digests = {name: _digest(value, salts[name]) for name, value in values.items()}
         for _ in range(ATTEMPTS):
@@ -97,7 +97,7 @@ class AuditLog:
             entry: Document = {"_id": last["_id"] + 1, "at": now, "by": by, "role": role, "act": act}
             entry |= {"personal": values, "salts": salts, "digests": digests, "previous": previous}
             try:
-                self._entries.insert_one(entry | {"hash": _hash(entry), "outcome": "begun"})
+                self._entries.insert_one(entry | {"hash": _hash(entry), "outcome": BEGUN})
             except DuplicateKeyError:  # somebody was faster
                 continue
             self._forget_erased(values)
@@ -125,9 +125,13 @@ class AuditLog:
 
     def _close(self, number: int, outcome: str) -> None:
         """Write how an act ended; where that fails, it stays "begun", since the act itself has ended as it has."""
-        changes = {"$set": {"outcome": outcome}}
         with suppress(PyMongoError):
-            with_fresh_deadline(CLOSE_WITHIN_S, self._entries.update_one, {"_id": number}, changes)
+            with_fresh_deadline(CLOSE_WITHIN_S, self._write_outcome, number, outcome)
+
+    def _write_outcome(self, number: int, outcome: str) -> None:
+        row = self._entries.find_one({"_id": number}, {"hash": 1}) or {}
+        fields = {"outcome": outcome, "outcomeHash": _outcome_hash(row.get("hash"), outcome)}
+        self._entries.update_one({"_id": number}, {"$set": fields})
 
     def _forget_erased(self, personal: Mapping[str, Value]) -> None:
         """Delete from the log those of these values that are erased: a later erasure finds them in it, an earlier one
@@ -148,20 +152,20 @@ def _before(number: int | None) -> Document:
     return _IS_ENTRY if number is None else {"_id": _NUMBER | {"$lt": number}}
 
 
-def without(text: str, personal: Mapping[str, Value]) -> str:
+def without_ids(text: str, personal: Mapping[str, Value]) -> str:
     """The text without ids, and without the subjects of an act: an erasure does not look for them there.
 
-    >>> without("NotFound: there is no account 65f0a1b2c3d4e5f60718293a, nor a-device", {"credential": "a-device"})
+    >>> without_ids("NotFound: there is no account 65f0a1b2c3d4e5f60718293a, nor a-device", {"credential": "a-device"})
     'NotFound: there is no account …, nor …'
     """
-    for name in SUBJECTS:
+    for name in SUBJECTS_OF_ACTS:
         if name in personal:
             text = text.replace(str(personal[name]), "…")
     return ID_IN_TEXT.sub("…", text)[:MAX_TEXT_LENGTH]
 
 
 def _bounded(value: Value) -> Value:
-    return without(value, {}) if isinstance(value, str) else value
+    return without_ids(value, {}) if isinstance(value, str) else value
 
 
 def _digest(value: Value, salt: str) -> str:
@@ -176,9 +180,16 @@ def _hash(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _outcome_hash(entry_hash: Any, outcome: str) -> str:
+    return hashlib.sha256(f"{entry_hash}|{outcome}".encode()).hexdigest()
+
+
 def _holds(row: Mapping[str, Any]) -> bool:
     """Whether an entry is as it was written, apart from what has been erased of it."""
     if not hmac.compare_digest(str(row.get("hash")).encode(), _hash(row).encode()):
+        return False
+    outcome = row.get("outcome")
+    if outcome != BEGUN and row.get("outcomeHash") != _outcome_hash(row.get("hash"), str(outcome)):
         return False
     personal, salts, digests = (as_document(row.get(name) or {}) for name in ("personal", "salts", "digests"))
     if personal is None or salts is None or digests is None:
@@ -198,5 +209,5 @@ def _entry(row: Document) -> AuditEntry:
         role=needed(as_text(row.get("role"))),
         act=needed(as_text(row.get("act"))),
         personal={name: value for name, value in values.items() if isinstance(value, str | ObjectId)},
-        outcome=as_text(row.get("outcome")) or "begun",
+        outcome=as_text(row.get("outcome")) or BEGUN,
     )

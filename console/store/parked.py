@@ -93,7 +93,7 @@ class ParkedChange:
 
 
 def reason_key(function: str, reason: str) -> str:
-    """What stands for function and reason in addresses, since no value of a query may hold a comma.
+    """What stands for function and reason in addresses: a reason may hold any character.
 
     >>> read_reason_key(reason_key("classify_content", "ns.coll, or another"))
     ('classify_content', 'ns.coll, or another')

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 
+from bson import ObjectId
 from msgspec import Meta, Struct
 
 from console.histograms import Histogram, histogram
@@ -22,9 +23,9 @@ from functions.bots.store.detector_examples import DetectorExamples, detector_ex
 from functions.bots.store.pending_verdicts import GivenVerdict, PendingVerdicts
 from functions.bots.store.suspects import Suspect, Suspects
 from shared.api import STATUS, Response, Route
-from shared.documents import Credential
+from shared.documents import Credential, Id
 from shared.errors import Conflict, NotFound
-from shared.requests import refused
+from shared.requests import NEEDS_ID, refused
 from shared.store.decoding import credential_of
 
 PATH = "/console/suspects"
@@ -37,9 +38,10 @@ Place = Annotated[str, Meta(max_length=64), refused("is no place in the list of 
 
 
 class SuspectsQuery(Struct):
-    """The suspect to be shown, or the first one of the list, and the place in the list behind which it begins."""
+    """The key of the suspect to be shown, or the first one of the list, and the place in the list behind which it
+    begins. No address holds a credential."""
 
-    credential: CredentialText | None = None
+    suspect: Annotated[Id, refused(NEEDS_ID)] | None = None
     after: Place = ""
 
 
@@ -132,7 +134,7 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
 def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: datetime) -> Response:
     """The suspect that was asked for, or the first one, and those behind it."""
     PendingVerdicts(console.store).settle(now=now)
-    asked = None if query.credential is None else credential_of(query.credential)
+    asked = None if query.suspect is None else Suspects(console.store).credential_of(ObjectId(query.suspect))
     chosen = None if asked is None else Suspects(console.store).find(asked)
     meanwhile = None if asked is None or chosen else _known(console, asked, now)
     return _page(console, visitor, query.after, now, chosen=chosen, meanwhile=meanwhile)
@@ -163,8 +165,9 @@ def undo(console: Console, visitor: Visitor, form: UndoForm, now: datetime) -> R
             verdicts.take_back(credential, by=session.member, now=now)
     except Conflict:
         return _page(console, visitor, form.after, now, meanwhile=_known(console, credential, now))
-    shown = urlencode({"credential": form.credential, "after": form.after})
-    return redirect(f"{PATH}?{shown}")
+    suspect = Suspects(console.store).find(credential)
+    shown = {"suspect": suspect.key} if suspect else {}
+    return redirect(f"{PATH}?{urlencode({**shown, 'after': form.after})}")
 
 
 def _page(

@@ -19,6 +19,7 @@ from shared.requests import refused
 from shared.store.job_runs import JobRun
 
 ROWS = 50
+OF_A_WINDOW = 3  # outcomes
 LATELY = timedelta(hours=24)  # for Today
 FAILED: Final = "failed"
 JOBS = "/console/jobs"
@@ -86,7 +87,9 @@ def job(console: Console, visitor: Visitor, query: JobQuery, now: datetime) -> R
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:
     """Which functions failed in the last day and have not succeeded since."""
-    failing = [run for run in console.store.job_runs.latest() if run.outcome == FAILED and now - run.ended_at < LATELY]
+    runs = console.store.job_runs
+    lately = [run for run in runs.latest() if run.outcome == FAILED and now - run.ended_at < LATELY]
+    failing = [run for run in lately if not _has_succeeded(runs.newest(OF_A_WINDOW, function=run.function), run)]
     for run in failing:
         yield Line(
             FAILED,
@@ -99,6 +102,12 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     if not failing:
         state: State = "good"
         yield Line(state, "nav.jobs", "today.jobs.good", JOBS)
+
+
+def _has_succeeded(newest: Sequence[JobRun], failed: JobRun) -> bool:
+    """Whether one of these runs has succeeded after the failed one: runs of a few minutes are summed by their outcome,
+    and the sums of one window have no order of their own."""
+    return any(run.outcome != FAILED and run.ended_at > failed.ended_at for run in newest)
 
 
 ROUTES: tuple[Route[Console], ...] = (

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from console.fields import CONFIRMED, Reason
 from console.messages import message
 from console.model_history import PROMOTE, named
 from console.service import Console
-from console.store.audit_log import without
+from console.store.audit_log import without_ids
 from console.store.models import SHOWN
 from console.templates import redirect, render
 from console.views.models import MODELS, NONE, Name, Typed, page_of, path_of
@@ -17,15 +17,9 @@ from console.visitor import Visitor
 from shared.api import SERVER_ERROR, STATUS, Response, Route
 from shared.artifacts.frozen_models import FrozenModel
 from shared.errors import AppError, InvalidFields, NotFound
-from shared.requests import ShortText, refused
+from shared.requests import ShortText
 
-CONFIRMED = 4  # characters of the version that are typed again
-MAX_REASON_LENGTH = 500  # characters
 INVALID = STATUS[InvalidFields]
-
-Reason = Annotated[
-    str, Meta(max_length=MAX_REASON_LENGTH), refused(f"needs a text of at most {MAX_REASON_LENGTH} characters")
-]
 
 
 class FreezeForm(Struct):
@@ -69,7 +63,7 @@ def freeze_model(console: Console, visitor: Visitor, form: FreezeForm, now: date
 
     def act() -> None:
         by = visitor.member_session().member
-        console.frozen_models.freeze(FrozenModel(form.family, form.key, without(form.reason.strip(), {}), by, now))
+        console.frozen_models.freeze(FrozenModel(form.family, form.key, without_ids(form.reason.strip(), {}), by, now))
 
     return _of_key(console, visitor, form, "freeze model", act, "frozen", now)
 

@@ -1,6 +1,6 @@
 """How well the feed does: which part of impressions leads to an engagement, day by day, by source and by model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from msgspec import Struct
 
 from console.charts import Chart
+from console.lines import Line
 from console.service import Console
 from console.templates import render
 from console.visitor import Visitor
@@ -48,6 +49,11 @@ def performance(console: Console, visitor: Visitor, query: PerformanceQuery, now
     days = FeedPerformances(console.store).newest(DAYS + 1, before)
     next_page = round(days[DAYS - 1].start.timestamp() * 1_000) if len(days) > DAYS else None
     return render(Performance(days[:DAYS], _charts(days[:DAYS]), next_page), visitor)
+
+
+def lines(console: Console, now: datetime) -> Iterator[Line]:
+    """What drifted: nothing measures it yet."""
+    yield Line("good", "today.drift", "today.drift.none", PERFORMANCE)
 
 
 def _charts(days: Sequence[DayPerformance]) -> list[Chart]:

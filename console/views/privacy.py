@@ -11,18 +11,18 @@ from typing import Annotated, Any, ClassVar, Literal
 from bson import ObjectId
 from msgspec import Meta, Struct
 
+from console.fields import CONFIRMED, Reason
 from console.messages import message
 from console.service import Console
 from console.store.audit_log import Value
 from console.templates import render
-from console.views.model_acts import CONFIRMED, INVALID, Reason
 from console.visitor import Visitor
 from functions.privacy.store.erasure_records import ErasureRecord, ErasureRecords
 from functions.privacy.store.held_data import MAX_IDS, HeldData, HeldDocuments, HeldUser, partly_counted
 from shared.api import SERVER_ERROR, STATUS, Response, Route
 from shared.clock import epoch_ms, from_epoch_ms
 from shared.documents import ID_IN_TEXT, is_id
-from shared.errors import AppError, Unanswered
+from shared.errors import AppError, InvalidFields, Unanswered
 from shared.requests import refused, whole_number
 from shared.store import schema
 from shared.store.deadline import with_fresh_deadline
@@ -32,6 +32,7 @@ PATH = "/console/erasures"
 ROWS, USERS = 50, 20  # that one page shows
 RUNS_FOR = timedelta(minutes=5)  # the time-out of erase_account
 LOOK_WITHIN_S = 2.0  # after the erasure, however long it took
+INVALID = STATUS[InvalidFields]
 CLOCKS = timedelta(seconds=5)  # by which those of two functions may differ
 
 Typed = Annotated[str, Meta(max_length=200), refused("needs a text of at most 200 characters")]

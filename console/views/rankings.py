@@ -121,7 +121,7 @@ def versions_for(console: Console, visitor: Visitor, form: VersionsForm, now: da
 
 
 def effect(console: Console, visitor: Visitor, query: EffectQuery, now: datetime) -> Response:
-    """What making the version live would change for members drawn by lot; a refusal is told in the page."""
+    """What making the version live would change for members drawn at random; a refusal is told in the page."""
     stored = console.models.live_of(query.family, query.key)
     live = stored.version.version if stored and stored.version else NONE
     if query.family not in FAMILIES:

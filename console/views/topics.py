@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from bson import ObjectId
 from msgspec import Meta, Struct
 
+from console.fields import Reason
 from console.service import Console
 from console.store.shown_posts import ShownPost, ShownPosts
 from console.templates import redirect, render
@@ -26,15 +27,12 @@ from shared.text.normalise import MAX_CHARACTERS, plain
 
 PATH = "/console/topics"
 ROWS = 25  # of a page
-MAX_PATH_LENGTH, MAX_REASON_LENGTH = 200, 500  # characters
+MAX_PATH_LENGTH = 200  # characters
 CHOICES = 5  # topics that a person may choose
 
 RowId = Annotated[Id, refused(NEEDS_ID)]
 Path = Annotated[str, Meta(max_length=MAX_PATH_LENGTH), refused("is no topic of the list")]
 Seen = Annotated[str, Meta(max_length=50 * MAX_PATH_LENGTH), refused("is not what a page came with")]
-Reason = Annotated[
-    str, Meta(max_length=MAX_REASON_LENGTH), refused(f"needs a text of at most {MAX_REASON_LENGTH} characters")
-]
 
 
 class TopicsQuery(Struct):

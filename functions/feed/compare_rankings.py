@@ -1,5 +1,5 @@
 """What two versions of a model that ranks posts show first: to an account, to somebody new in a country, and to members
-drawn by lot. Both rank the same candidates. Writes nothing."""
+drawn at random. Both rank the same candidates. Writes nothing."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def run(
     """The first FIRST posts by either version: {ranksFor: whether a version ranks for this viewer, left: [{content,
     score, rank: from 1 on, other: rank by the other version, or null}, …], right: …}
 
-    Of members drawn by lot, the same for the same versions, among those for whom a version ranks: {compared: their
+    Of members drawn at random, the same for the same versions, among those for whom a version ranks: {compared: their
     number, overlap: the mean part, 0..1, of the first posts that both versions show, overlapInterval: [low, high] of 95
     %, changed: how many of them see another first post, changedInterval, more: what a request has as `earlier` to go on
     behind them, or null at the end}; null where nobody is compared. Those of `earlier` count too; ends with fewer than
@@ -56,7 +56,7 @@ def run(
     both, home = (request.left, request.right), options.of(Home)
     versions = versions_of(feed_ranker, options.of(Coldstart), request.family, request.key, both, now=now)
     if request.members:
-        sums = Lot(feed_ranker, home, versions, request, in_time, now).compared()
+        sums = MemberSample(feed_ranker, home, versions, request, in_time, now).compared()
         return _effect(sums, request.members, ended=in_time()), Report(sums.compared, details=feed_ranker.details())
     viewer = feed_ranker.viewer(ObjectId(request.account_id)) if request.account_id else _newcomer(request)
     retrieved = list(_retrieved(feed_ranker, home, versions, [viewer], now))
@@ -89,10 +89,10 @@ def _side(feed: HomeFeed, chosen: Round, own: IntArray, other: IntArray) -> list
 
 
 @dataclass(slots=True)
-class Lot:
-    """Members drawn by lot, and how the versions differ for them.
+class MemberSample:
+    """Members drawn at random, and how the versions differ for them.
 
-    drawn  how many of the lot were looked at
+    drawn  how many accounts were looked at
     """
 
     feed_ranker: FeedRanker
@@ -128,8 +128,8 @@ class Lot:
     def _viewers(self) -> Iterator[tuple[int, Viewer]]:
         """Members for whom a version ranks, with the numbers of their draws."""
         request = self.request
-        lot = Random(f"{request.family}/{request.key} {' '.join(sorted((request.left, request.right)))}")
-        accounts = MemberAccounts(self.feed_ranker.store).drawn(lot, MAX_DRAWS, request.earlier.drawn)
+        rng = Random(f"{request.family}/{request.key} {' '.join(sorted((request.left, request.right)))}")
+        accounts = MemberAccounts(self.feed_ranker.store).drawn(rng, MAX_DRAWS, request.earlier.drawn)
         for number, account, country_code in accounts:
             if not self.in_time():
                 return

@@ -12,7 +12,7 @@ from shared.requests import MAX_TEXT_LENGTH, AccountId, ShortText, refused, whol
 MAX_CONTENTS = 2_000  # posts to rank
 MAX_EXCLUDED = 1_000  # posts
 DEFAULT_PEOPLE = 25  # suggested where their number is not asked for; of posts it is the option `home.items`
-MAX_MEMBERS = 200  # drawn by lot
+MAX_MEMBERS = 200  # drawn at random
 MAX_DRAWS = 4_000  # accounts that are looked at to find them
 MAX_CURSOR_LENGTH = 2_000  # characters, so that a request line stays well below the limit of a gateway
 
@@ -109,7 +109,7 @@ class HomeRequest(HomeQuery, frozen=True, kw_only=True):
 class Compared(Struct, frozen=True, rename="camel"):
     """Members that were compared so far.
 
-    drawn     how many of the lot were looked at
+    drawn     how many accounts were looked at
     compared  members
     overlaps  sum of the parts, each 0..1, of the first posts that both versions show
     changed   members who see another first post
@@ -122,7 +122,7 @@ class Compared(Struct, frozen=True, rename="camel"):
 
 
 class CompareRequest(AccountRequest, frozen=True, kw_only=True):
-    """Two versions of a model that ranks posts, for an account, for somebody new in the country, or for members by lot.
+    """Two versions of a model that ranks posts, for an account, for somebody new in a country, or for random members.
 
     left, right  versions, or "none" for no model of the key's own
     members      that are drawn; 0 for the account, or somebody new where none is named

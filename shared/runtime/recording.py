@@ -67,6 +67,9 @@ class Run:
         from shared.store.job_runs import JobRun, key_of
 
         is_summed = self.trigger in SUMMED
+        report = self.report.as_dict() if self.report else {}
+        if (status := report.pop("status", None)) is not None:  # of HTTP; runs that are summed count their answers
+            report[f"status {status}"] = 1
         started_at = self.started_at
         if is_summed:
             started_at -= (started_at - EPOCH) % SUMMED_OVER
@@ -79,7 +82,7 @@ class Run:
             seconds=perf_counter() - self.began,
             key=key_of(started_at, self.function, self.outcome if is_summed else uuid4().hex),
             due=self.due,
-            report=self.report.as_dict() if self.report else {},
+            report=report,
             malformed=self.malformed.counts if self.malformed else {},
             error=type(self.error).__name__ if self.error else "",
             reason=str(self.error or ""),

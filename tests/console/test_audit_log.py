@@ -190,3 +190,13 @@ def test_an_act_that_is_done_is_done_though_its_outcome_cannot_be_written(
 
     assert done == [1]
     assert audit.newest(None, 1)[0].outcome == "begun"
+
+
+def test_an_outcome_that_was_changed_is_found(audit: AuditLog, store: Store) -> None:
+    with audit.act(ANA, "act", {}, now=NOW):
+        pass
+    assert audit.first_broken() is None
+
+    entries(store).update_one({"_id": 1}, {"$set": {"outcome": "done, as asked"}})
+
+    assert audit.first_broken() == 1

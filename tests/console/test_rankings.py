@@ -229,7 +229,7 @@ def test_what_would_change_is_shown_before_a_version_is_made_live(
     page.locator("#version").select_option(SAME)
     page.get_by_text(f"each with {SAME} and with {LIVE}").wait_for(timeout=1_000 * allowed(20))
 
-    assert "13 members drawn by lot" in section.inner_text()
+    assert "13 members drawn at random" in section.inner_text()
     assert "Of the first 20 posts stay: 100 %" in section.inner_text()
     assert "Another first post: 0 %" in section.inner_text()
     assert "Of the first 20 posts stay: 100 %" not in different
@@ -248,7 +248,7 @@ def test_what_would_change_is_shown_without_a_script(
         page = context.new_page()
         page.goto(f"{console}{US}")
         page.get_by_role("link", name=f"What {OTHER} would change for 200 members").press("Enter")
-        page.get_by_text("members drawn by lot").wait_for(timeout=1_000 * allowed(20))
+        page.get_by_text("members drawn at random").wait_for(timeout=1_000 * allowed(20))
 
 
 def test_models_that_rank_no_posts_change_no_feed(

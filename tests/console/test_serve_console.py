@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -19,7 +20,9 @@ from console.store.members import Member, Members
 from console.store.sessions import Sessions, csrf_token
 from local.functions import ROOT
 from local.http import event_of
+from shared.report import added
 from shared.store import Store
+from shared.store.job_runs import JobRun, key_of
 from tests.console.requests import ask, logged_in
 
 handler = import_module("console.handlers.serve_console").handler
@@ -241,3 +244,34 @@ def test_the_page_about_the_console_has_the_table_of_rights() -> None:
 
     assert said.pop("right") == [False] * len(ROLES)
     assert said == {right: [role in roles for role in ROLES] for right, roles in RIGHTS.items()}
+
+
+def test_a_function_that_has_succeeded_after_it_failed_is_not_told_as_failing(store: Store) -> None:
+    """Also where both are in one window, whose sums have no order of their own."""
+    began = datetime.now(UTC) - timedelta(minutes=4)
+    for outcome, minutes in (("failed", 1), ("done", 3)):
+        ended = began + timedelta(minutes=minutes)
+        key = key_of(began, "serve_feed", outcome)
+        store.job_runs.record([JobRun("serve_feed", "request", outcome, began, ended, 1.0, key, reason="away")])
+
+    assert "serve_feed" not in ask("GET", "/console", logged_in(store, "viewer"))["body"]
+
+
+def test_a_function_that_failed_last_is_told(store: Store) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=4)
+    for outcome, minutes in (("failed", 3), ("done", 1)):
+        ended = began + timedelta(minutes=minutes)
+        key = key_of(began, "serve_feed", outcome)
+        store.job_runs.record([JobRun("serve_feed", "request", outcome, began, ended, 1.0, key, reason="away")])
+
+    assert "serve_feed failed" in ask("GET", "/console", logged_in(store, "viewer"))["body"]
+
+
+def test_answers_are_counted_by_their_status(store: Store, recorded: Callable[[], list[JobRun]]) -> None:
+    token = logged_in(store, "viewer")
+    for path in ("/console/changes", "/console/jobs", "/console/nothing"):
+        ask("GET", path, token)
+
+    report = added(run.report for run in recorded())
+    assert (report["status 200"], report["status 404"]) == (2, 1)
+    assert "status" not in report

@@ -1,4 +1,4 @@
-"""Two versions of a model that ranks posts, side by side, and what members drawn by lot would see of a change."""
+"""Two versions of a model that ranks posts, side by side, and what members drawn at random would see of a change."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -20,7 +20,17 @@ from pymongo import UpdateOne
 from shared.documents import Credential, Document, credential_forms, id_bytes
 from shared.errors import BadEvent, Conflict, NotFound
 from shared.store import Store, schema
-from shared.store.decoding import as_list, as_moment, as_number, as_text, credential_of, needed, optional, sound
+from shared.store.decoding import (
+    as_credential,
+    as_list,
+    as_moment,
+    as_number,
+    as_text,
+    credential_of,
+    needed,
+    optional,
+    sound,
+)
 from shared.store.expressions import NO_ARRAY, period
 from shared.store.malformed import name_malformed
 from shared.store.upserts import guarded_upsert
@@ -62,6 +72,11 @@ class Suspect:
     place: str = ""
 
     @property
+    def key(self) -> str:
+        """The id of its document, in hex digits; empty for a new one."""
+        return self.place.partition("_")[2]
+
+    @property
     def finding(self) -> Document:
         """The fields that a later run of the detector replaces, as they are stored."""
         return {
@@ -90,6 +105,11 @@ class Suspects:
         """The suspect of that credential; None where it does not wait for a verdict."""
         rows = self._suspects.find({"seenCredential": {"$in": credential_forms([credential])}} | UNDECIDED)
         return next(sound(self._suspects, rows, self._suspect), None)
+
+    def credential_of(self, key: ObjectId) -> Credential | None:
+        """The credential of the suspect with that key, judged or not; None where there is none."""
+        row = self._suspects.find_one({"_id": key}, {"seenCredential": 1}) or {}
+        return as_credential(row.get("seenCredential"))
 
     def number_waiting(self, limit: int = MAX_NUMBER) -> int:
         """How many suspects have no verdict; at most `limit` are counted."""

@@ -56,8 +56,8 @@ class MemberAccounts:
         return Member(self._country_code(document) if document else "", users)
 
     def drawn(self, rng: Random, draws: int, begin: int) -> Iterator[tuple[int, ObjectId, str]]:
-        """Different accounts by lot, at most so many, with the number of their draw and the codes of their countries as
-        of `member`; the first `begin` draws are left out.
+        """Different accounts at random, at most so many, with the number of their draw and the codes of their countries
+        as of `member`; the first `begin` draws are left out.
 
         Where there are more accounts, each is the next one behind a point between the first and the last id, found by
         the index: who came after a pause is drawn more often.

@@ -19,6 +19,8 @@ from shared.documents import Document
 from shared.store import Store, schema
 from shared.store.decoding import Malformed, as_list, as_moment, as_number, as_text, needed, sound
 
+MAX_NAMES = 200  # sources, and models, of a day that are read
+
 
 @dataclass(frozen=True, slots=True)
 class EngagementRate:
@@ -69,8 +71,8 @@ def _day(row: Document) -> DayPerformance:
     return DayPerformance(
         needed(as_moment(row["_id"])),
         _rate(row.get("overall")),
-        [_rate(source) for source in sources],
-        [_rate(model) for model in models],
+        [_rate(source) for source in sources[:MAX_NAMES]],
+        [_rate(model) for model in models[:MAX_NAMES]],
     )
 
 

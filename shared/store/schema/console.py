@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from shared.store.schema.types import NOBODY, About, Collection, Subject, index
 
-_SUBJECTS_OF_ACTS: tuple[Subject, ...] = ("account", "post", "credential")
+# What an entry of the audit log may be about, and an erasure looks for.
+SUBJECTS_OF_ACTS: tuple[Subject, ...] = ("account", "post", "credential")
 
 CONSOLE_MEMBERS = Collection("analytics", "consoleMembers", key=("_id",), owner="feedkeeper", about=NOBODY)
 CONSOLE_SESSIONS = Collection(
@@ -32,7 +33,7 @@ AUDIT_LOG = Collection(
     key=("_id",),
     owner="feedkeeper",
     about=tuple(
-        About(subject, f"personal.{subject}", "field", unset_too=f"salts.{subject}") for subject in _SUBJECTS_OF_ACTS
+        About(subject, f"personal.{subject}", "field", unset_too=f"salts.{subject}") for subject in SUBJECTS_OF_ACTS
     ),
     indexes=(
         index("by", "-_id"),

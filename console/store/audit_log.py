@@ -9,35 +9,29 @@ the entry before; `outcomeHash` covers that hash and the outcome, which comes la
 random salt; an erasure takes away value and salt, so that nothing of the person is left, and the chain still holds.
 """
 
-import hashlib
-import hmac
-import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from console.store.audit_chain import BEGUN, FIRST, digest, entry_hash, holds, outcome_hash
 from console.store.sessions import Session
-from shared.clock import epoch_ms
 from shared.documents import ID_IN_TEXT, Document, object_id
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
 from shared.store.deadline import with_fresh_deadline
-from shared.store.decoding import as_credential, as_document, as_moment, as_text, needed, sound
+from shared.store.decoding import as_credential, as_moment, as_text, needed, sound
 from shared.store.erased import Erased
 from shared.store.failures import as_app_error
 from shared.store.schema.console import SUBJECTS_OF_ACTS
 
-FIRST = "0" * 64  # what stands for the hash before the first entry
 MAX_CHECKED = 500  # entries at a time
 ATTEMPTS = 20  # to append behind whoever appends at the same time
 MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
-BEGUN = "begun"  # the outcome of an act before it has ended
 CLOSE_WITHIN_S = 1.0  # after an act, however long it took
 
 Value = str | ObjectId
@@ -89,7 +83,7 @@ class AuditLog:
         """Write an entry at the end of the chain; returns its number. What is erased already is not kept of it."""
         values = {name: value if name in SUBJECTS_OF_ACTS else _bounded(value) for name, value in personal.items()}
         salts = {name: secrets.token_hex(16) for name in values}
-        digests = {name: _digest(value, salts[name]) for name, value in values.items()}
+        digests = {name: digest(value, salts[name]) for name, value in values.items()}
         for _ in range(ATTEMPTS):
             last: Document = {"_id": 0, "hash": FIRST}
             last = next(iter(self._entries.find(_CAN_BE_FOLLOWED, {"hash": 1}).sort("_id", -1).limit(1)), last)
@@ -97,7 +91,7 @@ class AuditLog:
             entry: Document = {"_id": last["_id"] + 1, "at": now, "by": by, "role": role, "act": act}
             entry |= {"personal": values, "salts": salts, "digests": digests, "previous": previous}
             try:
-                self._entries.insert_one(entry | {"hash": _hash(entry), "outcome": BEGUN})
+                self._entries.insert_one(entry | {"hash": entry_hash(entry), "outcome": BEGUN})
             except DuplicateKeyError:  # somebody was faster
                 continue
             self._forget_erased(values)
@@ -118,7 +112,7 @@ class AuditLog:
         rows = list(self._entries.find(_before(before)).sort("_id", -1).limit(limit))[::-1]
         number, previous = (1, FIRST) if len(rows) < limit or not rows else (rows[0]["_id"], rows[0].get("previous"))
         for row in rows:
-            if row["_id"] != number or row.get("previous") != previous or not _holds(row):
+            if row["_id"] != number or row.get("previous") != previous or not holds(row):
                 return int(number)
             number, previous = number + 1, row.get("hash")
         return None
@@ -130,7 +124,7 @@ class AuditLog:
 
     def _write_outcome(self, number: int, outcome: str) -> None:
         row = self._entries.find_one({"_id": number}, {"hash": 1}) or {}
-        fields = {"outcome": outcome, "outcomeHash": _outcome_hash(row.get("hash"), outcome)}
+        fields = {"outcome": outcome, "outcomeHash": outcome_hash(row.get("hash"), outcome)}
         self._entries.update_one({"_id": number}, {"$set": fields})
 
     def _forget_erased(self, personal: Mapping[str, Value]) -> None:
@@ -166,37 +160,6 @@ def without_ids(text: str, personal: Mapping[str, Value]) -> str:
 
 def _bounded(value: Value) -> Value:
     return without_ids(value, {}) if isinstance(value, str) else value
-
-
-def _digest(value: Value, salt: str) -> str:
-    return hashlib.sha256(f"{salt}|{value}".encode()).hexdigest()
-
-
-def _hash(entry: Mapping[str, Any]) -> str:
-    """The hash of what cannot be erased of an entry."""
-    covered = [entry.get(name) for name in ("_id", "by", "role", "act", "digests", "previous")]
-    at = as_moment(entry.get("at"))
-    text = json.dumps([*covered, at and epoch_ms(at)], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _outcome_hash(entry_hash: Any, outcome: str) -> str:
-    return hashlib.sha256(f"{entry_hash}|{outcome}".encode()).hexdigest()
-
-
-def _holds(row: Mapping[str, Any]) -> bool:
-    """Whether an entry is as it was written, apart from what has been erased of it."""
-    if not hmac.compare_digest(str(row.get("hash")).encode(), _hash(row).encode()):
-        return False
-    outcome = row.get("outcome")
-    if outcome != BEGUN and row.get("outcomeHash") != _outcome_hash(row.get("hash"), str(outcome)):
-        return False
-    personal, salts, digests = (as_document(row.get(name) or {}) for name in ("personal", "salts", "digests"))
-    if personal is None or salts is None or digests is None:
-        return False
-    return personal.keys() <= salts.keys() & digests.keys() and all(
-        _digest(value, salts[name]) == digests[name] for name, value in personal.items()
-    )
 
 
 def _entry(row: Document) -> AuditEntry:

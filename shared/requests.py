@@ -5,11 +5,11 @@ sentence that a caller gets; fields that a model does not have are ignored.
 """
 
 import re
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
-from msgspec.inspect import Metadata, StructType, UnionType, type_info
+from msgspec.inspect import Metadata, UnionType, type_info
 
 from shared.documents import Id
 from shared.errors import InvalidFields
@@ -19,7 +19,9 @@ NEEDS_ID = "needs an id, 24 hexadecimal digits"
 
 Request = TypeVar("Request", bound=msgspec.Struct)
 
-_PLACE = re.compile(r"`\$\.(?P<field>\w+)(\[(?P<position>\d+)\])?[^`]*`$|required field `(?P<missing>\w+)`$")
+_PATH = re.compile(r"`\$(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.(?P<field>\w+)|\[(?P<position>\d+)\]")
+_MISSING = re.compile(r"required field `(?P<field>\w+)`")
 
 # What an error of msgspec has in its text, and the kind of error that HTTP has always called it, in this order.
 _KINDS = {
@@ -68,19 +70,21 @@ def converted(values: Any, model: type[Request], *, strict: bool = True) -> Requ
 
 
 def place_of(error: msgspec.ValidationError) -> tuple[str | int, ...]:
-    """Where in a request the error lies: the field, and the position where the field is a list; empty for the request
-    as a whole.
+    """Where in a request the error lies: the field, then the position in a list or the field of an object that it
+    holds; empty for the request as a whole.
 
     >>> place_of(msgspec.ValidationError("Expected `str`, got `int` - at `$.contents[3]`"))
     ('contents', 3)
     >>> place_of(msgspec.ValidationError("Object missing required field `contents`"))
     ('contents',)
+    >>> place_of(msgspec.ValidationError("Object missing required field `drawn` - at `$.earlier`"))
+    ('earlier', 'drawn')
     """
-    place = _PLACE.search(str(error))
-    if place is None:
-        return ()
-    position = place["position"]
-    return (place["field"] or place["missing"], *([] if position is None else [int(position)]))
+    path = _PATH.search(str(error))
+    steps = _STEP.finditer(path["path"]) if path else ()
+    place = [step["field"] or int(step["position"]) for step in steps]
+    missing = _MISSING.search(str(error))
+    return (*place, *([missing["field"]] if missing else []))
 
 
 def refusal(model: type[msgspec.Struct], error: msgspec.ValidationError) -> str:
@@ -91,15 +95,21 @@ def refusal(model: type[msgspec.Struct], error: msgspec.ValidationError) -> str:
     >>> refusal(Promotion, msgspec.ValidationError("Object missing required field `key`"))
     'key: needs a text of 1 to 128 characters'
     """
-    field, *position = place_of(error)
-    fields = cast("StructType", type_info(model)).fields
-    declared: Any = next(each.type for each in fields if each.encode_name == field)
-    if isinstance(declared, UnionType):  # with null
-        declared = declared.types[0]
-    items = getattr(declared.type, "item_type", None)
-    if position and isinstance(items, Metadata):
-        declared = items
-    return f"{field}: {declared.extra['refused']}"
+    names: list[str] = []
+    sentence = ""
+    declared: Any = type_info(model)
+    for step in place_of(error):
+        if isinstance(step, str):
+            names.append(step)
+            declared = next(each.type for each in declared.fields if each.encode_name == step)
+        else:
+            declared = declared.item_type
+        if isinstance(declared, UnionType):  # with null
+            declared = declared.types[0]
+        if isinstance(declared, Metadata):
+            sentence = (declared.extra or {}).get("refused", sentence)
+            declared = declared.type
+    return f"{'.'.join(names)}: {sentence}"
 
 
 def invalid_fields(part: tuple[str, ...], model: type[msgspec.Struct], error: msgspec.ValidationError) -> InvalidFields:

@@ -134,7 +134,7 @@ class CompareRequest(AccountRequest, frozen=True, kw_only=True):
     left: ShortText
     right: ShortText
     members: Annotated[int, whole_number(0, MAX_MEMBERS)] = 0
-    earlier: Compared = Compared()
+    earlier: Annotated[Compared, refused("needs what an earlier comparison told of its members")] = Compared()
 
 
 def limit_of(max_results: int | UnsetType, default: int) -> int:

@@ -1,6 +1,7 @@
 """Requests of direct calls and of HTTP: one model for both, the same answers, and the same refusals."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 from msgspec import Struct
+from msgspec.inspect import ListType, Metadata, StructType, UnionType, type_info
 
 from functions.feed.serve_feed import ROUTES
 from local.functions import ROOT
@@ -49,8 +51,9 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
         "right": NO_TEXT,
         "accountId": NO_ID,
         "members": [None, "many", [], 5.5, True, -1, 201],
+        "earlier": [None, 7, "many", [], {"drawn": -1}, {"overlaps": "many"}, {"overlaps": 201}, {"changed": None}],
     },
-    "promote_artifact": {"family": NO_TEXT, "key": NO_TEXT, "version": NO_TEXT},
+    "promote_artifact": {"family": NO_TEXT, "key": NO_TEXT, "version": NO_TEXT, "instead_of": NO_TEXT[2:]},
     "erase_account": {"accountId": [*NO_ID, None, ABSENT]},
 }
 VALID: dict[str, dict[str, Any]] = {
@@ -105,7 +108,7 @@ def test_a_value_is_refused_by_a_direct_call_and_over_http_alike(
     payload = with_value(stem, field, value)
 
     if stem in RAISING:
-        with pytest.raises(BadEvent, match=f"^{field}: needs "):
+        with pytest.raises(BadEvent, match=rf"^{field}(\.\w+)?: needs "):
             function(stem)(payload, None)
         return
     answer = function(stem)(payload, None)
@@ -240,7 +243,24 @@ def test_every_field_of_a_request_has_a_sentence_that_refuses_it() -> None:
 
     assert len(list(models())) >= 10
     for model in models():
-        for field in model.__struct_encode_fields__:
-            for place in (f"$.{field}", f"$.{field}[0]"):
-                error = msgspec.ValidationError(f"Expected `str`, got `int` - at `{place}`")
-                assert refusal(model, error).startswith(f"{field}: ")
+        assert set(model.__struct_encode_fields__) <= {field for fields in REFUSED.values() for field in fields}
+        for place in places(type_info(model)):
+            error = msgspec.ValidationError(f"Expected `str`, got `int` - at `${place}`")
+            field, _, sentence = refusal(model, error).partition(": ")
+            assert field == re.sub(r"\[0\]", "", place)[1:]
+            assert sentence.startswith(("needs ", "holds ", "is "))
+
+
+def places(declared: Any, place: str = "") -> Iterator[str]:
+    """Every place in a request of this type: its fields, what lists hold, and fields of objects that it holds."""
+    if isinstance(declared, UnionType):
+        declared = declared.types[0]
+    if isinstance(declared, Metadata):
+        declared = declared.type
+    if place:
+        yield place
+    if isinstance(declared, ListType):
+        yield from places(declared.item_type, f"{place}[0]")
+    elif isinstance(declared, StructType):
+        for field in declared.fields:
+            yield from places(field.type, f"{place}.{field.encode_name}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from console import assets
 from console.rights import PUBLIC, may
@@ -18,6 +18,7 @@ from shared.errors import AppError, Forbidden, MethodNotAllowed, Unauthorized
 from shared.runtime.http_request import HttpRequest
 from shared.store import Store
 
+MAX_ADDRESS_LENGTH = 2_000  # characters of the page to go on with
 HOME, LOGIN = "/console", "/console/login"
 COOKIE = "__Host-session"  # by its name, browsers take it from this host only, by HTTPS only, and for all paths
 
@@ -39,6 +40,7 @@ class SessionAccess:
             language=session.language if session else _preferred(request.headers.get("accept-language", "")),
             in_page=request.headers.get("hx-request") == "true",
             claims=claims if isinstance(claims, Mapping) else {},
+            address=_address(request) if request.method == "GET" else "",
         )
 
     def authorize(self, caller: Visitor, request: HttpRequest, route: Route[Any]) -> None:
@@ -68,7 +70,7 @@ class SessionAccess:
         logged in. What somebody has typed stays in the page that sent it."""
         visitor = caller or Visitor(None, LANGUAGES[0], in_page=False, claims={})
         if request and status == STATUS[Unauthorized] and request.method == "GET" and not visitor.in_page:
-            return redirect(f"{LOGIN}?next={quote(request.path, safe='')}")
+            return redirect(f"{LOGIN}?next={quote(_address(request) or HOME, safe='')}")
         reason = str(error) if status < 500 or error.retry_helps else type(error).__name__
         headers = {"Allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
         return render(Failure(status, reason), visitor, status=status, headers=headers)
@@ -80,6 +82,12 @@ def session_cookie(token: str) -> str:
     age = int(MAX_LIFETIME.total_seconds()) if token else 0
     cookie.update({"path": "/", "max-age": str(age), "secure": "true", "httponly": "true", "samesite": "Lax"})
     return cookie.OutputString()
+
+
+def _address(request: HttpRequest) -> str:
+    """Path and query of a request; empty where they are too long to go on with."""
+    address = f"{request.path}?{urlencode(request.query)}" if request.query else request.path
+    return address if len(address) <= MAX_ADDRESS_LENGTH else ""
 
 
 def _preferred(accepted: str) -> str:

@@ -3,51 +3,73 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import groupby
+from typing import Final
 
 from console.charts import Chart
 from console.figures import Figure, figures
-from console.store.audit_log import AuditLog
+from console.store.audit_log import AuditEntry, AuditLog
 from console.store.models import LiveModel, Version
 
-PROMOTE = "promote model"  # the act in the audit log
+PROMOTE: Final = "promote model"  # the act in the audit log
 MOVES = 500  # the newest acts among which that of a version is looked for
 DONE = ("done", "begun", "Unanswered")  # outcomes of acts that may have come about: whether one did, `promotedAt` says
+Promotion = tuple[datetime, str]  # moment and version
 NOTED_WITHIN = timedelta(minutes=1)  # between the entry of an act and what it did
 
 
 @dataclass(frozen=True, slots=True)
-class KeptVersion:
-    """A version, how it did, and when it was live.
+class Period:
+    """A time in which a version was live.
 
-    live_from, live_to  the last time that it was; None where it never was, where it still is, or where that is unknown
-    by                  who made it live; empty where the training itself did
+    end  None while it is live
+    by   who made it live; empty where the training itself did
     """
+
+    start: datetime
+    end: datetime | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """A version, how it did, and when it was live, the last time first."""
 
     version: Version
     figures: Sequence[Figure]
     is_live: bool
-    live_from: datetime | None
-    live_to: datetime | None
-    by: str
+    periods: Sequence[Period]
 
 
-def histories(audit: AuditLog, family: str, live: LiveModel | None, kept: Sequence[Version]) -> Iterator[KeptVersion]:
-    """The versions with the times at which they were live: each until the next one was promoted."""
-    moves = audit.newest(None, MOVES, act=PROMOTE)
-    by_object = {(move.personal.get("object"), move.at): move.by for move in moves if move.outcome.startswith(DONE)}
-    starts = sorted((version.promoted_at, version.version) for version in kept if version.promoted_at)
-    ends = {version: following for (_, version), (following, _) in pairwise(starts)}
+def histories(
+    audit: AuditLog, family: str, live: LiveModel | None, kept: Sequence[Version], promotions: Sequence[Promotion]
+) -> Iterator[KeptVersion]:
+    """The versions with the times at which they were live: each until another one was promoted.
+
+    promotions  of all versions of the key, in the order of time
+    """
+    moves = [move for move in audit.newest(None, MOVES, act=PROMOTE) if move.outcome.startswith(DONE)]
     current = live.version.version if live and live.version else None
     alias_since = live.since if live and live.alias_of else None
+    of_live = {(moment, live.version.version) for moment in live.version.promoted} if live and live.version else set()
+    known = sorted(of_live.union(promotions))
+    starts = [next(group) for _, group in groupby(known, key=lambda promotion: promotion[1])]
+    ends = [start for start, _ in starts[1:]] + [alias_since]
     for version in kept:
-        start, name = version.promoted_at, named(family, version.key, version.version)
-        moved = [
-            by for (about, at), by in by_object.items() if about == name and start and at <= start < at + NOTED_WITHIN
+        name = named(family, version.key, version.version)
+        periods = [
+            Period(start, end, _mover(moves, name, start))
+            for (start, promoted), end in zip(starts, ends, strict=True)
+            if promoted == version.version
         ]
         is_live = version.version == current
-        end = None if is_live or start is None else ends.get(version.version, alias_since)
-        yield KeptVersion(version, figures(family, version.metrics), is_live, start, end, moved[0] if moved else "")
+        yield KeptVersion(version, figures(family, version.metrics), is_live, periods[::-1])
+
+
+def _mover(moves: Sequence[AuditEntry], name: str, start: datetime) -> str:
+    """Who made that version live then; empty where no entry of the audit log says so."""
+    near = (move for move in moves if move.personal.get("object") == name)
+    return next((move.by for move in near if move.at <= start < move.at + NOTED_WITHIN), "")
 
 
 def chart(versions: Sequence[KeptVersion]) -> Chart | None:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from console import assets
-from console.messages import message
+from console.messages import message, messages
 from console.rights import ROLES, may
 from console.visitor import Visitor
 from shared.api import Response
@@ -95,13 +95,33 @@ def time_tag(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
 
 
-def rounded(value: float) -> str:
+def rounded(value: float, digits: int = 3) -> str:
     """A number with three digits, or as many as its integer part has.
 
     >>> rounded(1234.5), rounded(0.12345), rounded(3.0), rounded(1e-7)
     ('1,234', '0.123', '3', '1e-07')
     """
-    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e12 else f"{value:.3g}"
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e12 else f"{value:.{digits}g}"
+
+
+def shown(value: object) -> str:
+    """A value of a report: a whole number with its thousands apart, any other number with four digits, else its text.
+
+    >>> shown(147350), shown(0.0257134), shown("nothing changed")
+    ('147,350', '0.02571', 'nothing changed')
+    """
+    if isinstance(value, float):
+        return rounded(value, 4)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def said(key: str) -> bool:
+    """Whether there is a sentence of that key, in templates `key is said`: for names that other programs write, too.
+
+    >>> said("nav.today"), said("nav.tomorrow")
+    (True, False)
+    """
+    return all(key in sentences for sentences in messages().values())
 
 
 @cache
@@ -115,5 +135,6 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals |= {"asset": assets.address, "may": may, "pages": PAGES, "roles": ROLES}
-    environment.filters |= {"time": time_tag, "rounded": rounded}
+    environment.tests["said"] = said
+    environment.filters |= {"time": time_tag, "rounded": rounded, "shown": shown}
     return environment

@@ -1,5 +1,5 @@
 // What pages need a script for: the token of forms that htmx sends, hidden pages that ask for nothing, times in the
-// viewer's own zone, tables that sort, keys.
+// viewer's own zone, tables that sort and fit narrow screens, keys.
 "use strict";
 
 document.addEventListener("htmx:config:request", event => {
@@ -14,6 +14,17 @@ function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
     time.title = time.textContent;
     time.textContent = moments.format(new Date(time.dateTime));
+  }
+}
+
+// Names of columns beside the cells, for screens too narrow for the columns.
+function labelCells(root) {
+  for (const table of root.querySelectorAll("table:not(.labelled)")) {
+    const names = [...(table.tHead?.rows[0]?.cells ?? [])].map(cell => cell.textContent.trim());
+    for (const row of names.length ? [...table.tBodies].flatMap(body => [...body.rows]) : []) {
+      for (const cell of row.cells) cell.dataset.label = names[cell.cellIndex] ?? "";
+    }
+    if (names.length) table.classList.add("labelled");
   }
 }
 
@@ -46,8 +57,12 @@ function sort(head) {
 
 function prepare(root) {
   showTimes(root);
+  labelCells(root);
   makeSortable(root);
 }
+
+const zone = document.getElementById("zone");
+if (zone) zone.textContent = moments.resolvedOptions().timeZone;
 
 prepare(document);
 document.addEventListener("htmx:after:swap", () => prepare(document));

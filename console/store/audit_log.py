@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final, Literal, get_args
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -34,6 +35,23 @@ ATTEMPTS = 20  # to append behind whoever appends at the same time
 MAX_TEXT_LENGTH = 2_000  # characters of a reason, or of what was there before and after
 CLOSE_WITHIN_S = 1.0  # after an act, however long it took
 
+Act = Literal[
+    "add member",
+    "change role",
+    "correct topics",
+    "erase account",
+    "freeze model",
+    "judge a suspect",
+    "look at a feed",
+    "look at an account",
+    "look at the model of an account",
+    "promote model",
+    "remove member",
+    "replay changes",
+    "take a verdict back",
+    "unfreeze model",
+]
+ACTS: Final[tuple[Act, ...]] = get_args(Act)
 Value = str | ObjectId
 
 _NUMBER: Document = {"$type": ["int", "long"]}
@@ -47,7 +65,7 @@ class AuditEntry:
 
     number    from 1 on, without gaps
     by, role  who did it
-    act       what was done, such as "replay changes"
+    act       what was done, one of ACTS, or an act of another release
     personal  about what, why, and what was there before and after, as far as it has not been erased: `account`, `post`,
               `credential`, `object`, `reason`, `before`, `after`
     outcome   "done", the error that stopped it, or "begun" where its process ended in the middle
@@ -67,7 +85,7 @@ class AuditLog:
         self._store, self._entries = store, store.analytics[schema.AUDIT_LOG.name]
 
     @contextmanager
-    def act(self, session: Session, act: str, personal: Mapping[str, Value], *, now: datetime) -> Iterator[None]:
+    def act(self, session: Session, act: Act, personal: Mapping[str, Value], *, now: datetime) -> Iterator[None]:
         """Do an act inside the `with`: its entry is written before, and how it ended afterwards. An act whose entry
         cannot be written is not done."""
         number = self.append(session.member, session.role, act, personal, now=now)

@@ -3,14 +3,16 @@
 For example: {_id: "ana@example.org", role: "operator", language: "en", addedAt: …, addedBy: "kit@example.org"}
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.rights import ROLES, Role
+from pymongo.client_session import ClientSession
+
+from console.rights import RIGHTS, ROLES, Role
 from shared.documents import Document
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, Forbidden, NotFound
 from shared.store import Store, schema
 from shared.store.decoding import Malformed, as_text, needed, sound
 
@@ -32,7 +34,7 @@ class Member:
 
 class Members:
     def __init__(self, store: Store) -> None:
-        self._members = store.analytics[schema.CONSOLE_MEMBERS.name]
+        self._client, self._members = store.client, store.analytics[schema.CONSOLE_MEMBERS.name]
 
     def find(self, subject: str) -> Member | None:
         """The member of that subject; None where there is none, or its document is malformed."""
@@ -50,27 +52,50 @@ class Members:
         if added is not None and added.get("role") != member.role:
             raise Conflict(f"subject: {member.subject} is a member already, with the role {added.get('role')}")
 
-    def change_role(self, subject: str, role: Role, *, instead_of: Role) -> None:
+    def change_role(self, subject: str, role: Role, *, instead_of: Role, by: str) -> None:
         """Give a member another role, if its role is still the one that it was seen to have.
 
-        NotFound where there is no such member, Conflict where the role is another one.
+        NotFound where there is no such member, Conflict where the role is another one, Forbidden where `by` may manage
+        members no more.
         """
-        changed = self._members.update_one({"_id": subject, "role": instead_of}, {"$set": {"role": role}})
-        if not changed.matched_count:
-            present = self.find(subject)
-            if present is None:
-                raise NotFound(f"subject: {subject} is no member")
-            if present.role != role:
-                raise Conflict(f"subject: {subject} has the role {present.role} by now")
+
+        def change(session: ClientSession) -> None:
+            query = {"_id": subject, "role": instead_of}
+            if not self._members.update_one(query, {"$set": {"role": role}}, session=session).matched_count:
+                present = self.find(subject)
+                if present is None:
+                    raise NotFound(f"subject: {subject} is no member")
+                if present.role != role:
+                    raise Conflict(f"subject: {subject} has the role {present.role} by now")
+
+        self._while_manager(by, change)
 
     def choose_language(self, subject: str, language: str) -> None:
         """Show a member the pages in that language from now on."""
         self._members.update_one({"_id": subject}, {"$set": {"language": language}})
 
-    def remove(self, subject: str) -> None:
-        """Remove a member; NotFound where there is none."""
-        if not self._members.delete_one({"_id": subject}).deleted_count:
-            raise NotFound(f"subject: {subject} is no member")
+    def remove(self, subject: str, *, by: str) -> None:
+        """Remove a member; NotFound where there is none, Forbidden where `by` may manage members no more."""
+
+        def remove(session: ClientSession) -> None:
+            if not self._members.delete_one({"_id": subject}, session=session).deleted_count:
+                raise NotFound(f"subject: {subject} is no member")
+
+        self._while_manager(by, remove)
+
+    def _while_manager(self, by: str, act: Callable[[ClientSession], None]) -> None:
+        """Do an act in one transaction with the check that `by` may manage members: of two who remove each other one
+        succeeds, so that somebody is left who may."""
+
+        def check_and_act(session: ClientSession) -> None:
+            query = {"_id": by, "role": {"$in": sorted(RIGHTS["manage members"])}}
+            written = {"$inc": {"managed": 1}}  # a write, so that acts on this member at the same moment collide
+            if not self._members.update_one(query, written, session=session).matched_count:
+                raise Forbidden("subject: you may manage members no more")
+            act(session)
+
+        with self._client.start_session() as session:
+            session.with_transaction(check_and_act)
 
 
 def role_of(value: Any) -> Role | None:

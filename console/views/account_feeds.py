@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar, Final, TypeVar
 
 from bson import ObjectId
 from msgspec import Meta, Struct
@@ -15,6 +15,7 @@ from console.fields import NoFields
 from console.guest_factors import Values, in_words
 from console.rankings import AccountFeed, RankedPost
 from console.service import Console
+from console.store.audit_log import Act
 from console.store.models import PERSONAL
 from console.store.shown_posts import ShownPost, ShownPosts
 from console.templates import render
@@ -26,8 +27,8 @@ from shared.errors import AppError, BadEvent
 from shared.requests import NEEDS_ID, refused
 
 ACCOUNTS = "/console/feeds/accounts"
-LOOK = "look at a feed"  # the act in the audit log
-LOOK_AT_MODEL = "look at the model of an account"
+LOOK: Final = "look at a feed"  # the act in the audit log
+LOOK_AT_MODEL: Final = "look at the model of an account"
 
 Typed = Annotated[str, Meta(max_length=128), refused("needs a text of at most 128 characters")]
 Said = Sequence[tuple[str, Values]]  # keys of sentences, and their values
@@ -111,7 +112,7 @@ def looked_at(
     look: Callable[[ObjectId], Answer],
     now: datetime,
     *,
-    act: str = LOOK,
+    act: Act = LOOK,
 ) -> Answer:
     """What `look` finds of an account, with the entry in the audit log; BadEvent for what is no id."""
     account = id_bytes(typed.strip())

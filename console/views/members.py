@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -25,10 +25,17 @@ Subject = Annotated[
 RoleName = Annotated[Role, refused(f"needs one of {', '.join(ROLES)}")]
 
 
+Done = Annotated[Literal["", "added", "changed", "removed"], refused("needs added, changed or removed")]
+
+
 class MembersQuery(Struct):
-    """Which members: those whose subject comes after one."""
+    """Which members: those whose subject comes after one.
+
+    done  what was done to a member just now
+    """
 
     after: Annotated[str, Meta(max_length=128), refused("is not one that a page came with")] = ""
+    done: Done = ""
 
 
 class MemberForm(Struct):
@@ -59,6 +66,7 @@ class MembersPage:
     members    by subject
     roles      that there are
     next_page  the subject after which the next page begins; empty at the end
+    done       what was done to a member just now: "added", "changed", "removed", or nothing
     """
 
     template: ClassVar[str] = "members.html"
@@ -67,13 +75,14 @@ class MembersPage:
     members: Sequence[Member]
     roles: Sequence[str]
     next_page: str
+    done: str
 
 
 def members(console: Console, visitor: Visitor, query: MembersQuery, now: datetime) -> Response:
     """All members."""
     listed = list(console.members.all(query.after, ROWS + 1))
     next_page = listed[ROWS - 1].subject if len(listed) > ROWS else ""
-    return render(MembersPage(listed[:ROWS], get_args(Role), next_page), visitor)
+    return render(MembersPage(listed[:ROWS], get_args(Role), next_page, query.done), visitor)
 
 
 def add(console: Console, visitor: Visitor, form: MemberForm, now: datetime) -> Response:
@@ -81,7 +90,7 @@ def add(console: Console, visitor: Visitor, form: MemberForm, now: datetime) -> 
     session = visitor.member_session()
     with console.audit.act(session, "add member", {"object": form.subject, "after": form.role}, now=now):
         console.members.add(Member(form.subject, form.role, LANGUAGES[0]), by=session.member, now=now)
-    return redirect(MEMBERS)
+    return redirect(f"{MEMBERS}?done=added")
 
 
 def change_role(console: Console, visitor: Visitor, form: RoleForm, now: datetime) -> Response:
@@ -90,9 +99,9 @@ def change_role(console: Console, visitor: Visitor, form: RoleForm, now: datetim
     _not_oneself(session.member, form.subject)
     about = {"object": form.subject, "before": form.seen, "after": form.role}
     with console.audit.act(session, "change role", about, now=now):
-        console.members.change_role(form.subject, form.role, instead_of=form.seen)
+        console.members.change_role(form.subject, form.role, instead_of=form.seen, by=session.member)
         console.sessions.end_all(form.subject)
-    return redirect(MEMBERS)
+    return redirect(f"{MEMBERS}?done=changed")
 
 
 def remove(console: Console, visitor: Visitor, form: SubjectForm, now: datetime) -> Response:
@@ -102,9 +111,9 @@ def remove(console: Console, visitor: Visitor, form: SubjectForm, now: datetime)
     member = console.members.find(form.subject)
     about = {"object": form.subject} | ({"before": member.role} if member else {})
     with console.audit.act(session, "remove member", about, now=now):
-        console.members.remove(form.subject)
+        console.members.remove(form.subject, by=session.member)
         console.sessions.end_all(form.subject)
-    return redirect(MEMBERS)
+    return redirect(f"{MEMBERS}?done=removed")
 
 
 def _not_oneself(member: str, subject: str) -> None:

@@ -9,7 +9,7 @@ from console.fields import CONFIRMED, Reason
 from console.messages import message
 from console.model_history import PROMOTE, named
 from console.service import Console
-from console.store.audit_log import without_ids
+from console.store.audit_log import Act, without_ids
 from console.store.models import SHOWN
 from console.templates import redirect, render
 from console.views.models import MODELS, NONE, Name, Typed, page_of, path_of
@@ -78,7 +78,7 @@ def unfreeze_model(console: Console, visitor: Visitor, form: FreezeForm, now: da
 
 
 def _of_key(
-    console: Console, visitor: Visitor, form: FreezeForm, name: str, act: Callable[[], None], done: str, now: datetime
+    console: Console, visitor: Visitor, form: FreezeForm, name: Act, act: Callable[[], None], done: str, now: datetime
 ) -> Response:
     about = {"object": f"{form.family}/{form.key}"}
     return _done(console, visitor, form, Typed(reason=form.reason), name, about, act, done, now)
@@ -89,7 +89,7 @@ def _done(
     visitor: Visitor,
     form: FreezeForm,
     typed: Typed,
-    name: str,
+    name: Act,
     about: dict[str, str],
     act: Callable[[], None],
     done: str,

@@ -25,6 +25,7 @@ from shared.requests import ShortText, refused
 from shared.store.job_runs import JobRun
 
 KEYS, VERSIONS, FROZEN, TRAININGS = 300, 50, 1_000, 10  # that one page looks at
+PROMOTED = 1_000  # versions whose times of being live are looked at
 ALIASES = 3  # that follow one another at most
 MODELS = "/console/models"
 NONE = "none"  # in place of a version, where no model is live
@@ -205,7 +206,8 @@ def page_of(
         raise NotFound(f"key: no model of {family}/{key} is live or kept")
     if family == PERSONAL and live and live.version:
         kept = [live.version]  # of which no other versions are kept
-    versions = list(histories(console.audit, family, live, kept[:VERSIONS]))
+    promotions = console.models.promotions(family, key, PROMOTED)
+    versions = list(histories(console.audit, family, live, kept[:VERSIONS], promotions))
     return ModelPage(
         family=family,
         key=key,

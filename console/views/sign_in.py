@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import Meta, Struct
 
-from console.access import HOME, LOGIN, session_cookie
+from console.access import HOME, LOGIN, MAX_ADDRESS_LENGTH, session_cookie
 from console.fields import NoFields
 from console.rights import PUBLIC
 from console.service import Console
@@ -19,21 +19,19 @@ from shared.config import IdentityProvider
 from shared.errors import Forbidden, NotFound, Unauthorized
 from shared.requests import refused
 
-MAX_PATH_LENGTH = 2_000
-
 
 class LoginQuery(Struct):
     """Where to go after the login, and the token of a link that logs in once."""
 
     link: Annotated[str, Meta(max_length=64), refused("is not one that a link came with")] = ""
-    next: Annotated[str, Meta(max_length=MAX_PATH_LENGTH), refused("is not a path of the console")] = HOME
+    next: Annotated[str, Meta(max_length=MAX_ADDRESS_LENGTH), refused("is not a path of the console")] = HOME
 
 
 class LanguageForm(Struct):
     """The language that a member chooses, and the page to go on with."""
 
     language: Annotated[str, Meta(pattern=f"^({'|'.join(LANGUAGES)})$"), refused(f"needs one of {LANGUAGES}")]
-    next: Annotated[str, Meta(max_length=MAX_PATH_LENGTH), refused("is not a path of the console")] = HOME
+    next: Annotated[str, Meta(max_length=MAX_ADDRESS_LENGTH), refused("is not a path of the console")] = HOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ def _redirect(path: str, *cookies: str) -> Response:
 def _inside(path: str) -> str:
     """The path of a page of the console, whatever the path says."""
     inside = path if path == HOME or path.startswith((f"{HOME}/", f"{HOME}?")) else HOME
-    return quote(inside, safe="/?&=%~.-_")
+    return quote(inside, safe="/?&=%~.-_+")
 
 
 ROUTES: tuple[Route[Console], ...] = (

@@ -5,6 +5,9 @@ other programs read: one update of one document promotes a candidate, and the sa
 
 {account: "th", model: "xgboost", artifact: …, features: […], trainedAt: …, version: "…", promotedAt: …} or, for a key
 without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", trainedAt: …}
+
+In `artifactVersions`, `promotions` has the moments at which a version was made live, the last of them `promotedAt`, and
+some of them twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +29,8 @@ from shared.store.decoding import as_text
 from shared.store.expressions import NO_ARRAY
 from shared.store.upserts import guarded_upsert
 
+MAX_PROMOTIONS = 40  # moments that are kept of a version
+
 
 class Registry(LiveArtifacts):
     """Artifacts in MongoDB, signed with the first of `keys` and checked against all."""
@@ -44,7 +49,7 @@ class Registry(LiveArtifacts):
         checks, Conflict when another version was made live meanwhile.
         """
         kept = {"family": family, "account": family_of(family).stored(key), "version": version}
-        sealed = self._versions.find_one(kept, {"_id": 0})
+        sealed = self._versions.find_one(kept, {"_id": 0, "promotions": 0})
         if sealed is None:
             rows = self._versions.find({**kept, "version": {"$gt": ""}}, {"version": 1}).sort("version", -1)
             versions = ", ".join(filter(None, (as_text(row["version"]) for row in rows))) or "none"
@@ -61,7 +66,9 @@ class Registry(LiveArtifacts):
             is_live = False
         if not is_live and self.live_version(family, key) != version:
             raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
-        self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}})
+        moments = [moment for moment in (sealed.get("promotedAt"), at) if moment is not None]
+        promotions = {"promotions": {"$each": moments, "$slice": -MAX_PROMOTIONS}}
+        self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}, "$push": promotions})
         return is_live and instead_of != version
 
     def replace(self, artifacts: Sequence[Artifact], *, at: datetime) -> int:

@@ -29,17 +29,19 @@ def entries(store: Store) -> Any:
 
 
 def test_an_act_is_one_entry(audit: AuditLog) -> None:
-    with audit.act(ANA, "roll back", {"object": "country/th", "reason": "worse", "before": "b", "after": "a"}, now=NOW):
+    with audit.act(
+        ANA, "promote model", {"object": "country/th", "reason": "worse", "before": "b", "after": "a"}, now=NOW
+    ):
         [begun] = audit.newest(None, 10)
     [done] = audit.newest(None, 10)
 
     assert (begun.outcome, done.outcome) == ("begun", "done")
-    assert (done.number, done.by, done.role, done.act, done.at) == (1, "ana", "operator", "roll back", NOW)
+    assert (done.number, done.by, done.role, done.act, done.at) == (1, "ana", "operator", "promote model", NOW)
     assert done.personal == {"object": "country/th", "reason": "worse", "before": "b", "after": "a"}
 
 
 def test_an_act_that_failed_says_why(audit: AuditLog) -> None:
-    with pytest.raises(Conflict), audit.act(ANA, "roll back", {}, now=NOW):
+    with pytest.raises(Conflict), audit.act(ANA, "promote model", {}, now=NOW):
         raise Conflict("another version is live")
 
     assert audit.newest(None, 10)[0].outcome == "Conflict: another version is live"
@@ -127,9 +129,9 @@ def test_no_id_of_a_person_stands_in_a_text(audit: AuditLog, store: Store) -> No
     """An erasure looks for account, post and credential, not in what an act ended with, nor in reasons."""
     credential, account = "3f2c9a1e-device-of-mali", str(an_id("person"))
 
-    with pytest.raises(Conflict), audit.act(ANA, "judge", {"credential": credential}, now=NOW):
+    with pytest.raises(Conflict), audit.act(ANA, "judge a suspect", {"credential": credential}, now=NOW):
         raise Conflict(f"credential {credential}: another verdict was given first")
-    with pytest.raises(NotFound), audit.act(ANA, "look", {"account": an_id("person")}, now=NOW):
+    with pytest.raises(NotFound), audit.act(ANA, "look at an account", {"account": an_id("person")}, now=NOW):
         raise NotFound(f"accountId: there is no account {account}")
     audit.append("ana", "lead", "freeze model", {"reason": f"account {account} complained"}, now=NOW)
 
@@ -184,7 +186,7 @@ def test_an_act_that_is_done_is_done_though_its_outcome_cannot_be_written(
         raise AutoReconnect("away")
 
     done = []
-    with audit.act(ANA, "act", {}, now=NOW):
+    with audit.act(ANA, "freeze model", {}, now=NOW):
         done.append(1)
         monkeypatch.setattr("console.store.audit_log.with_fresh_deadline", fails)
 
@@ -193,7 +195,7 @@ def test_an_act_that_is_done_is_done_though_its_outcome_cannot_be_written(
 
 
 def test_an_outcome_that_was_changed_is_found(audit: AuditLog, store: Store) -> None:
-    with audit.act(ANA, "act", {}, now=NOW):
+    with audit.act(ANA, "freeze model", {}, now=NOW):
         pass
     assert audit.first_broken() is None
 

@@ -1,12 +1,15 @@
 """Members of the console: added, moved to another role, removed; each act once in the audit log."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 
 import pytest
 
 from console.store.audit_log import AuditLog
 from console.store.members import Member, Members
 from console.store.sessions import csrf_token
+from shared.errors import Forbidden
 from shared.store import Store
 from tests.console.requests import ask, logged_in
 from tests.console.test_serve_console import running
@@ -49,6 +52,47 @@ def test_whose_role_changes_is_logged_out(store: Store) -> None:
 
     assert ask("GET", "/console", token)["statusCode"] == 303
     assert store.analytics["consoleSessions"].count_documents({"member": "a operator"}) == 0
+
+
+def test_of_two_admins_who_remove_each_other_at_once_one_stays(store: Store) -> None:
+    members, admins = Members(store), ("ana", "kit")
+    refused = 0
+    for turn in range(20):
+        for admin in admins:
+            members.add(Member(admin, "admin", "en"), by="a admin", now=NOW)
+        start = Barrier(2)
+
+        def act(by: str, subject: str, start: Barrier = start, removes: bool = turn % 2 == 0) -> int:
+            start.wait()
+            try:
+                if removes:
+                    members.remove(subject, by=by)
+                else:
+                    members.change_role(subject, "viewer", instead_of="admin", by=by)
+            except Forbidden:
+                return 1
+            return 0
+
+        with ThreadPoolExecutor(2) as both:
+            refused += sum(both.map(act, admins, admins[::-1]))
+        left = [admin for admin in admins if (found := members.find(admin)) and found.role == "admin"]
+        assert len(left) == 1
+        for admin in admins:
+            if members.find(admin):
+                members.remove(admin, by="a admin")
+
+    assert refused == 20
+
+
+def test_the_page_says_what_was_done(store: Store) -> None:
+    token = logged_in(store, "admin")
+    form = {"csrf": csrf_token(token), "subject": "a viewer"}
+
+    answer = ask("POST", "/console/members/remove", token, form)
+
+    page = ask("GET", answer["headers"]["Location"], token)["body"]
+    assert "The member was removed" in page
+    assert "a viewer" not in page
 
 
 @pytest.mark.parametrize("path", ["role", "remove"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -160,8 +161,31 @@ def test_a_version_says_how_it_did_and_when_it_was_live(member: Callable[[Role],
 
     assert "NDCG@10 0.4300: 0.0200 better than the parent&#39;s model, 0.4100" in page
     assert "NDCG@10 0.4200: 0.0100 worse than the one that was live, 0.4300" in page
-    assert page.count("<td>a training</td>") == 2
+    assert page.count("· a training</div>") == 2
     assert page.count("never: its key was frozen") == 1
+
+
+def test_every_time_in_which_a_version_was_live_is_shown(
+    member: Callable[[Role], Client], registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside versions of another page."""
+    monkeypatch.setattr("console.views.models.VERSIONS", 1)
+    moments = [NOW + number * timedelta(minutes=1) for number in range(1, 4)]
+    for moment, version in zip(moments, (VERSIONS[0], VERSIONS[1], VERSIONS[0]), strict=True):
+        live = registry.live_version("country", "th")
+        registry.promote("country", "th", version, instead_of=live, at=moment)
+        registry.promote(
+            "country", "th", version, instead_of=version, at=moment + timedelta(seconds=9)
+        )  # delivered twice
+
+    page = member("viewer").get(f"{TH}?before={VERSIONS[1]}")["body"]
+    times = re.findall(r'<time datetime="([^"]*)"', page[page.index("<tbody>") : page.index("</tbody>")])
+
+    spans = [(moments[2], None), (moments[0], moments[1]), (NOW - 3 * DAY, NOW - 2 * DAY)]
+    trained, *shown = [datetime.fromisoformat(time) for time in times]
+    assert trained == NOW - 3 * DAY
+    assert shown == [moment for span in spans for moment in span if moment]
+    assert page.count("– now") == 1
 
 
 def test_the_page_says_what_the_last_trainings_told(
@@ -174,7 +198,7 @@ def test_the_page_says_what_the_last_trainings_told(
 
     page = member("viewer").get(TH)["body"]
 
-    assert all(text in page for text in ("ndcg_model", "0.4251", "ndcg_live", "0.4294"))
+    assert all(text in page for text in ("nDCG of the new model 0.4251", "nDCG of the live model 0.4294"))
     assert SCRIPT not in page
 
 

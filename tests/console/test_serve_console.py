@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_a_session_that_is_used_lasts_eight_hours(store: Store) -> None:
 def test_a_session_ends_when_the_role_changes(store: Store) -> None:
     token = logged_in(store, "operator")
 
-    Members(store).change_role("a operator", "viewer", instead_of="operator")
+    Members(store).change_role("a operator", "viewer", instead_of="operator", by="a admin")
 
     assert ask("GET", "/console", token)["statusCode"] == 303
 
@@ -226,6 +227,19 @@ def test_today_leads_nobody_to_what_is_not_allowed(role: Role, store: Store) -> 
 
     assert len(paths) > 4
     assert {path: ask("GET", path, token)["statusCode"] for path in paths} == dict.fromkeys(paths, 200)
+
+
+@pytest.mark.parametrize("query", ["", "?family=country&find=a%26b%2B+%E0%B8%81"])
+def test_language_and_login_lead_back_to_the_same_page(store: Store, query: str) -> None:
+    address = f"/console/models{query}"
+    token = logged_in(store, "viewer")
+
+    [back] = re.findall(r'name="next" value="([^"]*)"', ask("GET", address, token)["body"])
+    form = {"csrf": csrf_token(token), "language": "th", "next": unescape(back)}
+    login = ask("GET", address)["headers"]["Location"]
+
+    assert ask("POST", "/console/language", token, form)["headers"]["Location"] == address
+    assert parse_qs(urlsplit(login).query) == {"next": [address]}
 
 
 def test_the_language_of_the_browser_counts_before_the_login() -> None:

@@ -11,10 +11,13 @@ from jinja2 import Environment, nodes
 
 import console
 from console import lines
-from console.messages import messages
+from console.messages import message, messages
 from console.rights import ROLES
-from console.templates import Failure
+from console.store.audit_log import ACTS
+from console.templates import Failure, said
 from console.views import modules
+from local.functions import all_functions
+from local.reference import described
 from shared.api import SERVER_ERROR, STATUS
 
 FOLDER = Path(console.__file__).parent
@@ -68,6 +71,15 @@ def test_every_key_is_there_in_every_language() -> None:
         ]
         assert fields[0] == fields[1], key
         assert all(sentences[key].strip() for sentences in by_language.values()), key
+
+
+def test_every_act_has_its_words() -> None:
+    assert all(said(f"act.{act.replace(' ', '_')}") for act in ACTS)
+
+
+def test_every_function_is_told_as_its_documentation_tells_it() -> None:
+    for function in all_functions().values():
+        assert message(f"jobs.what.{function.stem}", "en") == described(function)[0]
 
 
 def test_every_key_that_is_named_exists() -> None:

@@ -10,6 +10,7 @@ from console.charts import Chart
 from console.figures import Figure, figures
 from console.store.audit_log import AuditEntry, AuditLog
 from console.store.models import LiveModel, Version
+from console.training_reasons import Sentence, gain
 
 PROMOTE: Final = "promote model"  # the act in the audit log
 MOVES = 500  # the newest acts among which that of a version is looked for
@@ -33,10 +34,14 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class KeptVersion:
-    """A version, how it did, and when it was live, the last time first."""
+    """A version, how it did, and when it was live, the last time first.
+
+    gain  sentences of how much better it is than what it builds on, with its error
+    """
 
     version: Version
     figures: Sequence[Figure]
+    gain: Sequence[Sentence]
     is_live: bool
     periods: Sequence[Period]
 
@@ -63,7 +68,8 @@ def histories(
             if promoted == version.version
         ]
         is_live = version.version == current
-        yield KeptVersion(version, figures(family, version.metrics), is_live, periods[::-1])
+        metrics = version.metrics
+        yield KeptVersion(version, figures(family, metrics), gain(metrics), is_live, periods[::-1])
 
 
 def _mover(moves: Sequence[AuditEntry], name: str, start: datetime) -> str:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from console.figures import Figure
 from shared.artifacts.training_outcomes import TrainingOutcome
+from shared.ml.rates import Z_95
+from shared.store.decoding import as_number
 
 NDCG_BASELINES = ("live", "parent", "country", "decayed_popularity")
 CHANCE_AUC = 0.5  # ROC AUC of scores that do not depend on who is a bot
@@ -50,7 +53,20 @@ def reasoned(outcome: TrainingOutcome) -> Reasoned:
     if "auc_difference" in measures and "auc_error" in measures:
         values = {"difference": f"{measures['auc_difference']:+.4f}", "error": f"{measures['auc_error']:.4f}"}
         sentences.append(("trainings.auc", values))
-    return Reasoned(outcome, figures, sentences)
+    return Reasoned(outcome, figures, [*sentences, *gain(measures)])
+
+
+def gain(measures: Mapping[str, Any]) -> list[Sentence]:
+    """How much better a ranker is than what it builds on, with what chance alone could make of it."""
+    found, error, needed = (as_number(measures.get(name)) for name in ("gain", "gain_error", "gain_needed"))
+    if found is None:
+        return []
+    if error is not None:
+        interval = Z_95 * error
+        return [("trainings.gain", {"gain": f"{found:+.4f}", "interval": f"{interval:.4f}"})]
+    if needed is not None and found >= needed:
+        return [("trainings.gain_enough", {"gain": f"{found:+.4f}", "needed": f"{needed:.4f}"})]
+    return []
 
 
 def _shown(value: float) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import exp, sqrt
 from typing import Literal
 
-Z95 = 1.96  # standard deviations on both sides that hold 95 % of a normal distribution
+from shared.ml.rates import Z_95
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +38,5 @@ def trend(recent: int, before: int) -> Trend:
     ratio = recent / before
     if not recent:
         return Trend(-100.0, None, None)
-    factor = exp(Z95 * sqrt(1 / recent + 1 / before))
+    factor = exp(Z_95 * sqrt(1 / recent + 1 / before))
     return Trend(100 * ratio - 100, 100 * ratio / factor - 100, 100 * ratio * factor - 100)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from console.rights import may
+from console.templates import PAGES
 from layers.build import ROOT
 from local import console_pictures
 from local.runs import run_pipeline
@@ -70,6 +72,32 @@ def test_what_somebody_new_asks_is_found_from_today_on(
     assert rows.count() >= 3
     assert all("not" in row or "live" in row for row in rows.all_inner_texts())
     assert axe(page) == []
+
+
+@pytest.mark.parametrize("width", [360, 640])  # of a phone, and of half a screen of 1280, as with a zoom of 200 %
+def test_every_page_fits_a_narrow_window(
+    network: Store, page: Page, console: str, log_in: Callable[[Page, Role], None], axe: Axe, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    seen = set[str]()
+    roles: tuple[Role, ...] = ("operator", "moderator", "admin")
+    for role in roles:
+        log_in(page, role)
+        waiting = [path for _, path, right in PAGES if may(role, right)]
+        while waiting:
+            path = waiting.pop()
+            if path in seen:
+                continue
+            seen.add(path)
+            page.goto(console + path)
+            overflow = page.evaluate(
+                "document.querySelector('main').scrollWidth - document.querySelector('main').clientWidth"
+            )
+            assert overflow <= 0, path
+            if path.count("/") < 4:  # one page of each kind behind it
+                links = page.eval_on_selector_all("main a[href^='/console/']", "links => links.map(a => a.pathname)")
+                waiting += [link for link in dict.fromkeys(links) if link.startswith(f"{path}/")][:2]
+    assert len(seen) >= 20
 
 
 def test_pictures_of_pages_are_small_and_stand_in_the_page_about_the_console(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from console.training_reasons import gain
 from shared.artifacts import TrainingOutcome, TrainingOutcomes
 from shared.artifacts.training_outcomes import Outcome
 from shared.store import Store
@@ -66,3 +67,11 @@ def test_the_page_of_a_model_says_what_came_of_its_trainings(
     assert "not trained: too little data" in page.inner_text("main")
     assert "Engagements: 41; 200 are needed" in page.inner_text("main")
     assert axe(page) == []
+
+
+def test_a_gain_is_told_with_what_chance_could_make_of_it() -> None:
+    assert gain({"gain": 0.02, "gain_error": 0.005}) == [("trainings.gain", {"gain": "+0.0200", "interval": "0.0098"})]
+    assert gain({"gain": 0.02, "gain_needed": 0.015}) == [
+        ("trainings.gain_enough", {"gain": "+0.0200", "needed": "0.0150"})
+    ]
+    assert gain({"gain": 0.01, "gain_needed": 0.015}) == gain({"gain": "much"}) == gain({"ndcg_model": 0.4}) == []

@@ -1,6 +1,6 @@
 """Who may do what in the console: one table of rights and roles.
 
-Admins decide nothing about people and posts: a person who needs both roles has two accounts.
+Admins decide nothing about people and posts, and read none: a person who needs both roles has two accounts.
 """
 
 from typing import Final, Literal, get_args
@@ -13,6 +13,7 @@ PUBLIC = "public"  # what everybody may do, without being logged in
 # The roles that have each right.
 RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "see": frozenset(ROLES),
+    "read posts": frozenset(ROLES) - {"admin"},
     "see accounts": frozenset({"lead", "operator"}),
     "see suspects": frozenset({"moderator", "lead", "operator"}),
     "judge suspects": frozenset({"moderator", "lead"}),

@@ -201,6 +201,6 @@ def _items(console: Console, rows: Sequence[GuestRow], first: int, now: datetime
 
 ROUTES: tuple[Route[Console], ...] = (
     Route("GET", "/console/feeds", "The guest feeds of all countries", FeedsQuery, feeds, "see"),
-    Route("GET", "/console/feeds/{country}", "The guest feed of a country", FeedQuery, feed, "see"),
-    Route("GET", "/console/feeds/{country}/{post}", "Why a post stands where it stands", WhyQuery, why, "see"),
+    Route("GET", "/console/feeds/{country}", "The guest feed of a country", FeedQuery, feed, "read posts"),
+    Route("GET", "/console/feeds/{country}/{post}", "Why a post stands where it stands", WhyQuery, why, "read posts"),
 )

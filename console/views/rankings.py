@@ -158,7 +158,10 @@ def _refusal(error: AppError, visitor: Visitor) -> str:
 
 
 ROUTES: tuple[Route[Console], ...] = (
-    Route("GET", MODELS + "/{family}/{key}/rankings", "What two versions show first", VersionsQuery, versions, "see"),
+    Route(
+        "GET", MODELS + "/{family}/{key}/rankings", "What two versions show first", VersionsQuery, versions,
+        "read posts",
+    ),
     Route(
         "POST", MODELS + "/{family}/{key}/rankings", "What two versions show an account", VersionsForm, versions_for,
         "see accounts", takes_form=True,

@@ -235,8 +235,8 @@ def _names(tree: Iterable[StoredTopic]) -> dict[str, str]:
 
 ROUTES: tuple[Route[Console], ...] = (
     Route("GET", PATH, "Topics", TopicsQuery, topics, "see"),
-    Route("GET", PATH + "/{topic}", "Posts of a topic", TopicQuery, topic, "see"),
-    Route("GET", PATH + "/posts/{post}", "Topics of a post", PostQuery, post, "see"),
+    Route("GET", PATH + "/{topic}", "Posts of a topic", TopicQuery, topic, "read posts"),
+    Route("GET", PATH + "/posts/{post}", "Topics of a post", PostQuery, post, "read posts"),
     Route(
         "POST", PATH + "/posts/{post}", "Correct the topics of a post", CorrectionForm, correct_post, "correct topics",
         takes_form=True,

@@ -118,9 +118,10 @@ class Process:
     """A container of its own."""
 
     def __init__(self, module: str, say: Say) -> None:
+        # Unbuffered: what it prints is told at once.
         # Ctrl-C at a terminal goes to the whole session: in its own, the process ends with the server alone.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, module], cwd=ROOT, start_new_session=True, text=True,
+            [sys.executable, "-u", "-c", CHILD, module], cwd=ROOT, start_new_session=True, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdin

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ _WithoutTags.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 def load_service(file: Path = SERVICE) -> dict[str, Any]:
     """The content of a serverless.yml, with all functions under `functions` by key: each as in the file of its domain,
-    completed by the values of its kind of `delivery`. Values with CloudFormation's tags are None."""
-    service: dict[str, Any] = _load(file) or {}
+    completed by the values of its kind of `delivery`. Values with CloudFormation's tags are None. Several calls share
+    values, which are not to be changed."""
+    service: dict[str, Any] = dict(_load(file) or {})
     kinds = service.get("custom", {}).get("delivery", {})
     domains = service.get("functions") or {}
     service["functions"] = {
@@ -45,4 +47,9 @@ def _functions(domain: str | Mapping[str, Any], folder: Path) -> Mapping[str, An
 
 
 def _load(file: Path) -> Any:
-    return yaml.load(file.read_text(), Loader=_WithoutTags)
+    return _parsed(file.read_text())
+
+
+@cache  # parsing takes .02 s for each file, and some commands ask hundreds of times
+def _parsed(text: str) -> Any:
+    return yaml.load(text, Loader=_WithoutTags)

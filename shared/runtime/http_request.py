@@ -1,7 +1,8 @@
 """The one parser of requests of an HTTP API, so that no two readers of a request can understand it differently.
 
 The event is the gateway's payload of version 2.0, in which names of headers are in lower case and repeated headers and
-query keys are joined by commas. The routes get a normalised event made from the parsed request.
+query keys are joined by commas. Cookies are a list of their own; a gateway that makes none leaves them in their header.
+The routes get a normalised event made from the parsed request.
 """
 
 import base64
@@ -56,13 +57,13 @@ class HttpRequest:
         stage, method, path = context.get("stage"), http.get("method"), event.get("rawPath")
         if not isinstance(stage, str) or not isinstance(method, str) or not isinstance(path, str):
             raise BadEvent("event.requestContext: is not one of an HTTP API")
-        authorizer = context.get("authorizer")
+        authorizer, headers = context.get("authorizer"), _headers(event.get("headers"))
         return cls(
             method=method,
             path=path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path,
             query=_query(event.get("rawQueryString")),
-            headers=_headers(event.get("headers")),
-            cookies=_cookies(event.get("cookies")),
+            headers=headers,
+            cookies=_cookies(event.get("cookies", headers.get("cookie", "").split(";"))),
             authorizer=authorizer if isinstance(authorizer, Mapping) else {},
         )
 
@@ -167,8 +168,8 @@ def _cookies(raw: Any) -> dict[str, str]:
         return {}
     if not isinstance(raw, Sequence) or not all(isinstance(cookie, str) for cookie in raw):
         raise BadEvent("cookies: needs a list of texts")
-    pairs = [cookie.partition("=") for cookie in raw[:MAX_COOKIES]]
-    return {name.strip(): value for name, _, value in reversed(pairs)}
+    pairs = [cookie.partition("=") for cookie in raw[:MAX_COOKIES] if cookie.strip()]
+    return {name.strip(): value.strip() for name, _, value in reversed(pairs)}
 
 
 def _headers(raw: Any) -> dict[str, str]:

@@ -170,6 +170,16 @@ def test_where_a_form_is_needed_another_media_type_is_refused(content_type: str)
         HttpRequest.of(sent).fields(sent, FORM_ROUTE)
 
 
+@pytest.mark.parametrize("name", ["cookie", "Cookie"])
+def test_cookies_that_a_gateway_left_in_their_header_are_read(name: str) -> None:
+    sent = event() | {"headers": {name: "session=narrow=1; theme=dark;bare; "}}
+    sent.pop("cookies", None)
+
+    assert HttpRequest.of(sent).cookies == {"session": "narrow=1", "theme": "dark", "bare": ""}
+    assert HttpRequest.of(event() | {"headers": {}}).cookies == {}
+    assert HttpRequest.of(sent | {"cookies": ["session=other"]}).cookies == {"session": "other"}
+
+
 def test_of_two_cookies_of_a_name_the_first_counts() -> None:
     sent = event() | {"cookies": ["session=narrow=1", "theme=dark", "session=wide", "bare"]}
 

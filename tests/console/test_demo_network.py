@@ -47,9 +47,24 @@ def network(store: Store, databases: Databases, deployed: None) -> Store:
     return store
 
 
-def test_what_somebody_new_asks_is_found_from_today_on(
-    network: Store, page: Page, console: str, log_in: Callable[[Page, Role], None], axe: Axe
+def test_a_demo_network_in_the_console(
+    network: Store,
+    page: Page,
+    console: str,
+    log_in: Callable[[Page, Role], None],
+    axe: Axe,
+    browser: Browser,
+    tmp_path: Path,
 ) -> None:
+    """One test, since the network takes long to make."""
+    is_found_from_today_on(page, log_in, axe)
+    for width in (360, 640):  # of a phone, and of half a screen of 1280, as with a zoom of 200 %
+        fits_a_narrow_window(page, console, log_in, width)
+    has_small_pictures(network, browser, tmp_path)
+
+
+def is_found_from_today_on(page: Page, log_in: Callable[[Page, Role], None], axe: Axe) -> None:
+    """What somebody new asks."""
     log_in(page, "operator")
     failed = page.get_by_role("row").filter(has_text="refresh_hashtag_stats")
     assert FAILURE in failed.inner_text()
@@ -74,10 +89,8 @@ def test_what_somebody_new_asks_is_found_from_today_on(
     assert axe(page) == []
 
 
-@pytest.mark.parametrize("width", [360, 640])  # of a phone, and of half a screen of 1280, as with a zoom of 200 %
-def test_every_page_fits_a_narrow_window(
-    network: Store, page: Page, console: str, log_in: Callable[[Page, Role], None], axe: Axe, width: int
-) -> None:
+def fits_a_narrow_window(page: Page, console: str, log_in: Callable[[Page, Role], None], width: int) -> None:
+    """Every page, and some behind each."""
     page.set_viewport_size({"width": width, "height": 740})
     seen = set[str]()
     roles: tuple[Role, ...] = ("operator", "moderator", "admin")
@@ -100,10 +113,8 @@ def test_every_page_fits_a_narrow_window(
     assert len(seen) >= 20
 
 
-def test_pictures_of_pages_are_small_and_stand_in_the_page_about_the_console(
-    network: Store, browser: Browser, tmp_path: Path
-) -> None:
-    """With WRITE_PICTURES set, those of docs/console.md are made anew."""
+def has_small_pictures(network: Store, browser: Browser, tmp_path: Path) -> None:
+    """They stand in docs/console.md. With WRITE_PICTURES set, they are made anew."""
     folder = STORED if os.environ.get("WRITE_PICTURES") else tmp_path
     files = console_pictures.take(network, browser, folder, console_pictures.PICTURES)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
 
-State = Literal["failed", "attention", "good"]
+State = Literal["failed", "attention", "good", "unknown"]
 STATES: tuple[State, ...] = get_args(State)  # the order on the page
 
 

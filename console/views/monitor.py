@@ -53,7 +53,7 @@ def performance(console: Console, visitor: Visitor, query: PerformanceQuery, now
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:
     """What drifted: nothing measures it yet."""
-    yield Line("good", "today.drift", "today.drift.none", PERFORMANCE)
+    yield Line("unknown", "today.drift", "today.drift.none", PERFORMANCE)
 
 
 def _charts(days: Sequence[DayPerformance]) -> list[Chart]:

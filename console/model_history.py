@@ -2,28 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
 from console.charts import Chart
 from console.figures import Figure, figures
-from console.store.audit_log import AuditEntry, AuditLog
 from console.store.models import LiveModel, Version
 from console.training_reasons import Sentence, gain
+from shared.artifacts.promotions import Promotion
 
 PROMOTE: Final = "promote model"  # the act in the audit log
-MOVES = 500  # the newest acts among which that of a version is looked for
-DONE = ("done", "begun", "Unanswered")  # outcomes of acts that may have come about: whether one did, `promotedAt` says
-Promotion = tuple[datetime, str]  # moment and version
-NOTED_WITHIN = timedelta(minutes=1)  # between the entry of an act and what it did
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
     """A time in which a version was live.
 
-    end  None while it is live
+    end  None while it is live, and where that is unknown
     by   who made it live; empty where the training itself did
     """
 
@@ -47,35 +43,30 @@ class KeptVersion:
 
 
 def histories(
-    audit: AuditLog, family: str, live: LiveModel | None, kept: Sequence[Version], promotions: Sequence[Promotion]
+    family: str, live: LiveModel | None, kept: Sequence[Version], promotions: Sequence[Promotion]
 ) -> Iterator[KeptVersion]:
-    """The versions with the times at which they were live: each until another one was promoted.
+    """The versions with the times at which they were live: each until another one was promoted, or the key gave its
+    own model up.
 
-    promotions  of all versions of the key, in the order of time
+    promotions  of the key, in any order
     """
-    moves = [move for move in audit.newest(None, MOVES, act=PROMOTE) if move.outcome.startswith(DONE)]
-    current = live.version.version if live and live.version else None
+    current = live.version if live else None
+    noted = {(change.at, change.version): change.by for change in promotions}
+    for version in (*kept, *([current] if current else ())):  # promoted by a release that did not note it
+        if version.promoted_at:
+            noted.setdefault((version.promoted_at, version.version), "")
+    changes = sorted(noted, key=lambda change: change[0])
+    starts = [next(group) for _, group in groupby(changes, key=lambda change: change[1])]
     alias_since = live.since if live and live.alias_of else None
-    of_live = {(moment, live.version.version) for moment in live.version.promoted} if live and live.version else set()
-    known = sorted(of_live.union(promotions))
-    starts = [next(group) for _, group in groupby(known, key=lambda promotion: promotion[1])]
     ends = [start for start, _ in starts[1:]] + [alias_since]
     for version in kept:
-        name = named(family, version.key, version.version)
         periods = [
-            Period(start, end, _mover(moves, name, start))
+            Period(start, end, noted[start, promoted])
             for (start, promoted), end in zip(starts, ends, strict=True)
             if promoted == version.version
         ]
-        is_live = version.version == current
-        metrics = version.metrics
+        metrics, is_live = version.metrics, current is not None and version.version == current.version
         yield KeptVersion(version, figures(family, metrics), gain(metrics), is_live, periods[::-1])
-
-
-def _mover(moves: Sequence[AuditEntry], name: str, start: datetime) -> str:
-    """Who made that version live then; empty where no entry of the audit log says so."""
-    near = (move for move in moves if move.personal.get("object") == name)
-    return next((move.by for move in near if move.at <= start < move.at + NOTED_WITHIN), "")
 
 
 def chart(versions: Sequence[KeptVersion]) -> Chart | None:

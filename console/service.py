@@ -20,9 +20,10 @@ ANSWER_WITHIN_S = 9.0  # for operations of the database: some pages wait for ano
 
 
 class Promote(Protocol):
-    """Makes a kept version live, if `instead_of` still is; raises an AppError where that is refused."""
+    """Makes a kept version live in the name of a member, if `instead_of` still is; raises an AppError where that is
+    refused."""
 
-    def __call__(self, family: str, key: str, version: str, *, instead_of: str) -> None:
+    def __call__(self, family: str, key: str, version: str, *, instead_of: str, by: str) -> None:
         """Make the version live."""
 
 

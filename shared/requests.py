@@ -21,7 +21,7 @@ Request = TypeVar("Request", bound=msgspec.Struct)
 
 _PATH = re.compile(r"`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<field>\w+)|\[(?P<position>\d+)\]")
-_MISSING = re.compile(r"required field `(?P<field>\w+)`")
+_MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
 
 # What an error of msgspec has in its text, and the kind of error that HTTP has always called it, in this order.
 _KINDS = {
@@ -83,7 +83,7 @@ def place_of(error: msgspec.ValidationError) -> tuple[str | int, ...]:
     path = _PATH.search(str(error))
     steps = _STEP.finditer(path["path"]) if path else ()
     place = [step["field"] or int(step["position"]) for step in steps]
-    missing = _MISSING.search(str(error))
+    missing = _MISSING.match(str(error))  # not what a value says, which stands in some errors
     return (*place, *([missing["field"]] if missing else []))
 
 

@@ -4,9 +4,9 @@ Trigger   HTTP: pages under /console
 Reads     analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, jobRuns, feedperformances, parkedChanges,
           leases, relayPositions, artifactVersions, mlArtifacts, mlArtifacts_country, mlArtifacts_global,
           mlArtifacts_members, mlArtifacts_topics, frauddetectionmlartifacts, credentialfeatures, frozenModels,
-          trainingOutcomes, erasures, topics, topicCorrections, contentStats, creatorStats, userEngagementStats,
-          accountLinks, homePages, app.guestfeeditems, contents, contentinfo, suspiciouscredentials, users, accounts,
-          engagements
+          trainingOutcomes, modelPromotions, erasures, topics, topicCorrections, contentStats, creatorStats,
+          userEngagementStats, accountLinks, homePages, app.guestfeeditems, contents, contentinfo,
+          suspiciouscredentials, users, accounts, engagements
 Writes    analytics.consoleMembers, consoleSessions, consoleLogins, auditLog, frozenModels, erasures, topicCorrections,
           parkedChanges, app.suspiciouscredentials, contentinfo
 """

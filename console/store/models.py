@@ -22,7 +22,7 @@ PERSONAL = next(name for name, family in FAMILIES.items() if family.of_accounts)
 SHOWN = tuple(name for name, family in FAMILIES.items() if name != PERSONAL and family.kind != "arrays")
 
 # Named one by one, since the bytes, and lists of ids that some families have, are large.
-_IDENTITY = ("account", "version", "aliasOf", "trainedAt", "promotedAt", "promotions", "fingerprint")
+_IDENTITY = ("account", "version", "aliasOf", "trainedAt", "promotedAt", "fingerprint")
 _CONTENT = ("windowFrom", "windowTo", "features", "metrics", "libraries", "madeFrom")
 _FIELDS = dict.fromkeys((*_IDENTITY, *_CONTENT), 1)
 
@@ -31,7 +31,7 @@ _FIELDS = dict.fromkeys((*_IDENTITY, *_CONTENT), 1)
 class Version:
     """A version of a model.
 
-    promoted     when it was made live, the last time among them; empty where it never was
+    promoted_at  when it was made live last; None where it never was
     window       first and last moment of the data it learnt from
     metrics      as trainings wrote them: texts and numbers, in documents of any depth
     made_from    values of its other inputs, by name
@@ -40,7 +40,7 @@ class Version:
     key: str
     version: str
     trained_at: datetime
-    promoted: frozenset[datetime]
+    promoted_at: datetime | None
     window: tuple[datetime, datetime] | None
     features: Sequence[str] = ()
     fingerprint: str = ""
@@ -94,14 +94,6 @@ class Models:
         rows = self._versions.find(query, _FIELDS).sort("version", -1).limit(limit)
         return list(sound(self._versions, rows, _version))
 
-    def promotions(self, family: str, key: str, limit: int) -> list[tuple[datetime, str]]:
-        """When versions of a key were made live, in the order of time, of the newest `limit` versions."""
-        query = {"family": family, "account": family_of(family).stored(key)}
-        fields = {"version": 1, "promotedAt": 1, "promotions": 1}
-        rows = self._versions.find(query, fields).sort("version", -1).limit(limit)
-        named = ((as_text(row.get("version")), _promotions(row)) for row in rows)
-        return sorted((moment, version) for version, moments in named if version is not None for moment in moments)
-
     def version(self, family: str, key: str, version: str) -> Version | None:
         """One kept version; None where it is not kept."""
         query = {"family": family, "account": family_of(family).stored(key), "version": version}
@@ -123,7 +115,7 @@ def _version(row: Document) -> Version:
         key=_key(row),
         version=needed(as_text(row.get("version"))),
         trained_at=needed(as_moment(row.get("trainedAt"))),
-        promoted=_promotions(row),
+        promoted_at=optional(row.get("promotedAt"), as_moment),
         window=(start, end) if start and end else None,
         features=features,
         fingerprint=as_text(row.get("fingerprint")) or "",
@@ -131,11 +123,6 @@ def _version(row: Document) -> Version:
         libraries=libraries,
         made_from=made_from,
     )
-
-
-def _promotions(row: Document) -> frozenset[datetime]:
-    moments = (as_moment(value) for value in [*(as_list(row.get("promotions")) or ()), row.get("promotedAt")])
-    return frozenset(moment for moment in moments if moment is not None)
 
 
 def _key(row: Document) -> str:

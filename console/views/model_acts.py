@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from console.fields import CONFIRMED, Reason
+from console.fields import Reason
 from console.messages import message
 from console.model_history import PROMOTE, named
 from console.service import Console
@@ -33,7 +33,7 @@ class FreezeForm(Struct):
 class PromoteForm(FreezeForm):
     """The version to make live, and why.
 
-    confirm  its last four characters
+    confirm  the version again
     seen     the version that was live when the page was made, or "none"
     """
 
@@ -47,13 +47,14 @@ def promote_model(console: Console, visitor: Visitor, form: PromoteForm, now: da
     409 otherwise, or with what else the function refuses it for."""
     about = {"object": named(form.family, form.key, form.version), "before": form.seen, "after": form.version}
     typed = Typed(version=form.version, reason=form.reason, seen=form.seen)
-    if not form.version or form.confirm.strip() != form.version[-CONFIRMED:]:
+    if not form.version or form.confirm.strip() != form.version:
         return _refused(
             console, visitor, form, typed, message("models.needs_confirmation", visitor.language), STATUS[InvalidFields]
         )
 
     def act() -> None:
-        console.promote(form.family, form.key, form.version, instead_of=form.seen)
+        by = visitor.member_session().member
+        console.promote(form.family, form.key, form.version, instead_of=form.seen, by=by)
 
     return _done(console, visitor, form, typed, PROMOTE, about, act, "promoted", now)
 

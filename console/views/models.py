@@ -19,13 +19,14 @@ from console.training_reasons import Reasoned, reasoned
 from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.artifacts.frozen_models import FrozenModel
+from shared.artifacts.promotions import Promotions
 from shared.countries import COUNTRIES
 from shared.errors import NotFound
 from shared.requests import ShortText, refused
 from shared.store.job_runs import JobRun
 
 KEYS, VERSIONS, FROZEN, TRAININGS = 300, 50, 1_000, 10  # that one page looks at
-PROMOTED = 1_000  # versions whose times of being live are looked at
+PROMOTIONS = 1_000  # the newest changes of what is live for a key
 ALIASES = 3  # that follow one another at most
 MODELS = "/console/models"
 NONE = "none"  # in place of a version, where no model is live
@@ -206,8 +207,8 @@ def page_of(
         raise NotFound(f"key: no model of {family}/{key} is live or kept")
     if family == PERSONAL and live and live.version:
         kept = [live.version]  # of which no other versions are kept
-    promotions = console.models.promotions(family, key, PROMOTED)
-    versions = list(histories(console.audit, family, live, kept[:VERSIONS], promotions))
+    promotions = Promotions(console.store.analytics).newest(family, key, PROMOTIONS)
+    versions = list(histories(family, live, kept[:VERSIONS], promotions))
     return ModelPage(
         family=family,
         key=key,

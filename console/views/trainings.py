@@ -46,9 +46,11 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     if not number:
         yield Line("attention", "today.trainings", "today.trainings.none", TRAININGS)
         return
-    state: State = "attention" if number["not better"] or number["frozen"] or number["given up"] else "good"
+    state: State = (
+        "attention" if number["not better"] or number["frozen"] or number["given up"] or number["overtaken"] else "good"
+    )
     values = {outcome.replace(" ", "_"): number[outcome] for outcome in ("promoted", "not better", "too little data")}
-    values["other"] = number["frozen"] + number["given up"]
+    values["other"] = number["frozen"] + number["given up"] + number["overtaken"]
     yield Line(state, "today.trainings", "today.trainings.came", TRAININGS, values)
 
 

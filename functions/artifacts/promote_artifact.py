@@ -16,16 +16,25 @@ class PromoteRequest(Struct, frozen=True):
     """The version to make live.
 
     instead_of  the version that has to be live for it, or "none"; left out where any may be
+    by          who wants it
     """
 
     family: ShortText
     key: ShortText
     version: ShortText
     instead_of: ShortText | None = None
+    by: ShortText | None = None
 
 
 def run(
-    registry: Registry, family: str, key: str, version: str, *, instead_of: str | None = None, now: datetime
+    registry: Registry,
+    family: str,
+    key: str,
+    version: str,
+    *,
+    instead_of: str | None = None,
+    by: str = "",
+    now: datetime,
 ) -> Report:
     """Check the bytes, signature and layout of a stored version, and make it live in one update. Safe to repeat without
     `instead_of`; with it, exactly one of those who call at the same moment succeeds.
@@ -36,6 +45,6 @@ def run(
     live = registry.live_version(family, key)
     if instead_of not in (None, live or NONE):
         raise Conflict(f"{family}/{key}: {live or NONE} is live, instead of {instead_of}")
-    if not registry.promote(family, key, version, instead_of=live, at=now) and instead_of:
+    if not registry.promote(family, key, version, instead_of=live, at=now, by=by) and instead_of:
         raise Conflict(f"{family}/{key}: {version} is live already")
     return Report(read=1, written=1, details={"instead_of": live or NONE})

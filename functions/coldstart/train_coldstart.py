@@ -1,5 +1,6 @@
 """Training of the rankers for the guests of every country."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -8,7 +9,7 @@ from functions.coldstart.country_models import train_countries, write_aliases
 from functions.coldstart.training import Training, mean_ndcg
 from shared.artifacts import Registry
 from shared.ranking.counters import Counters
-from shared.ranking.country_ranker import GLOBAL, GLOBAL_KEY, CountryModel, DecayedPopularity, Rankers
+from shared.ranking.country_ranker import COUNTRY, GLOBAL, GLOBAL_KEY, CountryModel, DecayedPopularity, Rankers
 from shared.ranking.country_training import CountryTrainer
 from shared.ranking.gain_estimate import GainEstimate
 from shared.ranking.half_life import estimate_decay
@@ -30,8 +31,13 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
     countries.
     """
     with store.leases.hold(NAME):
+        live = {
+            (family, key): version
+            for family in (COUNTRY, GLOBAL)
+            for key, version in registry.live_versions(family).items()
+        }
         history = read_history(store, options, now=now, with_exposures=True)
-        training = prepare(registry, history, options)
+        training = prepare(registry, live, history, options)
         try:
             global_model, details = train_global(training)
             train_countries(training, global_model)
@@ -42,12 +48,12 @@ def run(store: Store, registry: Registry, options: Coldstart, *, now: datetime) 
     return Report(read, len(training.promoted) + aliased, details=details | training.details())
 
 
-def prepare(registry: Registry, history: History, options: Coldstart) -> Training:
+def prepare(registry: Registry, live: Mapping[tuple[str, str], str], history: History, options: Coldstart) -> Training:
     """Count the history, draw the queries of every cut, and estimate the decay of popularity."""
     counters = Counters(history)
     cuts = rolling_cuts(history, counters, options, options.min_queries)
     trainer = CountryTrainer(history, counters, estimate_decay(history, counters, options))
-    return Training(registry, Rankers(registry), trainer, cuts)
+    return Training(registry, Rankers(registry), live, trainer, cuts)
 
 
 def train_global(training: Training) -> tuple[CountryModel | None, dict[str, Detail]]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.artifacts import Challenge, Outcome, Registry, TrainingOutcome, TrainingOutcomes, version_at
 from shared.columns import FloatArray
+from shared.errors import Conflict
 from shared.ml import trees
 from shared.ranking.country_ranker import CountryModel, DecayedPopularity, Ranker, Rankers
 from shared.ranking.country_training import HYPERPARAMETERS, CountryTrainer
@@ -23,6 +24,7 @@ class Training:
     """What a run works with.
 
     rankers   that are live
+    live      versions that were live when the training began, by family and key
     cuts      the latest first; models that are promoted learn from before that one
     promoted  keys of the models that the run has made live
     frozen    keys whose live models stay, since they are frozen, though the run found better ones
@@ -31,6 +33,7 @@ class Training:
 
     registry: Registry
     rankers: Rankers
+    live: Mapping[tuple[str, str], str]
     trainer: CountryTrainer
     cuts: Sequence[Cut]
     promoted: list[str] = field(default_factory=list)
@@ -59,15 +62,19 @@ class Training:
         measures  what decided, for the outcome
         """
         now, options = self.history.now, self.options
-        challenge = Challenge.begin(self.registry, family, model.name, now=now)
-        promoted = challenge.promote(
-            model.model,
-            window=(now - options.holdout - options.examples_span, now - options.holdout),
-            features=FEATURES.names,
-            fingerprint=FEATURES.fingerprint,
-            metrics={**metrics, **model.metrics(), "hyperparameters": HYPERPARAMETERS},
-            libraries={"xgboost": trees.version()},
-        )
+        challenge = self._challenge(family, model.name)
+        try:
+            promoted = challenge.promote(
+                model.model,
+                window=(now - options.holdout - options.examples_span, now - options.holdout),
+                features=FEATURES.names,
+                fingerprint=FEATURES.fingerprint,
+                metrics={**metrics, **model.metrics(), "hyperparameters": HYPERPARAMETERS},
+                libraries={"xgboost": trees.version()},
+            )
+        except Conflict:  # the other countries are trained all the same
+            self.outcomes.append(challenge.outcome("overtaken", measures))
+            return self.rankers.own(family, model.name)
         (self.promoted if promoted else self.frozen).append(model.name)
         self.outcomes.append(challenge.outcome("promoted" if promoted else "frozen", measures))
         return model if promoted else self.rankers.own(family, model.name)
@@ -75,8 +82,12 @@ class Training:
     def give_up(self, family: str, key: str, parent: str, measures: Mapping[str, float]) -> CountryModel | None:
         """Use the model of `parent` in place of the key's own, unless the key is frozen; returns the model of its own
         that is live then, if any."""
-        challenge = Challenge.begin(self.registry, family, key, now=self.history.now)
-        given_up = challenge.give_up(parent)
+        challenge = self._challenge(family, key)
+        try:
+            given_up = challenge.give_up(parent)
+        except Conflict:
+            self.outcomes.append(challenge.outcome("overtaken", measures))
+            return self.rankers.own(family, key)
         self.outcomes.append(challenge.outcome("given up" if given_up else "frozen", measures))
         if given_up:
             return None
@@ -85,8 +96,11 @@ class Training:
 
     def keep(self, family: str, key: str, outcome: Outcome, measures: Mapping[str, float]) -> None:
         """Note why what is live stays."""
-        challenge = Challenge.begin(self.registry, family, key, now=self.history.now)
-        self.outcomes.append(challenge.outcome(outcome, measures))
+        self.outcomes.append(self._challenge(family, key).outcome(outcome, measures))
+
+    def _challenge(self, family: str, key: str) -> Challenge:
+        """A challenge of the version that was live when the training began."""
+        return Challenge(self.registry, family, key, self.history.now, self.live.get((family, key)))
 
     def conclude(self) -> None:
         """Store what came of the trainings of all keys."""

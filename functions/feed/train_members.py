@@ -62,6 +62,7 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
     0 suffices. Without engagements to learn from, or people to evaluate on, nothing changes and the report says so.
     """
     with store.leases.hold(NAME):
+        challenge = Challenge.begin(registry, MEMBERS, GLOBAL_PERSONAL_KEY, now=now)
         history = read_history(store, coldstart, now=now, with_exposures=True)
         counters = Counters(history)
         item_embeddings = ItemEmbeddings(history, RECENT_POSTS, DAY_HOURS)
@@ -73,7 +74,6 @@ def run(store: Store, registry: Registry, coldstart: Coldstart, options: Members
         training = MembersTraining(affinities, logits, cuts, coldstart, options)
         read = len(history.engagements)
         model = training.fit(cuts[0], logits)
-        challenge = Challenge.begin(registry, MEMBERS, GLOBAL_PERSONAL_KEY, now=now)
         if not model or not any(map(len, cuts)):
             too_few = {"engagements": read, "lists": sum(map(len, cuts)), "engagements_needed": 1, "lists_needed": 1}
             challenge.conclude("too little data", too_few)

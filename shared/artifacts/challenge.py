@@ -9,6 +9,7 @@ from shared.artifacts.frozen_models import FrozenModels
 from shared.artifacts.manifest import Artifact, Manifest, version_at
 from shared.artifacts.registry import Registry
 from shared.artifacts.training_outcomes import Outcome, TrainingOutcome, TrainingOutcomes
+from shared.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Challenge:
         """Keep the model with a manifest of these fields, and make it live unless the key is frozen; returns whether
         it is live.
 
-        Raises Conflict where another version was made live since the challenge began, Refused for a model that is too
-        large.
+        Raises Conflict where another version was made live since the challenge began, or since an earlier delivery of
+        the same training made its model live; Refused for a model that is too large.
         """
         manifest = Manifest(
             family=self.family,
@@ -72,14 +73,19 @@ class Challenge:
         self.registry.add(Artifact(manifest, model))
         if self.is_frozen:
             return False
+        if self.instead_of != self.version and self.registry.was_promoted(self.family, self.key, self.version):
+            raise Conflict(f"{self.family}/{self.key}: {self.version} was live already, and was replaced")
         self.registry.promote(self.family, self.key, self.version, instead_of=self.instead_of, at=self.now)
         return True
 
     def give_up(self, parent: str) -> bool:
-        """Use the model of `parent` in place of the key's own, unless the key is frozen; returns whether it is done."""
+        """Use the model of `parent` in place of the key's own, unless the key is frozen; returns whether it is done.
+
+        Raises Conflict where another version was made live since the challenge began.
+        """
         if self.is_frozen:
             return False
-        self.registry.write_alias(self.family, [self.key], parent, at=self.now)
+        self.registry.give_up(self.family, self.key, parent, instead_of=self.instead_of, at=self.now)
         return True
 
     def outcome(self, outcome: Outcome, measures: Mapping[str, float]) -> TrainingOutcome:

@@ -47,6 +47,16 @@ class LiveArtifacts:
         document = self._collection(family).find_one(live_key(family, key), {"version": 1})
         return None if document is None else as_text(document.get("version"))
 
+    def live_versions(self, family: str) -> dict[str, str]:
+        """The version that is live, by key, of the keys that have a model of their own."""
+        collection = self._collection(family)
+        rows = collection.find({"family": family}, {"account": 1, "version": 1})
+        return dict(sound(collection, rows, lambda row: (_key_of(row), needed(as_text(row.get("version"))))))
+
+    def was_promoted(self, family: str, key: str, version: str) -> bool:
+        """Whether a kept version was ever live."""
+        return self._versions.find_one(was_live(family, key) | {"version": version}, {"_id": 1}) is not None
+
     def owners(self, family: str) -> set[str]:
         """The keys that have a model of their own."""
         rows = self._collection(family).find({"version": {"$exists": True}}, {"account": 1})

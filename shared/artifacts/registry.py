@@ -5,9 +5,6 @@ other programs read: one update of one document promotes a candidate, and the sa
 
 {account: "th", model: "xgboost", artifact: …, features: […], trainedAt: …, version: "…", promotedAt: …} or, for a key
 without a model of its own, {account: "ad", model: "xgboost", aliasOf: "us", trainedAt: …}
-
-In `artifactVersions`, `promotions` has the moments at which a version was made live, the last of them `promotedAt`, and
-some of them twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.live_artifacts import LAST_PROMOTED, LiveArtifacts, live_key, was_live
 from shared.artifacts.manifest import Artifact, version_at
+from shared.artifacts.promotions import Promotion, Promotions
 from shared.clock import MAX_AHEAD
 from shared.documents import Document
 from shared.errors import Conflict, NotFound, StaleModel
@@ -29,7 +27,7 @@ from shared.store.decoding import as_text
 from shared.store.expressions import NO_ARRAY
 from shared.store.upserts import guarded_upsert
 
-MAX_PROMOTIONS = 40  # moments that are kept of a version
+NO_TEXT: Document = {"$not": {"$type": "string"}}  # a malformed version counts as no model
 
 
 class Registry(LiveArtifacts):
@@ -41,15 +39,19 @@ class Registry(LiveArtifacts):
         if not self._versions.count_documents(_version_of(sealed) | {"signature": sealed["signature"]}, limit=1):
             self._versions.replace_one(_version_of(sealed), sealed, upsert=True)
 
-    def promote(self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime) -> bool:
+    def promote(
+        self, family: str, key: str, version: str, *, instead_of: str | None, at: datetime, by: str = ""
+    ) -> bool:
         """Make a kept version live by one atomic update, if `instead_of` still is the live one (None: no own model).
         Returns whether it did: False where the version was live already, and stays so.
+
+        by  who does it; empty for a training
 
         Raises NotFound, with the kept versions, for a version that is not kept, StaleModel for one that fails its
         checks, Conflict when another version was made live meanwhile.
         """
         kept = {"family": family, "account": family_of(family).stored(key), "version": version}
-        sealed = self._versions.find_one(kept, {"_id": 0, "promotions": 0})
+        sealed = self._versions.find_one(kept, {"_id": 0})
         if sealed is None:
             rows = self._versions.find({**kept, "version": {"$gt": ""}}, {"version": 1}).sort("version", -1)
             versions = ", ".join(filter(None, (as_text(row["version"]) for row in rows))) or "none"
@@ -57,8 +59,7 @@ class Registry(LiveArtifacts):
         Artifact.unseal(sealed, self._keys)
         replaced_version = instead_of if instead_of != version else self._replaced_by_live(family, key)
         live = sealed | {"promotedAt": at, "instead_of": replaced_version}
-        none: Document = {"$not": {"$type": "string"}}  # a malformed version counts as no model
-        replaced = live_key(family, key) | {"version": none if instead_of is None else instead_of}
+        replaced = live_key(family, key) | {"version": NO_TEXT if instead_of is None else instead_of}
         try:
             result = self._collection(family).replace_one(replaced, live, upsert=instead_of is None)
             is_live = bool(result.matched_count or result.upserted_id)
@@ -66,9 +67,8 @@ class Registry(LiveArtifacts):
             is_live = False
         if not is_live and self.live_version(family, key) != version:
             raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
-        moments = [moment for moment in (sealed.get("promotedAt"), at) if moment is not None]
-        promotions = {"promotions": {"$each": moments, "$slice": -MAX_PROMOTIONS}}
-        self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}, "$push": promotions})
+        self._versions.update_one(_version_of(sealed), {"$set": {"promotedAt": at}})
+        Promotions(self._analytics).add(Promotion(family, key, version, at, by))
         return is_live and instead_of != version
 
     def replace(self, artifacts: Sequence[Artifact], *, at: datetime) -> int:
@@ -85,18 +85,27 @@ class Registry(LiveArtifacts):
             writes.setdefault(family, []).append(ReplaceOne(older, live, upsert=True))
         return sum(guarded_upsert(self._collection(family), batch) for family, batch in writes.items())
 
+    def give_up(self, family: str, key: str, parent: str, *, instead_of: str | None, at: datetime) -> None:
+        """Make a key an alias of `parent`, whose model is used in place of its own, `instead_of`.
+
+        Raises Conflict where another version was made live meanwhile.
+        """
+        name = live_key(family, key)
+        alias = name | {"aliasOf": parent, "trainedAt": at}
+        replaced = self._collection(family).replace_one(name | {"version": instead_of}, alias)
+        if not replaced.matched_count and self.alias_of(family, key) != parent:
+            raise Conflict(f"{family}/{key}: another version is live than {instead_of}")
+        Promotions(self._analytics).add(Promotion(family, key, None, at))
+
     def write_alias(self, family: str, keys: Iterable[str], parent: str, *, at: datetime) -> int:
-        """Make these keys aliases of `parent`, whose model is used in place of their own; returns how many documents
-        changed."""
+        """Make those of these keys that have no model of their own aliases of `parent`, whose model is used for them;
+        returns how many documents changed."""
         alias = {
             "$replaceWith": {"$cond": [{"$eq": ["$aliasOf", parent]}, "$$ROOT", {"aliasOf": parent, "trainedAt": at}]}
         }
         names = (live_key(family, key) for key in keys)
-        writes = [UpdateOne(name, [alias, {"$set": name}], upsert=True) for name in names]
-        if not writes:
-            return 0
-        result = self._collection(family).bulk_write(writes, ordered=False)
-        return int(result.modified_count + result.upserted_count)
+        writes = [UpdateOne(name | {"version": NO_TEXT}, [alias, {"$set": name}], upsert=True) for name in names]
+        return guarded_upsert(self._collection(family), writes) if writes else 0
 
     def remove(self, family: str, keys: Iterable[str], version: str) -> int:
         """Delete the live artifacts of these keys that are not of a later version; returns how many."""

@@ -17,7 +17,7 @@ from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_document, as_moment, as_number, as_text, needed, optional, sound
 
-Outcome = Literal["promoted", "not better", "too little data", "frozen", "given up"]
+Outcome = Literal["promoted", "not better", "too little data", "frozen", "given up", "overtaken"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -32,6 +32,7 @@ class TrainingOutcome:
               too little data  to train a model, or to judge it by
               frozen           it would have been promoted, or given up, and the key is frozen
               given up         the live one is worse than the one that is used in its place since then
+              overtaken        another version was made live during the training, and stays so
     live      version of the live model when the training began; None where the key had none of its own
     measures  what decided, by name: NDCG@10 or ROC AUC 0..1 of the models, numbers of lists and engagements, and what
               was needed of them (`…_needed`)

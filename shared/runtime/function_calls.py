@@ -46,13 +46,13 @@ def call(function: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
     return _in_this_process(function, request) if name == HERE else _invoked(function, name, request)
 
 
-def promote(family: str, key: str, version: str, *, instead_of: str) -> None:
+def promote(family: str, key: str, version: str, *, instead_of: str, by: str) -> None:
     """Make a kept version live, if `instead_of` still is the live one ("none": no own model).
 
     Raises what promote_artifact raises: Conflict where another version is live by now, NotFound for a version that is
     not kept, StaleModel for one that fails its checks; Unavailable where the function cannot be reached.
     """
-    request = {"family": family, "key": key, "version": version, "instead_of": instead_of}
+    request = {"family": family, "key": key, "version": version, "instead_of": instead_of, "by": by}
     report = call("promote_artifact", request)
     if "skipped" in report:  # how functions report a conflict
         raise Conflict(str(report["skipped"]))

@@ -107,6 +107,8 @@ def test_nobody_changes_the_own_role(store: Store, path: str) -> None:
         ({"subject": " x", "role": "lead"}, 422),
         ({"subject": "x" * 129, "role": "lead"}, 422),
         ({"subject": "x", "role": "king"}, 422),
+        ({"subject": "x", "role": "required field `zzz`"}, 422),
+        ({"subject": "x", "role": "Object missing required field `zzz` - at `$.role`"}, 422),
         ({"subject": "x"}, 422),
         ({"subject": "a viewer", "role": "lead"}, 409),
     ],

@@ -104,7 +104,7 @@ def member(deployed: None, store: Store) -> Callable[[Role], Client]:
 
 
 def rolling_back(version: str = VERSIONS[0], **fields: str) -> dict[str, str]:
-    return {"version": version, "reason": "less is read", "confirm": version[-4:], "seen": VERSIONS[1]} | fields
+    return {"version": version, "reason": "less is read", "confirm": version, "seen": VERSIONS[1]} | fields
 
 
 def test_an_operator_rolls_back_by_keyboard_and_freezes(
@@ -120,7 +120,7 @@ def test_an_operator_rolls_back_by_keyboard_and_freezes(
     form = page.locator("form[action$=promote]")
     form.locator("select[name=version]").select_option(VERSIONS[0])
     form.get_by_label("Reason").fill(f"less is read {SCRIPT}")
-    form.get_by_label("Last four characters").fill(VERSIONS[0][-4:])
+    form.get_by_label("The version again").fill(VERSIONS[0])
     page.keyboard.press("Enter")
 
     page.get_by_text("It is live.").wait_for(timeout=1_000 * allowed(3))
@@ -165,27 +165,53 @@ def test_a_version_says_how_it_did_and_when_it_was_live(member: Callable[[Role],
     assert page.count("never: its key was frozen") == 1
 
 
+def spans(page: str) -> list[tuple[datetime, datetime | None, str]]:
+    """Beginning and end of each time in which a version was live, and who made it so."""
+    found = re.findall(
+        r'<div><time datetime="([^"]*)">[^<]*</time> – (?:<time datetime="([^"]*)">[^<]*</time>|\w+) · ([^<]*)</div>',
+        page,
+    )
+    return [
+        (datetime.fromisoformat(start), datetime.fromisoformat(end) if end else None, by) for start, end, by in found
+    ]
+
+
 def test_every_time_in_which_a_version_was_live_is_shown(
     member: Callable[[Role], Client], registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also beside versions of another page."""
-    monkeypatch.setattr("console.views.models.VERSIONS", 1)
-    moments = [NOW + number * timedelta(minutes=1) for number in range(1, 4)]
-    for moment, version in zip(moments, (VERSIONS[0], VERSIONS[1], VERSIONS[0]), strict=True):
-        live = registry.live_version("country", "th")
-        registry.promote("country", "th", version, instead_of=live, at=moment)
-        registry.promote(
-            "country", "th", version, instead_of=version, at=moment + timedelta(seconds=9)
-        )  # delivered twice
+    """Also beside versions of another page, after deletions, and where the key used another model meanwhile."""
+    moments = [NOW + number * timedelta(minutes=1) for number in range(1, 6)]
+    registry.promote("country", "th", VERSIONS[0], instead_of=VERSIONS[1], at=moments[0], by="ana")
+    registry.promote("country", "th", VERSIONS[1], instead_of=VERSIONS[0], at=moments[1])
+    registry.promote("country", "th", VERSIONS[1], instead_of=VERSIONS[1], at=moments[1] + DAY / 9_000)  # twice
+    registry.promote("country", "th", VERSIONS[0], instead_of=VERSIONS[1], at=moments[2], by="kit")
+    registry.give_up("country", "th", "us", instead_of=VERSIONS[0], at=moments[3])
+    registry.promote("country", "th", VERSIONS[0], instead_of=None, at=moments[4], by="ana")
 
-    page = member("viewer").get(f"{TH}?before={VERSIONS[1]}")["body"]
-    times = re.findall(r'<time datetime="([^"]*)"', page[page.index("<tbody>") : page.index("</tbody>")])
+    for versions in (1, 50):
+        monkeypatch.setattr("console.views.models.VERSIONS", versions)
+        page = member("viewer").get(f"{TH}?before={VERSIONS[1]}")["body"]
+        assert spans(page) == [
+            (moments[4], None, "ana"),
+            (moments[2], moments[3], "kit"),
+            (moments[0], moments[1], "ana"),
+            (NOW - 3 * DAY, NOW - 2 * DAY, "a training"),
+        ]
+        assert page.count("– now") == 1
+        registry.database.artifactVersions.delete_one({"version": VERSIONS[1]})
 
-    spans = [(moments[2], None), (moments[0], moments[1]), (NOW - 3 * DAY, NOW - 2 * DAY)]
-    trained, *shown = [datetime.fromisoformat(time) for time in times]
-    assert trained == NOW - 3 * DAY
-    assert shown == [moment for span in spans for moment in span if moment]
-    assert page.count("– now") == 1
+
+def test_a_version_that_was_live_before_this_was_noted_has_its_last_time(
+    member: Callable[[Role], Client], registry: Registry
+) -> None:
+    registry.database.modelPromotions.delete_many({})
+
+    assert spans(member("viewer").get(TH)["body"]) == [
+        (NOW - 2 * DAY, None, "a training"),
+        (NOW - 3 * DAY, NOW - 2 * DAY, "a training"),
+    ]
+    registry.database.mlArtifacts_country.delete_one({"account": "th"})
+    assert "– unknown" in member("viewer").get(TH)["body"]
 
 
 def test_the_page_says_what_the_last_trainings_told(
@@ -282,10 +308,10 @@ def test_who_is_late_is_told_what_changed_and_keeps_what_was_typed(
 @pytest.mark.parametrize(
     ("fields", "status", "said"),
     [
-        ({"confirm": "0000"}, 422, "Type the last four characters"),
+        ({"confirm": VERSIONS[0][-4:]}, 422, "type the version that is to be live"),
         ({"reason": "  "}, 422, "Say why."),
         ({"reason": "x" * 501}, 422, "reason: needs a text of at most 500 characters"),
-        ({"version": "20200101T000000Z", "confirm": "000Z"}, 404, f"kept: {', '.join(reversed(VERSIONS))}"),
+        ({"version": "20200101T000000Z", "confirm": "20200101T000000Z"}, 404, f"kept: {', '.join(reversed(VERSIONS))}"),
     ],
 )
 def test_a_form_that_is_not_right_moves_nothing(
@@ -432,10 +458,10 @@ def lambda_answers(monkeypatch: pytest.MonkeyPatch, deployed: None) -> Callable[
 def test_in_a_cloud_the_function_is_invoked(lambda_answers: Callable[..., list[dict[str, Any]]]) -> None:
     asked = lambda_answers({"read": 1, "written": 1, "instead_of": "v2"})
 
-    promote("country", "th", "v1", instead_of="v2")
+    promote("country", "th", "v1", instead_of="v2", by="ana")
 
     assert asked[0]["FunctionName"] == "feedkeeper-dev-promoteArtifact"
-    request = {"family": "country", "key": "th", "version": "v1", "instead_of": "v2"}
+    request = {"family": "country", "key": "th", "version": "v1", "instead_of": "v2", "by": "ana"}
     assert json.loads(asked[0]["Payload"]) == request
 
 
@@ -450,13 +476,13 @@ def test_a_function_that_has_not_answered_in_time_may_be_at_work(
     monkeypatch.setattr(boto3, "client", lambda *_, **__: Silent())
 
     with pytest.raises(Unanswered, match="promote_artifact has not answered within 6 s"):
-        promote("country", "th", "v1", instead_of="v2")
+        promote("country", "th", "v1", instead_of="v2", by="ana")
 
 
 def test_a_function_of_this_process_has_a_deadline_of_its_own(deployed: None, registry: Registry) -> None:
     """As one of a cloud has, whatever is left to the one that calls it."""
     with deadline(0.0):
-        promote("country", "th", VERSIONS[0], instead_of=VERSIONS[1])
+        promote("country", "th", VERSIONS[0], instead_of=VERSIONS[1], by="ana")
 
     assert registry.live_version("country", "th") == VERSIONS[0]
 
@@ -476,14 +502,14 @@ def test_what_the_function_refuses_is_told(
     lambda_answers({"errorType": kind, "errorMessage": "version: no"}, FunctionError="Unhandled")
 
     with pytest.raises(error, match="version: no"):
-        promote("country", "th", "v1", instead_of="v2")
+        promote("country", "th", "v1", instead_of="v2", by="ana")
 
 
 def test_a_conflict_that_the_function_reports_is_one(lambda_answers: Callable[..., list[dict[str, Any]]]) -> None:
     lambda_answers({"read": 0, "written": 0, "skipped": "another version is live"})
 
     with pytest.raises(Conflict, match="another version is live"):
-        promote("country", "th", "v1", instead_of="v2")
+        promote("country", "th", "v1", instead_of="v2", by="ana")
 
 
 def test_without_a_function_a_setting_is_missing(deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -491,4 +517,4 @@ def test_without_a_function_a_setting_is_missing(deployed: None, monkeypatch: py
     forget_settings()
 
     with pytest.raises(BadConfig, match="PROMOTE_ARTIFACT_FUNCTION"):
-        promote("country", "th", "v1", instead_of="v2")
+        promote("country", "th", "v1", instead_of="v2", by="ana")

@@ -36,7 +36,7 @@ def test_why_last_night_was_refused_is_two_links_from_today(
     note(store, "la", "not better", gain=0.0012, gain_needed=0.0044, ndcg_model=0.4, ndcg_parent=0.3988)
     note(store, SCRIPT, "given up", hours=30)
     log_in(page, "viewer")
-    said = "Went live: 1; not better: 2; too little data: 1; frozen or given up: 0"
+    said = "Went live: 1; not better: 2; too little data: 1; frozen, given up or overtaken: 0"
     assert said in page.inner_text("main")
 
     page.get_by_role("link", name="Trainings").press("Enter")

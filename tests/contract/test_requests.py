@@ -53,7 +53,13 @@ REFUSED: dict[str, dict[str, list[Any]]] = {
         "members": [None, "many", [], 5.5, True, -1, 201],
         "earlier": [None, 7, "many", [], {"drawn": -1}, {"overlaps": "many"}, {"overlaps": 201}, {"changed": None}],
     },
-    "promote_artifact": {"family": NO_TEXT, "key": NO_TEXT, "version": NO_TEXT, "instead_of": NO_TEXT[2:]},
+    "promote_artifact": {
+        "family": NO_TEXT,
+        "key": NO_TEXT,
+        "version": NO_TEXT,
+        "instead_of": NO_TEXT[2:],
+        "by": NO_TEXT[2:],
+    },
     "erase_account": {"accountId": [*NO_ID, None, ABSENT]},
 }
 VALID: dict[str, dict[str, Any]] = {

@@ -1,10 +1,11 @@
 """Make a kept version of a model live: to bring an older one back, or a candidate forward.
 
-Trigger   on demand: {family, key, version, instead_of}
+Trigger   on demand: {family, key, version, instead_of, by}
 Reads     analytics.artifactVersions, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.mlArtifacts_members,
-          analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts, analytics.artifactVersions
+          analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts, analytics.artifactVersions,
+          analytics.modelPromotions
 """
 
 from datetime import datetime
@@ -22,4 +23,4 @@ from shared.store import open_store
 def handler(request: PromoteRequest, now: datetime) -> Report:
     store, config = open_store(), settings()
     registry, named = Registry(store.analytics, config.artifact_keys), (request.family, request.key, request.version)
-    return promote_artifact.run(registry, *named, instead_of=request.instead_of, now=now)
+    return promote_artifact.run(registry, *named, instead_of=request.instead_of, by=request.by or "", now=now)

@@ -3,7 +3,8 @@
 Trigger   schedule, hourly
 Reads     analytics.credentialfeatures, analytics.frauddetectionmlartifacts, analytics.artifactVersions,
           analytics.frozenModels
-Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions, analytics.trainingOutcomes
+Writes    analytics.frauddetectionmlartifacts, analytics.artifactVersions, analytics.trainingOutcomes,
+          analytics.modelPromotions
 """
 
 from functions.bots import train_bot_detector

@@ -4,7 +4,8 @@ Trigger   schedule, daily
 Reads     app.contents, app.engagements, app.feeditems, app.relationships, app.accounts, app.users, app.contentinfo,
           analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.artifactVersions, analytics.frozenModels
-Writes    analytics.mlArtifacts_members, analytics.artifactVersions, analytics.trainingOutcomes
+Writes    analytics.mlArtifacts_members, analytics.artifactVersions, analytics.trainingOutcomes,
+          analytics.modelPromotions
 """
 
 from functions.feed import train_members

@@ -48,7 +48,6 @@ SNAPSHOTS = Collection(
     about=(About("post", "artifact", "rebuild", "5 minutes"), About("user", "artifact", "rebuild", "5 minutes")),
     indexes=(index("account"),),
 )
-# The pages of its home feed that an account was served, until its paging ends.
 # What came of each training of a model.
 TRAINING_OUTCOMES = Collection(
     "analytics",
@@ -58,6 +57,16 @@ TRAINING_OUTCOMES = Collection(
     about=NOBODY,
     indexes=(index("family", "key", "-at"), index("at", expires_after=timedelta(days=90))),
 )
+# Which version of a model was made live when, and by whom.
+MODEL_PROMOTIONS = Collection(
+    "analytics",
+    "modelPromotions",
+    key=("_id",),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(index("family", "key", "-at"), index("at", expires_after=timedelta(days=400))),
+)
+# The pages of its home feed that an account was served, until its paging ends.
 HOME_PAGES = Collection(
     "analytics",
     "homePages",

@@ -21,6 +21,7 @@ from shared.store.schema.artifacts import (
     GLOBAL_ARTIFACTS,
     HOME_PAGES,
     MEMBER_ARTIFACTS,
+    MODEL_PROMOTIONS,
     SNAPSHOTS,
     TOPIC_ARTIFACTS,
     TRAINING_OUTCOMES,
@@ -90,6 +91,7 @@ COLLECTIONS = (
     CONSOLE_LOGINS,
     AUDIT_LOG,
     FROZEN_MODELS,
+    MODEL_PROMOTIONS,
     TRAINING_OUTCOMES,
 )
 OURS = tuple(collection for collection in COLLECTIONS if collection.owner == "feedkeeper")

@@ -85,6 +85,28 @@ def test_a_version_that_was_promoted_during_the_training_stays_live(registry, be
     assert live(registry).manifest.version == "20260131T130000Z"
 
 
+def test_a_training_that_is_delivered_again_undoes_no_rollback(registry, begin, promote, noon):
+    promote(begin())
+    promote(begin(noon + HOUR))
+    registry.promote("country", "th", "20260131T120000Z", instead_of="20260131T130000Z", at=noon + 2 * HOUR, by="ana")
+
+    with pytest.raises(Conflict, match="20260131T130000Z was live already, and was replaced"):
+        promote(begin(noon + HOUR))
+
+    assert live(registry).manifest.version == "20260131T120000Z"
+
+
+def test_a_version_that_was_promoted_during_the_training_is_not_given_up(registry, begin, promote, noon):
+    promote(begin())
+    challenge = begin(noon + 2 * HOUR)
+    promote(begin(noon + HOUR))
+
+    with pytest.raises(Conflict, match="country/th"):
+        challenge.give_up("us")
+
+    assert live(registry).manifest.version == "20260131T130000Z"
+
+
 @pytest.fixture
 def frozen(registry):
     return FrozenModels(registry.database)

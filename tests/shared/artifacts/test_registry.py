@@ -222,7 +222,12 @@ def test_a_model_of_its_own_replaces_an_alias_and_the_other_way_round(registry, 
     registry.promote("country", "th", "v1", instead_of=None, at=noon)
     assert (registry.owners("country"), registry.alias_of("country", "th")) == ({"th"}, None)
 
-    registry.write_alias("country", ["th"], "us", at=noon)
+    assert registry.write_alias("country", ["th"], "us", at=noon) == 0  # it has a model of its own
+    assert registry.owners("country") == {"th"}
+    with pytest.raises(Conflict, match="country/th"):
+        registry.give_up("country", "th", "us", instead_of="v0", at=noon)
+    registry.give_up("country", "th", "us", instead_of="v1", at=noon)
+    registry.give_up("country", "th", "us", instead_of="v1", at=noon)  # delivered twice
     assert (registry.owners("country"), registry.alias_of("country", "th")) == (set(), "us")
     assert live(registry) == (None, [])
     assert databases.analytics.mlArtifacts_country.count_documents({}) == 1

@@ -187,6 +187,26 @@ def test_a_worse_challenger_is_not_promoted(world, fresh, train, shuffled):
     assert of_base["gain"] <= of_base["gain_needed"] or of_base["ndcg_model"] <= of_base["ndcg_live"]
 
 
+def test_a_version_that_is_brought_back_during_the_training_stays_and_the_others_are_trained(
+    world, own, fresh, train, monkeypatch
+):
+    copied(world, fresh)
+    prepare, original = train_coldstart.prepare, artifact(world, COUNTRY, "th")
+
+    def while_an_operator_acts(*arguments):
+        promote_noise(fresh, original)
+        return prepare(*arguments)
+
+    monkeypatch.setattr(train_coldstart, "prepare", while_an_operator_acts)
+    train(fresh, now=NOON + SECOND)
+
+    assert fresh.live_version(COUNTRY, "th") == NOISE
+    came = outcomes(fresh)
+    assert came["th"].outcome == "overtaken"
+    assert came["th"].live == original.manifest.version
+    assert {came[key].outcome for key in own[1:]} <= {"promoted", "not better", "given up"}
+
+
 def test_a_model_that_loses_against_popularity_is_not_used_at_all(fresh, train, shuffled):
     report = train(fresh)
 

@@ -58,14 +58,14 @@ def reasoned(outcome: TrainingOutcome) -> Reasoned:
 
 def gain(measures: Mapping[str, Any]) -> list[Sentence]:
     """How much better a ranker is than what it builds on, with what chance alone could make of it."""
-    found, error, needed = (as_number(measures.get(name)) for name in ("gain", "gain_error", "gain_needed"))
-    if found is None:
+    gained, error, needed = (as_number(measures.get(name)) for name in ("gain", "gain_error", "gain_needed"))
+    if gained is None:
         return []
     if error is not None:
         interval = Z_95 * error
-        return [("trainings.gain", {"gain": f"{found:+.4f}", "interval": f"{interval:.4f}"})]
-    if needed is not None and found >= needed:
-        return [("trainings.gain_enough", {"gain": f"{found:+.4f}", "needed": f"{needed:.4f}"})]
+        return [("trainings.gain", {"gain": f"{gained:+.4f}", "interval": f"{interval:.4f}"})]
+    if needed is not None and gained >= needed:
+        return [("trainings.gain_enough", {"gain": f"{gained:+.4f}", "needed": f"{needed:.4f}"})]
     return []
 
 

@@ -13,7 +13,7 @@ from console.lines import Line, State
 from console.service import Console
 from console.templates import render
 from console.visitor import Visitor
-from shared.api import Response, Route
+from shared.api import SERVER_ERROR, STATUS, Response, Route
 from shared.errors import NotFound
 from shared.requests import refused
 from shared.store.job_runs import JobRun
@@ -22,6 +22,8 @@ ROWS = 50
 OF_A_WINDOW = 3  # outcomes
 LATELY = timedelta(hours=24)  # for Today
 FAILED: Final = "failed"
+CALLED = ("call", "answer", "request")  # triggers of runs that somebody asked for
+REFUSALS = frozenset(error.__name__ for error, status in STATUS.items() if status < SERVER_ERROR)
 JOBS = "/console/jobs"
 
 
@@ -89,6 +91,7 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     """Which functions failed in the last day and have not succeeded since."""
     runs = console.store.job_runs
     lately = [run for run in runs.latest() if run.outcome == FAILED and now - run.ended_at < LATELY]
+    lately = [run for run in lately if not is_refusal(run)]
     failing = [run for run in lately if not _has_succeeded(runs.newest(OF_A_WINDOW, function=run.function), run)]
     for run in failing:
         yield Line(
@@ -102,6 +105,11 @@ def lines(console: Console, now: datetime) -> Iterator[Line]:
     if not failing:
         state: State = "good"
         yield Line(state, "nav.jobs", "today.jobs.good", JOBS)
+
+
+def is_refusal(run: JobRun) -> bool:
+    """Whether nothing is wrong but what a caller asked for, such as an account that does not exist."""
+    return run.trigger in CALLED and run.error in REFUSALS
 
 
 def _has_succeeded(newest: Sequence[JobRun], failed: JobRun) -> bool:

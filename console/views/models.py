@@ -1,4 +1,4 @@
-"""Models: what is live for every key, which versions are kept, and how they did."""
+"""A model: which versions of it are kept, when each was live, how they did, and what came of its trainings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from urllib.parse import quote
 from msgspec import Meta, Struct
 
 from console.charts import Chart
-from console.countries import country_name, matches
-from console.figures import TRAINED_BY, Figure, figures
+from console.countries import country_name
+from console.figures import TRAINED_BY
 from console.model_history import KeptVersion, chart, histories
 from console.service import Console
 from console.store.models import PERSONAL, SHOWN, LiveModel
@@ -25,21 +25,13 @@ from shared.errors import NotFound
 from shared.requests import ShortText, refused
 from shared.store.job_runs import JobRun
 
-KEYS, VERSIONS, FROZEN, TRAININGS = 300, 50, 1_000, 10  # that one page looks at
+VERSIONS, TRAININGS = 50, 10  # that one page looks at
 PROMOTIONS = 1_000  # the newest changes of what is live for a key
 ALIASES = 3  # that follow one another at most
 MODELS = "/console/models"
 NONE = "none"  # in place of a version, where no model is live
 
 Name = Annotated[str, Meta(max_length=128), refused("needs a text of at most 128 characters")]
-
-
-class ModelsQuery(Struct):
-    """One family from a key on, or a country to find; neither for the first keys of all families."""
-
-    family: Name = ""
-    after: Name = ""
-    find: Annotated[str, Meta(max_length=64), refused("needs a text of at most 64 characters")] = ""
 
 
 class ModelQuery(Struct):
@@ -49,49 +41,6 @@ class ModelQuery(Struct):
     key: ShortText
     before: ShortText | None = None
     done: Name = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key, what is used for it, and how that did.
-
-    name    of its country; empty for any other key
-    figure  the main one; None where there is none
-    """
-
-    live: LiveModel
-    name: str
-    figure: Figure | None
-    is_frozen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FamilyKeys:
-    """Keys of a family: those with models of their own, and aliases.
-
-    next_page  the key after which the next page begins; None at the end
-    """
-
-    name: str
-    own: Sequence[Key]
-    aliases: Sequence[Key]
-    next_page: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelsPage:
-    """The page of all keys.
-
-    accounts  about how many accounts have a model of their own
-    typed     to find a country; empty for all
-    """
-
-    template: ClassVar[str] = "models.html"
-    path: ClassVar[str] = MODELS
-
-    families: Sequence[FamilyKeys]
-    accounts: int
-    typed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,38 +94,9 @@ class ModelPage:
     typed: Typed
 
 
-def models(console: Console, visitor: Visitor, query: ModelsQuery, now: datetime) -> Response:
-    """Every family and its keys."""
-    if query.family and query.family not in SHOWN:
-        raise NotFound(f"family: no {query.family}, only {', '.join(SHOWN)}")
-    frozen = {(model.family, model.key) for model in console.frozen_models.all(FROZEN)}
-    names = [query.family] if query.family else SHOWN
-    if query.find:
-        names = ["country"]
-    families = [_keys(console, name, query, frozen, visitor.language) for name in names]
-    return render(ModelsPage(families, console.models.number_of_accounts(), query.find), visitor)
-
-
 def name_of(family: str, key: str, language: str) -> str:
     """The name of a key that is a country; empty for any other."""
     return country_name(key, language) if family == "country" and key in COUNTRIES else ""
-
-
-def _keys(console: Console, family: str, query: ModelsQuery, frozen: set[tuple[str, str]], language: str) -> FamilyKeys:
-    live = console.models.live(family, after=query.after if query.family else "", limit=KEYS + 1)
-    if query.find:
-        live = [row for row in live if row.key in COUNTRIES and matches(row.key, query.find)]
-    rows = [
-        Key(
-            row,
-            name_of(family, row.key, language),
-            next(iter(figures(family, row.version.metrics if row.version else {})), None),
-            (family, row.key) in frozen,
-        )
-        for row in live[:KEYS]
-    ]
-    own, aliases = ([row for row in rows if (row.live.version is None) == is_alias] for is_alias in (False, True))
-    return FamilyKeys(family, own, aliases, live[KEYS - 1].key if len(live) > KEYS else None)
 
 
 def model(console: Console, visitor: Visitor, query: ModelQuery, now: datetime) -> Response:
@@ -244,6 +164,5 @@ def path_of(family: str, key: str) -> str:
 
 
 ROUTES: tuple[Route[Console], ...] = (
-    Route("GET", MODELS, "Models", ModelsQuery, models, "see"),
     Route("GET", MODELS + "/{family}/{key}", "The versions of a model", ModelQuery, model, "see"),
 )

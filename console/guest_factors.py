@@ -81,7 +81,7 @@ class Explanation:
 
 
 def explain(
-    rows: GuestRows, country: str, row: GuestRow, rank: int, above: GuestRow | None, below: GuestRow | None
+    rows: GuestRows, country: str, row: GuestRow, above: GuestRow | None, below: GuestRow | None
 ) -> Explanation:
     """Why a row with factors has its rank in the list of a country."""
     factors = row.factors
@@ -97,7 +97,7 @@ def explain(
         _difference(own, products[1]) if products[1] else None,
     )
     features = [_feature(feature) for feature in factors.features]
-    return Explanation(parts, features, factors.others, *differences, _moves(rows, country, row, factors, rank))
+    return Explanation(parts, features, factors.others, *differences, _moves(rows, country, row, factors))
 
 
 def main_factors(factors: Factors) -> list[tuple[str, Values]]:
@@ -152,14 +152,14 @@ def _feature(feature: FeatureFactor) -> FeaturePart:
     return FeaturePart(*in_words(feature.name, feature.value), feature.factor)
 
 
-def _moves(rows: GuestRows, country: str, row: GuestRow, factors: Factors, rank: int) -> list[tuple[str, Values]]:
+def _moves(rows: GuestRows, country: str, row: GuestRow, factors: Factors) -> list[tuple[str, Values]]:
     moves: list[tuple[str, Values]] = []
     for name in ("author", "language"):
         if _is_noticed(factor := factors.parts[name]):
             otherwise = rows.number_with_more(country, row.score / factor) + 1
             moves.append((f"feeds.moved.{name}", {"factor": rounded(factor), "rank": otherwise}))
-    if row.built_rank > rank:
-        moves.append(("feeds.moved.withdrawn", {"number": row.built_rank - rank, "rank": row.built_rank}))
+    if row.built_rank > row.rank:
+        moves.append(("feeds.moved.withdrawn", {"number": row.built_rank - row.rank, "rank": row.built_rank}))
     return moves
 
 

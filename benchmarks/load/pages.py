@@ -115,7 +115,7 @@ def _tokens(store: Store) -> dict[str, str]:
     now = datetime.now(UTC)
     for role in ROLES:
         if Members(store).find(f"bench {role}") is None:
-            Members(store).add(Member(f"bench {role}", role, LANGUAGES[0]), by="bench", now=now)
+            Members(store).enrol(Member(f"bench {role}", role, LANGUAGES[0]), by="bench", now=now)
     return {role: Sessions(store).start(f"bench {role}", role, now=now) for role in ROLES}
 
 

@@ -25,7 +25,7 @@ from shared.documents import ID_IN_TEXT, Document, object_id
 from shared.errors import AppError, Unavailable
 from shared.store import Store, schema
 from shared.store.deadline import with_fresh_deadline
-from shared.store.decoding import as_credential, as_moment, as_text, needed, sound
+from shared.store.decoding import as_credential, as_moment, as_text, first_sound, needed
 from shared.store.erased import Erased
 from shared.store.failures import as_app_error
 from shared.store.schema.console import SUBJECTS_OF_ACTS
@@ -122,7 +122,7 @@ class AuditLog:
         """At most `limit` entries with numbers below `before`, the newest first, of a member and of an act if named."""
         query: Document = {name: value for name, value in (("by", by), ("act", act)) if value is not None}
         query |= _before(before)
-        return list(sound(self._entries, self._entries.find(query).sort("_id", -1).limit(limit), _entry))
+        return first_sound(self._entries, self._entries.find(query).sort("_id", -1), _entry, limit)
 
     def first_broken(self, before: int | None = None, limit: int = MAX_CHECKED) -> int | None:
         """The number of the first entry, of the newest `limit` with numbers below `before`, that is not as it was

@@ -7,13 +7,24 @@ factors: {engagements: 12, decay: 0.9, …}}; `functions.coldstart.factors` desc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from bson import ObjectId
 
 from shared.documents import Document, either_form, object_id
 from shared.store import Store, schema
-from shared.store.decoding import as_document, as_list, as_moment, as_number, as_text, needed, optional, sound
+from shared.store.decoding import (
+    as_document,
+    as_list,
+    as_moment,
+    as_number,
+    as_text,
+    first_sound,
+    needed,
+    optional,
+    sound,
+)
 from shared.store.guest_items import generation
 
 FIRST = 25  # rows of a list, the youngest of which is told
@@ -77,6 +88,7 @@ class Factors:
 class GuestRow:
     """A row of a list.
 
+    rank        now, from 1 on: malformed rows have ranks too, since guests see the posts of theirs
     built_rank  when the list was built, from 1 on
     factors     None for rows that are stored without
     """
@@ -85,6 +97,7 @@ class GuestRow:
     content: ObjectId
     author: ObjectId | None
     score: float
+    rank: int
     built_rank: int
     built_at: datetime
     factors: Factors | None
@@ -129,36 +142,39 @@ class GuestRows:
     def page(self, country: str, after: ObjectId | None, limit: int) -> list[GuestRow]:
         """At most `limit` rows of a list, from its first or behind the row `after`."""
         query: Document = {"countryCode": country} | ({} if after is None else {"_id": {"$gt": after}})
-        rows = self._rows.find(query, _FIELDS).sort("_id", 1).limit(limit)
-        return list(sound(self._rows, rows, _row))
+        rows = self._rows.find(query, _FIELDS).sort("_id", 1)
+        ranks = count(1 if after is None else self._rank_now(country, after) + 1)
+        return first_sound(self._rows, rows, lambda row: _row(row, next(ranks)), limit)
 
     def find(self, country: str, content: ObjectId) -> GuestRow | None:
         """The row of a post in a list; None where it has none."""
-        rows = self._rows.find({"countryCode": country, "content": {"$in": either_form([content])}}, _FIELDS).limit(1)
-        return next(sound(self._rows, rows, _row), None)
+        rows = self._rows.find({"countryCode": country, "content": {"$in": either_form([content])}}, _FIELDS)
+        return next(sound(self._rows, rows, lambda row: _row(row, self._rank_now(country, row["_id"]))), None)
 
-    def above(self, country: str, row: ObjectId) -> GuestRow | None:
+    def above(self, country: str, row: GuestRow) -> GuestRow | None:
         """The row above; None for the first one."""
-        rows = self._rows.find({"countryCode": country, "_id": {"$lt": row}}, _FIELDS).sort("_id", -1).limit(1)
-        return next(sound(self._rows, rows, _row), None)
+        rows = self._rows.find({"countryCode": country, "_id": {"$lt": row.id}}, _FIELDS).sort("_id", -1)
+        ranks = count(row.rank - 1, -1)
+        return next(iter(first_sound(self._rows, rows, lambda each: _row(each, next(ranks)), 1)), None)
 
-    def number_above(self, country: str, row: ObjectId) -> int:
-        """How many rows stand above it now, at most MAX_COUNTED."""
-        return self._rows.count_documents({"countryCode": country, "_id": {"$lt": row}}, limit=MAX_COUNTED)
+    def _rank_now(self, country: str, row: ObjectId) -> int:
+        """How many rows stand down to this one, itself included, at most MAX_COUNTED."""
+        return self._rows.count_documents({"countryCode": country, "_id": {"$lte": row}}, limit=MAX_COUNTED)
 
     def number_with_more(self, country: str, score: float) -> int:
         """How many rows have a higher score, at most MAX_COUNTED."""
         return self._rows.count_documents({"countryCode": country, "score": {"$gt": score}}, limit=MAX_COUNTED)
 
 
-def _row(row: Document) -> GuestRow:
-    """A row; one with malformed factors is a row without."""
+def _row(row: Document, rank: int) -> GuestRow:
+    """The row with this rank now; Malformed where that cannot be decoded."""
     stored = as_document(row.get("factors"))
     return GuestRow(
         needed(object_id(row["_id"])),
         needed(object_id(row.get("content"))),
         optional(row.get("author"), object_id),
         needed(as_number(row.get("score"))),
+        rank,
         _rank(needed(object_id(row["_id"]))),
         needed(as_moment(row.get("createdAt"))),
         None if stored is None else _factors(stored),

@@ -15,7 +15,7 @@ from shared.artifacts.families import FAMILIES, family_of
 from shared.artifacts.live_artifacts import live_key
 from shared.documents import Document
 from shared.store import Store, schema
-from shared.store.decoding import as_document, as_list, as_moment, as_text, needed, optional, sound
+from shared.store.decoding import as_document, as_list, as_moment, as_text, first_sound, needed, optional, sound
 
 PERSONAL = next(name for name, family in FAMILIES.items() if family.of_accounts)
 # Families whose models trainings compare and make live, with few keys; not the models of accounts, nor arrays.
@@ -74,8 +74,8 @@ class Models:
     def live(self, family: str, *, after: str, limit: int) -> list[LiveModel]:
         """At most `limit` keys of a family that come after that one, in the order of keys."""
         collection = self._analytics[family_of(family).live]
-        rows = collection.find({"account": {"$gt": after}}, _FIELDS).sort("account", 1).limit(limit)
-        return list(sound(collection, rows, _live_model))
+        rows = collection.find({"account": {"$gt": after}}, _FIELDS).sort("account", 1)
+        return first_sound(collection, rows, _live_model, limit)
 
     def live_of(self, family: str, key: str) -> LiveModel | None:
         """What is used for one key; None where nothing is. NotFound for a key that is none of this family."""
@@ -91,8 +91,8 @@ class Models:
         query: Document = {"family": family, "account": family_of(family).stored(key)}
         if before is not None:
             query["version"] = {"$lt": before}
-        rows = self._versions.find(query, _FIELDS).sort("version", -1).limit(limit)
-        return list(sound(self._versions, rows, _version))
+        rows = self._versions.find(query, _FIELDS).sort("version", -1)
+        return first_sound(self._versions, rows, _version, limit)
 
     def version(self, family: str, key: str, version: str) -> Version | None:
         """One kept version; None where it is not kept."""

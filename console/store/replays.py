@@ -13,7 +13,7 @@ from shared.clock import EPOCH, epoch_ms, from_epoch_ms
 from shared.documents import Document
 from shared.errors import BadEvent
 from shared.store import Store, schema
-from shared.store.decoding import sound
+from shared.store.decoding import first_sound, sound
 from shared.store.expressions import FIRST_DAY, LAST_DAY, is_moment, period
 from shared.store.parked_changes import NOT_REPLAYED, SENT
 
@@ -39,9 +39,8 @@ class Replays:
             {"$limit": MAX_NUMBER},
             {"$group": {"_id": {"function": "$function", "reason": "$reason"}, "number": {"$sum": 1}, "last": last_at}},
             {"$sort": {"number": -1, "_id": 1}},
-            {"$limit": limit},
         ]
-        return list(sound(self._parked, self._parked.aggregate(stages), reason_of))
+        return list(islice(sound(self._parked, self._parked.aggregate(stages), reason_of), limit))
 
     def waiting(self, function: str, reason: str, *, after: str, limit: int, now: datetime) -> list[ParkedChange]:
         """At most `limit` changes parked for this reason that wait to be replayed, the oldest first.
@@ -56,8 +55,8 @@ class Replays:
             query = {
                 "$or": [base | {"firstAt": at, "_id": {"$gt": key}}, base | {"firstAt": period(at, now) | {"$gt": at}}]
             }
-        rows = self._parked.find(query).sort([("firstAt", 1), ("_id", 1)]).batch_size(limit)
-        return self._with_reasons(islice(sound(self._parked, rows, change_of), limit))
+        rows = self._parked.find(query).sort([("firstAt", 1), ("_id", 1)])
+        return self._with_reasons(first_sound(self._parked, rows, change_of, limit))
 
     def replayed(self, limit: int, *, now: datetime, of: tuple[str, str] | None = None) -> list[ParkedChange]:
         """At most `limit` changes that were replayed since they were parked last, the latest replay first.
@@ -66,8 +65,8 @@ class Replays:
         """
         query: Document = {} if of is None else {"function": of[0], "reason": of[1]}
         order = [("replayedAt", -1), ("firstAt", -1), *([("_id", -1)] if of else [])]
-        rows = self._parked.find(query | {"replayedAt": period(EPOCH, now)}).sort(order).batch_size(limit)
-        return self._with_reasons(islice(sound(self._parked, rows, change_of), limit))
+        rows = self._parked.find(query | {"replayedAt": period(EPOCH, now)}).sort(order)
+        return self._with_reasons(first_sound(self._parked, rows, change_of, limit))
 
     def find(self, key: str) -> ParkedChange | None:
         """One parked change; None where there is none, or its document is malformed."""

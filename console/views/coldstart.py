@@ -83,13 +83,11 @@ class Feeds:
 class Item:
     """A row as guests see it.
 
-    rank   its place in the list now, from 1 on
     post   None where the post is not there any more
     age    of the post now [hours]
     main   what makes most of its score: keys of sentences, and their values
     """
 
-    rank: int
     row: GuestRow
     post: ShownPost | None
     age: float | None
@@ -160,8 +158,7 @@ def feed(console: Console, visitor: Visitor, query: FeedQuery, now: datetime) ->
     """A page of a list."""
     name, rows = _name(query.country, visitor), GuestRows(console.store)
     page = rows.page(query.country, ObjectId(query.after) if query.after else None, ROWS + 1)
-    first = rows.number_above(query.country, page[0].id) + 1 if page else 1
-    items = _items(console, page[:ROWS], first, now)
+    items = _items(console, page[:ROWS], now)
     next_page = page[ROWS - 1].id if len(page) > ROWS else None
     return render(Feed(query.country, name, items, next_page), visitor)
 
@@ -172,12 +169,11 @@ def why(console: Console, visitor: Visitor, query: WhyQuery, now: datetime) -> R
     row = rows.find(query.country, ObjectId(query.post))
     if row is None:
         raise NotFound(f"post: it is not in the list of {name} now")
-    above = rows.above(query.country, row.id)
+    above = rows.above(query.country, row)
     below = next(iter(rows.page(query.country, row.id, 1)), None)
-    rank = rows.number_above(query.country, row.id) + 1
     neighbours = [neighbour for neighbour in (above, row, below) if neighbour]
-    items = {item.row.id: item for item in _items(console, neighbours, rank - (above is not None), now)}
-    explanation = explain(rows, query.country, row, rank, above, below) if row.factors else None
+    items = {item.row.id: item for item in _items(console, neighbours, now)}
+    explanation = explain(rows, query.country, row, above, below) if row.factors else None
     over, under = (items[neighbour.id] if neighbour else None for neighbour in (above, below))
     return render(Why(query.country, name, items[row.id], over, under, explanation), visitor)
 
@@ -188,14 +184,14 @@ def _name(code: str, visitor: Visitor) -> str:
     return country_name(code, visitor.language)
 
 
-def _items(console: Console, rows: Sequence[GuestRow], first: int, now: datetime) -> list[Item]:
-    """The rows with their posts; `first` is the rank of the first one."""
+def _items(console: Console, rows: Sequence[GuestRow], now: datetime) -> list[Item]:
+    """The rows with their posts."""
     posts = ShownPosts(console.store).of(row.content for row in rows)
     items = []
-    for rank, row in enumerate(rows, first):
+    for row in rows:
         post = posts.get(row.content)
         age = max((now - post.created_at).total_seconds() / 3_600, 0.0) if post else None
-        items.append(Item(rank, row, post, age, main_factors(row.factors) if row.factors else ()))
+        items.append(Item(row, post, age, main_factors(row.factors) if row.factors else ()))
     return items
 
 

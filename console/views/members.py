@@ -80,7 +80,7 @@ class MembersPage:
 
 def members(console: Console, visitor: Visitor, query: MembersQuery, now: datetime) -> Response:
     """All members."""
-    listed = list(console.members.all(query.after, ROWS + 1))
+    listed = console.members.all(query.after, ROWS + 1)
     next_page = listed[ROWS - 1].subject if len(listed) > ROWS else ""
     return render(MembersPage(listed[:ROWS], get_args(Role), next_page, query.done), visitor)
 

@@ -73,7 +73,7 @@ def login(console: Console, visitor: Visitor, query: LoginQuery, now: datetime) 
     if role is None:
         return render(replace(page, expired=True), visitor, status=401)
     subject = f"local {role}"
-    console.members.add(Member(subject, role, visitor.language), by=subject, now=now)
+    console.members.enrol(Member(subject, role, visitor.language), by=subject, now=now)
     token = console.sessions.start(subject, role, now=now)
     return _redirect(query.next, session_cookie(token))
 

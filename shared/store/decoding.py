@@ -6,11 +6,13 @@ Repositories return decoded values only: of the right type, numbers finite, and 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bson import DBRef, Decimal128, ObjectId
 from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 
 from shared.documents import Document, object_id
 from shared.store.expressions import FIRST_DAY, LAST_DAY, MAX_COUNTED
@@ -34,6 +36,24 @@ def sound(
             name_malformed(collection.name, document.get("_id"))
         else:
             yield decoded
+
+
+def first_sound(
+    collection: Collection[Document], rows: Cursor[Document], decode: Callable[[Document], T], limit: int
+) -> list[T]:
+    """The first `limit` decoded documents of a query that has no limit itself: one for which `decode` raises Malformed
+    is reported and does not count, so that there are fewer only where none follows."""
+    return list(islice(sound(collection, _in_two_reads(rows, limit), decode), limit))
+
+
+def _in_two_reads(rows: Cursor[Document], first: int) -> Iterator[Document]:
+    """The documents of a query, those behind the `first` ones by a second read, which is made once one is asked for."""
+    further = rows.clone().skip(first).batch_size(first)
+    documents = list(rows.limit(first))
+    yield from documents
+    if len(documents) == first:
+        with further:
+            yield from further
 
 
 def name_undated(collection: Collection[Document], field: str, query: Mapping[str, Any] = MappingProxyType({})) -> None:

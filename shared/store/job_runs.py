@@ -23,7 +23,17 @@ from pymongo.database import Database
 from shared.documents import ID_IN_TEXT, Document
 from shared.report import Detail, added
 from shared.store import schema
-from shared.store.decoding import as_count, as_document, as_moment, as_number, as_text, needed, optional, sound
+from shared.store.decoding import (
+    as_count,
+    as_document,
+    as_moment,
+    as_number,
+    as_text,
+    first_sound,
+    needed,
+    optional,
+    sound,
+)
 from shared.store.upserts import upsert_all
 
 Trigger = Literal["schedule", "call", "queue", "change", "answer", "request"]
@@ -108,15 +118,22 @@ class JobRuns:
         query: Document = {"function": function} if function else {}
         query |= {"outcome": "failed"} if failed else {}
         query |= {"_id": {"$lt": before}} if before else {}
-        rows = self._runs.find(query).sort("_id", -1).limit(max(1, min(limit, MAX_PAGE)))
-        return list(sound(self._runs, rows, _decoded))
+        rows = self._runs.find(query).sort("_id", -1)
+        return first_sound(self._runs, rows, _decoded, max(1, min(limit, MAX_PAGE)))
 
     def latest(self) -> list[JobRun]:
-        """The latest run of each function, in the order of their names."""
+        """The latest run of each function, in the order of their names; of one whose latest is malformed, the one
+        before."""
         first = {"$group": {"_id": "$function", "run": {"$first": "$$ROOT"}}}
         order = {"$sort": {"function": 1, "_id": -1}}
         rows = self._runs.aggregate([order, first, {"$replaceRoot": {"newRoot": "$run"}}, {"$sort": {"function": 1}}])
-        return list(sound(self._runs, rows, _decoded))
+        return [run for row in rows for run in self._latest_or_before(row)]
+
+    def _latest_or_before(self, row: Document) -> list[JobRun]:
+        """The run of a document; where that is malformed, the latest sound one of its function, if there is any."""
+        function = as_text(row.get("function"))
+        latest = list(sound(self._runs, [row], _decoded))
+        return latest if latest or function is None else self.newest(1, function=function)
 
 
 def _update(run: JobRun) -> Document:

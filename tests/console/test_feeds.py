@@ -25,12 +25,16 @@ from shared.countries import COUNTRIES, GLOBAL_PARTITION
 from shared.ranking.features import FEATURES
 from shared.store import Store
 from tests.console.conftest import Axe
+from tests.console.requests import ask, logged_in
+from tests.console.test_serve_console import running
 from tests.networks import NOON, QUICK, SHORT, write_village
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from console.rights import Role
+
+__all__ = ["running"]
 
 SCRIPT = "<script>alert(1)</script>"
 LogIn = Callable[["Page", "Role"], None]
@@ -198,6 +202,50 @@ def test_a_malformed_row_is_left_out_and_the_others_are_shown(built: Store, fiel
     assert GuestRows(built).lists()["th"].rows == len(rows)
 
 
+@pytest.mark.parametrize("bad", [{0}, {1}, {1, 2}, {0, 1, 4}])
+def test_the_list_and_its_pages_agree_on_ranks_and_neighbours_beside_malformed_rows(
+    built: Store, running: None, bad: set[int]
+) -> None:
+    with_model(built, "th")
+    stored = feed_of(built, "th")[:8]
+    for number in bad:
+        built.app.guestfeeditems.update_one({"_id": stored[number]["_id"]}, {"$set": {"score": "x"}})
+    token = logged_in(built, "operator")
+    listed = ranks(ask("GET", "/console/feeds/th", token)["body"])
+    sound = [str(row["content"]) for number, row in enumerate(stored) if number not in bad]
+
+    assert [post for post, _ in listed[: len(sound)]] == sound
+    assert [rank for _, rank in listed[: len(sound)]] == [number + 1 for number in range(8) if number not in bad]
+    for number, (post, rank) in enumerate(listed[: len(sound)]):
+        page = ask("GET", f"/console/feeds/th/{post}", token)["body"]
+        assert f"Why rank {rank} " in page
+        near = [place for _, place in listed[max(number - 1, 0) : number + 2]]
+        assert [int(place) for place in re.findall(r'<tr[^>]*><td class="number">(\d+)</td>', page)] == near
+        assert ("No post of this list has a higher score." in page) == (rank == 1)
+        assert "removed since" not in page
+
+
+def ranks(page: str) -> list[tuple[str, int]]:
+    """The posts that a page of a list shows, with their ranks, each of which its link says too."""
+    rows = re.findall(
+        r'<tr><td class="number">(\d+)</td>.*?/feeds/th/([0-9a-f]{24})".*?Why rank (\d+)', page, re.DOTALL
+    )
+    assert [rank for rank, _, _ in rows] == [said for _, _, said in rows]
+    return [(post, int(rank)) for rank, post, _ in rows]
+
+
+def test_the_second_row_of_a_post_is_found_where_the_first_one_is_malformed(built: Store) -> None:
+    first, *_ = feed_of(built, "th")
+    again = {**first, "_id": ObjectId(b"\xff" * 12)}
+    built.app.guestfeeditems.insert_one(again)
+    built.app.guestfeeditems.update_one({"_id": first["_id"]}, {"$set": {"score": "x"}})
+
+    row = GuestRows(built).find("th", first["content"])
+
+    assert row is not None
+    assert row.id == again["_id"]
+
+
 def plans(plan: Any) -> Iterator[str]:
     """The stages of a plan."""
     for key, value in plan.items() if isinstance(plan, dict) else enumerate(plan) if isinstance(plan, list) else ():
@@ -213,7 +261,7 @@ def test_every_query_uses_an_index(built: Store, monkeypatch: pytest.MonkeyPatch
         rows, content = GuestRows(built), feed_of(built, "th")[2]["content"]
         row = rows.find("th", content)
         assert row is not None
-        rows.lists(), rows.page("th", row.id, 25), rows.above("th", row.id), rows.number_above("th", row.id)
+        rows.lists(), rows.page("th", row.id, 25), rows.above("th", row)
         rows.number_with_more("th", row.score)
     finally:
         built.app.command({"profile": 0})
@@ -249,7 +297,7 @@ from console.templates import PAGES
 from shared.store import open_store
 
 now = datetime.now(UTC)
-Members(open_store()).add(Member("ana", "operator", "en"), by="ana", now=now)
+Members(open_store()).enrol(Member("ana", "operator", "en"), by="ana", now=now)
 token = Sessions(open_store()).start("ana", "operator", now=now)
 paths = [path for _, path, _ in PAGES] + sys.argv[1:]
 for path in paths:

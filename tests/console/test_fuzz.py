@@ -44,7 +44,7 @@ def values_of(route: Route[Any], data: st.DataObject) -> tuple[str, dict[str, st
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.path}")
 def test_a_request_with_odd_fields_is_answered(route: Route[Any], store: Store, deployed: None) -> None:
     role = next(role for role in ROLES if route.right == PUBLIC or role in RIGHTS[route.right])
-    Members(store).add(Member(f"a {role}", role, "en"), by="test", now=NOW)
+    Members(store).enrol(Member(f"a {role}", role, "en"), by="test", now=NOW)
     token = logged_in(store, role)
 
     @given(st.data())

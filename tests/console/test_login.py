@@ -109,7 +109,7 @@ def opened(browser: Browser) -> Iterator[Page]:
 def test_a_member_logs_in_and_gets_where_the_link_led(
     opened: Page, address: str, provider: Provider, store: Store
 ) -> None:
-    Members(store).add(Member("ana@example.org", "operator", "en"), by="test", now=NOON)
+    Members(store).enrol(Member("ana@example.org", "operator", "en"), by="test", now=NOON)
 
     opened.goto(f"{address}/console/changes")
     opened.get_by_role("button", name="Log in with your organisation").press("Enter")
@@ -128,7 +128,7 @@ def test_a_member_logs_in_and_gets_where_the_link_led(
 def test_an_answer_that_is_not_to_the_question_begins_no_session(
     opened: Page, address: str, provider: Provider, store: Store, failing: str, said: str
 ) -> None:
-    Members(store).add(Member("ana@example.org", "operator", "en"), by="test", now=NOON)
+    Members(store).enrol(Member("ana@example.org", "operator", "en"), by="test", now=NOON)
     provider.failing = failing
 
     opened.goto(f"{address}/console/login")
@@ -146,7 +146,7 @@ def test_an_answer_that_is_not_to_the_question_begins_no_session(
     ids=["nobody", "an address that is not verified"],
 )
 def test_who_is_no_member_is_told(opened: Page, address: str, provider: Provider, store: Store, claims: Claims) -> None:
-    Members(store).add(Member("ana@example.org", "operator", "en"), by="test", now=NOON)
+    Members(store).enrol(Member("ana@example.org", "operator", "en"), by="test", now=NOON)
     provider.claims = claims
 
     opened.goto(f"{address}/console/login")

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from shared.errors import Forbidden
 from shared.store import Store
 from tests.console.requests import ask, logged_in
 from tests.console.test_serve_console import running
+from tests.faults.junk import JUNK, broken
 
 __all__ = ["running"]
 
@@ -59,7 +61,7 @@ def test_of_two_admins_who_remove_each_other_at_once_one_stays(store: Store) -> 
     refused = 0
     for turn in range(20):
         for admin in admins:
-            members.add(Member(admin, "admin", "en"), by="a admin", now=NOW)
+            members.enrol(Member(admin, "admin", "en"), by="a admin", now=NOW)
         start = Barrier(2)
 
         def act(by: str, subject: str, start: Barrier = start, removes: bool = turn % 2 == 0) -> int:
@@ -134,3 +136,53 @@ def test_a_malformed_member_is_left_out_and_stops_nobody(store: Store) -> None:
 
     assert page["statusCode"] == 200
     assert "a moderator" in page["body"]
+
+
+@pytest.mark.parametrize(("again", "status"), [("viewer", 409), ("lead", 303)])
+def test_a_role_that_is_given_twice_is_a_conflict_unless_the_present_one_was_seen(
+    store: Store, again: str, status: int
+) -> None:
+    assert post(store, "role", subject="a viewer", role="lead", seen="viewer") == 303
+    assert post(store, "role", subject="a viewer", role="lead", seen=again) == status
+
+    last = AuditLog(store).newest(None, 1)[0]
+    assert (last.outcome == "done") == (status == 303)
+
+
+@pytest.mark.parametrize("name", JUNK)
+def test_junk_in_any_other_field_of_an_admin_stops_no_change_of_a_member(store: Store, name: str) -> None:
+    members = store.analytics["consoleMembers"]
+    for field in ("language", "addedAt", "addedBy", "managed"):
+        admin = members.find_one({"_id": "a admin"}) or {}
+        members.delete_one({"_id": "a admin"})
+        members.insert_one(broken(admin, field, name))
+
+        assert post(store, "add", subject="kit", role="lead") == 303, field
+        assert post(store, "role", subject="kit", role="viewer", seen="lead") == 303, field
+        assert post(store, "remove", subject="kit") == 303, field
+        members.replace_one({"_id": "a admin"}, admin)
+
+
+FORMS = {
+    "add": {"subject": "mallory", "role": "admin"},
+    "role": {"subject": "a viewer", "role": "admin", "seen": "viewer"},
+    "remove": {"subject": "a viewer"},
+}
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_an_admin_who_was_removed_meanwhile_changes_nobody(
+    store: Store, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = AuditLog.append
+
+    def removed_meanwhile(log: AuditLog, *entry: Any, **at: Any) -> int:
+        store.analytics["consoleMembers"].delete_one({"_id": "a admin"})
+        return append(log, *entry, **at)
+
+    monkeypatch.setattr(AuditLog, "append", removed_meanwhile)
+    before = list(store.analytics["consoleMembers"].find({"_id": {"$ne": "a admin"}}).sort("_id", 1))
+
+    assert post(store, path, **FORMS[path]) == 403
+
+    assert list(store.analytics["consoleMembers"].find().sort("_id", 1)) == before

@@ -97,7 +97,7 @@ class Client:
 def member(deployed: None, store: Store) -> Callable[[Role], Client]:
     def of(role: Role) -> Client:
         subject = f"{role}@example.org"
-        Members(store).add(Member(subject, role, "en"), by="test", now=NOW)
+        Members(store).enrol(Member(subject, role, "en"), by="test", now=NOW)
         return Client(Sessions(store).start(subject, role, now=datetime.now(UTC)))
 
     return of

@@ -39,7 +39,7 @@ def pages(store: Store, deployed: None) -> dict[str, str]:
     town = Town(store)
     town.prepare()
     for role in ROLES:
-        Members(store).add(Member(f"a {role}", role, "en"), by="test", now=NOW)
+        Members(store).enrol(Member(f"a {role}", role, "en"), by="test", now=NOW)
     store.job_runs.record(
         JobRun("build_guest_feed", "schedule", "done", at, at, 1.0, key_of(at, "build_guest_feed", "1"))
         for at in (NOW - timedelta(hours=hours) for hours in range(5))

@@ -33,7 +33,7 @@ NOW = datetime.now(UTC)
 @pytest.fixture(autouse=True)
 def running(deployed: None, store: Store) -> None:
     for role in ROLES:
-        Members(store).add(Member(f"a {role}", role, "en"), by="test", now=NOW)
+        Members(store).enrol(Member(f"a {role}", role, "en"), by="test", now=NOW)
 
 
 def path_of(route: Any) -> str:

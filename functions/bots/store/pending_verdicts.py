@@ -16,7 +16,16 @@ from shared.clock import EPOCH, SKEW
 from shared.documents import Credential, Document, credential_forms
 from shared.errors import Conflict, NotFound
 from shared.store import Store, schema
-from shared.store.decoding import Malformed, as_document, as_moment, as_text, credential_of, needed, optional, sound
+from shared.store.decoding import (
+    Malformed,
+    as_document,
+    as_moment,
+    as_text,
+    credential_of,
+    first_sound,
+    needed,
+    optional,
+)
 from shared.store.expressions import period
 
 UNDO_WITHIN = timedelta(seconds=10)
@@ -94,17 +103,17 @@ class PendingVerdicts:
         """The latest verdict that this member can take back now; None where there is none."""
         own: Document = PENDING | {"pendingVerdict.by": by, "verificationStatus": {"$exists": False}}
         own["$and"] = [{"pendingVerdict.until": {"$gt": now, "$lte": now + UNDO_WITHIN + SKEW}}]
-        rows = self._suspects.find(own).sort("pendingVerdict.until", -1).limit(1)
-        return next(sound(self._suspects, rows, _given), None)
+        rows = self._suspects.find(own).sort("pendingVerdict.until", -1)
+        return next(iter(first_sound(self._suspects, rows, _given, 1)), None)
 
     def find(self, credential: Credential, *, now: datetime) -> GivenVerdict | None:
         """The verdict that was given on this credential, whether it is pending, valid or a label by now; None where
         there is none."""
         given: Document = {"$or": [PENDING, {"verificationStatus": {"$type": "bool"}}]}
-        verdicts = sound(self._suspects, self._suspects.find(_of(credential) | given), _given)
+        judged = self._suspects.find(_of(credential) | given)
         labelled = self._features.find(_of(credential) | {"verifiedAt": period(EPOCH, now)}).sort("verifiedAt", -1)
-        labels = sound(self._features, labelled.limit(1), _given)
-        return next((verdict for found in (verdicts, labels) for verdict in found), None)
+        verdicts = first_sound(self._suspects, judged, _given, 1) or first_sound(self._features, labelled, _given, 1)
+        return next(iter(verdicts), None)
 
 
 def _of(credential: Credential) -> Document:

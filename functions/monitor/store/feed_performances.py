@@ -17,7 +17,7 @@ from typing import Any
 
 from shared.documents import Document
 from shared.store import Store, schema
-from shared.store.decoding import Malformed, as_list, as_moment, as_number, as_text, needed, sound
+from shared.store.decoding import Malformed, as_list, as_moment, as_number, as_text, first_sound, needed
 
 MAX_NAMES = 200  # sources, and models, of a day that are read
 
@@ -62,8 +62,7 @@ class FeedPerformances:
     def newest(self, limit: int, before: datetime | None = None) -> list[DayPerformance]:
         """At most `limit` days, those that began before a moment if there is one, the newest first."""
         query: Document = {} if before is None else {"_id": {"$lt": before}}
-        rows = self._performances.find(query).sort("_id", -1).limit(limit)
-        return list(sound(self._performances, rows, _day))
+        return first_sound(self._performances, self._performances.find(query).sort("_id", -1), _day, limit)
 
 
 def _day(row: Document) -> DayPerformance:

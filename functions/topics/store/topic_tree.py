@@ -18,7 +18,7 @@ from pymongo import UpdateOne
 
 from shared.documents import Document, object_id
 from shared.store import Store, schema
-from shared.store.decoding import as_count, as_document, as_moment, as_text, needed, own_id, sound
+from shared.store.decoding import as_count, as_document, as_moment, as_text, first_sound, needed, own_id, sound
 from shared.store.expressions import fingerprint
 from shared.store.upserts import upsert_all
 
@@ -77,8 +77,8 @@ class TopicTree:
 
     def all(self) -> list[StoredTopic]:
         """The topics in the order of their paths, each parent before its children."""
-        rows = self._topics.find({"path": {"$exists": True}}).sort("path", 1).limit(MAX_TOPICS)
-        return sorted(sound(self._topics, rows, _topic), key=lambda topic: topic.path.split("/"))
+        rows = self._topics.find({"path": {"$exists": True}}).sort("path", 1)
+        return sorted(first_sound(self._topics, rows, _topic, MAX_TOPICS), key=lambda topic: topic.path.split("/"))
 
     def fingerprint(self) -> int:
         """A number that changes when a topic is added or removed, or gets another path or id."""

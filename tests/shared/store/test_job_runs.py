@@ -177,3 +177,13 @@ def test_runs_are_kept_for_thirty_days(store, databases):
 
     assert information["startedAt_1"]["expireAfterSeconds"] == timedelta(days=30).total_seconds()
     assert schema.JOB_RUNS.about == schema.LEASES.about
+
+
+def test_a_function_whose_latest_run_is_malformed_has_the_one_before(runs, databases, noon):
+    runs.record([run_of("f", noon, suffix="a"), run_of("f", noon, suffix="b"), run_of("g", noon)])
+    databases.analytics.jobRuns.update_one({"_id": {"$regex": " f b$"}}, {"$set": {"seconds": "long"}})
+
+    with collecting() as malformed:
+        assert [(run.function, run.key[-1]) for run in runs.latest()] == [("f", "a"), ("g", "a")]
+
+    assert malformed.counts == {"jobRuns": 1}

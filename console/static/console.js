@@ -46,7 +46,9 @@ function sort(head) {
   const key = row => {
     const cell = row.cells[head.cellIndex];
     const time = cell.querySelector("time");
+    const choice = cell.querySelector("select");
     if (cell.classList.contains("number")) return parseFloat(cell.textContent.replaceAll(/[^0-9eE.+-]/g, "")) || 0;
+    if (choice) return choice.selectedOptions[0]?.textContent.trim() ?? "";
     return time ? time.dateTime : cell.textContent.trim();
   };
   const collate = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
@@ -67,12 +69,17 @@ if (zone) zone.textContent = moments.resolvedOptions().timeZone;
 prepare(document);
 document.addEventListener("htmx:after:swap", () => prepare(document));
 
+function letter({ key, code }) {
+  const isOther = /[^\x00-\x7f]/.test(key) && code.startsWith("Key");
+  return (isOther ? code.slice("Key".length) : key).toLowerCase();
+}
+
 // A key presses the button, or follows the link, that names it: once however long it is held down, not from inside a
-// field, and not while an answer is awaited.
+// field, and not while an answer is awaited. With Caps Lock and in layouts without Latin letters it is the same key.
 document.addEventListener("keydown", event => {
   const held = event.repeat || event.isComposing || event.ctrlKey || event.altKey || event.metaKey;
   if (held || event.target.closest("input, select, textarea, [contenteditable]")) return;
-  const named = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`);
+  const named = document.querySelector(`[aria-keyshortcuts="${CSS.escape(letter(event))}"]`);
   if (!named || document.querySelector(".htmx-request")) return;
   event.preventDefault();
   named.click();

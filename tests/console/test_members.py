@@ -1,8 +1,12 @@
 """Members of the console: added, moved to another role, removed; each act once in the audit log."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +17,11 @@ from shared.errors import Forbidden
 from shared.store import Store
 from tests.console.requests import ask, logged_in
 from tests.console.test_serve_console import running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from console.rights import Role
 
 __all__ = ["running"]
 
@@ -132,3 +141,29 @@ def test_a_malformed_member_is_left_out_and_stops_nobody(store: Store) -> None:
 
     assert page["statusCode"] == 200
     assert "a moderator" in page["body"]
+
+
+def test_members_are_sorted_by_the_role_that_is_chosen(
+    page: Page, console: str, store: Store, log_in: Callable[[Page, Role], None]
+) -> None:
+    roles: dict[str, Role] = {"a1": "viewer", "a2": "admin", "a3": "operator", "a4": "lead"}
+    for subject, role in roles.items():
+        Members(store).add(Member(subject, role, "en"), by="a admin", now=NOW)
+    log_in(page, "admin")
+    page.goto(f"{console}/console/members")
+
+    def sorted_roles() -> list[str]:
+        page.get_by_role("button", name="Role", exact=True).click()
+        told: list[str] = page.evaluate(
+            "[...document.querySelectorAll('tbody tr')].map(row => row.cells[1]).map("
+            "cell => (cell.querySelector('select')?.selectedOptions[0] ?? cell).textContent.trim())"
+        )
+        return told
+
+    shown = sorted_roles()
+    assert shown == sorted(shown)
+    assert len(shown) > len(roles)
+    assert sorted_roles() == shown[::-1]
+    page.get_by_label("Role of a1").select_option("admin")
+    shown = sorted_roles()
+    assert shown == sorted(shown)

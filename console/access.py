@@ -32,7 +32,7 @@ class SessionAccess:
     def caller_of(self, request: HttpRequest, *, now: datetime) -> Visitor:
         """Who sends the request, logged in or not; of one for a file it is not asked."""
         token = None if request.path.startswith(assets.PATH) else request.cookies.get(COOKIE)
-        session = Sessions(self._open_store()).find(token, now=now) if token else None
+        session = Sessions(self._open_store()).find(token, now=now, is_use=not _is_poll(request)) if token else None
         jwt = request.authorizer.get("jwt")
         claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
         return Visitor(
@@ -88,6 +88,11 @@ def _address(request: HttpRequest) -> str:
     """Path and query of a request; empty where they are too long to go on with."""
     address = f"{request.path}?{urlencode(request.query)}" if request.query else request.path
     return address if len(address) <= MAX_ADDRESS_LENGTH else ""
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """Whether a page asks by itself, as its script says: nobody uses the session then."""
+    return "x-poll" in request.headers
 
 
 def _preferred(accepted: str) -> str:

@@ -2,10 +2,14 @@
 // viewer's own zone, tables that sort and fit narrow screens, keys.
 "use strict";
 
+const isPoll = ctx => ctx.sourceEvent?.type === "every"; // nobody asked, the page did
+
 document.addEventListener("htmx:config:request", event => {
-  if (document.hidden && event.detail.ctx.sourceEvent?.type === "every") return event.preventDefault();
+  const { ctx } = event.detail;
+  if (isPoll(ctx) && document.hidden) return event.preventDefault();
+  if (isPoll(ctx)) ctx.request.headers["X-Poll"] = "true"; // which is no use of the session
   const token = document.querySelector('meta[name="csrf"]');
-  if (token) event.detail.ctx.request.headers["X-Csrf"] = token.content;
+  if (token) ctx.request.headers["X-Csrf"] = token.content;
 });
 
 const moments = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });

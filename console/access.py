@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from console import assets
 from console.rights import PUBLIC, may
@@ -32,7 +32,7 @@ class SessionAccess:
     def caller_of(self, request: HttpRequest, *, now: datetime) -> Visitor:
         """Who sends the request, logged in or not; of one for a file it is not asked."""
         token = None if request.path.startswith(assets.PATH) else request.cookies.get(COOKIE)
-        session = Sessions(self._open_store()).find(token, now=now) if token else None
+        session = Sessions(self._open_store()).find(token, now=now, is_use=not _is_poll(request)) if token else None
         jwt = request.authorizer.get("jwt")
         claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
         return Visitor(
@@ -68,12 +68,13 @@ class SessionAccess:
     ) -> Response:
         """A page, or a part of one, that says what is wrong; the page of login to who asks for a page without being
         logged in. What somebody has typed stays in the page that sent it."""
-        visitor = caller or Visitor(None, LANGUAGES[0], in_page=False, claims={})
+        accepted = request.headers.get("accept-language", "") if request else ""
+        visitor = caller or Visitor(None, _preferred(accepted), in_page=False, claims={})
         if request and status == STATUS[Unauthorized] and request.method == "GET" and not visitor.in_page:
             return redirect(f"{LOGIN}?next={quote(_address(request) or HOME, safe='')}")
         reason = str(error) if status < 500 or error.retry_helps else type(error).__name__
         headers = {"Allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
-        return render(Failure(status, reason), visitor, status=status, headers=headers)
+        return render(Failure(status, reason, _sent_from(request)), visitor, status=status, headers=headers)
 
 
 def session_cookie(token: str) -> str:
@@ -88,6 +89,19 @@ def _address(request: HttpRequest) -> str:
     """Path and query of a request; empty where they are too long to go on with."""
     address = f"{request.path}?{urlencode(request.query)}" if request.query else request.path
     return address if len(address) <= MAX_ADDRESS_LENGTH else ""
+
+
+def _sent_from(request: HttpRequest | None) -> str:
+    """Path and query of the page that sends a request; HOME where it is not told. The page of login leads to paths of
+    the console only."""
+    page = urlsplit(request.headers.get("referer", "") if request else "")
+    address = f"{page.path}?{page.query}" if page.query else page.path
+    return address if 0 < len(address) <= MAX_ADDRESS_LENGTH else HOME
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    """Whether a page asks by itself, as its script says: nobody uses the session then."""
+    return "x-poll" in request.headers
 
 
 def _preferred(accepted: str) -> str:

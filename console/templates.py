@@ -64,6 +64,7 @@ class Failure:
 
     status  of HTTP
     reason  one sentence, which names the field or the object at fault
+    next    path of the page to go on with after a login
     """
 
     template: ClassVar[str] = "failure.html"
@@ -71,6 +72,7 @@ class Failure:
 
     status: int
     reason: str
+    next: str
 
 
 def render(page: Record, visitor: Visitor, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

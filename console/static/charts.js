@@ -36,4 +36,9 @@ function draw(element) {
   new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: 240 })).observe(element);
 }
 
-document.querySelectorAll(".chart").forEach(draw);
+function drawAll() {
+  document.querySelectorAll(".chart:empty").forEach(draw);
+}
+
+drawAll();
+document.addEventListener("htmx:after:swap", drawAll);

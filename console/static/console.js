@@ -1,12 +1,86 @@
-// What pages need a script for: the token of forms that htmx sends, hidden pages that ask for nothing, times in the
-// viewer's own zone, tables that sort and fit narrow screens, keys.
+// What pages need a script for: the token of forms that htmx sends, hidden pages that ask for nothing, answers that are
+// errors, times in the viewer's own zone, tables that sort and fit narrow screens, keys.
 "use strict";
 
+const isPoll = ctx => ctx.sourceEvent?.type === "every"; // nobody asked, the page did
+
 document.addEventListener("htmx:config:request", event => {
-  if (document.hidden && event.detail.ctx.sourceEvent?.type === "every") return event.preventDefault();
+  const { ctx } = event.detail;
+  if (isPoll(ctx) && document.hidden) return event.preventDefault();
+  if (isPoll(ctx)) ctx.request.headers["X-Poll"] = "true"; // which is no use of the session
   const token = document.querySelector('meta[name="csrf"]');
-  if (token) event.detail.ctx.request.headers["X-Csrf"] = token.content;
+  if (token) ctx.request.headers["X-Csrf"] = token.content;
 });
+
+// An answer that is an error changes nothing that is shown. The message says why until the next good answer: in one line
+// for polls, one for what somebody asked, and one for a session that has ended, which any good answer removes.
+document.addEventListener("htmx:before:swap", event => {
+  const { ctx, tasks } = event.detail;
+  const status = ctx.response.status;
+  const isEmpty = !tasks.some(task => task.fragment.childElementCount);
+  if (status < 400 && !isEmpty) return removeLines(ctx);
+  const page = new DOMParser().parseFromString(ctx.text, "text/html");
+  const isOwnPage = status < 500 && !isEmpty && !page.getElementById("failure");
+  if (isOwnPage && "showsRefusals" in ctx.sourceElement.dataset) return removeLines(ctx);
+  event.preventDefault();
+  if (status === 401) return tellLoggedOut(ctx);
+  if (status === 403 && takeSession(page)) return isPoll(ctx) || ctx.request.form?.requestSubmit(ctx.request.submitter);
+  tellFailure(ctx, page.querySelector(".failure")?.textContent ?? `${message().dataset.noAnswer} (${status})`);
+});
+
+document.addEventListener("htmx:error", event => {
+  const { ctx } = event.detail;
+  if (ctx && !ctx.response) tellFailure(ctx, message().dataset.noAnswer);
+});
+
+function message() {
+  return document.getElementById("message");
+}
+
+function line(kind) {
+  return message()?.querySelector(`[data-kind="${kind}"]`);
+}
+
+function removeLines(ctx) {
+  line(isPoll(ctx) ? "poll" : "request")?.remove();
+  line("session")?.remove();
+}
+
+function tellFailure(ctx, reason) {
+  if (isPoll(ctx)) tell(ctx, "poll", message().dataset.notRefreshed.replace("{reason}", () => reason.trim()));
+  else tell(ctx, "request", reason.trim());
+}
+
+function tellLoggedOut(ctx) {
+  const link = document.createElement("a");
+  link.href = `/console/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.target = "_blank"; // what was typed stays here
+  link.textContent = message().dataset.logIn;
+  tell(ctx, "session", `${message().dataset.loggedOut} `, link);
+}
+
+function tell(ctx, kind, ...content) {
+  const told = document.createElement("p");
+  told.className = "failure";
+  told.dataset.kind = kind;
+  told.append(...content);
+  const former = line(kind);
+  if (isPoll(ctx) && former?.isEqualNode(told)) return; // a screen reader has read it
+  former?.remove();
+  message().append(told);
+  if (!isPoll(ctx)) message().scrollIntoView({ block: "nearest" });
+}
+
+// Where the same member has logged in again, the forms of this page are of the new session from now on. The page with the
+// refusal has its token, which pages of other sites cannot read.
+function takeSession(page) {
+  const [former, present] = [document, page].map(each => each.querySelector('meta[name="csrf"]'));
+  if (!former || !present || former.content === present.content) return false;
+  if (former.dataset.member !== present.dataset.member) return false;
+  former.content = present.content;
+  for (const field of document.querySelectorAll('input[name="csrf"]')) field.value = present.content;
+  return true;
+}
 
 const moments = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 
@@ -46,7 +120,9 @@ function sort(head) {
   const key = row => {
     const cell = row.cells[head.cellIndex];
     const time = cell.querySelector("time");
+    const choice = cell.querySelector("select");
     if (cell.classList.contains("number")) return parseFloat(cell.textContent.replaceAll(/[^0-9eE.+-]/g, "")) || 0;
+    if (choice) return choice.selectedOptions[0]?.textContent.trim() ?? "";
     return time ? time.dateTime : cell.textContent.trim();
   };
   const collate = new Intl.Collator(document.documentElement.lang, { numeric: true }).compare;
@@ -67,12 +143,17 @@ if (zone) zone.textContent = moments.resolvedOptions().timeZone;
 prepare(document);
 document.addEventListener("htmx:after:swap", () => prepare(document));
 
+function letter({ key, code }) {
+  const isOther = /[^\x00-\x7f]/.test(key) && code.startsWith("Key");
+  return (isOther ? code.slice("Key".length) : key).toLowerCase();
+}
+
 // A key presses the button, or follows the link, that names it: once however long it is held down, not from inside a
-// field, and not while an answer is awaited.
+// field, and not while an answer is awaited. With Caps Lock and in layouts without Latin letters it is the same key.
 document.addEventListener("keydown", event => {
   const held = event.repeat || event.isComposing || event.ctrlKey || event.altKey || event.metaKey;
   if (held || event.target.closest("input, select, textarea, [contenteditable]")) return;
-  const named = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`);
+  const named = document.querySelector(`[aria-keyshortcuts="${CSS.escape(letter(event))}"]`);
   if (!named || document.querySelector(".htmx-request")) return;
   event.preventDefault();
   named.click();

@@ -50,9 +50,12 @@ class Sessions:
         self._sessions.insert_one({"_id": _hash(token), "member": member, "role": role, **times})
         return token
 
-    def find(self, token: str, *, now: datetime) -> Session | None:
+    def find(self, token: str, *, now: datetime, is_use: bool = True) -> Session | None:
         """The session of a token; None where there is none, where it has ended, or where the member is no member any
-        more or has another role."""
+        more or has another role.
+
+        is_use  whether somebody uses the session, which then does not end for MAX_IDLE
+        """
         if not 0 < len(token) <= MAX_TOKEN_LENGTH:
             return None
         row = self._sessions.find_one({"_id": _hash(token)})
@@ -62,7 +65,7 @@ class Sessions:
         if member is None or member.role != role_of(row.get("role")):
             return None
         used_at = as_moment(row.get("usedAt"))
-        if used_at is None or now - used_at >= NOTED_EVERY:
+        if is_use and (used_at is None or now - used_at >= NOTED_EVERY):
             self._sessions.update_one({"_id": row["_id"]}, {"$max": {"usedAt": now}})
         return Session(row["_id"], member.subject, member.role, member.language, csrf_token(token))
 

@@ -67,10 +67,11 @@ def tab_to(page: Page, role: str, name: str) -> None:
 
 
 def press(page: Page, role: str, name: str) -> None:
-    """Go to that element by Tab, and press Enter."""
+    """Go to that element by Tab, press Enter, and wait for the page that follows."""
     tab_to(page, role, name)
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    page.evaluate("document.querySelector('h1').classList.add('old')")
+    page.keyboard.press("Enter")
+    page.locator("h1:not(.old)").wait_for()
 
 
 def table(page: Page, caption: str) -> list[str]:

@@ -1,9 +1,12 @@
 """Members of the console: added, moved to another role, removed; each act once in the audit log."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +18,11 @@ from shared.store import Store
 from tests.console.requests import ask, logged_in
 from tests.console.test_serve_console import running
 from tests.faults.junk import JUNK, broken
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from console.rights import Role
 
 __all__ = ["running"]
 
@@ -186,3 +194,29 @@ def test_an_admin_who_was_removed_meanwhile_changes_nobody(
     assert post(store, path, **FORMS[path]) == 403
 
     assert list(store.analytics["consoleMembers"].find().sort("_id", 1)) == before
+
+
+def test_members_are_sorted_by_the_role_that_is_chosen(
+    page: Page, console: str, store: Store, log_in: Callable[[Page, Role], None]
+) -> None:
+    roles: dict[str, Role] = {"a1": "viewer", "a2": "admin", "a3": "operator", "a4": "lead"}
+    for subject, role in roles.items():
+        Members(store).add(Member(subject, role, "en"), by="a admin", now=NOW)
+    log_in(page, "admin")
+    page.goto(f"{console}/console/members")
+
+    def sorted_roles() -> list[str]:
+        page.get_by_role("button", name="Role", exact=True).click()
+        told: list[str] = page.evaluate(
+            "[...document.querySelectorAll('tbody tr')].map(row => row.cells[1]).map("
+            "cell => (cell.querySelector('select')?.selectedOptions[0] ?? cell).textContent.trim())"
+        )
+        return told
+
+    shown = sorted_roles()
+    assert shown == sorted(shown)
+    assert len(shown) > len(roles)
+    assert sorted_roles() == shown[::-1]
+    page.get_by_label("Role of a1").select_option("admin")
+    shown = sorted_roles()
+    assert shown == sorted(shown)

@@ -129,6 +129,7 @@ def test_an_operator_rolls_back_by_keyboard_and_freezes(
     page.locator("form[action$=freeze]").get_by_label("Reason").fill(f"until Monday {SCRIPT}")
     page.get_by_role("button", name="Freeze").press("Enter")
     page.get_by_text("It is frozen.").wait_for()
+    page.locator(".chart canvas").wait_for()  # drawn in the page that has come in place of the former, too
     assert f"until Monday {SCRIPT}" in page.inner_text("main")
     assert axe(page) == []
     page.goto(f"{console}/console/models")

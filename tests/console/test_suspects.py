@@ -101,6 +101,20 @@ def test_suspects_are_judged_skipped_and_taken_back_by_keys(
     assert {outcome for _, _, outcome in acts} == {"done"}
 
 
+def test_keys_are_the_same_with_caps_lock_and_in_other_layouts(
+    page: Page, console: str, store: Store, log_in: LogIn
+) -> None:
+    put(store, "first", "second", "third", "fourth")
+    log_in(page, "moderator")
+    page.goto(f"{console}/console/suspects")
+
+    for key, code, then in (("B", "KeyB", "second"), ("ย", "KeyP", "third"), ("ы", "KeyS", "fourth")):
+        pressed = {"key": key, "code": code, "bubbles": True}
+        page.evaluate("pressed => document.body.dispatchEvent(new KeyboardEvent('keydown', pressed))", pressed)
+        page.locator("h2", has_text=then).wait_for()
+    assert pending(store) == {"first": True, "second": False}
+
+
 def test_a_key_that_is_held_counts_once_and_none_from_inside_a_field(
     page: Page, console: str, store: Store, log_in: LogIn
 ) -> None:

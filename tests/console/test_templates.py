@@ -50,6 +50,18 @@ def test_a_template_shows_all_fields_of_its_record_and_no_others(record: Any) ->
     assert shown - {"path"} == {field.name for field in dataclasses.fields(record)}
 
 
+@pytest.mark.parametrize("template", sorted(set(TEMPLATES) - {"_forms.html"}))
+def test_what_becomes_of_an_error_is_the_same_everywhere(template: str) -> None:
+    """By console.js; and a form loses what was typed unless it is one of `in_page`."""
+    text = (FOLDER / "templates" / template).read_text()
+    nothing_typed = {"/console/language", "/console/logout"} if template == "base.html" else set()
+
+    assert set(re.findall(r'method="post" action="([^"]*)"', text)) == nothing_typed
+    assert text.count('method="post"') == len(nothing_typed)
+    assert "hx-status" not in text
+    assert "hx-post" not in text
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_nothing_is_marked_as_safe_and_nothing_runs_in_a_page(template: str) -> None:
     text = (FOLDER / "templates" / template).read_text()

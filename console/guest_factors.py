@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from console.countries import EVERYWHERE
 from console.messages import messages
-from console.store.guest_rows import Factors, FeatureFactor, GuestRow, GuestRows
+from console.store.guest_rows import GuestRow, GuestRows
+from console.store.guest_score import Factors, FeatureFactor
 from console.templates import rounded
 
 ENGAGEMENTS = "engagements"

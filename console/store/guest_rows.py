@@ -4,19 +4,17 @@ For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", 
 factors: {engagements: 12, decay: 0.9, …}}; `functions.coldstart.factors` describes the factors.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import Any
 
 from bson import ObjectId
 
+from console.store.guest_score import Factors, factors_of
 from shared.documents import Document, either_form, object_id
 from shared.store import Store, schema
 from shared.store.decoding import (
     as_document,
-    as_list,
     as_moment,
     as_number,
     as_text,
@@ -29,7 +27,6 @@ from shared.store.guest_items import generation
 
 FIRST = 25  # rows of a list, the youngest of which is told
 MAX_COUNTED = 100_000  # rows of one list
-PARTS = ("decay", "model", "quality", "language", "author")  # factors of a score beside the engagements
 
 _FIELDS = {"content": 1, "score": 1, "createdAt": 1, "author": 1, "factors": 1, "countryCode": 1}
 
@@ -47,41 +44,6 @@ class GuestList:
     rows: int
     built_at: datetime
     youngest_age: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureFactor:
-    """What a feature does to a score.
-
-    value   as the ranker reads it; None where it is not known
-    factor  on the score, positive
-    """
-
-    name: str
-    value: float | None
-    factor: float
-
-
-@dataclass(frozen=True, slots=True)
-class Factors:
-    """What a score is made of: (engagements + 1) times each of the parts.
-
-    ranker     name and version of the model
-    age        at the moment of the ranking [hours]
-    half_life  of popularity [hours]
-    relation   of the post's language to the country: 1 its own, 0.5 English, 0 foreign, None unknown
-    parts      by the names of PARTS, each positive
-    features   whose factors, with `others`, make the part of the model; the strongest first
-    """
-
-    ranker: str
-    engagements: float
-    age: float
-    half_life: float
-    relation: float | None
-    parts: Mapping[str, float]
-    features: Sequence[FeatureFactor]
-    others: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,39 +139,10 @@ def _row(row: Document, rank: int) -> GuestRow:
         rank,
         _rank(needed(object_id(row["_id"]))),
         needed(as_moment(row.get("createdAt"))),
-        None if stored is None else _factors(stored),
+        None if stored is None else factors_of(stored),
     )
 
 
 def _rank(row: ObjectId) -> int:
     """The rank that the id of a row holds, from 1 on."""
     return int.from_bytes(row.binary[:4], "big") + 1
-
-
-def _factors(stored: Document) -> Factors:
-    return Factors(
-        needed(as_text(stored.get("ranker"))),
-        needed(_at_least_0(stored.get("engagements"))),
-        needed(as_number(stored.get("ageHours"))),
-        needed(as_number(stored.get("halfLifeHours"))),
-        optional(stored.get("relation"), as_number),
-        {name: _positive(stored.get(name)) for name in PARTS},
-        [_feature(feature) for feature in needed(as_list(stored.get("features")))],
-        _positive(stored.get("others")),
-    )
-
-
-def _feature(stored: Any) -> FeatureFactor:
-    fields = needed(as_document(stored))
-    name, value = needed(as_text(fields.get("name"))), optional(fields.get("value"), as_number)
-    return FeatureFactor(name, value, _positive(fields.get("factor")))
-
-
-def _positive(value: Any) -> float:
-    number = as_number(value)
-    return needed(number if number is not None and number > 0 else None)
-
-
-def _at_least_0(value: Any) -> float | None:
-    number = as_number(value)
-    return number if number is not None and number >= 0 else None

@@ -15,7 +15,8 @@ from bson import ObjectId
 
 from console.countries import country_name, matches
 from console.messages import messages
-from console.store.guest_rows import PARTS, GuestRows
+from console.store.guest_rows import GuestRows
+from console.store.guest_score import PARTS
 from console.templates import PAGES
 from functions.coldstart import build_guest_feed
 from layers.build import ROOT

@@ -58,7 +58,7 @@ def histories(
     changes = sorted(noted, key=lambda change: change[0])
     starts = [next(group) for _, group in groupby(changes, key=lambda change: change[1])]
     alias_since = live.since if live and live.alias_of else None
-    ends = [start for start, _ in starts[1:]] + [alias_since]
+    ends = [start for start, _ in starts[1:]] + [alias_since] * bool(starts)
     for version in kept:
         periods = [
             Period(start, end, noted[start, promoted])

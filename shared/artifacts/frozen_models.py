@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from shared.documents import Document
 from shared.errors import Conflict
 from shared.store import schema
-from shared.store.decoding import as_document, as_moment, as_text, needed, sound
+from shared.store.decoding import as_document, as_moment, as_text, first_sound, needed, sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class FrozenModels:
         """Why and since when the key is frozen; None where it is not."""
         return next(sound(self._frozen, self._frozen.find({"_id": _id(family, key)}), _frozen_model), None)
 
-    def all(self, limit: int) -> Iterator[FrozenModel]:
+    def all(self, limit: int) -> list[FrozenModel]:
         """At most `limit` frozen keys, in the order of families and keys."""
-        return sound(self._frozen, self._frozen.find({}).sort("_id", 1).limit(limit), _frozen_model)
+        return first_sound(self._frozen, self._frozen.find({}).sort("_id", 1), _frozen_model, limit)
 
     def freeze(self, model: FrozenModel) -> None:
         """Freeze the key; Conflict where it is frozen already."""

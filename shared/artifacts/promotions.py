@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from shared.documents import Document
 from shared.store import schema
-from shared.store.decoding import as_moment, as_text, needed, optional, sound
+from shared.store.decoding import as_moment, as_text, first_sound, needed, optional
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Promotions:
 
     def newest(self, family: str, key: str, limit: int) -> list[Promotion]:
         """At most `limit` changes of a key, the newest first."""
-        rows = self._promotions.find({"family": family, "key": key}).sort("at", -1).limit(limit)
-        return list(sound(self._promotions, rows, _promotion))
+        rows = self._promotions.find({"family": family, "key": key}).sort("at", -1)
+        return first_sound(self._promotions, rows, _promotion, limit)
 
 
 def _promotion(row: Document) -> Promotion:

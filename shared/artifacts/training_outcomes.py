@@ -4,7 +4,7 @@ For example: {_id: "country/th 20261127T033100Z", family: "country", key: "th", 
 outcome: "not better", live: "20261120T033100Z", measures: {ndcg_model: 0.4251, ndcg_live: 0.4294, lists: 212}}
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, get_args
@@ -15,7 +15,7 @@ from pymongo.database import Database
 from shared.documents import Document
 from shared.store import schema
 from shared.store.batches import in_batches
-from shared.store.decoding import as_document, as_moment, as_number, as_text, needed, optional, sound
+from shared.store.decoding import as_document, as_moment, as_number, as_text, first_sound, needed, optional
 
 Outcome = Literal["promoted", "not better", "too little data", "frozen", "given up", "overtaken"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -60,14 +60,13 @@ class TrainingOutcomes:
 
     def newest(self, family: str, key: str, limit: int) -> list[TrainingOutcome]:
         """At most `limit` outcomes of a key, the newest first."""
-        rows = self._outcomes.find({"family": family, "key": key}).sort("at", -1).limit(limit)
-        return list(sound(self._outcomes, rows, _outcome))
+        rows = self._outcomes.find({"family": family, "key": key}).sort("at", -1)
+        return first_sound(self._outcomes, rows, _outcome, limit)
 
-    def since(self, moment: datetime, limit: int) -> Iterator[TrainingOutcome]:
+    def since(self, moment: datetime, limit: int) -> list[TrainingOutcome]:
         """At most `limit` outcomes of that moment and later, the newest first."""
-        return sound(
-            self._outcomes, self._outcomes.find({"at": {"$gte": moment}}).sort("at", -1).limit(limit), _outcome
-        )
+        rows = self._outcomes.find({"at": {"$gte": moment}}).sort("at", -1)
+        return first_sound(self._outcomes, rows, _outcome, limit)
 
 
 def outcome_of(promoted: bool, *, is_frozen: bool) -> Outcome:

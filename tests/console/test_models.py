@@ -213,6 +213,8 @@ def test_a_version_that_was_live_before_this_was_noted_has_its_last_time(
     ]
     registry.database.mlArtifacts_country.delete_one({"account": "th"})
     assert "– unknown" in member("viewer").get(TH)["body"]
+    registry.database.artifactVersions.update_many({}, {"$unset": {"promotedAt": ""}})
+    assert spans(member("viewer").get(TH)["body"]) == []
 
 
 def test_the_page_says_what_the_last_trainings_told(

@@ -60,14 +60,14 @@ function tellLoggedOut(ctx) {
 }
 
 function tell(ctx, kind, ...content) {
-  const told = document.createElement("p");
-  told.className = "failure";
-  told.dataset.kind = kind;
-  told.append(...content);
+  const paragraph = document.createElement("p");
+  paragraph.className = "failure";
+  paragraph.dataset.kind = kind;
+  paragraph.append(...content);
   const former = line(kind);
-  if (isPoll(ctx) && former?.isEqualNode(told)) return; // a screen reader has read it
+  if (isPoll(ctx) && former?.isEqualNode(paragraph)) return; // a screen reader has read it
   former?.remove();
-  message().append(told);
+  message().append(paragraph);
   if (!isPoll(ctx)) message().scrollIntoView({ block: "nearest" });
 }
 

@@ -207,11 +207,11 @@ def test_members_are_sorted_by_the_role_that_is_chosen(
 
     def sorted_roles() -> list[str]:
         page.get_by_role("button", name="Role", exact=True).click()
-        told: list[str] = page.evaluate(
+        names: list[str] = page.evaluate(
             "[...document.querySelectorAll('tbody tr')].map(row => row.cells[1]).map("
             "cell => (cell.querySelector('select')?.selectedOptions[0] ?? cell).textContent.trim())"
         )
-        return told
+        return names
 
     shown = sorted_roles()
     assert shown == sorted(shown)

@@ -3,7 +3,6 @@
 For example: {_id: {family: "country", key: "th"}, reason: "engagement fell", by: "ana@example.org", at: …}
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 

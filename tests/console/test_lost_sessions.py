@@ -154,7 +154,7 @@ def test_every_form_keeps_what_was_typed(
 def test_what_members_refuse_keeps_what_was_typed_and_goes_with_the_next_good_answer(
     page: Page, console: str, store: Store, log_in: LogIn, faults: list[str]
 ) -> None:
-    Members(store).add(Member("ann", "lead", "en"), by="kit", now=datetime.now(UTC))
+    Members(store).enrol(Member("ann", "lead", "en"), by="kit", now=datetime.now(UTC))
     log_in(page, "admin")
     page.goto(f"{console}/console/members")
     form = page.locator("form[action$=add]")

@@ -68,6 +68,7 @@ class AuditEntry:
     act       what was done, one of ACTS, or an act of another release
     personal  about what, why, and what was there before and after, as far as it has not been erased: `account`, `post`,
               `credential`, `object`, `reason`, `before`, `after`
+    hash      of the entry and, by its hash, of all before it
     outcome   "done", the error that stopped it, or "begun" where its process ended in the middle
     """
 
@@ -78,6 +79,7 @@ class AuditEntry:
     act: str
     personal: Mapping[str, Value] = field(default_factory=dict)
     outcome: str = BEGUN
+    hash: str = ""
 
 
 class AuditLog:
@@ -191,4 +193,5 @@ def _entry(row: Document) -> AuditEntry:
         act=needed(as_text(row.get("act"))),
         personal={name: value for name, value in values.items() if isinstance(value, str | ObjectId)},
         outcome=as_text(row.get("outcome")) or BEGUN,
+        hash=as_text(row.get("hash")) or "",
     )

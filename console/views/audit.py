@@ -62,11 +62,11 @@ def export(console: Console, visitor: Visitor, query: AuditQuery, now: datetime)
     entries = console.audit.newest(query.before, MAX_EXPORTED, by=_by(visitor), act=query.act or None)
     written = io.StringIO()
     rows = csv.writer(written)
-    rows.writerow(["number", "at", "by", "role", "act", "outcome", *COLUMNS])
+    rows.writerow(["number", "at", "by", "role", "act", "outcome", *COLUMNS, "hash"])
     for entry in entries:
         personal = [_harmless(str(entry.personal.get(name, ""))) for name in COLUMNS]
         fields = [entry.number, entry.at.isoformat(), _harmless(entry.by), entry.role, entry.act, entry.outcome]
-        rows.writerow([*fields, *personal])
+        rows.writerow([*fields, *personal, entry.hash])
     disposition = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
     return Response(written.getvalue(), media_type="text/csv; charset=utf-8", headers=SECURITY | disposition)
 

@@ -1,5 +1,7 @@
 """The chain of the audit log: what breaks it, what does not, and who appends at once."""
 
+import csv
+import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,7 +15,11 @@ from console.store.audit_log import AuditLog
 from console.store.sessions import Session
 from shared.errors import Conflict, NotFound
 from shared.store import Store
+from tests.console.requests import ask, logged_in
+from tests.console.test_serve_console import running
 from tests.factories import an_id
+
+__all__ = ["running"]
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ANA = Session("key", "ana", "operator", "en", "csrf")
@@ -202,3 +208,19 @@ def test_an_outcome_that_was_changed_is_found(audit: AuditLog, store: Store) -> 
     entries(store).update_one({"_id": 1}, {"$set": {"outcome": "done, as asked"}})
 
     assert audit.first_broken() == 1
+
+
+def test_the_csv_has_every_entry_with_its_hash_and_no_formula(audit: AuditLog, store: Store, deployed: None) -> None:
+    audit.append("=cmd()", "lead", "freeze model", {"object": "country/th", "reason": '+1, "quoted"\n@2'}, now=NOW)
+    with audit.act(ANA, "promote model", {"object": "country/th", "before": "b", "after": "a"}, now=NOW):
+        pass
+
+    answer = ask("GET", "/console/audit/export.csv", logged_in(store, "admin"))
+
+    rows = list(csv.DictReader(io.StringIO(answer["body"])))
+    assert answer["headers"]["Content-Type"] == "text/csv; charset=utf-8"
+    assert [row["number"] for row in rows] == ["2", "1"]
+    assert (rows[1]["by"], rows[1]["reason"]) == ("'=cmd()", '\'+1, "quoted"\n@2')
+    assert [rows[0][name] for name in ("act", "outcome", "before", "after")] == ["promote model", "done", "b", "a"]
+    assert [row["hash"] for row in rows] == [row["hash"] for row in entries(store).find().sort("_id", -1)]
+    assert ask("GET", "/console/audit/export.csv", logged_in(store, "viewer"))["statusCode"] == 403

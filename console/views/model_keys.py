@@ -89,9 +89,9 @@ def models(console: Console, visitor: Visitor, query: ModelsQuery, now: datetime
 
 def _keys(console: Console, family: str, query: ModelsQuery, frozen: set[tuple[str, str]], language: str) -> FamilyKeys:
     live = console.models.live(family, after=query.after if query.family else "", limit=KEYS + 1)
+    aliases = {row.key: row.alias_of for row in live if row.alias_of is not None}
     if query.find:
         live = [row for row in live if row.key in COUNTRIES and matches(row.key, query.find)]
-    aliases = {row.key: row.alias_of for row in live if row.alias_of is not None}
     rows = [
         Key(
             row,

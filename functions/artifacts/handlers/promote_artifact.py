@@ -3,9 +3,8 @@
 Trigger   on demand: {family, key, version, instead_of, by}
 Reads     analytics.artifactVersions, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.mlArtifacts_members, analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts
-Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.mlArtifacts_members,
-          analytics.mlArtifacts_topics, analytics.frauddetectionmlartifacts, analytics.artifactVersions,
-          analytics.modelPromotions
+Writes    analytics.mlArtifacts_country, mlArtifacts_global, mlArtifacts_members, mlArtifacts_topics,
+          frauddetectionmlartifacts, artifactVersions, modelPromotions
 """
 
 from datetime import datetime

@@ -136,6 +136,7 @@ def _warm() -> dict[str, Any]:
     from console.app import ROUTES
 
     store = open_store()
+    store.parked_changes.park("a post", "classify_content", None, "documentKey: no", now=datetime.now(UTC))
     tokens, addresses = _tokens(store), paths(store)
     pages = {}
     for route in ROUTES:

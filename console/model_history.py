@@ -4,15 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Final
 
 from console.charts import Chart
 from console.figures import Figure, figures
 from console.store.models import LiveModel, Version
 from console.training_reasons import Sentence, gain
 from shared.artifacts.promotions import Promotion
-
-PROMOTE: Final = "promote model"  # the act in the audit log
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +55,11 @@ def histories(
     changes = sorted(noted, key=lambda change: change[0])
     starts = [next(group) for _, group in groupby(changes, key=lambda change: change[1])]
     alias_since = live.since if live and live.alias_of else None
-    ends = [start for start, _ in starts[1:]] + [alias_since] * bool(starts)
+    ends = [*(start for start, _ in starts[1:]), alias_since]
     for version in kept:
         periods = [
             Period(start, end, noted[start, promoted])
-            for (start, promoted), end in zip(starts, ends, strict=True)
+            for (start, promoted), end in zip(starts, ends, strict=False)
             if promoted == version.version
         ]
         metrics, is_live = version.metrics, current is not None and version.version == current.version

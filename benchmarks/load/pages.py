@@ -29,14 +29,19 @@ from console.rights import RIGHTS, ROLES
 from console.store.members import LANGUAGES, Member, Members
 from console.store.sessions import Sessions
 from local.console_pages import paths
+from local.functions import function
 from local.http import Listener, event_of, serving
 from local.query_profile import profiled
+from shared.config import HERE
 from shared.errors import Refused
 from shared.store import Store, open_store, schema
 
 MODULE = "benchmarks.load.pages"
 CALLS, COLD_STARTS, KEYS, WAITING = 200, 5, 100, 20_000  # of each page, processes, verdicts, suspects
 WITHOUT = ("/console/static/{file}", "/console/login/callback")  # no pages, or of another set-up
+# Pages that wait for compare_rankings, which has its own process and memory in a cloud.
+ASKING = ("/console/models/{family}/{key}/rankings", "/console/models/{family}/{key}/effect")
+ASKED = 5  # times
 MEASURE_KEY = """
 key => new Promise(resolve => {
   const before = document.querySelector("h2").textContent, began = performance.now();
@@ -55,6 +60,8 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     """All figures, on a network whose jobs have run; without a browser, those of keys are left out."""
     tell(f"{bench.size}: build_guest_feed, for the pages of feeds")
     from_nothing(bench, GUEST_FEED, NOW)
+    tell(f"{bench.size}: reclassify_contents, for the pages of topics")
+    measured(bench, MODULE, "topics")
     tell(f"{bench.size}: pages")
     result = measured(bench, MODULE, "warm")
     reactions = []
@@ -72,6 +79,9 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
             Reaction(visit, Figure(result[visit] / 1_000, "kB", PAGES[visit]), "Today, in Thai, compressed")
         )
     reactions.append(Reaction("memory", Figure(result["peak_mb"], "MB", PAGES["memory"]), "after all pages"))
+    for path, milliseconds in measured(bench, MODULE, "asking").items():
+        note = "with compare_rankings, which it waits for"
+        reactions.append(Reaction(f"{path}, median of {ASKED}", Figure(median(milliseconds), "ms"), note))
     cold = []
     for number in range(COLD_STARTS):
         tell(f"{bench.size}: pages, cold start {number + 1} of {COLD_STARTS}")
@@ -107,7 +117,7 @@ def main(kind: str) -> None:
     """Measure one kind in this process, and print it as JSON."""
     if kind == "warm":
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    print(json.dumps({"warm": _warm, "cold": _cold, "keys": _keys}[kind]()))
+    print(json.dumps(KINDS[kind]()))
 
 
 def _tokens(store: Store) -> dict[str, str]:
@@ -131,30 +141,30 @@ def _size(answer: Mapping[str, Any]) -> int:
     return len(base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode())
 
 
+def _topics() -> dict[str, Any]:
+    """Describe all posts and count those of each topic."""
+    report: dict[str, Any] = function("reclassify_contents").invoke(at=NOW)
+    return report
+
+
 def _warm() -> dict[str, Any]:
     """Every page with GET, after five to warm up."""
     from console.app import ROUTES
 
     store = open_store()
-    store.parked_changes.park("a post", "classify_content", None, "documentKey: no", now=datetime.now(UTC))
+    store.parked_changes.park("0" * 64, "classify_content", None, "documentKey: no", now=datetime.now(UTC))
     tokens, addresses = _tokens(store), paths(store)
     pages = {}
     for route in ROUTES:
-        if route.method != "GET" or route.path in WITHOUT:
+        if route.method != "GET" or route.path in (*WITHOUT, *ASKING):
             continue
         role = next((role for role in ROLES if role in RIGHTS.get(route.right, ())), ROLES[0])
         path, token = addresses[route.path], tokens[role]
         with profiled(store.app, store.analytics) as operations:
-            answer = _get(path, token)
-        if answer["statusCode"] != 200:
-            raise Refused(f"{path}: {answer['statusCode']}")
+            answer = _got(path, token)
         for _ in range(5):
             _get(path, token)
-        took = []
-        for _ in range(CALLS):
-            began = time.perf_counter()
-            _get(path, token)
-            took.append((time.perf_counter() - began) * 1_000)
+        took = _milliseconds(path, token, CALLS)
         pages[route.path] = {
             "ms": took,
             "bytes": _size(answer),
@@ -164,6 +174,35 @@ def _warm() -> dict[str, Any]:
         }
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
     return {"pages": pages, "peak_mb": peak_mb, **_visits(tokens[ROLES[0]])}
+
+
+def _asking() -> dict[str, list[float]]:
+    """The pages that wait for another function, which this process has, too; after one call to warm up."""
+    os.environ["EVERY_FUNCTION"] = HERE
+    store = open_store()
+    token, addresses = _tokens(store)["operator"], paths(store)
+    took = {}
+    for path in ASKING:
+        _got(addresses[path], token)
+        took[path] = _milliseconds(addresses[path], token, ASKED)
+    return took
+
+
+def _got(path: str, token: str) -> Mapping[str, Any]:
+    """The answer to a member; Refused where it is no page."""
+    answer = _get(path, token)
+    if answer["statusCode"] != 200:
+        raise Refused(f"{path}: {answer['statusCode']}")
+    return answer
+
+
+def _milliseconds(path: str, token: str, calls: int) -> list[float]:
+    took = []
+    for _ in range(calls):
+        began = time.perf_counter()
+        _get(path, token)
+        took.append((time.perf_counter() - began) * 1_000)
+    return took
 
 
 def _visits(token: str) -> dict[str, int]:
@@ -215,7 +254,9 @@ def _keys() -> dict[str, Any]:
     return {"ms": milliseconds}
 
 
+KINDS = {"topics": _topics, "warm": _warm, "asking": _asking, "cold": _cold, "keys": _keys}
+
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["warm"], ["cold"], ["keys"]):
+    if sys.argv[1:] not in ([kind] for kind in KINDS):
         raise SystemExit(__doc__)
     main(*sys.argv[1:])

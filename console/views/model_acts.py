@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from console.fields import Reason
 from console.messages import message
-from console.model_history import PROMOTE, named
+from console.model_history import named
 from console.service import Console
 from console.store.audit_log import Act, without_ids
 from console.store.models import SHOWN
@@ -56,7 +56,7 @@ def promote_model(console: Console, visitor: Visitor, form: PromoteForm, now: da
         by = visitor.member_session().member
         console.promote(form.family, form.key, form.version, instead_of=form.seen, by=by)
 
-    return _done(console, visitor, form, typed, PROMOTE, about, act, "promoted", now)
+    return _done(console, visitor, form, typed, "promote model", about, act, "promoted", now)
 
 
 def freeze_model(console: Console, visitor: Visitor, form: FreezeForm, now: datetime) -> Response:

@@ -75,8 +75,8 @@ FINE = {
     "text": "a post",
     "to": "here",
 }
-REQUIRED_OPTIONS = {"to": "--to", "world": "--world"}
-FINE_OPTIONS = {"world": "XS"}  # without it there would be nothing to do
+REQUIRED_OPTIONS = {"to": "--to", "world": "--world", "port": "--port"}
+FINE_OPTIONS = {"world": "XS", "port": "0"}  # without it there would be nothing to do; any port that is free
 
 
 def typed(folder, words, command, wrong=None, value=None):

@@ -5,8 +5,7 @@ Reads     app.contents, app.engagements, app.feeditems, app.accounts, app.users,
           analytics.contentfiltering, analytics.mlArtifacts_country, analytics.mlArtifacts_global,
           analytics.artifactVersions, analytics.frozenModels
 Writes    analytics.mlArtifacts_country, analytics.mlArtifacts_global, analytics.artifactVersions,
-          analytics.trainingOutcomes,
-          analytics.modelPromotions
+          analytics.trainingOutcomes, analytics.modelPromotions
 """
 
 from functions.coldstart import train_coldstart

@@ -4,8 +4,7 @@ Trigger   schedule, daily
 Reads     app.contents, app.users, app.accounts, analytics.labelledTexts, analytics.topicCorrections,
           analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.frozenModels
 Writes    analytics.mlArtifacts_topics, analytics.artifactVersions, analytics.topicCorrections,
-          analytics.trainingOutcomes,
-          analytics.modelPromotions
+          analytics.trainingOutcomes, analytics.modelPromotions
 """
 
 from functions.topics import train_topics

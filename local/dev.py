@@ -49,6 +49,7 @@ def serve(store: Store, screen: Screen, stop: threading.Event, listener: Listene
     due = {function: next_due(function, datetime.now(UTC)) for function in all_functions().values() if function.cron}
     feed, console = function("serve_feed"), function("serve_console")
     with (
+        screen.showing_warnings(),  # before anything runs that may warn
         Containers(feed.module, screen.say_logged) as feeds,
         Containers(console.module, screen.say_logged) as consoles,
         serving(

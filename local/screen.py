@@ -74,17 +74,16 @@ class Screen:
 
     @contextmanager
     def showing(self, status: Status) -> Iterator[None]:
-        """Show the status and the loggers' warnings while the body runs."""
-        with self._logged():
-            if not self._is_live:
-                yield
-                return
+        """Show the status while the body runs, where it can stand below the lines."""
+        if not self._is_live:
+            yield
+            return
 
-            def line() -> Text:
-                return Text(status(), "dim", no_wrap=True, overflow="ellipsis")
+        def line() -> Text:
+            return Text(status(), "dim", no_wrap=True, overflow="ellipsis")
 
-            with Live(get_renderable=line, console=self._console, refresh_per_second=2, transient=True):
-                yield
+        with Live(get_renderable=line, console=self._console, refresh_per_second=2, transient=True):
+            yield
 
     def beat(self, status: Status) -> None:
         """Print the status every `status_every_s` where it is not shown all the time."""
@@ -93,8 +92,8 @@ class Screen:
             self.say(f"{datetime.now(UTC):%H:%M:%S}  {status()}")
 
     @contextmanager
-    def _logged(self) -> Iterator[None]:
-        """Show log records as lines of the screen instead of as JSON."""
+    def showing_warnings(self) -> Iterator[None]:
+        """Show the warnings and errors of the functions and the relay as lines, not as JSON, while the body runs."""
         loggers = [logging.getLogger(name) for name in LOGGERS]
         before = [logger.handlers for logger in loggers]
         for logger in loggers:

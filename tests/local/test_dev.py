@@ -133,6 +133,21 @@ def test_a_change_that_cannot_be_understood_is_shown_with_its_reason(serving, st
     assert "{" not in shown(), "log lines are for people here"
 
 
+def test_a_failure_before_all_is_ready_is_shown_like_one_afterwards(serving, store, monkeypatch):
+    def failing_meanwhile(store, number):
+        assert until(lambda: is_followed(store))
+        store.app.contents.insert_one({"_id": True, "payload": {"message": "hello"}})
+        assert until(lambda: store.analytics.parkedChanges.find_one())
+        return []
+
+    monkeypatch.setattr(dev, "members", failing_meanwhile)
+    with serving(function("refresh_content_stats")) as shown:
+        assert until(lambda: "Ctrl-C" in shown())
+
+    assert "documentKey._id: needs an id" in shown()
+    assert "{" not in shown(), "log lines are for people here"
+
+
 def test_on_a_terminal_the_status_stands_below_the_lines(serving):
     with serving(Once("good", "stats", "0 * * * *"), terminal=True) as shown:
         assert until(lambda: "read 7" in shown())

@@ -19,19 +19,15 @@ import numpy as np
 
 from benchmarks.bench_database import BenchDatabase, Tell, server_cpu_seconds
 from benchmarks.floors import Figure
-from benchmarks.load.runtimes import API_KEY, IDS
+from benchmarks.load.runtimes import API_KEY, IDS, answered, shipped_function
 from benchmarks.table import Sheet
-from layers.build import lock
-from layers.package import RESULT, package
 from local.functions import ROOT
-from local.sandbox import Sandbox, Shipped, python_of_the_runtime, unpack
-from shared.errors import Refused
+from local.sandbox import Sandbox
 from shared.runtime.tokens import token_for
 
 CALLERS = (1, 2, 4, 8, 16, 32)  # at once
 FOR_S = 10.0  # of each
 BUDGET_MS = 100.0  # upper bound of the 99th percentile, as the caller waits
-KEY = "serveFeed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +56,13 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[LoadPoint]:
     requests = _requests(bench)
     points = []
     with TemporaryDirectory() as folder, ExitStack() as environments:
-        shipped = _shipped(bench, Path(folder))
+        shipped = shipped_function("serve_feed", {**bench.environment, "API_KEYS": API_KEY}, Path(folder))
         sandboxes: list[Sandbox] = []
         for callers in CALLERS:
             tell(f"{bench.size}: {callers} callers at once")
             while len(sandboxes) < callers:
                 sandbox = environments.enter_context(Sandbox(shipped, Path(folder) / "log"))
-                _answer(sandbox, requests[0])
+                answered(sandbox, requests[0])
                 sandboxes.append(sandbox)
             points.append(_load_point(bench, sandboxes, requests))
             if points[-1].p99.value > BUDGET_MS:
@@ -96,14 +92,6 @@ def sheet_of(points: list[LoadPoint]) -> Sheet:
     return Sheet("Many callers at once, world M", columns, rows, note)
 
 
-def _shipped(bench: BenchDatabase, folder: Path) -> Shipped:
-    """The packaged function, unpacked into the folder."""
-    with lock("package"):
-        layers = package("prod", python_of_the_runtime())
-        environment = {**bench.environment, "API_KEYS": API_KEY, "LOG_LEVEL": "WARNING"}
-        return unpack(KEY, RESULT, folder, layers, environment, slowness=1)
-
-
 def _load_point(bench: BenchDatabase, sandboxes: list[Sandbox], requests: list[Any]) -> LoadPoint:
     """Call each sandbox again and again for FOR_S seconds, in a thread of its own."""
     before, cpu = _operations(bench), server_cpu_seconds(bench.store)
@@ -114,7 +102,7 @@ def _load_point(bench: BenchDatabase, sandboxes: list[Sandbox], requests: list[A
         sandbox = sandboxes[number]
         while time.perf_counter() - began < FOR_S:
             at = time.perf_counter()
-            _answer(sandbox, requests[(number * 7919 + len(took)) % len(requests)])
+            answered(sandbox, requests[(number * 7919 + len(took)) % len(requests)])
             took.append((time.perf_counter() - at) * 1_000)
         return took
 
@@ -138,13 +126,6 @@ def _operations(bench: BenchDatabase) -> int:
     """Queries and batches that the server has answered since its start."""
     counters = bench.store.client.admin.command("serverStatus")["opcounters"]
     return int(counters["query"] + counters["getmore"])
-
-
-def _answer(sandbox: Sandbox, request: Any) -> None:
-    """Refused where the answer is not 200."""
-    outcome = sandbox.invoke(request)
-    if outcome.error or outcome.answer["statusCode"] != 200:
-        raise Refused(f"{KEY}: {outcome.error or outcome.answer}")
 
 
 def _requests(bench: BenchDatabase) -> list[Any]:

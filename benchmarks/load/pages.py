@@ -5,14 +5,16 @@ import gzip
 import json
 import os
 import re
-import resource
 import shutil
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from importlib import import_module
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,11 @@ from benchmarks.floors import PAGES, Figure
 from benchmarks.load.children import measured
 from benchmarks.load.jobs import GUEST_FEED, from_nothing
 from benchmarks.load.reaction import Reaction
+from benchmarks.load.runtimes import answered, shipped_function
 from benchmarks.table import Sheet
 from console import assets
-from console.access import COOKIE
+from console.access import COOKIE, LOGIN
+from console.app import ROUTES
 from console.rights import RIGHTS, ROLES
 from console.store.members import LANGUAGES, Member, Members
 from console.store.sessions import Sessions
@@ -32,12 +36,14 @@ from local.console_pages import paths
 from local.functions import function
 from local.http import Listener, event_of, serving
 from local.query_profile import profiled
+from local.sandbox import Sandbox
 from shared.config import HERE
 from shared.errors import Refused
 from shared.store import Store, open_store, schema
 
 MODULE = "benchmarks.load.pages"
-CALLS, COLD_STARTS, KEYS, WAITING = 200, 5, 100, 20_000  # of each page, processes, verdicts, suspects
+WARMING, CALLS, COLD_STARTS = 5, 200, 5  # calls of each page, and processes
+KEYS, WAITING = 100, 20_000  # verdicts, suspects
 WITHOUT = ("/console/static/{file}", "/console/login/callback")  # no pages, or of another set-up
 # Pages that wait for compare_rankings, which has its own process and memory in a cloud.
 ASKING = ("/console/models/{family}/{key}/rankings", "/console/models/{family}/{key}/effect")
@@ -62,34 +68,40 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     from_nothing(bench, GUEST_FEED, NOW)
     tell(f"{bench.size}: reclassify_contents, for the pages of topics")
     measured(bench, MODULE, "topics")
-    tell(f"{bench.size}: pages")
-    result = measured(bench, MODULE, "warm")
+    tell(f"{bench.size}: what pages ask of the database")
+    profile = measured(bench, MODULE, "profile")
     reactions = []
-    for path, page in result["pages"].items():
-        p50, p99 = np.quantile(page["ms"], (0.5, 0.99)).tolist()
-        note = f"{page['bytes'] / 1_000:.1f} kB compressed, {page['queries']} queries, {page['examined']} documents"
-        reactions += [
-            Reaction(f"{path}, p50", Figure(p50, "ms", PAGES["p50"]), note),
-            Reaction(f"{path}, p99", Figure(p99, "ms", PAGES["p99"])),
-        ]
-    scans = [path for path, page in result["pages"].items() if page["scans"]]
+    tell(f"{bench.size}: pages under the runtime")
+    with TemporaryDirectory() as folder:
+        shipped, log = shipped_function("serve_console", bench.environment, Path(folder)), Path(folder) / "log"
+        with Sandbox(shipped, log) as sandbox:
+            for path, page in profile["pages"].items():
+                size, queries, documents = page["bytes"] / 1_000, page["queries"], page["examined"]
+                note = f"{size:.1f} kB compressed, {queries} queries, {documents} documents"
+                milliseconds = [answered(sandbox, page["event"]).seconds * 1_000 for _ in range(WARMING + CALLS)]
+                p50, p99 = np.quantile(milliseconds[WARMING:], (0.5, 0.99)).tolist()
+                reactions += [
+                    Reaction(f"{path}, p50", Figure(p50, "ms", PAGES["p50"]), note),
+                    Reaction(f"{path}, p99", Figure(p99, "ms", PAGES["p99"])),
+                ]
+            peak_mb = answered(sandbox, profile["login"]).peak_mb
+        reactions.append(Reaction("memory", Figure(peak_mb, "MB", PAGES["memory"]), "after all pages"))
+        tell(f"{bench.size}: pages, cold starts")
+        cold = []
+        for _ in range(COLD_STARTS):
+            with Sandbox(shipped, log) as sandbox:
+                cold.append(answered(sandbox, profile["login"]).first_s)
+    note = f"{min(cold):.2f} to {max(cold):.2f} s, from the start of the process to its answer"
+    reactions.append(Reaction("cold start to the first page", Figure(median(cold), "s", PAGES["cold"]), note))
+    scans = [path for path, page in profile["pages"].items() if page["scans"]]
     reactions.append(Reaction("pages that scan a collection", Figure(len(scans), "", PAGES["scans"]), ", ".join(scans)))
     for visit in ("first visit", "later visits"):
         reactions.append(
-            Reaction(visit, Figure(result[visit] / 1_000, "kB", PAGES[visit]), "Today, in Thai, compressed")
+            Reaction(visit, Figure(profile[visit] / 1_000, "kB", PAGES[visit]), "Today, in Thai, compressed")
         )
-    reactions.append(Reaction("memory", Figure(result["peak_mb"], "MB", PAGES["memory"]), "after all pages"))
     for path, milliseconds in measured(bench, MODULE, "asking").items():
         note = "with compare_rankings, which it waits for"
         reactions.append(Reaction(f"{path}, median of {ASKED}", Figure(median(milliseconds), "ms"), note))
-    cold = []
-    for number in range(COLD_STARTS):
-        tell(f"{bench.size}: pages, cold start {number + 1} of {COLD_STARTS}")
-        began = time.perf_counter()
-        measured(bench, MODULE, "cold")
-        cold.append(time.perf_counter() - began)
-    note = f"{min(cold):.2f} to {max(cold):.2f} s, from the start of the process to its end"
-    reactions.append(Reaction("cold start to the first page", Figure(median(cold), "s", PAGES["cold"]), note))
     if shutil.which("chromium") and _has_playwright():
         tell(f"{bench.size}: pages, keys")
         milliseconds = measured(bench, MODULE, "keys")["ms"]
@@ -115,8 +127,6 @@ def _has_playwright() -> bool:
 
 def main(kind: str) -> None:
     """Measure one kind in this process, and print it as JSON."""
-    if kind == "warm":
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     print(json.dumps(KINDS[kind]()))
 
 
@@ -129,10 +139,16 @@ def _tokens(store: Store) -> dict[str, str]:
     return {role: Sessions(store).start(f"bench {role}", role, now=now) for role in ROLES}
 
 
-def _get(path: str, token: str) -> Mapping[str, Any]:
+def _event(path: str, token: str) -> dict[str, Any]:
     headers = {"cookie": f"{COOKIE}={token}", "sec-fetch-site": "same-origin", "accept-encoding": "gzip"}
-    handler = import_module("console.handlers.serve_console").handler
-    answer: Mapping[str, Any] = handler(event_of("GET", path, headers, b""), None)
+    return event_of("GET", path, headers, b"")
+
+
+def _got(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer in this process; Refused where it is no page."""
+    answer: Mapping[str, Any] = import_module("console.handlers.serve_console").handler(event, None)
+    if answer["statusCode"] != HTTPStatus.OK:
+        raise Refused(f"{event['rawPath']}: {answer['statusCode']}")
     return answer
 
 
@@ -147,10 +163,8 @@ def _topics() -> dict[str, Any]:
     return report
 
 
-def _warm() -> dict[str, Any]:
-    """Every page with GET, after five to warm up."""
-    from console.app import ROUTES
-
+def _profile() -> dict[str, Any]:
+    """Each page: the event that asks for it, its size, and what it asks of the database."""
     store = open_store()
     store.parked_changes.park("0" * 64, "classify_content", None, "documentKey: no", now=datetime.now(UTC))
     tokens, addresses = _tokens(store), paths(store)
@@ -159,21 +173,17 @@ def _warm() -> dict[str, Any]:
         if route.method != "GET" or route.path in (*WITHOUT, *ASKING):
             continue
         role = next((role for role in ROLES if role in RIGHTS.get(route.right, ())), ROLES[0])
-        path, token = addresses[route.path], tokens[role]
+        event = _event(addresses[route.path], tokens[role])
         with profiled(store.app, store.analytics) as operations:
-            answer = _got(path, token)
-        for _ in range(5):
-            _get(path, token)
-        took = _milliseconds(path, token, CALLS)
+            answer = _got(event)
         pages[route.path] = {
-            "ms": took,
+            "event": event,
             "bytes": _size(answer),
             "queries": len(operations),
             "examined": sum(operation.examined for operation in operations),
             "scans": any(operation.scans_collection for operation in operations),
         }
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
-    return {"pages": pages, "peak_mb": peak_mb, **_visits(tokens[ROLES[0]])}
+    return {"pages": pages, "login": _event(LOGIN, ""), **_visits(tokens[ROLES[0]])}
 
 
 def _asking() -> dict[str, list[float]]:
@@ -181,46 +191,31 @@ def _asking() -> dict[str, list[float]]:
     os.environ["EVERY_FUNCTION"] = HERE
     store = open_store()
     token, addresses = _tokens(store)["operator"], paths(store)
-    took = {}
+    took: dict[str, list[float]] = {}
     for path in ASKING:
-        _got(addresses[path], token)
-        took[path] = _milliseconds(addresses[path], token, ASKED)
-    return took
-
-
-def _got(path: str, token: str) -> Mapping[str, Any]:
-    """The answer to a member; Refused where it is no page."""
-    answer = _get(path, token)
-    if answer["statusCode"] != 200:
-        raise Refused(f"{path}: {answer['statusCode']}")
-    return answer
-
-
-def _milliseconds(path: str, token: str, calls: int) -> list[float]:
-    took = []
-    for _ in range(calls):
-        began = time.perf_counter()
-        _get(path, token)
-        took.append((time.perf_counter() - began) * 1_000)
+        event = _event(addresses[path], token)
+        _got(event)
+        took[path] = []
+        for _ in range(ASKED):
+            began = time.perf_counter()
+            _got(event)
+            took[path].append((time.perf_counter() - began) * 1_000)
     return took
 
 
 def _visits(token: str) -> dict[str, int]:
     """Bytes of Today with all that it loads, and of Today alone."""
-    page = _get("/console", token)
+    page = _got(_event("/console", token))
     text = gzip.decompress(base64.b64decode(page["body"])).decode()
     files = set(re.findall(rf'(?:href|src)="({assets.PATH}[^"]+)"', text))
     sheets = [file for file in files if file.endswith(".css")]
     for sheet in sheets:
         content = assets.asset(sheet.removeprefix(assets.PATH)).content.decode()
         files |= {assets.PATH + name for name in re.findall(r"url\(([\w.-]+)\)", content)}
-    return {"first visit": _size(page) + sum(_size(_get(file, "")) for file in files), "later visits": _size(page)}
-
-
-def _cold() -> dict[str, Any]:
-    """The first page of a process, which is timed from outside."""
-    answer = _get("/console/login", "")
-    return {"status": answer["statusCode"]}
+    return {
+        "first visit": _size(page) + sum(_size(_got(_event(file, ""))) for file in files),
+        "later visits": _size(page),
+    }
 
 
 def _keys() -> dict[str, Any]:
@@ -254,7 +249,7 @@ def _keys() -> dict[str, Any]:
     return {"ms": milliseconds}
 
 
-KINDS = {"topics": _topics, "warm": _warm, "asking": _asking, "cold": _cold, "keys": _keys}
+KINDS = {"topics": _topics, "profile": _profile, "asking": _asking, "keys": _keys}
 
 if __name__ == "__main__":
     if sys.argv[1:] not in ([kind] for kind in KINDS):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -83,6 +84,14 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[StartupTime]:
     return times
 
 
+def shipped_function(stem: str, environment: Mapping[str, str], folder: Path) -> Shipped:
+    """The function, packaged and unpacked into the folder; it logs warnings only."""
+    with lock("package"):
+        layers = package("prod", python_of_the_runtime())
+        variables = {**environment, "LOG_LEVEL": "WARNING"}
+        return unpack(all_functions()[stem].key, RESULT, folder, layers, variables, slowness=1)
+
+
 def figures(times: list[StartupTime]) -> Iterator[Figure]:
     """The figures that may have a floor."""
     for startup in times:
@@ -158,6 +167,14 @@ def _startup_time(bench: BenchDatabase, function: Function, shipped: Shipped, fo
         database,
         log_kb,
     )
+
+
+def answered(sandbox: Sandbox, request: Mapping[str, Any]) -> Outcome:
+    """The answer over HTTP; Refused where it is not 200."""
+    outcome = _invoke(sandbox, request)
+    if outcome.answer["statusCode"] != HTTPStatus.OK:
+        raise Refused(f"{request['rawPath']}: {outcome.answer}")
+    return outcome
 
 
 def _invoke(sandbox: Sandbox, event: Any) -> Outcome:

@@ -4,6 +4,7 @@ For example: {_id: ObjectId, content: ObjectId, score: 12.5, countryCode: "th", 
 factors: {engagements: 12, decay: 0.9, …}}; `functions.coldstart.factors` describes the factors.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -25,7 +26,6 @@ from shared.store.decoding import (
 )
 from shared.store.guest_items import generation
 
-FIRST = 25  # rows of a list, the youngest of which is told
 MAX_COUNTED = 100_000  # rows of one list
 
 _FIELDS = {"content": 1, "score": 1, "createdAt": 1, "author": 1, "factors": 1, "countryCode": 1}
@@ -35,15 +35,15 @@ _FIELDS = {"content": 1, "score": 1, "createdAt": 1, "author": 1, "factors": 1, 
 class GuestList:
     """The list of a country.
 
-    rows          ranks that were given; later removals leave gaps
-    built_at      the moment of the ranking
-    youngest_age  of the posts that were among its first 25, at that moment [hours]; None where it is not known
+    rows       ranks that were given; later removals leave gaps
+    built_at   the moment of the ranking; None where its first row does not tell
+    first_age  of its first post, at that moment [hours]; None where it is not known
     """
 
     country: str
     rows: int
-    built_at: datetime
-    youngest_age: float | None
+    built_at: datetime | None
+    first_age: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +75,25 @@ class GuestRows:
 
     def lists(self) -> dict[str, GuestList]:
         """The lists of the live feed, by country."""
-        last: list[Document] = [
-            {"$sort": {"countryCode": -1, "_id": -1}},
-            {"$group": {"_id": "$countryCode", "last": {"$first": "$_id"}}},
-        ]
-        lasts = self._rows.aggregate(last)  # one index step for each country
-        last_ids = {row["_id"]: row["last"] for row in lasts if isinstance(row["_id"], str)}
-        first: list[Document] = [
-            {"$match": {"_id": {"$lt": ObjectId(FIRST.to_bytes(4, "big") + bytes(8))}}},
-            {
-                "$group": {
-                    "_id": "$countryCode",
-                    "built": {"$max": "$createdAt"},
-                    "youngest": {"$min": "$factors.ageHours"},
-                }
-            },
-        ]
+        last_ids = self._of_each_country(-1, {"last": {"$first": "$_id"}})
+        ranks = {row["_id"]: object_id(row["last"]) for row in last_ids if isinstance(row["_id"], str)}
+        first = {"built": {"$first": "$createdAt"}, "age": {"$first": "$factors.ageHours"}}
 
         def decoded(group: Document) -> GuestList:
             country = needed(as_text(group["_id"]))
-            rows = _rank(needed(object_id(last_ids.get(country))))
-            return GuestList(country, rows, needed(as_moment(group["built"])), as_number(group["youngest"]))
+            rows = _rank(needed(ranks.get(country)))
+            return GuestList(country, rows, as_moment(group["built"]), as_number(group["age"]))
 
-        return {
-            guest_list.country: guest_list for guest_list in sound(self._rows, self._rows.aggregate(first), decoded)
-        }
+        lists = sound(self._rows, self._of_each_country(1, first), decoded)
+        return {guest_list.country: guest_list for guest_list in lists}
+
+    def _of_each_country(self, order: int, fields: Document) -> Iterator[Document]:
+        """Fields of the first row of each country by `_id`, 1 for ascending: one index step and document for each."""
+        steps: list[Document] = [
+            {"$sort": {"countryCode": order, "_id": order}},
+            {"$group": {"_id": "$countryCode", **fields}},
+        ]
+        return iter(self._rows.aggregate(steps))
 
     def page(self, country: str, after: ObjectId | None, limit: int) -> list[GuestRow]:
         """At most `limit` rows of a list, from its first or behind the row `after`."""

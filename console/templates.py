@@ -94,7 +94,7 @@ def redirect(path: str, *cookies: str) -> Response:
 def time_tag(moment: datetime) -> Markup:
     """A moment, which the browser shows in the viewer's own time zone and language."""
     utc = moment.astimezone(UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(utc.isoformat(), f"{utc:%Y-%m-%d %H:%M}")
+    return Markup(f'<time datetime="{utc.isoformat()}">{utc:%Y-%m-%d %H:%M} UTC</time>')  # nothing to escape
 
 
 def rounded(value: float, digits: int = 3) -> str:

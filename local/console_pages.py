@@ -7,6 +7,7 @@ from console import assets
 from console.app import ROUTES
 from console.store.parked import reason_key
 from console.views.changes import address_of, address_of_one
+from shared.documents import Document
 from shared.store import Store
 
 # The fields of queries without which a route has nothing to show, beside the segments of its path.
@@ -17,11 +18,17 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def a_version(store: Store) -> Document:
+    """A version of a model that is not an account's; empty where there is none."""
+    kept = store.analytics.artifactVersions
+    families, whole = ("country", "global", "topics"), {"artifact": {"$exists": True}}
+    by_family = (kept.find_one({"family": family} | whole, {"artifact": 0}) for family in families)
+    return next(filter(None, by_family), {})
+
+
 def paths(store: Store) -> dict[str, str]:
     """By the path of each route with GET, a path that it answers with what the databases hold."""
-    kept = store.analytics.artifactVersions
-    by_family = (kept.find_one({"family": family}) for family in ("country", "global", "topics"))
-    version = next(filter(None, by_family), {})
+    version = a_version(store)
     row = store.app.guestfeeditems.find_one({"countryCode": "th"}, {"content": 1}) or {}
     topic = store.analytics.topics.find_one({"posts": {"$exists": True}}, {"_id": 1}) or {}
     run = store.analytics.jobRuns.find_one({}, {"function": 1}) or {}

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -35,15 +35,17 @@ from console.store.sessions import Sessions
 from local.console_pages import paths
 from local.functions import function
 from local.http import Listener, event_of, serving
+from local.long_lists import lengthen, start_lists
 from local.query_profile import profiled
 from local.sandbox import Sandbox
 from shared.config import HERE
 from shared.errors import Refused
-from shared.store import Store, open_store, schema
+from shared.store import Store, open_store
 
 MODULE = "benchmarks.load.pages"
 WARMING, CALLS, COLD_STARTS = 5, 200, 5  # calls of each page, and processes
-KEYS, WAITING = 100, 20_000  # verdicts, suspects
+ROWS = 100_000  # that are added to each list
+KEYS = 100  # verdicts
 WITHOUT = ("/console/static/{file}", "/console/login/callback")  # no pages, or of another set-up
 # Pages that wait for compare_rankings, which has its own process and memory in a cloud.
 ASKING = ("/console/models/{family}/{key}/rankings", "/console/models/{family}/{key}/effect")
@@ -66,8 +68,8 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     """All figures, on a network whose jobs have run; without a browser, those of keys are left out."""
     tell(f"{bench.size}: build_guest_feed, for the pages of feeds")
     from_nothing(bench, GUEST_FEED, NOW)
-    tell(f"{bench.size}: reclassify_contents, for the pages of topics")
-    measured(bench, MODULE, "topics")
+    tell(f"{bench.size}: other jobs, and {ROWS:,} rows for each list")
+    measured(bench, MODULE, "prepare")
     tell(f"{bench.size}: what pages ask of the database")
     profile = measured(bench, MODULE, "profile")
     reactions = []
@@ -157,16 +159,20 @@ def _size(answer: Mapping[str, Any]) -> int:
     return len(base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode())
 
 
-def _topics() -> dict[str, Any]:
-    """Describe all posts and count those of each topic."""
-    report: dict[str, Any] = function("reclassify_contents").invoke(at=NOW)
-    return report
+def _prepare() -> dict[str, int]:
+    """Describe all posts, measure the feed, and fill all lists."""
+    store, now = open_store(), datetime.now(UTC)
+    for stem in ("reclassify_contents", "measure_feed"):
+        function(stem).invoke(at=NOW)
+    _tokens(store)
+    start_lists(store, now)
+    lengthen(store, ROWS, now)
+    return {"rows": ROWS}
 
 
 def _profile() -> dict[str, Any]:
     """Each page: the event that asks for it, its size, and what it asks of the database."""
     store = open_store()
-    store.parked_changes.park("0" * 64, "classify_content", None, "documentKey: no", now=datetime.now(UTC))
     tokens, addresses = _tokens(store), paths(store)
     pages = {}
     for route in ROUTES:
@@ -223,20 +229,6 @@ def _keys() -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
     store, now = open_store(), datetime.now(UTC)
-    moment = now - timedelta(hours=1)
-    times = dict.fromkeys(("firstSeenAt", "lastSeenAt", "createdAt"), moment)
-    rows = [
-        {
-            "seenCredential": f"device {number:05d}",
-            "model": "v1",
-            "score": 1 - number / WAITING,
-            "sampled": False,
-            "reasons": [],
-        }
-        | times
-        for number in range(WAITING)
-    ]
-    store.app[schema.SUSPECTS.name].insert_many(rows)
     handler = import_module("console.handlers.serve_console").handler
     link = Sessions(store).login_link("moderator", now=now)
     with Listener() as listener, serving(handler, listener) as address, sync_playwright() as playwright:
@@ -249,7 +241,7 @@ def _keys() -> dict[str, Any]:
     return {"ms": milliseconds}
 
 
-KINDS = {"topics": _topics, "profile": _profile, "asking": _asking, "keys": _keys}
+KINDS = {"prepare": _prepare, "profile": _profile, "asking": _asking, "keys": _keys}
 
 if __name__ == "__main__":
     if sys.argv[1:] not in ([kind] for kind in KINDS):

@@ -23,7 +23,7 @@ _KEY = re.compile(r"[\w.~-]{1,128}", re.ASCII)  # what the address of a page can
 class ParkedReason:
     """Why changes were parked.
 
-    number   of changes, counted up to MAX_NUMBER in all
+    number   of changes, counted up to `replays.MAX_COUNTED` in all
     last_at  when one was parked last for this reason
     """
 

@@ -17,7 +17,8 @@ from shared.store.decoding import first_sound, sound
 from shared.store.expressions import FIRST_DAY, LAST_DAY, is_moment, period
 from shared.store.parked_changes import NOT_REPLAYED, SENT
 
-MAX_NUMBER = 10_000  # of changes that are counted, and that one request asks for
+MAX_NUMBER = 5_000  # of changes of a reason that are counted, and that one request asks for
+MAX_COUNTED = 2_000  # of changes that wait, whatever their reason
 NOT_REQUESTED: Document = {"replayRequested.at": {"$not": {"$type": "date"}}}
 
 
@@ -27,16 +28,17 @@ class Replays:
     def __init__(self, store: Store) -> None:
         self._parked = store.analytics[schema.PARKED_CHANGES.name]
 
-    def number_waiting(self) -> int:
-        """How many changes wait to be replayed; at most MAX_NUMBER are counted."""
-        return self._parked.count_documents(NOT_REPLAYED, limit=MAX_NUMBER)
+    def number_waiting(self, limit: int) -> int:
+        """How many changes wait to be replayed; at most `limit` are counted."""
+        return self._parked.count_documents(NOT_REPLAYED, limit=limit)
 
     def reasons(self, limit: int, *, now: datetime) -> list[ParkedReason]:
-        """At most `limit` reasons for which changes wait to be replayed, the most frequent first."""
+        """At most `limit` reasons for which changes wait to be replayed, the most frequent first; of the changes, the
+        first MAX_COUNTED are looked at."""
         last_at = {"$max": {"$cond": [is_moment("$lastAt", now), "$lastAt", None]}}
         stages: list[Document] = [
             {"$match": NOT_REPLAYED},
-            {"$limit": MAX_NUMBER},
+            {"$limit": MAX_COUNTED},
             {"$group": {"_id": {"function": "$function", "reason": "$reason"}, "number": {"$sum": 1}, "last": last_at}},
             {"$sort": {"number": -1, "_id": 1}},
         ]

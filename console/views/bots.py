@@ -13,7 +13,7 @@ from bson import ObjectId
 from msgspec import Meta, Struct
 
 from console.histograms import Histogram, histogram
-from console.lines import Line, State
+from console.lines import Line, State, counted
 from console.messages import messages
 from console.service import Console
 from console.templates import redirect, render
@@ -30,7 +30,6 @@ from shared.store.decoding import credential_of
 
 PATH = "/console/suspects"
 ROWS, MAX_REASONS = 10, 12
-MAX_COUNTED = 500  # of those that wait; each verdict waits for the count
 MAX_CREDENTIAL_LENGTH = 1_000  # characters
 
 CredentialText = Annotated[str, Meta(min_length=1, max_length=MAX_CREDENTIAL_LENGTH), refused("is no credential")]
@@ -126,9 +125,9 @@ class SuspectsPage:
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:
     """How many wait for a verdict."""
-    number = Suspects(console.store).number_waiting()
+    number, shown = counted(Suspects(console.store).number_waiting)
     state: State = "attention" if number else "good"
-    yield Line(state, "today.suspects", "today.suspects.waiting", PATH, {"number": number}, "see suspects")
+    yield Line(state, "today.suspects", "today.suspects.waiting", PATH, {"number": shown}, "see suspects")
 
 
 def suspects(console: Console, visitor: Visitor, query: SuspectsQuery, now: datetime) -> Response:
@@ -184,7 +183,6 @@ def _page(
     waiting = stored.waiting(ROWS + 1, after=after)
     suspect = chosen or next(iter(waiting), None)
     examples = detector_examples(console.store, suspect.model, bots.verdict(bot=True)) if suspect else None
-    number = stored.number_waiting(MAX_COUNTED)
     mine = PendingVerdicts(console.store).newest(visitor.member_session().member, now=now)
     page = SuspectsPage(
         suspect=suspect,
@@ -193,7 +191,7 @@ def _page(
         following=[other for other in waiting[:ROWS] if suspect and other.credential != suspect.credential],
         after=after,
         next_page=waiting[ROWS - 1].place if len(waiting) > ROWS else "",
-        number=f"{number}+" if number == MAX_COUNTED else str(number),
+        number=counted(stored.number_waiting)[1],
         undo=mine,
         undo_is_bot=mine is not None and mine.verdict is bots.verdict(bot=True),
         meanwhile=meanwhile,

@@ -12,11 +12,11 @@ from urllib.parse import quote, urlencode
 from msgspec import Meta, Struct
 
 from console.fields import NoFields
-from console.lines import Line, State
+from console.lines import Line, State, counted
 from console.service import Console
 from console.store.parked import ParkedChange, ParkedReason, read_reason_key
 from console.store.relay_state import RelayState, relay_state
-from console.store.replays import MAX_NUMBER
+from console.store.replays import MAX_COUNTED, MAX_NUMBER
 from console.templates import redirect, render
 from console.visitor import Visitor
 from shared.api import STATUS, Response, Route
@@ -54,6 +54,8 @@ class Changes:
     """The page of all reasons.
 
     reasons   why changes are parked, the most frequent first
+    counted   the most changes that are counted for them
+    has_more  whether so many wait
     replayed  changes that were sent again lately, the latest first
     """
 
@@ -61,6 +63,8 @@ class Changes:
     path: ClassVar[str] = PATH
 
     reasons: Sequence[ParkedReason]
+    counted: int
+    has_more: bool
     replayed: Sequence[ParkedChange]
 
 
@@ -126,7 +130,9 @@ def address_of_one(key: str) -> str:
 def changes(console: Console, visitor: Visitor, query: NoFields, now: datetime) -> Response:
     """The parked changes by function and reason."""
     replays = console.replays
-    return render(Changes(replays.reasons(REASONS, now=now), replays.replayed(LATELY, now=now)), visitor)
+    reasons = replays.reasons(REASONS, now=now)
+    has_more = sum(reason.number for reason in reasons) >= MAX_COUNTED
+    return render(Changes(reasons, MAX_COUNTED, has_more, replays.replayed(LATELY, now=now)), visitor)
 
 
 def reason(console: Console, visitor: Visitor, query: ReasonQuery, now: datetime) -> Response:
@@ -162,9 +168,9 @@ def replay_one(console: Console, visitor: Visitor, form: KeyFields, now: datetim
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:
     """How many changes wait to be replayed, and how many messages in dead-letter queues."""
-    number = console.replays.number_waiting()
+    number, shown = counted(console.replays.number_waiting)
     state: State = "attention" if number else "good"
-    yield Line(state, "today.changes", "today.changes.parked", PATH, {"number": number})
+    yield Line(state, "today.changes", "today.changes.parked", PATH, {"number": shown})
     try:
         letters = console.dead_letters()
     except Unavailable as error:

@@ -1,6 +1,5 @@
 """What came of the last trainings: which models went live, which did not, and why."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,8 +40,7 @@ def trainings(console: Console, visitor: Visitor, query: NoFields, now: datetime
 
 def lines(console: Console, now: datetime) -> Iterator[Line]:
     """How many models the trainings of the last day made live, and how many they did not."""
-    outcomes = console.training_outcomes.since(now - LATELY, COUNTED)
-    number = Counter(outcome.outcome for outcome in outcomes)
+    number = console.training_outcomes.numbers_since(now - LATELY, COUNTED)
     if not number:
         yield Line("attention", "today.trainings", "today.trainings.none", TRAININGS)
         return

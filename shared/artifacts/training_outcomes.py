@@ -4,6 +4,7 @@ For example: {_id: "country/th 20261127T033100Z", family: "country", key: "th", 
 outcome: "not better", live: "20261120T033100Z", measures: {ndcg_model: 0.4251, ndcg_live: 0.4294, lists: 212}}
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,6 +68,16 @@ class TrainingOutcomes:
         """At most `limit` outcomes of that moment and later, the newest first."""
         rows = self._outcomes.find({"at": {"$gte": moment}}).sort("at", -1)
         return first_sound(self._outcomes, rows, _outcome, limit)
+
+    def numbers_since(self, moment: datetime, limit: int) -> Counter[Outcome]:
+        """How many outcomes of that moment and later there are of each kind; at most `limit` are counted."""
+        stages: list[Document] = [
+            {"$match": {"at": {"$gte": moment}}},
+            {"$limit": limit},
+            {"$group": {"_id": "$outcome", "number": {"$sum": 1}}},
+        ]
+        numbers = {row["_id"]: row["number"] for row in self._outcomes.aggregate(stages) if isinstance(row["_id"], str)}
+        return Counter({outcome: numbers[outcome] for outcome in OUTCOMES if outcome in numbers})
 
 
 def outcome_of(promoted: bool, *, is_frozen: bool) -> Outcome:

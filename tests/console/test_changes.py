@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from console.messages import message
 from console.rights import ROLES, may
 from console.store.parked import reason_key
 from console.store.relay_state import relay_state
@@ -307,6 +308,21 @@ def test_malformed_documents_are_left_out_and_foreign_texts_are_shown_as_text(
         page.get_by_text("Not sent").wait_for()
 
 
+def test_a_flood_is_counted_in_part_and_said_to_be(
+    page: Page, console: str, store: Store, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("console.store.replays", "console.views.changes"):
+        monkeypatch.setattr(f"{module}.MAX_COUNTED", 3)
+    said = message("changes.first_only", "en", number=3)
+    log_in(page, "viewer")
+    for number in range(4):
+        park(store, f"key-{number}")
+        page.goto(f"{console}/console/changes")
+
+        assert page.get_by_text(said).count() == (number >= 2), number
+        assert page.locator("td.number").inner_text() == str(min(number + 1, 3))
+
+
 def test_a_reason_has_pages(page: Page, console: str, store: Store, log_in: LogIn) -> None:
     for number in range(120):
         park(store, f"key-{number:03}", minutes=-number // 60)  # many at one moment
@@ -402,9 +418,9 @@ def test_no_query_reads_more_than_it_shows(store: Store, deployed: None) -> None
         lambda: replays.request([f"key-{n:05}" for n in range(0, 300, 3)], by="kit", now=now),
         lambda: relay_state(store, now=now),
     ]
-    bounded = [  # by 10,000 documents
+    bounded = [  # by a number of documents that are counted
         lambda: replays.reasons(50, now=now),
-        replays.number_waiting,
+        lambda: replays.number_waiting(MAX_NUMBER),
         lambda: replays.number_to_request(*of, now=now),
         lambda: replays.to_request(*of, now=now),
     ]

@@ -35,7 +35,6 @@ from shared.store.expressions import NO_ARRAY, period
 from shared.store.malformed import name_malformed
 from shared.store.upserts import guarded_upsert
 
-MAX_NUMBER = 10_000  # of suspects that are counted
 # A verdict that can still be taken back; anything else in these fields counts as none.
 PENDING: Document = {
     "pendingVerdict": NO_ARRAY,
@@ -111,7 +110,7 @@ class Suspects:
         row = self._suspects.find_one({"_id": key}, {"seenCredential": 1}) or {}
         return as_credential(row.get("seenCredential"))
 
-    def number_waiting(self, limit: int = MAX_NUMBER) -> int:
+    def number_waiting(self, limit: int) -> int:
         """How many suspects have no verdict; at most `limit` are counted."""
         return self._suspects.count_documents(UNDECIDED, limit=limit)
 

@@ -38,4 +38,6 @@ def test_an_odd_document_is_left_out(store: Store) -> None:
     rows.insert_many([row | fields for fields in ({"outcome": "excellent"}, {"at": "yesterday"}, {"version": 7})])
     rows.insert_one(row | {"at": NOON, "measures": {"gain": float("nan"), "lists": "many"}})
 
+    assert outcomes.numbers_since(NOON - 2 * DAY, 10) == {"not better": 3}
+    assert outcomes.numbers_since(NOON - 2 * DAY, 2).total() <= 2
     assert [dict(read.measures) for read in outcomes.newest("country", "th", 10)] == [{}, {"gain": 0.1}]

@@ -24,7 +24,7 @@ from shared.errors import NotFound
 from shared.requests import NEEDS_ID, refused
 
 ROWS = 25  # of a page
-BUILDS = 200  # of the guest feed, four days
+BUILDS = 96  # of the guest feed, two days
 FRESH = timedelta(hours=1)  # a guest feed is built every half hour
 
 Code = Annotated[str, Meta(max_length=2), refused("is not the code of a list")]

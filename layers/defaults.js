@@ -79,12 +79,12 @@ function layers(descriptions, { runtime, stage }) {
   return Object.fromEntries(entries);
 }
 
-// Files of a function's package: its own folder, a domain or the console, which shows what all domains store, and
-// `shared`; of the other domains their options, which every function checks; with byte code for the runtime's version of
-// Python only.
+// Files of a function's package: its own folder, a domain or the console, which shows what all domains store and
+// corrects topics, and `shared`; of the other domains their options, which every function checks; with byte code for the
+// runtime's version of Python only.
 function patterns(folder, byteCode) {
   const compiled = `*${byteCode}.pyc`;
-  const folders = folder === 'console' ? ['console', 'functions'] : [folder];
+  const folders = folder === 'console' ? ['console', 'functions/*/store', 'functions/topics'] : [folder];
   return [
     'functions/__init__.py',
     'functions/*/__init__.py',

@@ -23,6 +23,8 @@ BESIDE_DEV = {"bench.txt", "browser.txt"}  # packages that only benchmarks or te
 BESIDE_ALL = {"rehearsal.txt"}  # for a separate environment, with versions of its own
 REQUIREMENTS = sorted(path.name for path in ROOT.glob("requirements/*.txt"))
 
+MAX_ADDED_BYTES = 1.5e6  # by the console, zipped; every function has `shared`
+
 BEGIN = "import importlib, json, sys; sys.path[:0] = json.loads(sys.argv[1]);"
 IMPORT = f"{BEGIN} importlib.import_module(sys.argv[2])"
 LIST_SECTIONS = f"{BEGIN} from shared.config import sections; print(*sections())"
@@ -101,7 +103,7 @@ def test_what_is_not_shipped_is_out_of_reach(
 def test_a_package_is_its_domain_what_is_shared_and_all_options(handler: Path, deployment: Deployment) -> None:
     folder = handler.parents[1].relative_to(ROOT).as_posix()
     of_all = r"functions/(\w+/)?(__init__|options)\.py|functions/(\w+/)?__pycache__/(__init__|options)\..+"
-    folders = "console|functions" if folder == "console" else folder
+    folders = r"console|functions/\w+/store|functions/topics" if folder == "console" else folder
     ours = re.compile(rf"{of_all}|({folders})/.+|shared/.+")
 
     with shipped(handler, deployment) as archive:
@@ -144,6 +146,15 @@ def test_a_function_with_its_layers_is_within_budget(handler: Path, deployment: 
     measured: dict[str, Size] = {size.function: size for size in sizes(build_all(), deployment.folder)}
 
     assert 0 < measured[key_of(handler)].total <= BUDGET_MB
+
+
+def test_the_console_adds_little_to_what_is_uploaded(deployment: Deployment, layers: dict[str, Layer]) -> None:
+    with shipped(ROOT / "console" / "handlers" / "serve_console.py", deployment) as archive:
+        own = [entry for entry in archive.infolist() if not entry.filename.startswith("shared/")]
+
+    added = layers["console"].archive.stat().st_size + sum(entry.compress_size for entry in own)
+
+    assert 0.5e6 < added <= MAX_ADDED_BYTES
 
 
 def test_the_page_shows_every_function_with_its_size(deployment: Deployment) -> None:

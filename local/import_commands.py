@@ -81,6 +81,29 @@ def sentences(
     console.print(f"{report.texts} texts; {report.changed} documents changed", markup=False)
 
 
+@importing.command()
+def harm(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            parser=readable_file, metavar="FILE", help="a table of source, lang, text and labels, apart by tabs"
+        ),
+    ],
+    yes_empty: YesEmpty = None,
+) -> None:
+    """Bring in texts that are rated for harm."""
+    from local.harms import import_harms
+
+    def fills(store: Store) -> Sequence[Database[Document]]:
+        return (store.analytics,)
+
+    with alone(context.obj), workspace(context.obj, fills=fills, named=yes_empty or ()) as store:
+        report = import_harms(file, store.analytics, now=datetime.now(UTC))
+    print_summary(report.tally)
+    console.print(f"{report.texts} texts; {report.changed} documents changed", markup=False)
+
+
 def print_summary(tally: Tally) -> None:
     """Print how many lines were kept and skipped; Refused where none could be kept."""
     for line in tally.summary():

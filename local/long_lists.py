@@ -80,7 +80,7 @@ def lengthen(store: Store, rows: int, now: datetime) -> None:
 
 
 def _first(collection: Collection[Document]) -> Document:
-    found = collection.find_one({})
-    if found is None:
+    document = collection.find_one({})
+    if document is None:
         raise Refused(f"{collection.name}: needs a document to be like")
-    return found
+    return document

@@ -9,23 +9,23 @@ A sentence about several topics has a line for each; small talk has an empty top
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 from bson import ObjectId
 from pymongo import ReplaceOne
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from local.tables import Row, Tally, rows
 from shared.documents import Document
 from shared.store import schema
+from shared.store.batches import in_batches
 
 NEEDED = ("topic", "text")
-BATCH = 1000  # documents of a bulk write
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
 
@@ -65,7 +65,7 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
 
     paths, sentences = taxonomy().paths, dict[str, _Sentence]()
     tally = Tally()
-    for line, row in rows(file, tally, needed=NEEDED, tabs=True):
+    for line, row in rows(file, tally, needed=NEEDED, tabs=True, quoted=False):
         fault = _fault_of(row, paths, sentences)
         if fault:
             tally.skip(line, fault)
@@ -74,11 +74,12 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
         sentence = sentences.setdefault(row["text"], _Sentence(row["text"]))
         sentence.topics |= {row["topic"]: None}
         sentence.language = row.get("language") or sentence.language
-    changed = _put([sentence.as_document(now) for sentence in sentences.values()], analytics)
+    texts = analytics[schema.LABELLED_TEXTS.name]
+    changed = put_labelled(texts, (sentence.as_document(now) for sentence in sentences.values()))
     return SentencesReport(tally, len(sentences), changed)
 
 
-def _fault_of(row: Row, paths: Collection[str], sentences: dict[str, _Sentence]) -> str:
+def _fault_of(row: Row, paths: Container[str], sentences: dict[str, _Sentence]) -> str:
     """Why a line cannot be used; empty where it can.
 
     paths  of the taxonomy
@@ -98,19 +99,20 @@ def _fault_of(row: Row, paths: Collection[str], sentences: dict[str, _Sentence])
     return ""
 
 
-def _put(documents: list[Document], analytics: Database[Document]) -> int:
-    """Insert or replace the documents that differ from the stored ones, and return their number."""
-    texts, remaining, changed = analytics[schema.LABELLED_TEXTS.name], iter(documents), 0
-    while batch := list(islice(remaining, BATCH)):
+def put_labelled(collection: Collection[Document], documents: Iterable[Document]) -> int:
+    """Insert or replace the documents that differ from the stored ones by more than the moment of their import, and
+    return their number."""
+    changed = 0
+    for batch in in_batches(documents):
         ids = [document["_id"] for document in batch]
-        stored = {document["_id"]: document for document in texts.find({"_id": {"$in": ids}})}
+        stored = {document["_id"]: document for document in collection.find({"_id": {"$in": ids}})}
         writes = [
             ReplaceOne({"_id": document["_id"]}, document, upsert=True)
             for document in batch
             if _content_of(document) != _content_of(stored.get(document["_id"], {}))
         ]
         if writes:
-            texts.bulk_write(writes, ordered=False)
+            collection.bulk_write(writes, ordered=False)
         changed += len(writes)
     return changed
 

@@ -59,11 +59,14 @@ class Tally:
         return [*lines, *(["  the last line has no line break: it may have been cut short"] if self.cut else ())]
 
 
-def rows(file: Path, tally: Tally, *, needed: Sequence[str], tabs: bool = False) -> Iterator[tuple[int, Row]]:
+def rows(
+    file: Path, tally: Tally, *, needed: Sequence[str], tabs: bool = False, quoted: bool = True
+) -> Iterator[tuple[int, Row]]:
     """(number, stripped fields by column) of each line that has as many fields as the header; `tally` counts all lines.
 
     needed  columns that the header must name
-    tabs    whether fields are separated by tabs and never quoted; else by commas and perhaps quoted
+    tabs    whether fields are separated by tabs; else by commas
+    quoted  whether a field may be in quotation marks, which are doubled within it
     Raises NotFound without the file, BadEvent where it is no such table: empty, another encoding than UTF-8, damaged or
     truncated gzip, a header that lacks a column or names one twice, a line longer than MAX_LINE_LENGTH.
     """
@@ -73,11 +76,11 @@ def rows(file: Path, tally: Tally, *, needed: Sequence[str], tabs: bool = False)
             if len(line) == MAX_LINE_LENGTH:
                 raise BadEvent(f"{file} is not CSV: line {number} has {MAX_LINE_LENGTH:,} characters or more")
             if number == 1:
-                names = _header(file, line, needed, tabs=tabs)
+                names = _header(file, _fields(line.rstrip("\n"), tabs=tabs, quoted=quoted), needed)
                 continue
             tally.read += 1
             tally.cut = not line.endswith("\n")
-            fields = _fields(line.rstrip("\n"), tabs=tabs)
+            fields = _fields(line.rstrip("\n"), tabs=tabs, quoted=quoted)
             if isinstance(fields, str):
                 tally.skip(number, fields)
             elif len(fields) != len(names):
@@ -88,8 +91,7 @@ def rows(file: Path, tally: Tally, *, needed: Sequence[str], tabs: bool = False)
             raise BadEvent(f"{file} is empty")
 
 
-def _header(file: Path, line: str, needed: Sequence[str], *, tabs: bool) -> list[str]:
-    names = _fields(line.rstrip("\n"), tabs=tabs)
+def _header(file: Path, names: list[str] | str, needed: Sequence[str]) -> list[str]:
     if isinstance(names, str):
         raise BadEvent(f"{file} has no header in its first line: {names}")
     if missing := [name for name in needed if name not in names]:
@@ -99,16 +101,17 @@ def _header(file: Path, line: str, needed: Sequence[str], *, tabs: bool) -> list
     return names
 
 
-def _fields(line: str, *, tabs: bool) -> list[str] | str:
+def _fields(line: str, *, tabs: bool, quoted: bool) -> list[str] | str:
     """The fields of a line, or the reason why it has none."""
     if not line.strip():
         return "blank line"
     if "\0" in line:
         return "a NUL character"
-    if tabs:
-        return [part.strip() for part in line.split("\t")]
+    separator = "\t" if tabs else ","
+    if not quoted:
+        return [part.strip() for part in line.split(separator)]
     try:
-        return [part.strip() for part in next(csv.reader([line], strict=True))]
+        return [part.strip() for part in next(csv.reader([line], strict=True, delimiter=separator))]
     except csv.Error:
         return "a quotation mark that is not closed in its line, or stands within a field"
 

@@ -22,6 +22,7 @@ IMPORTERS = set(COMMANDS)
 
 HEADERS = {
     "deskdrop": "timestamp,eventType,contentId,personId,sessionId,userCountry",
+    "harm": "source\tlang\ttext\tspam",
     "sentences": "topic\tlanguage\ttext",
 }
 
@@ -30,6 +31,7 @@ def sound(importer):
     """The lines of a file that the importer takes whole, header first."""
     lines = {
         "deskdrop": [f"{1457963676 + n},VIEW,{100 + n},{200 + n},{300 + n},BR" for n in range(LINES)],
+        "harm": [f"reviews\ten\tThe cat slept on chair {n}\t0" for n in range(LINES)],
         "sentences": [f"pets/cats\ten\tThe cat slept on chair {n}" for n in range(LINES)],
     }
     return [HEADERS[importer], *lines[importer]]
@@ -110,8 +112,7 @@ def test_no_line_is_lost_in_silence(imported, databases, importer, damage):
     if min_kept is None:
         assert result.exit_code == 1
         assert type(result.exception).__name__ == "BadEvent", output
-        assert databases.app.contents.find_one() is None
-        assert databases.analytics.labelledTexts.find_one() is None
+        assert written(databases, importer).find_one() is None
         return
     read, kept, skipped = map(int, re.findall(r"(\d+) lines read = (\d+) kept \+ (\d+) skipped", output)[0])
     plain = gzip.decompress(content) if damage == "gzip" else content
@@ -121,9 +122,17 @@ def test_no_line_is_lost_in_silence(imported, databases, importer, damage):
     assert skipped == sum(map(int, re.findall(r"skipped (\d+): ", output)))
     assert kept >= min_kept
     assert result.exit_code == (0 if kept else 1), output
-    written = databases.app.feeditems if importer == "deskdrop" else databases.analytics.labelledTexts
-    assert written.count_documents({}) == kept
+    assert written(databases, importer).count_documents({}) == kept
     assert ("cut short" in output) == (not plain.endswith((b"\n", b"\r")))
+
+
+def written(databases, importer):
+    """The collection that has a document for each line."""
+    return {
+        "deskdrop": databases.app.feeditems,
+        "harm": databases.analytics.labelledHarms,
+        "sentences": databases.analytics.labelledTexts,
+    }[importer]
 
 
 def test_a_line_that_is_left_out_is_named_by_its_number(tmp_path):

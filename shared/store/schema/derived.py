@@ -97,6 +97,14 @@ TOPIC_CORRECTIONS = Collection(
     about=(About("post", "contentId"),),
     indexes=(index("contentId", unique=True), index("updatedAt")),
 )
+LABELLED_HARMS = Collection(
+    "analytics",
+    "labelledHarms",
+    key=("text", "source"),
+    owner="feedkeeper",
+    about=NOBODY,
+    indexes=(index("updatedAt"),),
+)
 SUSPECTS = Collection(
     "app",
     "suspiciouscredentials",

@@ -1,0 +1,1 @@
+"""Harmful content seen and scored: texts, pictures, authors and behaviour."""

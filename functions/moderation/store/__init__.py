@@ -1,0 +1,1 @@
+"""Repositories that moderation alone uses: texts that are rated for harm."""

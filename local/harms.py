@@ -18,7 +18,7 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from functions.moderation.labels import LABELS
-from local.sentences import put_labelled
+from local.sentences import TextsReport, put_labelled
 from local.tables import Row, Tally, rows
 from shared.documents import Document
 from shared.store import schema
@@ -28,20 +28,6 @@ RATINGS = {"1": 1, "0": 0}
 MAX_TEXT_LENGTH = 10_000  # characters
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _SOURCE = re.compile(r"[\w ().:-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class HarmsReport:
-    """Result of an import; importing the same file again has `changed` 0.
-
-    tally    lines read, kept and skipped
-    texts    distinct texts of each source [count]
-    changed  documents inserted or altered [count]
-    """
-
-    tally: Tally
-    texts: int
-    changed: int
 
 
 @dataclass(slots=True)
@@ -65,7 +51,7 @@ class _Rated:
         }
 
 
-def import_harms(file: Path, analytics: Database[Document], *, now: datetime) -> HarmsReport:
+def import_harms(file: Path, analytics: Database[Document], *, now: datetime) -> TextsReport:
     """Insert or replace the rated texts of a file; repeating it changes nothing.
 
     Raises NotFound without the file, BadEvent when it is no such table, both before anything is written.
@@ -84,7 +70,7 @@ def import_harms(file: Path, analytics: Database[Document], *, now: datetime) ->
         texts[row["source"], row["text"]] = rated
     harms = analytics[schema.LABELLED_HARMS.name]
     changed = put_labelled(harms, (rated.as_document(now) for rated in texts.values()))
-    return HarmsReport(tally, len(texts), changed)
+    return TextsReport(tally, len(texts), changed)
 
 
 def _fault_of(row: Row, columns: Sequence[str], earlier: _Rated | None) -> str:

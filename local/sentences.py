@@ -30,11 +30,11 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class SentencesReport:
+class TextsReport:
     """Result of an import; importing the same file again has `changed` 0.
 
     tally    lines read, kept and skipped
-    texts    distinct sentences [count]
+    texts    distinct texts, of each source where they have one [count]
     changed  documents inserted or altered [count]
     """
 
@@ -56,7 +56,7 @@ class _Sentence:
         return {"_id": key, "text": self.text, "topics": topics, **language, "updatedAt": now}
 
 
-def import_sentences(file: Path, analytics: Database[Document], *, now: datetime) -> SentencesReport:
+def import_sentences(file: Path, analytics: Database[Document], *, now: datetime) -> TextsReport:
     """Insert or replace the labelled texts of a file; repeating it changes nothing.
 
     Raises NotFound without the file, BadEvent when it is no such table, both before anything is written.
@@ -76,7 +76,7 @@ def import_sentences(file: Path, analytics: Database[Document], *, now: datetime
         sentence.language = row.get("language") or sentence.language
     texts = analytics[schema.LABELLED_TEXTS.name]
     changed = put_labelled(texts, (sentence.as_document(now) for sentence in sentences.values()))
-    return SentencesReport(tally, len(sentences), changed)
+    return TextsReport(tally, len(sentences), changed)
 
 
 def _fault_of(row: Row, paths: Container[str], sentences: dict[str, _Sentence]) -> str:

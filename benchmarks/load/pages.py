@@ -72,7 +72,8 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     tell(f"{bench.size}: pages that wait for another function")
     for path, milliseconds in measured(bench, MODULE, "asking").items():
         note = "with compare_rankings, which it waits for; before the lists are long"
-        reactions.append(Reaction(f"{path}, median of {ASKED}", Figure(median(milliseconds), "ms"), note))
+        figure = Figure(median(milliseconds), "ms", PAGES["p50"])
+        reactions.append(Reaction(f"{path}, median of {ASKED}", figure, note))
     tell(f"{bench.size}: other jobs, and {ROWS:,} rows for each list")
     measured(bench, MODULE, "prepare")
     tell(f"{bench.size}: what pages ask of the database")

@@ -6,7 +6,7 @@ import pytest
 
 from functions.topics.store.labelled_texts import LabelledTexts
 from functions.topics.taxonomy import taxonomy
-from local.sentences import SentencesReport, import_sentences
+from local.sentences import TextsReport, import_sentences
 from local.tables import Tally
 from shared.errors import BadEvent, NotFound
 
@@ -32,7 +32,7 @@ def test_sentences_become_labelled_texts_that_training_reads(store, noon, table)
     report = import_sentences(table(TABLE), store.analytics, now=noon)
 
     texts, malformed = LabelledTexts(store).newest(10, now=noon)
-    assert report == SentencesReport(Tally(read=3, kept=3), texts=3, changed=3)
+    assert report == TextsReport(Tally(read=3, kept=3), texts=3, changed=3)
     assert malformed == []
     assert {text.text: (text.topics, text.language, text.updated_at) for text in texts} == {
         "Lost the third set by two points": (("sports/badminton",), "en", noon),

@@ -17,7 +17,6 @@ from pathlib import Path
 from bson import ObjectId
 from pymongo.database import Database
 
-from functions.moderation.labels import LABELS
 from local.sentences import TextsReport, put_labelled
 from local.tables import Row, Tally, rows
 from shared.documents import Document
@@ -40,12 +39,11 @@ class _Rated:
     def as_document(self, now: datetime) -> Document:
         digest = sha256(f"{self.source}\n{self.text}".encode()).digest()
         language = {"language": self.language} if self.language else {}
-        labels = {label: self.labels[label] for label in LABELS if label in self.labels}
         return {
             "_id": ObjectId(digest[:12]),
             "text": self.text,
             **language,
-            "labels": labels,
+            "labels": dict(sorted(self.labels.items())),
             "source": self.source,
             "updatedAt": now,
         }
@@ -56,6 +54,8 @@ def import_harms(file: Path, analytics: Database[Document], *, now: datetime) ->
 
     Raises NotFound without the file, BadEvent when it is no such table, both before anything is written.
     """
+    from functions.moderation.labels import LABELS
+
     tally, texts = Tally(), dict[tuple[str, str], _Rated]()
     for line, row in rows(file, tally, needed=NEEDED, tabs=True):
         columns = [label for label in LABELS if row.get(label)]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from http import HTTPStatus
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlencode
 
 from bson import ObjectId
@@ -22,16 +23,21 @@ from console.visitor import Visitor
 from shared.api import Response, Route
 from shared.countries import COUNTRIES
 from shared.errors import AppError, BadEvent, Unavailable
-from shared.requests import ShortText
+from shared.requests import ShortText, refused
+
+# Whether the answer waits for the comparison. Without, a page is answered at once, and asks for the comparison itself.
+Waiting = Annotated[Literal["", "yes"], refused("needs yes or nothing")]
+WAIT: Final = {"wait": "yes"}
 
 
 class VersionsQuery(Struct):
-    """Two versions of a key."""
+    """Two versions of a key; `wait` as for `Waiting`."""
 
     family: ShortText
     key: ShortText
     left: ShortText
     right: ShortText
+    wait: Waiting = ""
 
 
 class VersionsForm(VersionsQuery):
@@ -41,11 +47,12 @@ class VersionsForm(VersionsQuery):
 
 
 class EffectQuery(Earlier, kw_only=True, frozen=True):
-    """A version that might become the live one of its key, and what is known of it so far."""
+    """A version that might become the live one of its key, and what is known of it so far; `wait` as for `Waiting`."""
 
     family: ShortText
     key: ShortText
     version: ShortText
+    wait: Waiting = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ class VersionsPage:
     """The page of what two versions show first.
 
     newcomer    where somebody new is shown these posts, by name; empty for an account
-    comparison  None before an account is named where one is needed, and where the request was refused
+    asks        path that answers with the comparison; empty where it is there, or needs an account
+    comparison  None before it is asked for, before an account is named where one is needed, and where it was refused
     posts       by their ids, as far as they are there
     typed       the account, as it was typed
     refusal     why the request was refused; empty where it was not
@@ -64,6 +72,7 @@ class VersionsPage:
 
     asked: VersionsQuery
     newcomer: str = ""
+    asks: str = ""
     comparison: Comparison | None = None
     posts: Mapping[str, ShownPost] | None = None
     typed: str = ""
@@ -76,8 +85,8 @@ class EffectPage:
 
     live     the version that is live, or "none"
     ranks    whether models of the family rank posts at all
-    more     path on which further members are compared; empty where there are none
-    effect   None where they rank none, and where the request was refused
+    asks     path on which members, or further ones, are compared; empty where there are none
+    effect   None where they rank none, before it is asked for, and where the request was refused
     refusal  why it was
     """
 
@@ -88,7 +97,7 @@ class EffectPage:
     live: str
     ranks: bool
     effect: Effect | None = None
-    more: str = ""
+    asks: str = ""
     refusal: str = ""
 
 
@@ -97,12 +106,17 @@ def versions(console: Console, visitor: Visitor, query: VersionsQuery, now: date
     newcomer = _newcomer(query, visitor)
     if not newcomer:
         return render(VersionsPage(query), visitor)
+    versions = {"left": query.left, "right": query.right}
+    asks = f"{path_of(query.family, query.key)}/rankings?{urlencode(versions | WAIT)}"
+    if not query.wait:
+        return render(VersionsPage(query, newcomer, asks), visitor)
     try:
         comparison = rankings.compared(console.call, query.family, query.key, query.left, query.right)
     except AppError as error:
-        page = VersionsPage(query, newcomer, refusal=_refusal(error, visitor))
-        return render(page, visitor, status=status_of(error))
-    return render(VersionsPage(query, newcomer, comparison, _posts(console, comparison)), visitor)
+        page = VersionsPage(query, newcomer, asks, refusal=_refusal(error, visitor))
+        return render(page, visitor, status=_status_of(error, visitor))
+    page = VersionsPage(query, newcomer, comparison=comparison, posts=_posts(console, comparison))
+    return render(page, visitor)
 
 
 def versions_for(console: Console, visitor: Visitor, form: VersionsForm, now: datetime) -> Response:
@@ -116,7 +130,7 @@ def versions_for(console: Console, visitor: Visitor, form: VersionsForm, now: da
     except AppError as error:
         page = VersionsPage(form, typed=form.account, refusal=_refusal(error, visitor))
         return render(page, visitor, status=status_of(error))
-    page = VersionsPage(form, "", comparison, _posts(console, comparison), form.account.strip())
+    page = VersionsPage(form, comparison=comparison, posts=_posts(console, comparison), typed=form.account.strip())
     return render(page, visitor)
 
 
@@ -126,16 +140,18 @@ def effect(console: Console, visitor: Visitor, query: EffectQuery, now: datetime
     live = stored.version.version if stored and stored.version else NONE
     if query.family not in FAMILIES:
         return render(EffectPage(query, live, ranks=False), visitor)
+    asks = f"{path_of(query.family, query.key)}/effect?{urlencode({'version': query.version} | WAIT)}"
+    if not query.wait:
+        return render(EffectPage(query, live, ranks=True, asks=asks), visitor)
     earlier = Earlier(query.drawn, query.compared, query.overlaps, query.changed)
     try:
         difference = rankings.effect(console.call, query.family, query.key, live, query.version, earlier)
     except AppError as error:
-        page = EffectPage(query, live, ranks=True, refusal=_refusal(error, visitor))
-        return render(page, visitor, status=200 if visitor.in_page else status_of(error))
+        page = EffectPage(query, live, ranks=True, asks=asks, refusal=_refusal(error, visitor))
+        return render(page, visitor, status=_status_of(error, visitor))
     further = difference.more if difference.more and difference.more.drawn > query.drawn else None
-    values = {"version": query.version} | (structs.asdict(further) if further else {})
-    more = f"{path_of(query.family, query.key)}/effect?{urlencode(values)}" if further else ""
-    return render(EffectPage(query, live, ranks=True, effect=difference, more=more), visitor)
+    more = f"{asks}&{urlencode(structs.asdict(further))}" if further else ""
+    return render(EffectPage(query, live, ranks=True, effect=difference, asks=more), visitor)
 
 
 def _newcomer(query: VersionsQuery, visitor: Visitor) -> str:
@@ -149,6 +165,11 @@ def _newcomer(query: VersionsQuery, visitor: Visitor) -> str:
 def _posts(console: Console, comparison: Comparison) -> dict[str, ShownPost]:
     ids = {ObjectId(post.content) for post in (*comparison.left, *comparison.right)}
     return {str(post): shown for post, shown in ShownPosts(console.store).of(ids).items()}
+
+
+def _status_of(error: AppError, visitor: Visitor) -> int:
+    """200 for a part of a page, which says why in its place."""
+    return HTTPStatus.OK if visitor.in_page else status_of(error)
 
 
 def _refusal(error: AppError, visitor: Visitor) -> str:

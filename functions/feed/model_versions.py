@@ -23,7 +23,7 @@ from shared.ranking.features import FEATURES as OF_COUNTRIES
 from shared.ranking.history import History, read_history
 from shared.ranking.options import Coldstart
 from shared.store import Store
-from shared.store.tombstones import ErasureState
+from shared.store.tombstones import LatestErasure
 
 NONE: Final = "none"  # in place of a version, where the key has no model of its own
 READ_EVERY = timedelta(minutes=30)  # the network, whose engagements describe posts to countries' rankers
@@ -31,11 +31,11 @@ READ_EVERY = timedelta(minutes=30)  # the network, whose engagements describe po
 
 @dataclass(frozen=True, slots=True)
 class ReadNetwork:
-    """The network as of one moment, and the erasures until then."""
+    """The network as of one moment, and the latest erasure until then."""
 
     history: History
     counters: Counters
-    erased: ErasureState
+    erased: LatestErasure
 
 
 _cached: list[ReadNetwork] = []
@@ -43,7 +43,7 @@ _cached: list[ReadNetwork] = []
 
 def open_network(store: Store, options: Coldstart, *, now: datetime) -> ReadNetwork:
     """The network, kept by the container for half an hour, unless somebody is erased meanwhile."""
-    erased = store.tombstones.state()
+    erased = store.tombstones.latest()
     if not _cached or abs(now - _cached[0].history.now) > READ_EVERY or _cached[0].erased != erased:
         _cached.clear()
         history = read_history(store, options, now=now)

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from bson import ObjectId
-from pymongo import UpdateMany, UpdateOne
+from pymongo import DESCENDING, UpdateMany, UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
@@ -31,6 +31,7 @@ from shared.store.erased import Erased
 from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
+LatestErasure = tuple[int, datetime]
 ErasureState = frozenset[tuple[ObjectId, datetime]]
 
 LISTS_OF_POSTS: Final = ("posts", "gone")
@@ -99,6 +100,12 @@ class Tombstones:
         """The accounts and moments of all erasures; it differs after each erasure, also a repeated one."""
         rows = self._notes.find({}, {"erasedAt": 1})
         return frozenset(sound(self._notes, rows, self._dated))
+
+    def latest(self) -> LatestErasure:
+        """What differs after each erasure, also a repeated one: the number of documents, and the moment of the newest
+        erasure. Cheap however many there are; it also differs when tombstones expire."""
+        newest = self._notes.find_one({"erasedAt": {"$type": "date"}}, {"erasedAt": 1}, sort=[("erasedAt", DESCENDING)])
+        return self._notes.estimated_document_count(), newest["erasedAt"] if newest else EPOCH
 
     def _dated(self, row: Document) -> tuple[ObjectId, datetime]:
         """The account, and when it was erased; 1970 where that is no date."""

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from local.http import Listener, serving
 from shared.store import Store
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 
 STANDARDS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")  # rules of axe-core
 REPORT_VIOLATIONS = """
@@ -46,17 +47,32 @@ def left_out(missing: str) -> NoReturn:
     pytest.skip(sentence)
 
 
+def then_loaded(act: Callable[..., None]) -> Callable[..., None]:
+    """The same act on an element, after which a page that it leads to is whole: what a test reads next without waiting,
+    such as a count of rows, is not that of its beginning."""
+
+    @wraps(act)
+    def acts(element: Locator, *arguments: Any, **options: Any) -> None:
+        act(element, *arguments, **options)
+        if not element.page.is_closed():
+            element.page.wait_for_load_state()
+
+    return acts
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window."""
+    """Chromium without a window; a click or a key on an element returns when the page that it leads to is loaded."""
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Locator, sync_playwright
     except ModuleNotFoundError:
         left_out("playwright")
     chromium = shutil.which("chromium")
     if chromium is None:
         left_out("Debian's chromium")
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patched:
+        for act in ("click", "press"):
+            patched.setattr(Locator, act, then_loaded(getattr(Locator, act)))
         launched = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )

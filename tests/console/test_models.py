@@ -79,15 +79,15 @@ class Client:
 
     token: str
 
-    def get(self, path: str) -> dict[str, Any]:
-        return self._answer("GET", path, b"")
+    def get(self, path: str, **headers: str) -> dict[str, Any]:
+        return self._answer("GET", path, b"", headers)
 
     def post(self, path: str, /, csrf: str | None = None, **fields: str) -> dict[str, Any]:
         form = {"csrf": csrf_token(self.token) if csrf is None else csrf, **fields}
-        return self._answer("POST", path, urlencode(form).encode())
+        return self._answer("POST", path, urlencode(form).encode(), {})
 
-    def _answer(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        headers = {"cookie": f"__Host-session={self.token}", "sec-fetch-site": "same-origin"}
+    def _answer(self, method: str, path: str, body: bytes, more: dict[str, str]) -> dict[str, Any]:
+        headers = {"cookie": f"__Host-session={self.token}", "sec-fetch-site": "same-origin"} | more
         headers |= {"content-type": "application/x-www-form-urlencoded"} if body else {}
         handler = import_module("console.handlers.serve_console").handler
         return dict(handler(event_of(method, path, headers, body), None))

@@ -25,6 +25,7 @@ from functions.feed.pages import REASONS
 from shared.artifacts import Artifact, Manifest, Registry
 from shared.artifacts.snapshots import Snapshots
 from shared.config import settings
+from shared.errors import Conflict
 from shared.ml import trees
 from shared.ranking.features import FEATURES as OF_COUNTRIES
 from shared.ranking.options import Coldstart
@@ -197,7 +198,7 @@ def test_two_versions_side_by_side_by_keyboard(
 
 
 def test_equal_versions_move_nothing(member: Callable[[Role], Client], town: Store) -> None:  # noqa: F811
-    body = member("viewer").get(f"{US}/rankings?left={LIVE}&right={SAME}")["body"]
+    body = member("viewer").get(f"{US}/rankings?left={LIVE}&right={SAME}&wait=yes")["body"]
 
     assert body.count("The same rank") == 40
     assert "away" not in body
@@ -248,7 +249,52 @@ def test_what_would_change_is_shown_without_a_script(
         page = context.new_page()
         page.goto(f"{console}{US}")
         page.get_by_role("link", name=f"What {OTHER} would change for 200 members").press("Enter")
+        page.get_by_role("link", name=f"What {OTHER} would change for 200 members").press("Enter")
         page.get_by_text("members drawn at random").wait_for(timeout=1_000 * allowed(20))
+        page.goto(f"{console}{US}/rankings?left={LIVE}&right={OTHER}")
+        page.get_by_role("link", name="Compare what they show first").press("Enter")
+        page.get_by_text("Both rank the same candidates").wait_for(timeout=1_000 * allowed(20))
+
+
+WAITING = [f"rankings?left={LIVE}&right={OTHER}", f"effect?version={OTHER}"]
+
+
+@pytest.mark.parametrize("path", WAITING)
+def test_a_page_does_not_wait_for_its_comparison(
+    member: Callable[[Role], Client],  # noqa: F811
+    town: Store,
+    path: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*_: object) -> None:
+        raise Conflict("compare_rankings is not asked")
+
+    monkeypatch.setattr("console.rankings._request", refused)
+    viewer = member("viewer")
+
+    assert viewer.get(f"{US}/{path}")["statusCode"] == 200
+    assert viewer.get(f"{US}/{path}&wait=yes")["statusCode"] == 409
+    assert viewer.get(f"{US}/{path}&wait=no")["statusCode"] == 422
+
+
+@pytest.mark.parametrize("path", WAITING)
+def test_a_comparison_that_was_not_answered_is_asked_for_again(
+    page: Page, console: str, log_in: LogIn, town: Store, axe: Axe, faults: list[str], path: str
+) -> None:
+    log_in(page, "operator")
+    page.route("**wait=yes**", lambda route: route.abort())
+    page.goto(f"{console}{US}/{path}")
+    page.locator("#message p").wait_for(timeout=1_000 * allowed(10))
+    assert axe(page) == []
+    faults.clear()
+    page.unroute("**wait=yes**")
+
+    page.locator("#told a").press("Enter")
+    page.get_by_text(words_of(path)).wait_for(timeout=1_000 * allowed(20))
+
+
+def words_of(path: str) -> str:
+    return "Both rank the same candidates" if path.startswith("rankings") else "members drawn at random"
 
 
 def test_models_that_rank_no_posts_change_no_feed(
@@ -265,11 +311,12 @@ def test_a_version_that_may_not_be_used_is_told(
 ) -> None:
     town.analytics.artifactVersions.update_one({"family": "country", "version": OTHER}, {"$set": {"signature": "x"}})
 
-    for path in (f"{US}/rankings?left={LIVE}&right={OTHER}", f"{US}/effect?version={OTHER}"):
-        answer = member("viewer").get(path)
-        assert answer["statusCode"] == 503
+    for path in (f"{US}/rankings?left={LIVE}&right={OTHER}&wait=yes", f"{US}/effect?version={OTHER}&wait=yes"):
+        answer, part = member("viewer").get(path), member("viewer").get(path, **{"hx-request": "true"})
+        assert (answer["statusCode"], part["statusCode"]) == (503, 200)
         assert "signature" in answer["body"]
-    missing = member("viewer").get(f"{US}/effect?version=19990101")
+        assert "signature" in part["body"]
+    missing = member("viewer").get(f"{US}/effect?version=19990101&wait=yes")
     assert missing["statusCode"] == 404
     assert "is kept" in missing["body"]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from importlib import import_module
 from itertools import count
 from typing import Any
@@ -227,6 +228,23 @@ def test_the_network_is_read_once_in_half_an_hour(versions: Network) -> None:
     assert model_versions.open_network(versions.store, options, now=NOON) is first
     later = NOON + 2 * model_versions.READ_EVERY
     assert model_versions.open_network(versions.store, options, now=later) is not first
+
+
+def test_the_network_is_read_again_after_each_erasure(versions: Network) -> None:
+    erasures, account = versions.store.analytics.erasures, ObjectId()
+    erasures.insert_many([{"_id": ObjectId(), "erasedAt": NOON}, {"_id": ObjectId(), "erasedAt": "yesterday"}])
+    read = model_versions.open_network(versions.store, QUICK, now=NOON)
+
+    for at in (
+        NOON - timedelta(hours=1),
+        NOON + timedelta(minutes=30),
+        NOON + timedelta(hours=1),
+    ):  # the account is erased late, and twice more
+        erasures.update_one({"_id": account}, {"$set": {"erasedAt": at}}, upsert=True)
+        again = model_versions.open_network(versions.store, QUICK, now=NOON)
+        assert again is not read
+        assert model_versions.open_network(versions.store, QUICK, now=NOON) is again
+        read = again
 
 
 def test_the_handler_raises_what_goes_wrong(deployed: None) -> None:

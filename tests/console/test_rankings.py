@@ -269,7 +269,8 @@ def test_a_page_does_not_wait_for_its_comparison(
     def refused(*_: object) -> None:
         raise Conflict("compare_rankings is not asked")
 
-    monkeypatch.setattr("console.rankings._request", refused)
+    monkeypatch.setattr("console.rankings.compared", refused)
+    monkeypatch.setattr("console.rankings.effect", refused)
     viewer = member("viewer")
 
     assert viewer.get(f"{US}/{path}")["statusCode"] == 200

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlencode
 
 from bson import ObjectId
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from console import rankings
 from console.countries import country_name
@@ -47,11 +47,13 @@ class VersionsForm(VersionsQuery):
 
 
 class EffectQuery(Earlier, kw_only=True, frozen=True):
-    """A version that might become the live one of its key, and what is known of it so far; `wait` as for `Waiting`."""
+    """A version that might become the live one of its key, and what is known of it so far, beside the version that was
+    live then; `wait` as for `Waiting`."""
 
     family: ShortText
     key: ShortText
     version: ShortText
+    live: Annotated[str, Meta(max_length=128), refused("needs a version or nothing")] = ""
     wait: Waiting = ""
 
 
@@ -140,17 +142,24 @@ def effect(console: Console, visitor: Visitor, query: EffectQuery, now: datetime
     live = stored.version.version if stored and stored.version else NONE
     if query.family not in FAMILIES:
         return render(EffectPage(query, live, ranks=False), visitor)
-    asks = f"{path_of(query.family, query.key)}/effect?{urlencode({'version': query.version} | WAIT)}"
+    known = Earlier(query.drawn, query.compared, query.overlaps, query.changed)
+    earlier = known if query.live in ("", live) else Earlier()  # who were compared with another version do not count
+
+    def to_ask(earlier: Earlier) -> str:
+        known = structs.asdict(earlier) | {"live": live} if earlier.drawn else {}
+        return f"{path_of(query.family, query.key)}/effect?{urlencode({'version': query.version} | WAIT | known)}"
+
+    asks = to_ask(earlier)
     if not query.wait:
         return render(EffectPage(query, live, ranks=True, asks=asks), visitor)
-    earlier = Earlier(query.drawn, query.compared, query.overlaps, query.changed)
     try:
         difference = rankings.effect(console.call, query.family, query.key, live, query.version, earlier)
     except AppError as error:
         page = EffectPage(query, live, ranks=True, asks=asks, refusal=_refusal(error, visitor))
-        return render(page, visitor, status=_status_of(error, visitor))
-    further = difference.more if difference.more and difference.more.drawn > query.drawn else None
-    more = f"{asks}&{urlencode(structs.asdict(further))}" if further else ""
+        status = status_of(error) if earlier.compared else _status_of(error, visitor)  # the page keeps its figures
+        return render(page, visitor, status=status)
+    further = difference.more if difference.more and difference.more.drawn > earlier.drawn else None
+    more = to_ask(further) if further else ""
     return render(EffectPage(query, live, ranks=True, effect=difference, asks=more), visitor)
 
 

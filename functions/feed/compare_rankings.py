@@ -50,8 +50,10 @@ def run(
     behind them, or null at the end}; null where nobody is compared. Those of `earlier` count too; ends with fewer than
     were asked for when `in_time` says so.
 
-    Raises NotFound for an unknown account, and what `versions_of` raises.
+    Raises BadEvent for sums that no members have, NotFound for an unknown account, and what `versions_of` raises.
     """
+    if max(request.earlier.overlaps, request.earlier.changed) > request.earlier.compared:
+        raise BadEvent("earlier: overlaps and changed are at most compared")
     feed_ranker.refresh(now)
     both, home = (request.left, request.right), options.of(Home)
     versions = versions_of(feed_ranker, options.of(Coldstart), request.family, request.key, both, now=now)

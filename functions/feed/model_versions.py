@@ -43,7 +43,7 @@ _cached: list[ReadNetwork] = []
 
 def open_network(store: Store, options: Coldstart, *, now: datetime) -> ReadNetwork:
     """The network, kept by the container for half an hour, unless somebody is erased meanwhile."""
-    erased = store.tombstones.latest()
+    erased = store.tombstones.latest(now=now)
     if not _cached or abs(now - _cached[0].history.now) > READ_EVERY or _cached[0].erased != erased:
         _cached.clear()
         history = read_history(store, options, now=now)

@@ -28,7 +28,7 @@ from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_credential, as_document, as_moment, elements, needed, optional, own_id, sound
 from shared.store.erased import Erased
-from shared.store.expressions import array
+from shared.store.expressions import NO_ARRAY, array
 from shared.store.malformed import name_malformed
 
 LatestErasure = tuple[int, datetime]
@@ -101,10 +101,12 @@ class Tombstones:
         rows = self._notes.find({}, {"erasedAt": 1})
         return frozenset(sound(self._notes, rows, self._dated))
 
-    def latest(self) -> LatestErasure:
+    def latest(self, *, now: datetime) -> LatestErasure:
         """What differs after each erasure, also a repeated one: the number of documents, and the moment of the newest
-        erasure. Cheap however many there are; it also differs when tombstones expire."""
-        newest = self._notes.find_one({"erasedAt": {"$type": "date"}}, {"erasedAt": 1}, sort=[("erasedAt", DESCENDING)])
+        erasure until now, since one of the future would hide those before it. Cheap however many there are; it also
+        differs when tombstones expire."""
+        until = {"erasedAt": {"$lte": now} | NO_ARRAY}
+        newest = self._notes.find_one(until, {"erasedAt": 1}, sort=[("erasedAt", DESCENDING)])
         return self._notes.estimated_document_count(), newest["erasedAt"] if newest else EPOCH
 
     def _dated(self, row: Document) -> tuple[ObjectId, datetime]:

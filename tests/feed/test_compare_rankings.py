@@ -232,13 +232,16 @@ def test_the_network_is_read_once_in_half_an_hour(versions: Network) -> None:
 
 def test_the_network_is_read_again_after_each_erasure(versions: Network) -> None:
     erasures, account = versions.store.analytics.erasures, ObjectId()
-    erasures.insert_many([{"_id": ObjectId(), "erasedAt": NOON}, {"_id": ObjectId(), "erasedAt": "yesterday"}])
+    erasures.delete_many({})
+    erasures.insert_many(
+        [{"_id": ObjectId(), "erasedAt": NOON - timedelta(hours=2)}, {"_id": ObjectId(), "erasedAt": "yesterday"}]
+    )
     read = model_versions.open_network(versions.store, QUICK, now=NOON)
 
     for at in (
+        NOON - timedelta(hours=3),
         NOON - timedelta(hours=1),
-        NOON + timedelta(minutes=30),
-        NOON + timedelta(hours=1),
+        NOON,
     ):  # the account is erased late, and twice more
         erasures.update_one({"_id": account}, {"$set": {"erasedAt": at}}, upsert=True)
         again = model_versions.open_network(versions.store, QUICK, now=NOON)

@@ -115,7 +115,7 @@ def versions(console: Console, visitor: Visitor, query: VersionsQuery, now: date
     try:
         comparison = rankings.compared(console.call, query.family, query.key, query.left, query.right)
     except AppError as error:
-        page = VersionsPage(query, newcomer, asks, refusal=_refusal(error, visitor))
+        page = VersionsPage(query, newcomer, asks if error.retry_helps else "", refusal=_refusal(error, visitor))
         return render(page, visitor, status=_status_of(error, visitor))
     page = VersionsPage(query, newcomer, comparison=comparison, posts=_posts(console, comparison))
     return render(page, visitor)
@@ -155,7 +155,8 @@ def effect(console: Console, visitor: Visitor, query: EffectQuery, now: datetime
     try:
         difference = rankings.effect(console.call, query.family, query.key, live, query.version, earlier)
     except AppError as error:
-        page = EffectPage(query, live, ranks=True, asks=asks, refusal=_refusal(error, visitor))
+        again = asks if error.retry_helps else ""
+        page = EffectPage(query, live, ranks=True, asks=again, refusal=_refusal(error, visitor))
         status = status_of(error) if earlier.compared else _status_of(error, visitor)  # the page keeps its figures
         return render(page, visitor, status=status)
     further = difference.more if difference.more and difference.more.drawn > earlier.drawn else None

@@ -13,6 +13,7 @@ from functions.feed.feed_ranker import FeedRanker
 from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS, GlobalPersonalRanker
 from functions.feed.post_index import PostIndex
 from functions.feed.scoring import Scoring, Viewer
+from functions.feed.store.erasure_notes import ErasureNotes, LatestErasure
 from shared.columns import BoolArray, IdArray, IntArray, id_keys, lookup
 from shared.countries import COUNTRIES, UNKNOWN_COUNTRY
 from shared.errors import BadEvent
@@ -23,7 +24,6 @@ from shared.ranking.features import FEATURES as OF_COUNTRIES
 from shared.ranking.history import History, read_history
 from shared.ranking.options import Coldstart
 from shared.store import Store
-from shared.store.tombstones import LatestErasure
 
 NONE: Final = "none"  # in place of a version, where the key has no model of its own
 READ_EVERY = timedelta(minutes=30)  # the network, whose engagements describe posts to countries' rankers
@@ -43,7 +43,7 @@ _cached: list[ReadNetwork] = []
 
 def open_network(store: Store, options: Coldstart, *, now: datetime) -> ReadNetwork:
     """The network, kept by the container for half an hour, unless somebody is erased meanwhile."""
-    erased = store.tombstones.latest(now=now)
+    erased = ErasureNotes(store).latest(now=now)
     if not _cached or abs(now - _cached[0].history.now) > READ_EVERY or _cached[0].erased != erased:
         _cached.clear()
         history = read_history(store, options, now=now)

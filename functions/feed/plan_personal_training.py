@@ -13,6 +13,7 @@ from functions.feed.global_personal_ranker import GLOBAL_PERSONAL_KEY, MEMBERS
 from functions.feed.inputs import COUNTRY_RANKER, INPUTS, Inputs, digest_of_options, history_until
 from functions.feed.item_embeddings import RECENT_POSTS, engagements_and_reads, latest_events
 from functions.feed.options import Members
+from functions.feed.store.erasure_notes import ErasureNotes
 from functions.feed.store.follows import Follows
 from functions.feed.user_profile import PERSONAL, PROFILE_FINGERPRINT, UserProfile
 from shared.artifacts import Registry
@@ -96,7 +97,7 @@ def run(
         batches = in_batches(sorted(due), options.accounts_per_message)
         messages = [{"time": now.isoformat(), "accounts": batch} for batch in batches]
         send(messages)
-        store.tombstones.searched(erased, now=now)
+        ErasureNotes(store).searched(erased, now=now)
         removed = store.erasures.sweep(schema.ACCOUNT_ARTIFACTS, schema.ARTIFACT_VERSIONS)
         store.watermarks.advance(NAME, options, period, now=now, cursor=compared)
     return Report(len(accounts), len(due), removed, details={"messages": len(messages)})

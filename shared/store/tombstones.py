@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from bson import ObjectId
-from pymongo import DESCENDING, UpdateMany, UpdateOne
+from pymongo import UpdateOne
 from pymongo.database import Database
 
 from shared.clock import EPOCH
@@ -28,10 +28,9 @@ from shared.store import schema
 from shared.store.batches import in_batches
 from shared.store.decoding import as_credential, as_document, as_moment, elements, needed, optional, own_id, sound
 from shared.store.erased import Erased
-from shared.store.expressions import NO_ARRAY, array
+from shared.store.expressions import array
 from shared.store.malformed import name_malformed
 
-LatestErasure = tuple[int, datetime]
 ErasureState = frozenset[tuple[ObjectId, datetime]]
 
 LISTS_OF_POSTS: Final = ("posts", "gone")
@@ -101,14 +100,6 @@ class Tombstones:
         rows = self._notes.find({}, {"erasedAt": 1})
         return frozenset(sound(self._notes, rows, self._dated))
 
-    def latest(self, *, now: datetime) -> LatestErasure:
-        """What differs after each erasure, also a repeated one: the number of documents, and the moment of the newest
-        erasure until now, since one of the future would hide those before it. Cheap however many there are; it also
-        differs when tombstones expire."""
-        until = {"erasedAt": {"$lte": now} | NO_ARRAY}
-        newest = self._notes.find_one(until, {"erasedAt": 1}, sort=[("erasedAt", DESCENDING)])
-        return self._notes.estimated_document_count(), newest["erasedAt"] if newest else EPOCH
-
     def _dated(self, row: Document) -> tuple[ObjectId, datetime]:
         """The account, and when it was erased; 1970 where that is no date."""
         erased_at = as_moment(row.get("erasedAt"))
@@ -119,16 +110,6 @@ class Tombstones:
     def unsearched(self) -> Erased:
         """The erased ids that the models of other accounts have not been searched for yet."""
         return self._read({"searchedAt": {"$exists": False}}, posts=True)
-
-    def searched(self, state: ErasureState, *, now: datetime) -> None:
-        """Record that the models of other accounts were searched for the ids of these erasures."""
-        is_unsearched = {"searchedAt": {"$exists": False}}
-        writes = [
-            UpdateMany(notes_of(account) | {"erasedAt": at} | is_unsearched, {"$set": {"searchedAt": now}})
-            for account, at in state
-        ]
-        if writes:
-            self._notes.bulk_write(writes, ordered=False)
 
     def authors(self, path: str) -> Document:
         """A condition for a query or a `$match` that leaves out documents whose author at `path` is erased; empty where

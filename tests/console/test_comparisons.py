@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from html import unescape
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +16,7 @@ from shared.config import settings
 from shared.errors import Unavailable
 from shared.store import Store
 from tests.console.test_rankings import CAT, LIVE, NOW, OTHER, SAME, US, LogIn
-from tests.waiting import allowed
+from tests.waiting import allowed, until
 
 from tests.console.test_models import Client, member  # noqa: F401  # isort: skip
 from tests.console.test_rankings import town  # noqa: F401  # isort: skip
@@ -129,24 +129,27 @@ def test_the_version_that_was_chosen_last_is_told(
     town: Store,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Three changes of mind while the first comparison is under way."""
+    """Two changes of mind while the first comparison is under way."""
+    asked, released = list[str](), Event()
 
-    def slow(_call: object, _family: str, _key: str, _left: str, _right: str, _earlier: Earlier) -> Effect:
-        time.sleep(1.5)
+    def slow(_call: object, _family: str, _key: str, _left: str, right: str, _earlier: Earlier) -> Effect:
+        asked.append(right)
+        if len(asked) == 1:
+            assert released.wait(allowed(20))
         return Effect(100, 0.5, (0.4, 0.6), 50, (0.4, 0.6), None)
 
     monkeypatch.setattr("console.rankings.effect", slow)
     log_in(page, "operator")
     page.goto(f"{console}{US}")
     page.get_by_role("heading", name="What would change").scroll_into_view_if_needed()
-    page.wait_for_timeout(300)
-    for version in (OTHER, SAME, OTHER, SAME):
+    first = until(lambda: asked[0] if asked else None)
+    other = SAME if first == OTHER else OTHER
+    for version in (other, first):
         page.locator("#version").select_option(version)
-        page.wait_for_timeout(100)
-    page.wait_for_timeout(6_000)
+    released.set()
 
-    chosen = page.locator("#version").input_value()
-    assert f"each with {chosen}" in page.locator("#told").inner_text()
+    assert until(lambda: asked if len(asked) == 3 else None) == [first, other, first]
+    page.get_by_text(f"each with {first}").wait_for(timeout=1_000 * allowed(20))
 
 
 def test_the_page_of_a_model_keeps_its_title(

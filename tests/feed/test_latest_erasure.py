@@ -6,6 +6,7 @@ import pytest
 from bson import ObjectId
 
 from functions.feed import model_versions
+from functions.feed.store.erasure_notes import ErasureNotes
 from local.query_profile import profiled
 from shared.store import schema
 from tests.feed.test_compare_rankings import versions  # noqa: F401
@@ -49,6 +50,6 @@ def test_the_newest_erasure_is_one_indexed_read_beside_a_malformed_one(versions:
         database.erasures.insert_one({"_id": ObjectId(), "erasedAt": malformed})
 
     with profiled(database) as operations:
-        versions.store.tombstones.latest(now=NOON)
+        ErasureNotes(versions.store).latest(now=NOON)
 
     assert max(operation.examined for operation in operations) <= 10, operations

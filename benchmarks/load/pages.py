@@ -49,8 +49,8 @@ KEYS = 100  # verdicts
 WITHOUT = ("/console/static/{file}", "/console/login/callback")  # no pages, or of another set-up
 # Pages that ask for a comparison once they are there; that waits for compare_rankings, which has its own process and
 # memory in a cloud.
-ASKING = ("/console/models/{family}/{key}/rankings", "/console/models/{family}/{key}/effect")
-ASKED = 5  # times
+COMPARING = ("/console/models/{family}/{key}/rankings", "/console/models/{family}/{key}/effect")
+COMPARISONS = 5  # times
 MEASURE_KEY = """
 key => new Promise(resolve => {
   const before = document.querySelector("h2").textContent, began = performance.now();
@@ -72,9 +72,9 @@ def measure(bench: BenchDatabase, tell: Tell) -> list[Reaction]:
     reactions = []
     tell(f"{bench.size}: other jobs, and {ROWS:,} rows for each list")
     measured(bench, MODULE, "prepare")
-    tell(f"{bench.size}: what pages ask another function for")
-    for path, milliseconds in measured(bench, MODULE, "asking").items():
-        note = f"asked for by the page, with compare_rankings: median of {ASKED}"
+    tell(f"{bench.size}: comparisons that pages load")
+    for path, milliseconds in measured(bench, MODULE, "comparisons").items():
+        note = f"asked for by the page, with compare_rankings: median of {COMPARISONS}"
         reactions.append(Reaction(f"the comparison of {path}", Figure(median(milliseconds), "ms"), note))
     tell(f"{bench.size}: what pages ask of the database")
     profile = measured(bench, MODULE, "profile")
@@ -200,17 +200,17 @@ def _profile() -> dict[str, Any]:
     return {"pages": pages, "login": _event(LOGIN, ""), **_visits(tokens[ROLES[0]])}
 
 
-def _asking() -> dict[str, list[float]]:
+def _comparisons() -> dict[str, list[float]]:
     """What pages ask another function for, which this process has, too; after one call to warm up."""
     os.environ["EVERY_FUNCTION"] = HERE
     store = open_store()
     token, addresses = _tokens(store)["operator"], paths(store)
     took: dict[str, list[float]] = {}
-    for path in ASKING:
+    for path in COMPARING:
         event = _event(f"{addresses[path]}&wait=yes", token)
         _called(event)  # the first one reads the network, for longer than a page waits
         took[path] = []
-        for _ in range(ASKED):
+        for _ in range(COMPARISONS):
             began = time.perf_counter()
             _got(event)
             took[path].append((time.perf_counter() - began) * 1_000)
@@ -249,7 +249,7 @@ def _keys() -> dict[str, Any]:
     return {"ms": milliseconds}
 
 
-KINDS = {"prepare": _prepare, "profile": _profile, "asking": _asking, "keys": _keys}
+KINDS = {"prepare": _prepare, "profile": _profile, "comparisons": _comparisons, "keys": _keys}
 
 if __name__ == "__main__":
     if sys.argv[1:] not in ([kind] for kind in KINDS):

@@ -62,7 +62,7 @@ class VersionsPage:
     """The page of what two versions show first.
 
     newcomer    where somebody new is shown these posts, by name; empty for an account
-    asks        path that answers with the comparison; empty where it is there, or needs an account
+    lazy_path   answers with the comparison; empty where it is there, or needs an account
     comparison  None before it is asked for, before an account is named where one is needed, and where it was refused
     posts       by their ids, as far as they are there
     typed       the account, as it was typed
@@ -74,7 +74,7 @@ class VersionsPage:
 
     asked: VersionsQuery
     newcomer: str = ""
-    asks: str = ""
+    lazy_path: str = ""
     comparison: Comparison | None = None
     posts: Mapping[str, ShownPost] | None = None
     typed: str = ""
@@ -85,11 +85,11 @@ class VersionsPage:
 class EffectPage:
     """What a version would change.
 
-    live     the version that is live, or "none"
-    ranks    whether models of the family rank posts at all
-    asks     path on which members, or further ones, are compared; empty where there are none
-    effect   None where they rank none, before it is asked for, and where the request was refused
-    refusal  why it was
+    live       the version that is live, or "none"
+    ranks      whether models of the family rank posts at all
+    lazy_path  answers with members, or further ones, compared; empty where there are none
+    effect     None where they rank none, before it is asked for, and where the request was refused
+    refusal    why it was
     """
 
     template: ClassVar[str] = "rankings_effect.html"
@@ -99,7 +99,7 @@ class EffectPage:
     live: str
     ranks: bool
     effect: Effect | None = None
-    asks: str = ""
+    lazy_path: str = ""
     refusal: str = ""
 
 
@@ -109,13 +109,13 @@ def versions(console: Console, visitor: Visitor, query: VersionsQuery, now: date
     if not newcomer:
         return render(VersionsPage(query), visitor)
     versions = {"left": query.left, "right": query.right}
-    asks = f"{path_of(query.family, query.key)}/rankings?{urlencode(versions | WAIT)}"
+    path = f"{path_of(query.family, query.key)}/rankings?{urlencode(versions | WAIT)}"
     if not query.wait:
-        return render(VersionsPage(query, newcomer, asks), visitor)
+        return render(VersionsPage(query, newcomer, path), visitor)
     try:
         comparison = rankings.compared(console.call, query.family, query.key, query.left, query.right)
     except AppError as error:
-        page = VersionsPage(query, newcomer, asks if error.retry_helps else "", refusal=_refusal(error, visitor))
+        page = VersionsPage(query, newcomer, path if error.retry_helps else "", refusal=_refusal(error, visitor))
         return render(page, visitor, status=_status_of(error, visitor))
     page = VersionsPage(query, newcomer, comparison=comparison, posts=_posts(console, comparison))
     return render(page, visitor)
@@ -145,23 +145,22 @@ def effect(console: Console, visitor: Visitor, query: EffectQuery, now: datetime
     known = Earlier(query.drawn, query.compared, query.overlaps, query.changed)
     earlier = known if query.live in ("", live) else Earlier()  # who were compared with another version do not count
 
-    def to_ask(earlier: Earlier) -> str:
+    def path_behind(earlier: Earlier) -> str:
         known = structs.asdict(earlier) | {"live": live} if earlier.drawn else {}
         return f"{path_of(query.family, query.key)}/effect?{urlencode({'version': query.version} | WAIT | known)}"
 
-    asks = to_ask(earlier)
+    path = path_behind(earlier)
     if not query.wait:
-        return render(EffectPage(query, live, ranks=True, asks=asks), visitor)
+        return render(EffectPage(query, live, ranks=True, lazy_path=path), visitor)
     try:
         difference = rankings.effect(console.call, query.family, query.key, live, query.version, earlier)
     except AppError as error:
-        again = asks if error.retry_helps else ""
-        page = EffectPage(query, live, ranks=True, asks=again, refusal=_refusal(error, visitor))
-        status = status_of(error) if earlier.compared else _status_of(error, visitor)  # the page keeps its figures
-        return render(page, visitor, status=status)
+        again = path if error.retry_helps else ""
+        page = EffectPage(query, live, ranks=True, lazy_path=again, refusal=_refusal(error, visitor))
+        return render(page, visitor, status=_status_of(error, visitor, shows_figures=earlier.compared > 0))
     further = difference.more if difference.more and difference.more.drawn > earlier.drawn else None
-    more = to_ask(further) if further else ""
-    return render(EffectPage(query, live, ranks=True, effect=difference, asks=more), visitor)
+    more = path_behind(further) if further else ""
+    return render(EffectPage(query, live, ranks=True, effect=difference, lazy_path=more), visitor)
 
 
 def _newcomer(query: VersionsQuery, visitor: Visitor) -> str:
@@ -177,9 +176,9 @@ def _posts(console: Console, comparison: Comparison) -> dict[str, ShownPost]:
     return {str(post): shown for post, shown in ShownPosts(console.store).of(ids).items()}
 
 
-def _status_of(error: AppError, visitor: Visitor) -> int:
-    """200 for a part of a page, which says why in its place."""
-    return HTTPStatus.OK if visitor.in_page else status_of(error)
+def _status_of(error: AppError, visitor: Visitor, *, shows_figures: bool = False) -> int:
+    """200 for a part of a page, which says why in its place; not where that place shows figures, which then stay."""
+    return HTTPStatus.OK if visitor.in_page and not shows_figures else status_of(error)
 
 
 def _refusal(error: AppError, visitor: Visitor) -> str:

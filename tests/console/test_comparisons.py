@@ -33,6 +33,11 @@ def asked_next(body: str) -> str:
     return unescape(body.partition('hx-get="')[2].partition('"')[0])
 
 
+def painted(page: Page) -> None:
+    """Returns when what an answer has changed is shown."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))")
+
+
 def test_a_refusal_of_further_members_goes_on_where_it_stopped(
     member: Callable[[Role], Client],  # noqa: F811
     town: Store,  # noqa: F811
@@ -162,8 +167,8 @@ def test_the_page_of_a_model_keeps_its_title(
     page.goto(f"{console}{US}")
     title = page.title()
     page.get_by_role("heading", name="What would change").scroll_into_view_if_needed()
-    page.locator("#told").wait_for(timeout=1_000 * allowed(20))
-    page.wait_for_timeout(500)
+    page.get_by_text("members drawn at random").wait_for(timeout=1_000 * allowed(20))
+    painted(page)
 
     assert page.title() == title
 
@@ -182,7 +187,8 @@ def test_an_accounts_comparison_is_not_replaced_by_the_slower_one(
     page.keyboard.press("Enter")
     page.get_by_text("for this account").first.wait_for(timeout=1_000 * allowed(20))
     held[0].continue_()
-    page.wait_for_timeout(2_000)
+    held[0].request.response()
+    painted(page)
 
     assert "for this account" in page.locator("#told").inner_text()
     assert "somebody new" not in page.locator("#told").inner_text()
@@ -206,15 +212,16 @@ def test_further_members_of_a_former_choice_replace_nothing(
     page.goto(f"{console}{US}")
     page.get_by_role("heading", name="What would change").scroll_into_view_if_needed()
     page.locator("#version").select_option(SAME)
-    page.locator("#version").select_option(OTHER)
+    with page.expect_request("**drawn=120**", timeout=1_000 * allowed(20)):
+        page.locator("#version").select_option(OTHER)
     page.get_by_text(f"each with {OTHER} and").wait_for(timeout=1_000 * allowed(20))
-    page.wait_for_timeout(500)
     assert held
     page.locator("#version").select_option(SAME)
     page.get_by_text(f"each with {SAME} and").wait_for(timeout=1_000 * allowed(20))
     for route in held:
         route.continue_()
-    page.wait_for_timeout(1_500)
+        route.request.response()
+    painted(page)
 
     assert f"each with {SAME}" in page.locator("#told").inner_text()
 
@@ -239,7 +246,34 @@ def test_focus_stays_in_the_page_when_asking_again_by_keyboard(
         page.goto(f"{console}{US}/{path}")
         page.get_by_text("no answer in time").wait_for(timeout=1_000 * allowed(10))
         page.locator("#told a").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(1_500)
+        with page.expect_response("**wait=yes**", timeout=1_000 * allowed(20)):
+            page.keyboard.press("Enter")
+        painted(page)
         still = page.evaluate("document.activeElement.tagName")
     assert still != "BODY"
+
+
+def test_a_click_on_the_link_while_it_loads_asks_no_second_time_and_stays(
+    page: Page,
+    console: str,
+    log_in: LogIn,
+    town: Store,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, released = list[str](), Event()
+
+    def slow(_call: object, _family: str, _key: str, _left: str, right: str, _earlier: Earlier) -> Effect:
+        asked.append(right)
+        assert released.wait(allowed(20))
+        return Effect(100, 0.5, (0.4, 0.6), 50, (0.4, 0.6), None)
+
+    monkeypatch.setattr("console.rankings.effect", slow)
+    log_in(page, "operator")
+    page.goto(f"{console}{US}/effect?version={OTHER}")
+    until(lambda: asked or None)
+    page.locator("#told a").press("Enter")
+    released.set()
+    page.get_by_text("100 members drawn at random").wait_for(timeout=1_000 * allowed(20))
+
+    assert asked == [OTHER]
+    assert page.url == f"{console}{US}/effect?version={OTHER}"

@@ -319,7 +319,7 @@ def test_a_version_that_may_not_be_used_is_told(
     missing = member("viewer").get(f"{US}/effect?version=19990101&wait=yes")
     assert missing["statusCode"] == 404
     assert "is kept" in missing["body"]
-    assert 'id="ask"' not in missing["body"], "asking again would not help"
+    assert 'id="lazy"' not in missing["body"], "asking again would not help"
 
 
 def test_every_feature_and_source_has_its_sentences() -> None:

@@ -392,7 +392,7 @@ def limits_of_time_grow_with_the_machine(path: Path, tree: ast.Module) -> Iterat
             if any(fixed_seconds(limit) > 1 for limit in limits):
                 yield f"{path}:{node.lineno} waits no longer on a slow machine"
             moments = [keyword.value for keyword in node.keywords if keyword.arg == "within_s"]
-            moments += node.args if node.func.attr == "sleep" else []
+            moments += node.args if node.func.attr in ("sleep", "wait_for_timeout") else []
             if tested and any(fixed_seconds(moment) > 0 for moment in moments):
                 yield f"{path}:{node.lineno} waits for a moment, not for a condition"
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.BinOp) and reads_a_timer(node.left):
@@ -628,6 +628,7 @@ RULES: dict[Rule, list[tuple[str, str, str, str]]] = {
         ("local/x.py", "end = time.monotonic() + READY_S", "local/x.py", "began = time.monotonic()"),
         ("local/x.py", "time.perf_counter() - t > WITHIN_S", "local/x.py", "is_late(t, WITHIN_S)"),
         ("tests/x.py", "time.sleep(0.5)", "tests/x.py", "until(lambda: done)"),
+        ("tests/x.py", "page.wait_for_timeout(500)", "tests/x.py", "page.wait_for_load_state()"),
         ("tests/x.py", "author.publish('a', within_s=0.5)", "tests/x.py", "author.publish('a', within_s=0)"),
         ("tests/x.py", "time.monotonic() - t < 5", "tests/x.py", "time.monotonic() - t < allowed(5)"),
         ("tests/x.py", "time.monotonic() - t < LIMIT", "tests/x.py", "time.monotonic() - t > LIMIT"),

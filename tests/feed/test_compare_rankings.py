@@ -238,11 +238,8 @@ def test_the_network_is_read_again_after_each_erasure(versions: Network) -> None
     )
     read = model_versions.open_network(versions.store, QUICK, now=NOON)
 
-    for at in (
-        NOON - timedelta(hours=3),
-        NOON - timedelta(hours=1),
-        NOON,
-    ):  # the account is erased late, and twice more
+    for hours in (3, 1, 0):  # ago; the account is erased late, and twice more
+        at = NOON - timedelta(hours=hours)
         erasures.update_one({"_id": account}, {"$set": {"erasedAt": at}}, upsert=True)
         again = model_versions.open_network(versions.store, QUICK, now=NOON)
         assert again is not read
